@@ -1,0 +1,164 @@
+// model.ts: the deployable model as data, what the file holds and the runtime runs.
+
+/** Channels, height, width of one image; a vector is [n, 1, 1]. */
+export type Shape = readonly [channels: number, height: number, width: number];
+
+/**
+ * How a tensor's real values are held.
+ * - float32: as they are.
+ * - linear: real = scale * (q - zero), q an integer in 0..max, max <= 255. `zero` is an integer in 0..max.
+ * - levels: real = scale * levels[k], levels ascending integers from 0 up to at most 255 (LogQuant, or any table).
+ *   The planes hold levels[k] itself. A value z = real / scale takes level k while
+ *   thresholds[k - 1] <= z < thresholds[k]; there is one threshold fewer than levels. Each is a float32.
+ */
+export type Encoding =
+  | { readonly kind: "float32" }
+  | { readonly kind: "linear"; readonly scale: number; readonly zero: number; readonly max: number }
+  | {
+      readonly kind: "levels";
+      readonly scale: number;
+      readonly levels: readonly number[];
+      readonly thresholds: readonly number[];
+    };
+
+export interface TensorSpec {
+  readonly shape: Shape;
+  readonly encoding: Encoding;
+}
+
+/** Applied to real values: y = min(max(y, low), high); either may be absent. ReLU is { low: 0 }. */
+export interface Clamp {
+  readonly low?: number;
+  readonly high?: number;
+}
+
+/**
+ * Weights of one convolution or dense layer.
+ * - codes: every weight is 0 or +-2^e with n2 <= e <= n1, n2 = n1 + 1 - 2^(bits - 2) (INQ, section 2.1).
+ *   A code is a magnitude digit m in 0..2^(bits - 2) and a sign; m = 0 is zero, else |w| = 2^(n2 + m - 1).
+ *   In the integer accumulator the weight counts as +-2^(m - 1).
+ * - float32: as they are.
+ */
+export type Weights =
+  | {
+      readonly kind: "codes";
+      readonly bits: 2 | 3 | 4 | 5;
+      readonly n1: number;
+      /** Signed digits, +-m, row-major (out, in / groups, kernel height, kernel width). */
+      readonly codes: Int8Array;
+    }
+  | { readonly kind: "float32"; readonly values: Float32Array };
+
+/**
+ * What every computing layer ends with, in float32, one rounding an operation, in this order:
+ *   z = fround(fround(scale[c] * acc) + offset[c])          acc: int32 sum (or the float32 sum of a float layer)
+ *   z = fround(z + fround(residualScale * r))               r: the residual operand's raw integer (or float)
+ *   z = min(max(z, low), high)
+ *   encode z as the output's encoding (linear: round half to even, then 0..max)
+ * z counts in units of the output's scale, with its zero added: the file holds scale and offset ready folded.
+ */
+export interface Epilogue {
+  readonly scale: Float32Array;
+  readonly offset: Float32Array;
+  readonly clamp: Clamp;
+}
+
+export interface Residual {
+  readonly tensor: string;
+  /** scale of the residual's encoding / scale of the output's; its zero point is folded into `offset`. */
+  readonly scale: number;
+}
+
+export interface ConvLayer {
+  readonly op: "conv";
+  readonly name: string;
+  readonly input: string;
+  readonly output: string;
+  readonly kernel: readonly [height: number, width: number];
+  readonly stride: readonly [vertical: number, horizontal: number];
+  readonly dilation: readonly [vertical: number, horizontal: number];
+  readonly padding: readonly [top: number, left: number, bottom: number, right: number];
+  readonly groups: number;
+  readonly weights: Weights;
+  readonly epilogue: Epilogue;
+  readonly residual?: Residual;
+}
+
+/** y = W x over the input flattened as (channel, row, column). Output shape [n, 1, 1]. */
+export interface DenseLayer {
+  readonly op: "dense";
+  readonly name: string;
+  readonly input: string;
+  readonly output: string;
+  readonly weights: Weights;
+  readonly epilogue: Epilogue;
+}
+
+/** Maximum over windows; padding never wins. Input and output share one encoding. */
+export interface MaxPoolLayer {
+  readonly op: "maxPool";
+  readonly name: string;
+  readonly input: string;
+  readonly output: string;
+  readonly kernel: readonly [number, number];
+  readonly stride: readonly [number, number];
+  readonly padding: readonly [number, number, number, number];
+}
+
+/** Sum over windows, then the epilogue with a scale and offset that every channel shares (length 1). No padding. */
+export interface AvgPoolLayer {
+  readonly op: "avgPool";
+  readonly name: string;
+  readonly input: string;
+  readonly output: string;
+  readonly kernel: readonly [number, number];
+  readonly stride: readonly [number, number];
+  readonly epilogue: Epilogue;
+}
+
+/** The sum of two tensors that no convolution could take in: acc is input a's raw value, b the residual. */
+export interface AddLayer {
+  readonly op: "add";
+  readonly name: string;
+  readonly input: string;
+  readonly output: string;
+  readonly epilogue: Epilogue;
+  readonly residual: Residual;
+}
+
+/** Channels of several tensors one after the other; all share the output's encoding. */
+export interface ConcatLayer {
+  readonly op: "concat";
+  readonly name: string;
+  readonly inputs: readonly string[];
+  readonly output: string;
+}
+
+export type Layer = ConvLayer | DenseLayer | MaxPoolLayer | AvgPoolLayer | AddLayer | ConcatLayer;
+
+/** How a pixel 0..255 becomes the network's float input: (pixel / 255 - mean[c]) / std[c]. */
+export interface Normalization {
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+}
+
+export interface Port {
+  readonly name: string;
+  readonly tensor: string;
+}
+
+export interface InputPort extends Port {
+  readonly normalization?: Normalization;
+}
+
+/** A deployable model. Layers are in execution order; every tensor is written by one layer or is an input. */
+export interface ModelDef {
+  readonly name: string;
+  readonly inputs: readonly InputPort[];
+  readonly outputs: readonly Port[];
+  readonly labels?: readonly string[];
+  readonly tensors: { readonly [name: string]: TensorSpec };
+  readonly layers: readonly Layer[];
+  /** Free text about how the model came to be (training command, accuracy); shown by `inspect`, never interpreted. */
+  readonly notes?: { readonly [key: string]: string };
+}

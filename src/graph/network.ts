@@ -1,0 +1,139 @@
+// network.ts: the trainable float network as data: nodes in topological order, parameters beside them.
+import type { Encoding, Normalization, Shape } from "../format/index.js";
+
+/** A dense row-major float32 array with its dimensions. Training updates `data` in place. */
+export interface Tensor {
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
+}
+
+export interface InputNode {
+  readonly op: "input";
+  readonly name: string;
+  readonly shape: Shape;
+  readonly normalization?: Normalization;
+}
+
+/** Cross-correlation. weight (out, in / groups, kernel height, kernel width), bias (out) or null. */
+export interface ConvNode {
+  readonly op: "conv";
+  readonly name: string;
+  readonly input: string;
+  readonly weight: Tensor;
+  readonly bias: Tensor | null;
+  readonly stride: readonly [vertical: number, horizontal: number];
+  readonly dilation: readonly [vertical: number, horizontal: number];
+  readonly padding: readonly [top: number, left: number, bottom: number, right: number];
+  readonly groups: number;
+}
+
+/** y = W x + b over the input flattened as (channel, row, column). weight (out, in). */
+export interface DenseNode {
+  readonly op: "dense";
+  readonly name: string;
+  readonly input: string;
+  readonly weight: Tensor;
+  readonly bias: Tensor | null;
+}
+
+/** y = gamma (x - mean) / sqrt(variance + epsilon) + beta, per channel; mean and variance are the running ones. */
+export interface BatchNormNode {
+  readonly op: "batchNorm";
+  readonly name: string;
+  readonly input: string;
+  readonly gamma: Tensor;
+  readonly beta: Tensor;
+  readonly mean: Tensor;
+  readonly variance: Tensor;
+  readonly epsilon: number;
+  /** running = (1 - momentum) running + momentum batch */
+  readonly momentum: number;
+}
+
+/** y = max(x, 0), or min(max(x, 0), max) with `max` (ReLU6). */
+export interface ReluNode {
+  readonly op: "relu";
+  readonly name: string;
+  readonly input: string;
+  readonly max?: number;
+}
+
+export interface MaxPoolNode {
+  readonly op: "maxPool";
+  readonly name: string;
+  readonly input: string;
+  readonly kernel: readonly [number, number];
+  readonly stride: readonly [number, number];
+  readonly padding: readonly [number, number, number, number];
+}
+
+/** Mean over windows without padding. */
+export interface AvgPoolNode {
+  readonly op: "avgPool";
+  readonly name: string;
+  readonly input: string;
+  readonly kernel: readonly [number, number];
+  readonly stride: readonly [number, number];
+}
+
+/** Mean over all rows and columns: [c, h, w] to [c, 1, 1]. */
+export interface GlobalAvgPoolNode {
+  readonly op: "globalAvgPool";
+  readonly name: string;
+  readonly input: string;
+}
+
+export interface AddNode {
+  readonly op: "add";
+  readonly name: string;
+  readonly inputs: readonly [string, string];
+}
+
+export interface ConcatNode {
+  readonly op: "concat";
+  readonly name: string;
+  readonly inputs: readonly string[];
+}
+
+/**
+ * Rounds its input to an activation encoding and hands on the real value of the level: what inference will see.
+ * Backward is straight-through inside the encoding's range and zero outside.
+ */
+export interface QuantizeNode {
+  readonly op: "quantize";
+  readonly name: string;
+  readonly input: string;
+  readonly encoding: Encoding;
+}
+
+export type Node =
+  | InputNode
+  | ConvNode
+  | DenseNode
+  | BatchNormNode
+  | ReluNode
+  | MaxPoolNode
+  | AvgPoolNode
+  | GlobalAvgPoolNode
+  | AddNode
+  | ConcatNode
+  | QuantizeNode;
+
+/** One image in, logits out. A node's name is also the name of the tensor it makes. Nodes are in topological order. */
+export interface Network {
+  readonly name: string;
+  readonly nodes: readonly Node[];
+  readonly outputs: readonly string[];
+  readonly labels?: readonly string[];
+}
+
+/**
+ * What INQ has decided for the weights of one conv or dense node: frozen[i] = 1 where weight i already is zero or a
+ * power of two in 2^n2..2^n1 and must not change any more. Keyed by node name in a WeightGrids map.
+ */
+export interface WeightGrid {
+  readonly bits: 2 | 3 | 4 | 5;
+  readonly n1: number;
+  readonly frozen: Uint8Array;
+}
+export type WeightGrids = ReadonlyMap<string, WeightGrid>;
