@@ -1,0 +1,128 @@
+// dataset.ts: a labelled set of images in memory, and the ways to cut and measure it.
+import { type Normalization, type Shape, ShiftwiseError } from "../format/index.js";
+
+export interface Dataset {
+  /** size x channels x height x width pixels, 0..255, each image as channel planes one after the other. */
+  readonly images: Uint8Array;
+  /** One class index in 0..classes-1 per image. */
+  readonly labels: Uint8Array;
+  readonly shape: Shape;
+  readonly classes: number;
+  readonly classNames?: readonly string[];
+  /** What the training images call for: zero mean and unit variance per channel of pixel / 255. */
+  readonly normalization: Normalization;
+}
+
+export interface TrainTest {
+  readonly train: Dataset;
+  readonly test: Dataset;
+}
+
+/** Number of images. */
+export function size(dataset: Dataset): number {
+  return dataset.labels.length;
+}
+
+/** Bytes of one image: channels x height x width. */
+export function imageLength(dataset: Dataset): number {
+  return dataset.shape[0] * dataset.shape[1] * dataset.shape[2];
+}
+
+/**
+ * The images at `indices`, copied, in that order; repeats are allowed. Normalization and classes are kept.
+ * @throws BAD_OPTION for an index that is no image.
+ */
+export function subset(dataset: Dataset, indices: ArrayLike<number>): Dataset {
+  const length = imageLength(dataset);
+  const images = new Uint8Array(indices.length * length);
+  const labels = new Uint8Array(indices.length);
+  for (let i = 0; i < indices.length; i++) {
+    const from = indices[i];
+    if (!Number.isInteger(from) || from < 0 || from >= size(dataset)) {
+      throw new ShiftwiseError("BAD_OPTION", "no such image", {
+        expected: `an index in 0..${size(dataset) - 1}`,
+        found: from,
+        where: `indices[${i}]`,
+      });
+    }
+    images.set(dataset.images.subarray(from * length, (from + 1) * length), i * length);
+    labels[i] = dataset.labels[from];
+  }
+  return { ...dataset, images, labels };
+}
+
+/**
+ * Cuts a set in two without copying: the first `count` images and the rest, in the order they stand in.
+ * Both parts are views on the same bytes.
+ * @throws BAD_OPTION unless 0 <= count <= size.
+ */
+export function split(dataset: Dataset, count: number): readonly [first: Dataset, rest: Dataset] {
+  if (!Number.isInteger(count) || count < 0 || count > size(dataset)) {
+    throw new ShiftwiseError("BAD_OPTION", "cannot split there", {
+      expected: `a count in 0..${size(dataset)}`,
+      found: count,
+      where: "count",
+    });
+  }
+  const at = count * imageLength(dataset);
+  return [
+    { ...dataset, images: dataset.images.subarray(0, at), labels: dataset.labels.subarray(0, count) },
+    { ...dataset, images: dataset.images.subarray(at), labels: dataset.labels.subarray(count) },
+  ];
+}
+
+/**
+ * Mean and standard deviation of pixel / 255 per channel over all images. Sums are exact integers. A channel that
+ * never changes gets std 1, so that it normalizes to zero.
+ * @throws BAD_DATA for an empty set.
+ */
+export function computeNormalization(images: Uint8Array, shape: Shape): Normalization {
+  const [channels, height, width] = shape;
+  const plane = height * width;
+  const count = images.length / (channels * plane);
+  if (count === 0) throw new ShiftwiseError("BAD_DATA", "no images to measure", { where: "images" });
+  const mean: number[] = [];
+  const std: number[] = [];
+  for (let c = 0; c < channels; c++) {
+    let sum = 0;
+    let squares = 0;
+    for (let n = 0; n < count; n++) {
+      const start = (n * channels + c) * plane;
+      for (let i = start; i < start + plane; i++) {
+        sum += images[i];
+        squares += images[i] * images[i];
+      }
+    }
+    const total = count * plane;
+    const m = sum / total;
+    const variance = squares / total - m * m;
+    mean.push(m / 255);
+    std.push(variance > 0 ? Math.sqrt(variance) / 255 : 1);
+  }
+  return { mean, std };
+}
+
+/**
+ * Holds a set from outside against its own description.
+ * @param where file or folder to name in the error.
+ * @throws BAD_DATA for image bytes that do not match the labels' count, or a label outside the classes.
+ */
+export function checkDataset(dataset: Dataset, where: string): void {
+  const expected = size(dataset) * imageLength(dataset);
+  if (dataset.images.length !== expected) {
+    throw new ShiftwiseError("BAD_DATA", "images and labels do not match", {
+      expected: `${expected} pixel bytes for ${size(dataset)} labels`,
+      found: dataset.images.length,
+      where,
+    });
+  }
+  for (let i = 0; i < dataset.labels.length; i++) {
+    if (dataset.labels[i] >= dataset.classes) {
+      throw new ShiftwiseError("BAD_DATA", "label outside the classes", {
+        expected: `0..${dataset.classes - 1}`,
+        found: dataset.labels[i],
+        where: `${where}: label ${i}`,
+      });
+    }
+  }
+}

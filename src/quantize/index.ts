@@ -1,0 +1,2 @@
+// index.ts: the door of the quantize room: weights to powers of two, activations to small integers.
+export * from "./portions.js";

@@ -1,0 +1,54 @@
+// portions.ts: INQ's accumulated portions, what share of every layer is on the grid after each step.
+import { ShiftwiseError } from "../format/index.js";
+
+export type Bits = 2 | 3 | 4 | 5;
+
+/** INQ section 3, ResNet-18: the fewer the bits, the finer the steps and the finer the tail. */
+const PRESETS: { readonly [bits in Bits]: readonly number[] } = {
+  5: [0.5, 0.75, 0.875, 1],
+  4: [0.3, 0.5, 0.8, 0.9, 0.95, 1],
+  3: [0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 0.95, 1],
+  2: [0.2, 0.4, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.975, 1],
+};
+
+/**
+ * A bit width from outside.
+ * @throws BAD_OPTION unless it is 2, 3, 4 or 5.
+ */
+export function checkBits(bits: number, where = "bits"): Bits {
+  if (bits === 2 || bits === 3 || bits === 4 || bits === 5) return bits;
+  throw new ShiftwiseError("BAD_OPTION", "unsupported bit width", { expected: "2, 3, 4 or 5", found: bits, where });
+}
+
+/**
+ * The paper's portions for a bit width, accumulated shares rising to exactly 1.
+ * @throws BAD_OPTION for bits outside 2..5.
+ */
+export function portionsFor(bits: number): readonly number[] {
+  return PRESETS[checkBits(bits)];
+}
+
+/**
+ * Portions from outside: one or more accumulated shares in (0, 1], strictly rising, the last exactly 1.
+ * @throws BAD_OPTION naming the first that breaks this.
+ */
+export function checkPortions(portions: readonly number[]): readonly number[] {
+  let before = 0;
+  for (const [i, portion] of portions.entries()) {
+    if (!(portion > before && portion <= 1)) {
+      throw new ShiftwiseError("BAD_OPTION", "portions must rise", {
+        expected: `a share above ${before} and at most 1`,
+        found: portion,
+        where: `portions[${i}]`,
+      });
+    }
+    before = portion;
+  }
+  if (before !== 1) {
+    throw new ShiftwiseError("BAD_OPTION", "the last portion must be 1", {
+      found: portions.length ? before : "no portions",
+      where: "portions",
+    });
+  }
+  return portions;
+}
