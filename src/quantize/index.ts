@@ -1,2 +1,10 @@
 // index.ts: the door of the quantize room: weights to powers of two, activations to small integers.
+export * from "./activations.js";
+export * from "./calibrate.js";
+export * from "./histogram.js";
+export * from "./inq.js";
+export * from "./insert.js";
+export * from "./levels.js";
+export * from "./logquant.js";
+export * from "./partition.js";
 export * from "./portions.js";

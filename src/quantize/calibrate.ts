@@ -1,0 +1,78 @@
+// calibrate.ts: activation encodings for a whole network, from the activations of some images.
+import { type Encoding, ShiftwiseError } from "../format/index.js";
+import type { Network } from "../graph/index.js";
+import { fitLinear, type LinearOptions } from "./activations.js";
+import { addToHistogram, createHistogram, type Histogram, mergeHistograms } from "./histogram.js";
+import { encodingGroups } from "./insert.js";
+import { fitLog, type LogOptions } from "./logquant.js";
+
+/** The values of named tensors for one batch of images, in any layout. */
+export type NamedActivations = ReadonlyMap<string, Float32Array>;
+
+export type ActivationScheme =
+  | ({ readonly kind: "linear" } & LinearOptions)
+  /** LogQuant where a tensor has no negative values, linear with as many bits where it has some. */
+  | ({ readonly kind: "log" } & LogOptions);
+
+export interface CalibrationOptions {
+  readonly activations: ActivationScheme;
+  /** For network inputs, always linear, which hold pixels and may be negative. Default: 8 bits. */
+  readonly input?: LinearOptions;
+}
+
+/**
+ * Counts what the named tensors hold over all batches.
+ * @param batches what a float forward pass makes, batch after batch; tensors that are not in `names` are passed over.
+ * @throws BAD_GRAPH for a batch without one of the tensors, BAD_DATA for a value that is not finite or if there was no
+ *   batch.
+ */
+export async function collectHistograms(
+  names: readonly string[],
+  batches: Iterable<NamedActivations> | AsyncIterable<NamedActivations>,
+): Promise<Map<string, Histogram>> {
+  const histograms = new Map(names.map((name) => [name, createHistogram()]));
+  let count = 0;
+  for await (const batch of batches) {
+    for (const [name, histogram] of histograms) {
+      const values = batch.get(name);
+      if (!values) throw new ShiftwiseError("BAD_GRAPH", "the forward pass gave no such tensor", { where: name });
+      addToHistogram(histogram, values, name);
+    }
+    count++;
+  }
+  if (count === 0) throw new ShiftwiseError("BAD_DATA", "no activations to calibrate on", { found: "no batches" });
+  return histograms;
+}
+
+/**
+ * An encoding for each quantization point, ready for insertQuantizers. Points that a concatenation joins are fitted
+ * together and share theirs.
+ * @param histograms one for each of quantizationPoints(network).
+ * @throws BAD_GRAPH for a point without histogram; what fitLinear and fitLog throw.
+ */
+export function calibrate(
+  network: Network,
+  histograms: ReadonlyMap<string, Histogram>,
+  options: CalibrationOptions,
+): Map<string, Encoding> {
+  const inputs = new Set(network.nodes.filter((node) => node.op === "input").map((node) => node.name));
+  const encodings = new Map<string, Encoding>();
+  for (const names of encodingGroups(network)) {
+    const parts = names.map((name) => {
+      const histogram = histograms.get(name);
+      if (!histogram) throw new ShiftwiseError("BAD_GRAPH", "no histogram for a quantization point", { where: name });
+      return histogram;
+    });
+    const histogram = mergeHistograms(parts);
+    const encoding = names.some((name) => inputs.has(name))
+      ? fitLinear(histogram, options.input ?? { bits: 8 })
+      : fitScheme(histogram, options.activations);
+    for (const name of names) encodings.set(name, encoding);
+  }
+  return encodings;
+}
+
+function fitScheme(histogram: Histogram, scheme: ActivationScheme): Encoding {
+  if (scheme.kind === "linear") return fitLinear(histogram, scheme);
+  return histogram.min < 0 ? fitLinear(histogram, { bits: scheme.bits }) : fitLog(histogram, scheme);
+}

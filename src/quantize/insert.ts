@@ -1,0 +1,170 @@
+// insert.ts: where a network's activations are rounded, and the quantize nodes put there.
+import { type Encoding, ShiftwiseError } from "../format/index.js";
+import type { Network, Node } from "../graph/index.js";
+
+/**
+ * The tensors that inference holds in memory and hands on as integers: the network input, and the end of every fused
+ * chain that something reads.
+ *
+ * A chain starts at a node that computes (conv, dense, a pool that averages, an add or relu that fuses with nothing) and
+ * runs on through batch norm, add and relu, in the order of the kernels' epilogue, while each tensor has one reader and
+ * is no output. Nothing is rounded inside a chain. An add joins the chain of one of its operands, of two possible ones
+ * that of the later node, since its layer then runs when the other operand is there; the other operand is rounded. Max
+ * pooling and concatenation move integers without changing them: they are no points, their inputs are.
+ *
+ * Chain ends that nothing reads are the network's float32 outputs.
+ * @returns node names in network order.
+ */
+export function quantizationPoints(network: Network): string[] {
+  const readers = readersOf(network);
+  const position = new Map(network.nodes.map((node, i) => [node.name, i]));
+  const outputs = new Set(network.outputs);
+  const ends = new Map<string, ChainEnd>();
+  const inner = new Set<string>();
+  /** The chain that ends in a tensor, if one does and a node of that stage may join it. */
+  const joinable = (name: string, stage: number): ChainEnd | undefined => {
+    const end = ends.get(name);
+    const free = end !== undefined && readers.get(name)?.length === 1 && !outputs.has(name);
+    return free && end.stage < stage && (stage !== RESIDUAL || end.takesResidual) ? end : undefined;
+  };
+  for (const node of network.nodes) {
+    if (node.op === "quantize") throw new ShiftwiseError("BAD_GRAPH", "already quantized", { where: node.name });
+    const first = FIRST_STAGE[node.op];
+    if (first !== undefined) {
+      ends.set(node.name, { stage: first, takesResidual: node.op === "conv" });
+      continue;
+    }
+    const stage = NEXT_STAGE[node.op];
+    if (stage === undefined) continue;
+    const operands = inputsOf(node).filter((name) => joinable(name, stage));
+    operands.sort((a, b) => position.get(b)! - position.get(a)!);
+    ends.set(node.name, { stage, takesResidual: operands.length > 0 && ends.get(operands[0])!.takesResidual });
+    if (operands.length > 0) inner.add(operands[0]);
+  }
+  return network.nodes
+    .filter(({ name, op }) => (op === "input" || ends.has(name)) && !inner.has(name) && readers.has(name))
+    .map((node) => node.name);
+}
+
+interface ChainEnd {
+  /** How far along the epilogue the chain is; what joins must be further. */
+  readonly stage: number;
+  /** Only convolutions take a second operand. */
+  readonly takesResidual: boolean;
+}
+
+const SUM = 0;
+const AFFINE = 1;
+const RESIDUAL = 2;
+const CLAMP = 3;
+
+/** Averaging pools share one scale among their channels, so no batch norm joins them. */
+const FIRST_STAGE: { readonly [op in Node["op"]]?: number } = {
+  conv: SUM,
+  dense: SUM,
+  avgPool: AFFINE,
+  globalAvgPool: AFFINE,
+};
+
+const NEXT_STAGE: { readonly [op in Node["op"]]?: number } = { batchNorm: AFFINE, add: RESIDUAL, relu: CLAMP };
+
+/**
+ * The quantization points in groups that must share one encoding: those that meet, directly or through max pooling, in a
+ * concatenation. Every point is in one group; groups and their members stand in network order.
+ */
+export function encodingGroups(network: Network): string[][] {
+  const points = quantizationPoints(network);
+  const group = new Map(points.map((name) => [name, [name]]));
+  const behind = sourcesOf(network, new Set(points));
+  for (const node of network.nodes) {
+    if (node.op !== "concat") continue;
+    const [first, ...others] = behind.get(node.name)!;
+    for (const other of others) {
+      const into = group.get(first)!;
+      const from = group.get(other)!;
+      if (into === from) continue;
+      into.push(...from);
+      for (const name of from) group.set(name, into);
+    }
+  }
+  const order = new Map(points.map((name, i) => [name, i]));
+  const groups = [...new Set(points.map((name) => group.get(name)!))];
+  return groups.map((names) => names.sort((a, b) => order.get(a)! - order.get(b)!));
+}
+
+/**
+ * The network with a quantize node after each quantization point, named "<point>.quantized", which all its readers read
+ * instead. Outputs keep their names and stay float32. Weights are shared with the network given, not copied.
+ * @param encodings one for each of quantizationPoints(network), linear or levels.
+ * @throws BAD_GRAPH if the network has quantize nodes already or a node with such a name; BAD_OPTION for an encoding
+ *   missing, not for a point or float32, or for encodings that differ inside one of encodingGroups(network).
+ */
+export function insertQuantizers(network: Network, encodings: ReadonlyMap<string, Encoding>): Network {
+  const points = new Set(quantizationPoints(network));
+  for (const name of encodings.keys()) {
+    if (!points.has(name)) throw refused("encoding for a tensor that is no quantization point", name);
+  }
+  for (const names of encodingGroups(network)) {
+    for (const name of names) {
+      const encoding = encodings.get(name);
+      if (!encoding) throw refused("no encoding for a quantization point", name);
+      if (encoding.kind === "float32") throw refused("a quantization point cannot be float32", name);
+      if (JSON.stringify(encoding) !== JSON.stringify(encodings.get(names[0]))) {
+        throw refused(`tensors that are concatenated must share one encoding, this one and ${names[0]}`, name);
+      }
+    }
+  }
+  const taken = new Set(network.nodes.map((node) => node.name));
+  const renamed = (name: string) => (points.has(name) ? quantizedName(name) : name);
+  const nodes: Node[] = [];
+  for (const node of network.nodes) {
+    nodes.push(rewire(node, renamed));
+    if (!points.has(node.name)) continue;
+    const name = quantizedName(node.name);
+    if (taken.has(name)) throw new ShiftwiseError("BAD_GRAPH", "name needed for a quantize node", { where: name });
+    nodes.push({ op: "quantize", name, input: node.name, encoding: encodings.get(node.name)! });
+  }
+  return { ...network, nodes };
+}
+
+function quantizedName(point: string): string {
+  return `${point}.quantized`;
+}
+
+function refused(message: string, where: string): ShiftwiseError {
+  return new ShiftwiseError("BAD_OPTION", message, { where });
+}
+
+function inputsOf(node: Node): readonly string[] {
+  if (node.op === "input") return [];
+  return node.op === "add" || node.op === "concat" ? node.inputs : [node.input];
+}
+
+function rewire(node: Node, renamed: (name: string) => string): Node {
+  if (node.op === "input") return node;
+  if (node.op === "add") return { ...node, inputs: [renamed(node.inputs[0]), renamed(node.inputs[1])] };
+  if (node.op === "concat") return { ...node, inputs: node.inputs.map(renamed) };
+  return { ...node, input: renamed(node.input) };
+}
+
+/** Readers of each tensor that has any; a node that reads a tensor twice counts twice. */
+function readersOf(network: Network): Map<string, string[]> {
+  const readers = new Map<string, string[]>();
+  for (const node of network.nodes) {
+    for (const input of inputsOf(node)) {
+      const known = readers.get(input);
+      if (known) known.push(node.name);
+      else readers.set(input, [node.name]);
+    }
+  }
+  return readers;
+}
+
+/** The points whose integers a tensor carries: itself, or those behind its max pools and concatenations. */
+function sourcesOf(network: Network, points: ReadonlySet<string>): Map<string, string[]> {
+  const sources = new Map<string, string[]>();
+  for (const node of network.nodes) {
+    sources.set(node.name, points.has(node.name) ? [node.name] : inputsOf(node).flatMap((name) => sources.get(name)!));
+  }
+  return sources;
+}

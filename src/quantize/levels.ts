@@ -1,0 +1,132 @@
+// levels.ts: INQ's codebook, zero and signed powers of two, and the rounding onto it (INQ section 2.1, Eq. 1 to 4).
+import { ShiftwiseError } from "../format/index.js";
+import { type Bits, checkBits } from "./portions.js";
+
+/**
+ * The values {0, +-2^n2, ..., +-2^n1} of one layer. A weight is held as a signed digit: 0, or +-m for +-2^(n2 + m - 1),
+ * m in 1..magnitudes.length. `magnitudes[m - 1]` is the value of digit m and `thresholds[m - 1]` the smallest |w| that
+ * takes digit m or more.
+ */
+export interface Codebook {
+  readonly bits: Bits;
+  readonly n1: number;
+  readonly n2: number;
+  readonly magnitudes: readonly number[];
+  readonly thresholds: readonly number[];
+}
+
+/**
+ * How n1 is chosen for a layer.
+ * - max: n1 = floor(log2(4 s / 3)), s = max |w| (Eq. 3): the largest weight rounds to 2^n1.
+ * - mse: the n1 <= that with the least squared rounding error. At 2 and 3 bits `max` sends 50 to 99 % of a bell-shaped
+ *   layer to zero; this rule does not.
+ */
+export type ExponentRule = "max" | "mse";
+
+/** The lowest n1 tried by `mse` lies this many octaves under the one of `max`. */
+const MSE_OCTAVES = 12;
+
+/**
+ * The codebook of a bit width and largest exponent: 2^(bits - 2) magnitudes, n2 = n1 + 1 - 2^(bits - 2).
+ * Thresholds are Eq. 4's in linear scale: 2^(n2 - 1) under the first level, then the midpoints 1.5 * 2^(k - 1); a value
+ * on a threshold goes up. Above 1.5 * 2^n1, where Eq. 4 read literally gives 0, values clamp to 2^n1.
+ * @throws BAD_OPTION for bits outside 2..5, or an n1 whose levels are not all normal float32 numbers.
+ */
+export function codebook(bits: number, n1: number): Codebook {
+  const width = checkBits(bits);
+  const count = 2 ** (width - 2);
+  const n2 = n1 + 1 - count;
+  if (!Number.isInteger(n1) || n1 > 127 || n2 < -126) {
+    throw new ShiftwiseError("BAD_OPTION", "largest exponent out of range", {
+      expected: `an integer in ${count - 127}..127`,
+      found: n1,
+      where: "n1",
+    });
+  }
+  const magnitudes = Array.from({ length: count }, (_, i) => 2 ** (n2 + i));
+  const thresholds = magnitudes.map((level, i) => (i === 0 ? level / 2 : 0.75 * level));
+  return { bits: width, n1, n2, magnitudes, thresholds };
+}
+
+/** The signed digit of a value: 0, or +-m. Defined for every finite value; never leaves the codebook. */
+export function digitOf(value: number, book: Codebook): number {
+  const magnitude = Math.abs(value);
+  const { thresholds } = book;
+  let m = 0;
+  while (m < thresholds.length && magnitude >= thresholds[m]) m++;
+  return value < 0 && m > 0 ? -m : m;
+}
+
+/** The codebook value of a signed digit. Exact. */
+export function levelOf(digit: number, book: Codebook): number {
+  if (digit === 0) return 0;
+  return digit > 0 ? book.magnitudes[digit - 1] : -book.magnitudes[-digit - 1];
+}
+
+/** Rounds a finite value to the codebook (Eq. 4): zero below 2^(n2 - 1), midpoints up, clamped to +-2^n1. */
+export function quantizeToLevel(value: number, book: Codebook): number {
+  return levelOf(digitOf(value, book), book);
+}
+
+/** The signed digits of a whole tensor, as `Weights.codes` of the model file holds them. Values must be finite. */
+export function quantizeToCodes(values: Float32Array, book: Codebook): Int8Array {
+  return Int8Array.from(values, (value) => digitOf(value, book));
+}
+
+/**
+ * floor(log2(4 s / 3)), held to the exponents whose codebook stays in normal float32 numbers; s = 0 gives 0.
+ * Exact: the largest n with 0.75 * 2^n <= s, found by comparison; a rounded logarithm would miss s = 0.75 * 2^n.
+ */
+export function largestExponent(s: number, bits: number): number {
+  const lowest = 2 ** (checkBits(bits) - 2) - 127;
+  if (s === 0) return 0;
+  let n = Math.floor(Math.log2(s));
+  while (0.75 * 2 ** (n + 1) <= s) n++;
+  while (0.75 * 2 ** n > s) n--;
+  return Math.min(Math.max(n, lowest), 127);
+}
+
+/**
+ * n1 of a layer from all of its weights.
+ * @throws BAD_OPTION for bits outside 2..5, BAD_DATA for a weight that is not finite.
+ */
+export function chooseExponent(values: Float32Array, bits: number, rule: ExponentRule, where: string): number {
+  let s = 0;
+  for (let i = 0; i < values.length; i++) {
+    const magnitude = Math.abs(values[i]);
+    if (!Number.isFinite(magnitude)) {
+      throw new ShiftwiseError("BAD_DATA", "weight is not finite", {
+        found: String(values[i]),
+        where: `${where}[${i}]`,
+      });
+    }
+    if (magnitude > s) s = magnitude;
+  }
+  const top = largestExponent(s, bits);
+  if (rule === "max" || s === 0) return top;
+  const bottom = Math.max(top - MSE_OCTAVES, 2 ** (bits - 2) - 127);
+  let best = top;
+  let least = Number.POSITIVE_INFINITY;
+  for (let n1 = top; n1 >= bottom; n1--) {
+    const error = squaredError(values, codebook(bits, n1));
+    if (error < least) {
+      least = error;
+      best = n1;
+    }
+  }
+  return best;
+}
+
+/** Sum over all values of (w - Q(w))^2, in float64. */
+export function squaredError(values: Float32Array, book: Codebook): number {
+  const { magnitudes, thresholds } = book;
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) {
+    const magnitude = Math.abs(values[i]);
+    let m = 0;
+    while (m < thresholds.length && magnitude >= thresholds[m]) m++;
+    const error = m === 0 ? magnitude : magnitude - magnitudes[m - 1];
+    sum += error * error;
+  }
+  return sum;
+}

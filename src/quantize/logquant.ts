@@ -1,0 +1,158 @@
+// logquant.ts: logarithmic activation levels (LogQuant; WEQ algorithm 2) as tables of small integers.
+import { type Encoding, ShiftwiseError } from "../format/index.js";
+import { checkNotEmpty, errorMeter } from "./activations.js";
+import type { Histogram } from "./histogram.js";
+
+export type LevelsEncoding = Extract<Encoding, { kind: "levels" }>;
+
+export interface LogShape {
+  /** 2^bits levels, zero among them; 2..6. Levels that fall on one integer are merged, so the table may be shorter. */
+  readonly bits: number;
+  /** Largest integer the table may hold, which decides the lane of the sums: 31 for u8, 255 for the wider one. */
+  readonly largest: 31 | 255;
+}
+
+export interface LogOptions extends LogShape {
+  /**
+   * Distances between levels to try, in 1/16 octave: 16 is base 2, 8 base sqrt 2. Even integers in 2..32.
+   * Default: all sixteen, as in WEQ.
+   */
+  readonly steps?: readonly number[];
+}
+
+const ALL_STEPS = Array.from({ length: 16 }, (_, i) => 2 * (i + 1));
+
+/** The top level is sought from the largest value downwards, over this many 1/16 octaves. */
+const TOP_SEARCH = 96;
+
+/** Candidate scales for a table are this many to one unit of its top integer. */
+const SCALES_PER_UNIT = 16;
+
+/** Levels of base 2^(step / 16) relative to the lowest, and their log-domain rounding boundaries, as integers. */
+interface Table {
+  /** Value of one integer unit, the lowest ideal level being 1. */
+  readonly unit: number;
+  readonly levels: readonly number[];
+  /** In units. */
+  readonly thresholds: readonly number[];
+}
+
+/**
+ * Levels 0 and 2^((fsr + step (i - 1)) / 16), i = 1..2^bits - 1, as integers times one scale. The scale is the one with
+ * the least sum of squared relative errors over the non-zero levels, of equals the smallest table. A value takes the
+ * level that is nearest in the log domain: the boundary under level i is 2^((fsr + step (i - 3/2)) / 16), everything
+ * under the first boundary is zero and the top level is open-ended.
+ * @param fsr exponent of the lowest level, an integer in 1/16 octave.
+ * @param step distance of the levels in 1/16 octave, an even integer in 2..32.
+ * @throws BAD_OPTION for bits outside 2..6, or an fsr or step that is none.
+ */
+export function logEncoding(fsr: number, step: number, shape: LogShape): LevelsEncoding {
+  checkShape(shape);
+  checkStep(step);
+  if (!Number.isInteger(fsr) || Math.abs(fsr) > 16 * 64) {
+    throw new ShiftwiseError("BAD_OPTION", "fsr out of range", {
+      expected: "an integer in -1024..1024",
+      found: fsr,
+      where: "fsr",
+    });
+  }
+  return placeTable(integerTable(step, shape), fsr);
+}
+
+/**
+ * The LogQuant encoding with the least mean squared error over a histogram: fsr and step searched together, each
+ * measured with the integer table that would run.
+ * @throws BAD_OPTION as logEncoding does, BAD_DATA for a histogram that is empty or holds negative values.
+ */
+export function fitLog(histogram: Histogram, options: LogOptions): LevelsEncoding {
+  const { steps = ALL_STEPS } = options;
+  checkShape(options);
+  for (const step of steps) checkStep(step);
+  checkNotEmpty(histogram);
+  if (histogram.min < 0) {
+    throw new ShiftwiseError("BAD_DATA", "logarithmic levels hold no negative values", {
+      expected: "values of 0 and more",
+      found: histogram.min,
+    });
+  }
+  const measure = errorMeter(histogram);
+  const top = histogram.max > 0 ? Math.ceil(16 * Math.log2(histogram.max)) : 0;
+  let best: LevelsEncoding | undefined;
+  let least = Number.POSITIVE_INFINITY;
+  for (const step of steps) {
+    const table = integerTable(step, options);
+    const span = step * (2 ** options.bits - 2);
+    for (let down = 0; down <= TOP_SEARCH; down++) {
+      const encoding = placeTable(table, top - down - span);
+      const error = measure(encoding, least);
+      if (best === undefined || error < least) {
+        least = error;
+        best = encoding;
+      }
+    }
+  }
+  if (!best) throw new ShiftwiseError("BAD_OPTION", "no steps to try", { where: "steps" });
+  return best;
+}
+
+function integerTable(step: number, { bits, largest }: LogShape): Table {
+  const ideal = Array.from({ length: 2 ** bits - 1 }, (_, i) => 2 ** ((step * i) / 16));
+  const top = ideal[ideal.length - 1];
+  let unit = top;
+  let least = Number.POSITIVE_INFINITY;
+  for (let t = SCALES_PER_UNIT; t <= SCALES_PER_UNIT * largest; t++) {
+    const candidate = (top * SCALES_PER_UNIT) / t;
+    let error = 0;
+    for (const level of ideal) error += (Math.round(level / candidate) * (candidate / level) - 1) ** 2;
+    // A table as good but for the last bits of float64 is no better.
+    if (error < least - 1e-12) {
+      least = error;
+      unit = candidate;
+    }
+  }
+  const levels = [0];
+  const thresholds: number[] = [];
+  for (const level of ideal) {
+    const integer = Math.round(level / unit);
+    if (integer === levels[levels.length - 1]) continue;
+    levels.push(integer);
+    thresholds.push((level * 2 ** (-step / 32)) / unit);
+  }
+  return { unit, levels, thresholds };
+}
+
+function placeTable(table: Table, fsr: number): LevelsEncoding {
+  return {
+    kind: "levels",
+    scale: Math.fround(table.unit * 2 ** (fsr / 16)),
+    levels: table.levels,
+    thresholds: table.thresholds.map(Math.fround),
+  };
+}
+
+function checkShape({ bits, largest }: LogShape): void {
+  if (!Number.isInteger(bits) || bits < 2 || bits > 6) {
+    throw new ShiftwiseError("BAD_OPTION", "activation bits out of range", {
+      expected: "an integer in 2..6",
+      found: bits,
+      where: "bits",
+    });
+  }
+  if (largest !== 31 && largest !== 255) {
+    throw new ShiftwiseError("BAD_OPTION", "unsupported largest level", {
+      expected: "31 or 255",
+      found: largest,
+      where: "largest",
+    });
+  }
+}
+
+function checkStep(step: number): void {
+  if (!Number.isInteger(step) || step < 2 || step > 32 || step % 2 !== 0) {
+    throw new ShiftwiseError("BAD_OPTION", "step out of range", {
+      expected: "an even integer in 2..32",
+      found: step,
+      where: "step",
+    });
+  }
+}
