@@ -1,0 +1,70 @@
+// checksum.ts: CRC-32 of a file's content, and the 64-bit FNV-1a "golden hash" of a model's outputs.
+
+/** Four tables for slicing-by-4: TABLES[256 k + b] advances byte b past k more zero bytes. Filled on first use. */
+function crcTables(): Uint32Array {
+  const tables = new Uint32Array(1024);
+  for (let b = 0; b < 256; b++) {
+    let c = b;
+    for (let bit = 0; bit < 8; bit++) c = (c >>> 1) ^ (c & 1 ? 0xedb88320 : 0);
+    tables[b] = c;
+  }
+  for (let i = 256; i < 1024; i++) tables[i] = (tables[i - 256] >>> 8) ^ tables[tables[i - 256] & 255];
+  return tables;
+}
+
+/**
+ * CRC-32 (IEEE 802.3, reflected polynomial 0xedb88320, as in gzip and PNG) over several byte arrays one after the other.
+ * @returns an unsigned 32-bit integer; 0 for no bytes
+ */
+export function crc32(...parts: readonly Uint8Array[]): number {
+  const t = crcTables();
+  let c = 0xffffffff;
+  for (const bytes of parts) {
+    const whole = bytes.length & ~3;
+    let i = 0;
+    for (; i < whole; i += 4) {
+      c ^= bytes[i] | (bytes[i + 1] << 8) | (bytes[i + 2] << 16) | (bytes[i + 3] << 24);
+      c = t[768 + (c & 255)] ^ t[512 + ((c >>> 8) & 255)] ^ t[256 + ((c >>> 16) & 255)] ^ t[c >>> 24];
+    }
+    for (; i < bytes.length; i++) c = t[(c ^ bytes[i]) & 255] ^ (c >>> 8);
+  }
+  return ~c >>> 0;
+}
+
+/** Arrays that a model may put out or hold. */
+export type HashableArray = Float32Array | Int32Array | Uint32Array | Int8Array | Uint8Array;
+
+/**
+ * 64-bit FNV-1a over the bytes of the arrays in little-endian order, one array after the other.
+ * @returns 16 lower-case hexadecimal digits; equal for bit-identical outputs on every host
+ */
+export function goldenHash(...arrays: readonly HashableArray[]): string {
+  // The hash as two 32-bit words. Its prime is 2^40 + 435, so h * prime = h * 435 + (low << 40).
+  let high = 0xcbf29ce4;
+  let low = 0x84222325;
+  const step = (byte: number): void => {
+    low = (low ^ byte) >>> 0;
+    const carry = Math.floor((low * 435) / 0x100000000);
+    high = (Math.imul(high, 435) + carry + (low << 8)) | 0;
+    low = Math.imul(low, 435) >>> 0;
+  };
+  for (const array of arrays) {
+    if (array.BYTES_PER_ELEMENT === 1) for (let i = 0; i < array.length; i++) step(array[i] & 255);
+    else {
+      const words = new Uint32Array(array.buffer, array.byteOffset, array.length);
+      for (let i = 0; i < words.length; i++) {
+        const word = words[i];
+        step(word & 255);
+        step((word >>> 8) & 255);
+        step((word >>> 16) & 255);
+        step(word >>> 24);
+      }
+    }
+  }
+  return hex(high) + hex(low);
+}
+
+/** Eight lower-case hexadecimal digits of a 32-bit integer. */
+export function hex(word: number): string {
+  return (word >>> 0).toString(16).padStart(8, "0");
+}

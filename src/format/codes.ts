@@ -1,0 +1,121 @@
+// codes.ts: packing of signed magnitude digits: radix-packed magnitudes, then one sign bit for each that is not zero.
+//
+//   bits  magnitudes K = 2^(bits-2)  base K+1  digits a byte   bytes in use
+//     5             8                    9           2          0..80
+//     4             4                    5           3          0..124
+//     3             2                    3           5          0..242
+//     2             1                    2           8          0..255
+//
+// A byte holds whole digits, first digit least significant; the last byte is filled up with zero digits.
+// The sign stream follows: bit i (least significant first) is 1 where the i-th non-zero weight is negative.
+import { at, expect } from "./fields.js";
+
+export type CodeBits = 2 | 3 | 4 | 5;
+
+/** Largest magnitude digit at this width: the number of powers of two, 2^(bits - 2). */
+export function magnitudes(bits: CodeBits): number {
+  return 1 << (bits - 2);
+}
+
+/** Digits that a byte of the magnitude stream holds: the most with (K + 1)^digits <= 256. */
+export function digitsPerByte(bits: CodeBits): number {
+  return [8, 5, 3, 2][bits - 2];
+}
+
+/**
+ * Packs signed digits.
+ * @param codes values in -K..K, K = 2^(bits - 2)
+ * @throws BAD_GRAPH for a digit outside that range
+ */
+export function packCodes(codes: Int8Array, bits: CodeBits): Uint8Array {
+  const k = magnitudes(bits);
+  const per = digitsPerByte(bits);
+  const split = Math.ceil(codes.length / per);
+  const signs: number[] = [];
+  const head = new Uint8Array(split);
+  let nonZero = 0;
+  for (let i = 0, weight = 1; i < codes.length; i++) {
+    const digit = Math.abs(codes[i]);
+    expect(digit <= k, `codes[${i}]`, `a digit in ${-k}..${k}`, codes[i], "BAD_GRAPH");
+    weight = i % per === 0 ? 1 : weight * (k + 1);
+    head[Math.floor(i / per)] += digit * weight;
+    if (digit !== 0) {
+      if (nonZero % 8 === 0) signs.push(0);
+      if (codes[i] < 0) signs[nonZero >> 3] |= 1 << (nonZero & 7);
+      nonZero++;
+    }
+  }
+  const packed = new Uint8Array(split + signs.length);
+  packed.set(head);
+  packed.set(signs, split);
+  return packed;
+}
+
+/**
+ * Unpacks `count` signed digits, checking every byte: values in range, exact length, filling digits and bits zero.
+ * @param where tensor name for error messages
+ * @throws BAD_FILE
+ */
+export function unpackCodes(packed: Uint8Array, count: number, bits: CodeBits, where = ""): Int8Array {
+  const base = magnitudes(bits) + 1;
+  const per = digitsPerByte(bits);
+  const limit = base ** per;
+  const split = Math.ceil(count / per);
+  // Before anything is allocated: the output is at most 8 times the input.
+  expect(packed.length >= split, where, `at least ${split} bytes for ${count} codes`, packed.length);
+
+  // digits[per * b + j]: digit j of byte b. filled[b]: how many of them are not zero.
+  const digits = new Int8Array(limit * per);
+  const filled = new Uint8Array(256).fill(255);
+  for (let b = 0; b < limit; b++) {
+    filled[b] = 0;
+    for (let j = 0, rest = b; j < per; j++, rest = Math.floor(rest / base)) {
+      digits[per * b + j] = rest % base;
+      if (rest % base) filled[b]++;
+    }
+  }
+
+  let nonZero = 0;
+  for (let i = 0; i < split; i++) {
+    const n = filled[packed[i]];
+    if (n === 255) expect(false, at(where, `byte ${i}`), `a value below ${limit}`, packed[i]);
+    nonZero += n;
+  }
+  const signBytes = Math.ceil(nonZero / 8);
+  expect(packed.length === split + signBytes, where, `${split} + ${signBytes} bytes`, packed.length);
+  const unused = nonZero % 8 ? packed[packed.length - 1] >> (nonZero % 8) : 0;
+  expect(unused === 0, at(where, `byte ${packed.length - 1}`), "zero in unused sign bits", unused);
+
+  // One byte more than the stream, so that the look ahead behind the last sign stays inside.
+  const signs = new Uint8Array(signBytes + 1);
+  signs.set(packed.subarray(split));
+  const codes = new Int8Array(split * per);
+  for (let i = 0, out = 0, s = 0; i < split; i++) {
+    const from = packed[i] * per;
+    for (let j = 0; j < per; j++) {
+      const digit = digits[from + j];
+      const negative = -((signs[s >> 3] >> (s & 7)) & 1);
+      codes[out++] = (digit ^ negative) - negative;
+      s += (digit + 7) >> 3; // 0 for digit 0, 1 for 1..8
+    }
+  }
+  for (let i = count; i < codes.length; i++) {
+    expect(codes[i] === 0, at(where, `byte ${split - 1}`), "zero in unused digits", codes[i]);
+  }
+  return codes.subarray(0, count);
+}
+
+/** The plain twin of `unpackCodes`, without tables and without checks: the definition of the layout. */
+export function unpackCodesPlain(packed: Uint8Array, count: number, bits: CodeBits): Int8Array {
+  const base = magnitudes(bits) + 1;
+  const per = digitsPerByte(bits);
+  const split = Math.ceil(count / per);
+  let signs = 0;
+  return Int8Array.from({ length: count }, (_, i) => {
+    const digit = Math.floor(packed[Math.floor(i / per)] / base ** (i % per)) % base;
+    if (digit === 0) return 0;
+    const bit = packed[split + (signs >> 3)] & (1 << (signs & 7));
+    signs++;
+    return bit ? -digit : digit;
+  });
+}

@@ -1,0 +1,119 @@
+// container.ts: what every shiftwise file shares: format, kind, version, checksum and a graph in JSON.
+import { crc32, hex } from "./checksum.js";
+import { ShiftwiseError } from "./error.js";
+import { at, expect } from "./fields.js";
+import {
+  type Container,
+  orderTensors,
+  parseJson,
+  readSafetensors,
+  type StoredTensor,
+  writeSafetensors,
+} from "./safetensors.js";
+
+/** The one version that this code reads and writes. */
+export const FORMAT_VERSION = "1";
+
+/** Tells from the first two bytes whether they are a gzip stream. */
+export function isGzip(bytes: Uint8Array): boolean {
+  return bytes[0] === 0x1f && bytes[1] === 0x8b;
+}
+
+export interface OpenedFile {
+  /** The graph: parsed JSON that nothing has checked yet. */
+  readonly graph: unknown;
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+}
+
+/**
+ * Opens a shiftwise file of one kind ("model", "network", ...).
+ * @param where file name for error messages
+ * @throws BAD_FILE, TRUNCATED; CHECKSUM when graph or data are not those that were written
+ */
+export function openFile(bytes: Uint8Array, kind: string, where = ""): OpenedFile {
+  const place = at(where, "__metadata__");
+  if (isGzip(bytes)) {
+    throw new ShiftwiseError("BAD_FILE", "the bytes are gzip-compressed: decompress them first", {
+      where,
+      expected: "a safetensors file",
+      found: "gzip signature 1f 8b",
+    });
+  }
+  const { metadata, tensors, data }: Container = readSafetensors(bytes, where);
+  const wanted: Record<string, string> = { format: "shiftwise", kind, version: FORMAT_VERSION };
+  for (const key of Object.keys(wanted)) {
+    expect(metadata[key] === wanted[key], `${place}.${key}`, `"${wanted[key]}"`, metadata[key] ?? "none");
+  }
+  for (const key of ["checksum", "graph"]) {
+    expect(metadata[key] !== undefined, place, `field "${key}"`, "none");
+  }
+  for (const key of Object.keys(metadata)) {
+    expect(key in wanted || key === "checksum" || key === "graph", place, "no other field", key);
+  }
+  const graph = new TextEncoder().encode(metadata.graph);
+  const sum = hex(crc32(graph, data));
+  if (metadata.checksum !== sum) {
+    const message = "the content is not what was written";
+    throw new ShiftwiseError("CHECKSUM", message, {
+      where: `${place}.checksum`,
+      expected: metadata.checksum,
+      found: sum,
+    });
+  }
+  return { graph: parseJson(graph, `${place}.graph`), tensors };
+}
+
+/** Writes a file that `openFile` opens: `graph` as JSON, the tensors, and the checksum over both. */
+export function sealFile(kind: string, graph: unknown, tensors: ReadonlyMap<string, StoredTensor>): Uint8Array {
+  const json = JSON.stringify(graph);
+  const parts = orderTensors(tensors).map(([, tensor]) => tensor.bytes);
+  const checksum = hex(crc32(new TextEncoder().encode(json), ...parts));
+  return writeSafetensors(tensors, { format: "shiftwise", kind, version: FORMAT_VERSION, checksum, graph: json });
+}
+
+/** A float32 array as a stored tensor, little-endian whatever the host. */
+export function storeFloats(shape: readonly number[], values: Float32Array): StoredTensor {
+  const bytes = new Uint8Array(values.length * 4);
+  const view = new DataView(bytes.buffer);
+  for (let i = 0; i < values.length; i++) view.setFloat32(4 * i, values[i], true);
+  return { dtype: "F32", shape, bytes };
+}
+
+/**
+ * Tensors taken by name out of an opened file, each once.
+ * `done` fails if the file holds one that nobody took.
+ */
+export interface TensorSource {
+  /** A copy of a float32 tensor of exactly this shape. */
+  floats(name: string, shape: readonly number[]): Float32Array;
+  /** A view of a U8 tensor; `shape` null: any one-dimensional length. */
+  bytes(name: string, shape: readonly number[] | null): Uint8Array;
+  done(): void;
+}
+
+export function tensorSource(tensors: ReadonlyMap<string, StoredTensor>, where = ""): TensorSource {
+  const left = new Map(tensors);
+  const take = (name: string, dtype: string, shape: readonly number[] | null): Uint8Array => {
+    const place = at(where, `tensor ${name}`);
+    const tensor = left.get(name);
+    expect(tensor !== undefined, place, "the tensor", "none");
+    expect(tensor.dtype === dtype, `${place}.dtype`, dtype, tensor.dtype);
+    const same = shape ? tensor.shape.join() === shape.join() : tensor.shape.length === 1;
+    expect(same, `${place}.shape`, shape ? JSON.stringify(shape) : "one dimension", tensor.shape);
+    left.delete(name);
+    return tensor.bytes;
+  };
+  return {
+    floats(name, shape) {
+      const bytes = take(name, "F32", shape);
+      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+      const values = new Float32Array(bytes.length / 4);
+      for (let i = 0; i < values.length; i++) values[i] = view.getFloat32(4 * i, true);
+      return values;
+    },
+    bytes: (name, shape) => take(name, "U8", shape),
+    done() {
+      for (const name of left.keys()) expect(false, at(where, `tensor ${name}`), "no tensor besides the graph's", name);
+    },
+  };
+}

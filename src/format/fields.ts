@@ -1,0 +1,110 @@
+// fields.ts: typed reading of untrusted JSON: each function returns the value as its type or throws BAD_FILE.
+import { type ErrorCode, ShiftwiseError } from "./error.js";
+
+export type Json = Readonly<Record<string, unknown>>;
+
+/** Joins a file name and a place inside it; either may be empty. */
+export function at(where: string, place: string): string {
+  return where && place ? `${where}: ${place}` : where || place;
+}
+
+/** Throws BAD_FILE (or `code`) for the field at `where` unless `ok`. */
+export function expect(
+  ok: boolean,
+  where: string,
+  expected: string,
+  found: unknown,
+  code: ErrorCode = "BAD_FILE",
+): asserts ok {
+  if (!ok) throw new ShiftwiseError(code, "unexpected value", { where, expected, found });
+}
+
+/** A JSON object that has every key of `required`, and besides them only keys of `optional`. */
+export function record(
+  value: unknown,
+  where: string,
+  required: readonly string[],
+  optional: readonly string[] = [],
+): Json {
+  const object = dictionary(value, where);
+  for (const key of required) expect(Object.hasOwn(object, key), where, `field "${key}"`, "none");
+  for (const key of Object.keys(object)) {
+    expect(required.includes(key) || optional.includes(key), where, "no other field", key);
+  }
+  return object;
+}
+
+/** A JSON object with any keys. */
+export function dictionary(value: unknown, where: string): Json {
+  expect(typeof value === "object" && value !== null && !Array.isArray(value), where, "an object", value);
+  return value as Json;
+}
+
+/** A JSON object whose values are all strings. */
+export function texts(value: unknown, where: string): Record<string, string> {
+  const entries = Object.entries(dictionary(value, where));
+  return Object.fromEntries(entries.map(([key, entry]) => [identifier(key, where), text(entry, `${where}.${key}`)]));
+}
+
+export function text(value: unknown, where: string): string {
+  expect(typeof value === "string", where, "a string", value);
+  return value;
+}
+
+/** A name of a layer, tensor, port or field: 1 to 200 characters, none of them a control character. */
+export function identifier(value: unknown, where: string): string {
+  const name = text(value, where);
+  expect(/^\P{Cc}{1,200}$/u.test(name) && name !== "__proto__", where, "a name of 1 to 200 printable characters", name);
+  return name;
+}
+
+export function oneOf<T extends string | number>(value: unknown, where: string, choices: readonly T[]): T {
+  expect(choices.includes(value as T), where, `one of ${choices.join(", ")}`, value);
+  return value as T;
+}
+
+export function number(value: unknown, where: string): number {
+  expect(typeof value === "number" && Number.isFinite(value), where, "a finite number", value);
+  return value;
+}
+
+/** An integer in low..high. */
+export function integer(value: unknown, where: string, low = 0, high = 0x7fffffff): number {
+  const n = number(value, where);
+  expect(Number.isInteger(n) && n >= low && n <= high, where, `an integer in ${low}..${high}`, value);
+  return n;
+}
+
+/** An array; with `length`, of exactly that many elements; each element read by `item`. */
+export function list<T>(
+  value: unknown,
+  where: string,
+  item: (value: unknown, where: string) => T,
+  length?: number,
+): T[] {
+  expect(
+    Array.isArray(value) && (length === undefined || value.length === length),
+    where,
+    length === undefined ? "an array" : `an array of ${length}`,
+    value,
+  );
+  return (value as unknown[]).map((entry, index) => item(entry, `${where}[${index}]`));
+}
+
+/** Two integers >= low: (height, width) or (vertical, horizontal). */
+export function pair(value: unknown, where: string, low = 1): readonly [number, number] {
+  const [a, b] = list(value, where, (entry, place) => integer(entry, place, low), 2);
+  return [a, b];
+}
+
+/** Three integers >= 1: (channels, height, width). */
+export function triple(value: unknown, where: string): readonly [number, number, number] {
+  const [a, b, c] = list(value, where, (entry, place) => integer(entry, place, 1), 3);
+  return [a, b, c];
+}
+
+/** Four integers >= 0: (top, left, bottom, right). */
+export function quad(value: unknown, where: string): readonly [number, number, number, number] {
+  const [a, b, c, d] = list(value, where, (entry, place) => integer(entry, place), 4);
+  return [a, b, c, d];
+}

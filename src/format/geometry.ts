@@ -1,0 +1,57 @@
+// geometry.ts: sizes that follow from a layer's numbers, and the integer range of an encoding.
+import type { Encoding, Shape } from "./model.js";
+
+/** What a sliding window does to rows and columns. */
+export interface Window {
+  readonly kernel: readonly [height: number, width: number];
+  readonly stride: readonly [vertical: number, horizontal: number];
+  readonly dilation?: readonly [vertical: number, horizontal: number];
+  readonly padding?: readonly [top: number, left: number, bottom: number, right: number];
+}
+
+/**
+ * Shape after a sliding window: floor((n + padding - dilation (kernel - 1) - 1) / stride) + 1 rows and columns.
+ * Not positive where the kernel does not fit: the caller checks.
+ * @param channels of the result
+ */
+export function convOutputShape(input: Shape, channels: number, window: Window): Shape {
+  const { kernel, stride, dilation = [1, 1], padding = [0, 0, 0, 0] } = window;
+  const along = (axis: 0 | 1): number => {
+    const free = input[1 + axis] + padding[axis] + padding[axis + 2] - dilation[axis] * (kernel[axis] - 1) - 1;
+    return Math.floor(free / stride[axis]) + 1;
+  };
+  return [channels, along(0), along(1)];
+}
+
+export function elements(shape: readonly number[]): number {
+  return shape.reduce((product, n) => product * n, 1);
+}
+
+export function sameShape(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((n, i) => n === b[i]);
+}
+
+/** Real value of one step of the raw integers: 1 for float32. */
+export function scaleOf(encoding: Encoding): number {
+  return encoding.kind === "float32" ? 1 : encoding.scale;
+}
+
+/** The raw value that stands for 0. */
+export function zeroOf(encoding: Encoding): number {
+  return encoding.kind === "linear" ? encoding.zero : 0;
+}
+
+/** The largest raw integer, 1..255; null for float32. */
+export function largestOf(encoding: Encoding): number | null {
+  if (encoding.kind === "float32") return null;
+  return encoding.kind === "linear" ? encoding.max : encoding.levels[encoding.levels.length - 1];
+}
+
+/** Whether two tensors' raw values mean the same. */
+export function sameEncoding(a: Encoding, b: Encoding): boolean {
+  if (a.kind === "linear" && b.kind === "linear") return a.scale === b.scale && a.zero === b.zero && a.max === b.max;
+  if (a.kind === "levels" && b.kind === "levels") {
+    return a.scale === b.scale && sameShape(a.levels, b.levels) && sameShape(a.thresholds, b.thresholds);
+  }
+  return a.kind === b.kind;
+}

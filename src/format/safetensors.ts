@@ -1,0 +1,138 @@
+// safetensors.ts: the container: 8-byte header length, JSON header, little-endian buffers without gaps.
+import { ShiftwiseError } from "./error.js";
+import { at, dictionary, expect, identifier, integer, list, oneOf, record, text, texts } from "./fields.js";
+
+/** Bytes an element takes, by dtype. Those of the published format whose size is whole bytes. */
+const SIZES = {
+  U8: 1,
+  I8: 1,
+  BOOL: 1,
+  U16: 2,
+  I16: 2,
+  F16: 2,
+  BF16: 2,
+  U32: 4,
+  I32: 4,
+  F32: 4,
+  U64: 8,
+  I64: 8,
+  F64: 8,
+};
+export type Dtype = keyof typeof SIZES;
+const DTYPES = Object.keys(SIZES) as Dtype[];
+
+/** A header beyond this is refused before it is parsed: 16 MiB. */
+export const HEADER_LIMIT = 1 << 24;
+
+export interface StoredTensor {
+  readonly dtype: Dtype;
+  readonly shape: readonly number[];
+  /** The tensor's bytes, little-endian, row-major; a view of the file when it was read. */
+  readonly bytes: Uint8Array;
+}
+
+export interface Container {
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  /** Everything behind the header. */
+  readonly data: Uint8Array;
+}
+
+/**
+ * Reads a safetensors file without copying its buffers.
+ * @param where file name for error messages
+ * @throws TRUNCATED when bytes are missing; BAD_FILE for anything else out of order, naming the field
+ */
+export function readSafetensors(bytes: Uint8Array, where = ""): Container {
+  const need = (length: number, place: string): void => {
+    if (bytes.length < length) {
+      const message = "the file ends too early";
+      throw new ShiftwiseError("TRUNCATED", message, {
+        where: at(where, place),
+        expected: `${length} bytes`,
+        found: `${bytes.length} bytes`,
+      });
+    }
+  };
+  need(8, "header length");
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const length = view.getUint32(0, true) + view.getUint32(4, true) * 0x100000000;
+  expect(length >= 2 && length <= HEADER_LIMIT, at(where, "header length"), `2..${HEADER_LIMIT}`, length);
+  need(8 + length, "header");
+  const header = parseJson(bytes.subarray(8, 8 + length), at(where, "header"));
+
+  const data = bytes.subarray(8 + length);
+  const tensors = new Map<string, StoredTensor>();
+  const spans: { name: string; begin: number; end: number }[] = [];
+  let metadata: Record<string, string> = {};
+  for (const [key, value] of Object.entries(dictionary(header, at(where, "header")))) {
+    if (key === "__metadata__") {
+      metadata = texts(value, at(where, key));
+      continue;
+    }
+    const place = at(where, `tensor ${identifier(key, at(where, "tensor name"))}`);
+    const entry = record(value, place, ["dtype", "shape", "data_offsets"]);
+    const dtype = oneOf(text(entry.dtype, `${place}.dtype`), `${place}.dtype`, DTYPES);
+    const shape = list(entry.shape, `${place}.shape`, (n, p) => integer(n, p));
+    const [begin, end] = list(entry.data_offsets, `${place}.data_offsets`, (n, p) => integer(n, p), 2);
+    const size = shape.reduce((product, n) => product * n, SIZES[dtype]);
+    expect(end - begin === size, `${place}.data_offsets`, `a span of ${size} bytes`, [begin, end]);
+    need(8 + length + end, `${place}.data_offsets`);
+    spans.push({ name: key, begin, end });
+    tensors.set(key, { dtype, shape, bytes: data.subarray(begin, end) });
+  }
+
+  // Sorted by place, the spans must tile the data: no overlap, no gap, nothing behind the last.
+  spans.sort((a, b) => a.begin - b.begin || a.end - b.end);
+  let next = 0;
+  for (const { name, begin, end } of spans) {
+    expect(begin === next, at(where, `tensor ${name}.data_offsets`), `a begin of ${next}`, begin);
+    next = end;
+  }
+  expect(data.length === next, at(where, "data"), `${next} bytes`, `${data.length} bytes`);
+  return { metadata, tensors, data };
+}
+
+/**
+ * Writes a safetensors file. Tensors of wider elements come first, so every one is aligned to its element size,
+ * and the header is padded with spaces so that the data starts on a multiple of 8.
+ */
+export function writeSafetensors(
+  tensors: ReadonlyMap<string, StoredTensor>,
+  metadata: Readonly<Record<string, string>>,
+): Uint8Array {
+  const header: Record<string, unknown> = { __metadata__: metadata };
+  const order = orderTensors(tensors);
+  let end = 0;
+  for (const [name, { dtype, shape, bytes }] of order) {
+    const begin = end;
+    end += bytes.length;
+    header[name] = { dtype, shape, data_offsets: [begin, end] };
+  }
+  const json = new TextEncoder().encode(JSON.stringify(header));
+  const length = Math.ceil(json.length / 8) * 8;
+  expect(length <= HEADER_LIMIT, "header", `at most ${HEADER_LIMIT} bytes`, length, "OVERFLOW");
+  const file = new Uint8Array(8 + length + end);
+  new DataView(file.buffer).setUint32(0, length, true);
+  file.fill(32, 8, 8 + length).set(json, 8);
+  let position = 8 + length;
+  for (const [, { bytes }] of order) {
+    file.set(bytes, position);
+    position += bytes.length;
+  }
+  return file;
+}
+
+/** The order in which `writeSafetensors` lays tensors out: by falling element size, else as given. */
+export function orderTensors(tensors: ReadonlyMap<string, StoredTensor>): [string, StoredTensor][] {
+  return [...tensors].sort(([, a], [, b]) => SIZES[b.dtype] - SIZES[a.dtype]);
+}
+
+/** UTF-8 JSON from bytes, any fault in it a BAD_FILE. */
+export function parseJson(bytes: Uint8Array, where: string): unknown {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
+  } catch (cause) {
+    throw new ShiftwiseError("BAD_FILE", "not JSON in UTF-8", { where, cause });
+  }
+}
