@@ -1,84 +1,86 @@
-// random.ts: seeded pseudo-random numbers, the same on every machine.
+// random.ts: seeded random numbers: xoshiro128** (Blackman and Vigna 2018), the same stream on every host.
 
-export type RandomState = readonly [number, number, number, number];
-
+/** A generator; everything drawn from it advances its one state. */
 export interface Random {
-  /** Uniform integer in 0..2^32 - 1. */
+  /** An integer in 0..2^32 - 1. */
   uint32(): number;
-  /** Uniform in [0, 1), a multiple of 2^-32. */
+  /** A number in [0, 1): the next 53 random bits as a fraction. */
   uniform(): number;
-  /** Normal with mean 0 and variance 1. */
+  /** A standard normal number (Marsaglia's polar method). */
   normal(): number;
-  /** Uniform integer in 0..n-1, without bias; n an integer in 1..2^32. */
+  /** An integer in 0..n - 1, every one equally likely; n in 1..2^32. */
   below(n: number): number;
-  /** Puts the elements in a random order, in place; every order is as likely as any other. */
-  shuffle<T extends { readonly length: number; [index: number]: unknown }>(array: T): T;
-  /** All there is to know: createRandom of it continues the same sequence. */
-  state(): RandomState;
+  /** Shuffles in place (Fisher-Yates) and returns the same array. */
+  shuffle<T extends Shuffleable>(array: T): T;
+  /** A copy of the 128-bit state; `createRandom(state)` goes on from there. */
+  state(): Uint32Array;
 }
+
+export type Shuffleable = unknown[] | Uint8Array | Uint16Array | Uint32Array | Int32Array | Float32Array | Float64Array;
 
 /**
- * xoshiro128** (Blackman and Vigna 2018), its four words filled from the seed by splitmix32. Not for secrets.
- * @param seed any number, of which the low 32 bits count, or a state to continue from.
+ * Makes a generator.
+ * @param seed an integer, of which the low 32 bits count; or four words that `state()` gave, not all zero
  */
-export function createRandom(seed: number | RandomState): Random {
-  let [a, b, c, d] = typeof seed === "number" ? expand(seed) : seed;
-
-  function uint32(): number {
-    const product = Math.imul(b, 5);
-    const result = Math.imul((product << 7) | (product >>> 25), 9) >>> 0;
-    const t = b << 9;
-    c ^= a;
-    d ^= b;
-    b ^= c;
-    a ^= d;
-    c ^= t;
-    d = (d << 11) | (d >>> 21);
+export function createRandom(seed: number | Uint32Array): Random {
+  const s = typeof seed === "number" ? expandSeed(seed) : Uint32Array.from(seed);
+  const uint32 = (): number => {
+    const result = Math.imul(rotate(Math.imul(s[1], 5), 7), 9) >>> 0;
+    const t = s[1] << 9;
+    s[2] ^= s[0];
+    s[3] ^= s[1];
+    s[1] ^= s[2];
+    s[0] ^= s[3];
+    s[2] ^= t;
+    s[3] = rotate(s[3], 11);
     return result;
-  }
-
-  const uniform = () => uint32() * 2 ** -32;
-
-  // Marsaglia's polar method. Its second value is dropped, so that four words are the whole state.
-  function normal(): number {
-    for (;;) {
-      const x = 2 * uniform() - 1;
-      const y = 2 * uniform() - 1;
-      const square = x * x + y * y;
-      if (square > 0 && square < 1) return x * Math.sqrt((-2 * Math.log(square)) / square);
-    }
-  }
-
-  function below(n: number): number {
-    const limit = 2 ** 32 - (2 ** 32 % n);
-    for (;;) {
-      const value = uint32();
-      if (value < limit) return value % n;
-    }
-  }
-
-  function shuffle<T extends { readonly length: number; [index: number]: unknown }>(array: T): T {
-    for (let i = array.length - 1; i > 0; i--) {
-      const j = below(i + 1);
-      const kept = array[i];
-      array[i] = array[j];
-      array[j] = kept;
-    }
-    return array;
-  }
-
-  return { uint32, uniform, normal, below, shuffle, state: () => [a >>> 0, b >>> 0, c >>> 0, d >>> 0] };
+  };
+  const uniform = (): number => (uint32() * 0x200000 + (uint32() >>> 11)) / 0x20000000000000;
+  const below = (n: number): number => {
+    // Reject the tail that would make small results likelier.
+    const limit = 0x100000000 - (0x100000000 % n);
+    let x = uint32();
+    while (x >= limit) x = uint32();
+    return x % n;
+  };
+  return {
+    uint32,
+    uniform,
+    below,
+    normal() {
+      for (;;) {
+        const x = 2 * uniform() - 1;
+        const y = 2 * uniform() - 1;
+        const r = x * x + y * y;
+        if (r > 0 && r < 1) return x * Math.sqrt((-2 * Math.log(r)) / r);
+      }
+    },
+    shuffle(array) {
+      const items: { [index: number]: unknown } = array;
+      for (let i = array.length - 1; i > 0; i--) {
+        const j = below(i + 1);
+        const held = items[i];
+        items[i] = items[j];
+        items[j] = held;
+      }
+      return array;
+    },
+    state: () => s.slice(),
+  };
 }
 
-/** Four words of splitmix32: never all zero, the one state that xoshiro cannot leave. */
-function expand(seed: number): [number, number, number, number] {
-  let counter = seed >>> 0;
-  const next = () => {
-    counter = (counter + 0x9e3779b9) >>> 0;
-    let z = counter;
+function rotate(x: number, bits: number): number {
+  return (x << bits) | (x >>> (32 - bits));
+}
+
+/** Four words from one by splitmix32: a Weyl sequence through murmur3's finalizer; never all zero. */
+function expandSeed(seed: number): Uint32Array {
+  let a = seed >>> 0;
+  return Uint32Array.from({ length: 4 }, () => {
+    a = (a + 0x9e3779b9) >>> 0;
+    let z = a;
     z = Math.imul(z ^ (z >>> 16), 0x85ebca6b);
     z = Math.imul(z ^ (z >>> 13), 0xc2b2ae35);
-    return (z ^ (z >>> 16)) >>> 0;
-  };
-  return [next(), next(), next(), next()];
+    return z ^ (z >>> 16);
+  });
 }

@@ -1,0 +1,90 @@
+// chains.ts: groups the nodes that one kernel call computes: conv [+ batchNorm] [+ add] [+ relu] [+ quantize] and the like.
+import type { Clamp, Encoding } from "../format/index.js";
+import type { BatchNormNode, Network, Node } from "./network.js";
+import { nodeInputs } from "./shapes.js";
+
+/** Nodes that become one layer; `head` computes, the rest is its epilogue. */
+export interface Chain {
+  readonly head: Node;
+  /** Folded into scale and offset; the head itself when it is a batch norm that follows neither conv nor dense. */
+  readonly norm: BatchNormNode | null;
+  /** Name of the second operand of an add that a convolution takes in. */
+  readonly residual: string | null;
+  /** In real values, applied after the add. */
+  readonly clamp: Clamp;
+  readonly encoding: Encoding;
+  /** Name of the last node: of the tensor that the layer writes. */
+  readonly tail: string;
+}
+
+/**
+ * Splits what the outputs need into chains, in an order in which they can run: that of their last nodes.
+ * A node joins the chain of its input while nothing else reads that input. Of two convolutions that end in one add the
+ * later takes it in, since the other operand is then there already.
+ */
+export function findChains(network: Network): Chain[] {
+  const nodes = liveNodes(network);
+  const byName = new Map(nodes.map((node) => [node.name, node]));
+  const position = new Map(nodes.map((node, i) => [node.name, i]));
+  const readers = new Map<string, Node[]>(nodes.map((node) => [node.name, []]));
+  for (const node of nodes) for (const name of nodeInputs(node)) readers.get(name)?.push(node);
+
+  /** The one node that reads a tensor; undefined if there are several or the tensor is an output. */
+  const soleReader = (name: string): Node | undefined => {
+    const all = readers.get(name) ?? [];
+    return all.length === 1 && !network.outputs.includes(name) ? all[0] : undefined;
+  };
+  /** Whether a chain that is a convolution so far, perhaps with its batch norm, ends in this tensor. */
+  const endsConvolution = (name: string): boolean => {
+    const node = byName.get(name);
+    if (node?.op !== "batchNorm") return node?.op === "conv";
+    return !(byName.get(node.input)?.op === "dense" && soleReader(node.input));
+  };
+  const takesAdd = (operand: string, other: string): boolean =>
+    endsConvolution(operand) &&
+    !(endsConvolution(other) && soleReader(other) && position.get(other)! > position.get(operand)!);
+
+  const taken = new Set<string>();
+  const chains: Chain[] = [];
+  for (const head of nodes) {
+    if (taken.has(head.name)) continue;
+    let norm = head.op === "batchNorm" ? head : null;
+    let residual: string | null = null;
+    let clamp: Clamp = head.op === "relu" ? intersect({}, head.max) : {};
+    let encoding: Encoding = head.op === "quantize" ? head.encoding : { kind: "float32" };
+    let tail: Node = head;
+    const computes = !["input", "maxPool", "concat", "quantize"].includes(head.op);
+    while (tail.op !== "quantize") {
+      const next = soleReader(tail.name);
+      if (next?.op === "batchNorm" && tail === head && (head.op === "conv" || head.op === "dense")) norm = next;
+      else if (next?.op === "add" && takesAdd(tail.name, otherOperand(next.inputs, tail.name))) {
+        residual = otherOperand(next.inputs, tail.name);
+      } else if (next?.op === "relu" && computes) clamp = intersect(clamp, next.max);
+      else if (next?.op === "quantize" && (computes || head.op === "input")) encoding = next.encoding;
+      else break;
+      tail = next;
+      taken.add(next.name);
+    }
+    chains.push({ head, norm, residual, clamp, encoding, tail: tail.name });
+  }
+  return chains.sort((a, b) => position.get(a.tail)! - position.get(b.tail)!);
+}
+
+/** The nodes that some output depends on, in their order, and the inputs. */
+function liveNodes({ nodes, outputs }: Network): Node[] {
+  const needed = new Set(outputs);
+  for (const node of nodes.toReversed()) {
+    if (needed.has(node.name)) for (const name of nodeInputs(node)) needed.add(name);
+  }
+  return nodes.filter((node) => needed.has(node.name) || node.op === "input");
+}
+
+function otherOperand([a, b]: readonly [string, string], one: string): string {
+  return a === one ? b : a;
+}
+
+/** A clamp followed by a ReLU up to `max`. */
+function intersect({ high = Infinity }: Clamp, max = Infinity): Clamp {
+  const least = Math.min(high, max);
+  return least < Infinity ? { low: 0, high: least } : { low: 0 };
+}

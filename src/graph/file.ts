@@ -1,0 +1,198 @@
+// file.ts: a trainable network to bytes and back (docs/format.md, kind "network").
+
+import type { StoredTensor, TensorSource } from "../format/index.js";
+import {
+  elements,
+  fields,
+  openFile,
+  readEncoding,
+  readNormalization,
+  sealFile,
+  storeFloats,
+  tensorSource,
+} from "../format/index.js";
+import { gridDigits } from "./grid.js";
+import type { Network, Node, Tensor, WeightGrid, WeightGrids } from "./network.js";
+import { check, nodeParameters } from "./shapes.js";
+import { validateNetwork } from "./validate.js";
+
+const { at, dictionary, identifier, integer, list, number, oneOf, pair, quad, record, text, texts, triple } = fields;
+const expect: typeof fields.expect = fields.expect;
+
+/** Fields of each kind of node besides op and name; tensors stand for their shapes. */
+const NODE_FIELDS: Record<Node["op"], readonly string[]> = {
+  input: ["shape"],
+  conv: ["input", "weight", "bias", "stride", "dilation", "padding", "groups"],
+  dense: ["input", "weight", "bias"],
+  batchNorm: ["input", "channels", "epsilon", "momentum"],
+  relu: ["input"],
+  maxPool: ["input", "kernel", "stride", "padding"],
+  avgPool: ["input", "kernel", "stride"],
+  globalAvgPool: ["input"],
+  add: ["inputs"],
+  concat: ["inputs"],
+  quantize: ["input", "encoding"],
+};
+const OPTIONAL_FIELDS: Partial<Record<Node["op"], readonly string[]>> = { input: ["normalization"], relu: ["max"] };
+
+export interface NetworkExtra {
+  /** What INQ has decided so far; without it every weight is free. */
+  readonly grids?: WeightGrids;
+  /** Free text by name. */
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+export interface NetworkFile {
+  readonly network: Network;
+  readonly grids: WeightGrids;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/**
+ * Writes network, weight grids and free text into one file. The same input gives the same bytes.
+ * @throws what `validateNetwork` throws; BAD_GRAPH for a grid that belongs to no weight
+ */
+export function encodeNetwork(network: Network, { grids = new Map(), metadata = {} }: NetworkExtra = {}): Uint8Array {
+  validateNetwork(network);
+  validateGrids(network, grids, "");
+  const tensors = new Map<string, StoredTensor>();
+  const nodes = network.nodes.map((node) => {
+    for (const [field, { shape, data }] of nodeParameters(node)) {
+      tensors.set(`${node.name}.${field}`, storeFloats(shape, data));
+    }
+    if (node.op === "conv" || node.op === "dense") {
+      const { weight, bias, ...rest } = node;
+      return { ...rest, weight: weight.shape, bias: bias !== null };
+    }
+    if (node.op === "batchNorm") {
+      const { op, name, input, gamma, epsilon, momentum } = node;
+      return { op, name, input, channels: gamma.data.length, epsilon, momentum };
+    }
+    return node;
+  });
+  for (const [name, { frozen }] of grids) {
+    tensors.set(`${name}.frozen`, { dtype: "U8", shape: [frozen.length], bytes: frozen });
+  }
+  const { name, outputs, labels } = network;
+  const numbers = [...grids].map(([node, { bits, n1 }]) => ({ node, bits, n1 }));
+  return sealFile("network", { name, nodes, outputs, labels, grids: numbers, metadata }, tensors);
+}
+
+/**
+ * Reads and validates a file that `encodeNetwork` wrote.
+ * @param where file name for error messages
+ * @throws BAD_FILE, TRUNCATED, CHECKSUM, BAD_GRAPH
+ */
+export function decodeNetwork(bytes: Uint8Array, where = ""): NetworkFile {
+  const file = openFile(bytes, "network", where);
+  const source = tensorSource(file.tensors, where);
+  const place = at(where, "graph");
+  const graph = record(file.graph, place, ["name", "nodes", "outputs", "grids", "metadata"], ["labels"]);
+  const network: Network = {
+    name: identifier(graph.name, `${place}.name`),
+    nodes: list(graph.nodes, `${place}.nodes`, (value, p) => readNode(value, p, source)),
+    outputs: list(graph.outputs, `${place}.outputs`, identifier),
+    ...(graph.labels !== undefined && { labels: list(graph.labels, `${place}.labels`, text) }),
+  };
+  validateNetwork(network, where);
+  const weights = new Map(
+    network.nodes.flatMap((n) => (n.op === "conv" || n.op === "dense" ? [[n.name, n.weight]] : [])),
+  );
+  const grids = list(graph.grids, `${place}.grids`, (value, p): [string, WeightGrid] => {
+    const grid = record(value, p, ["node", "bits", "n1"]);
+    const name = identifier(grid.node, `${p}.node`);
+    const weight = weights.get(name);
+    expect(weight !== undefined, `${p}.node`, "a conv or dense node", name, "BAD_GRAPH");
+    const bits = oneOf(number(grid.bits, `${p}.bits`), `${p}.bits`, [2, 3, 4, 5]) as WeightGrid["bits"];
+    const frozen = source.bytes(`${name}.frozen`, [elements(weight.shape)]).slice();
+    return [name, { bits, n1: integer(grid.n1, `${p}.n1`, -126, 127), frozen }];
+  });
+  source.done();
+  const result = new Map(grids);
+  validateGrids(network, result, where);
+  return { network, grids: result, metadata: texts(graph.metadata, `${place}.metadata`) };
+}
+
+function readNode(value: unknown, where: string, source: TensorSource): Node {
+  const head = dictionary(value, where);
+  const op = oneOf(text(head.op, `${where}.op`) as Node["op"], `${where}.op`, Object.keys(NODE_FIELDS) as Node["op"][]);
+  const f = record(value, where, ["op", "name", ...NODE_FIELDS[op]], OPTIONAL_FIELDS[op]);
+  const name = identifier(f.name, `${where}.name`);
+  const tensor = (field: string, shape: readonly number[]): Tensor => {
+    return { shape, data: source.floats(`${name}.${field}`, shape) };
+  };
+  if (op === "input") {
+    const node = { op, name, shape: triple(f.shape, `${where}.shape`) } as const;
+    if (f.normalization === undefined) return node;
+    return { ...node, normalization: readNormalization(f.normalization, `${where}.normalization`) };
+  }
+  if (op === "add" || op === "concat") {
+    const inputs = list(f.inputs, `${where}.inputs`, identifier, op === "add" ? 2 : undefined);
+    return op === "add" ? { op, name, inputs: [inputs[0], inputs[1]] } : { op, name, inputs };
+  }
+  const common = { name, input: identifier(f.input, `${where}.input`) };
+  const weights = (dimensions: number): { weight: Tensor; bias: Tensor | null } => {
+    const shape = list(f.weight, `${where}.weight`, (n, p) => integer(n, p, 1), dimensions);
+    const bias = oneOf(String(f.bias), `${where}.bias`, ["true", "false"]) === "true";
+    return { weight: tensor("weight", shape), bias: bias ? tensor("bias", [shape[0]]) : null };
+  };
+  const kernel = () => pair(f.kernel, `${where}.kernel`);
+  const stride = () => pair(f.stride, `${where}.stride`);
+  const padding = () => quad(f.padding, `${where}.padding`);
+  switch (op) {
+    case "conv": {
+      const dilation = pair(f.dilation, `${where}.dilation`);
+      const groups = integer(f.groups, `${where}.groups`, 1);
+      return { op, ...common, ...weights(4), stride: stride(), dilation, padding: padding(), groups };
+    }
+    case "dense":
+      return { op, ...common, ...weights(2) };
+    case "batchNorm": {
+      const shape = [integer(f.channels, `${where}.channels`, 1)];
+      return {
+        op,
+        ...common,
+        gamma: tensor("gamma", shape),
+        beta: tensor("beta", shape),
+        mean: tensor("mean", shape),
+        variance: tensor("variance", shape),
+        epsilon: number(f.epsilon, `${where}.epsilon`),
+        momentum: number(f.momentum, `${where}.momentum`),
+      };
+    }
+    case "relu":
+      return { op, ...common, ...(f.max !== undefined && { max: number(f.max, `${where}.max`) }) };
+    case "maxPool":
+      return { op, ...common, kernel: kernel(), stride: stride(), padding: padding() };
+    case "avgPool":
+      return { op, ...common, kernel: kernel(), stride: stride() };
+    case "globalAvgPool":
+      return { op, ...common };
+    case "quantize":
+      return { op, ...common, encoding: readEncoding(f.encoding, `${where}.encoding`) };
+  }
+}
+
+/**
+ * Every grid belongs to a conv or dense node and has a mask of zeros and ones as long as its weights; every frozen
+ * weight is zero or a power of two of the grid.
+ */
+function validateGrids(network: Network, grids: WeightGrids, where: string): void {
+  const nodes = new Map(network.nodes.map((node) => [node.name, node]));
+  for (const [name, { bits, n1, frozen }] of grids) {
+    const place = at(where, `grid of ${name}`);
+    const node = nodes.get(name);
+    check(node?.op === "conv" || node?.op === "dense", place, "a conv or dense node", name);
+    const { data } = node.weight;
+    check([2, 3, 4, 5].includes(bits), `${place}.bits`, "2, 3, 4 or 5", bits);
+    check(Number.isInteger(n1) && n1 >= -126 && n1 <= 127, `${place}.n1`, "an integer in -126..127", n1);
+    check(frozen.length === data.length, `${place}.frozen`, `${data.length} values`, frozen.length);
+    const digits = gridDigits(bits, n1);
+    for (let i = 0; i < data.length; i++) {
+      if (frozen[i] > 1) check(false, `${place}.frozen[${i}]`, "0 or 1", frozen[i]);
+      if (frozen[i] === 1 && !digits.has(Math.abs(data[i]))) {
+        check(false, `${place}.frozen[${i}]`, "a weight of 0 or a power of two of the grid", data[i]);
+      }
+    }
+  }
+}

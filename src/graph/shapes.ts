@@ -1,0 +1,146 @@
+// shapes.ts: the shape of every tensor of a network, checking on the way that its nodes fit together.
+import {
+  convOutputShape,
+  type ErrorCode,
+  elements,
+  fields,
+  type Shape,
+  ShiftwiseError,
+  sameShape,
+} from "../format/index.js";
+import type { Network, Node, Tensor } from "./network.js";
+
+/** The tensors that a node reads. */
+export function nodeInputs(node: Node): readonly string[] {
+  if (node.op === "input") return [];
+  return node.op === "add" || node.op === "concat" ? node.inputs : [node.input];
+}
+
+/** The parameter tensors of a node by field name, in file order; empty for nodes without any. */
+export function nodeParameters(node: Node): readonly (readonly [field: string, tensor: Tensor])[] {
+  if (node.op === "conv" || node.op === "dense") {
+    return node.bias
+      ? [
+          ["weight", node.weight],
+          ["bias", node.bias],
+        ]
+      : [["weight", node.weight]];
+  }
+  if (node.op !== "batchNorm") return [];
+  const { gamma, beta, mean, variance } = node;
+  return Object.entries({ gamma, beta, mean, variance });
+}
+
+/** Throws BAD_GRAPH (or `code`) for the node or field at `where` unless `ok`. */
+export function check(
+  ok: boolean,
+  where: string,
+  expected: string,
+  found: unknown,
+  code: ErrorCode = "BAD_GRAPH",
+): asserts ok {
+  if (!ok) throw new ShiftwiseError(code, "invalid network", { where, expected, found });
+}
+
+/**
+ * Shapes of all tensors by node name.
+ * @param file name for error messages
+ * @throws BAD_GRAPH where a name is unknown or used twice, nodes are not in topological order, or sizes do not fit
+ */
+export function inferShapes(network: Network, file = ""): Map<string, Shape> {
+  const shapes = new Map<string, Shape>();
+  for (const node of network.nodes) {
+    const where = fields.at(file, `node ${node.name}`);
+    check(!shapes.has(node.name), where, "a name not used before", node.name);
+    const inputs = nodeInputs(node).map((name) => {
+      const shape = shapes.get(name);
+      check(shape !== undefined, where, "inputs from earlier nodes", name);
+      return shape;
+    });
+    const shape = outputShape(node, inputs, where);
+    const ok = shape.every((n) => Number.isInteger(n) && n >= 1) && elements(shape) <= 0x7fffffff;
+    check(ok, where, "an output of positive size below 2^31", shape);
+    shapes.set(node.name, shape);
+  }
+  return shapes;
+}
+
+function outputShape(node: Node, inputs: readonly Shape[], where: string): Shape {
+  const [input] = inputs;
+  switch (node.op) {
+    case "input":
+      check(node.shape.length === 3, where, "3 dimensions", node.shape);
+      return node.shape;
+    case "conv": {
+      const { weight, groups } = node;
+      window(node, [...node.padding, ...node.dilation.map((d) => d - 1)], where);
+      check(weight.shape.length === 4, `${where}.weight`, "4 dimensions", weight.shape);
+      const [outputs, depth, ...kernel] = weight.shape;
+      const fits = Number.isInteger(groups) && groups >= 1 && outputs % groups === 0 && depth * groups === input[0];
+      check(fits, `${where}.weight`, `input channels ${input[0]} = ${groups} groups of ${depth}`, weight.shape);
+      vector(node.bias, outputs, `${where}.bias`);
+      return convOutputShape(input, outputs, { ...node, kernel: [kernel[0], kernel[1]] });
+    }
+    case "dense": {
+      const [outputs, depth] = node.weight.shape;
+      const fits = node.weight.shape.length === 2 && depth === elements(input);
+      check(fits, `${where}.weight`, `(outputs, ${elements(input)})`, node.weight.shape);
+      vector(node.bias, outputs, `${where}.bias`);
+      return [outputs, 1, 1];
+    }
+    case "batchNorm":
+      for (const [field, tensor] of nodeParameters(node)) vector(tensor, input[0], `${where}.${field}`);
+      return input;
+    case "maxPool": {
+      const { kernel, padding } = node;
+      window(node, padding, where);
+      const inside = padding.every((p, i) => p < kernel[i % 2]);
+      check(inside, `${where}.padding`, `less than the kernel ${kernel.join("x")}`, padding);
+      return convOutputShape(input, input[0], node);
+    }
+    case "avgPool":
+      window(node, [], where);
+      return convOutputShape(input, input[0], node);
+    case "globalAvgPool":
+      return [input[0], 1, 1];
+    case "relu":
+    case "quantize":
+      return input;
+    case "add":
+      check(inputs.length === 2, where, "two inputs", inputs.length);
+      check(sameShape(inputs[0], inputs[1]), where, `shape ${input.join("x")}`, inputs[1].join("x"));
+      return input;
+    case "concat": {
+      check(inputs.length > 0, where, "at least one input", 0);
+      for (const [, height, width] of inputs) {
+        check(height === input[1] && width === input[2], where, `${input[1]}x${input[2]}`, `${height}x${width}`);
+      }
+      return [inputs.reduce((sum, [channels]) => sum + channels, 0), input[1], input[2]];
+    }
+  }
+}
+
+/** Kernel and stride are integers >= 1, the other numbers >= 0. */
+function window(
+  node: { kernel?: readonly number[]; stride: readonly number[] },
+  rest: readonly number[],
+  where: string,
+): void {
+  const positive = [...(node.kernel ?? []), ...node.stride];
+  check(
+    positive.every((n) => Number.isInteger(n) && n >= 1),
+    where,
+    "kernel and stride >= 1",
+    positive,
+  );
+  check(
+    rest.every((n) => Number.isInteger(n) && n >= 0),
+    where,
+    "padding >= 0 and dilation >= 1",
+    rest,
+  );
+}
+
+function vector(tensor: Tensor | null, length: number, where: string): void {
+  if (tensor) check(sameShape(tensor.shape, [length]), where, `${length} values`, tensor.shape);
+}
