@@ -6,6 +6,7 @@ export * from "./error.js";
 export * as fields from "./fields.js";
 export * from "./geometry.js";
 export * from "./model.js";
+export * from "./numeric.js";
 export * from "./read.js";
 export * from "./safetensors.js";
 export * from "./validate.js";

@@ -26,7 +26,10 @@ export interface TensorSpec {
   readonly encoding: Encoding;
 }
 
-/** Applied to real values: y = min(max(y, low), high); either may be absent. ReLU is { low: 0 }. */
+/**
+ * z = min(max(z, low), high) in the units of an epilogue's z (below), float32 values; either may be absent. The ReLU of
+ * a real y is low = zero point of the output, 0 for float32 and levels.
+ */
 export interface Clamp {
   readonly low?: number;
   readonly high?: number;
@@ -51,7 +54,7 @@ export type Weights =
 
 /**
  * What every computing layer ends with, in float32, one rounding an operation, in this order:
- *   z = fround(fround(scale[c] * acc) + offset[c])          acc: int32 sum (or the float32 sum of a float layer)
+ *   z = fround(fround(scale[c] * acc) + offset[c])          acc: int32 sum rounded to float32 (or a float layer's sum)
  *   z = fround(z + fround(residualScale * r))               r: the residual operand's raw integer (or float)
  *   z = min(max(z, low), high)
  *   encode z as the output's encoding (linear: round half to even, then 0..max)
@@ -116,7 +119,10 @@ export interface AvgPoolLayer {
   readonly epilogue: Epilogue;
 }
 
-/** The sum of two tensors that no convolution could take in: acc is input a's raw value, b the residual. */
+/**
+ * The sum of two tensors that no convolution could take in: acc is input a's raw value, b the residual. Scale and offset
+ * have length 1.
+ */
 export interface AddLayer {
   readonly op: "add";
   readonly name: string;
@@ -147,6 +153,7 @@ export interface Port {
   readonly tensor: string;
 }
 
+/** The host encodes a float32 value x for an integer tensor as an epilogue with scale fround(1 / scale) and offset zero. */
 export interface InputPort extends Port {
   readonly normalization?: Normalization;
 }
