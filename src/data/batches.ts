@@ -1,0 +1,82 @@
+// batches.ts: a data set as normalized float batches, in an order that seed and epoch alone decide.
+import { type Normalization, ShiftwiseError } from "../format/index.js";
+import { createRandom } from "../graph/index.js";
+import { type Augmentation, checkAugmentation, drawChange, writeChanged } from "./augment.js";
+import { type Dataset, imageLength, size } from "./dataset.js";
+
+export interface BatchOptions {
+  readonly batchSize: number;
+  /**
+   * For training: a new random order each epoch, and the last images that fill no batch left out. Otherwise images come
+   * in the order they stand, the last batch as short as it is. Default false.
+   */
+  readonly shuffle?: boolean;
+  readonly augment?: Augmentation;
+  /** Default 1. */
+  readonly seed?: number;
+  /** Counted from 0. Default 0. */
+  readonly epoch?: number;
+}
+
+/** The arrays are used again for the next batch. */
+export interface Batch {
+  /** count x channels x height x width, (pixel / 255 - mean) / std. */
+  readonly images: Float32Array;
+  readonly labels: Uint8Array;
+  readonly count: number;
+}
+
+/** Number of batches that `batches` yields. */
+export function batchCount(dataset: Dataset, options: BatchOptions): number {
+  const count = size(dataset) / options.batchSize;
+  return options.shuffle ? Math.floor(count) : Math.ceil(count);
+}
+
+/**
+ * Yields one epoch. Order and augmentation follow from (seed, epoch) alone: an epoch resumed at its nth batch by
+ * skipping goes on exactly.
+ * @param skip batches to leave out at the start; their random draws are made all the same.
+ * @throws BAD_OPTION for a batch size below 1 or, shuffled, above the number of images; as checkAugmentation does.
+ */
+export function* batches(dataset: Dataset, options: BatchOptions, skip = 0): Generator<Batch, void, undefined> {
+  const { batchSize, shuffle = false, augment = {}, seed = 1, epoch = 0 } = options;
+  const total = size(dataset);
+  if (!Number.isInteger(batchSize) || batchSize < 1 || (shuffle && batchSize > total)) {
+    throw new ShiftwiseError("BAD_OPTION", "batch size out of range", {
+      expected: shuffle ? `an integer in 1..${total}, the number of images` : "an integer of 1 or more",
+      found: batchSize,
+      where: "batchSize",
+    });
+  }
+  checkAugmentation(augment, dataset.shape);
+  const random = createRandom((createRandom(seed).uint32() + Math.imul(epoch, 0x85ebca6b)) >>> 0);
+  const order = Uint32Array.from({ length: total }, (_, i) => i);
+  if (shuffle) random.shuffle(order);
+  const length = imageLength(dataset);
+  const table = normalizationTable(dataset.normalization);
+  const images = new Float32Array(Math.min(batchSize, total) * length);
+  const labels = new Uint8Array(Math.min(batchSize, total));
+  const last = batchCount(dataset, options);
+  for (let index = 0; index < last; index++) {
+    const start = index * batchSize;
+    const count = Math.min(batchSize, total - start);
+    for (let i = 0; i < count; i++) {
+      const change = drawChange(augment, dataset.shape, random);
+      if (index < skip) continue;
+      const from = order[start + i];
+      const pixels = dataset.images.subarray(from * length, (from + 1) * length);
+      writeChanged(pixels, dataset.shape, table, change, images, i * length);
+      labels[i] = dataset.labels[from];
+    }
+    if (index >= skip) yield { images: images.subarray(0, count * length), labels: labels.subarray(0, count), count };
+  }
+}
+
+/** (pixel / 255 - mean) / std for each channel and pixel value, computed in float64 and rounded once. */
+export function normalizationTable({ mean, std }: Normalization): Float32Array {
+  const table = new Float32Array(mean.length * 256);
+  for (let c = 0; c < mean.length; c++) {
+    for (let pixel = 0; pixel < 256; pixel++) table[c * 256 + pixel] = (pixel / 255 - mean[c]) / std[c];
+  }
+  return table;
+}
