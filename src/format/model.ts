@@ -27,8 +27,8 @@ export interface TensorSpec {
 }
 
 /**
- * z = min(max(z, low), high) in the units of an epilogue's z (below), float32 values; either may be absent. The ReLU of
- * a real y is low = zero point of the output, 0 for float32 and levels.
+ * Bounds of real values; either may be absent. ReLU is { low: 0 }. An epilogue applies them to its z (below) as
+ * fround(low / scale + zero) and fround(high / scale + zero) with the output's scale and zero point, 1 and 0 for float32.
  */
 export interface Clamp {
   readonly low?: number;

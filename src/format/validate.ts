@@ -264,6 +264,6 @@ function checkEpilogue({ scale, offset, clamp }: Epilogue, channels: number, che
 
 function checkClamp({ low, high }: Clamp, check: Check): void {
   for (const bound of [low, high])
-    check(bound === undefined || isFloat32(bound), "clamp", "finite float32 bounds", bound);
+    check(bound === undefined || Number.isFinite(bound), "clamp", "finite bounds", bound);
   check(low === undefined || high === undefined || low <= high, "clamp", "low <= high", { low, high });
 }

@@ -5,7 +5,7 @@
 // where u is the real value of one unit of the weights, sum_c the sum of the channel's integer weights (padding holds
 // o_in, so every tap counts) and b = beta - a mean. In units of the output, z = y / s_out + o_out, that is
 //   z = scale acc + offset + residualScale r.
-import { type Clamp, type Encoding, scaleOf, zeroOf } from "../format/index.js";
+import { type Encoding, scaleOf, zeroOf } from "../format/index.js";
 import type { BatchNormNode } from "./network.js";
 
 export interface Affine {
@@ -19,20 +19,16 @@ export interface Affine {
   readonly bias?: Float32Array | null;
   readonly norm?: BatchNormNode | null;
   readonly residual?: Encoding | null;
-  /** In real values. */
-  readonly clamp: Clamp;
 }
 
 export interface Folded {
   readonly scale: Float32Array;
   readonly offset: Float32Array;
   readonly residualScale: number;
-  /** In units of the output. */
-  readonly clamp: Clamp;
 }
 
 /** Folds in float64 and rounds each result once; offsets use the rounded scales, so that zero points cancel exactly. */
-export function foldEpilogue({ channels, input, output, unit, sums, bias, norm, residual, clamp }: Affine): Folded {
+export function foldEpilogue({ channels, input, output, unit, sums, bias, norm, residual }: Affine): Folded {
   const step = scaleOf(output);
   const zero = zeroOf(output);
   const zeroIn = zeroOf(input);
@@ -48,14 +44,5 @@ export function foldEpilogue({ channels, input, output, unit, sums, bias, norm, 
     const sum = zeroIn === 0 ? 0 : sums[sums.length === 1 ? 0 : c];
     offset[c] = constant - scale[c] * zeroIn * sum - residualScale * residualZero;
   }
-  const inUnits = (bound: number): number => Math.fround(bound / step + zero);
-  return {
-    scale,
-    offset,
-    residualScale,
-    clamp: {
-      ...(clamp.low !== undefined && { low: inUnits(clamp.low) }),
-      ...(clamp.high !== undefined && { high: inUnits(clamp.high) }),
-    },
-  };
+  return { scale, offset, residualScale };
 }

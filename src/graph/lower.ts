@@ -53,10 +53,10 @@ export function lower(network: Network, { grids }: LowerOptions): ModelDef {
 
   /** A layer that hands `input` on as `output` in another encoding. */
   const convert = (name: string, input: string, output: string, encoding: Encoding, clamp: Chain["clamp"]): void => {
-    const folded = foldEpilogue({ channels: 1, input: encodingOf(input), output: encoding, unit: 1, sums: [1], clamp });
+    const folded = foldEpilogue({ channels: 1, input: encodingOf(input), output: encoding, unit: 1, sums: [1] });
     const { scale, offset } = folded;
     put(output, tensors[input].shape, encoding);
-    const epilogue = { scale, offset, clamp: folded.clamp };
+    const epilogue = { scale, offset, clamp };
     layers.push({ op: "avgPool", name, input, output, kernel: [1, 1], stride: [1, 1], epilogue });
   };
   /** A copy of a tensor as float32 under a name nobody has. */
@@ -99,10 +99,9 @@ export function lower(network: Network, { grids }: LowerOptions): ModelDef {
           bias: head.op === "batchNorm" ? null : head.bias?.data,
           norm: chain.norm,
           residual: residual === null ? null : encodingOf(residual),
-          clamp,
         });
         put(tail, shape, encoding);
-        const epilogue = { scale: folded.scale, offset: folded.offset, clamp: folded.clamp };
+        const epilogue = { scale: folded.scale, offset: folded.offset, clamp };
         if (head.op === "dense") {
           layers.push({ op: "dense", name, input, output: tail, weights, epilogue });
           break;
@@ -124,10 +123,10 @@ export function lower(network: Network, { grids }: LowerOptions): ModelDef {
         const [, height, width] = tensors[input].shape;
         const kernel = head.op === "avgPool" ? head.kernel : ([height, width] as const);
         const count = elements(kernel);
-        const mean = { channels: 1, input: encodingOf(input), output: encoding, unit: 1 / count, sums: [count], clamp };
+        const mean = { channels: 1, input: encodingOf(input), output: encoding, unit: 1 / count, sums: [count] };
         const folded = foldEpilogue(mean);
         put(tail, shape, encoding);
-        const epilogue = { scale: folded.scale, offset: folded.offset, clamp: folded.clamp };
+        const epilogue = { scale: folded.scale, offset: folded.offset, clamp };
         const stride = head.op === "avgPool" ? head.stride : ([1, 1] as const);
         layers.push({ op: "avgPool", name, input, output: tail, kernel, stride, epilogue });
         break;
@@ -144,7 +143,7 @@ export function lower(network: Network, { grids }: LowerOptions): ModelDef {
           clamp,
         });
         put(tail, shape, encoding);
-        const epilogue = { scale: folded.scale, offset: folded.offset, clamp: folded.clamp };
+        const epilogue = { scale: folded.scale, offset: folded.offset, clamp };
         const residual = { tensor: sources[1], scale: folded.residualScale };
         layers.push({ op: "add", name, input, output: tail, epilogue, residual });
         break;
