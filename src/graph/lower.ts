@@ -1,5 +1,6 @@
 // lower.ts: a trained network to the model that the runtime runs: nodes fused into layers, parameters folded.
 import {
+  type Clamp,
   type Encoding,
   elements,
   type InputPort,
@@ -9,14 +10,21 @@ import {
   sameEncoding,
   type TensorSpec,
   validateModel,
-  type Weights,
 } from "../format/index.js";
 import { type Chain, findChains } from "./chains.js";
 import { foldEpilogue } from "./fold.js";
-import { gridCodes, smallestExponent } from "./grid.js";
-import type { ConvNode, DenseNode, Network, WeightGrids } from "./network.js";
-import { check, inferShapes } from "./shapes.js";
+import type {
+  AvgPoolNode,
+  BatchNormNode,
+  ConvNode,
+  DenseNode,
+  GlobalAvgPoolNode,
+  Network,
+  WeightGrids,
+} from "./network.js";
+import { inferShapes, nodeInputs } from "./shapes.js";
 import { validateNetwork } from "./validate.js";
+import { nodeWeights, unitWeights } from "./weights.js";
 
 export interface LowerOptions {
   /** Grids of all conv and dense nodes: integer weights. Null: the float32 network, in which nothing is quantized. */
@@ -24,6 +32,17 @@ export interface LowerOptions {
 }
 
 const FLOAT32: Encoding = { kind: "float32" };
+
+/** The model while it grows. */
+interface Draft {
+  readonly shapes: ReadonlyMap<string, Shape>;
+  readonly grids: WeightGrids | null;
+  readonly tensors: Record<string, TensorSpec>;
+  readonly layers: Layer[];
+  readonly inputs: InputPort[];
+  /** The tensor that holds a node's result; its name differs where a quantize node had nothing to change. */
+  readonly held: Map<string, string>;
+}
 
 /**
  * Lowers a network to a validated model with float32 outputs of the same names.
@@ -39,152 +58,106 @@ const FLOAT32: Encoding = { kind: "float32" };
 export function lower(network: Network, { grids }: LowerOptions): ModelDef {
   validateNetwork(network);
   const shapes = inferShapes(network);
-  const tensors: Record<string, TensorSpec> = {};
-  const layers: Layer[] = [];
-  const inputs: InputPort[] = [];
-  const names = new Set(shapes.keys());
-  /** The tensor that holds a node's result; differs in name where a quantize node changed nothing. */
-  const held = new Map<string, string>();
-  const encodingOf = (tensor: string): Encoding => tensors[tensor].encoding;
-  const put = (tensor: string, shape: Shape, encoding: Encoding): void => {
-    tensors[tensor] = { shape, encoding };
-    held.set(tensor, tensor);
-  };
-
-  /** A layer that hands `input` on as `output` in another encoding. */
-  const convert = (name: string, input: string, output: string, encoding: Encoding, clamp: Chain["clamp"]): void => {
-    const folded = foldEpilogue({ channels: 1, input: encodingOf(input), output: encoding, unit: 1, sums: [1] });
-    const { scale, offset } = folded;
-    put(output, tensors[input].shape, encoding);
-    const epilogue = { scale, offset, clamp };
-    layers.push({ op: "avgPool", name, input, output, kernel: [1, 1], stride: [1, 1], epilogue });
-  };
-  /** A copy of a tensor as float32 under a name nobody has. */
-  const toFloat32 = (input: string): string => {
-    let name = `${input}.float32`;
-    while (names.has(name)) name += "+";
-    names.add(name);
-    convert(name, input, name, FLOAT32, {});
-    return name;
-  };
-
-  for (const chain of findChains(network)) {
-    const { head, tail, encoding, clamp } = chain;
-    const { name } = head;
-    const shape = shapes.get(tail)!;
-    const sources = (head.op === "add" || head.op === "concat" ? head.inputs : "input" in head ? [head.input] : []).map(
-      (source) => held.get(source)!,
-    );
-    const [input] = sources;
-    switch (head.op) {
-      case "input":
-        put(tail, shape, encoding);
-        held.set(name, tail);
-        inputs.push({ name, tensor: tail, ...(head.normalization && { normalization: head.normalization }) });
-        break;
-      case "conv":
-      case "dense":
-      case "batchNorm": {
-        const residual = chain.residual === null ? null : held.get(chain.residual)!;
-        const { weights, unit, sums } =
-          head.op === "batchNorm"
-            ? unitWeights(shape[0], encodingOf(input))
-            : nodeWeights(head, grids, encodingOf(input));
-        const folded = foldEpilogue({
-          channels: shape[0],
-          input: encodingOf(input),
-          output: encoding,
-          unit,
-          sums,
-          bias: head.op === "batchNorm" ? null : head.bias?.data,
-          norm: chain.norm,
-          residual: residual === null ? null : encodingOf(residual),
-        });
-        put(tail, shape, encoding);
-        const epilogue = { scale: folded.scale, offset: folded.offset, clamp };
-        if (head.op === "dense") {
-          layers.push({ op: "dense", name, input, output: tail, weights, epilogue });
-          break;
-        }
-        layers.push({
-          op: "conv",
-          name,
-          input,
-          output: tail,
-          ...(head.op === "conv" ? convWindow(head) : { ...POINTWISE, groups: shape[0] }),
-          weights,
-          epilogue,
-          ...(residual !== null && { residual: { tensor: residual, scale: folded.residualScale } }),
-        });
-        break;
-      }
-      case "avgPool":
-      case "globalAvgPool": {
-        const [, height, width] = tensors[input].shape;
-        const kernel = head.op === "avgPool" ? head.kernel : ([height, width] as const);
-        const count = elements(kernel);
-        const mean = { channels: 1, input: encodingOf(input), output: encoding, unit: 1 / count, sums: [count] };
-        const folded = foldEpilogue(mean);
-        put(tail, shape, encoding);
-        const epilogue = { scale: folded.scale, offset: folded.offset, clamp };
-        const stride = head.op === "avgPool" ? head.stride : ([1, 1] as const);
-        layers.push({ op: "avgPool", name, input, output: tail, kernel, stride, epilogue });
-        break;
-      }
-      case "add": {
-        const [a, b] = sources.map(encodingOf);
-        const folded = foldEpilogue({
-          channels: 1,
-          input: a,
-          output: encoding,
-          unit: 1,
-          sums: [1],
-          residual: b,
-          clamp,
-        });
-        put(tail, shape, encoding);
-        const epilogue = { scale: folded.scale, offset: folded.offset, clamp };
-        const residual = { tensor: sources[1], scale: folded.residualScale };
-        layers.push({ op: "add", name, input, output: tail, epilogue, residual });
-        break;
-      }
-      case "relu":
-        convert(name, input, tail, encoding, clamp);
-        break;
-      case "quantize":
-        if (sameEncoding(encodingOf(input), encoding)) held.set(tail, input);
-        else convert(name, input, tail, encoding, {});
-        break;
-      case "maxPool":
-        put(tail, shape, encodingOf(input));
-        layers.push({
-          op: "maxPool",
-          name,
-          input,
-          output: tail,
-          kernel: head.kernel,
-          stride: head.stride,
-          padding: head.padding,
-        });
-        break;
-      case "concat": {
-        const agree = sources.every((source) => sameEncoding(encodingOf(source), encodingOf(input)));
-        const parts = agree ? sources : sources.map((s) => (encodingOf(s).kind === "float32" ? s : toFloat32(s)));
-        put(tail, shape, encodingOf(parts[0]));
-        layers.push({ op: "concat", name, inputs: parts, output: tail });
-      }
-    }
-  }
+  const draft: Draft = { shapes, grids, tensors: {}, layers: [], inputs: [], held: new Map() };
+  for (const chain of findChains(network)) lowerChain(draft, chain);
+  const { tensors, layers, inputs } = draft;
 
   const outputs = network.outputs.map((name) => {
-    const tensor = held.get(name)!;
+    const tensor = draft.held.get(name)!;
     const isInput = inputs.some((port) => port.tensor === tensor);
-    return { name, tensor: encodingOf(tensor).kind !== "float32" || isInput ? toFloat32(tensor) : tensor };
+    const ready = tensors[tensor].encoding.kind === "float32" && !isInput;
+    return { name, tensor: ready ? tensor : toFloat32(draft, tensor) };
   });
   const { name, labels } = network;
   const def: ModelDef = { name, inputs, outputs, ...(labels && { labels }), tensors, layers };
   validateModel(def);
   return def;
+}
+
+function lowerChain(draft: Draft, chain: Chain): void {
+  const { head, tail, encoding, clamp } = chain;
+  const { name } = head;
+  const sources = nodeInputs(head).map((source) => draft.held.get(source)!);
+  const [input] = sources;
+  switch (head.op) {
+    case "input":
+      put(draft, tail, head.shape, encoding);
+      draft.held.set(name, tail);
+      draft.inputs.push({ name, tensor: tail, ...(head.normalization && { normalization: head.normalization }) });
+      break;
+    case "conv":
+    case "dense":
+    case "batchNorm":
+      lowerProducts(draft, chain, head, input);
+      break;
+    case "avgPool":
+    case "globalAvgPool":
+      lowerMean(draft, chain, head, input);
+      break;
+    case "add": {
+      const [a, b] = sources.map((source) => draft.tensors[source].encoding);
+      const folded = foldEpilogue({ channels: 1, input: a, output: encoding, unit: 1, sums: [1], residual: b });
+      const epilogue = { scale: folded.scale, offset: folded.offset, clamp };
+      put(draft, tail, draft.shapes.get(tail)!, encoding);
+      const residual = { tensor: sources[1], scale: folded.residualScale };
+      draft.layers.push({ op: "add", name, input, output: tail, epilogue, residual });
+      break;
+    }
+    case "relu":
+      convert(draft, name, input, tail, encoding, clamp);
+      break;
+    case "quantize":
+      if (sameEncoding(draft.tensors[input].encoding, encoding)) draft.held.set(tail, input);
+      else convert(draft, name, input, tail, encoding, clamp);
+      break;
+    case "maxPool": {
+      const { kernel, stride, padding } = head;
+      put(draft, tail, draft.shapes.get(tail)!, draft.tensors[input].encoding);
+      draft.layers.push({ op: "maxPool", name, input, output: tail, kernel, stride, padding });
+      break;
+    }
+    case "concat": {
+      const encodings = sources.map((source) => draft.tensors[source].encoding);
+      const agree = encodings.every((other) => sameEncoding(other, encodings[0]));
+      const inputs = sources.map((source, i) =>
+        agree || encodings[i].kind === "float32" ? source : toFloat32(draft, source),
+      );
+      put(draft, tail, draft.shapes.get(tail)!, agree ? encodings[0] : FLOAT32);
+      draft.layers.push({ op: "concat", name, inputs, output: tail });
+    }
+  }
+}
+
+/** Convolution and dense; a batch norm by itself is a depthwise 1x1 convolution. */
+function lowerProducts(draft: Draft, chain: Chain, head: ConvNode | DenseNode | BatchNormNode, input: string): void {
+  const { tail, norm, clamp } = chain;
+  const { name } = head;
+  const shape = draft.shapes.get(tail)!;
+  const [channels] = shape;
+  const encodingOf = (tensor: string): Encoding => draft.tensors[tensor].encoding;
+  const residual = chain.residual === null ? null : draft.held.get(chain.residual)!;
+  const { weights, unit, sums } =
+    head.op === "batchNorm"
+      ? unitWeights(channels, encodingOf(input))
+      : nodeWeights(head, draft.grids, encodingOf(input));
+  const { scale, offset, residualScale } = foldEpilogue({
+    channels,
+    input: encodingOf(input),
+    output: chain.encoding,
+    unit,
+    sums,
+    bias: head.op === "batchNorm" ? null : head.bias?.data,
+    norm,
+    residual: residual === null ? null : encodingOf(residual),
+  });
+  const common = { name, input, output: tail, weights, epilogue: { scale, offset, clamp } };
+  put(draft, tail, shape, chain.encoding);
+  if (head.op === "dense") draft.layers.push({ op: "dense", ...common });
+  else {
+    const window = head.op === "conv" ? convWindow(head) : { ...POINTWISE, groups: channels };
+    const second = residual === null ? {} : { residual: { tensor: residual, scale: residualScale } };
+    draft.layers.push({ op: "conv", ...common, ...window, ...second });
+  }
 }
 
 const POINTWISE = { kernel: [1, 1], stride: [1, 1], dilation: [1, 1], padding: [0, 0, 0, 0] } as const;
@@ -194,38 +167,43 @@ function convWindow({ weight, stride, dilation, padding, groups }: ConvNode) {
   return { kernel, stride, dilation, padding, groups };
 }
 
-interface LayerWeights {
-  readonly weights: Weights;
-  /** Real value of one integer unit. */
-  readonly unit: number;
-  /** Sums of the integer weights by output channel; empty for float weights. */
-  readonly sums: Float64Array;
-}
-
-function nodeWeights(node: ConvNode | DenseNode, grids: WeightGrids | null, input: Encoding): LayerWeights {
-  const { name, weight } = node;
-  if (!grids) {
-    check(input.kind === "float32", `node ${name}`, "a float32 input, or grids to lower with", `a ${input.kind} input`);
-    return { weights: { kind: "float32", values: weight.data.slice() }, unit: 1, sums: new Float64Array(0) };
-  }
-  const grid = grids.get(name);
-  check(grid !== undefined, `node ${name}`, "a weight grid", "none");
-  check(input.kind !== "float32", `node ${name}`, "a quantized input", "a float32 input");
-  const codes = gridCodes(weight.data, grid, `node ${name}.weight`);
-  const sums = new Float64Array(weight.shape[0]);
-  const depth = codes.length / sums.length;
-  codes.forEach((code, i) => {
-    sums[Math.floor(i / depth)] += code === 0 ? 0 : Math.sign(code) * 2 ** (Math.abs(code) - 1);
+/** The sum over a window times 1 / its size. */
+function lowerMean(draft: Draft, chain: Chain, head: AvgPoolNode | GlobalAvgPoolNode, input: string): void {
+  const { tail, encoding, clamp } = chain;
+  const { shape, encoding: given } = draft.tensors[input];
+  const kernel = head.op === "avgPool" ? head.kernel : ([shape[1], shape[2]] as const);
+  const stride = head.op === "avgPool" ? head.stride : ([1, 1] as const);
+  const count = elements(kernel);
+  const { scale, offset } = foldEpilogue({
+    channels: 1,
+    input: given,
+    output: encoding,
+    unit: 1 / count,
+    sums: [count],
   });
-  const { bits, n1 } = grid;
-  return { weights: { kind: "codes", bits, n1, codes }, unit: 2 ** smallestExponent(bits, n1), sums };
+  put(draft, tail, draft.shapes.get(tail)!, encoding);
+  const epilogue = { scale, offset, clamp };
+  draft.layers.push({ op: "avgPool", name: head.name, input, output: tail, kernel, stride, epilogue });
 }
 
-/** Weights of a depthwise 1x1 convolution that changes nothing. */
-function unitWeights(channels: number, input: Encoding): LayerWeights {
-  const sums = new Float64Array(channels).fill(1);
-  if (input.kind === "float32") {
-    return { weights: { kind: "float32", values: new Float32Array(channels).fill(1) }, unit: 1, sums };
-  }
-  return { weights: { kind: "codes", bits: 2, n1: 0, codes: new Int8Array(channels).fill(1) }, unit: 1, sums };
+/** A layer that hands `input` on as `output` in another encoding. */
+function convert(draft: Draft, name: string, input: string, output: string, encoding: Encoding, clamp: Clamp): void {
+  const { shape, encoding: given } = draft.tensors[input];
+  const { scale, offset } = foldEpilogue({ channels: 1, input: given, output: encoding, unit: 1, sums: [1] });
+  put(draft, output, shape, encoding);
+  const epilogue = { scale, offset, clamp };
+  draft.layers.push({ op: "avgPool", name, input, output, kernel: [1, 1], stride: [1, 1], epilogue });
+}
+
+/** A copy of a tensor as float32, under a name that no node has. */
+function toFloat32(draft: Draft, input: string): string {
+  let name = `${input}.float32`;
+  while (draft.shapes.has(name) || Object.hasOwn(draft.tensors, name)) name += "+";
+  convert(draft, name, input, name, FLOAT32, {});
+  return name;
+}
+
+function put(draft: Draft, tensor: string, shape: Shape, encoding: Encoding): void {
+  draft.tensors[tensor] = { shape, encoding };
+  draft.held.set(tensor, tensor);
 }
