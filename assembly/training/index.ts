@@ -1,0 +1,19 @@
+// index.ts: the training module's exports, by name.
+
+export { convPanels, convWeightGradient } from "./convolution";
+export { depthwisePlane, depthwiseWeightGradient } from "./depthwise";
+export { addInto, channelSums, clampBackward, clampSum, clear, firstNonFinite, moveBlocks, scale } from "./elementwise";
+export { gemmPanel, gemmRuns } from "./gemm";
+export { softmaxCrossEntropy } from "./loss";
+export {
+  normApply,
+  normBackward,
+  normFactors,
+  normGradientFactors,
+  normGradientSums,
+  normStatistics,
+} from "./norm";
+export { interleavePlanes, packPanel, packRows, padPlanes, unpackSums } from "./pack";
+export { avgPool, avgPoolBackward, maxPool, maxPoolBackward } from "./pool";
+export { quantizeBackward, quantizeLevels, quantizeLinear } from "./quantize";
+export { sgdStep, sumOfSquares } from "./sgd";

@@ -1,0 +1,76 @@
+// loss.ts: softmax cross-entropy and its gradient, in float64 with its own exp and log: Math.exp differs between
+// engines, and a training run must not.
+
+/** e^x for x <= 0, within 2 units in the last place; 0 below -708. */
+export function exp(x: f64): f64 {
+  if (!(x > -708)) return f64.ne(x, x) ? x : 0;
+  // x = k ln 2 + r, |r| <= ln 2 / 2; ln 2 in two parts keeps r exact
+  const k = Math.round(x * Math.LOG2E);
+  const r = x - k * 0.6931471803691238 - k * 1.9082149292705877e-10;
+  let sum: f64 = 1;
+  for (let n = 14; n > 0; n--) sum = 1 + (sum * r) / <f64>n;
+  return sum * reinterpret<f64>((<i64>k + 1023) << 52);
+}
+
+/** ln x for x >= 1 by Newton's iteration on exp: l += x e^-l - 1. */
+export function log(x: f64): f64 {
+  const bits = reinterpret<i64>(x);
+  const mantissa = reinterpret<f64>((bits & 0x000fffffffffffff) | 0x3ff0000000000000);
+  let l = (<f64>((bits >> 52) - 1023) + (mantissa - 1)) * Math.LN2;
+  for (let i = 0; i < 4; i++) l += x * exp(-l) - 1;
+  return l;
+}
+
+/**
+ * Mean cross-entropy of `count` rows of logits against labels (u8), and dlogits = (softmax - target) / divisor.
+ * target = (1 - smoothing) one-hot + smoothing / classes. result: f64 sum of losses, f64 number of rows whose largest
+ * logit (the first of equals) is the label's. `probabilities` is room for `classes` float64.
+ */
+export function softmaxCrossEntropy(
+  logits: usize,
+  labels: usize,
+  count: i32,
+  classes: i32,
+  smoothing: f64,
+  divisor: f64,
+  dlogits: usize,
+  probabilities: usize,
+  result: usize,
+): void {
+  let loss: f64 = 0;
+  let correct: f64 = 0;
+  const even = smoothing / <f64>classes;
+  for (let n = 0; n < count; n++) {
+    const label = <i32>load<u8>(labels + <usize>n);
+    let best = 0;
+    let top = load<f32>(logits);
+    for (let c = 1; c < classes; c++) {
+      const z = load<f32>(logits + ((<usize>c) << 2));
+      if (z > top) {
+        top = z;
+        best = c;
+      }
+    }
+    let sum: f64 = 0;
+    let linear: f64 = 0;
+    for (let c = 0; c < classes; c++) {
+      const z = <f64>load<f32>(logits + ((<usize>c) << 2)) - <f64>top;
+      const e = exp(z);
+      store<f64>(probabilities + ((<usize>c) << 3), e);
+      sum += e;
+      linear += z * ((c === label ? 1 - smoothing : 0) + even);
+    }
+    // -sum target (z - log sum e^z), the targets adding up to 1
+    loss += log(sum) - linear;
+    if (best === label) correct += 1;
+    for (let c = 0; c < classes; c++) {
+      const target = (c === label ? 1 - smoothing : 0) + even;
+      const p = load<f64>(probabilities + ((<usize>c) << 3)) / sum;
+      store<f32>(dlogits + ((<usize>c) << 2), <f32>((p - target) / divisor));
+    }
+    logits += (<usize>classes) << 2;
+    dlogits += (<usize>classes) << 2;
+  }
+  store<f64>(result, loss);
+  store<f64>(result, correct, 8);
+}

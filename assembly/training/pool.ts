@@ -1,0 +1,132 @@
+// pool.ts: maximum and average pooling over planes, forward and backward.
+
+/**
+ * Maximum over windows; padding never wins, the first of equal values does. `winners` keeps, for every output, the
+ * index of its maximum inside the input plane (u32), or the plane's size where a window lies wholly in the padding.
+ */
+export function maxPool(
+  x: usize,
+  planes: i32,
+  height: i32,
+  width: i32,
+  kernelHeight: i32,
+  kernelWidth: i32,
+  strideY: i32,
+  strideX: i32,
+  top: i32,
+  left: i32,
+  outHeight: i32,
+  outWidth: i32,
+  y: usize,
+  winners: usize,
+): void {
+  for (let p = 0; p < planes; p++, x += (<usize>(height * width)) << 2) {
+    for (let oy = 0; oy < outHeight; oy++) {
+      const y0 = oy * strideY - top;
+      const yStart = max<i32>(y0, 0);
+      const yEnd = min<i32>(y0 + kernelHeight, height);
+      for (let ox = 0; ox < outWidth; ox++, y += 4, winners += 4) {
+        const x0 = ox * strideX - left;
+        const xStart = max<i32>(x0, 0);
+        const xEnd = min<i32>(x0 + kernelWidth, width);
+        let best = -f32.MAX_VALUE;
+        let at = yStart < yEnd && xStart < xEnd ? yStart * width + xStart : height * width;
+        for (let iy = yStart; iy < yEnd; iy++) {
+          for (let ix = xStart; ix < xEnd; ix++) {
+            const i = iy * width + ix;
+            const v = load<f32>(x + ((<usize>i) << 2));
+            // a NaN wins, so that it reaches the loss and is found
+            if (v > best || f32.ne(v, v)) {
+              best = v;
+              at = i;
+            }
+          }
+        }
+        store<f32>(y, best);
+        store<u32>(winners, at);
+      }
+    }
+  }
+}
+
+/** dx[winner] += dy; dx is cleared first unless `accumulate`. */
+export function maxPoolBackward(
+  dy: usize,
+  winners: usize,
+  planes: i32,
+  plane: i32,
+  outPlane: i32,
+  dx: usize,
+  accumulate: bool,
+): void {
+  const planeBytes = (<usize>plane) << 2;
+  if (!accumulate) memory.fill(dx, 0, <usize>planes * planeBytes);
+  for (let p = 0; p < planes; p++, dx += planeBytes) {
+    for (let i = 0; i < outPlane; i++, dy += 4, winners += 4) {
+      const winner = load<i32>(winners);
+      if (winner >= plane) continue;
+      const at = dx + ((<usize>winner) << 2);
+      store<f32>(at, load<f32>(at) + load<f32>(dy));
+    }
+  }
+}
+
+/** Mean over windows that all lie inside the plane. */
+export function avgPool(
+  x: usize,
+  planes: i32,
+  height: i32,
+  width: i32,
+  kernelHeight: i32,
+  kernelWidth: i32,
+  strideY: i32,
+  strideX: i32,
+  outHeight: i32,
+  outWidth: i32,
+  y: usize,
+): void {
+  const size = <f32>(kernelHeight * kernelWidth);
+  for (let p = 0; p < planes; p++, x += (<usize>(height * width)) << 2) {
+    for (let oy = 0; oy < outHeight; oy++) {
+      for (let ox = 0; ox < outWidth; ox++, y += 4) {
+        let sum: f32 = 0;
+        for (let ky = 0; ky < kernelHeight; ky++) {
+          let at = x + ((<usize>((oy * strideY + ky) * width + ox * strideX)) << 2);
+          for (let kx = 0; kx < kernelWidth; kx++, at += 4) sum += load<f32>(at);
+        }
+        store<f32>(y, sum / size);
+      }
+    }
+  }
+}
+
+/** Every input of a window gets dy / window size; dx is cleared first unless `accumulate`. */
+export function avgPoolBackward(
+  dy: usize,
+  planes: i32,
+  height: i32,
+  width: i32,
+  kernelHeight: i32,
+  kernelWidth: i32,
+  strideY: i32,
+  strideX: i32,
+  outHeight: i32,
+  outWidth: i32,
+  dx: usize,
+  accumulate: bool,
+): void {
+  const size = <f32>(kernelHeight * kernelWidth);
+  const planeBytes = (<usize>(height * width)) << 2;
+  if (!accumulate) memory.fill(dx, 0, <usize>planes * planeBytes);
+  for (let p = 0; p < planes; p++, dx += planeBytes) {
+    for (let oy = 0; oy < outHeight; oy++) {
+      for (let ox = 0; ox < outWidth; ox++, dy += 4) {
+        const share = load<f32>(dy) / size;
+        for (let ky = 0; ky < kernelHeight; ky++) {
+          let at = dx + ((<usize>((oy * strideY + ky) * width + ox * strideX)) << 2);
+          for (let kx = 0; kx < kernelWidth; kx++, at += 4) store<f32>(at, load<f32>(at) + share);
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,79 @@
+// arena.ts: the memory plan: addresses are handed out first, the memory comes once they are known.
+
+/** Every buffer starts on a cache line. */
+const LINE = 64;
+
+const round = (bytes: number): number => Math.ceil(bytes / LINE) * LINE;
+
+/** Addresses of one instance's memory. */
+export interface Arena {
+  /** Room that stays taken: bytes, cleared at the start. */
+  reserve(bytes: number): number;
+  /** Room filled with a table of offsets once the memory is there. */
+  table(values: readonly number[] | Uint32Array | Float32Array): number;
+  /** Room that may be given back with `release` and handed out again. */
+  borrow(bytes: number): number;
+  release(address: number): void;
+  /** Bytes of memory that the plan needs. */
+  size(): number;
+  /** Writes the tables. */
+  fill(memory: ArrayBuffer): void;
+}
+
+/**
+ * An empty plan. `borrow` takes the smallest free block that is large enough (best fit), and neighbours that are both
+ * free become one block again.
+ */
+export function createArena(): Arena {
+  // address 0 stays unused: the kernels read it as "none"
+  let top = LINE;
+  const tables: { address: number; values: Uint32Array | Float32Array }[] = [];
+  const taken = new Map<number, number>();
+  let free: { address: number; bytes: number }[] = [];
+
+  const reserve = (bytes: number): number => {
+    const address = top;
+    top += round(bytes);
+    return address;
+  };
+  return {
+    reserve,
+    table(values) {
+      const typed = values instanceof Uint32Array || values instanceof Float32Array ? values : Uint32Array.from(values);
+      const address = reserve(typed.byteLength);
+      tables.push({ address, values: typed });
+      return address;
+    },
+    borrow(bytes) {
+      const need = round(bytes);
+      const fits = free.filter((block) => block.bytes >= need).sort((a, b) => a.bytes - b.bytes);
+      const block = fits[0] ?? { address: reserve(need), bytes: need };
+      free = free.filter((other) => other.address !== block.address);
+      if (block.bytes > need) free.push({ address: block.address + need, bytes: block.bytes - need });
+      taken.set(block.address, need);
+      return block.address;
+    },
+    release(address) {
+      const bytes = taken.get(address);
+      if (bytes === undefined) throw new RangeError(`no buffer at ${address}`);
+      taken.delete(address);
+      free.push({ address, bytes });
+      free.sort((a, b) => a.address - b.address);
+      const joined: typeof free = [];
+      for (const block of free) {
+        const last = joined.at(-1);
+        if (last && last.address + last.bytes === block.address) last.bytes += block.bytes;
+        else joined.push({ ...block });
+      }
+      free = joined;
+    },
+    size: () => top,
+    fill(memory) {
+      for (const { address, values } of tables) {
+        new Uint8Array(memory, address, values.byteLength).set(
+          new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
+        );
+      }
+    },
+  };
+}

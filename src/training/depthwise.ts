@@ -1,0 +1,136 @@
+// depthwise.ts: convolution with one input channel a group, plane by plane.
+import type { ConvNode } from "../graph/index.js";
+import type { Kernels, Pointer } from "./kernels.js";
+import { type Layer, type Plan, plane, scratch, volume } from "./layer.js";
+import { dataGradient, forwardPass, geometryOf, type PaddedPlane, type Pass, paddedInput, runsOf } from "./tables.js";
+
+export function isDepthwise(node: ConvNode): boolean {
+  return node.groups > 1 && node.weight.shape[1] === 1;
+}
+
+function place(arena: Plan["arena"], pass: Pass) {
+  return {
+    depth: pass.taps.length,
+    pixels: pass.inputs.length,
+    taps: arena.table(pass.taps),
+    inputs: arena.table(pass.inputs),
+    outputs: arena.table(pass.outputs),
+    columns: arena.table(pass.columns),
+  };
+}
+
+export function depthwiseLayer(plan: Plan, node: ConvNode): Layer {
+  const x = plan.tensor(node.input);
+  const y = plan.tensor(node.name);
+  const g = geometryOf(node, x.shape);
+  const weight = plan.parameter(node.name, "weight");
+  const bias = node.bias ? plan.parameter(node.name, "bias") : null;
+  const tables = forwardPass(g, 1);
+  const forward = place(plan.arena, tables);
+  const inputPlane = paddedInput(g);
+  const inPlane = plane(g.input);
+  const outPlane = plane(g.output);
+  const kernelBytes = g.kernel[0] * g.kernel[1] * 4;
+  const outputs = g.output[0];
+  const multiplier = g.groupOutputs;
+  const paddedPlaneBytes = inputPlane[0] * inputPlane[1] * 4;
+  const room = scratch(plan.arena, paddedPlaneBytes);
+
+  /** Calls back for every channel of every image with its padded input plane. */
+  const eachPlane = (
+    k: Kernels,
+    count: number,
+    paddedRoom: Pointer,
+    visit: (x: Pointer, image: number, channel: number) => void,
+  ): void => {
+    for (let n = 0; n < count; n++) {
+      for (let c = 0; c < g.input[0]; c++) {
+        const from = x.address + (n * volume(g.input) + c * inPlane) * 4;
+        visit(pad(k, from, g.input[1], g.input[2], inputPlane, paddedRoom), n, c);
+      }
+    }
+  };
+
+  return {
+    output: node.name,
+    inputs: [node.input],
+
+    forward(k, count) {
+      eachPlane(k, count, room, (from, n, c) => {
+        for (let m = c * multiplier; m < (c + 1) * multiplier; m++) {
+          k.depthwisePlane(
+            from,
+            forward.taps,
+            forward.columns,
+            forward.depth,
+            forward.inputs,
+            forward.outputs,
+            forward.pixels,
+            weight.value + m * kernelBytes,
+            bias ? bias.value + m * 4 : 0,
+            y.address + (n * outputs + m) * outPlane * 4,
+            0,
+          );
+        }
+      });
+    },
+
+    planBackward(gradients) {
+      const { arena } = gradients;
+      const dy = gradients.of(node.name);
+      const target = gradients.into(node.input);
+      const runs = arena.table(runsOf(tables.inputs));
+      // one output channel at a time: the group of the tables is a single channel
+      const data = dataGradient({ ...g, groupOutputs: 1 }, 1);
+      const passes = target ? data.passes.map((pass) => place(arena, pass)) : [];
+      const paddedRoom = scratch(arena, Math.max(paddedPlaneBytes, data.plane[0] * data.plane[1] * 4));
+      return (k, count) => {
+        if (bias) k.channelSums(dy, count, outputs, outPlane, bias.gradient);
+        k.clear(weight.gradient, (outputs * kernelBytes) / 4);
+        eachPlane(k, count, paddedRoom, (from, n, c) => {
+          for (let m = c * multiplier; m < (c + 1) * multiplier; m++) {
+            const d = dy + (n * outputs + m) * outPlane * 4;
+            const g = weight.gradient + m * kernelBytes;
+            k.depthwiseWeightGradient(from, forward.taps, forward.depth, runs, d, outPlane, g);
+          }
+        });
+        if (!target) return;
+        for (let n = 0; n < count; n++) {
+          for (let m = 0; m < outputs; m++) {
+            const d = dy + (n * outputs + m) * outPlane * 4;
+            const c = Math.floor(m / multiplier);
+            const planes = pad(k, d, g.output[1], g.output[2], data.plane, paddedRoom);
+            for (const pass of passes) {
+              k.depthwisePlane(
+                planes,
+                pass.taps,
+                pass.columns,
+                pass.depth,
+                pass.inputs,
+                pass.outputs,
+                pass.pixels,
+                weight.value + m * kernelBytes,
+                0,
+                target.address + (n * g.input[0] + c) * inPlane * 4,
+                target.accumulate || m % multiplier > 0 ? 1 : 0,
+              );
+            }
+          }
+        }
+      };
+    },
+  };
+}
+
+function pad(
+  k: Kernels,
+  from: Pointer,
+  height: number,
+  width: number,
+  [outerHeight, outerWidth, top, left]: PaddedPlane,
+  room: Pointer,
+): Pointer {
+  if (outerHeight === height && outerWidth === width) return from;
+  k.padPlanes(from, room, 1, height, width, outerHeight, outerWidth, top, left);
+  return room;
+}

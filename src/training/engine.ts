@@ -1,0 +1,233 @@
+// engine.ts: a network compiled for one batch size: memory laid out once, then forward, loss and backward on it.
+import { type Shape, ShiftwiseError } from "../format/index.js";
+import { inferShapes, type Network } from "../graph/index.js";
+import { createArena } from "./arena.js";
+import { convolutionLayer } from "./convolution.js";
+import { depthwiseLayer, isDepthwise } from "./depthwise.js";
+import { clampSumLayer, concatLayer, quantizeLayer } from "./elementwise.js";
+import { type FusedNode, fuse, outputOf } from "./fusion.js";
+import { planGradients } from "./gradients.js";
+import { type Layer, type Mode, NO_CLAMP, type Plan, volume } from "./layer.js";
+import { normLayer } from "./norm.js";
+import { type ParameterLayout, parameterLayout, readParameters, readStatistics } from "./parameters.js";
+import { avgPoolLayer, maxPoolLayer } from "./pooling.js";
+import { compileModule, instantiate } from "./wasm.js";
+
+export interface EngineOptions {
+  /** Most images of one call. */
+  readonly batch: number;
+  /** Plan a backward pass too. Default true. */
+  readonly gradients?: boolean;
+  /** Tensors that must exist by themselves, to be read with `tensor`. Default: only the outputs. */
+  readonly keep?: readonly string[];
+  /** Default: compiled anew from build/training.wasm. */
+  readonly module?: WebAssembly.Module;
+}
+
+export interface BatchLoss {
+  /** Sum over the images of their cross-entropy. */
+  readonly loss: number;
+  /** Images whose largest logit is the label's. */
+  readonly correct: number;
+}
+
+/** All arrays are views of the engine's memory; they stay valid and change with every call. */
+export interface Engine {
+  readonly batch: number;
+  readonly classes: number;
+  readonly inputShape: Shape;
+  readonly layout: ParameterLayout;
+  /** Values and gradients of all parameters, ordered as in `layout`. Write the values to change the network. */
+  readonly parameters: Float32Array;
+  readonly gradients: Float32Array;
+  /** Running batch norm statistics, read in "frozen" and "eval" mode; those of the last "train" batch (variance biased). */
+  readonly running: { readonly mean: Float32Array; readonly variance: Float32Array };
+  readonly statistics: { readonly mean: Float32Array; readonly variance: Float32Array };
+  /** Bytes of memory taken. */
+  readonly bytes: number;
+  /** Normalized images, (count, channels, height, width); returns the logits, (count, classes). */
+  forward(images: Float32Array, count: number, mode: Mode): Float32Array;
+  /**
+   * Softmax cross-entropy of the logits of the last forward pass.
+   * @param divisor what the sum's gradient is divided by: the number of images in the whole batch.
+   */
+  loss(labels: Uint8Array, divisor: number, smoothing: number): BatchLoss;
+  /** Gradients of the last loss. */
+  backward(): void;
+  /** The values of a tensor in the last forward pass, (count, channels, height, width). */
+  tensor(name: string): Float32Array;
+  /** Name of the first tensor of the last forward pass with a NaN or an infinity. */
+  firstNonFinite(): string | null;
+}
+
+/**
+ * Compiles a network with exactly one output, a vector of logits. The network's parameters are copied in.
+ * @throws BAD_GRAPH as inferShapes does; UNSUPPORTED for several outputs or one that is no vector; BAD_OPTION for a batch
+ *   below 1; OVERFLOW when the memory plan exceeds 4 GiB.
+ */
+export function createEngine(network: Network, options: EngineOptions): Engine {
+  const { batch, gradients = true, keep = [] } = options;
+  if (!Number.isInteger(batch) || batch < 1) {
+    throw new ShiftwiseError("BAD_OPTION", "batch size out of range", {
+      expected: "an integer of 1 or more",
+      found: batch,
+      where: "batch",
+    });
+  }
+  const shapes = inferShapes(network);
+  const logits = network.outputs[0];
+  const outputShape = shapes.get(logits);
+  if (network.outputs.length !== 1 || !outputShape || outputShape[1] * outputShape[2] !== 1) {
+    throw new ShiftwiseError("UNSUPPORTED", "training needs one vector of logits", {
+      expected: "one output of shape n x 1 x 1",
+      found: network.outputs.map((name) => `${name} ${shapes.get(name)?.join("x")}`).join(", "),
+      where: network.name,
+    });
+  }
+  const input = network.nodes.find((node) => node.op === "input");
+  if (input?.op !== "input") throw new ShiftwiseError("BAD_GRAPH", "no input node", { where: network.name });
+
+  const arena = createArena();
+  const layout = parameterLayout(network);
+  const values = arena.reserve(layout.length * 4);
+  const slopes = arena.reserve(layout.length * 4);
+  const [runningMean, runningVariance, batchMean, batchVariance] = [0, 1, 2, 3].map(() =>
+    arena.reserve(layout.channels * 4),
+  );
+  const steps = fuse(network, new Set(keep));
+  const tensors = new Map(steps.map((step) => [outputOf(step), 0]));
+  for (const name of tensors.keys()) tensors.set(name, arena.reserve(batch * volume(shapes.get(name)!) * 4));
+  const offsets = new Map(layout.entries.map((entry) => [`${entry.node}.${entry.field}`, entry.offset * 4]));
+  const plan: Plan = {
+    arena,
+    batch,
+    tensor: (name) => ({ address: tensors.get(name)!, shape: shapes.get(name)! }),
+    parameter(node, field) {
+      const offset = offsets.get(`${node}.${field}`)!;
+      return { value: values + offset, gradient: slopes + offset };
+    },
+  };
+  const statisticsOf = (node: string) => {
+    const offset = layout.statistics.find((entry) => entry.node === node)!.offset * 4;
+    return {
+      runningMean: runningMean + offset,
+      runningVariance: runningVariance + offset,
+      batchMean: batchMean + offset,
+      batchVariance: batchVariance + offset,
+    };
+  };
+  const layers = steps.flatMap((step) => layerOf(plan, step, statisticsOf) ?? []);
+  const classes = outputShape[0];
+  const labels = arena.reserve(batch);
+  const probabilities = arena.reserve(classes * 8);
+  const result = arena.reserve(16);
+  const backward = gradients ? planGradients(plan, layers, logits, batch * classes * 4) : null;
+  const dlogits = backward ? backward.dlogits : arena.reserve(batch * classes * 4);
+
+  const { kernels, memory } = instantiate(options.module ?? compileModule(), arena.size());
+  const { buffer } = memory;
+  arena.fill(buffer);
+  const floats = (address: number, length: number) => new Float32Array(buffer, address, length);
+  const parameters = floats(values, layout.length);
+  const running = { mean: floats(runningMean, layout.channels), variance: floats(runningVariance, layout.channels) };
+  readParameters(layout, parameters);
+  readStatistics(layout, running.mean, running.variance);
+  const size = volume(input.shape);
+  let current = 0;
+
+  const tensor = (name: string): Float32Array => {
+    const address = tensors.get(name);
+    if (address === undefined) {
+      throw new ShiftwiseError("BAD_OPTION", "no such tensor, or one fused with its neighbours", {
+        expected: "a tensor named in `keep`",
+        found: name,
+        where: network.name,
+      });
+    }
+    return floats(address, current * volume(shapes.get(name)!));
+  };
+
+  return {
+    batch,
+    classes,
+    inputShape: input.shape,
+    layout,
+    parameters,
+    gradients: floats(slopes, layout.length),
+    running,
+    statistics: { mean: floats(batchMean, layout.channels), variance: floats(batchVariance, layout.channels) },
+    bytes: arena.size(),
+    forward(images, count, mode) {
+      if (!Number.isInteger(count) || count < 1 || count > batch || images.length !== count * size) {
+        throw new ShiftwiseError("BAD_DATA", "batch of the wrong size", {
+          expected: `1..${batch} images of ${size} values`,
+          found: `${count} images in ${images.length} values`,
+          where: network.name,
+        });
+      }
+      floats(tensors.get(input.name)!, images.length).set(images);
+      current = count;
+      for (const layer of layers) layer.forward(kernels, count, mode);
+      return tensor(logits);
+    },
+    loss(target, divisor, smoothing) {
+      new Uint8Array(buffer, labels, current).set(target.subarray(0, current));
+      kernels.softmaxCrossEntropy(
+        tensors.get(logits)!,
+        labels,
+        current,
+        classes,
+        smoothing,
+        divisor,
+        dlogits,
+        probabilities,
+        result,
+      );
+      const [loss, correct] = new Float64Array(buffer, result, 2);
+      return { loss, correct };
+    },
+    backward() {
+      for (const step of backward?.steps ?? []) step(kernels, current);
+    },
+    tensor,
+    firstNonFinite() {
+      for (const name of tensors.keys()) {
+        if (kernels.firstNonFinite(tensors.get(name)!, current * volume(shapes.get(name)!)) >= 0) return name;
+      }
+      return null;
+    },
+  };
+}
+
+function layerOf(
+  plan: Plan,
+  { node, tail, addition }: FusedNode,
+  statisticsOf: (node: string) => Parameters<typeof normLayer>[3],
+): Layer | null {
+  switch (node.op) {
+    case "input":
+      return null;
+    case "conv":
+      return isDepthwise(node) ? depthwiseLayer(plan, node) : convolutionLayer(plan, node);
+    case "dense":
+      return convolutionLayer(plan, node);
+    case "batchNorm":
+      return normLayer(plan, node, tail!, statisticsOf(node.name));
+    case "relu":
+      return clampSumLayer(plan, node.name, addition ?? [node.input], {
+        low: 0,
+        high: node.max ?? Number.POSITIVE_INFINITY,
+      });
+    case "add":
+      return clampSumLayer(plan, node.name, node.inputs, NO_CLAMP);
+    case "maxPool":
+      return maxPoolLayer(plan, node);
+    case "avgPool":
+    case "globalAvgPool":
+      return avgPoolLayer(plan, node);
+    case "concat":
+      return concatLayer(plan, node);
+    case "quantize":
+      return quantizeLayer(plan, node);
+  }
+}

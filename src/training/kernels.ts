@@ -1,0 +1,258 @@
+// kernels.ts: the training module's exports as types.
+
+/** An address or a length inside the instance's memory, in bytes. */
+export type Pointer = number;
+
+type Flag = 0 | 1;
+
+/** What assembly/training exports; meanings, layouts and units are documented there, file by file. */
+export interface Kernels extends Record<string, unknown> {
+  // gemm.ts
+  gemmPanel(
+    a: Pointer,
+    b: Pointer,
+    c: Pointer,
+    stride: number,
+    depth: number,
+    rows: number,
+    bias: Pointer,
+    accumulate: Flag,
+  ): void;
+  // pack.ts
+  padPlanes(
+    from: Pointer,
+    to: Pointer,
+    planes: number,
+    height: number,
+    width: number,
+    outerHeight: number,
+    outerWidth: number,
+    top: number,
+    left: number,
+  ): void;
+  packRows(w: Pointer, rowBytes: number, columns: Pointer, rows: number, depth: number, a: Pointer): void;
+  unpackSums(sums: Pointer, rows: number, depth: number, depthRounded: number, g: Pointer): void;
+  // convolution.ts
+  convPanels(
+    x: Pointer,
+    taps: Pointer,
+    depth: number,
+    inputs: Pointer,
+    outputs: Pointer,
+    pixels: number,
+    a: Pointer,
+    bias: Pointer,
+    rows: number,
+    y: Pointer,
+    stride: number,
+    accumulate: Flag,
+    scratch: Pointer,
+  ): void;
+  convWeightGradient(
+    x: Pointer,
+    taps: Pointer,
+    depthRounded: number,
+    runs: Pointer,
+    dy: Pointer,
+    images: number,
+    imageBytes: number,
+    rows: number,
+    plane: number,
+    sums: Pointer,
+    scratch: Pointer,
+  ): void;
+  // depthwise.ts
+  depthwisePlane(
+    x: Pointer,
+    taps: Pointer,
+    weights: Pointer,
+    depth: number,
+    inputs: Pointer,
+    outputs: Pointer,
+    pixels: number,
+    w: Pointer,
+    bias: Pointer,
+    y: Pointer,
+    accumulate: Flag,
+  ): void;
+  depthwiseWeightGradient(
+    x: Pointer,
+    taps: Pointer,
+    depth: number,
+    runs: Pointer,
+    dy: Pointer,
+    pixels: number,
+    g: Pointer,
+  ): void;
+  // norm.ts
+  normStatistics(x: Pointer, count: number, channels: number, plane: number, mean: Pointer, variance: Pointer): void;
+  normFactors(gamma: Pointer, variance: Pointer, epsilon: number, channels: number, factor: Pointer): void;
+  normApply(
+    x: Pointer,
+    residual: Pointer,
+    y: Pointer,
+    count: number,
+    channels: number,
+    plane: number,
+    mean: Pointer,
+    factor: Pointer,
+    beta: Pointer,
+    low: number,
+    high: number,
+  ): void;
+  normGradientSums(
+    x: Pointer,
+    dy: Pointer,
+    count: number,
+    channels: number,
+    plane: number,
+    mean: Pointer,
+    factor: Pointer,
+    beta: Pointer,
+    low: number,
+    high: number,
+    sums: Pointer,
+  ): void;
+  normGradientFactors(
+    sums: Pointer,
+    factor: Pointer,
+    variance: Pointer,
+    epsilon: number,
+    channels: number,
+    samples: number,
+    dgamma: Pointer,
+    dbeta: Pointer,
+    centre: Pointer,
+    slope: Pointer,
+  ): void;
+  normBackward(
+    x: Pointer,
+    dy: Pointer,
+    dx: Pointer,
+    count: number,
+    channels: number,
+    plane: number,
+    mean: Pointer,
+    factor: Pointer,
+    beta: Pointer,
+    low: number,
+    high: number,
+    centre: Pointer,
+    slope: Pointer,
+  ): void;
+  // elementwise.ts
+  clampSum(a: Pointer, b: Pointer, y: Pointer, length: number, low: number, high: number): void;
+  clampBackward(
+    y: Pointer,
+    dy: Pointer,
+    dx: Pointer,
+    length: number,
+    low: number,
+    high: number,
+    accumulate: Flag,
+  ): void;
+  addInto(x: Pointer, y: Pointer, length: number): void;
+  clear(x: Pointer, length: number): void;
+  scale(x: Pointer, length: number, factor: number): void;
+  moveBlocks(
+    from: Pointer,
+    fromStride: number,
+    to: Pointer,
+    toStride: number,
+    bytes: number,
+    blocks: number,
+    accumulate: Flag,
+  ): void;
+  channelSums(dy: Pointer, count: number, channels: number, plane: number, sums: Pointer): void;
+  firstNonFinite(x: Pointer, length: number): number;
+  // pool.ts
+  maxPool(
+    x: Pointer,
+    planes: number,
+    height: number,
+    width: number,
+    kernelHeight: number,
+    kernelWidth: number,
+    strideY: number,
+    strideX: number,
+    top: number,
+    left: number,
+    outHeight: number,
+    outWidth: number,
+    y: Pointer,
+    winners: Pointer,
+  ): void;
+  maxPoolBackward(
+    dy: Pointer,
+    winners: Pointer,
+    planes: number,
+    plane: number,
+    outPlane: number,
+    dx: Pointer,
+    accumulate: Flag,
+  ): void;
+  avgPool(
+    x: Pointer,
+    planes: number,
+    height: number,
+    width: number,
+    kernelHeight: number,
+    kernelWidth: number,
+    strideY: number,
+    strideX: number,
+    outHeight: number,
+    outWidth: number,
+    y: Pointer,
+  ): void;
+  avgPoolBackward(
+    dy: Pointer,
+    planes: number,
+    height: number,
+    width: number,
+    kernelHeight: number,
+    kernelWidth: number,
+    strideY: number,
+    strideX: number,
+    outHeight: number,
+    outWidth: number,
+    dx: Pointer,
+    accumulate: Flag,
+  ): void;
+  // loss.ts
+  softmaxCrossEntropy(
+    logits: Pointer,
+    labels: Pointer,
+    count: number,
+    classes: number,
+    smoothing: number,
+    divisor: number,
+    dlogits: Pointer,
+    probabilities: Pointer,
+    result: Pointer,
+  ): void;
+  // sgd.ts
+  sgdStep(
+    w: Pointer,
+    g: Pointer,
+    v: Pointer,
+    trainable: Pointer,
+    length: number,
+    rate: number,
+    momentum: number,
+    decay: number,
+    nesterov: Flag,
+  ): void;
+  sumOfSquares(x: Pointer, length: number): number;
+  // quantize.ts
+  quantizeLinear(x: Pointer, y: Pointer, length: number, scale: number, zero: number, top: number): void;
+  quantizeLevels(x: Pointer, y: Pointer, length: number, scale: number, table: Pointer, thresholds: number): void;
+  quantizeBackward(
+    x: Pointer,
+    dy: Pointer,
+    dx: Pointer,
+    length: number,
+    low: number,
+    high: number,
+    accumulate: Flag,
+  ): void;
+}

@@ -1,0 +1,51 @@
+// wasm.ts: how an instance of the training module comes to be.
+import { readFileSync } from "node:fs";
+import { instantiateSync } from "@assemblyscript/loader";
+import { ShiftwiseError } from "../format/index.js";
+import type { Kernels } from "./kernels.js";
+
+export interface WasmInstance {
+  readonly kernels: Kernels;
+  readonly memory: WebAssembly.Memory;
+}
+
+/** As assembly/build.mjs declares it: the module takes no other maximum. */
+const MAXIMUM_PAGES = 65536;
+const PAGE = 65536;
+
+/**
+ * Compiles the training module, build/training.wasm beside dist.
+ * @throws IO when the file cannot be read.
+ */
+export function compileModule(): WebAssembly.Module {
+  const url = new URL("../../build/training.wasm", import.meta.url);
+  try {
+    return new WebAssembly.Module(readFileSync(url));
+  } catch (cause) {
+    throw new ShiftwiseError("IO", "cannot load the training module", { where: url.pathname, cause });
+  }
+}
+
+/**
+ * An instance with `bytes` of memory, all zero. The memory never grows, so views on it stay valid.
+ * @throws OVERFLOW when the plan needs more than 4 GiB or the system has not that much.
+ */
+export function instantiate(module: WebAssembly.Module, bytes: number): WasmInstance {
+  const pages = Math.max(1, Math.ceil(bytes / PAGE));
+  const refuse = (cause?: unknown): never => {
+    throw new ShiftwiseError("OVERFLOW", "training needs more memory than there is; use a smaller batch", {
+      expected: "at most 4 GiB in one instance",
+      found: `${(bytes / 2 ** 20).toFixed(0)} MiB`,
+      cause,
+    });
+  };
+  if (pages > MAXIMUM_PAGES) refuse();
+  let memory: WebAssembly.Memory | undefined;
+  try {
+    memory = new WebAssembly.Memory({ initial: pages, maximum: MAXIMUM_PAGES });
+  } catch (cause) {
+    refuse(cause);
+  }
+  const { exports } = instantiateSync<Kernels>(module, { env: { memory } });
+  return { kernels: exports, memory: memory as WebAssembly.Memory };
+}
