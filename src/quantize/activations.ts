@@ -53,7 +53,7 @@ export function fitLinear(histogram: Histogram, options: LinearOptions): LinearE
   const high = Math.max(histogram.max, 0);
   if (clip === "minmax") return overRange(low, high, max);
   if (clip === "percentile") {
-    const [from, to] = percentileRange(histogram, percentile / 100);
+    const [from, to] = percentileRange(histogram, percentile);
     return overRange(Math.max(from, low), Math.min(to, high), max);
   }
   let best = overRange(low, high, max);
@@ -133,15 +133,15 @@ function shrunk(end: number): number[] {
   return Array.from({ length: STEPS_PER_OCTAVE * OCTAVES + 1 }, (_, i) => end * 2 ** (-i / STEPS_PER_OCTAVE));
 }
 
-/** For each sign, the least magnitude whose bin brings the count of that sign's values up to `share` of them. */
-function percentileRange(histogram: Histogram, share: number): readonly [low: number, high: number] {
+/** For each sign, the least magnitude whose bin brings the count of that sign's values up to `percentile` percent. */
+function percentileRange(histogram: Histogram, percentile: number): readonly [low: number, high: number] {
   const bins = occupiedBins(histogram);
   const reach = (side: typeof bins) => {
     const total = side.reduce((sum, bin) => sum + bin.count, 0);
     let seen = 0;
     for (const bin of side) {
       seen += bin.count;
-      if (seen >= share * total) return bin.value;
+      if (100 * seen >= percentile * total) return bin.value;
     }
     return 0;
   };

@@ -1,6 +1,6 @@
 // insert.ts: where a network's activations are rounded, and the quantize nodes put there.
 import { type Encoding, ShiftwiseError } from "../format/index.js";
-import type { Network, Node } from "../graph/index.js";
+import { type Network, type Node, nodeInputs } from "../graph/index.js";
 
 /**
  * The tensors that inference holds in memory and hands on as integers: the network input, and the end of every fused
@@ -36,10 +36,12 @@ export function quantizationPoints(network: Network): string[] {
     }
     const stage = NEXT_STAGE[node.op];
     if (stage === undefined) continue;
-    const operands = inputsOf(node).filter((name) => joinable(name, stage));
+    const operands = nodeInputs(node).filter((name) => joinable(name, stage));
     operands.sort((a, b) => position.get(b)! - position.get(a)!);
-    ends.set(node.name, { stage, takesResidual: operands.length > 0 && ends.get(operands[0])!.takesResidual });
-    if (operands.length > 0) inner.add(operands[0]);
+    const before = ends.get(operands[0]);
+    // A batch norm that follows neither conv nor dense runs as a depthwise convolution.
+    ends.set(node.name, { stage, takesResidual: before ? before.takesResidual : node.op === "batchNorm" });
+    if (before) inner.add(operands[0]);
   }
   return network.nodes
     .filter(({ name, op }) => (op === "input" || ends.has(name)) && !inner.has(name) && readers.has(name))
@@ -135,11 +137,6 @@ function refused(message: string, where: string): ShiftwiseError {
   return new ShiftwiseError("BAD_OPTION", message, { where });
 }
 
-function inputsOf(node: Node): readonly string[] {
-  if (node.op === "input") return [];
-  return node.op === "add" || node.op === "concat" ? node.inputs : [node.input];
-}
-
 function rewire(node: Node, renamed: (name: string) => string): Node {
   if (node.op === "input") return node;
   if (node.op === "add") return { ...node, inputs: [renamed(node.inputs[0]), renamed(node.inputs[1])] };
@@ -151,7 +148,7 @@ function rewire(node: Node, renamed: (name: string) => string): Node {
 function readersOf(network: Network): Map<string, string[]> {
   const readers = new Map<string, string[]>();
   for (const node of network.nodes) {
-    for (const input of inputsOf(node)) {
+    for (const input of nodeInputs(node)) {
       const known = readers.get(input);
       if (known) known.push(node.name);
       else readers.set(input, [node.name]);
@@ -164,7 +161,10 @@ function readersOf(network: Network): Map<string, string[]> {
 function sourcesOf(network: Network, points: ReadonlySet<string>): Map<string, string[]> {
   const sources = new Map<string, string[]>();
   for (const node of network.nodes) {
-    sources.set(node.name, points.has(node.name) ? [node.name] : inputsOf(node).flatMap((name) => sources.get(name)!));
+    sources.set(
+      node.name,
+      points.has(node.name) ? [node.name] : nodeInputs(node).flatMap((name) => sources.get(name)!),
+    );
   }
   return sources;
 }
