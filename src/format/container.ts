@@ -71,6 +71,11 @@ export function sealFile(kind: string, graph: unknown, tensors: ReadonlyMap<stri
   return writeSafetensors(tensors, { format: "shiftwise", kind, version: FORMAT_VERSION, checksum, graph: json });
 }
 
+/** Bytes as a stored tensor of one dimension. */
+export function storeBytes(bytes: Uint8Array): StoredTensor {
+  return { dtype: "U8", shape: [bytes.length], bytes };
+}
+
 /** A float32 array as a stored tensor, little-endian whatever the host. */
 export function storeFloats(shape: readonly number[], values: Float32Array): StoredTensor {
   const bytes = new Uint8Array(values.length * 4);

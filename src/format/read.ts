@@ -214,6 +214,6 @@ function readWeights(value: unknown, where: string, layer: string, shape: number
   const fields = record(value, where, ["kind", "bits", "n1"]);
   const bits = oneOf<CodeBits>(number(fields.bits, `${where}.bits`) as CodeBits, `${where}.bits`, [2, 3, 4, 5]);
   const n1 = integer(fields.n1, `${where}.n1`, -126, 127);
-  const packed = source.bytes(`${layer}.codes`, null);
-  return { kind, bits, n1, codes: unpackCodes(packed, elements(shape), bits, `${where} (tensor ${layer}.codes)`) };
+  const packed = { magnitudes: source.bytes(`${layer}.codes`, null), signs: source.bytes(`${layer}.signs`, null) };
+  return { kind, bits, n1, codes: unpackCodes(packed, elements(shape), bits, where) };
 }

@@ -48,17 +48,17 @@ export function readSafetensors(bytes: Uint8Array, where = ""): Container {
     if (bytes.length < length) {
       const message = "the file ends too early";
       throw new ShiftwiseError("TRUNCATED", message, {
-        where: at(where, place),
+        where: place,
         expected: `${length} bytes`,
         found: `${bytes.length} bytes`,
       });
     }
   };
-  need(8, "header length");
+  need(8, at(where, "header length"));
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const length = view.getUint32(0, true) + view.getUint32(4, true) * 0x100000000;
   expect(length >= 2 && length <= HEADER_LIMIT, at(where, "header length"), `2..${HEADER_LIMIT}`, length);
-  need(8 + length, "header");
+  need(8 + length, at(where, "header"));
   const header = parseJson(bytes.subarray(8, 8 + length), at(where, "header"));
 
   const data = bytes.subarray(8 + length);

@@ -8,6 +8,7 @@ import {
   readEncoding,
   readNormalization,
   sealFile,
+  storeBytes,
   storeFloats,
   tensorSource,
 } from "../format/index.js";
@@ -71,7 +72,7 @@ export function encodeNetwork(network: Network, { grids = new Map(), metadata = 
     return node;
   });
   for (const [name, { frozen }] of grids) {
-    tensors.set(`${name}.frozen`, { dtype: "U8", shape: [frozen.length], bytes: frozen });
+    tensors.set(`${name}.frozen`, storeBytes(frozen));
   }
   const { name, outputs, labels } = network;
   const numbers = [...grids].map(([node, { bits, n1 }]) => ({ node, bits, n1 }));

@@ -1,0 +1,60 @@
+// numeric.ts: the float32 arithmetic that every executor must do alike: rounding, bounds, levels, pixels.
+import type { Clamp, Encoding, Normalization } from "./model.js";
+
+const TWO_23 = 8388608;
+
+/** Half to even, for float32 values in 0..2^22: adding 2^23 leaves no bits for the fraction. */
+export function roundHalfEven(z: number): number {
+  return Math.fround(z + TWO_23) - TWO_23;
+}
+
+/**
+ * The float32 bounds an epilogue clamps to, in units of the output's encoding: the layer's own clamp and, for a
+ * linear encoding, its range 0..max.
+ */
+export function epilogueBounds(clamp: Clamp, encoding: Encoding): { low: number; high: number } {
+  const scale = encoding.kind === "float32" ? 1 : encoding.scale;
+  const zero = encoding.kind === "linear" ? encoding.zero : 0;
+  let low = clamp.low === undefined ? -Infinity : Math.fround(clamp.low / scale + zero);
+  let high = clamp.high === undefined ? Infinity : Math.fround(clamp.high / scale + zero);
+  if (encoding.kind === "linear") {
+    low = Math.min(Math.max(low, 0), encoding.max);
+    high = Math.max(Math.min(high, encoding.max), 0);
+  }
+  return { low, high };
+}
+
+/** Raw value of z, already clamped: a float32, or an integer 0..255. */
+export function encodeClamped(z: number, encoding: Encoding): number {
+  if (encoding.kind === "float32") return z;
+  if (encoding.kind === "linear") return roundHalfEven(z);
+  let k = 0;
+  while (k < encoding.thresholds.length && z >= Math.fround(encoding.thresholds[k])) k++;
+  return encoding.levels[k];
+}
+
+/** Scale and offset that take a real input value to z: z = fround(fround(x * scale) + offset). */
+export function inputAffine(encoding: Encoding): { scale: number; offset: number } {
+  if (encoding.kind === "float32") return { scale: 1, offset: 0 };
+  return { scale: Math.fround(1 / encoding.scale), offset: encoding.kind === "linear" ? encoding.zero : 0 };
+}
+
+/** Raw value of a real input value. */
+export function encodeInput(x: number, encoding: Encoding): number {
+  const { scale, offset } = inputAffine(encoding);
+  const { low, high } = epilogueBounds({}, encoding);
+  const z = Math.fround(Math.fround(Math.fround(x) * scale) + offset);
+  return encodeClamped(z < low ? low : z > high ? high : z, encoding);
+}
+
+/** Real value of pixel 0..255 of a channel: (pixel / 255 - mean) / std, every step in float32. */
+export function pixelToReal(pixel: number, channel: number, normalization: Normalization): number {
+  const { mean, std } = normalization;
+  const centred = Math.fround(Math.fround(pixel / 255) - Math.fround(mean[channel]));
+  return Math.fround(centred / Math.fround(std[channel]));
+}
+
+/** Real values of all 256 pixels of one channel. */
+export function pixelTable(channel: number, normalization: Normalization): Float32Array {
+  return Float32Array.from({ length: 256 }, (_, pixel) => pixelToReal(pixel, channel, normalization));
+}

@@ -1,0 +1,121 @@
+// models.js: small models for the tests of the format room.
+
+export const FLOAT32 = { kind: "float32" };
+export const LINEAR = { kind: "linear", scale: 0.05, zero: 7, max: 255 };
+export const LEVELS = {
+  kind: "levels",
+  scale: 0.25,
+  levels: [0, 1, 2, 4, 8, 16],
+  thresholds: [0.5, 1.5, 3, 6, 12],
+};
+
+const epilogue = (n, clamp = {}) => ({
+  scale: Float32Array.from({ length: n }, (_, i) => 0.25 + i / 8),
+  offset: Float32Array.from({ length: n }, (_, i) => i - 1.5),
+  clamp,
+});
+
+const codes = (bits, length) => {
+  const k = 2 ** (bits - 2);
+  return {
+    kind: "codes",
+    bits,
+    n1: -1,
+    codes: Int8Array.from({ length }, (_, i) => ((i * 7 + bits) % (2 * k + 1)) - k),
+  };
+};
+
+/** A model with every operation, every encoding and every code width. */
+export function everything() {
+  return {
+    name: "everything",
+    inputs: [{ name: "image", tensor: "x", normalization: { mean: [0.5, 0.25], std: [0.1, 0.2] } }],
+    outputs: [
+      { name: "logits", tensor: "y" },
+      { name: "side", tensor: "f" },
+    ],
+    labels: ["hemd", "schuh", "“täsche”"],
+    tensors: {
+      x: { shape: [2, 6, 6], encoding: LINEAR },
+      a: { shape: [4, 6, 6], encoding: LINEAR },
+      b: { shape: [4, 6, 6], encoding: LINEAR },
+      c: { shape: [8, 6, 6], encoding: LINEAR },
+      p: { shape: [8, 3, 3], encoding: LINEAR },
+      d: { shape: [8, 2, 2], encoding: LEVELS },
+      e: { shape: [8, 2, 2], encoding: LEVELS },
+      m: { shape: [8, 1, 1], encoding: LINEAR },
+      y: { shape: [3, 1, 1], encoding: FLOAT32 },
+      u: { shape: [2, 6, 6], encoding: FLOAT32 },
+      f: { shape: [2, 4, 4], encoding: FLOAT32 },
+    },
+    layers: [
+      {
+        op: "conv",
+        name: "conv.a",
+        input: "x",
+        output: "a",
+        kernel: [3, 3],
+        stride: [1, 1],
+        dilation: [1, 1],
+        padding: [1, 1, 1, 1],
+        groups: 1,
+        weights: codes(5, 72),
+        epilogue: epilogue(4, { low: 0, high: 6 }),
+      },
+      {
+        op: "conv",
+        name: "conv.b",
+        input: "a",
+        output: "b",
+        kernel: [3, 3],
+        stride: [1, 1],
+        dilation: [2, 2],
+        padding: [2, 2, 2, 2],
+        groups: 4,
+        weights: codes(3, 36),
+        epilogue: epilogue(4),
+        residual: { tensor: "a", scale: 0.5 },
+      },
+      { op: "concat", name: "concat", inputs: ["a", "b"], output: "c" },
+      { op: "maxPool", name: "pool", input: "c", output: "p", kernel: [2, 2], stride: [2, 2], padding: [0, 0, 0, 0] },
+      {
+        op: "conv",
+        name: "conv.d",
+        input: "p",
+        output: "d",
+        kernel: [1, 1],
+        stride: [2, 2],
+        dilation: [1, 1],
+        padding: [0, 0, 0, 0],
+        groups: 1,
+        weights: codes(4, 64),
+        epilogue: epilogue(8, { low: 0 }),
+      },
+      {
+        op: "add",
+        name: "add",
+        input: "d",
+        output: "e",
+        epilogue: epilogue(1, { high: 3 }),
+        residual: { tensor: "d", scale: 1 },
+      },
+      { op: "avgPool", name: "mean", input: "e", output: "m", kernel: [2, 2], stride: [1, 1], epilogue: epilogue(1) },
+      { op: "dense", name: "dense", input: "m", output: "y", weights: codes(2, 24), epilogue: epilogue(3) },
+      { op: "avgPool", name: "real", input: "x", output: "u", kernel: [1, 1], stride: [1, 1], epilogue: epilogue(1) },
+      {
+        op: "conv",
+        name: "conv.f",
+        input: "u",
+        output: "f",
+        kernel: [3, 3],
+        stride: [1, 1],
+        dilation: [1, 1],
+        padding: [0, 0, 0, 0],
+        groups: 2,
+        weights: { kind: "float32", values: Float32Array.from({ length: 18 }, (_, i) => Math.sin(i)) },
+        epilogue: epilogue(2),
+      },
+    ],
+    notes: { command: "shiftwise demo --seed 1", accuracy: "98.1" },
+  };
+}
