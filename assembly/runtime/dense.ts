@@ -1,0 +1,65 @@
+// dense.ts: dense layers from one-byte codes, lanes over output channels; products come out of a table.
+//
+// codes: blocks of 16 output channels; a block holds one row of 16 bytes per input.
+//
+//   byte = 0..7 for +2^byte, 8..15 for -2^(byte - 8), 255 for zero
+//
+// tables: for each activation x = 0..255 the 16 products x << byte, -(x << (byte - 8)) as i16, low bytes then high bytes
+// (32 bytes), made by the host. A swizzle looks up 16 products at once, and returns 0 for index 255.
+
+/** Lists the inputs that are not 0 as (index << 8 | value), u32 each; returns how many. */
+export function dense_nonzero(list: usize, input: usize, inputs: i32): i32 {
+  const start = list;
+  for (let i = 0; i < inputs; i++) {
+    const x = <u32>load<u8>(input + <usize>i);
+    store<u32>(list, (<u32>i << 8) | x);
+    list += x != 0 ? 4 : 0;
+  }
+  return <i32>((list - start) >> 2);
+}
+
+/** sums: i32 of 16 output channels for each block from firstBlock to lastBlock-1. */
+export function dense_codes_c16(
+  codes: usize, blockBytes: usize, tables: usize, list: usize, count: i32, sums: usize, firstBlock: i32, lastBlock: i32,
+): void {
+  const end = list + (<usize>count << 2);
+  codes += <usize>firstBlock * blockBytes;
+  sums += <usize>firstBlock << 6;
+  for (let block = firstBlock; block < lastBlock; block++, codes += blockBytes, sums += 64) {
+    let s0 = i32x4.splat(0), s1 = s0, s2 = s0, s3 = s0;
+    for (let at = list; at < end; at += 4) {
+      const entry = <usize>load<u32>(at);
+      const row = v128.load(codes + ((entry >> 8) << 4));
+      const table = tables + ((entry & 255) << 5);
+      const low = i8x16.swizzle(v128.load(table), row), high = i8x16.swizzle(v128.load(table, 16), row);
+      const p0 = i8x16.shuffle(low, high, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+      const p1 = i8x16.shuffle(low, high, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+      s0 = i32x4.add(s0, i32x4.extend_low_i16x8_s(p0));
+      s1 = i32x4.add(s1, i32x4.extend_high_i16x8_s(p0));
+      s2 = i32x4.add(s2, i32x4.extend_low_i16x8_s(p1));
+      s3 = i32x4.add(s3, i32x4.extend_high_i16x8_s(p1));
+    }
+    v128.store(sums, s0);
+    v128.store(sums, s1, 16);
+    v128.store(sums, s2, 32);
+    v128.store(sums, s3, 48);
+  }
+}
+
+/** float32: weights in blocks of 16 output channels, [input][16]; sums in the order of the inputs. */
+export function dense_f32_c16(weights: usize, input: usize, inputs: i32, sums: usize, blocks: i32): void {
+  for (; blocks > 0; blocks--, sums += 64) {
+    let s0 = f32x4.splat(0), s1 = s0, s2 = s0, s3 = s0;
+    for (let at = input, end = input + (<usize>inputs << 2); at < end; at += 4, weights += 64) {
+      const x = v128.load32_splat(at);
+      s0 = f32x4.add(s0, f32x4.mul(v128.load(weights), x));
+      s1 = f32x4.add(s1, f32x4.mul(v128.load(weights, 16), x));
+      s2 = f32x4.add(s2, f32x4.mul(v128.load(weights, 32), x));
+      s3 = f32x4.add(s3, f32x4.mul(v128.load(weights, 48), x));
+    }
+    v128.store(sums, s0);
+    v128.store(sums, s1, 16);
+    v128.store(sums, s2, 32);
+    v128.store(sums, s3, 48);
+  }
+}

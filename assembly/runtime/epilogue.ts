@@ -1,0 +1,169 @@
+// epilogue.ts: what every layer ends with: totals to real units, residual, clamp, encode. One rounding an operation.
+//
+//   z = f32(total) * scale[c] + offset[c]     two roundings, no fused multiply-add
+//   z = z + f32(residual) * residualScale     only with a residual operand
+//   z = z < low ? low : z > high ? high : z
+//   linear: round half to even;  levels: levels[count of thresholds <= z];  float32: z itself
+//
+// The descriptor is 15 words of 4 bytes, written by src/runtime/plan.ts:
+//
+//    0 scale*   4 offset*   8 low   12 high   16 out*   20 out plane bytes   24 kind (LINEAR, LEVELS, FLOAT32)
+//   28 thresholds*   32 level steps*   36 thresholds   40 residual* or 0   44 residual plane bytes
+//   48 residual is float32   52 residual scale   56 unused
+//
+// Planes start at multiples of 16 elements, so whole vectors may be stored past the last pixel.
+
+const LINEAR: u32 = 0;
+const FLOAT32: u32 = 2;
+// Adding 2^23 to a float32 in 0..2^22 leaves its value, rounded half to even, in the low bits.
+const TWO_23: f32 = 8388608.0;
+const TWO_23_BITS: i32 = 0x4b000000;
+
+// @ts-ignore: decorator
+@inline
+function clamped(z: v128, low: v128, high: v128): v128 {
+  return f32x4.pmin(f32x4.pmax(z, low), high);
+}
+
+// @ts-ignore: decorator
+@inline
+function rounded(z: v128): v128 {
+  return i32x4.sub(f32x4.add(z, f32x4.splat(TWO_23)), i32x4.splat(TWO_23_BITS));
+}
+
+/** The level of each lane: the sum of the steps whose threshold the lane has reached. */
+function leveled(z: v128, thresholds: usize, steps: usize, count: u32): v128 {
+  let level = i32x4.splat(0);
+  for (let i: u32 = 0; i < count; i++, thresholds += 4, steps += 4) {
+    level = i32x4.add(level, v128.and(f32x4.ge(z, v128.load32_splat(thresholds)), v128.load32_splat(steps)));
+  }
+  return level;
+}
+
+/** Ends `pixels` pixels of one channel, from `pixel` on. Totals: i32, 16 pixels in lane order of conv.ts. */
+export function encode_px16(epilogue: usize, channel: i32, totals: usize, pixel: i32, pixels: i32): void {
+  const scale = v128.load32_splat(<usize>load<u32>(epilogue) + (<usize>channel << 2));
+  const offset = v128.load32_splat(<usize>load<u32>(epilogue, 4) + (<usize>channel << 2));
+  const low = v128.load32_splat(epilogue, 8), high = v128.load32_splat(epilogue, 12);
+  const kind = load<u32>(epilogue, 24);
+  const residual = <usize>load<u32>(epilogue, 40);
+  const residualFloat = load<u32>(epilogue, 48) != 0;
+  const residualScale = v128.load32_splat(epilogue, 52);
+  let out = <usize>load<u32>(epilogue, 16) + <usize>channel * <usize>load<u32>(epilogue, 20);
+  let operand = residual + <usize>channel * <usize>load<u32>(epilogue, 44);
+  out += kind == FLOAT32 ? <usize>pixel << 2 : <usize>pixel;
+  operand += residualFloat ? <usize>pixel << 2 : <usize>pixel;
+  for (let end = totals + (<usize>pixels << 2); totals < end; totals += 64) {
+    let z0 = f32x4.add(f32x4.mul(f32x4.convert_i32x4_s(v128.load(totals)), scale), offset);
+    let z1 = f32x4.add(f32x4.mul(f32x4.convert_i32x4_s(v128.load(totals, 16)), scale), offset);
+    let z2 = f32x4.add(f32x4.mul(f32x4.convert_i32x4_s(v128.load(totals, 32)), scale), offset);
+    let z3 = f32x4.add(f32x4.mul(f32x4.convert_i32x4_s(v128.load(totals, 48)), scale), offset);
+    if (residual) {
+      let r0: v128, r1: v128, r2: v128, r3: v128;
+      if (residualFloat) {
+        const f0 = v128.load(operand), f1 = v128.load(operand, 16);
+        const f2 = v128.load(operand, 32), f3 = v128.load(operand, 48);
+        r0 = i8x16.shuffle(f0, f1, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
+        r1 = i8x16.shuffle(f2, f3, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
+        r2 = i8x16.shuffle(f0, f1, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
+        r3 = i8x16.shuffle(f2, f3, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
+        operand += 64;
+      } else {
+        const bytes = v128.load(operand);
+        const even = v128.and(bytes, i16x8.splat(0xff)), odd = i16x8.shr_u(bytes, 8);
+        r0 = f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(even));
+        r1 = f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_u(even));
+        r2 = f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(odd));
+        r3 = f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_u(odd));
+        operand += 16;
+      }
+      z0 = f32x4.add(z0, f32x4.mul(r0, residualScale));
+      z1 = f32x4.add(z1, f32x4.mul(r1, residualScale));
+      z2 = f32x4.add(z2, f32x4.mul(r2, residualScale));
+      z3 = f32x4.add(z3, f32x4.mul(r3, residualScale));
+    }
+    z0 = clamped(z0, low, high);
+    z1 = clamped(z1, low, high);
+    z2 = clamped(z2, low, high);
+    z3 = clamped(z3, low, high);
+    if (kind == FLOAT32) {
+      v128.store(out, i8x16.shuffle(z0, z2, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23));
+      v128.store(out, i8x16.shuffle(z0, z2, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31), 16);
+      v128.store(out, i8x16.shuffle(z1, z3, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23), 32);
+      v128.store(out, i8x16.shuffle(z1, z3, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31), 48);
+      out += 64;
+      continue;
+    }
+    if (kind == LINEAR) {
+      z0 = rounded(z0);
+      z1 = rounded(z1);
+      z2 = rounded(z2);
+      z3 = rounded(z3);
+    } else {
+      const thresholds = <usize>load<u32>(epilogue, 28), steps = <usize>load<u32>(epilogue, 32);
+      const count = load<u32>(epilogue, 36);
+      z0 = leveled(z0, thresholds, steps, count);
+      z1 = leveled(z1, thresholds, steps, count);
+      z2 = leveled(z2, thresholds, steps, count);
+      z3 = leveled(z3, thresholds, steps, count);
+    }
+    const even = i16x8.narrow_i32x4_s(z0, z1), odd = i16x8.narrow_i32x4_s(z2, z3);
+    v128.store(out, v128.or(even, i16x8.shl(odd, 8)));
+    out += 16;
+  }
+}
+
+/**
+ * As encode_px16 for `count` sums in plain order: the pixels of one channel from `pixel` on (byChannel = false), or one
+ * value of every channel from `channel` on (byChannel = true, `pixel` 0). Sums are float32, or i32 with `integer`.
+ */
+export function encode_lanes(
+  epilogue: usize, channel: i32, sums: usize, pixel: i32, count: i32, byChannel: bool, integer: bool,
+): void {
+  let scales = <usize>load<u32>(epilogue) + (<usize>channel << 2);
+  let offsets = <usize>load<u32>(epilogue, 4) + (<usize>channel << 2);
+  let scale = v128.load32_splat(scales), offset = v128.load32_splat(offsets);
+  const low = v128.load32_splat(epilogue, 8), high = v128.load32_splat(epilogue, 12);
+  const kind = load<u32>(epilogue, 24);
+  const residual = <usize>load<u32>(epilogue, 40);
+  const residualFloat = load<u32>(epilogue, 48) != 0;
+  const residualScale = v128.load32_splat(epilogue, 52);
+  let out = <usize>load<u32>(epilogue, 16) + <usize>channel * <usize>load<u32>(epilogue, 20);
+  let operand = residual + <usize>channel * <usize>load<u32>(epilogue, 44);
+  out += kind == FLOAT32 ? <usize>pixel << 2 : <usize>pixel;
+  operand += residualFloat ? <usize>pixel << 2 : <usize>pixel;
+  for (let i = 0; i < count; i += 4, sums += 16) {
+    let z = v128.load(sums);
+    if (integer) z = f32x4.convert_i32x4_s(z);
+    if (byChannel) {
+      scale = v128.load(scales);
+      offset = v128.load(offsets);
+      scales += 16;
+      offsets += 16;
+    }
+    z = f32x4.add(f32x4.mul(z, scale), offset);
+    if (residual) {
+      let r: v128;
+      if (residualFloat) {
+        r = v128.load(operand);
+        operand += 16;
+      } else {
+        r = f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(operand))));
+        operand += 4;
+      }
+      z = f32x4.add(z, f32x4.mul(r, residualScale));
+    }
+    z = clamped(z, low, high);
+    if (kind == FLOAT32) {
+      v128.store(out, z);
+      out += 16;
+      continue;
+    }
+    const levels = kind == LINEAR
+      ? rounded(z)
+      : leveled(z, <usize>load<u32>(epilogue, 28), <usize>load<u32>(epilogue, 32), load<u32>(epilogue, 36));
+    const narrow = i16x8.narrow_i32x4_s(levels, levels);
+    store<u32>(out, i32x4.extract_lane(i8x16.narrow_i16x8_u(narrow, narrow), 0));
+    out += 4;
+  }
+}

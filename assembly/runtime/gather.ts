@@ -1,0 +1,141 @@
+// gather.ts: lays the activations that a tile of 64 output pixels needs into rows of one patch, in tap order.
+//
+// Row k = (channel * taps + tap) holds, for every pixel j of the tile, the input under that tap. Planes are dense
+// (row y, column x at y * width + x), so with equal input and output widths a tap is one constant offset:
+//
+//   source(j, tap) = pixel + j + offset[tap]      valid where columns[tap][pixel + j] & rows[tap][pixel + j]
+//
+// and padding is a mask. Stride 2 first splits a plane into its four phases (split_phases), which have the output's
+// width. Everything else (gather_any) looks each pixel up in a table.
+
+/** Mask bytes of one tile: for each tap 64 of columns & rows. tapMasks: per tap, the addresses of both (u32, u32). */
+export function tile_masks(masks: usize, tapMasks: usize, taps: i32, pixel: i32): void {
+  for (; taps > 0; taps--, tapMasks += 8, masks += 64) {
+    const columns = <usize>load<u32>(tapMasks) + <usize>pixel, rows = <usize>load<u32>(tapMasks, 4) + <usize>pixel;
+    v128.store(masks, v128.and(v128.load(columns), v128.load(rows)));
+    v128.store(masks, v128.and(v128.load(columns, 16), v128.load(rows, 16)), 16);
+    v128.store(masks, v128.and(v128.load(columns, 32), v128.load(rows, 32)), 32);
+    v128.store(masks, v128.and(v128.load(columns, 48), v128.load(rows, 48)), 48);
+  }
+}
+
+/** u8 rows of `channels` planes. offsets: i32 per tap. `fill` is what padding holds, the encoding's zero. */
+export function gather_u8(
+  patch: usize, planes: usize, planeBytes: usize, channels: i32, offsets: usize, masks: usize, taps: i32, pixel: i32,
+  fill: i32,
+): void {
+  const zero = i8x16.splat(<i8>fill);
+  for (; channels > 0; channels--, planes += planeBytes) {
+    for (let tap = 0; tap < taps; tap++, patch += 64) {
+      const from = <usize>(<i32>planes + pixel + load<i32>(offsets + (<usize>tap << 2)));
+      const mask = masks + (<usize>tap << 6);
+      if (fill == 0) {
+        v128.store(patch, v128.and(v128.load(from), v128.load(mask)));
+        v128.store(patch, v128.and(v128.load(from, 16), v128.load(mask, 16)), 16);
+        v128.store(patch, v128.and(v128.load(from, 32), v128.load(mask, 32)), 32);
+        v128.store(patch, v128.and(v128.load(from, 48), v128.load(mask, 48)), 48);
+      } else {
+        v128.store(patch, v128.bitselect(v128.load(from), zero, v128.load(mask)));
+        v128.store(patch, v128.bitselect(v128.load(from, 16), zero, v128.load(mask, 16)), 16);
+        v128.store(patch, v128.bitselect(v128.load(from, 32), zero, v128.load(mask, 32)), 32);
+        v128.store(patch, v128.bitselect(v128.load(from, 48), zero, v128.load(mask, 48)), 48);
+      }
+    }
+  }
+}
+
+/** One tap and no padding: 64 bytes of every plane. */
+export function gather_u8_pointwise(patch: usize, planes: usize, planeBytes: usize, channels: i32, pixel: i32): void {
+  for (let from = planes + <usize>pixel; channels > 0; channels--, from += planeBytes, patch += 64) {
+    v128.store(patch, v128.load(from));
+    v128.store(patch, v128.load(from, 16), 16);
+    v128.store(patch, v128.load(from, 32), 32);
+    v128.store(patch, v128.load(from, 48), 48);
+  }
+}
+
+/** Any geometry: places holds, for the tile's 64 pixels, the i32 offset of tap 0; elements of 1 byte. */
+export function gather_u8_any(
+  patch: usize, planes: usize, planeBytes: usize, channels: i32, offsets: usize, masks: usize, taps: i32, places: usize,
+  fill: i32,
+): void {
+  for (; channels > 0; channels--, planes += planeBytes) {
+    for (let tap = 0; tap < taps; tap++, patch += 64) {
+      const base = <i32>planes + load<i32>(offsets + (<usize>tap << 2));
+      const mask = masks + (<usize>tap << 6);
+      for (let j: usize = 0; j < 64; j++) {
+        const inside = load<u8>(mask + j) != 0;
+        store<u8>(patch + j, inside ? load<u8>(<usize>(base + load<i32>(places + (j << 2)))) : <u8>fill);
+      }
+    }
+  }
+}
+
+// Float rows lie in eight panels of 8 pixels, so that a GEMM tile walks one panel straight through:
+// row k of panel g is at patch + g * panelBytes + 32 k.
+
+/** float32 rows with equal widths: as gather_u8, any fill. */
+export function gather_f32(
+  patch: usize, panelBytes: usize, planes: usize, planeBytes: usize, channels: i32, offsets: usize, masks: usize,
+  taps: i32, pixel: i32, fill: f32,
+): void {
+  const padding = f32x4.splat(fill);
+  for (; channels > 0; channels--, planes += planeBytes) {
+    for (let tap = 0; tap < taps; tap++, patch += 32) {
+      let from = <usize>(<i32>planes + ((pixel + load<i32>(offsets + (<usize>tap << 2))) << 2));
+      let mask = masks + (<usize>tap << 6);
+      for (let to = patch, end = patch + (panelBytes << 3); to < end; to += panelBytes, from += 32, mask += 8) {
+        const words = v128.load8x8_s(mask);
+        v128.store(to, v128.bitselect(v128.load(from), padding, i32x4.extend_low_i16x8_s(words)));
+        v128.store(to, v128.bitselect(v128.load(from, 16), padding, i32x4.extend_high_i16x8_s(words)), 16);
+      }
+    }
+  }
+}
+
+/** float32 rows of any geometry: as gather_u8_any with offsets and places in elements. */
+export function gather_f32_any(
+  patch: usize, panelBytes: usize, planes: usize, planeBytes: usize, channels: i32, offsets: usize, masks: usize,
+  taps: i32, places: usize, fill: f32,
+): void {
+  for (; channels > 0; channels--, planes += planeBytes) {
+    for (let tap = 0; tap < taps; tap++, patch += 32) {
+      const base = load<i32>(offsets + (<usize>tap << 2));
+      const mask = masks + (<usize>tap << 6);
+      let to = patch;
+      for (let j: usize = 0; j < 64; j++) {
+        const at = <usize>(<i32>planes + ((base + load<i32>(places + (j << 2))) << 2));
+        store<f32>(to + ((j & 7) << 2), load<u8>(mask + j) != 0 ? load<f32>(at) : fill);
+        if ((j & 7) == 7) to += panelBytes;
+      }
+    }
+  }
+}
+
+/**
+ * Splits u8 planes for stride 2: phase (py, px) of a plane holds the pixels (2y + py, 2x + px), ceil(width / 2) columns
+ * wide; the four phases of a channel follow each other, phaseBytes apart. Cells beyond the plane hold left-overs.
+ */
+export function split_phases_u8(
+  out: usize, phaseBytes: usize, planes: usize, planeBytes: usize, channels: i32, height: i32, width: i32,
+): void {
+  const half = <usize>((width + 1) >> 1);
+  for (; channels > 0; channels--, planes += planeBytes, out += phaseBytes << 2) {
+    for (let y = 0; y < height; y++) {
+      const from = planes + <usize>y * <usize>width;
+      const even = out + (<usize>(y & 1) * phaseBytes << 1) + <usize>(y >> 1) * half;
+      const odd = even + phaseBytes;
+      let x: usize = 0;
+      for (; x + 16 <= half; x += 16) {
+        const a = v128.load(from + (x << 1)), b = v128.load(from + (x << 1), 16);
+        v128.store(even + x, i8x16.shuffle(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30));
+        v128.store(odd + x, i8x16.shuffle(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31));
+      }
+      for (; x < half; x++) {
+        const pair = load<u16>(from + (x << 1));
+        store<u8>(even + x, <u8>pair);
+        store<u8>(odd + x, <u8>(pair >> 8));
+      }
+    }
+  }
+}

@@ -1,0 +1,107 @@
+// pool.ts: maximum and sum over windows, from the rows that gather.ts lays out, and sums of whole planes.
+import { encode_lanes, encode_px16 } from "./epilogue";
+
+/** Maximum over `taps` rows of 64 u8 pixels for each channel. Padding holds 0, which never wins. */
+export function pool_max_u8(patch: usize, taps: i32, channels: i32, out: usize, planeBytes: usize, pixels: i32): void {
+  for (; channels > 0; channels--, out += planeBytes) {
+    for (let j: usize = 0; j < <usize>pixels; j += 16) {
+      let row = patch + j;
+      let best = v128.load(row);
+      for (let tap = 1; tap < taps; tap++) {
+        row += 64;
+        best = i8x16.max_u(best, v128.load(row));
+      }
+      v128.store(out + j, best);
+    }
+    patch += <usize>taps << 6;
+  }
+}
+
+/** As pool_max_u8 for the float32 panels of gather_f32; padding holds -infinity. */
+export function pool_max_f32(
+  patch: usize, panelBytes: usize, taps: i32, channels: i32, out: usize, planeBytes: usize, pixels: i32,
+): void {
+  for (; channels > 0; channels--, out += planeBytes) {
+    for (let j: usize = 0; j < <usize>pixels; j += 8) {
+      let row = patch + (j >> 3) * panelBytes;
+      let a = v128.load(row), b = v128.load(row, 16);
+      for (let tap = 1; tap < taps; tap++) {
+        row += 32;
+        a = f32x4.pmax(a, v128.load(row));
+        b = f32x4.pmax(b, v128.load(row, 16));
+      }
+      v128.store(out + (j << 2), a);
+      v128.store(out + (j << 2), b, 16);
+    }
+    patch += <usize>taps << 5;
+  }
+}
+
+/** Sum over at most 257 rows of 64 u8 pixels for each channel from `channel` on, ending in the epilogue. */
+export function pool_sum_u8(
+  patch: usize, taps: i32, channel: i32, channels: i32, totals: usize, epilogue: usize, pixel: i32, pixels: i32,
+): void {
+  for (const last = channel + channels; channel < last; channel++) {
+    for (let j: usize = 0; j < 64; j += 16) {
+      let row = patch + j;
+      let even = i16x8.splat(0), odd = even;
+      for (let tap = 0; tap < taps; tap++, row += 64) {
+        const v = v128.load(row);
+        even = i16x8.add(even, v128.and(v, i16x8.splat(0xff)));
+        odd = i16x8.add(odd, i16x8.shr_u(v, 8));
+      }
+      const total = totals + (j << 2);
+      v128.store(total, i32x4.extend_low_i16x8_u(even));
+      v128.store(total, i32x4.extend_high_i16x8_u(even), 16);
+      v128.store(total, i32x4.extend_low_i16x8_u(odd), 32);
+      v128.store(total, i32x4.extend_high_i16x8_u(odd), 48);
+    }
+    encode_px16(epilogue, channel, totals, pixel, pixels);
+    patch += <usize>taps << 6;
+  }
+}
+
+/** As pool_sum_u8 for float32 panels; sums in tap order. */
+export function pool_sum_f32(
+  patch: usize, panelBytes: usize, taps: i32, channel: i32, channels: i32, sums: usize, epilogue: usize, pixel: i32,
+  pixels: i32,
+): void {
+  for (const last = channel + channels; channel < last; channel++) {
+    for (let j: usize = 0; j < 64; j += 8) {
+      let row = patch + (j >> 3) * panelBytes;
+      let a = f32x4.splat(0), b = a;
+      for (let tap = 0; tap < taps; tap++, row += 32) {
+        a = f32x4.add(a, v128.load(row));
+        b = f32x4.add(b, v128.load(row, 16));
+      }
+      v128.store(sums + (j << 2), a);
+      v128.store(sums + (j << 2), b, 16);
+    }
+    encode_lanes(epilogue, channel, sums, pixel, pixels, false, false);
+    patch += <usize>taps << 5;
+  }
+}
+
+/** i32 sum of every u8 plane of `size` pixels (what lies behind a plane's end is not counted). */
+export function plane_sums_u8(planes: usize, planeBytes: usize, size: i32, channels: i32, sums: usize): void {
+  for (; channels > 0; channels--, planes += planeBytes, sums += 4) {
+    let lanes = i32x4.splat(0);
+    let i: usize = 0;
+    for (const whole = <usize>(size & ~15); i < whole; i += 16) {
+      lanes = i32x4.add(lanes, i32x4.extadd_pairwise_i16x8_u(i16x8.extadd_pairwise_i8x16_u(v128.load(planes + i))));
+    }
+    let sum = i32x4.extract_lane(lanes, 0) + i32x4.extract_lane(lanes, 1)
+      + i32x4.extract_lane(lanes, 2) + i32x4.extract_lane(lanes, 3);
+    for (; i < <usize>size; i++) sum += <i32>load<u8>(planes + i);
+    store<i32>(sums, sum);
+  }
+}
+
+/** float32 sum of every plane, in pixel order. */
+export function plane_sums_f32(planes: usize, planeBytes: usize, size: i32, channels: i32, sums: usize): void {
+  for (; channels > 0; channels--, planes += planeBytes, sums += 4) {
+    let sum: f32 = 0;
+    for (let at = planes, end = planes + (<usize>size << 2); at < end; at += 4) sum += load<f32>(at);
+    store<f32>(sums, sum);
+  }
+}

@@ -1,0 +1,93 @@
+// execute.ts: runs a whole model in plain TypeScript, keeping every tensor: oracle, and fallback without WebAssembly.
+import { encodeInput, type ModelDef, pixelTable, ShiftwiseError, validateModel } from "../format/index.js";
+import * as layers from "./layers.js";
+import type { Values } from "./layers.js";
+
+/** Real values (channel, row, column) in network units, or pixels 0..255 in the same order. */
+export type InputValues = Float32Array | Uint8Array | Uint8ClampedArray;
+
+export interface ReferenceResult {
+  /** float32 by output name */
+  readonly outputs: { readonly [name: string]: Float32Array };
+  /** raw values of every tensor */
+  readonly tensors: ReadonlyMap<string, Float32Array>;
+}
+
+/**
+ * Runs one image through a model.
+ * @param inputs by input name
+ * @throws BAD_GRAPH from validateModel; BAD_DATA for a missing input or one of the wrong length
+ */
+export function runReference(def: ModelDef, inputs: { readonly [name: string]: InputValues }): ReferenceResult {
+  validateModel(def);
+  const values = new Map<string, Values>();
+  const get = (name: string): Values => values.get(name)!;
+  const put = (name: string, raw: Float32Array): void => {
+    values.set(name, { spec: def.tensors[name], raw });
+  };
+  for (const port of def.inputs) put(port.tensor, encodeInputPort(def, port.name, inputs[port.name]));
+  for (const layer of def.layers) {
+    const out = def.tensors[layer.output];
+    switch (layer.op) {
+      case "conv": {
+        const operand = layer.residual ? get(layer.residual.tensor) : null;
+        put(layer.output, layers.conv(layer, get(layer.input), operand, out));
+        break;
+      }
+      case "dense":
+        put(layer.output, layers.dense(layer, get(layer.input), out));
+        break;
+      case "maxPool":
+        put(layer.output, layers.maxPool(layer, get(layer.input), out));
+        break;
+      case "avgPool":
+        put(layer.output, layers.avgPool(layer, get(layer.input), out));
+        break;
+      case "add":
+        put(layer.output, layers.add(layer, get(layer.input), get(layer.residual.tensor), out));
+        break;
+      case "concat":
+        put(layer.output, layers.concat(layer, layer.inputs.map(get)));
+        break;
+    }
+  }
+  const outputs = Object.fromEntries(def.outputs.map((port) => [port.name, realValues(get(port.tensor))]));
+  return { outputs, tensors: new Map([...values].map(([name, { raw }]) => [name, raw])) };
+}
+
+function encodeInputPort(def: ModelDef, name: string, given: InputValues | undefined): Float32Array {
+  const port = def.inputs.find((input) => input.name === name)!;
+  const spec = def.tensors[port.tensor];
+  const [channels, height, width] = spec.shape;
+  const plane = height * width;
+  const length = channels * plane;
+  if (!given || given.length !== length) {
+    throw new ShiftwiseError("BAD_DATA", "wrong input", {
+      where: `input ${name}`,
+      expected: `${length} values`,
+      found: given ? `${given.length} values` : "none",
+    });
+  }
+  if (given instanceof Float32Array) return given.map((x) => encodeInput(x, spec.encoding));
+  if (!port.normalization) {
+    throw new ShiftwiseError("BAD_DATA", "this model says nothing about pixels", {
+      where: `input ${name}`,
+      expected: "a Float32Array of network values",
+      found: given.constructor.name,
+    });
+  }
+  const raw = new Float32Array(length);
+  for (let c = 0; c < channels; c++) {
+    const table = pixelTable(c, port.normalization);
+    for (let i = c * plane; i < (c + 1) * plane; i++) raw[i] = encodeInput(table[given[i]], spec.encoding);
+  }
+  return raw;
+}
+
+function realValues({ spec, raw }: Values): Float32Array {
+  const { encoding } = spec;
+  if (encoding.kind === "float32") return raw;
+  const zero = encoding.kind === "linear" ? encoding.zero : 0;
+  const scale = Math.fround(encoding.scale);
+  return raw.map((q) => Math.fround(scale * (q - zero)));
+}

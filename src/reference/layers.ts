@@ -1,0 +1,156 @@
+// layers.ts: every layer in plain TypeScript, slow and obviously right: the oracle of the wasm kernels.
+// It runs on raw values: integers 0..255 for encoded tensors, float32 for the others. Shapes are (channel, row, column).
+import {
+  type AddLayer,
+  type AvgPoolLayer,
+  type ConcatLayer,
+  type ConvLayer,
+  type DenseLayer,
+  encodeClamped,
+  type Epilogue,
+  epilogueBounds,
+  type MaxPoolLayer,
+  type Residual,
+  type TensorSpec,
+  type Weights,
+} from "../format/index.js";
+
+/** A tensor's raw values with what they mean. Float32Array holds the integers 0..255 exactly as well. */
+export interface Values {
+  readonly spec: TensorSpec;
+  readonly raw: Float32Array;
+}
+
+/** The integer a code counts as in an accumulator (+-2^(m - 1) or 0), or the float weight. */
+export function weightValues(weights: Weights): Float32Array {
+  if (weights.kind === "float32") return weights.values;
+  return Float32Array.from(weights.codes, (m) => (m === 0 ? 0 : Math.sign(m) * 2 ** (Math.abs(m) - 1)));
+}
+
+const isFloat = (spec: TensorSpec): boolean => spec.encoding.kind === "float32";
+
+/** acc + w x: exact for integers (below 2^53), product and sum each rounded to float32 for floats. */
+function accumulate(acc: number, w: number, x: number, float: boolean): number {
+  return float ? Math.fround(acc + Math.fround(w * x)) : acc + w * x;
+}
+
+/** The epilogue of model.ts for one value. An int32 accumulator is first rounded to float32. */
+function finish(acc: number, c: number, epilogue: Epilogue, residual: number | null, out: TensorSpec): number {
+  let z = Math.fround(Math.fround(Math.fround(acc) * epilogue.scale[c]) + epilogue.offset[c]);
+  if (residual !== null) z = Math.fround(z + residual);
+  const { low, high } = epilogueBounds(epilogue.clamp, out.encoding);
+  return encodeClamped(z < low ? low : z > high ? high : z, out.encoding);
+}
+
+function residualAt(operand: Values | null, residual: Residual | undefined, i: number): number | null {
+  return operand && residual ? Math.fround(operand.raw[i] * Math.fround(residual.scale)) : null;
+}
+
+export function conv(layer: ConvLayer, input: Values, operand: Values | null, out: TensorSpec): Float32Array {
+  const [channels, height, width] = input.spec.shape;
+  const [outChannels, outHeight, outWidth] = out.shape;
+  const [kh, kw] = layer.kernel;
+  const perGroup = channels / layer.groups;
+  const weights = weightValues(layer.weights);
+  const float = isFloat(input.spec);
+  const padding = input.spec.encoding.kind === "linear" ? input.spec.encoding.zero : 0;
+  const result = new Float32Array(outChannels * outHeight * outWidth);
+  let at = 0;
+  for (let o = 0; o < outChannels; o++) {
+    const firstChannel = Math.floor(o / (outChannels / layer.groups)) * perGroup;
+    for (let y = 0; y < outHeight; y++) {
+      for (let x = 0; x < outWidth; x++) {
+        let acc = 0;
+        let k = o * perGroup * kh * kw;
+        for (let c = firstChannel; c < firstChannel + perGroup; c++) {
+          for (let ky = 0; ky < kh; ky++) {
+            const row = y * layer.stride[0] + ky * layer.dilation[0] - layer.padding[0];
+            for (let kx = 0; kx < kw; kx++) {
+              const column = x * layer.stride[1] + kx * layer.dilation[1] - layer.padding[1];
+              const inside = row >= 0 && row < height && column >= 0 && column < width;
+              const value = inside ? input.raw[(c * height + row) * width + column] : padding;
+              acc = accumulate(acc, weights[k++], value, float);
+            }
+          }
+        }
+        result[at] = finish(acc, o, layer.epilogue, residualAt(operand, layer.residual, at), out);
+        at++;
+      }
+    }
+  }
+  return result;
+}
+
+export function dense(layer: DenseLayer, input: Values, out: TensorSpec): Float32Array {
+  const inputs = input.raw.length;
+  const weights = weightValues(layer.weights);
+  const float = isFloat(input.spec);
+  return Float32Array.from({ length: out.shape[0] }, (_, o) => {
+    let acc = 0;
+    for (let i = 0; i < inputs; i++) acc = accumulate(acc, weights[o * inputs + i], input.raw[i], float);
+    return finish(acc, o, layer.epilogue, null, out);
+  });
+}
+
+/** Calls `visit` with the values under each window, padding left out, for every output position in order. */
+function windows(
+  input: Values,
+  out: TensorSpec,
+  layer: { kernel: readonly number[]; stride: readonly number[]; padding?: readonly number[] },
+  visit: (values: number[], channel: number) => number,
+): Float32Array {
+  const [channels, height, width] = input.spec.shape;
+  const [, outHeight, outWidth] = out.shape;
+  const [top, left] = layer.padding ?? [0, 0];
+  const result = new Float32Array(channels * outHeight * outWidth);
+  let at = 0;
+  for (let c = 0; c < channels; c++) {
+    for (let y = 0; y < outHeight; y++) {
+      for (let x = 0; x < outWidth; x++) {
+        const values: number[] = [];
+        for (let ky = 0; ky < layer.kernel[0]; ky++) {
+          for (let kx = 0; kx < layer.kernel[1]; kx++) {
+            const row = y * layer.stride[0] + ky - top;
+            const column = x * layer.stride[1] + kx - left;
+            if (row < 0 || row >= height || column < 0 || column >= width) continue;
+            values.push(input.raw[(c * height + row) * width + column]);
+          }
+        }
+        result[at++] = visit(values, c);
+      }
+    }
+  }
+  return result;
+}
+
+export function maxPool(layer: MaxPoolLayer, input: Values, out: TensorSpec): Float32Array {
+  return windows(input, out, layer, (values) => values.reduce((best, v) => (best < v ? v : best)));
+}
+
+export function avgPool(layer: AvgPoolLayer, input: Values, out: TensorSpec): Float32Array {
+  const channels = out.shape[0];
+  const spread = (one: Float32Array): Float32Array => new Float32Array(channels).fill(one[0]);
+  const epilogue = { ...layer.epilogue, scale: spread(layer.epilogue.scale), offset: spread(layer.epilogue.offset) };
+  const float = isFloat(input.spec);
+  return windows(input, out, layer, (values, c) => {
+    const sum = values.reduce((acc, v) => (float ? Math.fround(acc + v) : acc + v), 0);
+    return finish(sum, c, epilogue, null, out);
+  });
+}
+
+export function add(layer: AddLayer, input: Values, operand: Values, out: TensorSpec): Float32Array {
+  const plane = out.shape[1] * out.shape[2];
+  return input.raw.map((value, i) =>
+    finish(value, Math.floor(i / plane), layer.epilogue, residualAt(operand, layer.residual, i), out),
+  );
+}
+
+export function concat(_layer: ConcatLayer, inputs: readonly Values[]): Float32Array {
+  const result = new Float32Array(inputs.reduce((sum, input) => sum + input.raw.length, 0));
+  let at = 0;
+  for (const { raw } of inputs) {
+    result.set(raw, at);
+    at += raw.length;
+  }
+  return result;
+}

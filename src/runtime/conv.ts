@@ -1,0 +1,104 @@
+// conv.ts: the steps of convolution layers: bucket sums for packed codes, a GEMM for float32.
+import { type ConvLayer, elements, largestOf, magnitudes, zeroOf } from "../format/index.js";
+import { planEpilogue } from "./epilogue.js";
+import { planPatch } from "./patch.js";
+import type { PlanContext, Step } from "./plan.js";
+import { compileSchedule, packFloat } from "./schedule.js";
+
+/** Activations up to this are summed in u8 lanes, two rows and more at a time. */
+const U8_LANES_MAX = 127;
+
+/** A convolution whose input and output are single pixels is a dense layer. */
+export function isPointLayer(context: PlanContext, layer: ConvLayer): boolean {
+  const input = context.spec(layer.input).shape;
+  const output = context.spec(layer.output).shape;
+  return (
+    elements(input) === input[0] &&
+    elements(output) === output[0] &&
+    layer.groups === 1 &&
+    layer.kernel[0] * layer.kernel[1] === 1
+  );
+}
+
+export function planConv(context: PlanContext, layer: ConvLayer): Step {
+  return layer.weights.kind === "codes" ? planBucketConv(context, layer) : planFloatConv(context, layer);
+}
+
+function planBucketConv(context: PlanContext, layer: ConvLayer): Step {
+  const { memory } = context;
+  const { weights, groups } = layer;
+  if (weights.kind !== "codes") throw new TypeError("codes expected");
+  const { encoding, shape } = context.spec(layer.input);
+  const outputs = context.spec(layer.output).shape[0];
+  const max = largestOf(encoding)!;
+  const perGroup = shape[0] / groups;
+  const groupOutputs = outputs / groups;
+  const patch = planPatch(context, layer, zeroOf(encoding), perGroup);
+  const schedule = compileSchedule(weights.codes, outputs, magnitudes(weights.bits), max);
+  const stream = memory.constant(schedule.stream);
+  const starts = memory.constant(schedule.starts);
+  const epilogue = planEpilogue(context, layer.epilogue, outputs, layer.output, layer.residual);
+  const groupBytes = perGroup * patch.taps * 64;
+  const run = Math.floor(255 / max);
+  return {
+    name: layer.name,
+    op: layer.op,
+    units: patch.tiles,
+    run(kernels, firstTile, lastTile, scratch) {
+      patch.forEach(kernels, firstTile, lastTile, scratch, ({ address, channel, channels, pixel, pixels, sums }) => {
+        const first = (channel / perGroup) * groupOutputs;
+        const last = first + (channels / perGroup) * groupOutputs;
+        if (max <= U8_LANES_MAX) {
+          kernels.conv_u8(
+            address, groupBytes, groupOutputs, stream, starts, first, last, sums, epilogue, pixel, pixels, run,
+          );
+        } else {
+          kernels.conv_swar(
+            address, groupBytes, groupOutputs, stream, starts, first, last, sums, epilogue, pixel, pixels,
+          );
+        }
+      });
+    },
+  };
+}
+
+function planFloatConv(context: PlanContext, layer: ConvLayer): Step {
+  const { memory } = context;
+  const { weights, groups } = layer;
+  if (weights.kind !== "float32") throw new TypeError("float32 weights expected");
+  const inputs = context.spec(layer.input).shape[0];
+  const outputs = context.spec(layer.output).shape[0];
+  const perGroup = inputs / groups;
+  const groupOutputs = outputs / groups;
+  const patch = planPatch(context, layer, 0, perGroup);
+  const depth = perGroup * patch.taps;
+  const groupWeights = groupOutputs * depth;
+  const packed = Array.from({ length: groups }, (_, g) =>
+    packFloat(weights.values.subarray(g * groupWeights, (g + 1) * groupWeights), groupOutputs, 4),
+  );
+  const groupLength = packed[0].length;
+  const all = new Float32Array(groups * groupLength);
+  packed.forEach((one, g) => {
+    all.set(one, g * groupLength);
+  });
+  const at = memory.constant(all);
+  const epilogue = planEpilogue(context, layer.epilogue, outputs, layer.output, layer.residual);
+  return {
+    name: layer.name,
+    op: layer.op,
+    units: patch.tiles,
+    run(kernels, firstTile, lastTile, scratch) {
+      patch.forEach(kernels, firstTile, lastTile, scratch, (tile) => {
+        const firstGroup = tile.channel / perGroup;
+        for (let g = 0; g < tile.channels / perGroup; g++) {
+          const group = firstGroup + g;
+          const first = group * groupOutputs;
+          kernels.conv_f32(
+            tile.address + g * depth * 32, tile.panelBytes, depth, at + group * groupLength * 4, first,
+            first + groupOutputs, tile.sums, epilogue, tile.pixel, tile.pixels,
+          );
+        }
+      });
+    },
+  };
+}

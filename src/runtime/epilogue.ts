@@ -1,0 +1,73 @@
+// epilogue.ts: the descriptor that ends a layer, as assembly/runtime/epilogue.ts reads it.
+import { type Clamp, type Epilogue, epilogueBounds, inputAffine, type Residual } from "../format/index.js";
+import type { PlanContext } from "./plan.js";
+
+const WORDS = 15;
+const KIND = { linear: 0, levels: 1, float32: 2 } as const;
+/** Scales and offsets are read four at a time. */
+const SLACK = 16;
+
+interface Ending {
+  readonly scale: Float32Array;
+  readonly offset: Float32Array;
+  readonly clamp: Clamp;
+}
+
+/** Places a layer's epilogue for `output`; returns the descriptor's address. `channels` repeats a shared scale. */
+export function planEpilogue(
+  context: PlanContext,
+  epilogue: Epilogue,
+  channels: number,
+  output: string,
+  residual?: Residual,
+): number {
+  const spread = (values: Float32Array): Float32Array =>
+    values.length === channels ? values : new Float32Array(channels).fill(values[0]);
+  const ending = { scale: spread(epilogue.scale), offset: spread(epilogue.offset), clamp: epilogue.clamp };
+  return placeDescriptor(context, ending, output, residual);
+}
+
+/** The epilogue that encodes the real values of a model's input. */
+export function planInputEncoding(context: PlanContext, input: string): number {
+  const { shape, encoding } = context.spec(input);
+  const { scale, offset } = inputAffine(encoding);
+  const ending = {
+    scale: new Float32Array(shape[0]).fill(scale),
+    offset: new Float32Array(shape[0]).fill(offset),
+    clamp: {},
+  };
+  return placeDescriptor(context, ending, input);
+}
+
+function placeDescriptor(context: PlanContext, ending: Ending, output: string, residual?: Residual): number {
+  const { memory } = context;
+  const { encoding } = context.spec(output);
+  const { low, high } = epilogueBounds(ending.clamp, encoding);
+  const words = new Uint32Array(WORDS);
+  const floats = new Float32Array(words.buffer);
+  words[0] = memory.constant(ending.scale, SLACK);
+  words[1] = memory.constant(ending.offset, SLACK);
+  floats[2] = low;
+  floats[3] = high;
+  words[6] = KIND[encoding.kind];
+  if (encoding.kind === "levels") {
+    const steps = encoding.levels.slice(1).map((level, i) => level - encoding.levels[i]);
+    words[7] = memory.constant(Float32Array.from(encoding.thresholds));
+    words[8] = memory.constant(Int32Array.from(steps));
+    words[9] = steps.length;
+  }
+  if (residual) {
+    words[12] = Number(context.spec(residual.tensor).encoding.kind === "float32");
+    floats[13] = residual.scale;
+  }
+  context.whenPlaced(() => {
+    const out = context.place(output);
+    words[4] = out.address;
+    words[5] = out.planeBytes;
+    if (!residual) return;
+    const operand = context.place(residual.tensor);
+    words[10] = operand.address;
+    words[11] = operand.planeBytes;
+  });
+  return memory.constant(words);
+}

@@ -1,0 +1,15 @@
+// index.ts: the runtime's only door, and the package's: load a model, run it, read its outputs.
+export { type ErrorCode, goldenHash, type ModelDef, type Normalization, type Shape, ShiftwiseError } from "../format/index.js";
+export type { ModelSource } from "./load.js";
+export type { MemoryUse } from "./memory.js";
+export {
+  type InputInfo,
+  type Inputs,
+  type InputValues,
+  type LoadOptions,
+  Model,
+  type OutputInfo,
+  type Outputs,
+  type StepTime,
+} from "./model.js";
+export { planMemory } from "./plan.js";

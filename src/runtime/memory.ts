@@ -1,0 +1,141 @@
+// memory.ts: where everything lies in the module's linear memory, decided before a byte of it is allocated.
+//
+//   0        1024                                                             total
+//   | unused | constants: streams, scales, masks, tables | scratch | arena | guard |
+//
+// Constants are written once. The arena holds the activations; two tensors may share bytes when their lifetimes do not
+// meet. Kernels load and store whole vectors, so every tensor is followed by some slack, and the arena by a guard.
+import { type Encoding, type Shape, ShiftwiseError } from "../format/index.js";
+
+const LOW = 1024;
+const ALIGN = 64;
+const SLACK = 64;
+const GUARD = 4096;
+const PAGE = 65536;
+/** 32-bit memory, less the room in which an address plus a static offset may not wrap. */
+const LIMIT = 2 ** 32 - PAGE;
+
+export const roundUp = (n: number, to: number): number => Math.ceil(n / to) * to;
+
+/** How a tensor lies in memory: channel planes, dense rows, planeBytes apart. */
+export interface Placement {
+  readonly address: number;
+  readonly planeBytes: number;
+  readonly bytes: number;
+}
+
+/** Bytes of one element: u8 levels or float32. */
+export const elementBytes = (encoding: Encoding): number => (encoding.kind === "float32" ? 4 : 1);
+
+/**
+ * Distance of channel planes: a multiple of 16 elements (whole vectors may run over a plane's end), never of 512 bytes
+ * (equal cache sets); vectors [n, 1, 1] lie close together.
+ */
+export function planeBytesOf(shape: Shape, bytesPerElement: number): number {
+  const size = shape[1] * shape[2];
+  if (size === 1) return bytesPerElement;
+  const bytes = roundUp(size, 16) * bytesPerElement;
+  return bytes % 512 === 0 ? bytes + 64 : bytes;
+}
+
+export interface MemoryUse {
+  readonly constants: number;
+  readonly scratch: number;
+  readonly arena: number;
+  readonly total: number;
+}
+
+/** One buffer of the arena and the steps (inclusive) during which its bytes matter. */
+export interface Buffer {
+  readonly bytes: number;
+  readonly from: number;
+  to: number;
+}
+
+/** Offsets of the buffers in one arena: largest first, each at the lowest place free during its whole life. */
+export function packArena(buffers: readonly Buffer[]): { offsets: number[]; bytes: number } {
+  const offsets = new Array<number>(buffers.length).fill(0);
+  const placed: number[] = [];
+  let total = 0;
+  const order = buffers.map((_, i) => i).sort((a, b) => buffers[b].bytes - buffers[a].bytes || a - b);
+  for (const i of order) {
+    const size = roundUp(buffers[i].bytes + SLACK, ALIGN);
+    const others = placed
+      .filter((j) => buffers[j].from <= buffers[i].to && buffers[i].from <= buffers[j].to)
+      .sort((a, b) => offsets[a] - offsets[b]);
+    let at = 0;
+    for (const j of others) {
+      if (at + size <= offsets[j]) break;
+      at = Math.max(at, offsets[j] + roundUp(buffers[j].bytes + SLACK, ALIGN));
+    }
+    offsets[i] = at;
+    placed.push(i);
+    total = Math.max(total, at + size);
+  }
+  return { offsets, bytes: total };
+}
+
+type Blob = Uint8Array | Uint16Array | Uint32Array | Int32Array | Float32Array;
+
+/** Collects constants and the scratch size; addresses are final at once, bytes are written when memory exists. */
+export class MemoryPlan {
+  #top = LOW;
+  #scratch = 0;
+  #arena = 0;
+  readonly #blobs: { address: number; data: Blob }[] = [];
+  readonly #shared = new Map<string, number>();
+
+  /** Places a constant and `slack` bytes after it; returns its address. */
+  constant(data: Blob, slack = 0): number {
+    const address = roundUp(this.#top, 16);
+    this.#top = address + data.byteLength + slack;
+    if (this.#top > LIMIT) overflow(this.#top, LIMIT);
+    this.#blobs.push({ address, data });
+    return address;
+  }
+
+  /** As `constant`, made only once for each key. */
+  shared(key: string, make: () => Blob, slack = 0): number {
+    let address = this.#shared.get(key);
+    if (address === undefined) {
+      address = this.constant(make(), slack);
+      this.#shared.set(key, address);
+    }
+    return address;
+  }
+
+  /** Asks for at least this much scratch; its address is known after `seal`. */
+  needScratch(bytes: number): void {
+    this.#scratch = Math.max(this.#scratch, roundUp(bytes, ALIGN));
+  }
+
+  /**
+   * Ends the planning.
+   * @throws OVERFLOW when the whole would pass `limit` bytes
+   */
+  seal(arena: number, limit = LIMIT): { scratch: number; arena: number; use: MemoryUse } {
+    this.#arena = arena;
+    const scratch = roundUp(this.#top, ALIGN);
+    const arenaAt = scratch + this.#scratch;
+    const end = arenaAt + this.#arena + GUARD;
+    const total = roundUp(end, PAGE);
+    if (total > Math.min(limit, LIMIT)) overflow(total, Math.min(limit, LIMIT));
+    const use = { constants: scratch - LOW, scratch: this.#scratch, arena: this.#arena, total };
+    return { scratch, arena: arenaAt, use };
+  }
+
+  /** Writes every constant. */
+  write(buffer: ArrayBufferLike): void {
+    const bytes = new Uint8Array(buffer);
+    for (const { address, data } of this.#blobs) {
+      bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), address);
+    }
+  }
+}
+
+function overflow(found: number, limit: number): never {
+  throw new ShiftwiseError("OVERFLOW", "the model needs more memory than allowed", {
+    expected: `at most ${limit} bytes`,
+    found: `${found} bytes`,
+  });
+}

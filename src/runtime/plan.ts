@@ -1,0 +1,161 @@
+// plan.ts: a validated model to a list of steps with every address fixed: what runs, where it reads, where it writes.
+import { elements, type Layer, type ModelDef, type TensorSpec } from "../format/index.js";
+import type { Kernels } from "./kernels.js";
+import { type Buffer, elementBytes, MemoryPlan, type MemoryUse, packArena, type Placement, planeBytesOf } from "./memory.js";
+import { planInput, planLayer, planSplit } from "./steps.js";
+import { gatherKind, phaseShape, windowOf } from "./taps.js";
+
+/** One call sequence of the plan. */
+export interface Step {
+  readonly name: string;
+  readonly op: Layer["op"] | "input" | "split";
+  /** Tiles (or channels, or blocks) that may run in any order. */
+  readonly units: number;
+  /** Runs units first..last-1 with the scratch memory at `scratch`. */
+  readonly run: (kernels: Kernels, first: number, last: number, scratch: number) => void;
+}
+
+export interface Plan {
+  readonly steps: readonly Step[];
+  readonly memory: MemoryPlan;
+  readonly use: MemoryUse;
+  readonly scratch: number;
+  /** Where every tensor lies. Bytes may be shared by tensors whose lives do not meet. */
+  readonly placements: ReadonlyMap<string, Placement>;
+}
+
+/** What the planner of a step may ask for. */
+export interface PlanContext {
+  readonly memory: MemoryPlan;
+  readonly spec: (tensor: string) => TensorSpec;
+  /** Final when planning has ended: for steps to call when they run. */
+  readonly place: (tensor: string) => Placement;
+  /** Runs once all places are final and before the constants are written. */
+  readonly whenPlaced: (action: () => void) => void;
+}
+
+/** A tensor's life in the arena; one that a concatenation takes over lies in `parent` from `channel` on. */
+interface Life extends Buffer {
+  from: number;
+  readonly planeBytes: number;
+  parent: { readonly name: string; readonly channel: number } | null;
+}
+
+/** Names of the buffers behind a tensor: its float staging area, its phase planes. */
+export const stagingOf = (tensor: string): string => `${tensor} (float)`;
+export const phasesOf = (tensor: string): string => `${tensor} (phases)`;
+
+function inputsOf(layer: Layer): string[] {
+  if (layer.op === "concat") return [...layer.inputs];
+  const residual = "residual" in layer && layer.residual ? [layer.residual.tensor] : [];
+  return [layer.input, ...residual];
+}
+
+/**
+ * Lays out memory and compiles the schedules. The model must have passed validateModel.
+ * @param limit most bytes the whole may take
+ * @throws OVERFLOW, UNSUPPORTED
+ */
+export function planModel(def: ModelDef, limit?: number): Plan {
+  const memory = new MemoryPlan();
+  const placements = new Map<string, Placement>();
+  const placed: (() => void)[] = [];
+  const context: PlanContext = {
+    memory,
+    spec: (tensor) => def.tensors[tensor],
+    place: (tensor) => placements.get(tensor)!,
+    whenPlaced: (action) => placed.push(action),
+  };
+  const lives = new Map<string, Life>();
+  const steps: Step[] = [];
+  const add = (name: string, planes: number, planeBytes: number, from: number): void => {
+    lives.set(name, { bytes: planes * planeBytes, planeBytes, from, to: from, parent: null });
+  };
+  const addTensor = (name: string, from: number): void => {
+    const { shape, encoding } = def.tensors[name];
+    add(name, shape[0], planeBytesOf(shape, elementBytes(encoding)), from);
+  };
+  const use = (name: string, step: number): void => {
+    const life = lives.get(name)!;
+    life.to = Math.max(life.to, step);
+    if (life.parent) use(life.parent.name, step);
+  };
+
+  for (const { tensor } of def.inputs) {
+    addTensor(tensor, -1);
+    const { shape, encoding } = def.tensors[tensor];
+    if (encoding.kind === "float32") continue;
+    add(stagingOf(tensor), shape[0], planeBytesOf(shape, 4), -1);
+    use(stagingOf(tensor), steps.length);
+    steps.push(planInput(context, tensor, stagingOf(tensor)));
+  }
+  for (const layer of def.layers) {
+    if (needsPhases(layer, def)) {
+      const phases = phasesOf(layer.input);
+      if (!lives.has(phases)) {
+        const shape = phaseShape(def.tensors[layer.input].shape);
+        add(phases, shape[0], 4 * planeBytesOf(shape, 1), steps.length);
+        use(layer.input, steps.length);
+        steps.push(planSplit(context, layer.input, phases));
+      }
+      use(phases, steps.length);
+    }
+    addTensor(layer.output, steps.length);
+    const adopted = layer.op === "concat" ? adopt(layer.inputs, layer.output, def, lives) : new Set<string>();
+    for (const input of inputsOf(layer)) use(input, steps.length);
+    steps.push(planLayer(context, layer, adopted));
+  }
+  for (const { tensor } of def.outputs) use(tensor, steps.length);
+
+  const roots = [...lives].filter(([, life]) => life.parent === null);
+  const { offsets, bytes } = packArena(roots.map(([, life]) => life));
+  const { arena, scratch, use: memoryUse } = memory.seal(bytes, limit);
+  roots.forEach(([name, { planeBytes, bytes: size }], i) => {
+    placements.set(name, { address: arena + offsets[i], planeBytes, bytes: size });
+  });
+  for (const [name, { parent, planeBytes, bytes: size }] of lives) {
+    if (!parent) continue;
+    const address = placements.get(parent.name)!.address + parent.channel * planeBytes;
+    placements.set(name, { address, planeBytes, bytes: size });
+  }
+  for (const action of placed) action();
+  return { steps, memory, use: memoryUse, scratch, placements };
+}
+
+/** Bytes that running the model takes, and what for, without allocating them. */
+export function planMemory(def: ModelDef): MemoryUse {
+  return planModel(def).use;
+}
+
+function needsPhases(layer: Layer, def: ModelDef): layer is Extract<Layer, { kernel: unknown }> {
+  if (!("kernel" in layer)) return false;
+  const input = def.tensors[layer.input];
+  const output = def.tensors[layer.output];
+  if (input.encoding.kind === "float32") return false;
+  return gatherKind(input.shape, output.shape, windowOf(layer)) === "phases";
+}
+
+/**
+ * Lets the inputs of a concatenation be written straight into its output: planes of a layer's output that is not
+ * itself part of another whole. Returns those taken over; the others are copied when the step runs.
+ */
+function adopt(inputs: readonly string[], output: string, def: ModelDef, lives: Map<string, Life>): Set<string> {
+  const whole = lives.get(output)!;
+  const adopted = new Set<string>();
+  const { shape } = def.tensors[output];
+  const wholes = new Set(def.layers.filter((layer) => layer.op === "concat").map((layer) => layer.output));
+  let channel = 0;
+  for (const name of inputs) {
+    const life = lives.get(name)!;
+    const isPlanes = elements(shape) > shape[0];
+    const isInput = def.inputs.some((port) => port.tensor === name);
+    if (isPlanes && !isInput && !wholes.has(name) && life.parent === null) {
+      life.parent = { name: output, channel };
+      whole.from = Math.min(whole.from, life.from);
+      whole.to = Math.max(whole.to, life.to);
+      adopted.add(name);
+    }
+    channel += def.tensors[name].shape[0];
+  }
+  return adopted;
+}

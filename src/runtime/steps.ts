@@ -1,0 +1,186 @@
+// steps.ts: the steps that are not convolutions: input, phases, dense, pooling, add, concatenation.
+import {
+  type AddLayer,
+  type AvgPoolLayer,
+  type ConcatLayer,
+  type DenseLayer,
+  elements,
+  type Layer,
+  type MaxPoolLayer,
+  ShiftwiseError,
+} from "../format/index.js";
+import { isPointLayer, planConv } from "./conv.js";
+import { planDense } from "./dense.js";
+import { planEpilogue, planInputEncoding } from "./epilogue.js";
+import { elementBytes } from "./memory.js";
+import type { PlanContext, Step } from "./plan.js";
+import { planPatch } from "./patch.js";
+
+/** Most rows whose u8 values a 16-bit lane can sum. */
+const POOL_ROWS_MAX = 257;
+
+const planeSize = (shape: readonly number[]): number => shape[1] * shape[2];
+
+/** Encodes a model input from its float staging area. */
+export function planInput(context: PlanContext, tensor: string, staging: string): Step {
+  const { shape } = context.spec(tensor);
+  const epilogue = planInputEncoding(context, tensor);
+  return {
+    name: tensor,
+    op: "input",
+    units: 1,
+    run(kernels) {
+      const from = context.place(staging);
+      kernels.add_f32(from.address, from.planeBytes, shape[0], epilogue, planeSize(shape));
+    },
+  };
+}
+
+/** Splits planes into the four phases that stride 2 reads. */
+export function planSplit(context: PlanContext, tensor: string, phases: string): Step {
+  const [channels, height, width] = context.spec(tensor).shape;
+  return {
+    name: phases,
+    op: "split",
+    units: channels,
+    run(kernels, first, last) {
+      const from = context.place(tensor);
+      const to = context.place(phases);
+      kernels.split_phases_u8(
+        to.address + first * to.planeBytes,
+        to.planeBytes / 4,
+        from.address + first * from.planeBytes,
+        from.planeBytes,
+        last - first,
+        height,
+        width,
+      );
+    },
+  };
+}
+
+/** @param adopted inputs of a concatenation that already lie in its output */
+export function planLayer(context: PlanContext, layer: Layer, adopted: ReadonlySet<string>): Step {
+  switch (layer.op) {
+    case "conv":
+      return isPointLayer(context, layer) ? planDense(context, layer) : planConv(context, layer);
+    case "dense":
+      return planDense(context, layer as DenseLayer);
+    case "maxPool":
+      return planMaxPool(context, layer);
+    case "avgPool":
+      return planAvgPool(context, layer);
+    case "add":
+      return planAdd(context, layer);
+    case "concat":
+      return planConcat(context, layer, adopted);
+  }
+}
+
+function planMaxPool(context: PlanContext, layer: MaxPoolLayer): Step {
+  const { encoding } = context.spec(layer.output);
+  const float = encoding.kind === "float32";
+  const patch = planPatch(context, layer, float ? -Infinity : 0);
+  const tileBytes = float ? 256 : 64;
+  return {
+    name: layer.name,
+    op: layer.op,
+    units: patch.tiles,
+    run(kernels, first, last, scratch) {
+      const out = context.place(layer.output);
+      patch.forEach(kernels, first, last, scratch, (tile) => {
+        const to = out.address + tile.channel * out.planeBytes + (tile.pixel / 64) * tileBytes;
+        if (float) {
+          kernels.pool_max_f32(
+            tile.address, tile.panelBytes, patch.taps, tile.channels, to, out.planeBytes, tile.pixels,
+          );
+        } else {
+          kernels.pool_max_u8(tile.address, patch.taps, tile.channels, to, out.planeBytes, tile.pixels);
+        }
+      });
+    },
+  };
+}
+
+function planAvgPool(context: PlanContext, layer: AvgPoolLayer): Step {
+  const input = context.spec(layer.input);
+  const { shape } = context.spec(layer.output);
+  const float = input.encoding.kind === "float32";
+  const epilogue = planEpilogue(context, layer.epilogue, shape[0], layer.output);
+  if (elements(shape) === shape[0] && layer.kernel[0] === input.shape[1] && layer.kernel[1] === input.shape[2]) {
+    context.memory.needScratch(shape[0] * 4 + 64);
+    return {
+      name: layer.name,
+      op: layer.op,
+      units: 1,
+      run(kernels, _first, _last, scratch) {
+        const from = context.place(layer.input);
+        const sum = float ? kernels.plane_sums_f32 : kernels.plane_sums_u8;
+        sum(from.address, from.planeBytes, planeSize(input.shape), shape[0], scratch);
+        kernels.end_vector(epilogue, scratch, shape[0], Number(!float));
+      },
+    };
+  }
+  const patch = planPatch(context, layer, 0);
+  if (patch.taps > POOL_ROWS_MAX) {
+    throw new ShiftwiseError("UNSUPPORTED", "average pooling window too large", {
+      where: layer.name,
+      expected: `at most ${POOL_ROWS_MAX} pixels, or the whole plane`,
+      found: patch.taps,
+    });
+  }
+  return {
+    name: layer.name,
+    op: layer.op,
+    units: patch.tiles,
+    run(kernels, first, last, scratch) {
+      patch.forEach(kernels, first, last, scratch, ({ address, panelBytes, channel, channels, pixel, pixels, sums }) => {
+        if (float) {
+          kernels.pool_sum_f32(address, panelBytes, patch.taps, channel, channels, sums, epilogue, pixel, pixels);
+        } else {
+          kernels.pool_sum_u8(address, patch.taps, channel, channels, sums, epilogue, pixel, pixels);
+        }
+      });
+    },
+  };
+}
+
+function planAdd(context: PlanContext, layer: AddLayer): Step {
+  const { shape, encoding } = context.spec(layer.input);
+  const float = encoding.kind === "float32";
+  const epilogue = planEpilogue(context, layer.epilogue, shape[0], layer.output, layer.residual);
+  context.memory.needScratch(64);
+  return {
+    name: layer.name,
+    op: layer.op,
+    units: 1,
+    run(kernels, _first, _last, scratch) {
+      const { address, planeBytes } = context.place(layer.input);
+      if (float) kernels.add_f32(address, planeBytes, shape[0], epilogue, planeSize(shape));
+      else kernels.add_u8(address, planeBytes, shape[0], scratch, epilogue, planeSize(shape));
+    },
+  };
+}
+
+function planConcat(context: PlanContext, layer: ConcatLayer, adopted: ReadonlySet<string>): Step {
+  const bytes = elementBytes(context.spec(layer.output).encoding);
+  return {
+    name: layer.name,
+    op: layer.op,
+    units: 1,
+    run(kernels) {
+      const { address, planeBytes } = context.place(layer.output);
+      let to = address;
+      for (const name of layer.inputs) {
+        const { shape } = context.spec(name);
+        const from = context.place(name);
+        // equal shapes have equal plane distances, so whole planes are copied at once
+        if (!adopted.has(name)) {
+          const size = planeSize(shape) === 1 ? shape[0] * bytes : shape[0] * planeBytes;
+          kernels.flatten(to, from.address, 0, 1, size);
+        }
+        to += shape[0] * planeBytes;
+      }
+    },
+  };
+}

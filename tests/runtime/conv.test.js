@@ -1,0 +1,100 @@
+import { test } from "node:test";
+import fc from "fast-check";
+import { assertAgree } from "./agree.js";
+import { convModel, FLOAT, inputsFor, LEVELS, linear } from "./models.js";
+
+const check = (options, seed = 1) => {
+  const def = convModel(options, seed);
+  return assertAgree(def, inputsFor(def, seed + 1), JSON.stringify(options).slice(0, 200));
+};
+
+for (const bits of [2, 3, 4, 5]) {
+  test(`conv agrees with the reference at ${bits} bits`, async () => {
+    for (const input of [linear(), linear(127), linear(31), linear(15, 3), linear(255, 128), LEVELS]) {
+      for (const output of [linear(), LEVELS, FLOAT]) await check({ bits, input, output });
+    }
+  });
+}
+
+test("conv agrees at the edges of the pixel tile", async () => {
+  for (const width of [1, 2, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129]) {
+    for (const input of [linear(), linear(15)]) await check({ shape: [2, 1, width], kernel: [1, 3], padding: [0, 1, 0, 1], input });
+  }
+});
+
+test("conv agrees for every way of gathering", async () => {
+  const windows = [
+    { kernel: [1, 1], padding: [0, 0, 0, 0] },
+    { kernel: [3, 3], stride: [2, 2] },
+    { kernel: [1, 1], stride: [2, 2], padding: [0, 0, 0, 0] },
+    { kernel: [3, 3], stride: [2, 2], padding: [0, 0, 1, 1] },
+    { kernel: [3, 3], stride: [2, 2], padding: [0, 0, 0, 0] },
+    { kernel: [5, 5], padding: [2, 2, 2, 2] },
+    { kernel: [3, 3], padding: [0, 0, 0, 0] },
+    { kernel: [3, 3], padding: [2, 2, 2, 2], dilation: [2, 2] },
+    { kernel: [2, 3], stride: [2, 1], padding: [0, 1, 1, 1] },
+    { kernel: [3, 3], stride: [3, 2], padding: [2, 1, 0, 2] },
+    { kernel: [7, 7], stride: [2, 2], padding: [3, 3, 3, 3] },
+  ];
+  for (const window of windows) {
+    for (const shape of [[3, 12, 14], [2, 9, 11], [1, 20, 35]]) {
+      for (const input of [linear(), linear(200, 77), linear(15), FLOAT]) {
+        await check({ shape, ...window, input, output: input === FLOAT ? FLOAT : linear() });
+      }
+    }
+  }
+});
+
+test("grouped and depthwise convolutions agree", async () => {
+  for (const [inputs, channels, groups] of [[4, 6, 2], [8, 8, 8], [8, 16, 8], [96, 96, 96]]) {
+    for (const input of [linear(), linear(15), FLOAT]) {
+      await check({ shape: [inputs, 9, 10], channels, groups, input, output: input });
+    }
+  }
+});
+
+test("residual operands agree in every encoding", async () => {
+  for (const residual of [linear(), linear(255, 100), LEVELS, FLOAT]) {
+    for (const output of [linear(), LEVELS, FLOAT]) {
+      await check({ residual, output, clamp: { low: 0 } });
+      await check({ residual, output, clamp: { low: 0, high: 6 }, input: FLOAT });
+    }
+  }
+});
+
+test("sums at the limit of the lanes stay exact", async () => {
+  for (const max of [255, 127, 31, 15]) {
+    for (const bits of [2, 5]) {
+      const depth = 9 * 40;
+      const magnitude = 2 ** (bits - 2);
+      for (const pattern of [() => magnitude, () => -magnitude, (i) => (i % 2 ? 1 : -1), () => 1, () => 0]) {
+        const codes = Int8Array.from({ length: 3 * depth }, (_, i) => pattern(i));
+        const def = convModel({ shape: [40, 6, 6], channels: 3, bits, input: linear(max), output: FLOAT, codes });
+        await assertAgree(def, { x: new Float32Array(40 * 36).fill(1000) }, `max ${max} bits ${bits}`);
+      }
+    }
+  }
+});
+
+test("drawn convolutions agree", async () => {
+  const side = fc.integer({ min: 1, max: 19 });
+  const kernel = fc.integer({ min: 1, max: 4 });
+  const options = fc.record({
+    shape: fc.tuple(fc.integer({ min: 1, max: 6 }), side, side),
+    channels: fc.integer({ min: 1, max: 9 }),
+    kernel: fc.tuple(kernel, kernel),
+    stride: fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 3 })),
+    padding: fc.tuple(...[0, 1, 2, 3].map(() => fc.integer({ min: 0, max: 2 }))),
+    bits: fc.constantFrom(2, 3, 4, 5),
+    input: fc.constantFrom(linear(), linear(90, 13), linear(15), LEVELS, FLOAT),
+    zeros: fc.constantFrom(0, 0.5, 0.95),
+    seed: fc.nat(1000),
+  });
+  const property = fc.asyncProperty(options, async ({ seed, ...drawn }) => {
+    const [, height, width] = drawn.shape;
+    fc.pre(height + drawn.padding[0] + drawn.padding[2] >= drawn.kernel[0]);
+    fc.pre(width + drawn.padding[1] + drawn.padding[3] >= drawn.kernel[1]);
+    await check(drawn, seed);
+  });
+  await fc.assert(property, { seed: 7, numRuns: 150 });
+});

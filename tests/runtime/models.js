@@ -1,0 +1,69 @@
+// models.js: small random models for the tests of both executors.
+import { convOutputShape, elements } from "../../dist/format/index.js";
+import { createRandom } from "../../dist/graph/index.js";
+
+export const FLOAT = { kind: "float32" };
+export const linear = (max = 255, zero = 0, scale = 0.05) => ({ kind: "linear", scale: Math.fround(scale), zero, max });
+export const LEVELS = {
+  kind: "levels",
+  scale: Math.fround(0.1),
+  levels: [0, 1, 2, 4, 8, 16, 31],
+  thresholds: [0.75, 1.5, 3, 6, 12, 24],
+};
+
+export function randomCodes(random, length, bits, zeros = 0.2) {
+  const magnitudes = 2 ** (bits - 2);
+  return Int8Array.from({ length }, () => {
+    if (random.uniform() < zeros) return 0;
+    const m = 1 + random.below(magnitudes);
+    return random.uniform() < 0.5 ? m : -m;
+  });
+}
+
+export function randomInput(random, shape) {
+  return Float32Array.from({ length: elements(shape) }, () => random.normal() * 3);
+}
+
+/** An epilogue that brings sums of `depth` products into the range of the output. */
+export function randomEpilogue(random, channels, depth, clamp = {}) {
+  const spread = 1 / (Math.sqrt(depth) * 60);
+  return {
+    scale: Float32Array.from({ length: channels }, () => (random.uniform() - 0.3) * spread * 8),
+    offset: Float32Array.from({ length: channels }, () => random.normal() * 60 + 40),
+    clamp,
+  };
+}
+
+/** One convolution between an input and an output, everything given or drawn. */
+export function convModel(options, seed = 1) {
+  const random = createRandom(seed);
+  const {
+    shape = [3, 7, 9], channels = 5, kernel = [3, 3], stride = [1, 1], padding = [1, 1, 1, 1], dilation = [1, 1],
+    groups = 1, bits = 5, input = linear(), output = linear(), residual = null, clamp = {}, zeros = 0.2, codes = null,
+  } = options;
+  const depth = (shape[0] / groups) * kernel[0] * kernel[1];
+  const outShape = convOutputShape(shape, channels, { kernel, stride, dilation, padding });
+  const float = input.kind === "float32";
+  const values = () => Float32Array.from({ length: channels * depth }, () => random.normal());
+  const weights = float
+    ? { kind: "float32", values: values() }
+    : { kind: "codes", bits, n1: 0, codes: codes ?? randomCodes(random, channels * depth, bits, zeros) };
+  const inputs = [{ name: "x", tensor: "x" }];
+  const tensors = { x: { shape, encoding: input }, y: { shape: outShape, encoding: output } };
+  const layer = {
+    op: "conv", name: "conv", input: "x", output: "y", kernel, stride, dilation, padding, groups, weights,
+    epilogue: randomEpilogue(random, channels, float ? 1 : depth, clamp),
+  };
+  if (residual) {
+    tensors.r = { shape: outShape, encoding: residual };
+    inputs.push({ name: "r", tensor: "r" });
+    layer.residual = { tensor: "r", scale: Math.fround(0.37) };
+  }
+  return { name: "conv", inputs, outputs: [{ name: "y", tensor: "y" }], tensors, layers: [layer] };
+}
+
+/** Inputs for every port of a model. */
+export function inputsFor(def, seed = 1) {
+  const random = createRandom(seed);
+  return Object.fromEntries(def.inputs.map(({ name, tensor }) => [name, randomInput(random, def.tensors[tensor].shape)]));
+}
