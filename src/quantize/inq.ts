@@ -1,5 +1,5 @@
 // inq.ts: one step of incremental network quantization (INQ algorithm 1, steps 2 to 4).
-import { ShiftwiseError } from "../format/index.js";
+import { type CodeBits, ShiftwiseError } from "../format/index.js";
 import {
   type ConvNode,
   createRandom,
@@ -11,7 +11,7 @@ import {
 } from "../graph/index.js";
 import { type Codebook, chooseExponent, codebook, type ExponentRule, quantizeToLevel } from "./levels.js";
 import { frozenCount, type Partition, selectLargest, selectRandom } from "./partition.js";
-import { type Bits, checkBits } from "./portions.js";
+import { checkBits } from "./portions.js";
 
 export interface PortionOptions {
   /**
@@ -89,7 +89,7 @@ function freezeNext(
 function weightLayers(
   network: Network,
   bits: number | ReadonlyMap<string, number>,
-): readonly { node: ConvNode | DenseNode; bits: Bits }[] {
+): readonly { node: ConvNode | DenseNode; bits: CodeBits }[] {
   const nodes = network.nodes.filter((node) => node.op === "conv" || node.op === "dense");
   if (typeof bits === "number") {
     const width = checkBits(bits);
@@ -110,7 +110,12 @@ function weightLayers(
   });
 }
 
-function checkAgainst(before: WeightGrid | undefined, node: ConvNode | DenseNode, bits: Bits, portion: number): void {
+function checkAgainst(
+  before: WeightGrid | undefined,
+  node: ConvNode | DenseNode,
+  bits: CodeBits,
+  portion: number,
+): void {
   const count = node.weight.data.length;
   const where = `grid of ${node.name}`;
   if (!before) throw new ShiftwiseError("BAD_OPTION", "no grid from the portion before", { where });

@@ -1,6 +1,6 @@
 // levels.ts: INQ's codebook, zero and signed powers of two, and the rounding onto it (INQ section 2.1, Eq. 1 to 4).
-import { ShiftwiseError } from "../format/index.js";
-import { type Bits, checkBits } from "./portions.js";
+import { type CodeBits, ShiftwiseError } from "../format/index.js";
+import { checkBits } from "./portions.js";
 
 /**
  * The values {0, +-2^n2, ..., +-2^n1} of one layer. A weight is held as a signed digit: 0, or +-m for +-2^(n2 + m - 1),
@@ -8,7 +8,7 @@ import { type Bits, checkBits } from "./portions.js";
  * takes digit m or more.
  */
 export interface Codebook {
-  readonly bits: Bits;
+  readonly bits: CodeBits;
   readonly n1: number;
   readonly n2: number;
   readonly magnitudes: readonly number[];

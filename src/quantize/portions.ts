@@ -1,10 +1,8 @@
 // portions.ts: INQ's accumulated portions, what share of every layer is on the grid after each step.
-import { ShiftwiseError } from "../format/index.js";
-
-export type Bits = 2 | 3 | 4 | 5;
+import { type CodeBits, ShiftwiseError } from "../format/index.js";
 
 /** INQ section 3, ResNet-18: the fewer the bits, the finer the steps and the finer the tail. */
-const PRESETS: { readonly [bits in Bits]: readonly number[] } = {
+const PRESETS: { readonly [bits in CodeBits]: readonly number[] } = {
   5: [0.5, 0.75, 0.875, 1],
   4: [0.3, 0.5, 0.8, 0.9, 0.95, 1],
   3: [0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 0.95, 1],
@@ -15,7 +13,7 @@ const PRESETS: { readonly [bits in Bits]: readonly number[] } = {
  * A bit width from outside.
  * @throws BAD_OPTION unless it is 2, 3, 4 or 5.
  */
-export function checkBits(bits: number, where = "bits"): Bits {
+export function checkBits(bits: number, where = "bits"): CodeBits {
   if (bits === 2 || bits === 3 || bits === 4 || bits === 5) return bits;
   throw new ShiftwiseError("BAD_OPTION", "unsupported bit width", { expected: "2, 3, 4 or 5", found: bits, where });
 }
