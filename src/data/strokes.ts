@@ -82,7 +82,8 @@ export function transform(stroke: Stroke, m: readonly number[]): Stroke {
 
 /**
  * Draws a round pen along a stroke given in pixels. Coverage falls from 1 to 0 over the pixel that the pen's edge
- * crosses. A pixel takes `ink` where that is more (drawing), or at most 1 - coverage of what it had (`ink` 0: erasing).
+ * crosses. A pixel becomes coverage * ink where that is more than it has; with ink 0, which erases, it keeps at most
+ * 1 - coverage.
  * @param radius of the pen, in pixels.
  */
 export function draw(canvas: Canvas, stroke: Stroke, radius: number, ink: number): void {
