@@ -7,7 +7,7 @@ export * as fields from "./fields.js";
 export * from "./geometry.js";
 export * from "./model.js";
 export * from "./numeric.js";
-export * from "./read.js";
+export { decodeModel, readEncoding, readNormalization } from "./read.js";
 export * from "./safetensors.js";
 export * from "./validate.js";
 export * from "./write.js";

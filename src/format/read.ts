@@ -34,8 +34,15 @@ import type {
 } from "./model.js";
 import { validateModel } from "./validate.js";
 
-/** Fields of each kind of layer besides op, name and output. */
-const LAYER_FIELDS = {
+/** Fields of the graph's objects in the order in which they are written; layers have op, name and output besides. */
+export const PORT_FIELDS = ["name", "tensor"] as const;
+export const NORMALIZATION_FIELDS = ["mean", "std"] as const;
+export const ENCODING_FIELDS = {
+  float32: ["kind"],
+  linear: ["kind", "scale", "zero", "max"],
+  levels: ["kind", "scale", "levels", "thresholds"],
+} as const;
+export const LAYER_FIELDS = {
   conv: ["input", "kernel", "stride", "dilation", "padding", "groups", "weights", "clamp"],
   dense: ["input", "weights", "clamp"],
   maxPool: ["input", "kernel", "stride", "padding"],
@@ -62,7 +69,7 @@ export function decodeModel(bytes: Uint8Array, where = ""): ModelDef {
   const def: ModelDef = {
     name: identifier(graph.name, `${place}.name`),
     inputs: list(graph.inputs, `${place}.inputs`, readInput),
-    outputs: list(graph.outputs, `${place}.outputs`, (value, p) => readPort(record(value, p, ["name", "tensor"]), p)),
+    outputs: list(graph.outputs, `${place}.outputs`, (value, p) => readPort(record(value, p, PORT_FIELDS), p)),
     ...(graph.labels !== undefined && { labels: list(graph.labels, `${place}.labels`, text) }),
     tensors,
     layers: list(graph.layers, `${place}.layers`, (value, p) => readLayer(value, p, tensors, source)),
@@ -78,7 +85,7 @@ function readPort(value: Json, where: string): Port {
 }
 
 function readInput(value: unknown, where: string): InputPort {
-  const fields = record(value, where, ["name", "tensor"], ["normalization"]);
+  const fields = record(value, where, PORT_FIELDS, ["normalization"]);
   const port = readPort(fields, where);
   if (fields.normalization === undefined) return port;
   return { ...port, normalization: readNormalization(fields.normalization, `${where}.normalization`) };
@@ -86,7 +93,7 @@ function readInput(value: unknown, where: string): InputPort {
 
 /** Reads the JSON of a Normalization; lengths are for the caller to check. */
 export function readNormalization(value: unknown, where: string): Normalization {
-  const fields = record(value, where, ["mean", "std"]);
+  const fields = record(value, where, NORMALIZATION_FIELDS);
   return { mean: list(fields.mean, `${where}.mean`, number), std: list(fields.std, `${where}.std`, number) };
 }
 
@@ -100,24 +107,17 @@ function readSpec(value: unknown, where: string): TensorSpec {
 
 /** Reads the JSON of an Encoding; `validateEncoding` checks its values. */
 export function readEncoding(value: unknown, where: string): Encoding {
-  const kind = oneOf(text(dictionary(value, where).kind, `${where}.kind`), `${where}.kind`, [
-    "float32",
-    "linear",
-    "levels",
-  ]);
-  if (kind === "float32") {
-    record(value, where, ["kind"]);
-    return { kind };
-  }
+  const kinds = Object.keys(ENCODING_FIELDS) as Encoding["kind"][];
+  const kind = oneOf(text(dictionary(value, where).kind, `${where}.kind`) as Encoding["kind"], `${where}.kind`, kinds);
+  const fields = record(value, where, ENCODING_FIELDS[kind]);
+  if (kind === "float32") return { kind };
+  const scale = number(fields.scale, `${where}.scale`);
   if (kind === "linear") {
-    const fields = record(value, where, ["kind", "scale", "zero", "max"]);
-    const scale = number(fields.scale, `${where}.scale`);
     return { kind, scale, zero: number(fields.zero, `${where}.zero`), max: number(fields.max, `${where}.max`) };
   }
-  const fields = record(value, where, ["kind", "scale", "levels", "thresholds"]);
   return {
     kind,
-    scale: number(fields.scale, `${where}.scale`),
+    scale,
     levels: list(fields.levels, `${where}.levels`, number),
     thresholds: list(fields.thresholds, `${where}.thresholds`, number),
   };

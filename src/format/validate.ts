@@ -18,7 +18,7 @@ function checker(where: string): Check {
 /**
  * Checks a whole model: names, shapes, encodings, weights, epilogues, and that no int32 sum can overflow.
  * @param where file name for error messages
- * @throws BAD_GRAPH; OVERFLOW for sums or tensors beyond 2^31 - 1
+ * @throws BAD_GRAPH; BAD_FILE for a malformed name; OVERFLOW for sums or tensors beyond 2^31 - 1
  */
 export function validateModel(def: ModelDef, where = ""): void {
   const check: Check = checker(where);
@@ -45,6 +45,8 @@ export function validateModel(def: ModelDef, where = ""): void {
     check(new Set(names).size === names.length, place, "names that differ", names);
   };
 
+  identifier(def.name, at(where, "name"));
+  for (const key of Object.keys(def.notes ?? {})) identifier(key, at(where, "notes"));
   let total = 0;
   for (const [name, tensor] of Object.entries(def.tensors)) {
     const place = `tensor ${identifier(name, at(where, "tensors"))}`;

@@ -2,6 +2,7 @@
 import { packCodes } from "./codes.js";
 import { sealFile, storeBytes, storeFloats } from "./container.js";
 import type { Layer, ModelDef } from "./model.js";
+import { ENCODING_FIELDS, LAYER_FIELDS, NORMALIZATION_FIELDS, PORT_FIELDS } from "./read.js";
 import type { StoredTensor } from "./safetensors.js";
 import { validateModel } from "./validate.js";
 
@@ -12,11 +13,26 @@ import { validateModel } from "./validate.js";
 export function encodeModel(def: ModelDef): Uint8Array {
   validateModel(def);
   const tensors = new Map<string, StoredTensor>();
-  const { name, inputs, outputs, labels, notes } = def;
   const signs = new Map<string, StoredTensor>();
   const layers = def.layers.map((layer) => encodeLayer(layer, def, tensors, signs));
   for (const [key, tensor] of signs) tensors.set(key, tensor);
-  return sealFile("model", { name, inputs, outputs, labels, tensors: def.tensors, layers, notes }, tensors);
+  const specs = Object.entries(def.tensors).map(([name, { shape, encoding }]) => [
+    name,
+    { shape, encoding: pick(encoding, ENCODING_FIELDS[encoding.kind]) },
+  ]);
+  const graph = {
+    name: def.name,
+    inputs: def.inputs.map((port) => ({
+      ...pick(port, PORT_FIELDS),
+      ...(port.normalization && { normalization: pick(port.normalization, NORMALIZATION_FIELDS) }),
+    })),
+    outputs: def.outputs.map((port) => pick(port, PORT_FIELDS)),
+    labels: def.labels,
+    tensors: Object.fromEntries(specs),
+    layers,
+    notes: def.notes,
+  };
+  return sealFile("model", graph, tensors);
 }
 
 /** The layer's JSON; its arrays go into `tensors` and `signs`. */
@@ -26,24 +42,35 @@ function encodeLayer(
   tensors: Map<string, StoredTensor>,
   signs: Map<string, StoredTensor>,
 ): object {
-  if (layer.op === "maxPool" || layer.op === "concat") return layer;
+  const json = (extra: object): object => {
+    return pick({ ...layer, ...extra }, ["op", "name", "output", ...LAYER_FIELDS[layer.op], "residual"]);
+  };
+  if (layer.op === "maxPool" || layer.op === "concat") return json({});
   const { scale, offset, clamp } = layer.epilogue;
   tensors.set(`${layer.name}.scale`, storeFloats([scale.length], scale));
   tensors.set(`${layer.name}.offset`, storeFloats([offset.length], offset));
-  const { epilogue: _, ...rest } = layer;
-  if (layer.op === "avgPool" || layer.op === "add") return { ...rest, clamp };
+  const bounds = pick(clamp, ["low", "high"]);
+  if (layer.op === "avgPool" || layer.op === "add") return json({ clamp: bounds });
 
-  const outputs = layer.epilogue.scale.length;
   const { weights } = layer;
   if (weights.kind === "codes") {
     const packed = packCodes(weights.codes, weights.bits);
     tensors.set(`${layer.name}.codes`, storeBytes(packed.magnitudes));
     signs.set(`${layer.name}.signs`, storeBytes(packed.signs));
-    return { ...rest, weights: { kind: weights.kind, bits: weights.bits, n1: weights.n1 }, clamp };
+    return json({ weights: pick(weights, ["kind", "bits", "n1"]), clamp: bounds });
   }
-  const depth = weights.values.length / outputs;
+  const outputs = scale.length;
   const { shape } = def.tensors[layer.input];
-  const dimensions = layer.op === "conv" ? [outputs, shape[0] / layer.groups, ...layer.kernel] : [outputs, depth];
+  const dimensions =
+    layer.op === "conv"
+      ? [outputs, shape[0] / layer.groups, ...layer.kernel]
+      : [outputs, weights.values.length / outputs];
   tensors.set(`${layer.name}.weight`, storeFloats(dimensions, weights.values));
-  return { ...rest, weights: { kind: weights.kind }, clamp };
+  return json({ weights: { kind: weights.kind }, clamp: bounds });
+}
+
+/** The given fields of an object, in that order, without those it lacks: one model, one text. */
+function pick(object: object, keys: readonly string[]): object {
+  const values = object as Readonly<Record<string, unknown>>;
+  return Object.fromEntries(keys.filter((key) => values[key] !== undefined).map((key) => [key, values[key]]));
 }

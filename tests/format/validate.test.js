@@ -1,0 +1,191 @@
+// validate.test.js: each rule of a valid model broken alone, on the model that has everything.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  convOutputShape,
+  encodeModel,
+  ShiftwiseError,
+  validateEncoding,
+  validateModel,
+} from "../../dist/format/index.js";
+import { everything, FLOAT32, LEVELS, LINEAR } from "./models.js";
+
+const layer = (def, name) => def.layers.find((candidate) => candidate.name === name);
+
+/** Breaks the model and expects the code, and the place in the message. */
+function breaks(change, place, code = "BAD_GRAPH") {
+  const def = everything();
+  change(def);
+  assert.throws(
+    () => validateModel(def, "m.sw"),
+    (error) => {
+      assert.ok(error instanceof ShiftwiseError, error?.stack);
+      assert.equal(error.code, code, error.message);
+      assert.match(error.where, /^m\.sw: /);
+      assert.match(error.where, place, error.message);
+      return true;
+    },
+    change.toString(),
+  );
+}
+
+test("the whole model is valid", () => {
+  validateModel(everything());
+});
+
+test("names", () => {
+  breaks((d) => (d.name = ""), /name/, "BAD_FILE");
+  breaks((d) => (d.notes["a\nb"] = ""), /notes/, "BAD_FILE");
+  breaks((d) => (layer(d, "add").name = "mean"), /layers/);
+  breaks((d) => (d.outputs[1].name = "logits"), /outputs/);
+  breaks((d) => (layer(d, "add").name = "__proto__"), /layers\[5\]/, "BAD_FILE");
+  breaks((d) => (d.outputs = []), /outputs/);
+  breaks((d) => (d.inputs = []), /inputs/);
+});
+
+test("every tensor is written once, before it is read", () => {
+  breaks((d) => d.layers.push(d.layers.shift()), /layer conv\.b: input|layer conv\.b\.input/);
+  breaks((d) => (layer(d, "conv.b").output = "a"), /layer conv\.b\.output/);
+  breaks((d) => (layer(d, "conv.b").output = "x"), /layer conv\.b\.output/);
+  breaks((d) => (layer(d, "conv.b").input = "toString"), /layer conv\.b\.input/);
+  breaks((d) => (layer(d, "conv.b").residual.tensor = "y"), /layer conv\.b\.residual/);
+  breaks((d) => (d.outputs[0].tensor = "nowhere"), /output logits/);
+  breaks((d) => (d.tensors.extra = d.tensors.x), /tensor extra/);
+  breaks((d) => d.inputs.push({ name: "again", tensor: "x" }), /input again/);
+});
+
+test("shapes", () => {
+  breaks((d) => (d.tensors.x.shape = [2, 6]), /tensor x\.shape/);
+  breaks((d) => (d.tensors.x.shape = [2, 0, 6]), /tensor x\.shape/);
+  breaks((d) => (d.tensors.x.shape = [2, 6, 6.5]), /tensor x\.shape/);
+  breaks((d) => (d.tensors.x.shape = [2 ** 16, 2 ** 15, 1]), /tensor x/, "OVERFLOW");
+  for (const name of "abcpdemyuf")
+    breaks((d) => (d.tensors[name].shape = [...d.tensors[name].shape].map((n) => n + 1)), /./);
+  breaks((d) => (d.tensors.y.shape = [3, 1, 2]), /dense: output/);
+  breaks((d) => (layer(d, "concat").inputs = []), /concat: inputs|concat\.inputs/);
+  breaks((d) => (layer(d, "concat").inputs = ["a", "x"]), /concat: output/);
+});
+
+test("windows", () => {
+  breaks((d) => (layer(d, "conv.a").stride = [0, 1]), /conv\.a: window/);
+  breaks((d) => (layer(d, "conv.a").stride = [1, 1.5]), /conv\.a: window/);
+  breaks((d) => (layer(d, "conv.a").dilation = [0, 1]), /conv\.a: window/);
+  breaks((d) => (layer(d, "conv.a").padding = [-1, 1, 1, 1]), /conv\.a: window/);
+  breaks((d) => (layer(d, "conv.a").kernel = [9, 9]), /conv\.a: kernel/);
+  breaks((d) => (layer(d, "conv.a").groups = 3), /conv\.a: groups/);
+  breaks((d) => (layer(d, "conv.a").groups = 0), /conv\.a: groups/);
+  breaks((d) => (layer(d, "pool").padding = [2, 0, 0, 0]), /pool: padding/);
+  breaks((d) => (layer(d, "pool").padding = [0, 0, 0, 2]), /pool: padding/);
+  breaks((d) => (layer(d, "conv.f").padding = [30000, 30000, 30000, 30000]), /conv\.f: padding/, "OVERFLOW");
+});
+
+test("encodings", () => {
+  for (const [encoding, place] of [
+    [{ ...LINEAR, scale: 0 }, /scale/],
+    [{ ...LINEAR, scale: Infinity }, /scale/],
+    [{ ...LINEAR, scale: Number.NaN }, /scale/],
+    [{ ...LINEAR, max: 0 }, /max/],
+    [{ ...LINEAR, max: 256 }, /max/],
+    [{ ...LINEAR, max: 3.5 }, /max/],
+    [{ ...LINEAR, zero: -1 }, /zero/],
+    [{ ...LINEAR, zero: 256 }, /zero/],
+    [{ ...LINEAR, zero: 0.5 }, /zero/],
+    [{ ...LEVELS, levels: [0] }, /levels/],
+    [{ ...LEVELS, levels: [1, 2, 3, 4, 5, 6] }, /levels/],
+    [{ ...LEVELS, levels: [0, 1, 1, 4, 8, 16] }, /levels\[2\]/],
+    [{ ...LEVELS, levels: [0, 1, 2, 4, 8, 256] }, /levels\[5\]/],
+    [{ ...LEVELS, levels: [0, 1, 2, 4, 8, 16.5] }, /levels\[5\]/],
+    [{ ...LEVELS, thresholds: [0.5, 1.5, 3, 6] }, /thresholds/],
+    [{ ...LEVELS, thresholds: [0.5, 1.5, 1.5, 6, 12] }, /thresholds\[2\]/],
+    [{ ...LEVELS, thresholds: [0.5, 1.5, 3, 6, Infinity] }, /thresholds\[4\]/],
+    [{ ...LEVELS, thresholds: [0.1, 1.5, 3, 6, 12] }, /thresholds\[0\]/],
+  ]) {
+    assert.throws(
+      () => validateEncoding(encoding, "e"),
+      (error) => error.code === "BAD_GRAPH" && place.test(error.where),
+    );
+    breaks((d) => (d.tensors.x.encoding = encoding), place);
+  }
+  breaks((d) => (d.tensors.p.encoding = { ...LINEAR, zero: 8 }), /pool: output/);
+  breaks((d) => (d.tensors.p.encoding = LEVELS), /pool: output/);
+  breaks((d) => (d.tensors.a.encoding = { ...LINEAR, scale: 1 }), /concat: inputs/);
+});
+
+test("weights belong to their input's encoding, fit in number and range, and are finite", () => {
+  breaks((d) => (d.tensors.x.encoding = FLOAT32), /conv\.a: weights/);
+  breaks((d) => (d.tensors.u.encoding = LINEAR), /conv\.f: weights/);
+  breaks((d) => (layer(d, "conv.a").weights.bits = 6), /conv\.a: weights\.bits/);
+  breaks((d) => (layer(d, "conv.a").weights.n1 = 0.5), /conv\.a: weights\.n1/);
+  breaks((d) => (layer(d, "conv.a").weights.n1 = 200), /conv\.a: weights\.n1/);
+  breaks((d) => (layer(d, "conv.a").weights.codes = new Int8Array(71)), /conv\.a: weights/);
+  breaks((d) => (layer(d, "conv.a").weights.codes[70] = 9), /conv\.a: weights\[70\]/);
+  breaks((d) => (layer(d, "dense").weights.codes[3] = -2), /dense: weights\[3\]/);
+  breaks((d) => (layer(d, "conv.f").weights.values[5] = Number.NaN), /conv\.f: weights\[5\]/);
+  breaks((d) => (layer(d, "conv.f").weights.values = new Float32Array(17)), /conv\.f: weights/);
+});
+
+test("epilogues", () => {
+  breaks((d) => (layer(d, "conv.a").epilogue.scale = new Float32Array(3)), /conv\.a: scale/);
+  breaks((d) => (layer(d, "conv.a").epilogue.offset[2] = Infinity), /conv\.a: offset\[2\]/);
+  breaks((d) => (layer(d, "mean").epilogue.scale = new Float32Array(8)), /mean: scale/);
+  breaks((d) => (layer(d, "add").epilogue.offset = new Float32Array(0)), /add: offset/);
+  breaks((d) => (layer(d, "conv.a").epilogue.clamp = { low: 7, high: 6 }), /conv\.a: clamp/);
+  breaks((d) => (layer(d, "conv.a").epilogue.clamp = { low: Number.NaN }), /conv\.a: clamp/);
+  breaks((d) => (layer(d, "conv.b").residual.scale = 0.1), /conv\.b: residual\.scale/);
+  breaks((d) => (layer(d, "conv.b").residual.scale = Infinity), /conv\.b: residual\.scale/);
+  breaks((d) => (layer(d, "conv.b").residual.tensor = "x"), /conv\.b: residual/);
+});
+
+test("normalization", () => {
+  breaks((d) => (d.inputs[0].normalization = { mean: [0], std: [1] }), /input image/);
+  breaks((d) => (d.inputs[0].normalization = { mean: [0, 0], std: [1, 0] }), /input image/);
+  breaks((d) => (d.inputs[0].normalization = { mean: [0, Infinity], std: [1, 1] }), /input image/);
+});
+
+/** One dense layer of `depth` weights of the largest magnitude on 8-bit inputs. */
+function deep(depth, bits, last = 2 ** (bits - 2)) {
+  const codes = new Int8Array(depth).fill(-(2 ** (bits - 2)));
+  codes[depth - 1] = last;
+  const epilogue = { scale: new Float32Array(1), offset: new Float32Array(1), clamp: {} };
+  return {
+    name: "deep",
+    inputs: [{ name: "x", tensor: "x" }],
+    outputs: [{ name: "y", tensor: "y" }],
+    tensors: { x: { shape: [depth, 1, 1], encoding: LINEAR }, y: { shape: [1, 1, 1], encoding: FLOAT32 } },
+    layers: [
+      { op: "dense", name: "d", input: "x", output: "y", weights: { kind: "codes", bits, n1: 0, codes }, epilogue },
+    ],
+  };
+}
+
+test("accumulators: the last sum that fits int32 and the first that does not", () => {
+  // 255 * (128 n + rest) <= 2^31 - 1, so 128 n + rest <= 8421504 = 128 * 65793.
+  validateModel(deep(65793, 5));
+  validateModel(deep(65794, 5, 0));
+  assert.throws(
+    () => validateModel(deep(65794, 5, 1)),
+    (error) => error.code === "OVERFLOW" && /8421505 \* 255/.test(error.message),
+  );
+});
+
+test("nothing invalid is written", () => {
+  const def = everything();
+  layer(def, "conv.a").epilogue.scale[0] = Number.NaN;
+  assert.throws(() => encodeModel(def), { code: "BAD_GRAPH" });
+});
+
+test("output sizes of windows", () => {
+  const at = (n, kernel, stride, padding = 0, dilation = 1) =>
+    convOutputShape([1, n, n + 1], 5, {
+      kernel: [kernel, kernel],
+      stride: [stride, stride],
+      dilation: [dilation, dilation],
+      padding: [padding, padding, padding, padding],
+    });
+  assert.deepEqual(at(28, 3, 1, 1), [5, 28, 29]);
+  assert.deepEqual(at(28, 3, 2, 1), [5, 14, 15]);
+  assert.deepEqual(at(7, 3, 2, 1), [5, 4, 4]);
+  assert.deepEqual(at(7, 3, 1, 0, 3), [5, 1, 2]);
+  assert.deepEqual(at(2, 4, 1), [5, -1, 0]);
+  assert.deepEqual(convOutputShape([1, 4, 6], 1, { kernel: [2, 3], stride: [2, 3] }), [1, 2, 2]);
+});
