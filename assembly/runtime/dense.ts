@@ -18,14 +18,12 @@ export function dense_nonzero(list: usize, input: usize, inputs: i32): i32 {
   return <i32>((list - start) >> 2);
 }
 
-/** sums: i32 of 16 output channels for each block from firstBlock to lastBlock-1. */
+/** sums: i32 of 16 output channels for each block of codes, blockBytes apart. */
 export function dense_codes_c16(
-  codes: usize, blockBytes: usize, tables: usize, list: usize, count: i32, sums: usize, firstBlock: i32, lastBlock: i32,
+  codes: usize, blockBytes: usize, blocks: i32, tables: usize, list: usize, count: i32, sums: usize,
 ): void {
   const end = list + (<usize>count << 2);
-  codes += <usize>firstBlock * blockBytes;
-  sums += <usize>firstBlock << 6;
-  for (let block = firstBlock; block < lastBlock; block++, codes += blockBytes, sums += 64) {
+  for (; blocks > 0; blocks--, codes += blockBytes, sums += 64) {
     let s0 = i32x4.splat(0), s1 = s0, s2 = s0, s3 = s0;
     for (let at = list; at < end; at += 4) {
       const entry = <usize>load<u32>(at);

@@ -97,7 +97,7 @@ function windows(
   input: Values,
   out: TensorSpec,
   layer: { kernel: readonly number[]; stride: readonly number[]; padding?: readonly number[] },
-  visit: (values: number[], channel: number) => number,
+  visit: (values: number[]) => number,
 ): Float32Array {
   const [channels, height, width] = input.spec.shape;
   const [, outHeight, outWidth] = out.shape;
@@ -116,7 +116,7 @@ function windows(
             values.push(input.raw[(c * height + row) * width + column]);
           }
         }
-        result[at++] = visit(values, c);
+        result[at++] = visit(values);
       }
     }
   }
@@ -128,21 +128,15 @@ export function maxPool(layer: MaxPoolLayer, input: Values, out: TensorSpec): Fl
 }
 
 export function avgPool(layer: AvgPoolLayer, input: Values, out: TensorSpec): Float32Array {
-  const channels = out.shape[0];
-  const spread = (one: Float32Array): Float32Array => new Float32Array(channels).fill(one[0]);
-  const epilogue = { ...layer.epilogue, scale: spread(layer.epilogue.scale), offset: spread(layer.epilogue.offset) };
   const float = isFloat(input.spec);
-  return windows(input, out, layer, (values, c) => {
+  return windows(input, out, layer, (values) => {
     const sum = values.reduce((acc, v) => (float ? Math.fround(acc + v) : acc + v), 0);
-    return finish(sum, c, epilogue, null, out);
+    return finish(sum, 0, layer.epilogue, null, out);
   });
 }
 
 export function add(layer: AddLayer, input: Values, operand: Values, out: TensorSpec): Float32Array {
-  const plane = out.shape[1] * out.shape[2];
-  return input.raw.map((value, i) =>
-    finish(value, Math.floor(i / plane), layer.epilogue, residualAt(operand, layer.residual, i), out),
-  );
+  return input.raw.map((value, i) => finish(value, 0, layer.epilogue, residualAt(operand, layer.residual, i), out));
 }
 
 export function concat(_layer: ConcatLayer, inputs: readonly Values[]): Float32Array {

@@ -41,7 +41,7 @@ export function planDense(context: PlanContext, layer: DenseLayer | ConvLayer): 
       if (codes) {
         const list = scratch + sumsBytes + flatBytes;
         const count = kernels.dense_nonzero(list, input, inputs);
-        kernels.dense_codes_c16(packed, inputs * 16, tables, list, count, scratch, 0, blocks);
+        kernels.dense_codes_c16(packed, inputs * 16, blocks, tables, list, count, scratch);
       } else {
         kernels.dense_f32_c16(packed, input, inputs, scratch, blocks);
       }

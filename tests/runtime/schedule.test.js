@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { ShiftwiseError } from "../../dist/format/index.js";
+import { createRandom } from "../../dist/graph/index.js";
+import { compileSchedule, packDense, packFloat } from "../../dist/runtime/schedule.js";
+import { randomCodes } from "./models.js";
+
+/** Walks a stream as the kernel does, checking every lane bound; returns the weight of each row. */
+function walk({ stream, starts }, channel, depth, max) {
+  const weights = new Array(depth).fill(0);
+  let at = starts[channel] / 2;
+  let open = [];
+  const segments = stream[at++];
+  for (let i = 0; i < segments; i++) {
+    const [adds, subs, op] = stream.subarray(at, at + 3);
+    at += 3;
+    for (let j = 0; j < adds + subs; j++) open.push({ row: stream[at++], unit: j < adds ? 1 : -1 });
+    const sum = (sign) => open.reduce((total, { unit }) => total + Math.max(0, sign * unit), 0);
+    assert.ok(sum(1) * max <= 32767 && sum(-1) * max <= 32767, "a lane could overflow");
+    if (op === 255) {
+      for (const entry of open) entry.unit *= 2;
+    } else {
+      for (const { row, unit } of open) weights[row] += unit * 2 ** op;
+      open = [];
+    }
+  }
+  assert.equal(open.length, 0, "lanes left unflushed");
+  return weights;
+}
+
+test("a schedule holds exactly the weights and never overflows a lane", () => {
+  const drawn = fc.record({
+    bits: fc.constantFrom(2, 3, 4, 5),
+    channels: fc.integer({ min: 1, max: 5 }),
+    depth: fc.integer({ min: 1, max: 700 }),
+    max: fc.constantFrom(1, 15, 31, 127, 128, 255),
+    zeros: fc.constantFrom(0, 0.3, 0.9, 1),
+    oneSigned: fc.boolean(),
+    seed: fc.nat(),
+  });
+  fc.assert(
+    fc.property(drawn, ({ bits, channels, depth, max, zeros, oneSigned, seed }) => {
+      const codes = randomCodes(createRandom(seed), channels * depth, bits, zeros);
+      if (oneSigned) codes.forEach((m, i) => (codes[i] = Math.abs(m)));
+      const schedule = compileSchedule(codes, channels, 2 ** (bits - 2), max);
+      for (let c = 0; c < channels; c++) {
+        const row = Array.from(codes.subarray(c * depth, (c + 1) * depth), (m) => Math.sign(m) * Math.floor(2 ** (Math.abs(m) - 1)));
+        assert.deepEqual(walk(schedule, c, depth, max).map((w) => w + 0), row.map((w) => w + 0));
+      }
+    }),
+    { seed: 11, numRuns: 200 },
+  );
+});
+
+test("schedules take at most 3 bytes a non-zero weight from depth 64 on", () => {
+  for (const bits of [2, 3, 4, 5]) {
+    for (const depth of [64, 576, 4608]) {
+      const codes = randomCodes(createRandom(1), 16 * depth, bits, 0.1);
+      const { stream } = compileSchedule(codes, 16, 2 ** (bits - 2), 255);
+      const nonZero = codes.reduce((n, m) => n + (m === 0 ? 0 : 1), 0);
+      assert.ok(stream.byteLength <= 3 * nonZero, `${bits} bits, depth ${depth}: ${stream.byteLength / nonZero}`);
+    }
+  }
+});
+
+test("a channel with more than 65,536 inputs is refused with its number", () => {
+  assert.throws(
+    () => compileSchedule(new Int8Array(65537), 1, 8, 255),
+    (error) => error instanceof ShiftwiseError && error.code === "OVERFLOW" && error.found === 65537,
+  );
+});
+
+test("dense codes are packed in blocks of 16 outputs", () => {
+  const packed = packDense(Int8Array.of(1, -8, 0, 3), 2);
+  assert.equal(packed.length, 32);
+  assert.deepEqual([packed[0], packed[16], packed[1], packed[17], packed[2]], [0, 15, 255, 2, 255]);
+});
+
+test("float weights are packed in blocks with zeros behind the last output", () => {
+  const packed = packFloat(Float32Array.of(1, 2, 3, 4, 5, 6), 3, 4);
+  assert.deepEqual([...packed], [1, 3, 5, 0, 2, 4, 6, 0]);
+});
