@@ -1,4 +1,11 @@
-// index.ts: the door of the training room.
+// index.ts: the door of the training room: float training, INQ retraining, evaluation, and the engine beneath them.
+export { writeAtomically } from "./atomic.js";
+export type { EpochRecord } from "./checkpoint.js";
 export * from "./engine.js";
+export * from "./evaluate.js";
 export type { Mode } from "./layer.js";
+export type { CheckpointOptions, CommonOptions, Control, Progress } from "./options.js";
 export * from "./parameters.js";
+export * from "./retrain.js";
+export * from "./schedule.js";
+export * from "./train.js";

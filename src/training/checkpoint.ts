@@ -1,0 +1,139 @@
+// checkpoint.ts: everything a run needs to go on as if it had never stopped, in one file.
+import { readFile } from "node:fs/promises";
+import {
+  elements,
+  fields,
+  openFile,
+  ShiftwiseError,
+  sealFile,
+  storeBytes,
+  storeFloats,
+  tensorSource,
+} from "../format/index.js";
+import { decodeNetwork, encodeNetwork, type Network, nodeParameters, type WeightGrids } from "../graph/index.js";
+import { writeAtomically } from "./atomic.js";
+
+/** Means over one finished epoch. */
+export interface EpochRecord {
+  readonly stage: number;
+  readonly epoch: number;
+  readonly loss: number;
+  readonly accuracy: number;
+  readonly seconds: number;
+}
+
+/** Where a run stands: steps done in an epoch of a stage. Batches follow from seed, epoch and step alone. */
+export interface Position {
+  readonly stage: number;
+  readonly epoch: number;
+  readonly step: number;
+  /** Sums over this epoch's steps: of the batch losses, and of right answers. */
+  readonly loss: number;
+  readonly correct: number;
+  /** Loss that a diverged run is told by. */
+  readonly firstLoss: number | null;
+  readonly seconds: number;
+  readonly history: readonly EpochRecord[];
+}
+
+export interface Checkpoint {
+  readonly network: Network;
+  readonly grids: WeightGrids | null;
+  readonly velocity: Float32Array;
+  readonly position: Position;
+  /** From runRecord. */
+  readonly run: Readonly<Record<string, string>>;
+}
+
+/** @throws IO when it cannot be written; an older file at `path` is whole then. */
+export async function saveCheckpoint(path: string, checkpoint: Checkpoint): Promise<void> {
+  const { network, grids, velocity, position, run } = checkpoint;
+  const bytes = sealFile(
+    "checkpoint",
+    { position, run, quantizing: grids !== null },
+    new Map([
+      ["network", storeBytes(encodeNetwork(network, grids ? { grids } : {}))],
+      ["velocity", storeFloats([velocity.length], velocity)],
+    ]),
+  );
+  await writeAtomically(path, bytes);
+}
+
+/**
+ * Reads a checkpoint and holds it against the run that wants to go on from it.
+ * @returns null when there is no file.
+ * @throws BAD_FILE, TRUNCATED, CHECKSUM for a damaged file; BAD_OPTION naming what differs for one of another run.
+ */
+export async function loadCheckpoint(
+  path: string,
+  run: Readonly<Record<string, string>>,
+  parameters: number,
+): Promise<Checkpoint | null> {
+  const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === "ENOENT") return null;
+    throw new ShiftwiseError("IO", "cannot read the checkpoint", { where: path, found: cause.message, cause });
+  });
+  if (!bytes) return null;
+  const file = openFile(bytes, "checkpoint", path);
+  const graph = fields.record(file.graph, path, ["position", "run", "quantizing"]);
+  const saved = fields.texts(graph.run, fields.at(path, "run"));
+  for (const name of new Set([...Object.keys(run), ...Object.keys(saved)])) {
+    if (saved[name] === run[name]) continue;
+    throw new ShiftwiseError("BAD_OPTION", "the checkpoint is of another run", {
+      where: fields.at(path, name),
+      expected: run[name] ?? "none",
+      found: saved[name] ?? "none",
+    });
+  }
+  const source = tensorSource(file.tensors, path);
+  const stored = source.bytes("network", null);
+  const velocity = source.floats("velocity", [parameters]);
+  source.done();
+  const { network, grids } = decodeNetwork(stored, fields.at(path, "network"));
+  const position = readPosition(graph.position, fields.at(path, "position"));
+  return { network, grids: graph.quantizing === true ? grids : null, velocity, position, run: saved };
+}
+
+function readPosition(value: unknown, where: string): Position {
+  const names = ["stage", "epoch", "step", "loss", "correct", "firstLoss", "seconds", "history"];
+  const p = fields.record(value, where, names);
+  const integer = (name: string) => fields.integer(p[name], `${where}.${name}`);
+  const history = fields.list(p.history, `${where}.history`, (entry, place): EpochRecord => {
+    const e = fields.record(entry, place, ["stage", "epoch", "loss", "accuracy", "seconds"]);
+    return {
+      stage: fields.integer(e.stage, `${place}.stage`),
+      epoch: fields.integer(e.epoch, `${place}.epoch`),
+      loss: fields.number(e.loss, `${place}.loss`),
+      accuracy: fields.number(e.accuracy, `${place}.accuracy`),
+      seconds: fields.number(e.seconds, `${place}.seconds`),
+    };
+  });
+  return {
+    stage: integer("stage"),
+    epoch: integer("epoch"),
+    step: integer("step"),
+    loss: fields.number(p.loss, `${where}.loss`),
+    correct: integer("correct"),
+    firstLoss: p.firstLoss === null ? null : fields.number(p.firstLoss, `${where}.firstLoss`),
+    seconds: fields.number(p.seconds, `${where}.seconds`),
+    history,
+  };
+}
+
+/** Copies all parameters of one network into another of the same structure. */
+export function copyParameters(from: Network, to: Network): void {
+  const source = new Map(from.nodes.map((node) => [node.name, new Map(nodeParameters(node))]));
+  for (const node of to.nodes) {
+    for (const [field, tensor] of nodeParameters(node)) {
+      const values = source.get(node.name)?.get(field);
+      if (!values || elements(values.shape) !== tensor.data.length) {
+        throw new ShiftwiseError("BAD_FILE", "the checkpoint's network has another structure", {
+          where: `${node.name}.${field}`,
+          expected: tensor.shape.join("x"),
+          found: values?.shape.join("x") ?? "none",
+        });
+      }
+      tensor.data.set(values.data);
+    }
+  }
+}

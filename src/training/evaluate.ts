@@ -1,0 +1,76 @@
+// evaluate.ts: accuracy of the float network, and the activations that calibration looks at.
+import { batches, type Dataset, size } from "../data/index.js";
+import { ShiftwiseError } from "../format/index.js";
+import type { Network } from "../graph/index.js";
+import { createEngine } from "./engine.js";
+import { checkFit, count } from "./options.js";
+import { parameterLayout, readParameters, readStatistics } from "./parameters.js";
+import { createPool } from "./pool.js";
+import { compileModule } from "./wasm.js";
+
+export interface EvaluateOptions {
+  /** Default 1. */
+  readonly threads?: number;
+  /** Default 100 images a thread. */
+  readonly batchSize?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface Evaluation {
+  /** 0..1. */
+  readonly accuracy: number;
+  readonly correct: number;
+  readonly total: number;
+  /** Mean cross-entropy. */
+  readonly loss: number;
+}
+
+/**
+ * Runs the network on every image, batch norm on its running statistics. The answer does not depend on the threads.
+ * @throws BAD_OPTION, BAD_DATA, ABORTED, IO.
+ */
+export async function evaluate(network: Network, dataset: Dataset, options: EvaluateOptions = {}): Promise<Evaluation> {
+  const { threads = 1, batchSize = 100 * threads, signal } = options;
+  count("threads", threads, 1);
+  checkFit(network, dataset);
+  const total = size(dataset);
+  if (total === 0) throw new ShiftwiseError("BAD_DATA", "no images to evaluate", { where: "dataset" });
+  const module = compileModule();
+  const pool = createPool(network, { batch: Math.min(batchSize, total), threads, gradients: false, module });
+  try {
+    const layout = parameterLayout(network);
+    readParameters(layout, pool.shared.parameters);
+    readStatistics(layout, pool.shared.runningMean, pool.shared.runningVariance);
+    let correct = 0;
+    let loss = 0;
+    for (const { images, labels } of batches(dataset, { batchSize })) {
+      if (signal?.aborted) throw new ShiftwiseError("ABORTED", "evaluation was stopped");
+      const result = await pool.run(images, labels, "eval", 0);
+      correct += result.correct;
+      loss += result.loss * labels.length;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    return { accuracy: correct / total, correct, total, loss: loss / total };
+  } finally {
+    await pool.close();
+  }
+}
+
+/**
+ * The values of some tensors for every batch of a set, in the order the images stand.
+ * @param names tensors of the network, "eval" mode; a copy of each, (count, channels, height, width).
+ * @throws BAD_OPTION for a name that is no tensor; BAD_DATA.
+ */
+export function* activations(
+  network: Network,
+  dataset: Dataset,
+  names: readonly string[],
+  batchSize = 100,
+): Generator<ReadonlyMap<string, Float32Array>, void, undefined> {
+  checkFit(network, dataset);
+  const engine = createEngine(network, { batch: Math.min(batchSize, size(dataset)), gradients: false, keep: names });
+  for (const { images, labels } of batches(dataset, { batchSize })) {
+    engine.forward(images, labels.length, "eval");
+    yield new Map(names.map((name) => [name, engine.tensor(name).slice()]));
+  }
+}

@@ -1,0 +1,147 @@
+// options.ts: what a training run may be told, checked once, and the record that a checkpoint is held against.
+import { type Augmentation, type Dataset, size } from "../data/index.js";
+import { crc32, hex, ShiftwiseError, sameShape } from "../format/index.js";
+import { inferShapes, type Network, nodeParameters } from "../graph/index.js";
+import { checkSchedule, type Schedule } from "./schedule.js";
+
+/** What train and retrain have in common. */
+export interface CommonOptions {
+  readonly batchSize: number;
+  /** Base rate; the schedule multiplies it. */
+  readonly learningRate: number;
+  /** Default 0.9. */
+  readonly momentum?: number;
+  /** Default false. */
+  readonly nesterov?: boolean;
+  /** On conv and dense weights only, never on biases and batch norm. Default 0. */
+  readonly weightDecay?: number;
+  /** Default constant. */
+  readonly schedule?: Schedule;
+  readonly augment?: Augmentation;
+  /** Of order and augmentation. Default 1. */
+  readonly seed?: number;
+  /** Shards of a batch, each on its own worker; 1 runs in this thread. The result depends on it. Default 1. */
+  readonly threads?: number;
+  /** Share of the target spread over all classes, in [0, 1). Default 0. */
+  readonly labelSmoothing?: number;
+  /** Largest norm of the whole gradient; longer ones are scaled down to it. Default: none. */
+  readonly clip?: number;
+  /** "frozen" normalizes with the running statistics and leaves them alone. Default "train". */
+  readonly batchNorm?: "train" | "frozen";
+  readonly checkpoint?: CheckpointOptions;
+}
+
+export interface CheckpointOptions {
+  /** Written at the end of every epoch, on abort, and every `everySeconds`. */
+  readonly path: string;
+  /** Default 60. */
+  readonly everySeconds?: number;
+  /** Go on from the file if it exists, else start at the beginning. Default false. */
+  readonly resume?: boolean;
+}
+
+export interface Control {
+  /** Stops before the next step: the checkpoint is written, then the run rejects with ABORTED. */
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: Progress) => void;
+}
+
+export interface Progress {
+  /** Portion of a retraining, from 0; stages is 1 in plain training. */
+  readonly stage: number;
+  readonly stages: number;
+  /** Epoch of the stage, from 0, and how many it has. */
+  readonly epoch: number;
+  readonly epochs: number;
+  /** Steps done in this epoch, and how many it has. */
+  readonly step: number;
+  readonly steps: number;
+  /** Means over the epoch so far, on training images as augmented; accuracy in 0..1. */
+  readonly loss: number;
+  readonly accuracy: number;
+  readonly rate: number;
+  readonly imagesPerSecond: number;
+  /** To the end of the last stage. */
+  readonly secondsLeft: number;
+}
+
+function bad(where: string, expected: string, found: unknown): ShiftwiseError {
+  return new ShiftwiseError("BAD_OPTION", "option out of range", { where, expected, found });
+}
+
+/** Throws BAD_OPTION unless low <= value < high. */
+export function inRange(where: string, value: number, low: number, high: number): void {
+  if (!(value >= low && value < high)) throw bad(where, `a number from ${low} to below ${high}`, value);
+}
+
+export function count(where: string, value: number, low: number): void {
+  if (!Number.isInteger(value) || value < low) throw bad(where, `an integer of ${low} or more`, value);
+}
+
+/**
+ * @throws BAD_OPTION naming the option; BAD_DATA for images or classes that the network does not take.
+ */
+export function checkCommon(network: Network, dataset: Dataset, options: CommonOptions): void {
+  count("batchSize", options.batchSize, 1);
+  if (options.batchSize > size(dataset)) throw bad("batchSize", `at most ${size(dataset)} images`, options.batchSize);
+  inRange("learningRate", options.learningRate, 0, Number.POSITIVE_INFINITY);
+  inRange("momentum", options.momentum ?? 0, 0, 1);
+  inRange("weightDecay", options.weightDecay ?? 0, 0, 1);
+  inRange("labelSmoothing", options.labelSmoothing ?? 0, 0, 1);
+  if (options.clip !== undefined && !(options.clip > 0)) throw bad("clip", "a number above 0", options.clip);
+  count("threads", options.threads ?? 1, 1);
+  count("seed", options.seed ?? 1, 0);
+  inRange("checkpoint.everySeconds", options.checkpoint?.everySeconds ?? 0, 0, Number.POSITIVE_INFINITY);
+  checkSchedule(options.schedule ?? { kind: "constant" });
+  checkFit(network, dataset);
+}
+
+/** @throws BAD_DATA for images or classes that the network does not take. */
+export function checkFit(network: Network, dataset: Dataset): void {
+  const shapes = inferShapes(network);
+  const input = network.nodes.find((node) => node.op === "input");
+  const expected = input?.op === "input" ? input.shape : [];
+  const outputs = shapes.get(network.outputs[0])?.[0] ?? 0;
+  const refuse = (what: string, wanted: unknown, found: unknown) =>
+    new ShiftwiseError("BAD_DATA", `the network does not take these ${what}`, {
+      expected: wanted,
+      found,
+      where: network.name,
+    });
+  if (!sameShape(expected, dataset.shape)) throw refuse("images", expected.join("x"), dataset.shape.join("x"));
+  if (outputs !== dataset.classes) throw refuse("classes", outputs, dataset.classes);
+}
+
+/** Everything that decides the result of a run, by name: a checkpoint of another run differs in one of these. */
+export function runRecord(
+  network: Network,
+  dataset: Dataset,
+  options: CommonOptions,
+  stages: Record<string, unknown>,
+): Record<string, string> {
+  const structure = network.nodes.map((node) => ({
+    ...node,
+    ...Object.fromEntries(nodeParameters(node).map(([field, tensor]) => [field, tensor.shape])),
+  }));
+  const sum = (bytes: Uint8Array) => hex(crc32(bytes));
+  const fields = {
+    network: `${network.name} ${sum(new TextEncoder().encode(JSON.stringify(structure)))}`,
+    images: `${size(dataset)} ${sum(dataset.images)}`,
+    labels: sum(dataset.labels),
+    normalization: dataset.normalization,
+    batchSize: options.batchSize,
+    learningRate: options.learningRate,
+    momentum: options.momentum ?? 0.9,
+    nesterov: options.nesterov ?? false,
+    weightDecay: options.weightDecay ?? 0,
+    schedule: options.schedule ?? { kind: "constant" },
+    augment: options.augment ?? {},
+    seed: options.seed ?? 1,
+    threads: options.threads ?? 1,
+    labelSmoothing: options.labelSmoothing ?? 0,
+    clip: options.clip ?? null,
+    batchNorm: options.batchNorm ?? "train",
+    ...stages,
+  };
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, JSON.stringify(value)]));
+}

@@ -1,0 +1,137 @@
+// pool.ts: a batch split into shards, run in this thread or on workers, always summed in the same order.
+import { Worker } from "node:worker_threads";
+import { ShiftwiseError } from "../format/index.js";
+import { inferShapes, type Network } from "../graph/index.js";
+import { createEngine } from "./engine.js";
+import { volume } from "./layer.js";
+import { parameterLayout } from "./parameters.js";
+import {
+  runShard,
+  type ShardMemory,
+  type ShardRequest,
+  type ShardResult,
+  type SharedValues,
+  shardBytes,
+  shardMemory,
+  sharedBytes,
+  sharedValues,
+} from "./shard.js";
+import type { WorkerData, WorkerReply } from "./worker.js";
+
+export interface PoolOptions {
+  /** Most images of one call, over all shards. */
+  readonly batch: number;
+  readonly threads: number;
+  readonly gradients: boolean;
+  readonly module: WebAssembly.Module;
+}
+
+/** What one batch came to. The shards' gradients and statistics lie in `shards`, in their order. */
+export interface PoolResult {
+  readonly loss: number;
+  readonly correct: number;
+  readonly nonFinite?: string;
+  readonly shards: readonly { readonly count: number; readonly memory: ShardMemory }[];
+}
+
+export interface Pool {
+  /** Written by the trainer before a run. */
+  readonly shared: SharedValues;
+  /** Copies the batch before it returns; one run at a time. */
+  run(images: Float32Array, labels: Uint8Array, kind: ShardRequest["kind"], smoothing: number): Promise<PoolResult>;
+  close(): Promise<void>;
+}
+
+interface Shard {
+  readonly memory: ShardMemory;
+  run(request: ShardRequest): Promise<ShardResult>;
+  close(): Promise<void>;
+}
+
+/**
+ * Starts the shards. Shard i of t takes images floor(i n / t) to floor((i + 1) n / t) of a batch of n.
+ * @throws what createEngine throws; IO when a worker dies, from the run that it dies in.
+ */
+export function createPool(network: Network, options: PoolOptions): Pool {
+  const { batch, threads, gradients, module } = options;
+  const layout = parameterLayout(network);
+  const input = network.nodes.find((node) => node.op === "input");
+  const shape = inferShapes(network).get(input?.name ?? "") ?? [0, 0, 0];
+  const most = Math.ceil(batch / threads);
+  const allocate = (bytes: number) => (threads === 1 ? new ArrayBuffer(bytes) : new SharedArrayBuffer(bytes));
+  const sharedBuffer = allocate(sharedBytes(layout));
+  const shared = sharedValues(layout, sharedBuffer);
+  const shards = Array.from({ length: threads }, (): Shard => {
+    const buffer = allocate(shardBytes(layout, shape, most));
+    const memory = shardMemory(layout, shape, most, buffer);
+    if (buffer instanceof SharedArrayBuffer && sharedBuffer instanceof SharedArrayBuffer) {
+      return workerShard({ network, module, batch: most, gradients, shared: sharedBuffer, shard: buffer }, memory);
+    }
+    const engine = createEngine(network, { batch: most, gradients, module });
+    return {
+      memory,
+      run: async (request) => runShard(engine, shared, memory, request),
+      close: async () => {},
+    };
+  });
+  return {
+    shared,
+    async run(images, labels, kind, smoothing) {
+      const n = labels.length;
+      const size = volume(shape);
+      const shares = shards.flatMap((shard, i) => {
+        const from = Math.floor((i * n) / threads);
+        const to = Math.floor(((i + 1) * n) / threads);
+        if (to === from) return [];
+        shard.memory.images.set(images.subarray(from * size, to * size));
+        shard.memory.labels.set(labels.subarray(from, to));
+        return [{ shard, count: to - from }];
+      });
+      const results = await Promise.all(
+        shares.map(({ shard, count }) => shard.run({ kind, count, divisor: n, smoothing })),
+      );
+      return {
+        loss: results.reduce((sum, result) => sum + result.loss, 0) / n,
+        correct: results.reduce((sum, result) => sum + result.correct, 0),
+        nonFinite: results.find((result) => result.nonFinite)?.nonFinite,
+        shards: shares.map(({ shard, count }) => ({ count, memory: shard.memory })),
+      };
+    },
+    async close() {
+      await Promise.all(shards.map((shard) => shard.close()));
+    },
+  };
+}
+
+function workerShard(data: WorkerData, memory: ShardMemory): Shard {
+  const worker = new Worker(new URL("./worker.js", import.meta.url), { workerData: data });
+  let settle: { resolve(result: ShardResult): void; reject(error: Error): void } | null = null;
+  let death: ShiftwiseError | null = null;
+  const die = (found: string, cause?: unknown): void => {
+    death ??= new ShiftwiseError("IO", "a worker thread died", { found, cause, where: "threads" });
+    settle?.reject(death);
+    settle = null;
+  };
+  worker.on("error", (cause) => die(cause.message, cause));
+  worker.on("exit", (code) => die(`exit status ${code}`));
+  worker.on("message", (reply: WorkerReply) => {
+    if ("result" in reply) settle?.resolve(reply.result);
+    else settle?.reject(new ShiftwiseError(reply.failure.code, reply.failure.message));
+    settle = null;
+  });
+  // a pool that is not in use keeps no program alive
+  worker.unref();
+  return {
+    memory,
+    run: (request) =>
+      new Promise((resolve, reject) => {
+        if (death) return reject(death);
+        settle = { resolve, reject };
+        worker.ref();
+        worker.postMessage(request);
+      }).finally(() => worker.unref()) as Promise<ShardResult>,
+    async close() {
+      await worker.terminate();
+    },
+  };
+}

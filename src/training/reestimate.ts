@@ -1,0 +1,16 @@
+// reestimate.ts: batch norm statistics measured anew, as the mean over some batches instead of a fading one.
+import { batches } from "../data/index.js";
+import type { Session } from "./session.js";
+
+/** Running statistics become the plain mean over the first `count` batches of an epoch in shuffled order, unaugmented. */
+export async function reestimateNorms({ dataset, options, pool, norms }: Session, count: number): Promise<void> {
+  const order = { batchSize: options.batchSize, shuffle: true, seed: options.seed ?? 1 };
+  let done = 0;
+  for (const { images, labels } of batches(dataset, order)) {
+    if (done === count) break;
+    const { shards } = await pool.run(images, labels, "statistics", 0);
+    // share 1, 1/2, 1/3, ... makes the running value a mean
+    norms.update(shards, 1 / ++done);
+  }
+  norms.writeBack();
+}

@@ -1,0 +1,247 @@
+// session.ts: the one training loop: stages of epochs of steps, from any position, with checkpoints on the way.
+import { batchCount, batches, type Dataset } from "../data/index.js";
+import { ShiftwiseError } from "../format/index.js";
+import type { Network, WeightGrids } from "../graph/index.js";
+import {
+  type Checkpoint,
+  copyParameters,
+  type EpochRecord,
+  loadCheckpoint,
+  type Position,
+  saveCheckpoint,
+} from "./checkpoint.js";
+import { type CommonOptions, type Control, checkCommon, runRecord } from "./options.js";
+import {
+  type ParameterLayout,
+  parameterLayout,
+  readParameters,
+  readStatistics,
+  writeParameters,
+} from "./parameters.js";
+import { createPool, type Pool, type PoolResult } from "./pool.js";
+import { rateFactor } from "./schedule.js";
+import { createOptimizer, type Optimizer } from "./sgd.js";
+import { createNormUpdate, type NormUpdate } from "./statistics.js";
+import { createTally } from "./tally.js";
+import { compileModule } from "./wasm.js";
+
+/** A part of a run with a schedule and a momentum of its own. */
+export interface Stage {
+  readonly epochs: number;
+  /** Called once when the stage begins, never when it is resumed: changes the network's weights, returns the new masks. */
+  begin(grids: WeightGrids | null): WeightGrids | null;
+  /** Called when its last epoch is over. */
+  end?(session: Session): Promise<void>;
+}
+
+export interface Session {
+  readonly network: Network;
+  readonly dataset: Dataset;
+  readonly options: CommonOptions;
+  readonly pool: Pool;
+  readonly norms: NormUpdate;
+  /** Hands the network's parameters and statistics to the shards. */
+  publish(): void;
+}
+
+export interface RunResult {
+  readonly history: readonly EpochRecord[];
+  readonly grids: WeightGrids | null;
+}
+
+/** Loss beyond this many times the first one, or that of guessing, counts as diverged. */
+const DIVERGENCE = 10;
+const START: Position = {
+  stage: 0,
+  epoch: 0,
+  step: 0,
+  loss: 0,
+  correct: 0,
+  firstLoss: null,
+  seconds: 0,
+  history: [],
+};
+
+/**
+ * Runs the stages. The network is changed in place: at every checkpoint, at the end of every epoch and at the end.
+ * @param record what decides the stages, for the checkpoint.
+ * @throws BAD_OPTION, BAD_DATA before anything is changed; ABORTED; DIVERGED with epoch, step and layer; IO.
+ */
+export async function runStages(
+  network: Network,
+  dataset: Dataset,
+  options: CommonOptions,
+  stages: readonly Stage[],
+  record: Record<string, unknown>,
+  control: Control,
+): Promise<RunResult> {
+  checkCommon(network, dataset, options);
+  const run = runRecord(network, dataset, options, record);
+  const layout = parameterLayout(network);
+  const { checkpoint } = options;
+  const saved = checkpoint?.resume ? await loadCheckpoint(checkpoint.path, run, layout.length) : null;
+  const module = compileModule();
+  const threads = options.threads ?? 1;
+  const optimizer = createOptimizer(module, layout, {
+    momentum: options.momentum ?? 0.9,
+    nesterov: options.nesterov ?? false,
+    weightDecay: options.weightDecay ?? 0,
+    clip: options.clip ?? Number.POSITIVE_INFINITY,
+  });
+  const pool = createPool(network, { batch: options.batchSize, threads, gradients: true, module });
+  try {
+    const norms = createNormUpdate(network, layout, pool.shared);
+    const state: State = { network, dataset, options, control, run, layout, optimizer, pool, norms, stages };
+    return await runFrom(state, saved);
+  } finally {
+    await pool.close();
+  }
+}
+
+interface State {
+  readonly network: Network;
+  readonly dataset: Dataset;
+  readonly options: CommonOptions;
+  readonly control: Control;
+  readonly run: Record<string, string>;
+  readonly layout: ParameterLayout;
+  readonly optimizer: Optimizer;
+  readonly pool: Pool;
+  readonly norms: NormUpdate;
+  readonly stages: readonly Stage[];
+}
+
+/** Optimizer and shared statistics to the network. */
+function writeBack({ layout, optimizer, norms }: State): void {
+  writeParameters(layout, optimizer.parameters);
+  norms.writeBack();
+}
+
+/** The network to the optimizer and to all shards. */
+function takeUp({ layout, optimizer, pool }: State): void {
+  readParameters(layout, optimizer.parameters);
+  pool.shared.parameters.set(optimizer.parameters);
+  readStatistics(layout, pool.shared.runningMean, pool.shared.runningVariance);
+}
+
+async function runFrom(state: State, saved: Checkpoint | null): Promise<RunResult> {
+  const { network, optimizer, stages, pool, norms, dataset, options } = state;
+  let grids = saved?.grids ?? null;
+  let position = saved?.position ?? START;
+  if (saved) copyParameters(saved.network, network);
+  const session: Session = { network, dataset, options, pool, norms, publish: () => takeUp(state) };
+  for (let index = position.stage; index < stages.length; index++) {
+    const stage = stages[index];
+    // a checkpoint of the very first moment of a stage is written after its beginning, so it is never begun twice
+    const resumed = saved !== null && index === saved.position.stage;
+    if (!resumed) grids = stage.begin(grids);
+    takeUp(state);
+    optimizer.freeze(grids);
+    if (resumed) optimizer.velocity.set(saved.velocity);
+    else optimizer.velocity.fill(0);
+    for (let epoch = position.epoch; epoch < stage.epochs; epoch++) {
+      position = await runEpoch(state, grids, { ...position, stage: index, epoch });
+    }
+    await stage.end?.(session);
+    position = { ...position, stage: index + 1, epoch: 0, firstLoss: null };
+  }
+  return { history: position.history, grids };
+}
+
+/** Runs what is left of an epoch; returns the position at the start of the next one. */
+async function runEpoch(state: State, grids: WeightGrids | null, from: Position): Promise<Position> {
+  const { network, dataset, options, control, run, optimizer, pool, norms, stages } = state;
+  const stage = stages[from.stage];
+  const done = stages.slice(0, from.stage).reduce((sum, { epochs }) => sum + epochs, 0);
+  const order = {
+    batchSize: options.batchSize,
+    shuffle: true,
+    seed: options.seed ?? 1,
+    epoch: done + from.epoch,
+    ...(options.augment && { augment: options.augment }),
+  };
+  const steps = batchCount(dataset, order);
+  const left = stages.reduce((sum, { epochs }) => sum + epochs, 0) - done - from.epoch;
+  const tally = createTally(from, { steps, stages: stages.length, epochs: stage.epochs, epochsLeft: left });
+  const kind = options.batchNorm === "frozen" ? "frozen" : "train";
+  const every = (options.checkpoint?.everySeconds ?? 60) * 1000;
+  let lastSave = performance.now();
+  const save = async (position: Position): Promise<void> => {
+    if (!options.checkpoint) return;
+    writeBack(state);
+    await saveCheckpoint(options.checkpoint.path, { network, grids, velocity: optimizer.velocity, position, run });
+    lastSave = performance.now();
+  };
+
+  const source = batches(dataset, order, from.step);
+  let next = source.next();
+  while (!next.done) {
+    if (control.signal?.aborted) {
+      await save(tally.position());
+      writeBack(state);
+      throw new ShiftwiseError("ABORTED", "training was stopped", {
+        where: place(tally.position()),
+        ...(options.checkpoint && { found: `checkpoint in ${options.checkpoint.path}` }),
+      });
+    }
+    const { images, labels } = next.value;
+    const running = pool.run(images, labels, kind, options.labelSmoothing ?? 0);
+    // the shards have their copies: the next batch is made while they work
+    next = source.next();
+    const result = await running;
+    const position = tally.position();
+    checkLoss(result, position, dataset.classes);
+    const progress = position.epoch + position.step / steps;
+    const rate = options.learningRate * rateFactor(options.schedule ?? { kind: "constant" }, progress, stage.epochs);
+    sumGradients(optimizer, result);
+    optimizer.step(rate);
+    if (kind === "train") norms.update(result.shards);
+    pool.shared.parameters.set(optimizer.parameters);
+    tally.add(result.loss, result.correct, labels.length);
+    control.onProgress?.(tally.progress(rate));
+    if (options.checkpoint && performance.now() - lastSave >= every) {
+      checkFinite(optimizer, position);
+      await save(tally.position());
+    }
+    // lets signals and timers in between two steps of an engine that runs in this thread
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  checkFinite(optimizer, tally.position());
+  writeBack(state);
+  const position = tally.finish();
+  // the last epoch of a stage ends in the next stage's beginning, which is not in this file: it is saved from there
+  await save(position);
+  return position;
+}
+
+/** In the shards' order, whichever was ready first. */
+function sumGradients(optimizer: Optimizer, { shards }: PoolResult): void {
+  for (const [i, { memory }] of shards.entries()) {
+    if (i === 0) optimizer.setGradient(memory.gradients);
+    else optimizer.addGradient(memory.gradients);
+  }
+}
+
+const place = ({ stage, epoch, step }: Position): string => `stage ${stage + 1}, epoch ${epoch + 1}, step ${step + 1}`;
+
+function checkLoss({ loss, nonFinite }: PoolResult, position: Position, classes: number): void {
+  if (nonFinite !== undefined) {
+    throw new ShiftwiseError("DIVERGED", `the loss is not finite, first in ${nonFinite}`, {
+      where: place(position),
+      found: String(loss),
+    });
+  }
+  const limit = DIVERGENCE * Math.max(position.firstLoss ?? loss, Math.log(classes));
+  if (loss > limit) {
+    throw new ShiftwiseError("DIVERGED", "the loss rose tenfold", {
+      where: place(position),
+      expected: `at most ${limit.toFixed(2)}`,
+      found: loss.toFixed(2),
+    });
+  }
+}
+
+function checkFinite(optimizer: Optimizer, position: Position): void {
+  if (optimizer.finite()) return;
+  throw new ShiftwiseError("DIVERGED", "a parameter is not finite", { where: place(position) });
+}

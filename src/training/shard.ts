@@ -1,0 +1,132 @@
+// shard.ts: one share of a batch on one engine, and the memory through which it is handed over.
+import type { Shape } from "../format/index.js";
+import type { Engine } from "./engine.js";
+import { volume } from "./layer.js";
+import type { ParameterLayout } from "./parameters.js";
+
+/** What all shards read: the same values in this thread and in workers. */
+export interface SharedValues {
+  readonly parameters: Float32Array;
+  readonly runningMean: Float32Array;
+  readonly runningVariance: Float32Array;
+}
+
+/** What one shard reads and writes. */
+export interface ShardMemory {
+  readonly images: Float32Array;
+  readonly labels: Uint8Array;
+  readonly gradients: Float32Array;
+  readonly batchMean: Float32Array;
+  readonly batchVariance: Float32Array;
+}
+
+export interface ShardRequest {
+  /** train: forward and backward; frozen: the same on running statistics; statistics: a train forward; eval: forward. */
+  readonly kind: "train" | "frozen" | "statistics" | "eval";
+  /** Images of this shard. */
+  readonly count: number;
+  /** Images of the whole batch. */
+  readonly divisor: number;
+  readonly smoothing: number;
+}
+
+export interface ShardResult {
+  readonly loss: number;
+  readonly correct: number;
+  /** Set when the loss is not finite: the first tensor with such a value. */
+  readonly nonFinite?: string;
+}
+
+const WORD = 8;
+const aligned = (bytes: number): number => Math.ceil(bytes / WORD) * WORD;
+
+/** Hands out views of one buffer, one after the other; with `buffer` null only the bytes are counted. */
+function carve(buffer: ArrayBufferLike | null) {
+  let top = 0;
+  const take = (bytes: number): number => {
+    const at = top;
+    top += aligned(bytes);
+    return at;
+  };
+  return {
+    floats(length: number): Float32Array {
+      const at = take(length * 4);
+      return buffer ? new Float32Array(buffer, at, length) : new Float32Array(0);
+    },
+    bytes(length: number): Uint8Array {
+      const at = take(length);
+      return buffer ? new Uint8Array(buffer, at, length) : new Uint8Array(0);
+    },
+    size: () => top,
+  };
+}
+
+const cutShared = (layout: ParameterLayout, cut: ReturnType<typeof carve>): SharedValues => ({
+  parameters: cut.floats(layout.length),
+  runningMean: cut.floats(layout.channels),
+  runningVariance: cut.floats(layout.channels),
+});
+
+const cutShard = (
+  layout: ParameterLayout,
+  shape: Shape,
+  batch: number,
+  cut: ReturnType<typeof carve>,
+): ShardMemory => ({
+  images: cut.floats(batch * volume(shape)),
+  labels: cut.bytes(batch),
+  gradients: cut.floats(layout.length),
+  batchMean: cut.floats(layout.channels),
+  batchVariance: cut.floats(layout.channels),
+});
+
+export function sharedBytes(layout: ParameterLayout): number {
+  const cut = carve(null);
+  cutShared(layout, cut);
+  return cut.size();
+}
+
+export function sharedValues(layout: ParameterLayout, buffer: ArrayBufferLike): SharedValues {
+  return cutShared(layout, carve(buffer));
+}
+
+export function shardBytes(layout: ParameterLayout, shape: Shape, batch: number): number {
+  const cut = carve(null);
+  cutShard(layout, shape, batch, cut);
+  return cut.size();
+}
+
+export function shardMemory(
+  layout: ParameterLayout,
+  shape: Shape,
+  batch: number,
+  buffer: ArrayBufferLike,
+): ShardMemory {
+  return cutShard(layout, shape, batch, carve(buffer));
+}
+
+/** Does what a request asks for; images and labels are in `memory`, parameters in `shared`. */
+export function runShard(
+  engine: Engine,
+  shared: SharedValues,
+  memory: ShardMemory,
+  request: ShardRequest,
+): ShardResult {
+  const { kind, count, divisor, smoothing } = request;
+  engine.parameters.set(shared.parameters);
+  engine.running.mean.set(shared.runningMean);
+  engine.running.variance.set(shared.runningVariance);
+  const images = memory.images.subarray(0, count * volume(engine.inputShape));
+  engine.forward(images, count, kind === "statistics" ? "train" : kind);
+  const { loss, correct } = engine.loss(memory.labels, divisor, smoothing);
+  if (kind === "train" || kind === "frozen") {
+    engine.backward();
+    memory.gradients.set(engine.gradients);
+  }
+  if (kind === "train" || kind === "statistics") {
+    memory.batchMean.set(engine.statistics.mean);
+    memory.batchVariance.set(engine.statistics.variance);
+  }
+  if (Number.isFinite(loss)) return { loss, correct };
+  return { loss, correct, nonFinite: engine.firstNonFinite() ?? "loss" };
+}

@@ -1,0 +1,50 @@
+// train.ts: plain training of a float network, with masks where some weights must not move.
+import type { Dataset } from "../data/index.js";
+import { ShiftwiseError } from "../format/index.js";
+import type { Network, WeightGrids } from "../graph/index.js";
+import type { EpochRecord } from "./checkpoint.js";
+import { type CommonOptions, type Control, count } from "./options.js";
+import { runStages } from "./session.js";
+
+export interface TrainOptions extends CommonOptions {
+  readonly epochs: number;
+  /** Weights that keep their value. Default: none. */
+  readonly grids?: WeightGrids;
+}
+
+export interface TrainResult {
+  readonly history: readonly EpochRecord[];
+}
+
+/**
+ * Trains a network in place with SGD on softmax cross-entropy. Weight decay acts on conv and dense weights. The result is
+ * the same to the bit for the same network, data, options and number of threads; with several threads each normalizes its
+ * share of the batch by itself, so thread counts differ from one another.
+ *
+ * Afterwards, and after ABORTED, the network holds the parameters reached; after DIVERGED those of the last epoch or
+ * checkpoint.
+ * @throws BAD_OPTION, BAD_DATA, UNSUPPORTED before anything changes; ABORTED; DIVERGED; IO for the checkpoint or a dead
+ *   worker.
+ */
+export async function train(
+  network: Network,
+  dataset: Dataset,
+  options: TrainOptions,
+  control: Control = {},
+): Promise<TrainResult> {
+  count("epochs", options.epochs, 1);
+  const grids = options.grids ?? null;
+  for (const [name, { frozen }] of grids ?? []) {
+    const node = network.nodes.find((candidate) => candidate.name === name);
+    const weights = node?.op === "conv" || node?.op === "dense" ? node.weight.data.length : 0;
+    if (frozen.length === weights) continue;
+    throw new ShiftwiseError("BAD_OPTION", "mask of another layer", {
+      where: `grids.${name}`,
+      expected: `${weights} weights`,
+      found: frozen.length,
+    });
+  }
+  const stages = [{ epochs: options.epochs, begin: () => grids }];
+  const { history } = await runStages(network, dataset, options, stages, { epochs: options.epochs }, control);
+  return { history };
+}
