@@ -1,0 +1,56 @@
+// networks.test.js: the ready-made networks: sizes as documented, seeded, of any input shape.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { demoNetwork, inferShapes, lower, nodeParameters, resnet20, validateNetwork } from "../../dist/graph/index.js";
+
+function sizes(network) {
+  const shapes = inferShapes(network);
+  let weights = 0;
+  let products = 0;
+  for (const node of network.nodes) {
+    if (!node.weight) continue;
+    const [, height, width] = shapes.get(node.name);
+    weights += node.weight.data.length;
+    products += node.weight.data.length * height * width;
+  }
+  return { weights, products, convolutions: network.nodes.filter((node) => node.op === "conv").length };
+}
+
+test("the demo's network has the size its documentation states", () => {
+  const network = demoNetwork([1, 28, 28], 10, 1);
+  assert.deepEqual(sizes(network), { weights: 83376, products: 5494752, convolutions: 9 });
+  assert.deepEqual(inferShapes(network).get(network.outputs[0]), [10, 1, 1]);
+  const def = lower(network, { grids: null });
+  assert.equal(def.layers.length, 11);
+  assert.equal(def.layers.filter((layer) => layer.residual).length, 3);
+});
+
+test("ResNet-20", () => {
+  const network = resnet20([3, 32, 32], 10, 1);
+  assert.deepEqual(sizes(network), { weights: 270896, products: 40813184, convolutions: 21 });
+});
+
+test("a seed fixes every parameter, and another seed changes them", () => {
+  const flat = (network) => network.nodes.flatMap((node) => nodeParameters(node).map(([, { data }]) => [...data]));
+  assert.deepEqual(flat(demoNetwork([1, 8, 8], 3, 5, 4)), flat(demoNetwork([1, 8, 8], 3, 5, 4)));
+  assert.notDeepEqual(flat(demoNetwork([1, 8, 8], 3, 5, 4)), flat(demoNetwork([1, 8, 8], 3, 6, 4)));
+});
+
+test("He initialisation: variance 2 / inputs of one output", () => {
+  for (const { op, weight } of resnet20([3, 32, 32], 10, 2).nodes) {
+    if (op !== "conv" || weight.data.length < 9000) continue;
+    const variance = weight.data.reduce((sum, w) => sum + w * w, 0) / weight.data.length;
+    const expected = 2 / (weight.data.length / weight.shape[0]);
+    assert.ok(Math.abs(variance / expected - 1) < 0.06);
+  }
+});
+
+test("any input of at least one pixel", () => {
+  for (const shape of [
+    [1, 1, 1],
+    [3, 5, 9],
+    [2, 32, 31],
+  ]) {
+    validateNetwork(demoNetwork(shape, 2, 1, 2));
+  }
+});
