@@ -2,11 +2,19 @@
 import { encode_lanes, encode_px16 } from "./epilogue";
 
 /** Ends `pixels` u8 values of one plane; the second operand is the epilogue's residual. */
-export function add_u8(planes: usize, planeBytes: usize, channels: i32, totals: usize, epilogue: usize, size: i32): void {
+export function add_u8(
+  planes: usize,
+  planeBytes: usize,
+  channels: i32,
+  totals: usize,
+  epilogue: usize,
+  size: i32,
+): void {
   for (let channel = 0; channel < channels; channel++, planes += planeBytes) {
     for (let pixel = 0; pixel < size; pixel += 16) {
       const bytes = v128.load(planes + <usize>pixel);
-      const even = v128.and(bytes, i16x8.splat(0xff)), odd = i16x8.shr_u(bytes, 8);
+      const even = v128.and(bytes, i16x8.splat(0xff)),
+        odd = i16x8.shr_u(bytes, 8);
       v128.store(totals, i32x4.extend_low_i16x8_u(even));
       v128.store(totals, i32x4.extend_high_i16x8_u(even), 16);
       v128.store(totals, i32x4.extend_low_i16x8_u(odd), 32);

@@ -6,109 +6,144 @@
 //           segments | segment | segment | ...
 //           segment = adds | subs | op | adds x row index | subs x row index
 //
-//         Rows under `adds` count +1, rows under `subs` -1. Then op < 32 flushes (total += lanes << op, lanes = 0) and
-//         op = DOUBLE doubles the lanes: the next segment belongs to the next smaller power of two (Horner's rule).
-//         The host cuts segments so that no lane can leave its range between two flushes.
+//         Rows under `adds` count +1, rows under `subs` -1. Then op = DOUBLE doubles the lanes: the next segment belongs
+//         to the next smaller power of two (Horner's rule). Any other op flushes: total += lanes << (op & 31), or with
+//         FIRST, in a channel's first flush, total = lanes << (op & 31); then lanes = 0. Every channel flushes once at
+//         least. The host cuts segments so that no lane can leave its range between two flushes.
 // totals  64 i32 in lane order of a 16-bit read of the bytes, for each 16 pixels: 0 2 4 6 | 8 10 12 14 | 1 3 5 7 | 9 11 13 15
 //
 // No function here multiplies: a test reads the compiled text.
 import { encode_px16 } from "./epilogue";
 
-export const DOUBLE: i32 = 255;
+const DOUBLE: i32 = 255;
+const FIRST: i32 = 32;
 
 // Two u8 pixels are read as one 16-bit lane v = even + 256 odd. With A = sum v and B = sum (v >>> 8), both mod 2^16:
 // odd = B and even = A - 256 B, exact while the true sums fit a signed 16-bit lane.
-// @ts-ignore: decorator
-@inline
-function flush_px16(total: usize, a: v128, odd: v128, shift: i32): void {
+function flush_px16(total: usize, a: v128, odd: v128, op: i32): void {
   const even = i16x8.sub(a, i16x8.shl(odd, 8));
-  v128.store(total, i32x4.add(v128.load(total), i32x4.shl(i32x4.extend_low_i16x8_s(even), shift)));
-  v128.store(total, i32x4.add(v128.load(total, 16), i32x4.shl(i32x4.extend_high_i16x8_s(even), shift)), 16);
-  v128.store(total, i32x4.add(v128.load(total, 32), i32x4.shl(i32x4.extend_low_i16x8_s(odd), shift)), 32);
-  v128.store(total, i32x4.add(v128.load(total, 48), i32x4.shl(i32x4.extend_high_i16x8_s(odd), shift)), 48);
-}
-
-// @ts-ignore: decorator
-@inline
-function clear(total: usize, bytes: usize): void {
-  for (let end = total + bytes; total < end; total += 64) {
-    v128.store(total, i64x2.splat(0));
-    v128.store(total, i64x2.splat(0), 16);
-    v128.store(total, i64x2.splat(0), 32);
-    v128.store(total, i64x2.splat(0), 48);
+  const t0 = i32x4.shl(i32x4.extend_low_i16x8_s(even), op);
+  const t1 = i32x4.shl(i32x4.extend_high_i16x8_s(even), op);
+  const t2 = i32x4.shl(i32x4.extend_low_i16x8_s(odd), op);
+  const t3 = i32x4.shl(i32x4.extend_high_i16x8_s(odd), op);
+  if (op & FIRST) {
+    v128.store(total, t0);
+    v128.store(total, t1, 16);
+    v128.store(total, t2, 32);
+    v128.store(total, t3, 48);
+  } else {
+    v128.store(total, i32x4.add(v128.load(total), t0));
+    v128.store(total, i32x4.add(v128.load(total, 16), t1), 16);
+    v128.store(total, i32x4.add(v128.load(total, 32), t2), 32);
+    v128.store(total, i32x4.add(v128.load(total, 48), t3), 48);
   }
 }
 
 /** One channel of 64 pixels, activations 0..255. Lanes exact while 255 * sum of each sign <= 32767. */
 function bucket_swar_px64(patch: usize, stream: usize, totals: usize): void {
-  let a0 = i64x2.splat(0), a1 = a0, a2 = a0, a3 = a0;
-  let b0 = a0, b1 = a0, b2 = a0, b3 = a0;
-  clear(totals, 256);
+  let a0 = i64x2.splat(0),
+    a1 = a0,
+    a2 = a0,
+    a3 = a0;
+  let b0 = a0,
+    b1 = a0,
+    b2 = a0,
+    b3 = a0;
   let s = stream + 2;
   for (let segments = <u32>load<u16>(stream); segments > 0; segments--) {
     const subs = <usize>load<u16>(s, 2);
     const op = <i32>load<u16>(s, 4);
-    let end = s + 6 + (<usize>load<u16>(s) << 1);
+    let end = s + 6 + ((<usize>load<u16>(s)) << 1);
     s += 6;
     while (s < end) {
-      const row = patch + (<usize>load<u16>(s) << 6);
-      const v0 = v128.load(row), v1 = v128.load(row, 16), v2 = v128.load(row, 32), v3 = v128.load(row, 48);
+      const row = patch + ((<usize>load<u16>(s)) << 6);
+      const v0 = v128.load(row),
+        v1 = v128.load(row, 16),
+        v2 = v128.load(row, 32),
+        v3 = v128.load(row, 48);
       s += 2;
-      a0 = i16x8.add(a0, v0); b0 = i16x8.add(b0, i16x8.shr_u(v0, 8));
-      a1 = i16x8.add(a1, v1); b1 = i16x8.add(b1, i16x8.shr_u(v1, 8));
-      a2 = i16x8.add(a2, v2); b2 = i16x8.add(b2, i16x8.shr_u(v2, 8));
-      a3 = i16x8.add(a3, v3); b3 = i16x8.add(b3, i16x8.shr_u(v3, 8));
+      a0 = i16x8.add(a0, v0);
+      b0 = i16x8.add(b0, i16x8.shr_u(v0, 8));
+      a1 = i16x8.add(a1, v1);
+      b1 = i16x8.add(b1, i16x8.shr_u(v1, 8));
+      a2 = i16x8.add(a2, v2);
+      b2 = i16x8.add(b2, i16x8.shr_u(v2, 8));
+      a3 = i16x8.add(a3, v3);
+      b3 = i16x8.add(b3, i16x8.shr_u(v3, 8));
     }
     end = s + (subs << 1);
     while (s < end) {
-      const row = patch + (<usize>load<u16>(s) << 6);
-      const v0 = v128.load(row), v1 = v128.load(row, 16), v2 = v128.load(row, 32), v3 = v128.load(row, 48);
+      const row = patch + ((<usize>load<u16>(s)) << 6);
+      const v0 = v128.load(row),
+        v1 = v128.load(row, 16),
+        v2 = v128.load(row, 32),
+        v3 = v128.load(row, 48);
       s += 2;
-      a0 = i16x8.sub(a0, v0); b0 = i16x8.sub(b0, i16x8.shr_u(v0, 8));
-      a1 = i16x8.sub(a1, v1); b1 = i16x8.sub(b1, i16x8.shr_u(v1, 8));
-      a2 = i16x8.sub(a2, v2); b2 = i16x8.sub(b2, i16x8.shr_u(v2, 8));
-      a3 = i16x8.sub(a3, v3); b3 = i16x8.sub(b3, i16x8.shr_u(v3, 8));
+      a0 = i16x8.sub(a0, v0);
+      b0 = i16x8.sub(b0, i16x8.shr_u(v0, 8));
+      a1 = i16x8.sub(a1, v1);
+      b1 = i16x8.sub(b1, i16x8.shr_u(v1, 8));
+      a2 = i16x8.sub(a2, v2);
+      b2 = i16x8.sub(b2, i16x8.shr_u(v2, 8));
+      a3 = i16x8.sub(a3, v3);
+      b3 = i16x8.sub(b3, i16x8.shr_u(v3, 8));
     }
     if (op == DOUBLE) {
-      a0 = i16x8.add(a0, a0); a1 = i16x8.add(a1, a1); a2 = i16x8.add(a2, a2); a3 = i16x8.add(a3, a3);
-      b0 = i16x8.add(b0, b0); b1 = i16x8.add(b1, b1); b2 = i16x8.add(b2, b2); b3 = i16x8.add(b3, b3);
+      a0 = i16x8.add(a0, a0);
+      a1 = i16x8.add(a1, a1);
+      a2 = i16x8.add(a2, a2);
+      a3 = i16x8.add(a3, a3);
+      b0 = i16x8.add(b0, b0);
+      b1 = i16x8.add(b1, b1);
+      b2 = i16x8.add(b2, b2);
+      b3 = i16x8.add(b3, b3);
     } else {
       flush_px16(totals, a0, b0, op);
       flush_px16(totals + 64, a1, b1, op);
       flush_px16(totals + 128, a2, b2, op);
       flush_px16(totals + 192, a3, b3, op);
-      a0 = i64x2.splat(0); a1 = a0; a2 = a0; a3 = a0;
-      b0 = a0; b1 = a0; b2 = a0; b3 = a0;
+      a0 = i64x2.splat(0);
+      a1 = a0;
+      a2 = a0;
+      a3 = a0;
+      b0 = a0;
+      b1 = a0;
+      b2 = a0;
+      b3 = a0;
     }
   }
 }
 
 /** As bucket_swar_px64, the first 16 pixels of the tile only. */
 function bucket_swar_px16(patch: usize, stream: usize, totals: usize): void {
-  let a = i64x2.splat(0), b = a;
-  clear(totals, 64);
+  let a = i64x2.splat(0),
+    b = a;
   let s = stream + 2;
   for (let segments = <u32>load<u16>(stream); segments > 0; segments--) {
     const subs = <usize>load<u16>(s, 2);
     const op = <i32>load<u16>(s, 4);
-    let end = s + 6 + (<usize>load<u16>(s) << 1);
+    let end = s + 6 + ((<usize>load<u16>(s)) << 1);
     s += 6;
     while (s < end) {
-      const v = v128.load(patch + (<usize>load<u16>(s) << 6));
+      const v = v128.load(patch + ((<usize>load<u16>(s)) << 6));
       s += 2;
-      a = i16x8.add(a, v); b = i16x8.add(b, i16x8.shr_u(v, 8));
+      a = i16x8.add(a, v);
+      b = i16x8.add(b, i16x8.shr_u(v, 8));
     }
     end = s + (subs << 1);
     while (s < end) {
-      const v = v128.load(patch + (<usize>load<u16>(s) << 6));
+      const v = v128.load(patch + ((<usize>load<u16>(s)) << 6));
       s += 2;
-      a = i16x8.sub(a, v); b = i16x8.sub(b, i16x8.shr_u(v, 8));
+      a = i16x8.sub(a, v);
+      b = i16x8.sub(b, i16x8.shr_u(v, 8));
     }
     if (op == DOUBLE) {
-      a = i16x8.add(a, a); b = i16x8.add(b, b);
+      a = i16x8.add(a, a);
+      b = i16x8.add(b, b);
     } else {
       flush_px16(totals, a, b, op);
-      a = i64x2.splat(0); b = a;
+      a = i64x2.splat(0);
+      b = a;
     }
   }
 }
@@ -118,62 +153,93 @@ function bucket_swar_px16(patch: usize, stream: usize, totals: usize): void {
  * before they are widened as above. runBytes = 2 run.
  */
 function bucket_u8_px64(patch: usize, stream: usize, totals: usize, runBytes: usize): void {
-  let a0 = i64x2.splat(0), a1 = a0, a2 = a0, a3 = a0;
-  let b0 = a0, b1 = a0, b2 = a0, b3 = a0;
-  clear(totals, 256);
+  let a0 = i64x2.splat(0),
+    a1 = a0,
+    a2 = a0,
+    a3 = a0;
+  let b0 = a0,
+    b1 = a0,
+    b2 = a0,
+    b3 = a0;
   let s = stream + 2;
   for (let segments = <u32>load<u16>(stream); segments > 0; segments--) {
     const subs = <usize>load<u16>(s, 2);
     const op = <i32>load<u16>(s, 4);
-    let end = s + 6 + (<usize>load<u16>(s) << 1);
+    let end = s + 6 + ((<usize>load<u16>(s)) << 1);
     s += 6;
     while (s < end) {
       const stop = min(s + runBytes, end);
-      let row = patch + (<usize>load<u16>(s) << 6);
-      let v0 = v128.load(row), v1 = v128.load(row, 16), v2 = v128.load(row, 32), v3 = v128.load(row, 48);
+      let row = patch + ((<usize>load<u16>(s)) << 6);
+      let v0 = v128.load(row),
+        v1 = v128.load(row, 16),
+        v2 = v128.load(row, 32),
+        v3 = v128.load(row, 48);
       s += 2;
       while (s < stop) {
-        row = patch + (<usize>load<u16>(s) << 6);
+        row = patch + ((<usize>load<u16>(s)) << 6);
         v0 = i8x16.add(v0, v128.load(row));
         v1 = i8x16.add(v1, v128.load(row, 16));
         v2 = i8x16.add(v2, v128.load(row, 32));
         v3 = i8x16.add(v3, v128.load(row, 48));
         s += 2;
       }
-      a0 = i16x8.add(a0, v0); b0 = i16x8.add(b0, i16x8.shr_u(v0, 8));
-      a1 = i16x8.add(a1, v1); b1 = i16x8.add(b1, i16x8.shr_u(v1, 8));
-      a2 = i16x8.add(a2, v2); b2 = i16x8.add(b2, i16x8.shr_u(v2, 8));
-      a3 = i16x8.add(a3, v3); b3 = i16x8.add(b3, i16x8.shr_u(v3, 8));
+      a0 = i16x8.add(a0, v0);
+      b0 = i16x8.add(b0, i16x8.shr_u(v0, 8));
+      a1 = i16x8.add(a1, v1);
+      b1 = i16x8.add(b1, i16x8.shr_u(v1, 8));
+      a2 = i16x8.add(a2, v2);
+      b2 = i16x8.add(b2, i16x8.shr_u(v2, 8));
+      a3 = i16x8.add(a3, v3);
+      b3 = i16x8.add(b3, i16x8.shr_u(v3, 8));
     }
     end = s + (subs << 1);
     while (s < end) {
       const stop = min(s + runBytes, end);
-      let row = patch + (<usize>load<u16>(s) << 6);
-      let v0 = v128.load(row), v1 = v128.load(row, 16), v2 = v128.load(row, 32), v3 = v128.load(row, 48);
+      let row = patch + ((<usize>load<u16>(s)) << 6);
+      let v0 = v128.load(row),
+        v1 = v128.load(row, 16),
+        v2 = v128.load(row, 32),
+        v3 = v128.load(row, 48);
       s += 2;
       while (s < stop) {
-        row = patch + (<usize>load<u16>(s) << 6);
+        row = patch + ((<usize>load<u16>(s)) << 6);
         v0 = i8x16.add(v0, v128.load(row));
         v1 = i8x16.add(v1, v128.load(row, 16));
         v2 = i8x16.add(v2, v128.load(row, 32));
         v3 = i8x16.add(v3, v128.load(row, 48));
         s += 2;
       }
-      a0 = i16x8.sub(a0, v0); b0 = i16x8.sub(b0, i16x8.shr_u(v0, 8));
-      a1 = i16x8.sub(a1, v1); b1 = i16x8.sub(b1, i16x8.shr_u(v1, 8));
-      a2 = i16x8.sub(a2, v2); b2 = i16x8.sub(b2, i16x8.shr_u(v2, 8));
-      a3 = i16x8.sub(a3, v3); b3 = i16x8.sub(b3, i16x8.shr_u(v3, 8));
+      a0 = i16x8.sub(a0, v0);
+      b0 = i16x8.sub(b0, i16x8.shr_u(v0, 8));
+      a1 = i16x8.sub(a1, v1);
+      b1 = i16x8.sub(b1, i16x8.shr_u(v1, 8));
+      a2 = i16x8.sub(a2, v2);
+      b2 = i16x8.sub(b2, i16x8.shr_u(v2, 8));
+      a3 = i16x8.sub(a3, v3);
+      b3 = i16x8.sub(b3, i16x8.shr_u(v3, 8));
     }
     if (op == DOUBLE) {
-      a0 = i16x8.add(a0, a0); a1 = i16x8.add(a1, a1); a2 = i16x8.add(a2, a2); a3 = i16x8.add(a3, a3);
-      b0 = i16x8.add(b0, b0); b1 = i16x8.add(b1, b1); b2 = i16x8.add(b2, b2); b3 = i16x8.add(b3, b3);
+      a0 = i16x8.add(a0, a0);
+      a1 = i16x8.add(a1, a1);
+      a2 = i16x8.add(a2, a2);
+      a3 = i16x8.add(a3, a3);
+      b0 = i16x8.add(b0, b0);
+      b1 = i16x8.add(b1, b1);
+      b2 = i16x8.add(b2, b2);
+      b3 = i16x8.add(b3, b3);
     } else {
       flush_px16(totals, a0, b0, op);
       flush_px16(totals + 64, a1, b1, op);
       flush_px16(totals + 128, a2, b2, op);
       flush_px16(totals + 192, a3, b3, op);
-      a0 = i64x2.splat(0); a1 = a0; a2 = a0; a3 = a0;
-      b0 = a0; b1 = a0; b2 = a0; b3 = a0;
+      a0 = i64x2.splat(0);
+      a1 = a0;
+      a2 = a0;
+      a3 = a0;
+      b0 = a0;
+      b1 = a0;
+      b2 = a0;
+      b3 = a0;
     }
   }
 }
@@ -184,29 +250,54 @@ function bucket_u8_px64(patch: usize, stream: usize, totals: usize, runBytes: us
  * patchStep bytes further (`first` is the first channel of its group).
  */
 export function conv_swar(
-  patch: usize, patchStep: usize, groupChannels: i32, stream: usize, starts: usize, first: i32, last: i32,
-  totals: usize, epilogue: usize, pixel: i32, pixels: i32,
+  patch: usize,
+  patchStep: usize,
+  groupChannels: i32,
+  stream: usize,
+  starts: usize,
+  first: i32,
+  last: i32,
+  totals: usize,
+  epilogue: usize,
+  pixel: i32,
+  pixels: i32,
 ): void {
   let left = groupChannels;
   for (let channel = first; channel < last; channel++) {
-    const at = stream + <usize>load<u32>(starts + (<usize>channel << 2));
+    const at = stream + <usize>load<u32>(starts + ((<usize>channel) << 2));
     if (pixels <= 16) bucket_swar_px16(patch, at, totals);
     else bucket_swar_px64(patch, at, totals);
     encode_px16(epilogue, channel, totals, pixel, pixels);
-    if (--left == 0) { left = groupChannels; patch += patchStep; }
+    if (--left == 0) {
+      left = groupChannels;
+      patch += patchStep;
+    }
   }
 }
 
 /** As conv_swar for activations 0..max, max <= 127: run = 255 / max rows fit a u8 lane. */
 export function conv_u8(
-  patch: usize, patchStep: usize, groupChannels: i32, stream: usize, starts: usize, first: i32, last: i32,
-  totals: usize, epilogue: usize, pixel: i32, pixels: i32, run: i32,
+  patch: usize,
+  patchStep: usize,
+  groupChannels: i32,
+  stream: usize,
+  starts: usize,
+  first: i32,
+  last: i32,
+  totals: usize,
+  epilogue: usize,
+  pixel: i32,
+  pixels: i32,
+  run: i32,
 ): void {
   let left = groupChannels;
   for (let channel = first; channel < last; channel++) {
-    const at = stream + <usize>load<u32>(starts + (<usize>channel << 2));
-    bucket_u8_px64(patch, at, totals, <usize>run << 1);
+    const at = stream + <usize>load<u32>(starts + ((<usize>channel) << 2));
+    bucket_u8_px64(patch, at, totals, (<usize>run) << 1);
     encode_px16(epilogue, channel, totals, pixel, pixels);
-    if (--left == 0) { left = groupChannels; patch += patchStep; }
+    if (--left == 0) {
+      left = groupChannels;
+      patch += patchStep;
+    }
   }
 }

@@ -12,7 +12,7 @@ export function dense_nonzero(list: usize, input: usize, inputs: i32): i32 {
   const start = list;
   for (let i = 0; i < inputs; i++) {
     const x = <u32>load<u8>(input + <usize>i);
-    store<u32>(list, (<u32>i << 8) | x);
+    store<u32>(list, ((<u32>i) << 8) | x);
     list += x != 0 ? 4 : 0;
   }
   return <i32>((list - start) >> 2);
@@ -20,16 +20,26 @@ export function dense_nonzero(list: usize, input: usize, inputs: i32): i32 {
 
 /** sums: i32 of 16 output channels for each block of codes, blockBytes apart. */
 export function dense_codes_c16(
-  codes: usize, blockBytes: usize, blocks: i32, tables: usize, list: usize, count: i32, sums: usize,
+  codes: usize,
+  blockBytes: usize,
+  blocks: i32,
+  tables: usize,
+  list: usize,
+  count: i32,
+  sums: usize,
 ): void {
-  const end = list + (<usize>count << 2);
+  const end = list + ((<usize>count) << 2);
   for (; blocks > 0; blocks--, codes += blockBytes, sums += 64) {
-    let s0 = i32x4.splat(0), s1 = s0, s2 = s0, s3 = s0;
+    let s0 = i32x4.splat(0),
+      s1 = s0,
+      s2 = s0,
+      s3 = s0;
     for (let at = list; at < end; at += 4) {
       const entry = <usize>load<u32>(at);
       const row = v128.load(codes + ((entry >> 8) << 4));
       const table = tables + ((entry & 255) << 5);
-      const low = i8x16.swizzle(v128.load(table), row), high = i8x16.swizzle(v128.load(table, 16), row);
+      const low = i8x16.swizzle(v128.load(table), row),
+        high = i8x16.swizzle(v128.load(table, 16), row);
       const p0 = i8x16.shuffle(low, high, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
       const p1 = i8x16.shuffle(low, high, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
       s0 = i32x4.add(s0, i32x4.extend_low_i16x8_s(p0));
@@ -47,8 +57,11 @@ export function dense_codes_c16(
 /** float32: weights in blocks of 16 output channels, [input][16]; sums in the order of the inputs. */
 export function dense_f32_c16(weights: usize, input: usize, inputs: i32, sums: usize, blocks: i32): void {
   for (; blocks > 0; blocks--, sums += 64) {
-    let s0 = f32x4.splat(0), s1 = s0, s2 = s0, s3 = s0;
-    for (let at = input, end = input + (<usize>inputs << 2); at < end; at += 4, weights += 64) {
+    let s0 = f32x4.splat(0),
+      s1 = s0,
+      s2 = s0,
+      s3 = s0;
+    for (let at = input, end = input + ((<usize>inputs) << 2); at < end; at += 4, weights += 64) {
       const x = v128.load32_splat(at);
       s0 = f32x4.add(s0, f32x4.mul(v128.load(weights), x));
       s1 = f32x4.add(s1, f32x4.mul(v128.load(weights, 16), x));

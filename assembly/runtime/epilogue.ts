@@ -19,14 +19,10 @@ const FLOAT32: u32 = 2;
 const TWO_23: f32 = 8388608.0;
 const TWO_23_BITS: i32 = 0x4b000000;
 
-// @ts-ignore: decorator
-@inline
 function clamped(z: v128, low: v128, high: v128): v128 {
   return f32x4.pmin(f32x4.pmax(z, low), high);
 }
 
-// @ts-ignore: decorator
-@inline
 function rounded(z: v128): v128 {
   return i32x4.sub(f32x4.add(z, f32x4.splat(TWO_23)), i32x4.splat(TWO_23_BITS));
 }
@@ -42,18 +38,19 @@ function leveled(z: v128, thresholds: usize, steps: usize, count: u32): v128 {
 
 /** Ends `pixels` pixels of one channel, from `pixel` on. Totals: i32, 16 pixels in lane order of conv.ts. */
 export function encode_px16(epilogue: usize, channel: i32, totals: usize, pixel: i32, pixels: i32): void {
-  const scale = v128.load32_splat(<usize>load<u32>(epilogue) + (<usize>channel << 2));
-  const offset = v128.load32_splat(<usize>load<u32>(epilogue, 4) + (<usize>channel << 2));
-  const low = v128.load32_splat(epilogue, 8), high = v128.load32_splat(epilogue, 12);
+  const scale = v128.load32_splat(<usize>load<u32>(epilogue) + ((<usize>channel) << 2));
+  const offset = v128.load32_splat(<usize>load<u32>(epilogue, 4) + ((<usize>channel) << 2));
+  const low = v128.load32_splat(epilogue, 8),
+    high = v128.load32_splat(epilogue, 12);
   const kind = load<u32>(epilogue, 24);
   const residual = <usize>load<u32>(epilogue, 40);
   const residualFloat = load<u32>(epilogue, 48) != 0;
   const residualScale = v128.load32_splat(epilogue, 52);
   let out = <usize>load<u32>(epilogue, 16) + <usize>channel * <usize>load<u32>(epilogue, 20);
   let operand = residual + <usize>channel * <usize>load<u32>(epilogue, 44);
-  out += kind == FLOAT32 ? <usize>pixel << 2 : <usize>pixel;
-  operand += residualFloat ? <usize>pixel << 2 : <usize>pixel;
-  for (let end = totals + (<usize>pixels << 2); totals < end; totals += 64) {
+  out += kind == FLOAT32 ? (<usize>pixel) << 2 : <usize>pixel;
+  operand += residualFloat ? (<usize>pixel) << 2 : <usize>pixel;
+  for (let end = totals + ((<usize>pixels) << 2); totals < end; totals += 64) {
     let z0 = f32x4.add(f32x4.mul(f32x4.convert_i32x4_s(v128.load(totals)), scale), offset);
     let z1 = f32x4.add(f32x4.mul(f32x4.convert_i32x4_s(v128.load(totals, 16)), scale), offset);
     let z2 = f32x4.add(f32x4.mul(f32x4.convert_i32x4_s(v128.load(totals, 32)), scale), offset);
@@ -61,8 +58,10 @@ export function encode_px16(epilogue: usize, channel: i32, totals: usize, pixel:
     if (residual) {
       let r0: v128, r1: v128, r2: v128, r3: v128;
       if (residualFloat) {
-        const f0 = v128.load(operand), f1 = v128.load(operand, 16);
-        const f2 = v128.load(operand, 32), f3 = v128.load(operand, 48);
+        const f0 = v128.load(operand),
+          f1 = v128.load(operand, 16);
+        const f2 = v128.load(operand, 32),
+          f3 = v128.load(operand, 48);
         r0 = i8x16.shuffle(f0, f1, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
         r1 = i8x16.shuffle(f2, f3, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
         r2 = i8x16.shuffle(f0, f1, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
@@ -70,7 +69,8 @@ export function encode_px16(epilogue: usize, channel: i32, totals: usize, pixel:
         operand += 64;
       } else {
         const bytes = v128.load(operand);
-        const even = v128.and(bytes, i16x8.splat(0xff)), odd = i16x8.shr_u(bytes, 8);
+        const even = v128.and(bytes, i16x8.splat(0xff)),
+          odd = i16x8.shr_u(bytes, 8);
         r0 = f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(even));
         r1 = f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_u(even));
         r2 = f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(odd));
@@ -100,14 +100,16 @@ export function encode_px16(epilogue: usize, channel: i32, totals: usize, pixel:
       z2 = rounded(z2);
       z3 = rounded(z3);
     } else {
-      const thresholds = <usize>load<u32>(epilogue, 28), steps = <usize>load<u32>(epilogue, 32);
+      const thresholds = <usize>load<u32>(epilogue, 28),
+        steps = <usize>load<u32>(epilogue, 32);
       const count = load<u32>(epilogue, 36);
       z0 = leveled(z0, thresholds, steps, count);
       z1 = leveled(z1, thresholds, steps, count);
       z2 = leveled(z2, thresholds, steps, count);
       z3 = leveled(z3, thresholds, steps, count);
     }
-    const even = i16x8.narrow_i32x4_s(z0, z1), odd = i16x8.narrow_i32x4_s(z2, z3);
+    const even = i16x8.narrow_i32x4_s(z0, z1),
+      odd = i16x8.narrow_i32x4_s(z2, z3);
     v128.store(out, v128.or(even, i16x8.shl(odd, 8)));
     out += 16;
   }
@@ -118,20 +120,28 @@ export function encode_px16(epilogue: usize, channel: i32, totals: usize, pixel:
  * value of every channel from `channel` on (byChannel = true, `pixel` 0). Sums are float32, or i32 with `integer`.
  */
 export function encode_lanes(
-  epilogue: usize, channel: i32, sums: usize, pixel: i32, count: i32, byChannel: bool, integer: bool,
+  epilogue: usize,
+  channel: i32,
+  sums: usize,
+  pixel: i32,
+  count: i32,
+  byChannel: bool,
+  integer: bool,
 ): void {
-  let scales = <usize>load<u32>(epilogue) + (<usize>channel << 2);
-  let offsets = <usize>load<u32>(epilogue, 4) + (<usize>channel << 2);
-  let scale = v128.load32_splat(scales), offset = v128.load32_splat(offsets);
-  const low = v128.load32_splat(epilogue, 8), high = v128.load32_splat(epilogue, 12);
+  let scales = <usize>load<u32>(epilogue) + ((<usize>channel) << 2);
+  let offsets = <usize>load<u32>(epilogue, 4) + ((<usize>channel) << 2);
+  let scale = v128.load32_splat(scales),
+    offset = v128.load32_splat(offsets);
+  const low = v128.load32_splat(epilogue, 8),
+    high = v128.load32_splat(epilogue, 12);
   const kind = load<u32>(epilogue, 24);
   const residual = <usize>load<u32>(epilogue, 40);
   const residualFloat = load<u32>(epilogue, 48) != 0;
   const residualScale = v128.load32_splat(epilogue, 52);
   let out = <usize>load<u32>(epilogue, 16) + <usize>channel * <usize>load<u32>(epilogue, 20);
   let operand = residual + <usize>channel * <usize>load<u32>(epilogue, 44);
-  out += kind == FLOAT32 ? <usize>pixel << 2 : <usize>pixel;
-  operand += residualFloat ? <usize>pixel << 2 : <usize>pixel;
+  out += kind == FLOAT32 ? (<usize>pixel) << 2 : <usize>pixel;
+  operand += residualFloat ? (<usize>pixel) << 2 : <usize>pixel;
   for (let i = 0; i < count; i += 4, sums += 16) {
     let z = v128.load(sums);
     if (integer) z = f32x4.convert_i32x4_s(z);
@@ -159,9 +169,10 @@ export function encode_lanes(
       out += 16;
       continue;
     }
-    const levels = kind == LINEAR
-      ? rounded(z)
-      : leveled(z, <usize>load<u32>(epilogue, 28), <usize>load<u32>(epilogue, 32), load<u32>(epilogue, 36));
+    const levels =
+      kind == LINEAR
+        ? rounded(z)
+        : leveled(z, <usize>load<u32>(epilogue, 28), <usize>load<u32>(epilogue, 32), load<u32>(epilogue, 36));
     const narrow = i16x8.narrow_i32x4_s(levels, levels);
     store<u32>(out, i32x4.extract_lane(i8x16.narrow_i16x8_u(narrow, narrow), 0));
     out += 4;

@@ -6,36 +6,61 @@ import { encode_lanes } from "./epilogue";
 
 /** sums: 4 channels x 64 pixels of float32, of which 8 pixels from `sums` on are written. */
 function gemm_c4px8(weights: usize, panel: usize, depth: i32, sums: usize): void {
-  let a0 = f32x4.splat(0), a1 = a0, a2 = a0, a3 = a0;
-  let b0 = a0, b1 = a0, b2 = a0, b3 = a0;
-  for (const end = weights + (<usize>depth << 4); weights < end; weights += 16, panel += 32) {
-    const p = v128.load(panel), q = v128.load(panel, 16);
-    const w0 = v128.load32_splat(weights), w1 = v128.load32_splat(weights, 4);
-    a0 = f32x4.add(a0, f32x4.mul(w0, p)); b0 = f32x4.add(b0, f32x4.mul(w0, q));
-    a1 = f32x4.add(a1, f32x4.mul(w1, p)); b1 = f32x4.add(b1, f32x4.mul(w1, q));
-    const w2 = v128.load32_splat(weights, 8), w3 = v128.load32_splat(weights, 12);
-    a2 = f32x4.add(a2, f32x4.mul(w2, p)); b2 = f32x4.add(b2, f32x4.mul(w2, q));
-    a3 = f32x4.add(a3, f32x4.mul(w3, p)); b3 = f32x4.add(b3, f32x4.mul(w3, q));
+  let a0 = f32x4.splat(0),
+    a1 = a0,
+    a2 = a0,
+    a3 = a0;
+  let b0 = a0,
+    b1 = a0,
+    b2 = a0,
+    b3 = a0;
+  for (const end = weights + ((<usize>depth) << 4); weights < end; weights += 16, panel += 32) {
+    const p = v128.load(panel),
+      q = v128.load(panel, 16);
+    const w0 = v128.load32_splat(weights),
+      w1 = v128.load32_splat(weights, 4);
+    a0 = f32x4.add(a0, f32x4.mul(w0, p));
+    b0 = f32x4.add(b0, f32x4.mul(w0, q));
+    a1 = f32x4.add(a1, f32x4.mul(w1, p));
+    b1 = f32x4.add(b1, f32x4.mul(w1, q));
+    const w2 = v128.load32_splat(weights, 8),
+      w3 = v128.load32_splat(weights, 12);
+    a2 = f32x4.add(a2, f32x4.mul(w2, p));
+    b2 = f32x4.add(b2, f32x4.mul(w2, q));
+    a3 = f32x4.add(a3, f32x4.mul(w3, p));
+    b3 = f32x4.add(b3, f32x4.mul(w3, q));
   }
-  v128.store(sums, a0); v128.store(sums, b0, 16);
-  v128.store(sums, a1, 256); v128.store(sums, b1, 272);
-  v128.store(sums, a2, 512); v128.store(sums, b2, 528);
-  v128.store(sums, a3, 768); v128.store(sums, b3, 784);
+  v128.store(sums, a0);
+  v128.store(sums, b0, 16);
+  v128.store(sums, a1, 256);
+  v128.store(sums, b1, 272);
+  v128.store(sums, a2, 512);
+  v128.store(sums, b2, 528);
+  v128.store(sums, a3, 768);
+  v128.store(sums, b3, 784);
 }
 
 /** Channels first..last-1 (first a multiple of 4 within its group) of one tile, ending in the epilogue. */
 export function conv_f32(
-  patch: usize, panelBytes: usize, depth: i32, weights: usize, first: i32, last: i32, sums: usize, epilogue: usize,
-  pixel: i32, pixels: i32,
+  patch: usize,
+  panelBytes: usize,
+  depth: i32,
+  weights: usize,
+  first: i32,
+  last: i32,
+  sums: usize,
+  epilogue: usize,
+  pixel: i32,
+  pixels: i32,
 ): void {
-  const blockBytes = <usize>depth << 4;
+  const blockBytes = (<usize>depth) << 4;
   for (let channel = first; channel < last; channel += 4, weights += blockBytes) {
     for (let j = 0; j < pixels; j += 8) {
-      gemm_c4px8(weights, patch + (<usize>j >> 3) * panelBytes, depth, sums + (<usize>j << 2));
+      gemm_c4px8(weights, patch + (<usize>j >> 3) * panelBytes, depth, sums + ((<usize>j) << 2));
     }
     const count = min(4, last - channel);
     for (let i = 0; i < count; i++) {
-      encode_lanes(epilogue, channel + i, sums + (<usize>i << 8), pixel, pixels, false, false);
+      encode_lanes(epilogue, channel + i, sums + ((<usize>i) << 8), pixel, pixels, false, false);
     }
   }
 }

@@ -11,7 +11,8 @@
 /** Mask bytes of one tile: for each tap 64 of columns & rows. tapMasks: per tap, the addresses of both (u32, u32). */
 export function tile_masks(masks: usize, tapMasks: usize, taps: i32, pixel: i32): void {
   for (; taps > 0; taps--, tapMasks += 8, masks += 64) {
-    const columns = <usize>load<u32>(tapMasks) + <usize>pixel, rows = <usize>load<u32>(tapMasks, 4) + <usize>pixel;
+    const columns = <usize>load<u32>(tapMasks) + <usize>pixel,
+      rows = <usize>load<u32>(tapMasks, 4) + <usize>pixel;
     v128.store(masks, v128.and(v128.load(columns), v128.load(rows)));
     v128.store(masks, v128.and(v128.load(columns, 16), v128.load(rows, 16)), 16);
     v128.store(masks, v128.and(v128.load(columns, 32), v128.load(rows, 32)), 32);
@@ -21,14 +22,21 @@ export function tile_masks(masks: usize, tapMasks: usize, taps: i32, pixel: i32)
 
 /** u8 rows of `channels` planes. offsets: i32 per tap. `fill` is what padding holds, the encoding's zero. */
 export function gather_u8(
-  patch: usize, planes: usize, planeBytes: usize, channels: i32, offsets: usize, masks: usize, taps: i32, pixel: i32,
+  patch: usize,
+  planes: usize,
+  planeBytes: usize,
+  channels: i32,
+  offsets: usize,
+  masks: usize,
+  taps: i32,
+  pixel: i32,
   fill: i32,
 ): void {
   const zero = i8x16.splat(<i8>fill);
   for (; channels > 0; channels--, planes += planeBytes) {
     for (let tap = 0; tap < taps; tap++, patch += 64) {
-      const from = <usize>(<i32>planes + pixel + load<i32>(offsets + (<usize>tap << 2)));
-      const mask = masks + (<usize>tap << 6);
+      const from = <usize>(<i32>planes + pixel + load<i32>(offsets + ((<usize>tap) << 2)));
+      const mask = masks + ((<usize>tap) << 6);
       if (fill == 0) {
         v128.store(patch, v128.and(v128.load(from), v128.load(mask)));
         v128.store(patch, v128.and(v128.load(from, 16), v128.load(mask, 16)), 16);
@@ -56,13 +64,20 @@ export function gather_u8_pointwise(patch: usize, planes: usize, planeBytes: usi
 
 /** Any geometry: places holds, for the tile's 64 pixels, the i32 offset of tap 0; elements of 1 byte. */
 export function gather_u8_any(
-  patch: usize, planes: usize, planeBytes: usize, channels: i32, offsets: usize, masks: usize, taps: i32, places: usize,
+  patch: usize,
+  planes: usize,
+  planeBytes: usize,
+  channels: i32,
+  offsets: usize,
+  masks: usize,
+  taps: i32,
+  places: usize,
   fill: i32,
 ): void {
   for (; channels > 0; channels--, planes += planeBytes) {
     for (let tap = 0; tap < taps; tap++, patch += 64) {
-      const base = <i32>planes + load<i32>(offsets + (<usize>tap << 2));
-      const mask = masks + (<usize>tap << 6);
+      const base = <i32>planes + load<i32>(offsets + ((<usize>tap) << 2));
+      const mask = masks + ((<usize>tap) << 6);
       for (let j: usize = 0; j < 64; j++) {
         const inside = load<u8>(mask + j) != 0;
         store<u8>(patch + j, inside ? load<u8>(<usize>(base + load<i32>(places + (j << 2)))) : <u8>fill);
@@ -76,14 +91,22 @@ export function gather_u8_any(
 
 /** float32 rows with equal widths: as gather_u8, any fill. */
 export function gather_f32(
-  patch: usize, panelBytes: usize, planes: usize, planeBytes: usize, channels: i32, offsets: usize, masks: usize,
-  taps: i32, pixel: i32, fill: f32,
+  patch: usize,
+  panelBytes: usize,
+  planes: usize,
+  planeBytes: usize,
+  channels: i32,
+  offsets: usize,
+  masks: usize,
+  taps: i32,
+  pixel: i32,
+  fill: f32,
 ): void {
   const padding = f32x4.splat(fill);
   for (; channels > 0; channels--, planes += planeBytes) {
     for (let tap = 0; tap < taps; tap++, patch += 32) {
-      let from = <usize>(<i32>planes + ((pixel + load<i32>(offsets + (<usize>tap << 2))) << 2));
-      let mask = masks + (<usize>tap << 6);
+      let from = <usize>(<i32>planes + ((pixel + load<i32>(offsets + ((<usize>tap) << 2))) << 2));
+      let mask = masks + ((<usize>tap) << 6);
       for (let to = patch, end = patch + (panelBytes << 3); to < end; to += panelBytes, from += 32, mask += 8) {
         const words = v128.load8x8_s(mask);
         v128.store(to, v128.bitselect(v128.load(from), padding, i32x4.extend_low_i16x8_s(words)));
@@ -95,13 +118,21 @@ export function gather_f32(
 
 /** float32 rows of any geometry: as gather_u8_any with offsets and places in elements. */
 export function gather_f32_any(
-  patch: usize, panelBytes: usize, planes: usize, planeBytes: usize, channels: i32, offsets: usize, masks: usize,
-  taps: i32, places: usize, fill: f32,
+  patch: usize,
+  panelBytes: usize,
+  planes: usize,
+  planeBytes: usize,
+  channels: i32,
+  offsets: usize,
+  masks: usize,
+  taps: i32,
+  places: usize,
+  fill: f32,
 ): void {
   for (; channels > 0; channels--, planes += planeBytes) {
     for (let tap = 0; tap < taps; tap++, patch += 32) {
-      const base = load<i32>(offsets + (<usize>tap << 2));
-      const mask = masks + (<usize>tap << 6);
+      const base = load<i32>(offsets + ((<usize>tap) << 2));
+      const mask = masks + ((<usize>tap) << 6);
       let to = patch;
       for (let j: usize = 0; j < 64; j++) {
         const at = <usize>(<i32>planes + ((base + load<i32>(places + (j << 2))) << 2));
@@ -117,17 +148,24 @@ export function gather_f32_any(
  * wide; the four phases of a channel follow each other, phaseBytes apart. Cells beyond the plane hold left-overs.
  */
 export function split_phases_u8(
-  out: usize, phaseBytes: usize, planes: usize, planeBytes: usize, channels: i32, height: i32, width: i32,
+  out: usize,
+  phaseBytes: usize,
+  planes: usize,
+  planeBytes: usize,
+  channels: i32,
+  height: i32,
+  width: i32,
 ): void {
   const half = <usize>((width + 1) >> 1);
   for (; channels > 0; channels--, planes += planeBytes, out += phaseBytes << 2) {
     for (let y = 0; y < height; y++) {
       const from = planes + <usize>y * <usize>width;
-      const even = out + (<usize>(y & 1) * phaseBytes << 1) + <usize>(y >> 1) * half;
+      const even = out + ((<usize>(y & 1) * phaseBytes) << 1) + <usize>(y >> 1) * half;
       const odd = even + phaseBytes;
       let x: usize = 0;
       for (; x + 16 <= half; x += 16) {
-        const a = v128.load(from + (x << 1)), b = v128.load(from + (x << 1), 16);
+        const a = v128.load(from + (x << 1)),
+          b = v128.load(from + (x << 1), 16);
         v128.store(even + x, i8x16.shuffle(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30));
         v128.store(odd + x, i8x16.shuffle(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31));
       }

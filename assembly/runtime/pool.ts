@@ -13,18 +13,25 @@ export function pool_max_u8(patch: usize, taps: i32, channels: i32, out: usize, 
       }
       v128.store(out + j, best);
     }
-    patch += <usize>taps << 6;
+    patch += (<usize>taps) << 6;
   }
 }
 
 /** As pool_max_u8 for the float32 panels of gather_f32; padding holds -infinity. */
 export function pool_max_f32(
-  patch: usize, panelBytes: usize, taps: i32, channels: i32, out: usize, planeBytes: usize, pixels: i32,
+  patch: usize,
+  panelBytes: usize,
+  taps: i32,
+  channels: i32,
+  out: usize,
+  planeBytes: usize,
+  pixels: i32,
 ): void {
   for (; channels > 0; channels--, out += planeBytes) {
     for (let j: usize = 0; j < <usize>pixels; j += 8) {
       let row = patch + (j >> 3) * panelBytes;
-      let a = v128.load(row), b = v128.load(row, 16);
+      let a = v128.load(row),
+        b = v128.load(row, 16);
       for (let tap = 1; tap < taps; tap++) {
         row += 32;
         a = f32x4.pmax(a, v128.load(row));
@@ -33,18 +40,26 @@ export function pool_max_f32(
       v128.store(out + (j << 2), a);
       v128.store(out + (j << 2), b, 16);
     }
-    patch += <usize>taps << 5;
+    patch += (<usize>taps) << 5;
   }
 }
 
 /** Sum over at most 257 rows of 64 u8 pixels for each channel from `channel` on, ending in the epilogue. */
 export function pool_sum_u8(
-  patch: usize, taps: i32, channel: i32, channels: i32, totals: usize, epilogue: usize, pixel: i32, pixels: i32,
+  patch: usize,
+  taps: i32,
+  channel: i32,
+  channels: i32,
+  totals: usize,
+  epilogue: usize,
+  pixel: i32,
+  pixels: i32,
 ): void {
   for (const last = channel + channels; channel < last; channel++) {
     for (let j: usize = 0; j < 64; j += 16) {
       let row = patch + j;
-      let even = i16x8.splat(0), odd = even;
+      let even = i16x8.splat(0),
+        odd = even;
       for (let tap = 0; tap < taps; tap++, row += 64) {
         const v = v128.load(row);
         even = i16x8.add(even, v128.and(v, i16x8.splat(0xff)));
@@ -57,19 +72,27 @@ export function pool_sum_u8(
       v128.store(total, i32x4.extend_high_i16x8_u(odd), 48);
     }
     encode_px16(epilogue, channel, totals, pixel, pixels);
-    patch += <usize>taps << 6;
+    patch += (<usize>taps) << 6;
   }
 }
 
 /** As pool_sum_u8 for float32 panels; sums in tap order. */
 export function pool_sum_f32(
-  patch: usize, panelBytes: usize, taps: i32, channel: i32, channels: i32, sums: usize, epilogue: usize, pixel: i32,
+  patch: usize,
+  panelBytes: usize,
+  taps: i32,
+  channel: i32,
+  channels: i32,
+  sums: usize,
+  epilogue: usize,
+  pixel: i32,
   pixels: i32,
 ): void {
   for (const last = channel + channels; channel < last; channel++) {
     for (let j: usize = 0; j < 64; j += 8) {
       let row = patch + (j >> 3) * panelBytes;
-      let a = f32x4.splat(0), b = a;
+      let a = f32x4.splat(0),
+        b = a;
       for (let tap = 0; tap < taps; tap++, row += 32) {
         a = f32x4.add(a, v128.load(row));
         b = f32x4.add(b, v128.load(row, 16));
@@ -78,7 +101,7 @@ export function pool_sum_f32(
       v128.store(sums + (j << 2), b, 16);
     }
     encode_lanes(epilogue, channel, sums, pixel, pixels, false, false);
-    patch += <usize>taps << 5;
+    patch += (<usize>taps) << 5;
   }
 }
 
@@ -90,8 +113,11 @@ export function plane_sums_u8(planes: usize, planeBytes: usize, size: i32, chann
     for (const whole = <usize>(size & ~15); i < whole; i += 16) {
       lanes = i32x4.add(lanes, i32x4.extadd_pairwise_i16x8_u(i16x8.extadd_pairwise_i8x16_u(v128.load(planes + i))));
     }
-    let sum = i32x4.extract_lane(lanes, 0) + i32x4.extract_lane(lanes, 1)
-      + i32x4.extract_lane(lanes, 2) + i32x4.extract_lane(lanes, 3);
+    let sum =
+      i32x4.extract_lane(lanes, 0) +
+      i32x4.extract_lane(lanes, 1) +
+      i32x4.extract_lane(lanes, 2) +
+      i32x4.extract_lane(lanes, 3);
     for (; i < <usize>size; i++) sum += <i32>load<u8>(planes + i);
     store<i32>(sums, sum);
   }
@@ -101,7 +127,7 @@ export function plane_sums_u8(planes: usize, planeBytes: usize, size: i32, chann
 export function plane_sums_f32(planes: usize, planeBytes: usize, size: i32, channels: i32, sums: usize): void {
   for (; channels > 0; channels--, planes += planeBytes, sums += 4) {
     let sum: f32 = 0;
-    for (let at = planes, end = planes + (<usize>size << 2); at < end; at += 4) sum += load<f32>(at);
+    for (let at = planes, end = planes + ((<usize>size) << 2); at < end; at += 4) sum += load<f32>(at);
     store<f32>(sums, sum);
   }
 }

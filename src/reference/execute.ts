@@ -1,7 +1,7 @@
 // execute.ts: runs a whole model in plain TypeScript, keeping every tensor: oracle, and fallback without WebAssembly.
 import { encodeInput, type ModelDef, pixelTable, ShiftwiseError, validateModel } from "../format/index.js";
-import * as layers from "./layers.js";
 import type { Values } from "./layers.js";
+import * as layers from "./layers.js";
 
 /** Real values (channel, row, column) in network units, or pixels 0..255 in the same order. */
 export type InputValues = Float32Array | Uint8Array | Uint8ClampedArray;

@@ -6,8 +6,8 @@ import {
   type ConcatLayer,
   type ConvLayer,
   type DenseLayer,
-  encodeClamped,
   type Epilogue,
+  encodeClamped,
   epilogueBounds,
   type MaxPoolLayer,
   type Residual,
@@ -39,6 +39,8 @@ function finish(acc: number, c: number, epilogue: Epilogue, residual: number | n
   let z = Math.fround(Math.fround(Math.fround(acc) * epilogue.scale[c]) + epilogue.offset[c]);
   if (residual !== null) z = Math.fround(z + residual);
   const { low, high } = epilogueBounds(epilogue.clamp, out.encoding);
+  // comparisons, not Math.min and max: those would turn -0 into 0
+  // biome-ignore lint/complexity/useMathMinMax: see above
   return encodeClamped(z < low ? low : z > high ? high : z, out.encoding);
 }
 
@@ -124,6 +126,7 @@ function windows(
 }
 
 export function maxPool(layer: MaxPoolLayer, input: Values, out: TensorSpec): Float32Array {
+  // biome-ignore lint/complexity/useMathMinMax: Math.max orders -0 and 0, the kernels do not
   return windows(input, out, layer, (values) => values.reduce((best, v) => (best < v ? v : best)));
 }
 

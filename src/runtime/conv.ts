@@ -50,11 +50,32 @@ function planBucketConv(context: PlanContext, layer: ConvLayer): Step {
         const last = first + (channels / perGroup) * groupOutputs;
         if (max <= U8_LANES_MAX) {
           kernels.conv_u8(
-            address, groupBytes, groupOutputs, stream, starts, first, last, sums, epilogue, pixel, pixels, run,
+            address,
+            groupBytes,
+            groupOutputs,
+            stream,
+            starts,
+            first,
+            last,
+            sums,
+            epilogue,
+            pixel,
+            pixels,
+            run,
           );
         } else {
           kernels.conv_swar(
-            address, groupBytes, groupOutputs, stream, starts, first, last, sums, epilogue, pixel, pixels,
+            address,
+            groupBytes,
+            groupOutputs,
+            stream,
+            starts,
+            first,
+            last,
+            sums,
+            epilogue,
+            pixel,
+            pixels,
           );
         }
       });
@@ -94,8 +115,16 @@ function planFloatConv(context: PlanContext, layer: ConvLayer): Step {
           const group = firstGroup + g;
           const first = group * groupOutputs;
           kernels.conv_f32(
-            tile.address + g * depth * 32, tile.panelBytes, depth, at + group * groupLength * 4, first,
-            first + groupOutputs, tile.sums, epilogue, tile.pixel, tile.pixels,
+            tile.address + g * depth * 32,
+            tile.panelBytes,
+            depth,
+            at + group * groupLength * 4,
+            first,
+            first + groupOutputs,
+            tile.sums,
+            epilogue,
+            tile.pixel,
+            tile.pixels,
           );
         }
       });

@@ -1,5 +1,12 @@
 // index.ts: the runtime's only door, and the package's: load a model, run it, read its outputs.
-export { type ErrorCode, goldenHash, type ModelDef, type Normalization, type Shape, ShiftwiseError } from "../format/index.js";
+export {
+  type ErrorCode,
+  goldenHash,
+  type ModelDef,
+  type Normalization,
+  type Shape,
+  ShiftwiseError,
+} from "../format/index.js";
 export type { ModelSource } from "./load.js";
 export type { MemoryUse } from "./memory.js";
 export {

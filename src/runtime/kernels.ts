@@ -47,7 +47,9 @@ async function compile(): Promise<WebAssembly.Module> {
     const bytes = Uint8Array.from(atob(RUNTIME_WASM_BASE64), (c) => c.charCodeAt(0));
     return await WebAssembly.compile(bytes);
   } catch (cause) {
-    throw new ShiftwiseError("UNSUPPORTED", "WebAssembly with SIMD is not available; use shiftwise/reference", { cause });
+    throw new ShiftwiseError("UNSUPPORTED", "WebAssembly with SIMD is not available; use shiftwise/reference", {
+      cause,
+    });
   }
 }
 

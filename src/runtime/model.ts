@@ -1,7 +1,7 @@
 // model.ts: the public Model: a planned network in its own linear memory, run one image at a time.
 import {
-  elements,
   type Encoding,
+  elements,
   type ModelDef,
   type Normalization,
   pixelTable,

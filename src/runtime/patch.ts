@@ -2,7 +2,7 @@
 import { elements, type Layer } from "../format/index.js";
 import type { Kernels } from "./kernels.js";
 import { planeBytesOf } from "./memory.js";
-import { phasesOf, type PlanContext } from "./plan.js";
+import { type PlanContext, phasesOf } from "./plan.js";
 import { type GatherKind, gatherKind, phaseShape, planTaps, TILE, windowOf } from "./taps.js";
 
 /** Scratch before the masks and rows: 64 totals, or 4 x 64 float sums. */
@@ -66,19 +66,35 @@ export function planPatch(
     if (float) {
       if (kind === "any") {
         kernels.gather_f32_any(
-          address, panelBytes, planes, from.planeBytes, channels, taps.offsets, masks, taps.count, places, fill,
+          address,
+          panelBytes,
+          planes,
+          from.planeBytes,
+          channels,
+          taps.offsets,
+          masks,
+          taps.count,
+          places,
+          fill,
         );
       } else {
         kernels.gather_f32(
-          address, panelBytes, planes, from.planeBytes, channels, taps.offsets, masks, taps.count, pixel, fill,
+          address,
+          panelBytes,
+          planes,
+          from.planeBytes,
+          channels,
+          taps.offsets,
+          masks,
+          taps.count,
+          pixel,
+          fill,
         );
       }
     } else if (kind === "pointwise") {
       kernels.gather_u8_pointwise(address, planes, from.planeBytes, channels, pixel);
     } else if (kind === "any") {
-      kernels.gather_u8_any(
-        address, planes, from.planeBytes, channels, taps.offsets, masks, taps.count, places, fill,
-      );
+      kernels.gather_u8_any(address, planes, from.planeBytes, channels, taps.offsets, masks, taps.count, places, fill);
     } else {
       kernels.gather_u8(address, planes, from.planeBytes, channels, taps.offsets, masks, taps.count, pixel, fill);
     }

@@ -1,7 +1,15 @@
 // plan.ts: a validated model to a list of steps with every address fixed: what runs, where it reads, where it writes.
 import { elements, type Layer, type ModelDef, type TensorSpec } from "../format/index.js";
 import type { Kernels } from "./kernels.js";
-import { type Buffer, elementBytes, MemoryPlan, type MemoryUse, packArena, type Placement, planeBytesOf } from "./memory.js";
+import {
+  type Buffer,
+  elementBytes,
+  MemoryPlan,
+  type MemoryUse,
+  type Placement,
+  packArena,
+  planeBytesOf,
+} from "./memory.js";
 import { planInput, planLayer, planSplit } from "./steps.js";
 import { gatherKind, phaseShape, windowOf } from "./taps.js";
 

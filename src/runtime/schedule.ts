@@ -3,6 +3,8 @@ import { ShiftwiseError } from "../format/index.js";
 
 /** Op word of a segment that doubles the lanes instead of adding them to the totals. */
 const DOUBLE = 255;
+/** Added to the op word of a channel's first flush, which sets the totals instead of adding to them. */
+const FIRST = 32;
 /** Largest magnitude sum a signed 16-bit lane holds. */
 const LANE_MAX = 32767;
 /** Row indices are u16. */
@@ -105,7 +107,15 @@ export function compileSchedule(codes: Int8Array, channels: number, magnitudes: 
         }
       } while (plus < plusEnd || minus < minusEnd);
     }
+    if (segments === 0) {
+      stream.fill(0, at, at + 3);
+      at += 3;
+      segments = 1;
+    }
     stream[header] = segments;
+    let flush = header + 1;
+    while (stream[flush + 2] === DOUBLE) flush += 3 + stream[flush] + stream[flush + 1];
+    stream[flush + 2] |= FIRST;
   }
   stream = stream.slice(0, at);
   return { stream, starts };

@@ -13,8 +13,8 @@ import { isPointLayer, planConv } from "./conv.js";
 import { planDense } from "./dense.js";
 import { planEpilogue, planInputEncoding } from "./epilogue.js";
 import { elementBytes } from "./memory.js";
-import type { PlanContext, Step } from "./plan.js";
 import { planPatch } from "./patch.js";
+import type { PlanContext, Step } from "./plan.js";
 
 /** Most rows whose u8 values a 16-bit lane can sum. */
 const POOL_ROWS_MAX = 257;
@@ -92,7 +92,13 @@ function planMaxPool(context: PlanContext, layer: MaxPoolLayer): Step {
         const to = out.address + tile.channel * out.planeBytes + (tile.pixel / 64) * tileBytes;
         if (float) {
           kernels.pool_max_f32(
-            tile.address, tile.panelBytes, patch.taps, tile.channels, to, out.planeBytes, tile.pixels,
+            tile.address,
+            tile.panelBytes,
+            patch.taps,
+            tile.channels,
+            to,
+            out.planeBytes,
+            tile.pixels,
           );
         } else {
           kernels.pool_max_u8(tile.address, patch.taps, tile.channels, to, out.planeBytes, tile.pixels);
@@ -134,13 +140,19 @@ function planAvgPool(context: PlanContext, layer: AvgPoolLayer): Step {
     op: layer.op,
     units: patch.tiles,
     run(kernels, first, last, scratch) {
-      patch.forEach(kernels, first, last, scratch, ({ address, panelBytes, channel, channels, pixel, pixels, sums }) => {
-        if (float) {
-          kernels.pool_sum_f32(address, panelBytes, patch.taps, channel, channels, sums, epilogue, pixel, pixels);
-        } else {
-          kernels.pool_sum_u8(address, patch.taps, channel, channels, sums, epilogue, pixel, pixels);
-        }
-      });
+      patch.forEach(
+        kernels,
+        first,
+        last,
+        scratch,
+        ({ address, panelBytes, channel, channels, pixel, pixels, sums }) => {
+          if (float) {
+            kernels.pool_sum_f32(address, panelBytes, patch.taps, channel, channels, sums, epilogue, pixel, pixels);
+          } else {
+            kernels.pool_sum_u8(address, patch.taps, channel, channels, sums, epilogue, pixel, pixels);
+          }
+        },
+      );
     },
   };
 }

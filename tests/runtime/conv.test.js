@@ -18,7 +18,8 @@ for (const bits of [2, 3, 4, 5]) {
 
 test("conv agrees at the edges of the pixel tile", async () => {
   for (const width of [1, 2, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129]) {
-    for (const input of [linear(), linear(15)]) await check({ shape: [2, 1, width], kernel: [1, 3], padding: [0, 1, 0, 1], input });
+    for (const input of [linear(), linear(15)])
+      await check({ shape: [2, 1, width], kernel: [1, 3], padding: [0, 1, 0, 1], input });
   }
 });
 
@@ -37,7 +38,11 @@ test("conv agrees for every way of gathering", async () => {
     { kernel: [7, 7], stride: [2, 2], padding: [3, 3, 3, 3] },
   ];
   for (const window of windows) {
-    for (const shape of [[3, 12, 14], [2, 9, 11], [1, 20, 35]]) {
+    for (const shape of [
+      [3, 12, 14],
+      [2, 9, 11],
+      [1, 20, 35],
+    ]) {
       for (const input of [linear(), linear(200, 77), linear(15), FLOAT]) {
         await check({ shape, ...window, input, output: input === FLOAT ? FLOAT : linear() });
       }
@@ -46,7 +51,12 @@ test("conv agrees for every way of gathering", async () => {
 });
 
 test("grouped and depthwise convolutions agree", async () => {
-  for (const [inputs, channels, groups] of [[4, 6, 2], [8, 8, 8], [8, 16, 8], [96, 96, 96]]) {
+  for (const [inputs, channels, groups] of [
+    [4, 6, 2],
+    [8, 8, 8],
+    [8, 16, 8],
+    [96, 96, 96],
+  ]) {
     for (const input of [linear(), linear(15), FLOAT]) {
       await check({ shape: [inputs, 9, 10], channels, groups, input, output: input });
     }

@@ -18,7 +18,12 @@ const run = (def, seed = 5) => assertAgree(def, inputsFor(def, seed), JSON.strin
 test("dense layers agree around the block of 16 outputs", async () => {
   const random = createRandom(1);
   for (const outputs of [1, 4, 15, 16, 17, 33]) {
-    for (const shape of [[1, 1, 1], [37, 1, 1], [5, 3, 7], [2, 16, 16]]) {
+    for (const shape of [
+      [1, 1, 1],
+      [37, 1, 1],
+      [5, 3, 7],
+      [2, 16, 16],
+    ]) {
       for (const input of ENCODINGS) {
         const inputs = shape[0] * shape[1] * shape[2];
         for (const output of [FLOAT, linear(), LEVELS]) {
@@ -43,8 +48,17 @@ test("a convolution of single pixels runs as a dense layer and agrees", async ()
       ? { kind: "float32", values: Float32Array.from({ length: 35 }, () => random.normal()) }
       : { kind: "codes", bits: 4, n1: 0, codes: randomCodes(random, 35, 4) };
     const layer = {
-      op: "conv", name: "squeeze", input: "x", output: "y", kernel: [1, 1], stride: [1, 1], dilation: [1, 1],
-      padding: [0, 0, 0, 0], groups: 1, weights, epilogue: randomEpilogue(random, 7, 5),
+      op: "conv",
+      name: "squeeze",
+      input: "x",
+      output: "y",
+      kernel: [1, 1],
+      stride: [1, 1],
+      dilation: [1, 1],
+      padding: [0, 0, 0, 0],
+      groups: 1,
+      weights,
+      epilogue: randomEpilogue(random, 7, 5),
       residual: { tensor: "r", scale: 0.5 },
     };
     const tensors = {
@@ -66,7 +80,11 @@ test("maximum pooling agrees with and without padding", async () => {
     { kernel: [3, 3], stride: [3, 3], padding: [0, 0, 0, 0] },
   ];
   for (const window of windows) {
-    for (const shape of [[3, 8, 8], [5, 7, 13], [40, 16, 20]]) {
+    for (const shape of [
+      [3, 8, 8],
+      [5, 7, 13],
+      [40, 16, 20],
+    ]) {
       for (const encoding of ENCODINGS) {
         const layer = { op: "maxPool", name: "pool", input: "x", output: "y", ...window };
         const y = { shape: convOutputShape(shape, shape[0], window), encoding };
@@ -100,11 +118,22 @@ test("average pooling agrees over windows and whole planes", async () => {
 
 test("adds agree for every pair of encodings", async () => {
   const random = createRandom(3);
-  for (const shape of [[3, 5, 7], [2, 8, 8], [19, 1, 1]]) {
+  for (const shape of [
+    [3, 5, 7],
+    [2, 8, 8],
+    [19, 1, 1],
+  ]) {
     for (const a of ENCODINGS) {
       for (const b of ENCODINGS) {
         const epilogue = randomEpilogue(random, 1, 1, { low: 0 });
-        const layer = { op: "add", name: "add", input: "a", output: "y", epilogue, residual: { tensor: "b", scale: 0.75 } };
+        const layer = {
+          op: "add",
+          name: "add",
+          input: "a",
+          output: "y",
+          epilogue,
+          residual: { tensor: "b", scale: 0.75 },
+        };
         const tensors = { a: { shape, encoding: a }, b: { shape, encoding: b }, y: { shape, encoding: linear() } };
         await run(model(tensors, [layer], ["a", "b"]));
       }
@@ -115,23 +144,46 @@ test("adds agree for every pair of encodings", async () => {
 test("concatenations agree, written in place or copied", async () => {
   const random = createRandom(4);
   const conv = (name, channels, encoding) => ({
-    op: "conv", name, input: "x", output: name, kernel: [1, 1], stride: [1, 1], dilation: [1, 1],
-    padding: [0, 0, 0, 0], groups: 1, epilogue: randomEpilogue(random, channels, 3),
-    weights: encoding === FLOAT
-      ? { kind: "float32", values: Float32Array.from({ length: channels * 3 }, () => random.normal()) }
-      : { kind: "codes", bits: 3, n1: 0, codes: randomCodes(random, channels * 3, 3) },
+    op: "conv",
+    name,
+    input: "x",
+    output: name,
+    kernel: [1, 1],
+    stride: [1, 1],
+    dilation: [1, 1],
+    padding: [0, 0, 0, 0],
+    groups: 1,
+    epilogue: randomEpilogue(random, channels, 3),
+    weights:
+      encoding === FLOAT
+        ? { kind: "float32", values: Float32Array.from({ length: channels * 3 }, () => random.normal()) }
+        : { kind: "codes", bits: 3, n1: 0, codes: randomCodes(random, channels * 3, 3) },
   });
   const pool = (name, input) => ({
-    op: "maxPool", name, input, output: name, kernel: [3, 3], stride: [1, 1], padding: [1, 1, 1, 1],
+    op: "maxPool",
+    name,
+    input,
+    output: name,
+    kernel: [3, 3],
+    stride: [1, 1],
+    padding: [1, 1, 1, 1],
   });
   const concat = (name, inputs) => ({ op: "concat", name, inputs, output: name });
-  for (const [height, width] of [[6, 7], [1, 1], [8, 8]]) {
+  for (const [height, width] of [
+    [6, 7],
+    [1, 1],
+    [8, 8],
+  ]) {
     for (const encoding of [linear(), FLOAT]) {
       const at = (channels) => ({ shape: [channels, height, width], encoding });
       const tensors = { x: at(3), a: at(4), b: at(5), ab: at(9), p: at(4), q: at(9), y: at(25) };
       // a is read after it was taken into ab; x is an input, ab itself a whole: both are copied
       const layers = [
-        conv("a", 4, encoding), conv("b", 5, encoding), concat("ab", ["a", "b"]), pool("p", "a"), pool("q", "ab"),
+        conv("a", 4, encoding),
+        conv("b", 5, encoding),
+        concat("ab", ["a", "b"]),
+        pool("p", "a"),
+        pool("q", "ab"),
         concat("y", ["ab", "p", "q", "x"]),
       ];
       await run(model(tensors, layers));
@@ -149,9 +201,18 @@ test("tensors that share memory do not disturb each other", async () => {
     const output = i === 11 ? "y" : `t${i}`;
     tensors[output] = at;
     layers.push({
-      op: "conv", name: `c${i}`, input, output, kernel: [3, 3], stride: [1, 1], dilation: [1, 1],
-      padding: [1, 1, 1, 1], groups: 1, weights: { kind: "codes", bits: 5, n1: 0, codes: randomCodes(random, 144, 5) },
-      epilogue: randomEpilogue(random, 4, 36), ...(i > 2 ? { residual: { tensor: `t${i - 3}`, scale: 0.5 } } : {}),
+      op: "conv",
+      name: `c${i}`,
+      input,
+      output,
+      kernel: [3, 3],
+      stride: [1, 1],
+      dilation: [1, 1],
+      padding: [1, 1, 1, 1],
+      groups: 1,
+      weights: { kind: "codes", bits: 5, n1: 0, codes: randomCodes(random, 144, 5) },
+      epilogue: randomEpilogue(random, 4, 36),
+      ...(i > 2 ? { residual: { tensor: `t${i - 3}`, scale: 0.5 } } : {}),
     });
   }
   const { outputs } = await run(model(tensors, layers));

@@ -38,8 +38,20 @@ export function randomEpilogue(random, channels, depth, clamp = {}) {
 export function convModel(options, seed = 1) {
   const random = createRandom(seed);
   const {
-    shape = [3, 7, 9], channels = 5, kernel = [3, 3], stride = [1, 1], padding = [1, 1, 1, 1], dilation = [1, 1],
-    groups = 1, bits = 5, input = linear(), output = linear(), residual = null, clamp = {}, zeros = 0.2, codes = null,
+    shape = [3, 7, 9],
+    channels = 5,
+    kernel = [3, 3],
+    stride = [1, 1],
+    padding = [1, 1, 1, 1],
+    dilation = [1, 1],
+    groups = 1,
+    bits = 5,
+    input = linear(),
+    output = linear(),
+    residual = null,
+    clamp = {},
+    zeros = 0.2,
+    codes = null,
   } = options;
   const depth = (shape[0] / groups) * kernel[0] * kernel[1];
   const outShape = convOutputShape(shape, channels, { kernel, stride, dilation, padding });
@@ -51,7 +63,16 @@ export function convModel(options, seed = 1) {
   const inputs = [{ name: "x", tensor: "x" }];
   const tensors = { x: { shape, encoding: input }, y: { shape: outShape, encoding: output } };
   const layer = {
-    op: "conv", name: "conv", input: "x", output: "y", kernel, stride, dilation, padding, groups, weights,
+    op: "conv",
+    name: "conv",
+    input: "x",
+    output: "y",
+    kernel,
+    stride,
+    dilation,
+    padding,
+    groups,
+    weights,
     epilogue: randomEpilogue(random, channels, float ? 1 : depth, clamp),
   };
   if (residual) {
@@ -65,5 +86,7 @@ export function convModel(options, seed = 1) {
 /** Inputs for every port of a model. */
 export function inputsFor(def, seed = 1) {
   const random = createRandom(seed);
-  return Object.fromEntries(def.inputs.map(({ name, tensor }) => [name, randomInput(random, def.tensors[tensor].shape)]));
+  return Object.fromEntries(
+    def.inputs.map(({ name, tensor }) => [name, randomInput(random, def.tensors[tensor].shape)]),
+  );
 }

@@ -30,7 +30,8 @@ function innerLoops(text) {
   return loops;
 }
 
-const MULTIPLY = /\b(i32|i64|f32|f64|i16x8|i32x4|i64x2|f32x4|f64x2)\.(mul|extmul|dot|q15mulr|relaxed_dot|relaxed_madd)\w*/;
+const MULTIPLY =
+  /\b(i32|i64|f32|f64|i16x8|i32x4|i64x2|f32x4|f64x2)\.(mul|extmul|dot|q15mulr|relaxed_dot|relaxed_madd)\w*/;
 
 test("the innermost loops of bucket sums and dense codes have no multiply", () => {
   for (const name of ["bucket_swar_px64", "bucket_u8_px64", "conv_swar", "dense_codes_c16"]) {

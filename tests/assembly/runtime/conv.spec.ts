@@ -1,0 +1,73 @@
+import { conv_swar, conv_u8 } from "../../../assembly/runtime/conv";
+
+const patch = memory.data(64 * 4, 16);
+const totals = memory.data(256, 16);
+const stream = memory.data(64, 16);
+const starts = memory.data(16, 16);
+const scale = memory.data(16, 16);
+const offset = memory.data(16, 16);
+const descriptor = memory.data(64, 16);
+const out = memory.data(256, 16);
+
+/** Four rows: row k holds 10 k + pixel % 8. */
+function fill(limit: i32): void {
+  for (let k = 0; k < 4; k++) {
+    for (let j = 0; j < 64; j++) store<u8>(patch + k * 64 + j, <u8>min(limit, 10 * k + (j & 7)));
+  }
+}
+
+/** An epilogue that hands on the total as float32. */
+function plain(): void {
+  store<f32>(scale, 1);
+  store<f32>(offset, 0);
+  store<u32>(descriptor, <u32>scale);
+  store<u32>(descriptor + 4, <u32>offset);
+  store<f32>(descriptor + 8, -f32.MAX_VALUE);
+  store<f32>(descriptor + 12, f32.MAX_VALUE);
+  store<u32>(descriptor + 16, <u32>out);
+  store<u32>(descriptor + 20, 256);
+  store<u32>(descriptor + 24, 2);
+  store<u32>(descriptor + 40, 0);
+}
+
+/** 4 x0 - 4 x1 + 2 x2 + x3: the first segment is doubled, the second flushed at exponent 1, the third at 0. */
+function weights(): void {
+  const words: StaticArray<u16> = [3, 1, 1, 255, 0, 1, 1, 0, 33, 2, 1, 0, 0, 3];
+  for (let i = 0; i < words.length; i++) store<u16>(stream + ((<usize>i) << 1), words[i]);
+  store<u32>(starts, 0);
+}
+
+function expectTotals(limit: i32, pixels: i32): void {
+  for (let j = 0; j < pixels; j++) {
+    const x = j & 7;
+    const want = 4 * min(limit, x) - 4 * min(limit, 10 + x) + 2 * min(limit, 20 + x) + min(limit, 30 + x);
+    expect<f32>(load<f32>(out + ((<usize>j) << 2))).toBe(<f32>want);
+  }
+}
+
+describe("conv_swar", () => {
+  it("sums buckets from the largest power down over 64 pixels", () => {
+    fill(255);
+    plain();
+    weights();
+    conv_swar(patch, 0, 1, stream, starts, 0, 1, totals, descriptor, 0, 64);
+    expectTotals(255, 64);
+  });
+  it("takes the short way for 16 pixels and fewer", () => {
+    fill(255);
+    plain();
+    weights();
+    conv_swar(patch, 0, 1, stream, starts, 0, 1, totals, descriptor, 0, 16);
+    expectTotals(255, 16);
+  });
+});
+
+describe("conv_u8", () => {
+  it("adds runs of rows in u8 lanes first", () => {
+    fill(31);
+    plain();
+    weights();
+    conv_u8(patch, 0, 1, stream, starts, 0, 1, totals, descriptor, 0, 64, 8);
+    expectTotals(31, 64);
+  });
+});
