@@ -119,3 +119,26 @@ export function everything() {
     notes: { command: "shiftwise demo --seed 1", accuracy: "98.1" },
   };
 }
+
+/** The model whose file docs/format.md shows byte by byte. */
+export function tiny() {
+  return {
+    name: "tiny",
+    inputs: [{ name: "x", tensor: "x" }],
+    outputs: [{ name: "y", tensor: "y" }],
+    tensors: {
+      x: { shape: [3, 1, 1], encoding: { kind: "linear", scale: 0.5, zero: 0, max: 255 } },
+      y: { shape: [2, 1, 1], encoding: FLOAT32 },
+    },
+    layers: [
+      {
+        op: "dense",
+        name: "d",
+        input: "x",
+        output: "y",
+        weights: { kind: "codes", bits: 5, n1: -1, codes: Int8Array.of(3, -8, 0, 1, -1, 0) },
+        epilogue: { scale: Float32Array.of(2 ** -9, 2 ** -9), offset: Float32Array.of(0, -1), clamp: {} },
+      },
+    ],
+  };
+}
