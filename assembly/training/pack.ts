@@ -90,8 +90,9 @@ function packHalf(x: usize, rows: usize, depth: i32, pixels: usize, panel: usize
 /** panel[k][i] = x[rows[k] + pixels[i]] for 8 pixels; all offsets in bytes. */
 export function packPanel(x: usize, rows: usize, depth: i32, pixels: usize, panel: usize): void {
   const first = <usize>load<u32>(pixels);
-  // pixels ascend, so 8 of them in 28 bytes are neighbours
-  if (<usize>load<u32>(pixels, 28) - first === 28) {
+  // pixels ascend, so 8 of them in 28 bytes are neighbours; where the last one is repeated there are fewer than 8
+  const last = <usize>load<u32>(pixels, 28);
+  if (last - first === 28 && last - <usize>load<u32>(pixels, 24) === 4) {
     const end = rows + ((<usize>depth) << 2);
     for (; rows < end; rows += 4, panel += 32) {
       const from = x + first + <usize>load<u32>(rows);

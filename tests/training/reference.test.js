@@ -1,0 +1,86 @@
+// reference.test.js: the float64 reference against central differences, layer by layer.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  referenceBackward,
+  referenceForward,
+  referenceLoss,
+  referenceParameters,
+} from "../../dist/training/reference.js";
+import { disturb, randomImages, small } from "./helpers.js";
+
+const shape = [3, 5, 6];
+const bodies = {
+  dense: (_b, x) => x,
+  conv: (b, x) => b.conv(x, 4, { bias: true }),
+  "strided conv": (b, x) => b.conv(x, 4, { stride: 2, kernel: 3 }),
+  "dilated conv": (b, x) => b.conv(x, 4, { dilation: 2 }),
+  "grouped conv": (b, x) => b.conv(b.conv(x, 4), 6, { groups: 2 }),
+  "depthwise conv": (b, x) => b.conv(x, 6, { groups: 3, bias: true }),
+  "batch norm": (b, x) => b.batchNorm(b.conv(x, 4)),
+  relu: (b, x) => b.relu(b.conv(x, 4), 1.2),
+  "max pool": (b, x) => b.maxPool(b.conv(x, 4), 3, 2, 1),
+  "average pool": (b, x) => b.avgPool(b.conv(x, 4), 2),
+  "global average pool": (b, x) => b.globalAvgPool(b.conv(x, 4)),
+  add: (b, x) => {
+    const y = b.conv(x, 4);
+    return b.add(y, b.conv(y, 4));
+  },
+  concat: (b, x) => {
+    const y = b.conv(x, 2);
+    return b.concat([y, b.conv(y, 3), y]);
+  },
+};
+
+for (const [name, body] of Object.entries(bodies)) {
+  for (const mode of name === "batch norm" ? ["train", "frozen"] : ["train"]) {
+    test(`gradient of ${name}, ${mode}, equals the slope of the loss`, () => {
+      const network = disturb(small(shape, body));
+      const images = Float64Array.from(randomImages(network, 3));
+      const labels = [0, 3, 1];
+      const parameters = referenceParameters(network);
+      const [output] = network.outputs;
+      const lossAt = () =>
+        referenceLoss(referenceForward(network, parameters, images, 3, mode).get(output), labels, 0.1).loss;
+      const tensors = referenceForward(network, parameters, images, 3, mode);
+      const gradients = new Map([[output, referenceLoss(tensors.get(output), labels, 0.1).gradient]]);
+      referenceBackward(network, parameters, tensors, 3, mode, gradients);
+
+      const step = 1e-5;
+      const slope = (values, i) => {
+        const before = values[i];
+        values[i] = before + step;
+        const high = lossAt();
+        values[i] = before - step;
+        const low = lossAt();
+        values[i] = before;
+        return (high - low) / (2 * step);
+      };
+      const checked = [["input", images], ...parameters].filter(([key]) => gradients.has(key));
+      assert.ok(checked.length >= 3);
+      for (const [key, values] of checked) {
+        const gradient = gradients.get(key);
+        for (let i = 0; i < values.length; i += Math.max(1, values.length >> 4)) {
+          const expected = slope(values, i);
+          assert.ok(
+            Math.abs(gradient[i] - expected) < 1e-7 + 1e-5 * Math.abs(expected),
+            `${key}[${i}]: ${gradient[i]} against ${expected}`,
+          );
+        }
+      }
+    });
+  }
+}
+
+test("straight-through gradient of a quantize node passes inside its range only", () => {
+  const encoding = { kind: "linear", scale: 0.5, zero: 1, max: 3 };
+  const network = small([1, 1, 4], (b, x) => b.quantize(x, encoding));
+  const parameters = referenceParameters(network);
+  const images = [-0.6, -0.25, 0.74, 1.1];
+  const tensors = referenceForward(network, parameters, images, 1, "train");
+  // -0.25 is half way between -0.5 and 0, whose integers are 0 and 1: ties go to the even one
+  assert.deepEqual([...tensors.get("quantize1")], [-0.5, -0.5, 0.5, 1]);
+  const gradients = new Map([["quantize1", Float64Array.of(1, 2, 3, 4)]]);
+  referenceBackward(network, parameters, tensors, 1, "train", gradients);
+  assert.deepEqual([...gradients.get("input")], [0, 2, 3, 0]);
+});
