@@ -1,6 +1,6 @@
 // float.ts: float32 convolution, the multiply baseline: 4 output channels x 8 pixels a GEMM tile.
 //
-// weights: blocks of 4 output channels, [depth][4]; panels as gather.ts lays them: [8 panels][depth][8 pixels].
+// weights: blocks of 4 output channels, [depth][4], or of one channel, [depth], for groups of one output; panels as gather.ts lays them: [8 panels][depth][8 pixels].
 // Each output adds its products in the order of the depth, one rounding a product and one a sum.
 import { encode_lanes } from "./epilogue";
 
@@ -62,5 +62,61 @@ export function conv_f32(
     for (let i = 0; i < count; i++) {
       encode_lanes(epilogue, channel + i, sums + ((<usize>i) << 8), pixel, pixels, false, false);
     }
+  }
+}
+
+/** sums: one channel x 32 pixels of float32, from four panels. */
+function gemm_c1px32(weights: usize, panel: usize, panelBytes: usize, depth: i32, sums: usize): void {
+  let a0 = f32x4.splat(0);
+  let a1 = a0;
+  let a2 = a0;
+  let a3 = a0;
+  let b0 = a0;
+  let b1 = a0;
+  let b2 = a0;
+  let b3 = a0;
+  const second = panel + panelBytes;
+  const third = second + panelBytes;
+  const fourth = third + panelBytes;
+  for (let k: usize = 0, end = (<usize>depth) << 5; k < end; k += 32, weights += 4) {
+    const w = v128.load32_splat(weights);
+    a0 = f32x4.add(a0, f32x4.mul(w, v128.load(panel + k)));
+    b0 = f32x4.add(b0, f32x4.mul(w, v128.load(panel + k, 16)));
+    a1 = f32x4.add(a1, f32x4.mul(w, v128.load(second + k)));
+    b1 = f32x4.add(b1, f32x4.mul(w, v128.load(second + k, 16)));
+    a2 = f32x4.add(a2, f32x4.mul(w, v128.load(third + k)));
+    b2 = f32x4.add(b2, f32x4.mul(w, v128.load(third + k, 16)));
+    a3 = f32x4.add(a3, f32x4.mul(w, v128.load(fourth + k)));
+    b3 = f32x4.add(b3, f32x4.mul(w, v128.load(fourth + k, 16)));
+  }
+  v128.store(sums, a0);
+  v128.store(sums, b0, 16);
+  v128.store(sums, a1, 32);
+  v128.store(sums, b1, 48);
+  v128.store(sums, a2, 64);
+  v128.store(sums, b2, 80);
+  v128.store(sums, a3, 96);
+  v128.store(sums, b3, 112);
+}
+
+/** As conv_f32 for `channels` groups of one output each: group g reads the `depth` rows from row g * depth on. */
+export function conv_f32_single(
+  patch: usize,
+  panelBytes: usize,
+  depth: i32,
+  weights: usize,
+  first: i32,
+  last: i32,
+  sums: usize,
+  epilogue: usize,
+  pixel: i32,
+  pixels: i32,
+): void {
+  for (let channel = first; channel < last; channel++) {
+    gemm_c1px32(weights, patch, panelBytes, depth, sums);
+    if (pixels > 32) gemm_c1px32(weights, patch + (panelBytes << 2), panelBytes, depth, sums + 128);
+    encode_lanes(epilogue, channel, sums, pixel, pixels, false, false);
+    weights += (<usize>depth) << 2;
+    patch += (<usize>depth) << 5;
   }
 }

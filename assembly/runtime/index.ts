@@ -2,7 +2,7 @@
 export { add_f32, add_u8, end_vector, flatten } from "./add";
 export { conv_swar, conv_u8 } from "./conv";
 export { dense_codes_c16, dense_f32_c16, dense_nonzero } from "./dense";
-export { conv_f32 } from "./float";
+export { conv_f32, conv_f32_single } from "./float";
 export {
   gather_f32,
   gather_f32_any,

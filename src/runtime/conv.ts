@@ -93,9 +93,11 @@ function planFloatConv(context: PlanContext, layer: ConvLayer): Step {
   const groupOutputs = outputs / groups;
   const patch = planPatch(context, layer, 0, perGroup);
   const depth = perGroup * patch.taps;
+  const epilogue = planEpilogue(context, layer.epilogue, outputs, layer.output, layer.residual);
+  const single = groupOutputs === 1;
   const groupWeights = groupOutputs * depth;
   const packed = Array.from({ length: groups }, (_, g) =>
-    packFloat(weights.values.subarray(g * groupWeights, (g + 1) * groupWeights), groupOutputs, 4),
+    packFloat(weights.values.subarray(g * groupWeights, (g + 1) * groupWeights), groupOutputs, single ? 1 : 4),
   );
   const groupLength = packed[0].length;
   const all = new Float32Array(groups * groupLength);
@@ -103,29 +105,37 @@ function planFloatConv(context: PlanContext, layer: ConvLayer): Step {
     all.set(one, g * groupLength);
   });
   const at = memory.constant(all);
-  const epilogue = planEpilogue(context, layer.epilogue, outputs, layer.output, layer.residual);
   return {
     name: layer.name,
     op: layer.op,
     units: patch.tiles,
     run(kernels, firstTile, lastTile, scratch) {
       patch.forEach(kernels, firstTile, lastTile, scratch, (tile) => {
+        const { address, panelBytes, sums, pixel, pixels } = tile;
         const firstGroup = tile.channel / perGroup;
-        for (let g = 0; g < tile.channels / perGroup; g++) {
-          const group = firstGroup + g;
-          const first = group * groupOutputs;
-          kernels.conv_f32(
-            tile.address + g * depth * 32,
-            tile.panelBytes,
+        const lastGroup = firstGroup + tile.channels / perGroup;
+        if (single) {
+          const weightsAt = at + firstGroup * groupLength * 4;
+          kernels.conv_f32_single(
+            address,
+            panelBytes,
             depth,
-            at + group * groupLength * 4,
-            first,
-            first + groupOutputs,
-            tile.sums,
+            weightsAt,
+            firstGroup,
+            lastGroup,
+            sums,
             epilogue,
-            tile.pixel,
-            tile.pixels,
+            pixel,
+            pixels,
           );
+          return;
+        }
+        for (let group = firstGroup; group < lastGroup; group++) {
+          const rows = address + (group - firstGroup) * depth * 32;
+          const weightsAt = at + group * groupLength * 4;
+          const first = group * groupOutputs;
+          const last = first + groupOutputs;
+          kernels.conv_f32(rows, panelBytes, depth, weightsAt, first, last, sums, epilogue, pixel, pixels);
         }
       });
     },

@@ -13,6 +13,7 @@ export interface Kernels {
   readonly conv_swar: Kernel;
   readonly conv_u8: Kernel;
   readonly conv_f32: Kernel;
+  readonly conv_f32_single: Kernel;
   readonly dense_codes_c16: Kernel;
   readonly dense_f32_c16: Kernel;
   readonly dense_nonzero: (...args: number[]) => number;
