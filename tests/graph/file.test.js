@@ -14,7 +14,7 @@ const sample = (() => {
     const { network, grids } = randomNetwork(s, true);
     const ops = new Set(network.nodes.map((node) => node.op));
     if (!["conv", "dense", "batchNorm", "relu", "quantize", "add"].every((op) => ops.has(op))) continue;
-    for (const { frozen } of grids.values()) frozen.forEach((_, i) => (frozen[i] = i % 2));
+    for (const { frozen } of grids.values()) frozen.set(frozen.map((_, i) => i % 2));
     return { network: { ...network, labels: ["a", "b"] }, grids, metadata: { epoch: "3", note: "“ü”\n" } };
   }
 })();

@@ -55,7 +55,7 @@ export function randomNetwork(seed, quantized) {
   const ready = (name) => (quantized && !isInteger(name) ? quantize(name) : name);
   const onGrid = (name) => {
     const { weight, bias } = nodes().find((node) => node.name === name);
-    if (bias) bias.data.forEach((_, i) => (bias.data[i] = random.normal()));
+    bias?.data.set(bias.data.map(() => random.normal()));
     if (!quantized) return;
     const bits = pick([2, 3, 4, 5]);
     const n1 = random.below(4) - 3;
