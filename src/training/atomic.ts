@@ -19,7 +19,7 @@ export async function writeAtomically(path: string, bytes: Uint8Array): Promise<
     }
     await rename(beside, path);
   } catch (cause) {
-    await rm(beside, { force: true });
+    await rm(beside, { force: true }).catch(() => {});
     throw new ShiftwiseError("IO", "cannot write", {
       where: path,
       found: cause instanceof Error ? cause.message : String(cause),

@@ -74,7 +74,8 @@ export async function loadCheckpoint(
     throw new ShiftwiseError("IO", "cannot read the checkpoint", { where: path, found: cause.message, cause });
   });
   if (!bytes) return null;
-  const file = openFile(bytes, "checkpoint", path);
+  // a Buffer's slices are views, a Uint8Array's are copies: readers count on the latter
+  const file = openFile(new Uint8Array(bytes), "checkpoint", path);
   const graph = fields.record(file.graph, path, ["position", "run", "quantizing"]);
   const saved = fields.texts(graph.run, fields.at(path, "run"));
   for (const name of new Set([...Object.keys(run), ...Object.keys(saved)])) {

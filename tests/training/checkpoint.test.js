@@ -1,0 +1,150 @@
+// checkpoint.test.js: a run that was interrupted anywhere ends in the bits of the run that was not.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { retrain, train, writeAtomically } from "../../dist/training/index.js";
+import { bitsOf, squares, tinyNetwork } from "./helpers.js";
+
+const folder = await mkdtemp(join(tmpdir(), "shiftwise-"));
+after(() => rm(folder, { recursive: true }));
+
+const data = squares(160);
+const common = { batchSize: 16, learningRate: 0.05, seed: 3, schedule: { kind: "cosine" }, augment: { flip: true } };
+const training = { ...common, epochs: 3 };
+const quantizing = { ...common, bits: 4, portions: [0.5, 0.8, 1], epochs: [2, 2, 1], reestimate: 3 };
+
+async function interrupted(run, stops, checkpoint) {
+  const network = tinyNetwork();
+  for (const stop of stops) {
+    const controller = new AbortController();
+    let steps = 0;
+    const onProgress = () => ++steps === stop && controller.abort();
+    const again = tinyNetwork();
+    await assert.rejects(run(again, { ...checkpoint, resume: true }, { signal: controller.signal, onProgress }), {
+      code: "ABORTED",
+    });
+  }
+  const result = await run(network, { ...checkpoint, resume: true }, {});
+  return { network, result };
+}
+
+for (const threads of [1, 2]) {
+  test(`training aborted four times and resumed, ${threads} threads`, async () => {
+    const whole = tinyNetwork();
+    const { history } = await train(whole, data, { ...training, threads });
+    const checkpoint = { path: join(folder, `train${threads}.safetensors`) };
+    const run = (network, saved, control) => train(network, data, { ...training, threads, checkpoint: saved }, control);
+    const { network, result } = await interrupted(run, [3, 7, 9, 2], checkpoint);
+    assert.deepEqual(bitsOf(network), bitsOf(whole));
+    const numbers = (records) => records.map(({ epoch, loss, accuracy }) => [epoch, loss, accuracy]);
+    assert.deepEqual(numbers(result.history), numbers(history));
+  });
+}
+
+test("retraining aborted in every portion and resumed", async () => {
+  const whole = tinyNetwork();
+  const expected = await retrain(whole, data, quantizing);
+  const checkpoint = { path: join(folder, "retrain.safetensors") };
+  const run = (network, saved, control) => retrain(network, data, { ...quantizing, checkpoint: saved }, control);
+  // 10 steps an epoch: inside the first portion, at its very end, inside the second, inside the last
+  const { network, result } = await interrupted(run, [5, 15, 4, 19], checkpoint);
+  assert.deepEqual(bitsOf(network), bitsOf(whole));
+  assert.deepEqual(result.grids, expected.grids);
+});
+
+test("training killed with SIGKILL at any moment and resumed", async () => {
+  const whole = tinyNetwork();
+  await train(whole, data, training);
+  const path = join(folder, "killed.safetensors");
+  const program = fileURLToPath(new URL("./killed.js", import.meta.url));
+  for (const steps of [1, 8, 13]) {
+    const child = spawn(process.execPath, [program, path, String(steps)], { stdio: ["ignore", "ignore", "inherit"] });
+    const signal = await new Promise((resolve) => child.on("exit", (_code, name) => resolve(name)));
+    assert.equal(signal, "SIGKILL");
+  }
+  const network = tinyNetwork();
+  const steps = [];
+  await train(network, data, { ...training, checkpoint: { path, resume: true } }, { onProgress: (p) => steps.push(p) });
+  assert.ok(steps.length < 30, "nothing was resumed");
+  assert.deepEqual(bitsOf(network), bitsOf(whole));
+});
+
+test("a finished run resumes to its end at once", async () => {
+  const checkpoint = { path: join(folder, "finished.safetensors"), resume: true };
+  const [a, b] = [tinyNetwork(), tinyNetwork()];
+  await train(a, data, { ...training, checkpoint });
+  const steps = [];
+  const { history } = await train(b, data, { ...training, checkpoint }, { onProgress: (p) => steps.push(p) });
+  assert.equal(steps.length, 0);
+  assert.equal(history.length, 3);
+  assert.deepEqual(bitsOf(b), bitsOf(a));
+});
+
+test("without resume an old checkpoint is not read", async () => {
+  const path = join(folder, "old.safetensors");
+  await writeFile(path, "something else");
+  await train(tinyNetwork(), data, { ...training, epochs: 1, checkpoint: { path } });
+  await train(tinyNetwork(), data, { ...training, epochs: 1, checkpoint: { path, resume: true } });
+});
+
+test("a checkpoint of another run is refused with what differs", async () => {
+  const checkpoint = { path: join(folder, "other.safetensors"), resume: true };
+  await train(tinyNetwork(), data, { ...training, epochs: 1, checkpoint });
+  const attempt = (more, set = data, network = tinyNetwork()) =>
+    train(network, set, { ...training, epochs: 1, checkpoint, ...more });
+  await assert.rejects(attempt({ learningRate: 0.06 }), {
+    code: "BAD_OPTION",
+    where: `${checkpoint.path}: learningRate`,
+    found: "0.05",
+    expected: "0.06",
+  });
+  await assert.rejects(attempt({ threads: 2 }), { where: `${checkpoint.path}: threads` });
+  await assert.rejects(attempt({ epochs: 2 }), { where: `${checkpoint.path}: epochs` });
+  await assert.rejects(attempt({}, squares(160, 2)), { where: `${checkpoint.path}: images` });
+  const renamed = { ...tinyNetwork(), name: "other" };
+  await assert.rejects(attempt({}, data, renamed), { where: `${checkpoint.path}: network` });
+  await assert.rejects(retrain(tinyNetwork(), data, { ...quantizing, checkpoint }), { code: "BAD_OPTION" });
+});
+
+test("a damaged checkpoint is refused, whatever is damaged", async () => {
+  const path = join(folder, "damaged.safetensors");
+  await train(tinyNetwork(), data, { ...training, epochs: 1, checkpoint: { path } });
+  const bytes = await readFile(path);
+  const attempt = async (changed) => {
+    await writeFile(path, changed);
+    return train(tinyNetwork(), data, { ...training, epochs: 1, checkpoint: { path, resume: true } });
+  };
+  await assert.rejects(attempt(bytes.subarray(0, bytes.length - 1)), { code: "TRUNCATED" });
+  await assert.rejects(attempt(bytes.subarray(0, 5)), { code: "TRUNCATED" });
+  await assert.rejects(attempt(Buffer.alloc(0)), { code: "TRUNCATED" });
+  const flipped = Buffer.from(bytes);
+  flipped[flipped.length - 100] ^= 4;
+  await assert.rejects(attempt(flipped), { code: "CHECKSUM" });
+  const version = Buffer.from(bytes);
+  version.write('"version":"9"', version.indexOf('"version":"1"'));
+  await assert.rejects(attempt(version), { code: "BAD_FILE", found: "9" });
+  await attempt(bytes);
+});
+
+test("a checkpoint that cannot be written is an IO error and leaves nothing behind", async () => {
+  const missing = join(folder, "no", "such", "folder.safetensors");
+  await assert.rejects(train(tinyNetwork(), data, { ...training, epochs: 1, checkpoint: { path: missing } }), {
+    code: "IO",
+    where: missing,
+  });
+  const path = join(folder, "whole");
+  await writeAtomically(path, Uint8Array.of(1, 2, 3));
+  await assert.rejects(writeAtomically(join(path, "below"), Uint8Array.of(4)), { code: "IO" });
+  assert.deepEqual([...(await readFile(path))], [1, 2, 3]);
+  await writeAtomically(path, Uint8Array.of(5));
+  assert.deepEqual([...(await readFile(path))], [5]);
+  await chmod(path, 0o600);
+  assert.deepEqual(
+    (await readdir(folder)).filter((name) => name.includes("partial") && !name.startsWith("killed")),
+    [],
+  );
+});

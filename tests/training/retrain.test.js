@@ -1,0 +1,96 @@
+// retrain.test.js: INQ retraining: what is frozen stays, what is left is on the grid, accuracy survives.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { evaluate, retrain, train } from "../../dist/training/index.js";
+import { squares, tinyNetwork } from "./helpers.js";
+
+const data = squares(320);
+const common = { batchSize: 32, learningRate: 0.05, nesterov: true, weightDecay: 1e-3, schedule: { kind: "cosine" } };
+
+const float = tinyNetwork();
+await train(float, data, { ...common, learningRate: 0.1, epochs: 6 });
+const copy = () => structuredClone(float);
+const weightNodes = (network) => network.nodes.filter((node) => node.op === "conv" || node.op === "dense");
+
+for (const bits of [2, 3, 4, 5]) {
+  test(`at ${bits} bits every weight ends on its grid and the network still works`, async () => {
+    const network = copy();
+    const { grids, history } = await retrain(network, data, { ...common, bits, epochs: 2 });
+    assert.deepEqual(
+      [...grids.keys()],
+      weightNodes(network).map((node) => node.name),
+    );
+    for (const node of weightNodes(network)) {
+      const { n1, frozen } = grids.get(node.name);
+      assert.ok(frozen.every((flag) => flag === 1));
+      const lowest = n1 + 1 - 2 ** (bits - 2);
+      for (const w of node.weight.data) {
+        const exponent = Math.log2(Math.abs(w));
+        assert.ok(w === 0 || (Number.isInteger(exponent) && exponent >= lowest && exponent <= n1), `${w}`);
+      }
+    }
+    assert.equal(history.at(-1).stage, { 2: 9, 3: 7, 4: 5, 5: 3 }[bits]);
+    const { accuracy } = await evaluate(network, squares(300, 9));
+    assert.ok(accuracy > 0.9, `accuracy ${accuracy}`);
+  });
+}
+
+test("portions freeze what they say and nothing frozen moves", async () => {
+  const network = copy();
+  const seen = [];
+  const portions = [0.3, 0.6, 1];
+  const onProgress = ({ stage, stages, epoch, epochs, step }) => {
+    assert.equal(stages, 3);
+    assert.equal(epochs, 1);
+    if (epoch === 0 && step === 1) seen.push(stage);
+  };
+  const { grids } = await retrain(network, data, { ...common, bits: 5, portions, epochs: 1 }, { onProgress });
+  assert.deepEqual(seen, [0, 1, 2]);
+  // the largest 30 % were rounded first and never trained again, so they are the rounded float weights
+  for (const node of weightNodes(float)) {
+    const after = weightNodes(network).find(({ name }) => name === node.name).weight.data;
+    const order = [...node.weight.data.keys()].sort(
+      (a, b) => Math.abs(node.weight.data[b]) - Math.abs(node.weight.data[a]),
+    );
+    const { n1 } = grids.get(node.name);
+    for (const i of order.slice(0, Math.floor(0.3 * order.length))) {
+      const k = Math.min(Math.floor(Math.log2((4 * Math.abs(node.weight.data[i])) / 3)), n1);
+      assert.equal(after[i], Math.sign(node.weight.data[i]) * 2 ** k, `${node.name}[${i}]`);
+    }
+  }
+});
+
+test("no epochs after the last portion leave biases and batch norm alone; statistics can be measured anew", async () => {
+  const run = async (reestimate) => {
+    const network = copy();
+    await retrain(network, data, { ...common, bits: 5, portions: [1], epochs: 0, reestimate });
+    return network.nodes.find((node) => node.op === "batchNorm");
+  };
+  const before = float.nodes.find((node) => node.op === "batchNorm");
+  const [same, measured] = [await run(0), await run(10)];
+  assert.deepEqual(same.mean.data, before.mean.data);
+  assert.deepEqual(measured.gamma.data, before.gamma.data);
+  assert.notDeepEqual(measured.mean.data, before.mean.data);
+});
+
+test("the random partition differs from the magnitude partition and follows the seed", async () => {
+  const run = async (more) => {
+    const network = copy();
+    await retrain(network, data, { ...common, bits: 5, portions: [0.5, 1], epochs: [1, 0], ...more });
+    return weightNodes(network)[0].weight.data;
+  };
+  const [magnitude, random] = [await run({}), await run({ partition: "random" })];
+  assert.notDeepEqual(random, magnitude);
+  assert.deepEqual(await run({ partition: "random" }), random);
+});
+
+test("portions and epochs that do not fit are refused before a weight changes", async () => {
+  const network = copy();
+  const attempt = (more) => retrain(network, data, { ...common, bits: 5, epochs: 1, ...more });
+  await assert.rejects(attempt({ portions: [0.5, 0.4, 1] }), { code: "BAD_OPTION", where: "portions[1]" });
+  await assert.rejects(attempt({ portions: [0.5] }), { code: "BAD_OPTION", where: "portions" });
+  await assert.rejects(attempt({ portions: [0.5, 1], epochs: [1] }), { code: "BAD_OPTION", where: "epochs" });
+  await assert.rejects(attempt({ epochs: [1, -1, 1, 1] }), { code: "BAD_OPTION", where: "epochs[1]" });
+  await assert.rejects(attempt({ bits: 6 }), { code: "BAD_OPTION" });
+  assert.deepEqual(network, float);
+});
