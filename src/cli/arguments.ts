@@ -1,0 +1,78 @@
+// arguments.ts: the words of a command line to checked values; each parser throws BAD_OPTION naming its option.
+import type { Augmentation } from "../data/index.js";
+import { ShiftwiseError } from "../format/index.js";
+import { type ActivationScheme, checkBits, checkPortions } from "../quantize/index.js";
+
+function bad(option: string, expected: string, found: string): ShiftwiseError {
+  return new ShiftwiseError("BAD_OPTION", "bad value", { where: option, expected, found });
+}
+
+/** An integer in low..high, in plain digits. */
+export function integer(option: string, low: number, high = 2 ** 31 - 1): (text: string) => number {
+  return (text) => {
+    const value = /^-?\d+$/.test(text) ? Number(text) : Number.NaN;
+    if (!(value >= low && value <= high)) throw bad(option, `an integer in ${low}..${high}`, text);
+    return value;
+  };
+}
+
+/** A finite number above 0. */
+export function positive(option: string): (text: string) => number {
+  return (text) => {
+    const value = numeric(text);
+    if (!(value > 0)) throw bad(option, "a number above 0", text);
+    return value;
+  };
+}
+
+/** 2, 3, 4 or 5. */
+export function weightBits(text: string): number {
+  return checkBits(/^\d+$/.test(text) ? Number(text) : Number.NaN, `--bits ${text}`);
+}
+
+/** Accumulated shares such as ".5,.75,.875,1". */
+export function portionList(text: string): readonly number[] {
+  return checkPortions(text.split(",").map(numeric));
+}
+
+/**
+ * "8": linear with so many bits, 1..8. "log4": LogQuant with so many bits, 2..6. Up to 3 logarithmic bits the level table
+ * stays below 32, which the faster lanes need; more bits get all of 0..255.
+ */
+export function activationScheme(text: string): ActivationScheme {
+  const match = /^(log)?(\d)$/.exec(text);
+  const bits = Number(match?.[2]);
+  if (match && !match[1] && bits >= 1 && bits <= 8) return { kind: "linear", bits };
+  if (match?.[1] && bits >= 2 && bits <= 6) return { kind: "log", bits, largest: bits <= 3 ? 31 : 255 };
+  throw bad("--activations", "1 to 8, or log2 to log6", text);
+}
+
+/** A scheme in the words of the option. */
+export function schemeName(scheme: ActivationScheme): string {
+  return scheme.kind === "linear" ? String(scheme.bits) : `log${scheme.bits}`;
+}
+
+/** "none", or a list such as "crop=4,flip". */
+export function augmentation(text: string): Augmentation {
+  if (text === "none") return {};
+  const parts = text.split(",").map((part): Augmentation => {
+    const [, name, length] = /^(crop|shift|cutout)=(\d+)$/.exec(part) ?? [];
+    if (name) return { [name]: Number(length) };
+    if (part === "flip") return { flip: true };
+    throw bad("--augment", "none, or some of crop=N, shift=N, cutout=N and flip, with commas", text);
+  });
+  return Object.assign({}, ...parts);
+}
+
+/** One of a few words. */
+export function choice<T extends string>(option: string, words: readonly T[]): (text: string) => T {
+  return (text) => {
+    const word = words.find((candidate) => candidate === text);
+    if (word === undefined) throw bad(option, words.join(" or "), text);
+    return word;
+  };
+}
+
+function numeric(text: string): number {
+  return /^[+]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : Number.NaN;
+}

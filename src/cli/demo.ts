@@ -1,0 +1,210 @@
+// demo.ts: shiftwise demo: the whole way, from generated images to a model of powers of two, in a minute or two.
+import { mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { promisify } from "node:util";
+import { gzip } from "node:zlib";
+import type { Command } from "commander";
+import { openDataset, size, type TrainTest } from "../data/index.js";
+import { encodeModel, goldenHash, type ModelDef } from "../format/index.js";
+import { lower, type Network } from "../graph/index.js";
+import { type ActivationScheme, portionsFor } from "../quantize/index.js";
+import { bytes, count, duration, milliseconds, percent, ratio, table } from "../report/index.js";
+import { Model } from "../runtime/index.js";
+import { train, writeAtomically } from "../training/index.js";
+import { activationScheme, integer, schemeName, weightBits } from "./arguments.js";
+import { type Context, newCommand, withContext } from "./command.js";
+import { checkWritable } from "./files.js";
+import { compareTimes, createExecutor, type Executor, image, type Measurement, measure } from "./measure.js";
+import { quantizeNetwork, WEIGHT_DECAY } from "./quantization.js";
+import { freshNetwork, showTraining } from "./training.js";
+
+interface DemoArguments {
+  readonly json?: boolean;
+  readonly seed: number;
+  readonly bits: number;
+  readonly activations: ActivationScheme;
+  readonly threads: number;
+  readonly out?: string;
+}
+
+/** Small enough for two minutes on two cores, large enough for the accuracies to mean something. */
+const WIDTH = 16;
+const FLOAT_EPOCHS = 6;
+const PORTION_EPOCHS = 1;
+const BATCH = 64;
+const FLOAT_RATE = 0.1;
+const PORTION_RATE = 0.01;
+/** Held-out images whose logits make the golden hash. */
+const HASHED_IMAGES = 64;
+const TIMING = { images: 50, turns: 25 };
+
+export function demoCommand(): Command {
+  return newCommand("demo", "generate images, train, quantize with INQ, run the model file, and compare with float32")
+    .option("--seed <n>", "of images, initial weights and training order", integer("--seed", 0), 1)
+    .option("--bits <n>", "of the weights: 2 to 5", weightBits, 5)
+    .option("--activations <bits>", "1 to 8 linear bits, or log2 to log6 for LogQuant", activationScheme, {
+      kind: "linear",
+      bits: 8,
+    })
+    .option("--threads <n>", "training workers; the result depends on their number", integer("--threads", 1, 256), 2)
+    .option("--out <file>", "model file to write (default: in a temporary folder)")
+    .action((options: DemoArguments) => withContext(options, (context) => runDemo(options, context)));
+}
+
+async function runDemo(options: DemoArguments, context: Context): Promise<void> {
+  const { screen, signal } = context;
+  const start = performance.now();
+  const out = options.out ?? join(await mkdtemp(join(tmpdir(), "shiftwise-")), "demo.safetensors");
+  await checkWritable(out);
+  const generating = screen.progress("generating images");
+  const data = await openDataset("generated", { seed: options.seed });
+  generating.done(`${count(size(data.train))} to train on, ${count(size(data.test))} held out`);
+
+  const network = freshNetwork("demo", data.train, options.seed, WIDTH);
+  await trainFloat(network, data, options, context);
+  // the executor takes its copy of the weights now: quantization changes them in place
+  const float = await createExecutor(lower(network, { grids: null }));
+  const floatBytes = weightCount(network) * Float32Array.BYTES_PER_ELEMENT;
+  const floatResult = await test(float, data, "testing float", context);
+
+  const model = await quantize(network, data, options, context);
+  const file = encodeModel(model);
+  await writeAtomically(out, file);
+  const shift = await loadExecutor(out);
+  const shiftResult = await test(shift, data, "testing shift", context);
+
+  const timing = screen.progress("timing");
+  const [floatMs, shiftMs] = await compareTimes([float, shift], data.test, {
+    ...TIMING,
+    signal,
+    onProgress: (share) => timing.update(share),
+  });
+  timing.done(`${TIMING.turns} turns of ${TIMING.images} images each`);
+  const hash = hashOf(shift, data);
+  float.dispose();
+  shift.dispose();
+
+  const zipped = (await promisify(gzip)(file, { level: 9 })).length;
+  const points = shiftResult.accuracy - floatResult.accuracy;
+  const rows = [
+    [
+      `accuracy on ${count(floatResult.total)} held-out images`,
+      percent(floatResult.accuracy / 100),
+      percent(shiftResult.accuracy / 100),
+      `${points > 0 ? "+" : ""}${points.toFixed(2)} points`,
+    ],
+    [
+      "float32 weights, shift file",
+      bytes(floatBytes),
+      bytes(file.length),
+      `${ratio(floatBytes / file.length)} smaller`,
+    ],
+    ["shift file with gzip", "", bytes(zipped), `${ratio(floatBytes / zipped)} smaller`],
+    ["time per image, one thread", milliseconds(floatMs), milliseconds(shiftMs), `${ratio(floatMs / shiftMs)} faster`],
+  ];
+  const heading = `shift, ${options.bits}-bit weights, ${schemeName(options.activations)}-bit activations`;
+  screen.result(
+    {
+      float: { accuracy: floatResult.accuracy, bytes: floatBytes, msPerImage: floatMs },
+      shift: {
+        accuracy: shiftResult.accuracy,
+        bytes: file.length,
+        msPerImage: shiftMs,
+        weightBits: options.bits,
+      },
+      goldenHash: hash,
+    },
+    [
+      table([[""], ["float32", "right"], [heading, "right"], ["", "right"]], rows),
+      `golden hash of ${HASHED_IMAGES} images' logits: ${hash}`,
+      `model file: ${out}`,
+      `done in ${duration((performance.now() - start) / 1000)}`,
+    ].join("\n"),
+  );
+}
+
+async function trainFloat(network: Network, data: TrainTest, options: DemoArguments, context: Context): Promise<void> {
+  const line = context.screen.progress("training float");
+  const { history } = await train(
+    network,
+    data.train,
+    {
+      epochs: FLOAT_EPOCHS,
+      batchSize: BATCH,
+      learningRate: FLOAT_RATE,
+      weightDecay: WEIGHT_DECAY,
+      schedule: { kind: "cosine", warmUp: 0.5 },
+      seed: options.seed,
+      threads: options.threads,
+    },
+    { signal: context.signal, onProgress: showTraining(line) },
+  );
+  line.done(`${FLOAT_EPOCHS} epochs, loss ${history[history.length - 1].loss.toFixed(3)}`);
+}
+
+async function quantize(
+  network: Network,
+  data: TrainTest,
+  options: DemoArguments,
+  { screen, signal }: Context,
+): Promise<ModelDef> {
+  let line = screen.progress("calibrating");
+  const portions = portionsFor(options.bits);
+  const { model } = await quantizeNetwork(
+    network,
+    data.train,
+    {
+      bits: options.bits,
+      activations: options.activations,
+      portions,
+      epochs: PORTION_EPOCHS,
+      partition: "magnitude",
+      batchSize: BATCH,
+      learningRate: PORTION_RATE,
+      augment: {},
+      seed: options.seed,
+      threads: options.threads,
+    },
+    {
+      signal,
+      onCalibrated() {
+        line.done(`${schemeName(options.activations)}-bit activations`);
+        line = screen.progress("retraining (INQ)");
+      },
+      onProgress: (progress) => showTraining(line)(progress),
+    },
+  );
+  line.done(`portions ${portions.map((portion) => percent(portion)).join(", ")}`);
+  return model;
+}
+
+async function test(
+  executor: Executor,
+  data: TrainTest,
+  label: string,
+  { screen, signal }: Context,
+): Promise<Measurement> {
+  const line = screen.progress(label);
+  const result = await measure(executor, data.test, { signal, onProgress: (share) => line.update(share) });
+  line.done(percent(result.accuracy / 100));
+  return result;
+}
+
+/** The model as anyone would load it: from the file, through the runtime's own door. */
+async function loadExecutor(path: string): Promise<Executor> {
+  const model = await Model.load(pathToFileURL(path));
+  const [output] = model.outputs;
+  return { run: (pixels) => model.runSync(pixels)[output.name], dispose: () => model.dispose() };
+}
+
+function hashOf(executor: Executor, { test: held }: TrainTest): string {
+  return goldenHash(...Array.from({ length: HASHED_IMAGES }, (_, i) => executor.run(image(held, i))));
+}
+
+function weightCount(network: Network): number {
+  return network.nodes.reduce((sum, node) => {
+    return sum + (node.op === "conv" || node.op === "dense" ? node.weight.data.length : 0);
+  }, 0);
+}

@@ -1,0 +1,43 @@
+// eval.ts: shiftwise eval: accuracy and time of a model on a test set.
+import type { Command } from "commander";
+import { openDataset } from "../data/index.js";
+import { count, percent } from "../report/index.js";
+import { choice } from "./arguments.js";
+import { type Context, newCommand, withContext } from "./command.js";
+import { readModelFile } from "./files.js";
+import { checkFits, classesOf, createExecutor, type ExecutorName, measure } from "./measure.js";
+
+interface EvalArguments {
+  readonly json?: boolean;
+  readonly data: string;
+  readonly executor: ExecutorName;
+}
+
+export function evalCommand(): Command {
+  return newCommand("eval", "measure a model's accuracy on the test images of a data set")
+    .argument("<model>", "model file, or a float network file, which then runs in float32")
+    .requiredOption("--data <folder>", "folder of IDX or CIFAR-10 files, or the word generated")
+    .option("--executor <name>", "wasm or reference", choice("--executor", ["wasm", "reference"]), "wasm")
+    .action((path: string, options: EvalArguments) =>
+      withContext(options, (context) => runEval(path, options, context)),
+    );
+}
+
+async function runEval(path: string, options: EvalArguments, { screen, signal }: Context): Promise<void> {
+  const { def } = await readModelFile(path);
+  const { test } = await openDataset(options.data, { classes: classesOf(def) });
+  checkFits(def, test);
+  const executor = await createExecutor(def, options.executor);
+  const line = screen.progress("testing");
+  const { accuracy, correct, total, msPerImage } = await measure(executor, test, {
+    signal,
+    onProgress: (share) => line.update(share),
+  });
+  line.done(percent(accuracy / 100));
+  executor.dispose();
+  screen.result(
+    { accuracy, correct, total, msPerImage, executor: options.executor },
+    `${percent(accuracy / 100)} of ${count(total)} images correct (${count(correct)}), ` +
+      `${msPerImage.toFixed(3)} ms an image, ${options.executor} executor`,
+  );
+}

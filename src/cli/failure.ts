@@ -1,0 +1,29 @@
+// failure.ts: what a person reads when a command fails, and the status it exits with.
+import { CommanderError } from "commander";
+import { ShiftwiseError } from "../format/index.js";
+
+/**
+ * Writes one line to standard error: "error CODE: where: what; expected ...; found ...", with `verbose` the stack too.
+ * @returns the exit status: 1, also after Ctrl-C; 0 where commander only printed help.
+ */
+export function reportFailure(error: unknown, verbose: boolean): number {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return 0;
+    // help that was asked for by giving no command is on standard error already
+    if (error.code !== "commander.help") writeLine(`error BAD_OPTION: ${error.message.replace(/^error: /, "")}`);
+    return 1;
+  }
+  if (error instanceof ShiftwiseError) writeLine(`error ${error.code}: ${error.message}`);
+  else writeLine(`unexpected error: ${String(error)} (--verbose shows where; please report it)`);
+  if (verbose && error instanceof Error) process.stderr.write(`${withCauses(error)}\n`);
+  return 1;
+}
+
+function writeLine(text: string): void {
+  process.stderr.write(`${text.replace(/\s*\n\s*/g, " ")}\n`);
+}
+
+function withCauses(error: Error): string {
+  const own = error.stack ?? String(error);
+  return error.cause instanceof Error ? `${own}\ncaused by ${withCauses(error.cause)}` : own;
+}

@@ -1,0 +1,33 @@
+#!/usr/bin/env node
+// index.ts: the shiftwise command: its subcommands, and the one place where errors end.
+import { Command } from "commander";
+import { demoCommand } from "./demo.js";
+import { evalCommand } from "./eval.js";
+import { reportFailure } from "./failure.js";
+import { inspectCommand } from "./inspect.js";
+import { profileCommand } from "./profile.js";
+import { quantizeCommand } from "./quantize.js";
+import { trainCommand } from "./train.js";
+
+const program = new Command("shiftwise")
+  .description("Train, quantize and run power-of-two neural networks.")
+  // errors are printed by reportFailure alone, all in one style
+  .configureOutput({ outputError: () => {} })
+  .exitOverride();
+
+for (const command of [
+  demoCommand(),
+  trainCommand(),
+  quantizeCommand(),
+  evalCommand(),
+  inspectCommand(),
+  profileCommand(),
+]) {
+  program.addCommand(command.copyInheritedSettings(program));
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = reportFailure(error, process.argv.includes("--verbose"));
+}

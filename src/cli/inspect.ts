@@ -1,0 +1,180 @@
+// inspect.ts: shiftwise inspect: what a model file holds, without running it.
+import type { Command } from "commander";
+import {
+  type Encoding,
+  encodeModel,
+  type Layer,
+  type ModelDef,
+  magnitudes,
+  readSafetensors,
+  type Shape,
+  type Weights,
+} from "../format/index.js";
+import { bytes, count, percent, table } from "../report/index.js";
+import { type MemoryUse, planMemory } from "../runtime/index.js";
+import { type Context, newCommand, withContext } from "./command.js";
+import { readModelFile } from "./files.js";
+
+interface LayerFacts {
+  readonly name: string;
+  readonly op: Layer["op"];
+  readonly output: Shape;
+  readonly encoding: string;
+  /** Of the weights; null where there are none, 32 for float. */
+  readonly bits: number | null;
+  readonly weights: number;
+  /** Share of the weights that are zero, 0..1. */
+  readonly zeroShare: number;
+  /** Number of weights by absolute value: "0", "2^-7", ... */
+  readonly histogram: Readonly<Record<string, number>>;
+  /** In the file: codes, signs, scales, offsets. */
+  readonly bytes: number;
+}
+
+interface Facts {
+  readonly name: string;
+  readonly kind: "model" | "network";
+  readonly bytes: number;
+  readonly checksum: string;
+  readonly inputs: readonly { readonly name: string; readonly shape: Shape; readonly encoding: string }[];
+  readonly outputs: readonly { readonly name: string; readonly shape: Shape }[];
+  readonly labels: readonly string[];
+  readonly layers: readonly LayerFacts[];
+  readonly memory: MemoryUse;
+  readonly notes: Readonly<Record<string, string>>;
+}
+
+export function inspectCommand(): Command {
+  return newCommand("inspect", "show a model's layers, encodings, codes, bytes, memory and notes")
+    .argument("<model>", "model file, or a float network file, shown as it would run")
+    .action((path: string, options: { readonly json?: boolean }) =>
+      withContext(options, (context) => runInspect(path, context)),
+    );
+}
+
+async function runInspect(path: string, { screen }: Context): Promise<void> {
+  const { kind, def, bytes: file } = await readModelFile(path);
+  const stored = kind === "model" ? file : encodeModel(def);
+  const { tensors } = readSafetensors(stored);
+  const sizes = new Map([...tensors].map(([name, tensor]) => [name, tensor.bytes.length]));
+  const facts: Facts = {
+    name: def.name,
+    kind,
+    bytes: file.length,
+    checksum: readSafetensors(file).metadata.checksum,
+    inputs: def.inputs.map(({ name, tensor }) => ({
+      name,
+      shape: def.tensors[tensor].shape,
+      encoding: encodingText(def.tensors[tensor].encoding),
+    })),
+    outputs: def.outputs.map(({ name, tensor }) => ({ name, shape: def.tensors[tensor].shape })),
+    labels: def.labels ?? [],
+    layers: def.layers.map((layer) => layerFacts(layer, def, sizes)),
+    memory: planMemory(def),
+    notes: def.notes ?? {},
+  };
+  screen.result(facts, describe(facts));
+}
+
+function layerFacts(layer: Layer, def: ModelDef, sizes: ReadonlyMap<string, number>): LayerFacts {
+  const { shape, encoding } = def.tensors[layer.output];
+  const parts = ["codes", "signs", "weight", "scale", "offset"];
+  const weights = layer.op === "conv" || layer.op === "dense" ? layer.weights : null;
+  const histogram = weights ? histogramOf(weights) : {};
+  const total = Object.values(histogram).reduce((sum, n) => sum + n, 0);
+  return {
+    name: layer.name,
+    op: layer.op,
+    output: shape,
+    encoding: encodingText(encoding),
+    bits: weights ? (weights.kind === "codes" ? weights.bits : 32) : null,
+    weights: total,
+    zeroShare: total > 0 ? histogram["0"] / total : 0,
+    histogram,
+    bytes: parts.reduce((sum, part) => sum + (sizes.get(`${layer.name}.${part}`) ?? 0), 0),
+  };
+}
+
+/** For codes one entry for zero and one for each power of two, smallest first; for floats zero and the rest. */
+function histogramOf(weights: Weights): Record<string, number> {
+  if (weights.kind === "float32") {
+    const zeros = weights.values.reduce((sum, value) => sum + (value === 0 ? 1 : 0), 0);
+    return { 0: zeros, other: weights.values.length - zeros };
+  }
+  const { bits, n1, codes } = weights;
+  const counts = new Array<number>(magnitudes(bits) + 1).fill(0);
+  for (const code of codes) counts[Math.abs(code)]++;
+  return Object.fromEntries(counts.map((n, m) => [m === 0 ? "0" : `2^${n1 - magnitudes(bits) + m}`, n]));
+}
+
+function encodingText(encoding: Encoding): string {
+  if (encoding.kind === "float32") return "float32";
+  const scale = encoding.scale.toPrecision(4);
+  if (encoding.kind === "linear") return `linear 0..${encoding.max}, zero ${encoding.zero}, scale ${scale}`;
+  const { levels } = encoding;
+  return `${levels.length} levels 0..${levels[levels.length - 1]}, scale ${scale}`;
+}
+
+function describe(facts: Facts): string {
+  const layers = table(
+    [
+      ["layer"],
+      ["op"],
+      ["output"],
+      ["activations"],
+      ["bits", "right"],
+      ["weights", "right"],
+      ["zeros", "right"],
+      ["bytes", "right"],
+    ],
+    facts.layers.map((layer) => [
+      layer.name,
+      layer.op,
+      layer.output.join("x"),
+      layer.encoding,
+      layer.bits === null ? "" : String(layer.bits),
+      layer.bits === null ? "" : count(layer.weights),
+      layer.bits === null ? "" : percent(layer.zeroShare),
+      count(layer.bytes),
+    ]),
+  );
+  const { constants, scratch, arena, total } = facts.memory;
+  const ports = [
+    ...facts.inputs.map(({ name, shape, encoding }) => `input   ${name} ${shape.join("x")}, ${encoding}`),
+    ...facts.outputs.map(({ name, shape }) => `output  ${name} ${shape.join("x")}`),
+  ];
+  return [
+    `${facts.name}: ${facts.kind} file, ${count(facts.bytes)} bytes, checksum ${facts.checksum}`,
+    ...ports,
+    ...(facts.labels.length > 0 ? [`labels  ${facts.labels.join(", ")}`] : []),
+    layers,
+    ...histograms(facts.layers),
+    `memory: ${bytes(total)} = constants ${bytes(constants)}, scratch ${bytes(scratch)}, activations ${bytes(arena)}, and guards`,
+    ...Object.entries(facts.notes).map(([key, value]) => `${key}: ${value}`),
+  ].join("\n");
+}
+
+/** Share of the codes at each level; layers of one bit width stand in one table, since they have as many levels. */
+function histograms(layers: readonly LayerFacts[]): string[] {
+  const widths = [...new Set(layers.flatMap(({ bits }) => (bits !== null && bits < 32 ? [bits] : [])))];
+  return widths.map((width) => {
+    const coded = layers.filter(({ bits }) => bits === width);
+    const levels = 2 ** (width - 2);
+    return table(
+      [
+        [`codes, ${width} bits`],
+        ["exponents", "right"],
+        ["zero", "right"],
+        ...Array.from(
+          { length: levels },
+          (_, m) => [m === levels - 1 ? "n1" : `n1-${levels - 1 - m}`, "right"] as const,
+        ),
+      ],
+      coded.map(({ name, histogram, weights }) => {
+        const named = Object.keys(histogram);
+        const range = `${named[1]}..${named[named.length - 1]}`;
+        return [name, range, ...Object.values(histogram).map((n) => percent(n / weights))];
+      }),
+    );
+  });
+}

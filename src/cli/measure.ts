@@ -1,0 +1,142 @@
+// measure.ts: accuracy and time of a deployable model on labelled images.
+import { type Dataset, imageLength, size } from "../data/index.js";
+import { elements, type ModelDef, ShiftwiseError } from "../format/index.js";
+import { runReference } from "../reference/index.js";
+import { Model } from "../runtime/index.js";
+
+export type ExecutorName = "wasm" | "reference";
+
+/** A model as a function of one image. */
+export interface Executor {
+  /** Pixels 0..255, (channel, row, column); returns fresh logits. */
+  run(pixels: Uint8Array): Float32Array;
+  dispose(): void;
+}
+
+export interface Measurement {
+  readonly correct: number;
+  readonly total: number;
+  /** Percent. */
+  readonly accuracy: number;
+  /** Median over the images. */
+  readonly msPerImage: number;
+}
+
+export interface MeasureControl {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (share: number) => void;
+}
+
+/** Images between two breaths in which signals and timers get their turn. */
+const IMAGES_A_BREATH = 64;
+
+/**
+ * Makes a classifier runnable.
+ * @throws UNSUPPORTED unless it has one input that takes pixels and one output; what Model.from throws.
+ */
+export async function createExecutor(def: ModelDef, name: ExecutorName = "wasm"): Promise<Executor> {
+  const { input, output } = classifierPorts(def);
+  if (name === "reference") {
+    return { run: (pixels) => runReference(def, { [input.name]: pixels }).outputs[output.name], dispose: () => {} };
+  }
+  const model = await Model.from(def);
+  return { run: (pixels) => model.runSync(pixels)[output.name], dispose: () => model.dispose() };
+}
+
+function classifierPorts({ name, inputs, outputs }: ModelDef) {
+  const [input, output] = [inputs[0], outputs[0]];
+  if (inputs.length === 1 && outputs.length === 1 && input.normalization) return { input, output };
+  throw new ShiftwiseError("UNSUPPORTED", "not a classifier of images", {
+    where: name,
+    expected: "one input with normalization and one output",
+    found: `${inputs.length} inputs, ${outputs.length} outputs`,
+  });
+}
+
+/** Number of classes that a classifier tells apart. */
+export function classesOf(def: ModelDef): number {
+  return elements(def.tensors[classifierPorts(def).output.tensor].shape);
+}
+
+/** @throws BAD_DATA for images or classes that the model does not take. */
+export function checkFits(def: ModelDef, dataset: Dataset): void {
+  const expected = def.tensors[classifierPorts(def).input.tensor].shape.join("x");
+  const refuse = (what: string, wanted: unknown, found: unknown) =>
+    new ShiftwiseError("BAD_DATA", `the model does not take these ${what}`, {
+      where: def.name,
+      expected: wanted,
+      found,
+    });
+  if (dataset.shape.join("x") !== expected) throw refuse("images", expected, dataset.shape.join("x"));
+  if (dataset.classes !== classesOf(def)) throw refuse("classes", classesOf(def), dataset.classes);
+}
+
+/**
+ * Runs every image. An image counts as correct if its label has the largest logit, of equal ones the first.
+ * @throws ABORTED
+ */
+export async function measure(
+  { run }: Executor,
+  dataset: Dataset,
+  { signal, onProgress }: MeasureControl = {},
+): Promise<Measurement> {
+  const total = size(dataset);
+  const times = new Float64Array(total);
+  let correct = 0;
+  for (let i = 0; i < total; i++) {
+    const pixels = image(dataset, i);
+    const start = performance.now();
+    const logits = run(pixels);
+    times[i] = performance.now() - start;
+    if (argmax(logits) === dataset.labels[i]) correct++;
+    if (i % IMAGES_A_BREATH !== 0) continue;
+    if (signal?.aborted) throw new ShiftwiseError("ABORTED", "stopped while measuring accuracy");
+    onProgress?.(i / total);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return { correct, total, accuracy: (100 * correct) / total, msPerImage: median(times) };
+}
+
+/** A view of one image's pixels. */
+export function image(dataset: Dataset, index: number): Uint8Array {
+  const length = imageLength(dataset);
+  return dataset.images.subarray(index * length, (index + 1) * length);
+}
+
+function argmax(values: Float32Array): number {
+  let best = 0;
+  for (let i = 1; i < values.length; i++) if (values[i] > values[best]) best = i;
+  return best;
+}
+
+export function median(values: Float64Array): number {
+  const sorted = values.slice().sort();
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+/**
+ * Median milliseconds per image of several executors, measured in turns, so that whatever else the machine does hits all
+ * of them alike.
+ * @param images how many of the set's images one turn runs.
+ * @param turns counted after one to warm up.
+ */
+export async function compareTimes(
+  executors: readonly Executor[],
+  dataset: Dataset,
+  { images, turns, signal, onProgress }: MeasureControl & { readonly images: number; readonly turns: number },
+): Promise<readonly number[]> {
+  const times = executors.map(() => new Float64Array(turns));
+  const used = Math.min(images, size(dataset));
+  for (let turn = -1; turn < turns; turn++) {
+    for (const [e, { run }] of executors.entries()) {
+      const start = performance.now();
+      for (let i = 0; i < used; i++) run(image(dataset, i));
+      if (turn >= 0) times[e][turn] = (performance.now() - start) / used;
+    }
+    if (signal?.aborted) throw new ShiftwiseError("ABORTED", "stopped while measuring time");
+    onProgress?.((turn + 1) / turns);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return times.map(median);
+}

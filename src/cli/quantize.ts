@@ -1,0 +1,172 @@
+// quantize.ts: shiftwise quantize: a float network to a model file of powers of two.
+import { promisify } from "node:util";
+import { gzip } from "node:zlib";
+import type { Command } from "commander";
+import { type Augmentation, openDataset, type TrainTest } from "../data/index.js";
+import { encodeModel, type ModelDef } from "../format/index.js";
+import { lower } from "../graph/index.js";
+import { type ActivationScheme, type Partition, portionsFor } from "../quantize/index.js";
+import { bytes, count, duration, percent, ratio, table } from "../report/index.js";
+import { type EpochRecord, writeAtomically } from "../training/index.js";
+import { activationScheme, choice, integer, portionList, schemeName, weightBits } from "./arguments.js";
+import { type Context, newCommand, withContext } from "./command.js";
+import { checkCheckpoint, checkpointPath, checkWritable, readNetworkFile, removeCheckpoint } from "./files.js";
+import { checkFits, classesOf, createExecutor, type Measurement, measure } from "./measure.js";
+import { normalizedFor, quantizeNetwork } from "./quantization.js";
+import { addRate, addTrainingOptions, resumable, showTraining } from "./training.js";
+
+interface QuantizeArguments {
+  readonly json?: boolean;
+  readonly data: string;
+  readonly out: string;
+  readonly bits: number;
+  readonly activations: ActivationScheme;
+  readonly portions?: readonly number[];
+  readonly partition: Partition;
+  readonly epochs: number;
+  readonly batch: number;
+  readonly lr: number;
+  readonly augment: Augmentation;
+  readonly seed: number;
+  readonly threads: number;
+  readonly resume?: boolean;
+}
+
+const zip = promisify(gzip);
+
+export function quantizeCommand(): Command {
+  const command = newCommand("quantize", "turn a float network's weights into powers of two (INQ) and write the model")
+    .argument("<network>", "network file that train wrote")
+    .requiredOption("--data <folder>", "the images it was trained on: a folder, or the word generated")
+    .requiredOption("--out <file>", "model file to write")
+    .option("--bits <n>", "of the weights: 2 to 5", weightBits, 5)
+    .option("--activations <bits>", "1 to 8 linear bits, or log2 to log6 for LogQuant", activationScheme, {
+      kind: "linear",
+      bits: 8,
+    })
+    .option("--portions <list>", "shares of the weights quantized step by step (default: the paper's)", portionList)
+    .option(
+      "--partition <rule>",
+      "which weights go first: magnitude or random",
+      choice("--partition", ["magnitude", "random"]),
+      "magnitude",
+    )
+    .option("--epochs <n>", "of retraining after each portion", integer("--epochs", 0), 3);
+  addRate(command, 0.01, "learning rate at the start of each portion");
+  addTrainingOptions(command);
+  return command.action((path: string, options: QuantizeArguments) =>
+    withContext(options, (context) => runQuantize(path, options, context)),
+  );
+}
+
+async function runQuantize(path: string, options: QuantizeArguments, context: Context): Promise<void> {
+  const { out, bits } = options;
+  const start = performance.now();
+  const checkpoint = checkpointPath(out);
+  const { network } = await readNetworkFile(path);
+  await checkWritable(out);
+  if (options.resume) await checkCheckpoint(checkpoint);
+  const portions = options.portions ?? portionsFor(bits);
+  const floatModel = lower(network, { grids: null });
+  const data = await openDataset(options.data, { classes: classesOf(floatModel) });
+  checkFits(floatModel, data.test);
+
+  const { float, shift, model, history } = await resumable(checkpoint, async () => {
+    const before = await test(floatModel, data, "testing float", context);
+    const calibrating = context.screen.progress("calibrating");
+    let retraining = calibrating;
+    const quantized = await quantizeNetwork(
+      network,
+      normalizedFor(network, data.train),
+      {
+        bits,
+        activations: options.activations,
+        portions,
+        epochs: options.epochs,
+        partition: options.partition,
+        batchSize: options.batch,
+        learningRate: options.lr,
+        augment: options.augment,
+        seed: options.seed,
+        threads: options.threads,
+        checkpoint: { path: checkpoint, resume: options.resume === true },
+      },
+      {
+        signal: context.signal,
+        onCalibrated() {
+          calibrating.done("done");
+          retraining = context.screen.progress("retraining");
+        },
+        onProgress: (progress) => showTraining(retraining)(progress),
+      },
+    );
+    retraining.done("done");
+    const after = await test(quantized.model, data, "testing", context);
+    return { float: before, shift: after, ...quantized };
+  });
+
+  const file = encodeModel({ ...model, notes: notesFor(options, portions, float, shift) });
+  await writeAtomically(out, file);
+  await removeCheckpoint(checkpoint);
+  const gzipBytes = (await zip(file, { level: 9 })).length;
+  const seconds = (performance.now() - start) / 1000;
+  const steps = portions.map((portion, i) => ({ portion, trainingAccuracy: lastAccuracy(history, i) }));
+  context.screen.result(
+    {
+      ...shift,
+      weightBits: bits,
+      activations: schemeName(options.activations),
+      portions: steps,
+      float: { accuracy: float.accuracy, msPerImage: float.msPerImage },
+      bytes: file.length,
+      gzipBytes,
+      seconds,
+      out,
+    },
+    [
+      table(
+        [
+          ["portion", "right"],
+          ["training accuracy", "right"],
+        ],
+        steps.map(({ portion, trainingAccuracy }) => [
+          percent(portion),
+          trainingAccuracy === null ? "no retraining" : percent(trainingAccuracy / 100),
+        ]),
+      ),
+      `float32: ${percent(float.accuracy / 100)} of ${count(float.total)} test images, ${float.msPerImage.toFixed(3)} ms an image`,
+      `shift:   ${percent(shift.accuracy / 100)}, ${shift.msPerImage.toFixed(3)} ms an image (${ratio(float.msPerImage / shift.msPerImage)})`,
+      `${out}: ${bytes(file.length)}, gzip ${bytes(gzipBytes)}, in ${duration(seconds)}`,
+    ].join("\n"),
+  );
+}
+
+async function test(def: ModelDef, data: TrainTest, label: string, { screen, signal }: Context): Promise<Measurement> {
+  const line = screen.progress(label);
+  const executor = await createExecutor(def);
+  const result = await measure(executor, data.test, { signal, onProgress: (share) => line.update(share) });
+  executor.dispose();
+  line.done(percent(result.accuracy / 100));
+  return result;
+}
+
+/** Accuracy in the last epoch of a portion's retraining, on training images, in percent; null where there was none. */
+function lastAccuracy(history: readonly EpochRecord[], stage: number): number | null {
+  const epochs = history.filter((record) => record.stage === stage);
+  return epochs.length > 0 ? 100 * epochs[epochs.length - 1].accuracy : null;
+}
+
+/** Nothing that differs between two equal runs: the same command gives the same file. */
+function notesFor(
+  options: QuantizeArguments,
+  portions: readonly number[],
+  float: Measurement,
+  shift: Measurement,
+): Record<string, string> {
+  return {
+    weights: `INQ, ${options.bits} bits, ${options.partition} order, portions ${portions.join(" ")}`,
+    activations: schemeName(options.activations),
+    retraining: `${options.epochs} epochs a portion, rate ${options.lr}, seed ${options.seed}`,
+    accuracy: `${percent(shift.accuracy / 100)} of ${shift.total} test images; float32 ${percent(float.accuracy / 100)}`,
+  };
+}

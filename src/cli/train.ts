@@ -1,0 +1,100 @@
+// train.ts: shiftwise train: a float network from labelled images.
+import type { Command } from "commander";
+import { type Augmentation, openDataset } from "../data/index.js";
+import { encodeNetwork, lower } from "../graph/index.js";
+import { bytes, count, duration, percent } from "../report/index.js";
+import { train, writeAtomically } from "../training/index.js";
+import { choice, integer } from "./arguments.js";
+import { type Context, newCommand, withContext } from "./command.js";
+import { checkCheckpoint, checkpointPath, checkWritable, removeCheckpoint } from "./files.js";
+import { checkFits, createExecutor, type MeasureControl, measure } from "./measure.js";
+import { WEIGHT_DECAY } from "./quantization.js";
+import {
+  addRate,
+  addTrainingOptions,
+  freshNetwork,
+  NETWORKS,
+  type NetworkName,
+  resumable,
+  showTraining,
+} from "./training.js";
+
+interface TrainArguments {
+  readonly json?: boolean;
+  readonly data: string;
+  readonly out: string;
+  readonly classes: number;
+  readonly net: NetworkName;
+  readonly width: number;
+  readonly epochs: number;
+  readonly batch: number;
+  readonly lr: number;
+  readonly augment: Augmentation;
+  readonly seed: number;
+  readonly threads: number;
+  readonly resume?: boolean;
+}
+
+export function trainCommand(): Command {
+  const command = newCommand("train", "train a float network and write it, ready for quantize")
+    .requiredOption("--data <folder>", "folder of IDX or CIFAR-10 files, or the word generated")
+    .requiredOption("--out <file>", "network file to write")
+    .option("--classes <n>", "number of classes in IDX files", integer("--classes", 2, 256), 10)
+    .option("--net <name>", `architecture: ${NETWORKS.join(" or ")}`, choice("--net", NETWORKS), "demo")
+    .option("--width <n>", "channels of the demo network's first layer, even", integer("--width", 2, 256), 16)
+    .option("--epochs <n>", "passes over the training images", integer("--epochs", 1), 12);
+  addRate(command, 0.1, "highest learning rate");
+  addTrainingOptions(command);
+  return command.action((options: TrainArguments) => withContext(options, (context) => runTrain(options, context)));
+}
+
+async function runTrain(options: TrainArguments, { screen, signal }: Context): Promise<void> {
+  const { out, seed, threads } = options;
+  const start = performance.now();
+  const checkpoint = checkpointPath(out);
+  await checkWritable(out);
+  if (options.resume) await checkCheckpoint(checkpoint);
+  const data = await openDataset(options.data, { classes: options.classes });
+  const network = freshNetwork(options.net, data.train, seed, options.width);
+
+  const measured = await resumable(checkpoint, async () => {
+    const training = screen.progress("training");
+    const { history } = await train(
+      network,
+      data.train,
+      {
+        epochs: options.epochs,
+        batchSize: options.batch,
+        learningRate: options.lr,
+        weightDecay: WEIGHT_DECAY,
+        schedule: { kind: "cosine", warmUp: Math.min(1, options.epochs / 4) },
+        augment: options.augment,
+        seed,
+        threads,
+        checkpoint: { path: checkpoint, resume: options.resume === true },
+      },
+      { signal, onProgress: showTraining(training) },
+    );
+    training.done(`loss ${history[history.length - 1].loss.toFixed(3)}`);
+
+    const testing = screen.progress("testing");
+    const control: MeasureControl = { signal, onProgress: (share) => testing.update(share) };
+    const def = lower(network, { grids: null });
+    checkFits(def, data.test);
+    const executor = await createExecutor(def);
+    const result = await measure(executor, data.test, control);
+    executor.dispose();
+    testing.done(percent(result.accuracy / 100));
+    return result;
+  });
+  const metadata = { accuracy: `${percent(measured.accuracy / 100)} of ${measured.total} test images` };
+  const file = encodeNetwork(network, { metadata });
+  await writeAtomically(out, file);
+  await removeCheckpoint(checkpoint);
+  const seconds = (performance.now() - start) / 1000;
+  screen.result(
+    { ...measured, bytes: file.length, seconds, out },
+    `${out}: float network, ${bytes(file.length)}, ${percent(measured.accuracy / 100)} of ${count(measured.total)} test ` +
+      `images correct, in ${duration(seconds)}`,
+  );
+}

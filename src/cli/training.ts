@@ -1,0 +1,70 @@
+// training.ts: what the commands that train have in common: options, progress, Ctrl-C.
+import type { Command } from "commander";
+import type { Dataset } from "../data/index.js";
+import { ShiftwiseError } from "../format/index.js";
+import { demoNetwork, type Network, resnet20 } from "../graph/index.js";
+import { percent } from "../report/index.js";
+import type { Progress } from "../training/index.js";
+import { augmentation, integer, positive } from "./arguments.js";
+import type { ProgressLine } from "./screen.js";
+
+export const NETWORKS = ["demo", "resnet20"] as const;
+export type NetworkName = (typeof NETWORKS)[number];
+
+/** --batch, --augment, --seed, --threads and --resume. */
+export function addTrainingOptions(command: Command): Command {
+  return command
+    .option("--batch <n>", "images a step", integer("--batch", 1), 128)
+    .option(
+      "--augment <list>",
+      "changes to training images: crop=N, shift=N, cutout=N, flip, with commas",
+      augmentation,
+      {},
+    )
+    .option("--seed <n>", "of everything random", integer("--seed", 0), 1)
+    .option("--threads <n>", "workers; the result depends on their number", integer("--threads", 1, 256), 2)
+    .option("--resume", "go on from the checkpoint that an interrupted run of the same command left");
+}
+
+/** --lr with a default of the command's own. */
+export function addRate(command: Command, rate: number, what: string): Command {
+  return command.option("--lr <rate>", what, positive("--lr"), rate);
+}
+
+/** A fresh network for a data set, which takes its pixels and carries its class names. */
+export function freshNetwork(name: NetworkName, dataset: Dataset, seed: number, width: number): Network {
+  const { shape, classes, normalization, classNames } = dataset;
+  const network = name === "demo" ? demoNetwork(shape, classes, seed, width) : resnet20(shape, classes, seed);
+  return {
+    ...network,
+    nodes: network.nodes.map((node) => (node.op === "input" ? { ...node, normalization } : node)),
+    ...(classNames && { labels: classNames }),
+  };
+}
+
+/** Shows a training run's progress on one line. */
+export function showTraining(line: ProgressLine): (progress: Progress) => void {
+  return (progress) => {
+    const { stage, stages, epoch, epochs, step, steps, loss, accuracy, secondsLeft } = progress;
+    const share = (stage + (epoch + step / steps) / epochs) / stages;
+    const portion = stages > 1 ? `portion ${stage + 1}/${stages}, ` : "";
+    const detail = `${portion}epoch ${epoch + 1}/${epochs}, loss ${loss.toFixed(3)}, ${percent(accuracy)}`;
+    line.update(share, detail, secondsLeft);
+  };
+}
+
+/**
+ * Runs work that leaves a checkpoint when it is stopped, and says in the error how to go on.
+ * @throws what `work` throws, ABORTED with that hint.
+ */
+export async function resumable<T>(checkpoint: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof ShiftwiseError) || error.code !== "ABORTED") throw error;
+    throw new ShiftwiseError("ABORTED", "stopped; the same command with --resume goes on from the checkpoint", {
+      where: checkpoint,
+      cause: error,
+    });
+  }
+}

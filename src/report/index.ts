@@ -1,0 +1,3 @@
+// index.ts: the door of the report room: figures and tables as text.
+export * from "./table.js";
+export * from "./text.js";
