@@ -11,12 +11,11 @@ export type { ModelSource } from "./load.js";
 export type { MemoryUse } from "./memory.js";
 export {
   type InputInfo,
-  type Inputs,
-  type InputValues,
   type LoadOptions,
   Model,
   type OutputInfo,
   type Outputs,
   type StepTime,
 } from "./model.js";
-export { planMemory } from "./plan.js";
+export { type PlanOptions, planMemory } from "./plan.js";
+export type { Inputs, InputValues } from "./ports.js";

@@ -32,26 +32,44 @@ export interface Kernels {
   readonly pool_sum_u8: Kernel;
 }
 
-let compiled: Promise<WebAssembly.Module> | null = null;
+// Behind the 8 bytes of magic and version the module has its types, then its one import, the memory:
+//   ... 3 "env" 6 "memory" 2 flags minimum maximum        flags: 1 has a maximum, 3 is shared as well
+const IMPORT = [3, ..."env", 6, ..."memory", 2, 1].map((part) =>
+  typeof part === "string" ? part.charCodeAt(0) : part,
+);
+
+const compiled = new Map<boolean, Promise<WebAssembly.Module>>();
 
 /**
  * Compiles the inlined module, once for the whole program.
+ * @param shared whether it is to import a memory shared between threads
  * @throws UNSUPPORTED where there is no WebAssembly with SIMD
  */
-export function compileKernels(): Promise<WebAssembly.Module> {
-  compiled ??= compile();
-  return compiled;
+export function compileKernels(shared: boolean): Promise<WebAssembly.Module> {
+  const known = compiled.get(shared);
+  if (known) return known;
+  const module = compile(shared);
+  compiled.set(shared, module);
+  return module;
 }
 
-async function compile(): Promise<WebAssembly.Module> {
+async function compile(shared: boolean): Promise<WebAssembly.Module> {
   try {
     const bytes = Uint8Array.from(atob(RUNTIME_WASM_BASE64), (c) => c.charCodeAt(0));
+    if (shared) declareShared(bytes);
     return await WebAssembly.compile(bytes);
   } catch (cause) {
     throw new ShiftwiseError("UNSUPPORTED", "WebAssembly with SIMD is not available; use shiftwise/reference", {
       cause,
     });
   }
+}
+
+/** The code is the same for both kinds of memory; only the flag of the import differs. */
+function declareShared(bytes: Uint8Array): void {
+  const at = bytes.findIndex((_, i) => IMPORT.every((byte, j) => bytes[i + j] === byte));
+  if (at < 0) throw new Error("no memory import found in the module");
+  bytes[at + IMPORT.length - 1] = 3;
 }
 
 export function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): Kernels {

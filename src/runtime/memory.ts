@@ -40,6 +40,7 @@ export function planeBytesOf(shape: Shape, bytesPerElement: number): number {
 
 export interface MemoryUse {
   readonly constants: number;
+  /** Of one thread. */
   readonly scratch: number;
   readonly arena: number;
   readonly total: number;
@@ -81,7 +82,6 @@ type Blob = Uint8Array | Uint16Array | Uint32Array | Int32Array | Float32Array;
 export class MemoryPlan {
   #top = LOW;
   #scratch = 0;
-  #arena = 0;
   readonly #blobs: { address: number; data: Blob }[] = [];
   readonly #shared = new Map<string, number>();
 
@@ -113,14 +113,16 @@ export class MemoryPlan {
    * Ends the planning.
    * @throws OVERFLOW when the whole would pass `limit` bytes
    */
-  seal(arena: number, limit = LIMIT): { scratch: number; arena: number; use: MemoryUse } {
-    this.#arena = arena;
+  seal(
+    arena: number,
+    { limit = LIMIT, threads = 1 }: { limit?: number; threads?: number },
+  ): { scratch: number; arena: number; use: MemoryUse } {
     const scratch = roundUp(this.#top, ALIGN);
-    const arenaAt = scratch + this.#scratch;
-    const end = arenaAt + this.#arena + GUARD;
+    const arenaAt = scratch + this.#scratch * threads;
+    const end = arenaAt + arena + GUARD;
     const total = roundUp(end, PAGE);
     if (total > Math.min(limit, LIMIT)) overflow(total, Math.min(limit, LIMIT));
-    const use = { constants: scratch - LOW, scratch: this.#scratch, arena: this.#arena, total };
+    const use = { constants: scratch - LOW, scratch: this.#scratch, arena, total };
     return { scratch, arena: arenaAt, use };
   }
 

@@ -1,24 +1,13 @@
 // model.ts: the public Model: a planned network in its own linear memory, run one image at a time.
-import {
-  type Encoding,
-  elements,
-  type ModelDef,
-  type Normalization,
-  pixelTable,
-  type Shape,
-  ShiftwiseError,
-  validateModel,
-  zeroOf,
-} from "../format/index.js";
+import { type ModelDef, type Normalization, type Shape, ShiftwiseError, validateModel } from "../format/index.js";
+import { type Crew, startCrew } from "./crew.js";
+import { canShareMemory } from "./helpers.js";
 import { compileKernels, instantiate, type Kernels } from "./kernels.js";
 import { fetchModel, type ModelSource } from "./load.js";
 import type { MemoryUse } from "./memory.js";
 import { type Plan, planModel, type Step, stagingOf } from "./plan.js";
+import { InputDoor, type Inputs, readRaw, toReal } from "./ports.js";
 
-/** Real network values, or pixels 0..255; (channel, row, column), all of one image. */
-export type InputValues = Float32Array | Uint8Array | Uint8ClampedArray;
-/** One input alone, or several by name. */
-export type Inputs = InputValues | { readonly [name: string]: InputValues };
 /** float32 values by output name; each run returns fresh arrays. */
 export type Outputs = { readonly [name: string]: Float32Array };
 
@@ -27,6 +16,11 @@ export interface LoadOptions {
   readonly memoryLimit?: number;
   /** Stops a download. */
   readonly signal?: AbortSignal;
+  /**
+   * Threads to run on, 1..16, where memory can be shared (Node; browsers when cross-origin isolated). `model.threads`
+   * tells how many there are. The results are the same to the bit. Default 1.
+   */
+  readonly threads?: number;
 }
 
 export interface InputInfo {
@@ -50,7 +44,11 @@ export interface StepTime {
 interface State {
   readonly kernels: Kernels;
   readonly memory: WebAssembly.Memory;
+  crew: Crew | null;
 }
+
+const PAGE = 65536;
+const THREADS_MAX = 16;
 
 /** A model ready to run. Its memory is planned before the first run and never grows. */
 export class Model {
@@ -62,10 +60,11 @@ export class Model {
   readonly memory: MemoryUse;
   readonly #def: ModelDef;
   readonly #plan: Plan;
-  readonly #pixels = new Map<string, Float32Array[]>();
+  readonly #doors: readonly InputDoor[];
+  #threads: number;
   #state: State | null;
 
-  private constructor(def: ModelDef, plan: Plan, state: State) {
+  private constructor(def: ModelDef, plan: Plan, state: State, threads: number) {
     this.name = def.name;
     this.inputs = def.inputs.map(({ name, tensor, normalization }) => {
       return { name, shape: def.tensors[tensor].shape, normalization };
@@ -75,12 +74,18 @@ export class Model {
     this.memory = plan.use;
     this.#def = def;
     this.#plan = plan;
+    this.#doors = def.inputs.map((port) => {
+      const place = plan.placements.get(stagingOf(port.tensor)) ?? plan.placements.get(port.tensor)!;
+      return new InputDoor(port, def.tensors[port.tensor], place);
+    });
+    this.#threads = threads;
     this.#state = state;
   }
 
   /**
    * Loads a model file from bytes, a URL or a Response; gzip is decoded on the way.
-   * @throws BAD_FILE, TRUNCATED, CHECKSUM, BAD_GRAPH for a wrong file; NETWORK, IO, ABORTED; OVERFLOW; UNSUPPORTED
+   * @throws BAD_FILE, TRUNCATED, CHECKSUM, BAD_GRAPH for a wrong file; NETWORK, IO, ABORTED; OVERFLOW; UNSUPPORTED;
+   * BAD_OPTION for threads outside 1..16
    */
   static async load(source: ModelSource, options: LoadOptions = {}): Promise<Model> {
     return Model.from(await fetchModel(source, options.signal), options);
@@ -88,18 +93,28 @@ export class Model {
 
   /** Makes a model that is already in memory runnable. Errors as for `load`. */
   static async from(def: ModelDef, options: LoadOptions = {}): Promise<Model> {
-    validateModel(def);
-    const module = await compileKernels();
-    const plan = planModel(def, options.memoryLimit);
-    const pages = plan.use.total / 65536;
-    let memory: WebAssembly.Memory;
-    try {
-      memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
-    } catch (cause) {
-      throw new ShiftwiseError("OVERFLOW", "no memory for the model", { found: `${plan.use.total} bytes`, cause });
+    const { memoryLimit, threads: asked = 1 } = options;
+    if (!Number.isInteger(asked) || asked < 1 || asked > THREADS_MAX) {
+      throw new ShiftwiseError("BAD_OPTION", "option out of range", {
+        where: "threads",
+        expected: `1 to ${THREADS_MAX}`,
+        found: asked,
+      });
     }
+    validateModel(def);
+    const threads = canShareMemory() ? asked : 1;
+    const plan = planModel(def, { limit: memoryLimit, threads });
+    const module = await compileKernels(threads > 1);
+    const memory = allocate(plan.use.total, threads > 1);
     plan.memory.write(memory.buffer);
-    return new Model(def, plan, { kernels: instantiate(module, memory), memory });
+    const kernels = instantiate(module, memory);
+    const crew = threads > 1 ? await startCrew(def, plan, module, memory, threads) : null;
+    return new Model(def, plan, { kernels, memory, crew }, threads);
+  }
+
+  /** Threads that take part in a run. */
+  get threads(): number {
+    return this.#threads;
   }
 
   /** As runSync, for callers that want a promise. */
@@ -109,20 +124,21 @@ export class Model {
 
   /**
    * Runs one image.
-   * @throws BAD_DATA for a missing input, a wrong length, or values that are not finite; DISPOSED
+   * @throws BAD_DATA for a missing input, a wrong length, or values that are not finite; DISPOSED; UNSUPPORTED once when
+   * a helper thread has died, after which the model runs on one thread
    */
   runSync(inputs: Inputs): Outputs {
     const state = this.#enter(inputs);
-    for (const step of this.#plan.steps) step.run(state.kernels, 0, step.units, this.#plan.scratch);
+    for (let i = 0; i < this.#plan.steps.length; i++) this.#step(state, i);
     return this.#read(state);
   }
 
   /** Runs one image and tells how long each step took. */
   profile(inputs: Inputs): StepTime[] {
-    const { kernels } = this.#enter(inputs);
-    return this.#plan.steps.map(({ name, op, units, run }) => {
+    const state = this.#enter(inputs);
+    return this.#plan.steps.map(({ name, op }, i) => {
       const start = performance.now();
-      run(kernels, 0, units, this.#plan.scratch);
+      this.#step(state, i);
       return { name, op, milliseconds: performance.now() - start };
     });
   }
@@ -134,17 +150,18 @@ export class Model {
   trace(inputs: Inputs, visit: (tensor: string, raw: Float32Array) => void): Outputs {
     const state = this.#enter(inputs);
     const written = new Map(this.#def.layers.map((layer) => [layer.name, layer.output]));
-    for (const { name, op, units, run } of this.#plan.steps) {
-      run(state.kernels, 0, units, this.#plan.scratch);
-      if (op === "split") continue;
+    this.#plan.steps.forEach(({ name, op }, i) => {
+      this.#step(state, i);
+      if (op === "split") return;
       const tensor = op === "input" ? name : written.get(name)!;
       visit(tensor, this.#raw(state, tensor));
-    }
+    });
     return this.#read(state);
   }
 
-  /** Gives the memory back; the model cannot run any more. */
+  /** Gives memory and threads back; the model cannot run any more. */
   dispose(): void {
+    this.#state?.crew?.end();
     this.#state = null;
   }
 
@@ -155,71 +172,27 @@ export class Model {
   #enter(inputs: Inputs): State {
     const state = this.#state;
     if (!state) throw new ShiftwiseError("DISPOSED", "the model was disposed", { where: this.name });
-    for (const port of this.#def.inputs) this.#write(state, port, pick(inputs, port.name));
+    for (const door of this.#doors) door.write(state.memory.buffer, inputs);
     return state;
   }
 
-  #write(state: State, port: ModelDef["inputs"][number], given: InputValues | undefined): void {
-    const spec = this.#def.tensors[port.tensor];
-    const [channels, height, width] = spec.shape;
-    const plane = height * width;
-    const where = `input ${port.name}`;
-    if (!given || given.length !== channels * plane) {
-      throw new ShiftwiseError("BAD_DATA", "wrong input", {
-        where,
-        expected: `${channels * plane} values (${channels}, ${height}, ${width})`,
-        found: given ? `${given.length} values` : "none",
-      });
+  #step(state: State, index: number): void {
+    const { units, run } = this.#plan.steps[index];
+    if (!state.crew || units === 1) {
+      run(state.kernels, 0, units, this.#plan.scratch);
+      return;
     }
-    const isFloat = given instanceof Float32Array;
-    if (!isFloat && !port.normalization) {
-      throw new ShiftwiseError("BAD_DATA", "this model says nothing about pixels", {
-        where,
-        expected: "a Float32Array of network values",
-        found: given.constructor.name,
-      });
+    try {
+      state.crew.run(state.kernels, index);
+    } catch (error) {
+      state.crew = null;
+      this.#threads = 1;
+      throw error;
     }
-    if (isFloat) checkFinite(given, where);
-    const { address, planeBytes } = this.#plan.placements.get(stagingOf(port.tensor)) ?? this.#place(port.tensor);
-    for (let c = 0; c < channels; c++) {
-      const to = new Float32Array(state.memory.buffer, address + c * planeBytes, plane);
-      if (isFloat) {
-        to.set(given.subarray(c * plane, (c + 1) * plane));
-      } else {
-        const table = this.#pixelTables(port.tensor, port.normalization!)[c];
-        for (let i = 0; i < plane; i++) to[i] = table[given[c * plane + i]];
-      }
-    }
-  }
-
-  #pixelTables(tensor: string, normalization: Normalization): Float32Array[] {
-    let tables = this.#pixels.get(tensor);
-    if (!tables) {
-      const { shape } = this.#def.tensors[tensor];
-      tables = Array.from({ length: shape[0] }, (_, c) => pixelTable(c, normalization));
-      this.#pixels.set(tensor, tables);
-    }
-    return tables;
-  }
-
-  #place(tensor: string): { address: number; planeBytes: number } {
-    return this.#plan.placements.get(tensor)!;
   }
 
   #raw(state: State, tensor: string): Float32Array {
-    const { shape, encoding } = this.#def.tensors[tensor];
-    const { address, planeBytes } = this.#place(tensor);
-    const plane = shape[1] * shape[2];
-    const raw = new Float32Array(elements(shape));
-    for (let c = 0; c < shape[0]; c++) {
-      const at = address + c * planeBytes;
-      const { buffer } = state.memory;
-      raw.set(
-        encoding.kind === "float32" ? new Float32Array(buffer, at, plane) : new Uint8Array(buffer, at, plane),
-        c * plane,
-      );
-    }
-    return raw;
+    return readRaw(state.memory.buffer, this.#def.tensors[tensor], this.#plan.placements.get(tensor)!);
   }
 
   #read(state: State): Outputs {
@@ -230,21 +203,11 @@ export class Model {
   }
 }
 
-function pick(inputs: Inputs, name: string): InputValues | undefined {
-  return ArrayBuffer.isView(inputs) ? (inputs as InputValues) : (inputs as { [name: string]: InputValues })[name];
-}
-
-function checkFinite(values: Float32Array, where: string): void {
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += values[i] * 0;
-  if (sum === 0) return;
-  const i = values.findIndex((value) => !Number.isFinite(value));
-  throw new ShiftwiseError("BAD_DATA", "input is not finite", { where: `${where}[${i}]`, found: String(values[i]) });
-}
-
-function toReal(raw: Float32Array, encoding: Encoding): Float32Array {
-  if (encoding.kind === "float32") return raw;
-  const scale = Math.fround(encoding.scale);
-  const zero = zeroOf(encoding);
-  return raw.map((q) => Math.fround(scale * (q - zero)));
+function allocate(bytes: number, shared: boolean): WebAssembly.Memory {
+  const pages = bytes / PAGE;
+  try {
+    return new WebAssembly.Memory({ initial: pages, maximum: pages, shared });
+  } catch (cause) {
+    throw new ShiftwiseError("OVERFLOW", "no memory for the model", { found: `${bytes} bytes`, cause });
+  }
 }

@@ -27,9 +27,17 @@ export interface Plan {
   readonly steps: readonly Step[];
   readonly memory: MemoryPlan;
   readonly use: MemoryUse;
+  /** Address of the first thread's scratch; the others' follow, use.scratch apart. */
   readonly scratch: number;
   /** Where every tensor lies. Bytes may be shared by tensors whose lives do not meet. */
   readonly placements: ReadonlyMap<string, Placement>;
+}
+
+export interface PlanOptions {
+  /** Most bytes the whole may take. */
+  readonly limit?: number;
+  /** Threads that will run it, each with scratch memory of its own. Default 1. */
+  readonly threads?: number;
 }
 
 /** What the planner of a step may ask for. */
@@ -61,10 +69,9 @@ function inputsOf(layer: Layer): string[] {
 
 /**
  * Lays out memory and compiles the schedules. The model must have passed validateModel.
- * @param limit most bytes the whole may take
  * @throws OVERFLOW, UNSUPPORTED
  */
-export function planModel(def: ModelDef, limit?: number): Plan {
+export function planModel(def: ModelDef, options: PlanOptions = {}): Plan {
   const memory = new MemoryPlan();
   const placements = new Map<string, Placement>();
   const placed: (() => void)[] = [];
@@ -109,7 +116,7 @@ export function planModel(def: ModelDef, limit?: number): Plan {
       use(phases, steps.length);
     }
     addTensor(layer.output, steps.length);
-    const adopted = layer.op === "concat" ? adopt(layer.inputs, layer.output, def, lives) : new Set<string>();
+    const adopted = layer.op === "concat" ? adopt(layer.inputs, layer.output, def, lives) : new Set<number>();
     for (const input of inputsOf(layer)) use(input, steps.length);
     steps.push(planLayer(context, layer, adopted));
   }
@@ -117,7 +124,7 @@ export function planModel(def: ModelDef, limit?: number): Plan {
 
   const roots = [...lives].filter(([, life]) => life.parent === null);
   const { offsets, bytes } = packArena(roots.map(([, life]) => life));
-  const { arena, scratch, use: memoryUse } = memory.seal(bytes, limit);
+  const { arena, scratch, use: memoryUse } = memory.seal(bytes, options);
   roots.forEach(([name, { planeBytes, bytes: size }], i) => {
     placements.set(name, { address: arena + offsets[i], planeBytes, bytes: size });
   });
@@ -131,8 +138,8 @@ export function planModel(def: ModelDef, limit?: number): Plan {
 }
 
 /** Bytes that running the model takes, and what for, without allocating them. */
-export function planMemory(def: ModelDef): MemoryUse {
-  return planModel(def).use;
+export function planMemory(def: ModelDef, options: PlanOptions = {}): MemoryUse {
+  return planModel(def, options).use;
 }
 
 function needsPhases(layer: Layer, def: ModelDef): layer is Extract<Layer, { kernel: unknown }> {
@@ -145,15 +152,15 @@ function needsPhases(layer: Layer, def: ModelDef): layer is Extract<Layer, { ker
 
 /**
  * Lets the inputs of a concatenation be written straight into its output: planes of a layer's output that is not
- * itself part of another whole. Returns those taken over; the others are copied when the step runs.
+ * itself part of another whole. Returns the places of those taken over; the others are copied when the step runs.
  */
-function adopt(inputs: readonly string[], output: string, def: ModelDef, lives: Map<string, Life>): Set<string> {
+function adopt(inputs: readonly string[], output: string, def: ModelDef, lives: Map<string, Life>): Set<number> {
   const whole = lives.get(output)!;
-  const adopted = new Set<string>();
+  const adopted = new Set<number>();
   const { shape } = def.tensors[output];
   const wholes = new Set(def.layers.filter((layer) => layer.op === "concat").map((layer) => layer.output));
   let channel = 0;
-  for (const name of inputs) {
+  for (const [i, name] of inputs.entries()) {
     const life = lives.get(name)!;
     const isPlanes = elements(shape) > shape[0];
     const isInput = def.inputs.some((port) => port.tensor === name);
@@ -161,7 +168,7 @@ function adopt(inputs: readonly string[], output: string, def: ModelDef, lives: 
       life.parent = { name: output, channel };
       whole.from = Math.min(whole.from, life.from);
       whole.to = Math.max(whole.to, life.to);
-      adopted.add(name);
+      adopted.add(i);
     }
     channel += def.tensors[name].shape[0];
   }

@@ -59,8 +59,8 @@ export function planSplit(context: PlanContext, tensor: string, phases: string):
   };
 }
 
-/** @param adopted inputs of a concatenation that already lie in its output */
-export function planLayer(context: PlanContext, layer: Layer, adopted: ReadonlySet<string>): Step {
+/** @param adopted places of a concatenation's inputs that already lie in its output */
+export function planLayer(context: PlanContext, layer: Layer, adopted: ReadonlySet<number>): Step {
   switch (layer.op) {
     case "conv":
       return isPointLayer(context, layer) ? planDense(context, layer) : planConv(context, layer);
@@ -174,7 +174,7 @@ function planAdd(context: PlanContext, layer: AddLayer): Step {
   };
 }
 
-function planConcat(context: PlanContext, layer: ConcatLayer, adopted: ReadonlySet<string>): Step {
+function planConcat(context: PlanContext, layer: ConcatLayer, adopted: ReadonlySet<number>): Step {
   const bytes = elementBytes(context.spec(layer.output).encoding);
   return {
     name: layer.name,
@@ -183,11 +183,11 @@ function planConcat(context: PlanContext, layer: ConcatLayer, adopted: ReadonlyS
     run(kernels) {
       const { address, planeBytes } = context.place(layer.output);
       let to = address;
-      for (const name of layer.inputs) {
+      for (const [i, name] of layer.inputs.entries()) {
         const { shape } = context.spec(name);
         const from = context.place(name);
         // equal shapes have equal plane distances, so whole planes are copied at once
-        if (!adopted.has(name)) {
+        if (!adopted.has(i)) {
           const size = planeSize(shape) === 1 ? shape[0] * bytes : shape[0] * planeBytes;
           kernels.flatten(to, from.address, 0, 1, size);
         }

@@ -191,6 +191,25 @@ test("concatenations agree, written in place or copied", async () => {
   }
 });
 
+test("a tensor may stand several times in concatenations", async () => {
+  const at = (channels) => ({ shape: [channels, 5, 6], encoding: linear() });
+  const pool = {
+    op: "maxPool",
+    name: "a",
+    input: "x",
+    output: "a",
+    kernel: [3, 3],
+    stride: [1, 1],
+    padding: [1, 1, 1, 1],
+  };
+  const layers = [
+    pool,
+    { op: "concat", name: "b", inputs: ["a", "x", "a"], output: "b" },
+    { op: "concat", name: "y", inputs: ["a", "b", "a", "b"], output: "y" },
+  ];
+  await run(model({ x: at(2), a: at(2), b: at(6), y: at(16) }, layers));
+});
+
 test("tensors that share memory do not disturb each other", async () => {
   const random = createRandom(6);
   const at = { shape: [4, 11, 13], encoding: linear() };

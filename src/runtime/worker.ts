@@ -1,0 +1,37 @@
+// worker.ts: the entry of a helper thread, a module worker of the browser or of Node.
+import type { ModelDef } from "../format/index.js";
+import { instantiate } from "./kernels.js";
+import { planModel } from "./plan.js";
+import { follow } from "./team.js";
+
+/** First and only message to a helper; it answers "ready" and then never returns to its event loop. */
+export interface Summons {
+  readonly def: ModelDef;
+  readonly module: WebAssembly.Module;
+  readonly memory: WebAssembly.Memory;
+  readonly words: Int32Array;
+  /** 1 for the first helper; the leading thread is 0. */
+  readonly seat: number;
+  readonly threads: number;
+}
+
+interface Port {
+  postMessage(message: string): void;
+}
+
+function start(summons: Summons, port: Port): void {
+  const { def, module, memory, words, seat, threads } = summons;
+  // the same model gives the same plan, so only the weights' bytes need sharing
+  const plan = planModel(def, { threads });
+  const scratch = plan.scratch + seat * plan.use.scratch;
+  const kernels = instantiate(module, memory);
+  port.postMessage("ready");
+  follow({ words, steps: plan.steps, kernels, scratch });
+}
+
+const parentPort = globalThis.process?.getBuiltinModule?.("node:worker_threads").parentPort;
+if (parentPort) {
+  parentPort.once("message", (summons: Summons) => start(summons, parentPort));
+} else {
+  globalThis.addEventListener("message", (event) => start(event.data, globalThis as unknown as Port), { once: true });
+}

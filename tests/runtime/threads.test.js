@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import workerThreads from "node:worker_threads";
+import { goldenHash, ShiftwiseError } from "../../dist/format/index.js";
+import { Model } from "../../dist/runtime/index.js";
+import { createWords, lead } from "../../dist/runtime/team.js";
+import { convModel, FLOAT, inputsFor, linear } from "./models.js";
+
+const MODELS = [
+  convModel({ shape: [16, 40, 40], channels: 24 }),
+  convModel({ shape: [16, 41, 33], channels: 24, stride: [2, 2], input: linear(15) }),
+  convModel({ shape: [32, 30, 30], channels: 32, groups: 32, residual: linear() }),
+  convModel({ shape: [8, 40, 40], channels: 8, input: FLOAT, output: FLOAT }),
+];
+
+test("threads give the bits of one thread, run after run", async () => {
+  for (const def of MODELS) {
+    const inputs = inputsFor(def);
+    const alone = await Model.from(def);
+    const expected = goldenHash(alone.runSync(inputs).y);
+    for (const threads of [2, 3]) {
+      const model = await Model.from(def, { threads });
+      assert.equal(model.threads, threads);
+      for (let i = 0; i < 50; i++) assert.equal(goldenHash(model.runSync(inputs).y), expected);
+      model.dispose();
+    }
+    alone.dispose();
+  }
+});
+
+test("helpers that slept wake up for the next run", async () => {
+  const [def] = MODELS;
+  const inputs = inputsFor(def);
+  const model = await Model.from(def, { threads: 2 });
+  const expected = goldenHash(model.runSync(inputs).y);
+  for (let i = 0; i < 5; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.equal(goldenHash(model.runSync(inputs).y), expected);
+  }
+  model.dispose();
+});
+
+test("threads out of range are refused", async () => {
+  for (const threads of [0, 17, 1.5, Number.NaN]) {
+    await assert.rejects(Model.from(MODELS[0], { threads }), (error) => {
+      return error instanceof ShiftwiseError && error.code === "BAD_OPTION" && error.where === "threads";
+    });
+  }
+});
+
+test("a disposed model says so", async () => {
+  const model = await Model.from(MODELS[0], { threads: 2 });
+  model.dispose();
+  assert.throws(() => model.runSync(inputsFor(MODELS[0])), { code: "DISPOSED" });
+});
+
+test("when a helper dies one run fails, and the model goes on with one thread", async () => {
+  const spawned = [];
+  const { Worker } = workerThreads;
+  workerThreads.Worker = class extends Worker {
+    constructor(...args) {
+      super(...args);
+      spawned.push(this);
+    }
+  };
+  const [def] = MODELS;
+  const inputs = inputsFor(def);
+  const model = await Model.from(def, { threads: 2 });
+  workerThreads.Worker = Worker;
+  const expected = goldenHash(model.runSync(inputs).y);
+  assert.equal(spawned.length, 1);
+  await spawned[0].terminate();
+  assert.throws(() => model.runSync(inputs), { code: "UNSUPPORTED" });
+  assert.equal(model.threads, 1);
+  assert.equal(goldenHash(model.runSync(inputs).y), expected);
+  model.dispose();
+});
+
+test("a thread that claimed work and died is noticed", () => {
+  const words = createWords();
+  let ran = 0;
+  const steps = [{ name: "step", op: "conv", units: 3, run: () => ran++ }];
+  const seat = { words, steps, kernels: {}, scratch: 0 };
+  assert.equal(lead(seat, 0, 1000), true);
+  assert.equal(ran, 3);
+  // the first unit goes to a thread that never finishes it
+  steps[0].run = () => {
+    if (ran++ === 3) Atomics.sub(words, 1, 1);
+  };
+  assert.equal(lead(seat, 0, 30), false);
+});
