@@ -2,8 +2,8 @@
 import { type ConvLayer, elements, largestOf, magnitudes, zeroOf } from "../format/index.js";
 import { planEpilogue } from "./epilogue.js";
 import { planPatch } from "./patch.js";
-import type { PlanContext, Step } from "./plan.js";
 import { compileSchedule, packFloat } from "./schedule.js";
+import type { PlanContext, Step } from "./step.js";
 
 /** Activations up to this are summed in u8 lanes, two rows and more at a time. */
 const U8_LANES_MAX = 127;

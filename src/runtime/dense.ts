@@ -2,8 +2,8 @@
 import { type ConvLayer, type DenseLayer, elements } from "../format/index.js";
 import { planEpilogue } from "./epilogue.js";
 import { elementBytes, roundUp } from "./memory.js";
-import type { PlanContext, Step } from "./plan.js";
 import { packDense, packFloat } from "./schedule.js";
+import type { PlanContext, Step } from "./step.js";
 
 const TABLES_BYTES = 8192;
 

@@ -1,6 +1,6 @@
 // epilogue.ts: the descriptor that ends a layer, as assembly/runtime/epilogue.ts reads it.
 import { type Clamp, type Epilogue, epilogueBounds, inputAffine, type Residual } from "../format/index.js";
-import type { PlanContext } from "./plan.js";
+import type { PlanContext } from "./step.js";
 
 const WORDS = 15;
 const KIND = { linear: 0, levels: 1, float32: 2 } as const;

@@ -5,8 +5,9 @@ import { canShareMemory } from "./helpers.js";
 import { compileKernels, instantiate, type Kernels } from "./kernels.js";
 import { fetchModel, type ModelSource } from "./load.js";
 import type { MemoryUse } from "./memory.js";
-import { type Plan, planModel, type Step, stagingOf } from "./plan.js";
+import { type Plan, planModel } from "./plan.js";
 import { InputDoor, type Inputs, readRaw, toReal } from "./ports.js";
+import { type Step, stagingOf } from "./step.js";
 
 /** float32 values by output name; each run returns fresh arrays. */
 export type Outputs = { readonly [name: string]: Float32Array };

@@ -2,7 +2,7 @@
 import { elements, type Layer } from "../format/index.js";
 import type { Kernels } from "./kernels.js";
 import { planeBytesOf } from "./memory.js";
-import { type PlanContext, phasesOf } from "./plan.js";
+import { type PlanContext, phasesOf } from "./step.js";
 import { type GatherKind, gatherKind, phaseShape, planTaps, TILE, windowOf } from "./taps.js";
 
 /** Scratch before the masks and rows: 64 totals, or 4 x 64 float sums. */

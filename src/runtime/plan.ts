@@ -1,6 +1,5 @@
 // plan.ts: a validated model to a list of steps with every address fixed: what runs, where it reads, where it writes.
-import { elements, type Layer, type ModelDef, type TensorSpec } from "../format/index.js";
-import type { Kernels } from "./kernels.js";
+import { elements, type Layer, type ModelDef } from "../format/index.js";
 import {
   type Buffer,
   elementBytes,
@@ -10,18 +9,9 @@ import {
   packArena,
   planeBytesOf,
 } from "./memory.js";
+import { type PlanContext, phasesOf, type Step, stagingOf } from "./step.js";
 import { planInput, planLayer, planSplit } from "./steps.js";
 import { gatherKind, phaseShape, windowOf } from "./taps.js";
-
-/** One call sequence of the plan. */
-export interface Step {
-  readonly name: string;
-  readonly op: Layer["op"] | "input" | "split";
-  /** Tiles (or channels, or blocks) that may run in any order. */
-  readonly units: number;
-  /** Runs units first..last-1 with the scratch memory at `scratch`. */
-  readonly run: (kernels: Kernels, first: number, last: number, scratch: number) => void;
-}
 
 export interface Plan {
   readonly steps: readonly Step[];
@@ -40,26 +30,12 @@ export interface PlanOptions {
   readonly threads?: number;
 }
 
-/** What the planner of a step may ask for. */
-export interface PlanContext {
-  readonly memory: MemoryPlan;
-  readonly spec: (tensor: string) => TensorSpec;
-  /** Final when planning has ended: for steps to call when they run. */
-  readonly place: (tensor: string) => Placement;
-  /** Runs once all places are final and before the constants are written. */
-  readonly whenPlaced: (action: () => void) => void;
-}
-
 /** A tensor's life in the arena; one that a concatenation takes over lies in `parent` from `channel` on. */
 interface Life extends Buffer {
   from: number;
   readonly planeBytes: number;
   parent: { readonly name: string; readonly channel: number } | null;
 }
-
-/** Names of the buffers behind a tensor: its float staging area, its phase planes. */
-export const stagingOf = (tensor: string): string => `${tensor} (float)`;
-export const phasesOf = (tensor: string): string => `${tensor} (phases)`;
 
 function inputsOf(layer: Layer): string[] {
   if (layer.op === "concat") return [...layer.inputs];

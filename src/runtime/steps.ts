@@ -14,7 +14,7 @@ import { planDense } from "./dense.js";
 import { planEpilogue, planInputEncoding } from "./epilogue.js";
 import { elementBytes } from "./memory.js";
 import { planPatch } from "./patch.js";
-import type { PlanContext, Step } from "./plan.js";
+import type { PlanContext, Step } from "./step.js";
 
 /** Most rows whose u8 values a 16-bit lane can sum. */
 const POOL_ROWS_MAX = 257;

@@ -10,7 +10,7 @@
 // A thread that wakes late finds the claim word of whatever step is under way, so nobody has to be waited for who has
 // claimed nothing.
 import type { Kernels } from "./kernels.js";
-import type { Step } from "./plan.js";
+import type { Step } from "./step.js";
 
 const CLAIM = 0;
 const DONE = 1;

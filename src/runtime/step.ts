@@ -1,0 +1,28 @@
+// step.ts: one step of a plan, and what those who plan steps are given.
+import type { Layer, TensorSpec } from "../format/index.js";
+import type { Kernels } from "./kernels.js";
+import type { MemoryPlan, Placement } from "./memory.js";
+
+/** One call sequence of the plan. */
+export interface Step {
+  readonly name: string;
+  readonly op: Layer["op"] | "input" | "split";
+  /** Tiles (or channels, or blocks) that may run in any order. */
+  readonly units: number;
+  /** Runs units first..last-1 with the scratch memory at `scratch`. */
+  readonly run: (kernels: Kernels, first: number, last: number, scratch: number) => void;
+}
+
+/** What the planner of a step may ask for. */
+export interface PlanContext {
+  readonly memory: MemoryPlan;
+  readonly spec: (tensor: string) => TensorSpec;
+  /** Final when planning has ended: for steps to call when they run. */
+  readonly place: (tensor: string) => Placement;
+  /** Runs once all places are final and before the constants are written. */
+  readonly whenPlaced: (action: () => void) => void;
+}
+
+/** Names of the buffers behind a tensor: its float staging area, its phase planes. */
+export const stagingOf = (tensor: string): string => `${tensor} (float)`;
+export const phasesOf = (tensor: string): string => `${tensor} (phases)`;
