@@ -76,9 +76,9 @@ export async function runStages(
   control: Control,
 ): Promise<RunResult> {
   checkCommon(network, dataset, options);
-  const run = runRecord(network, dataset, options, record);
   const layout = parameterLayout(network);
   const { checkpoint } = options;
+  const run = checkpoint ? runRecord(network, dataset, options, record) : {};
   const saved = checkpoint?.resume ? await loadCheckpoint(checkpoint.path, run, layout.length) : null;
   const module = compileModule();
   const threads = options.threads ?? 1;
