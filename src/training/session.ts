@@ -34,14 +34,13 @@ export interface Stage {
   end?(session: Session): Promise<void>;
 }
 
+/** What a stage's end may use. */
 export interface Session {
   readonly network: Network;
   readonly dataset: Dataset;
   readonly options: CommonOptions;
   readonly pool: Pool;
   readonly norms: NormUpdate;
-  /** Hands the network's parameters and statistics to the shards. */
-  publish(): void;
 }
 
 export interface RunResult {
@@ -98,16 +97,11 @@ export async function runStages(
   }
 }
 
-interface State {
-  readonly network: Network;
-  readonly dataset: Dataset;
-  readonly options: CommonOptions;
+interface State extends Session {
   readonly control: Control;
   readonly run: Record<string, string>;
   readonly layout: ParameterLayout;
   readonly optimizer: Optimizer;
-  readonly pool: Pool;
-  readonly norms: NormUpdate;
   readonly stages: readonly Stage[];
 }
 
@@ -125,14 +119,13 @@ function takeUp({ layout, optimizer, pool }: State): void {
 }
 
 async function runFrom(state: State, saved: Checkpoint | null): Promise<RunResult> {
-  const { network, optimizer, stages, pool, norms, dataset, options } = state;
+  const { network, optimizer, stages } = state;
   let grids = saved?.grids ?? null;
   let position = saved?.position ?? START;
   if (saved) copyParameters(saved.network, network);
-  const session: Session = { network, dataset, options, pool, norms, publish: () => takeUp(state) };
   for (let index = position.stage; index < stages.length; index++) {
     const stage = stages[index];
-    // a checkpoint of the very first moment of a stage is written after its beginning, so it is never begun twice
+    // checkpoints are of moments after a stage's beginning, so a resumed one is not begun twice
     const resumed = saved !== null && index === saved.position.stage;
     if (!resumed) grids = stage.begin(grids);
     takeUp(state);
@@ -142,7 +135,7 @@ async function runFrom(state: State, saved: Checkpoint | null): Promise<RunResul
     for (let epoch = position.epoch; epoch < stage.epochs; epoch++) {
       position = await runEpoch(state, grids, { ...position, stage: index, epoch });
     }
-    await stage.end?.(session);
+    await stage.end?.(state);
     position = { ...position, stage: index + 1, epoch: 0, firstLoss: null };
   }
   return { history: position.history, grids };
@@ -209,7 +202,6 @@ async function runEpoch(state: State, grids: WeightGrids | null, from: Position)
   checkFinite(optimizer, tally.position());
   writeBack(state);
   const position = tally.finish();
-  // the last epoch of a stage ends in the next stage's beginning, which is not in this file: it is saved from there
   await save(position);
   return position;
 }
