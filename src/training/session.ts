@@ -234,6 +234,6 @@ function checkLoss({ loss, nonFinite }: PoolResult, position: Position, classes:
 }
 
 function checkFinite(optimizer: Optimizer, position: Position): void {
-  if (optimizer.finite()) return;
-  throw new ShiftwiseError("DIVERGED", "a parameter is not finite", { where: place(position) });
+  const name = optimizer.firstNonFinite();
+  if (name) throw new ShiftwiseError("DIVERGED", `${name} is not finite`, { where: place(position) });
 }

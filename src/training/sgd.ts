@@ -23,8 +23,8 @@ export interface Optimizer {
   freeze(grids: WeightGrids | null): void;
   /** Clips the gradient, then updates. Returns the norm before clipping. */
   step(rate: number): number;
-  /** Whether every parameter is a number. */
-  finite(): boolean;
+  /** Name of the first parameter with a NaN or an infinity. */
+  firstNonFinite(): string | null;
 }
 
 export function createOptimizer(module: WebAssembly.Module, layout: ParameterLayout, options: SgdOptions): Optimizer {
@@ -66,6 +66,10 @@ export function createOptimizer(module: WebAssembly.Module, layout: ParameterLay
       kernels.sgdStep(w + rest, g + rest, v + rest, 0, others, rate, momentum, 0, flag);
       return norm;
     },
-    finite: () => kernels.firstNonFinite(w, layout.length) < 0,
+    firstNonFinite() {
+      const at = kernels.firstNonFinite(w, layout.length);
+      const entry = layout.entries.findLast(({ offset }) => offset <= at);
+      return at < 0 || !entry ? null : `${entry.node}.${entry.field}`;
+    },
   };
 }

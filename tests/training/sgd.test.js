@@ -92,9 +92,11 @@ test("gradients add up in order, and are clipped by their norm", () => {
   assert.ok(Math.abs(norm - expected) < 1e-4 * expected);
   const moved = Math.sqrt(optimizer.parameters.reduce((total, value, i) => total + (value - before[i]) ** 2, 0));
   assert.ok(Math.abs(moved - 2) < 1e-4, `moved by ${moved}`);
-  assert.ok(optimizer.finite());
-  optimizer.parameters[3] = Number.POSITIVE_INFINITY;
-  assert.ok(!optimizer.finite());
+  assert.equal(optimizer.firstNonFinite(), null);
+  optimizer.parameters[optimizer.parameters.length - 1] = Number.POSITIVE_INFINITY;
+  assert.equal(optimizer.firstNonFinite(), "dense1.bias");
+  optimizer.parameters[0] = Number.NaN;
+  assert.equal(optimizer.firstNonFinite(), "conv1.weight");
 });
 
 test("softmax cross-entropy equals float64 over the whole range of logits", () => {
