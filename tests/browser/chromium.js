@@ -9,7 +9,9 @@ const CANDIDATES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/
 const executablePath = process.env.CHROMIUM_PATH ?? CANDIDATES.find((path) => existsSync(path));
 
 /** False where there is a browser, else why the tests are skipped. */
-export const skip = executablePath ? false : "no Chromium on this machine (set CHROMIUM_PATH, or install Debian's chromium)";
+export const skip = executablePath
+  ? false
+  : "no Chromium on this machine (set CHROMIUM_PATH, or install Debian's chromium)";
 
 /** Serves the repository on a free port. Returns its address and how to stop it. */
 export async function serveRepository() {
