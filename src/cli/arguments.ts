@@ -20,7 +20,7 @@ export function integer(option: string, low: number, high = 2 ** 31 - 1): (text:
 export function positive(option: string): (text: string) => number {
   return (text) => {
     const value = numeric(text);
-    if (!(value > 0)) throw bad(option, "a number above 0", text);
+    if (!(value > 0 && value < Number.POSITIVE_INFINITY)) throw bad(option, "a number above 0", text);
     return value;
   };
 }
@@ -50,6 +50,11 @@ export function activationScheme(text: string): ActivationScheme {
 /** A scheme in the words of the option. */
 export function schemeName(scheme: ActivationScheme): string {
   return scheme.kind === "linear" ? String(scheme.bits) : `log${scheme.bits}`;
+}
+
+/** A scheme in words: "8-bit", "4-bit LogQuant". */
+export function schemeText(scheme: ActivationScheme): string {
+  return scheme.kind === "linear" ? `${scheme.bits}-bit` : `${scheme.bits}-bit LogQuant`;
 }
 
 /** "none", or a list such as "crop=4,flip". */

@@ -6,21 +6,21 @@ import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import type { Command } from "commander";
-import { openDataset, size, type TrainTest } from "../data/index.js";
+import { type Augmentation, generate, size, type TrainTest } from "../data/index.js";
 import { encodeModel, goldenHash, type ModelDef } from "../format/index.js";
 import { lower, type Network } from "../graph/index.js";
 import { type ActivationScheme, portionsFor } from "../quantize/index.js";
 import { bytes, count, duration, milliseconds, percent, ratio, table } from "../report/index.js";
 import { Model } from "../runtime/index.js";
 import { train, writeAtomically } from "../training/index.js";
-import { activationScheme, integer, schemeName, weightBits } from "./arguments.js";
+import { activationScheme, integer, schemeText, weightBits } from "./arguments.js";
 import { type Context, newCommand, withContext } from "./command.js";
 import { checkWritable } from "./files.js";
 import { compareTimes, createExecutor, type Executor, image, type Measurement, measure } from "./measure.js";
 import { quantizeNetwork, WEIGHT_DECAY } from "./quantization.js";
 import { freshNetwork, showTraining } from "./training.js";
 
-interface DemoArguments {
+export interface DemoArguments {
   readonly json?: boolean;
   readonly seed: number;
   readonly bits: number;
@@ -29,16 +29,37 @@ interface DemoArguments {
   readonly out?: string;
 }
 
-/** Small enough for two minutes on two cores, large enough for the accuracies to mean something. */
-const WIDTH = 16;
-const FLOAT_EPOCHS = 6;
-const PORTION_EPOCHS = 1;
+/** How much work the demo does. */
+export interface DemoScale {
+  readonly trainImages: number;
+  readonly testImages: number;
+  /** Channels of the network's first layer. */
+  readonly width: number;
+  readonly floatEpochs: number;
+  /** Of retraining after each portion but the last. */
+  readonly portionEpochs: number;
+  /** Timed turns, and images in each. */
+  readonly turns: number;
+  readonly turnImages: number;
+}
+
+/** Small enough for a minute or two on two cores, large enough for the accuracies to mean something. */
+const FULL_SCALE: DemoScale = {
+  trainImages: 10_000,
+  testImages: 3_000,
+  width: 16,
+  floatEpochs: 6,
+  portionEpochs: 1,
+  turns: 25,
+  turnImages: 50,
+};
+
 const BATCH = 64;
 const FLOAT_RATE = 0.1;
-const PORTION_RATE = 0.01;
+const PORTION_RATE = 0.02;
+const AUGMENT: Augmentation = { shift: 2 };
 /** Held-out images whose logits make the golden hash. */
 const HASHED_IMAGES = 64;
-const TIMING = { images: 50, turns: 25 };
 
 export function demoCommand(): Command {
   return newCommand("demo", "generate images, train, quantize with INQ, run the model file, and compare with float32")
@@ -50,26 +71,30 @@ export function demoCommand(): Command {
     })
     .option("--threads <n>", "training workers; the result depends on their number", integer("--threads", 1, 256), 2)
     .option("--out <file>", "model file to write (default: in a temporary folder)")
-    .action((options: DemoArguments) => withContext(options, (context) => runDemo(options, context)));
+    .action((options: DemoArguments) => withContext(options, (context) => runDemo(options, context, FULL_SCALE)));
 }
 
-async function runDemo(options: DemoArguments, context: Context): Promise<void> {
+/**
+ * Generates, trains, quantizes, writes, loads, compares, and shows one table.
+ * @throws what its parts throw; ABORTED
+ */
+export async function runDemo(options: DemoArguments, context: Context, scale: DemoScale): Promise<void> {
   const { screen, signal } = context;
   const start = performance.now();
   const out = options.out ?? join(await mkdtemp(join(tmpdir(), "shiftwise-")), "demo.safetensors");
   await checkWritable(out);
   const generating = screen.progress("generating images");
-  const data = await openDataset("generated", { seed: options.seed });
+  const data = generate({ seed: options.seed, train: scale.trainImages, test: scale.testImages });
   generating.done(`${count(size(data.train))} to train on, ${count(size(data.test))} held out`);
 
-  const network = freshNetwork("demo", data.train, options.seed, WIDTH);
-  await trainFloat(network, data, options, context);
+  const network = freshNetwork("demo", data.train, options.seed, scale.width);
+  await trainFloat(network, data, options, context, scale);
   // the executor takes its copy of the weights now: quantization changes them in place
   const float = await createExecutor(lower(network, { grids: null }));
   const floatBytes = weightCount(network) * Float32Array.BYTES_PER_ELEMENT;
   const floatResult = await test(float, data, "testing float", context);
 
-  const model = await quantize(network, data, options, context);
+  const model = await quantize(network, data, options, context, scale);
   const file = encodeModel(model);
   await writeAtomically(out, file);
   const shift = await loadExecutor(out);
@@ -77,11 +102,12 @@ async function runDemo(options: DemoArguments, context: Context): Promise<void> 
 
   const timing = screen.progress("timing");
   const [floatMs, shiftMs] = await compareTimes([float, shift], data.test, {
-    ...TIMING,
+    images: scale.turnImages,
+    turns: scale.turns,
     signal,
     onProgress: (share) => timing.update(share),
   });
-  timing.done(`${TIMING.turns} turns of ${TIMING.images} images each`);
+  timing.done(`${scale.turns} turns of ${scale.turnImages} images each`);
   const hash = hashOf(shift, data);
   float.dispose();
   shift.dispose();
@@ -104,7 +130,7 @@ async function runDemo(options: DemoArguments, context: Context): Promise<void> 
     ["shift file with gzip", "", bytes(zipped), `${ratio(floatBytes / zipped)} smaller`],
     ["time per image, one thread", milliseconds(floatMs), milliseconds(shiftMs), `${ratio(floatMs / shiftMs)} faster`],
   ];
-  const heading = `shift, ${options.bits}-bit weights, ${schemeName(options.activations)}-bit activations`;
+  const heading = `shift: ${options.bits}-bit weights, ${schemeText(options.activations)} activations`;
   screen.result(
     {
       float: { accuracy: floatResult.accuracy, bytes: floatBytes, msPerImage: floatMs },
@@ -125,23 +151,30 @@ async function runDemo(options: DemoArguments, context: Context): Promise<void> 
   );
 }
 
-async function trainFloat(network: Network, data: TrainTest, options: DemoArguments, context: Context): Promise<void> {
+async function trainFloat(
+  network: Network,
+  data: TrainTest,
+  options: DemoArguments,
+  context: Context,
+  scale: DemoScale,
+): Promise<void> {
   const line = context.screen.progress("training float");
   const { history } = await train(
     network,
     data.train,
     {
-      epochs: FLOAT_EPOCHS,
+      epochs: scale.floatEpochs,
       batchSize: BATCH,
       learningRate: FLOAT_RATE,
       weightDecay: WEIGHT_DECAY,
       schedule: { kind: "cosine", warmUp: 0.5 },
+      augment: AUGMENT,
       seed: options.seed,
       threads: options.threads,
     },
     { signal: context.signal, onProgress: showTraining(line) },
   );
-  line.done(`${FLOAT_EPOCHS} epochs, loss ${history[history.length - 1].loss.toFixed(3)}`);
+  line.done(`${scale.floatEpochs} epochs, loss ${history[history.length - 1].loss.toFixed(3)}`);
 }
 
 async function quantize(
@@ -149,6 +182,7 @@ async function quantize(
   data: TrainTest,
   options: DemoArguments,
   { screen, signal }: Context,
+  scale: DemoScale,
 ): Promise<ModelDef> {
   let line = screen.progress("calibrating");
   const portions = portionsFor(options.bits);
@@ -159,24 +193,24 @@ async function quantize(
       bits: options.bits,
       activations: options.activations,
       portions,
-      epochs: PORTION_EPOCHS,
+      epochs: scale.portionEpochs,
       partition: "magnitude",
       batchSize: BATCH,
       learningRate: PORTION_RATE,
-      augment: {},
+      augment: AUGMENT,
       seed: options.seed,
       threads: options.threads,
     },
     {
       signal,
       onCalibrated() {
-        line.done(`${schemeName(options.activations)}-bit activations`);
+        line.done(`${schemeText(options.activations)} activations`);
         line = screen.progress("retraining (INQ)");
       },
       onProgress: (progress) => showTraining(line)(progress),
     },
   );
-  line.done(`portions ${portions.map((portion) => percent(portion)).join(", ")}`);
+  line.done(`portions ${portions.join(", ")}`);
   return model;
 }
 

@@ -54,10 +54,9 @@ export async function checkWritable(path: string): Promise<void> {
   try {
     if (found) await access(path, constants.W_OK);
     await writeFile(beside, "");
+    await rm(beside);
   } catch (cause) {
     throw refused("cannot write the file", path, cause);
-  } finally {
-    await rm(beside, { force: true });
   }
 }
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // index.ts: the shiftwise command: its subcommands, and the one place where errors end.
+import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { demoCommand } from "./demo.js";
 import { evalCommand } from "./eval.js";
@@ -9,7 +10,12 @@ import { profileCommand } from "./profile.js";
 import { quantizeCommand } from "./quantize.js";
 import { trainCommand } from "./train.js";
 
+const manifest = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+  version: string;
+};
+
 const program = new Command("shiftwise")
+  .version(manifest.version)
   .description("Train, quantize and run power-of-two neural networks.")
   // errors are printed by reportFailure alone, all in one style
   .configureOutput({ outputError: () => {} })

@@ -94,13 +94,13 @@ async function runQuantize(path: string, options: QuantizeArguments, context: Co
       {
         signal: context.signal,
         onCalibrated() {
-          calibrating.done("done");
+          calibrating.done();
           retraining = context.screen.progress("retraining");
         },
         onProgress: (progress) => showTraining(retraining)(progress),
       },
     );
-    retraining.done("done");
+    retraining.done();
     const after = await test(quantized.model, data, "testing", context);
     return { float: before, shift: after, ...quantized };
   });

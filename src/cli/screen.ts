@@ -9,8 +9,13 @@ export interface ProgressLine {
    * @param secondsLeft estimated from the time since the start unless given.
    */
   update(share: number, detail?: string, secondsLeft?: number): void;
-  /** Ends the line. */
+  /** Ends the line: the task is complete. */
   done(detail?: string): void;
+}
+
+interface StoppableLine extends ProgressLine {
+  /** Ends the line where it stands, if it has not ended; an error follows. */
+  stop(): void;
 }
 
 export interface Screen {
@@ -20,7 +25,7 @@ export interface Screen {
   say(line: string): void;
   /** Starts a task; there is one at a time. */
   progress(label: string): ProgressLine;
-  /** Ends a bar that an error has left standing. */
+  /** Ends a line that an error has left standing. */
   close(): void;
 }
 
@@ -29,7 +34,7 @@ const SPARSE_SECONDS = 15;
 const LABEL_WIDTH = 20;
 
 export function createScreen(json: boolean): Screen {
-  let current: ProgressLine | null = null;
+  let current: StoppableLine | null = null;
   return {
     result: (object, text) => process.stdout.write(`${json ? JSON.stringify(object) : text}\n`),
     say: (line) => (json ? process.stderr : process.stdout).write(`${line}\n`),
@@ -38,7 +43,7 @@ export function createScreen(json: boolean): Screen {
       current = line;
       return line;
     },
-    close: () => current?.done(),
+    close: () => current?.stop(),
   };
 }
 
@@ -47,35 +52,31 @@ function createClock(): (share: number) => number {
   return (share) => ((performance.now() - start) / 1000 / share) * (1 - share);
 }
 
-function barProgress(label: string): ProgressLine {
+function barProgress(label: string): StoppableLine {
   const left = createClock();
   const bar = new SingleBar({
-    format: `${label.padEnd(LABEL_WIDTH)} [{bar}] {percentage} %  {left}  {detail}`,
+    format: `${label.padEnd(LABEL_WIDTH)} [{bar}] {percentage} %  {left}{detail}`,
     stream: process.stderr,
     barsize: 24,
     // the command itself answers Ctrl-C
     gracefulExit: false,
   });
-  let last = "";
   bar.start(1, 0, { left: "", detail: "" });
   return {
-    update(share, detail = "", secondsLeft = left(share)) {
-      last = detail;
-      bar.update(share, { left: `${duration(secondsLeft)} left`, detail });
-    },
-    done(detail = last) {
-      if (!bar.isActive) return;
-      bar.update(bar.getProgress(), { left: "", detail });
+    update: (share, detail = "", secondsLeft = left(share)) =>
+      bar.update(share, { left: `${duration(secondsLeft)} left  `, detail }),
+    done(detail = "") {
+      bar.update(1, { left: "", detail });
       bar.stop();
     },
+    stop: () => bar.stop(),
   };
 }
 
-function sparseProgress(label: string): ProgressLine {
+function sparseProgress(label: string): StoppableLine {
   const left = createClock();
   const start = performance.now();
   let lastWritten = start;
-  let ended = false;
   return {
     update(share, detail, secondsLeft = left(share)) {
       const now = performance.now();
@@ -84,11 +85,9 @@ function sparseProgress(label: string): ProgressLine {
       const parts = [`${Math.floor(100 * share)} %`, `${duration(secondsLeft)} left`, ...(detail ? [detail] : [])];
       process.stderr.write(`${label}: ${parts.join(", ")}\n`);
     },
-    done(detail) {
-      if (ended) return;
-      ended = true;
-      if (detail === undefined) return;
+    done(detail = "done") {
       process.stderr.write(`${label}: ${detail} (${duration((performance.now() - start) / 1000)})\n`);
     },
+    stop: () => {},
   };
 }

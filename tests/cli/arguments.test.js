@@ -1,0 +1,72 @@
+// arguments.test.js: words of the command line to values.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  activationScheme,
+  augmentation,
+  choice,
+  integer,
+  portionList,
+  positive,
+  schemeName,
+  schemeText,
+  weightBits,
+} from "../../dist/cli/arguments.js";
+
+const refused = { code: "BAD_OPTION" };
+
+test("integers: plain digits inside the range", () => {
+  const parse = integer("--n", -2, 300);
+  for (const value of [-2, 0, 7, 300]) assert.equal(parse(String(value)), value);
+  for (const text of ["-3", "301", "", " 1", "1.0", "1e2", "0x10", "NaN", "--1"]) {
+    assert.throws(() => parse(text), { ...refused, where: "--n", found: text });
+  }
+});
+
+test("positive numbers", () => {
+  const parse = positive("--lr");
+  assert.equal(parse(".05"), 0.05);
+  assert.equal(parse("1e-3"), 0.001);
+  assert.equal(parse("2."), 2);
+  for (const text of ["0", "-1", "", ".", "Infinity", "1e999", "0x1", "1,5"]) assert.throws(() => parse(text), refused);
+});
+
+test("weight bits are 2 to 5", () => {
+  for (const bits of [2, 3, 4, 5]) assert.equal(weightBits(String(bits)), bits);
+  for (const text of ["1", "6", "", "4.5", "five", "-5", "1e0"]) assert.throws(() => weightBits(text), refused);
+});
+
+test("portions rise to 1", () => {
+  assert.deepEqual(portionList(".5,0.75,1"), [0.5, 0.75, 1]);
+  assert.deepEqual(portionList("1"), [1]);
+  for (const text of ["", ".5", "1,1", ".5,.5,1", "0,1", ".5,x,1", "1,"])
+    assert.throws(() => portionList(text), refused);
+});
+
+test("activation schemes, and their names back", () => {
+  assert.deepEqual(activationScheme("8"), { kind: "linear", bits: 8 });
+  assert.deepEqual(activationScheme("1"), { kind: "linear", bits: 1 });
+  assert.deepEqual(activationScheme("log3"), { kind: "log", bits: 3, largest: 31 });
+  assert.deepEqual(activationScheme("log4"), { kind: "log", bits: 4, largest: 255 });
+  for (const text of ["0", "9", "16", "log1", "log7", "log", "lin8", "", "8 "]) {
+    assert.throws(() => activationScheme(text), { ...refused, where: "--activations" });
+  }
+  for (const text of ["1", "8", "log2", "log6"]) assert.equal(schemeName(activationScheme(text)), text);
+  assert.equal(schemeText(activationScheme("8")), "8-bit");
+  assert.equal(schemeText(activationScheme("log4")), "4-bit LogQuant");
+});
+
+test("augmentation lists", () => {
+  assert.deepEqual(augmentation("none"), {});
+  assert.deepEqual(augmentation("crop=4,flip"), { crop: 4, flip: true });
+  assert.deepEqual(augmentation("shift=2,cutout=6"), { shift: 2, cutout: 6 });
+  for (const text of ["", "flip=1", "crop", "crop=-1", "crop=4,", "rotate=3"]) {
+    assert.throws(() => augmentation(text), { ...refused, where: "--augment" });
+  }
+});
+
+test("choices", () => {
+  const parse = choice("--net", ["demo", "resnet20"]);
+  assert.equal(parse("resnet20"), "resnet20");
+  assert.throws(() => parse("Demo"), { ...refused, expected: "demo or resnet20" });
+});

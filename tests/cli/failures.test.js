@@ -1,0 +1,205 @@
+// failures.test.js: what bad input gets: one line that says what and where, status 1, nothing written.
+import assert from "node:assert/strict";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { before, describe, test } from "node:test";
+import { freshNetwork } from "../../dist/cli/training.js";
+import { generate } from "../../dist/data/index.js";
+import { encodeModel } from "../../dist/format/index.js";
+import { encodeNetwork, lower } from "../../dist/graph/index.js";
+import { assertFails, shiftwise, temporaryFolder, writeIdxFolder } from "./helpers.js";
+
+describe("bad input", () => {
+  const folder = temporaryFolder();
+  const at = (name) => join(folder, name);
+  const data = at("data");
+  const float = at("float.safetensors");
+  const model = at("model.safetensors");
+  const put = (name, bytes) => {
+    writeFileSync(at(name), bytes);
+    return at(name);
+  };
+
+  before(() => {
+    mkdirSync(data);
+    writeIdxFolder(data);
+    const network = freshNetwork("demo", generate({ train: 10, test: 10 }).train, 1, 4);
+    put("float.safetensors", encodeNetwork(network));
+    put("model.safetensors", encodeModel(lower(network, { grids: null })));
+  });
+
+  describe("usage", () => {
+    const cases = [
+      [["frobnicate"], /unknown command 'frobnicate'/],
+      [["train", "--data", "x", "--out", "y", "--frobnicate"], /unknown option '--frobnicate'/],
+      [["train", "--out", "x"], /'--data <folder>' not specified/],
+      [["eval", "--data", "x"], /missing required argument 'model'/],
+      [["demo", "--bits", "6"], /--bits 6: .*expected 2, 3, 4 or 5; found 6/],
+      [["demo", "--bits", "1"], /expected 2, 3, 4 or 5; found 1/],
+      [["demo", "--bits", "5.0"], /--bits 5.0/],
+      [["demo", "--activations", "9"], /--activations: .*found 9/],
+      [["demo", "--activations", "log1"], /--activations: .*found log1/],
+      [["demo", "--seed", "1e3"], /--seed: .*found 1e3/],
+      [["demo", "--threads", "0"], /--threads: .*found 0/],
+      [["train", "--data", "x", "--out", "y", "--lr", "-1"], /--lr: .*found -1/],
+      [["train", "--data", "x", "--out", "y", "--net", "vgg"], /--net: expected demo or resnet20|--net: .*found vgg/],
+      [["train", "--data", "x", "--out", "y", "--augment", "zoom"], /--augment: .*found zoom/],
+      [["quantize", "n", "--data", "x", "--out", "y", "--bits", "7"], /expected 2, 3, 4 or 5; found 7/],
+      [["quantize", "n", "--data", "x", "--out", "y", "--portions", ".5,.4,1"], /portions\[1\]: .*found 0.4/],
+      [["quantize", "n", "--data", "x", "--out", "y", "--portions", ".5"], /the last portion must be 1/],
+      [["quantize", "n", "--data", "x", "--out", "y", "--partition", "best"], /--partition: .*found best/],
+      [["eval", "m", "--data", "x", "--executor", "gpu"], /--executor: .*found gpu/],
+    ];
+    for (const [args, pattern] of cases) {
+      test(args.join(" "), async () => {
+        const lines = await assertFails(args, "BAD_OPTION", pattern);
+        assert.equal(lines.length, 1);
+      });
+    }
+
+    test("no command prints help on standard error", async () => {
+      const { status, stdout, stderr } = await shiftwise([]);
+      assert.equal(status, 1);
+      assert.equal(stdout, "");
+      assert.match(stderr, /^Usage: shiftwise/);
+    });
+  });
+
+  describe("model files", () => {
+    const commands = [
+      ["inspect", (file) => ["inspect", file]],
+      ["profile", (file) => ["profile", file]],
+      ["eval", (file) => ["eval", file, "--data", data]],
+      ["quantize", (file) => ["quantize", file, "--data", data, "--out", at("never.safetensors")]],
+    ];
+    const failing = (what, code, make, ...patterns) => {
+      for (const [name, args] of commands) {
+        test(`${name}: ${what}`, async () => {
+          const file = make(name === "quantize" ? readFileSync(float) : readFileSync(model), name);
+          const lines = await assertFails(args(file), code, new RegExp(file.replaceAll(/[\\.]/g, "\\$&")), ...patterns);
+          assert.equal(lines.length, 1);
+        });
+      }
+    };
+    failing("missing", "IO", () => at("missing.safetensors"), /no such file/);
+    failing("a folder", "IO", () => data);
+    failing("empty", "TRUNCATED", (_bytes, name) => put(`empty-${name}`, ""), /expected 8 bytes; found 0 bytes/);
+    failing("truncated", "TRUNCATED", (bytes, name) => put(`cut-${name}`, bytes.subarray(0, bytes.length - 1)));
+    failing("one bit flipped", "CHECKSUM", (bytes, name) => {
+      bytes[bytes.length - 5] ^= 4;
+      return put(`flipped-${name}`, bytes);
+    });
+    failing("foreign", "BAD_FILE", (_bytes, name) =>
+      put(`foreign-${name}`, "this is a text, not a model file\n".repeat(9)),
+    );
+
+    test("quantize refuses a model, which has no float weights to train", async () => {
+      const args = ["quantize", model, "--data", data, "--out", at("never.safetensors")];
+      await assertFails(args, "BAD_FILE", /kind: .*expected "network"; found model/);
+    });
+  });
+
+  describe("data sets", () => {
+    const failing = (what, code, change, ...patterns) => {
+      test(what, async () => {
+        const broken = at(what.replaceAll(" ", "-"));
+        mkdirSync(broken);
+        writeIdxFolder(broken, change);
+        await assertFails(["eval", model, "--data", broken], code, ...patterns);
+        const out = at("never.safetensors");
+        await assertFails(["train", "--data", broken, "--out", out], code, ...patterns);
+      });
+    };
+    const changing = (file, change) => (name, bytes) => (name === file ? change(bytes) : bytes);
+    failing(
+      "wrong magic",
+      "BAD_DATA",
+      changing("train-images-idx3-ubyte", (bytes) => Buffer.concat([Buffer.from([0, 0, 9]), bytes.subarray(3)])),
+      /train-images-idx3-ubyte: magic: .*expected 0x00000803; found 0x00000903/,
+    );
+    failing(
+      "images cut short",
+      "TRUNCATED",
+      changing("t10k-images-idx3-ubyte", (bytes) => bytes.subarray(0, bytes.length - 1)),
+      /t10k-images-idx3-ubyte: .*expected 47056 bytes; found 47055 bytes/,
+    );
+    failing(
+      "bytes left over",
+      "BAD_DATA",
+      changing("t10k-labels-idx1-ubyte", (bytes) => Buffer.concat([bytes, Buffer.from([0])])),
+      /t10k-labels-idx1-ubyte: .*expected 68 bytes; found 69 bytes/,
+    );
+    failing(
+      "label outside the classes",
+      "BAD_DATA",
+      changing("train-labels-idx1-ubyte", (bytes) => {
+        bytes[8 + 17] = 10;
+        return bytes;
+      }),
+      /train-labels-idx1-ubyte: label 17: .*expected 0\.\.9; found 10/,
+    );
+
+    test("no such folder", async () => {
+      await assertFails(["eval", model, "--data", at("nowhere")], "BAD_DATA", /nowhere: .*found no folder/);
+    });
+
+    test("images of another size than the model's", async () => {
+      const small = at("small");
+      mkdirSync(small);
+      writeIdxFolder(small, (name, bytes) => {
+        if (!name.includes("images")) return bytes;
+        // 28x28 as 14x56: the same bytes under another shape
+        bytes.writeUInt32BE(14, 8);
+        bytes.writeUInt32BE(56, 12);
+        return bytes;
+      });
+      await assertFails(["eval", model, "--data", small], "BAD_DATA", /expected 1x28x28; found 1x14x56/);
+      const args = ["quantize", float, "--data", small, "--out", at("never.safetensors")];
+      await assertFails(args, "BAD_DATA", /expected 1x28x28; found 1x14x56/);
+    });
+
+    test("fewer images than a batch", async () => {
+      const args = ["train", "--data", data, "--out", at("never.safetensors"), "--batch", "201"];
+      await assertFails(args, "BAD_OPTION", /batchSize: .*at most 200 images; found 201/);
+    });
+  });
+
+  describe("unwritable outputs are found before the work begins", () => {
+    const outputs = [
+      ["in a folder that is not there", () => join(folder, "nowhere", "out.safetensors")],
+      ["a folder", () => data],
+      ["behind a file", () => join(model, "out.safetensors")],
+    ];
+    for (const [what, path] of outputs) {
+      test(what, async () => {
+        // the data set is missing too: had the output not been looked at first, the error would be about that
+        const wrong = at("nowhere");
+        await assertFails(["train", "--data", wrong, "--out", path()], "IO", /cannot write the file/);
+        await assertFails(["quantize", float, "--data", wrong, "--out", path()], "IO", /cannot write the file/);
+        const lines = await assertFails(["demo", "--out", path()], "IO", /cannot write the file/);
+        assert.equal(lines.length, 1);
+      });
+    }
+  });
+
+  test("--resume without a checkpoint", async () => {
+    const out = at("never.safetensors");
+    await assertFails(["train", "--data", data, "--out", out, "--resume"], "IO", /no checkpoint to resume from/);
+  });
+
+  test("--json fails as quietly on standard output", async () => {
+    await assertFails(["inspect", at("missing.safetensors"), "--json"], "IO");
+  });
+
+  test("--verbose adds the stack", async () => {
+    const { status, stderr } = await shiftwise(["inspect", at("missing.safetensors"), "--verbose"]);
+    assert.equal(status, 1);
+    assert.match(stderr, /^error IO: /);
+    assert.match(stderr, /^ {4}at .*dist\/cli\/files\.js/m);
+  });
+
+  test("nothing was written in all these cases", () => {
+    const rests = readdirSync(folder, { recursive: true }).filter((name) => /never|partial|checkpoint/.test(name));
+    assert.deepEqual(rests, []);
+  });
+});
