@@ -16,6 +16,16 @@ export function integer(option: string, low: number, high = 2 ** 31 - 1): (text:
   };
 }
 
+/** As `integer`, even. */
+export function evenInteger(option: string, low: number, high: number): (text: string) => number {
+  const parse = integer(option, low, high);
+  return (text) => {
+    const value = parse(text);
+    if (value % 2 !== 0) throw bad(option, "an even integer", text);
+    return value;
+  };
+}
+
 /** A finite number above 0. */
 export function positive(option: string): (text: string) => number {
   return (text) => {

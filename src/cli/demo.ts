@@ -16,9 +16,9 @@ import { train, writeAtomically } from "../training/index.js";
 import { activationScheme, integer, schemeText, weightBits } from "./arguments.js";
 import { type Context, newCommand, withContext } from "./command.js";
 import { checkWritable } from "./files.js";
-import { compareTimes, createExecutor, type Executor, image, type Measurement, measure } from "./measure.js";
-import { quantizeNetwork, WEIGHT_DECAY } from "./quantization.js";
-import { freshNetwork, showTraining } from "./training.js";
+import { compareTimes, createExecutor, type Executor, image, measureShown } from "./measure.js";
+import { quantizeNetwork } from "./quantization.js";
+import { freshNetwork, showTraining, WEIGHT_DECAY } from "./training.js";
 
 export interface DemoArguments {
   readonly json?: boolean;
@@ -81,8 +81,7 @@ export function demoCommand(): Command {
 export async function runDemo(options: DemoArguments, context: Context, scale: DemoScale): Promise<void> {
   const { screen, signal } = context;
   const start = performance.now();
-  const out = options.out ?? join(await mkdtemp(join(tmpdir(), "shiftwise-")), "demo.safetensors");
-  await checkWritable(out);
+  if (options.out !== undefined) await checkWritable(options.out);
   const generating = screen.progress("generating images");
   const data = generate({ seed: options.seed, train: scale.trainImages, test: scale.testImages });
   generating.done(`${count(size(data.train))} to train on, ${count(size(data.test))} held out`);
@@ -92,13 +91,14 @@ export async function runDemo(options: DemoArguments, context: Context, scale: D
   // the executor takes its copy of the weights now: quantization changes them in place
   const float = await createExecutor(lower(network, { grids: null }));
   const floatBytes = weightCount(network) * Float32Array.BYTES_PER_ELEMENT;
-  const floatResult = await test(float, data, "testing float", context);
+  const floatResult = await measureShown(float, data.test, "testing float", context);
 
   const model = await quantize(network, data, options, context, scale);
   const file = encodeModel(model);
+  const out = options.out ?? join(await mkdtemp(join(tmpdir(), "shiftwise-")), "demo.safetensors");
   await writeAtomically(out, file);
   const shift = await loadExecutor(out);
-  const shiftResult = await test(shift, data, "testing shift", context);
+  const shiftResult = await measureShown(shift, data.test, "testing shift", context);
 
   const timing = screen.progress("timing");
   const [floatMs, shiftMs] = await compareTimes([float, shift], data.test, {
@@ -212,18 +212,6 @@ async function quantize(
   );
   line.done(`portions ${portions.join(", ")}`);
   return model;
-}
-
-async function test(
-  executor: Executor,
-  data: TrainTest,
-  label: string,
-  { screen, signal }: Context,
-): Promise<Measurement> {
-  const line = screen.progress(label);
-  const result = await measure(executor, data.test, { signal, onProgress: (share) => line.update(share) });
-  line.done(percent(result.accuracy / 100));
-  return result;
 }
 
 /** The model as anyone would load it: from the file, through the runtime's own door. */

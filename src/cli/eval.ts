@@ -5,7 +5,7 @@ import { count, percent } from "../report/index.js";
 import { choice } from "./arguments.js";
 import { type Context, newCommand, withContext } from "./command.js";
 import { readModelFile } from "./files.js";
-import { checkFits, classesOf, createExecutor, type ExecutorName, measure } from "./measure.js";
+import { checkFits, classesOf, createExecutor, type ExecutorName, measureShown } from "./measure.js";
 
 interface EvalArguments {
   readonly json?: boolean;
@@ -23,19 +23,14 @@ export function evalCommand(): Command {
     );
 }
 
-async function runEval(path: string, options: EvalArguments, { screen, signal }: Context): Promise<void> {
+async function runEval(path: string, options: EvalArguments, context: Context): Promise<void> {
   const { def } = await readModelFile(path);
   const { test } = await openDataset(options.data, { classes: classesOf(def) });
   checkFits(def, test);
   const executor = await createExecutor(def, options.executor);
-  const line = screen.progress("testing");
-  const { accuracy, correct, total, msPerImage } = await measure(executor, test, {
-    signal,
-    onProgress: (share) => line.update(share),
-  });
-  line.done(percent(accuracy / 100));
+  const { accuracy, correct, total, msPerImage } = await measureShown(executor, test, "testing", context);
   executor.dispose();
-  screen.result(
+  context.screen.result(
     { accuracy, correct, total, msPerImage, executor: options.executor },
     `${percent(accuracy / 100)} of ${count(total)} images correct (${count(correct)}), ` +
       `${msPerImage.toFixed(3)} ms an image, ${options.executor} executor`,

@@ -2,7 +2,9 @@
 import { type Dataset, imageLength, size } from "../data/index.js";
 import { elements, type ModelDef, ShiftwiseError } from "../format/index.js";
 import { runReference } from "../reference/index.js";
+import { percent } from "../report/index.js";
 import { Model } from "../runtime/index.js";
+import type { Context } from "./command.js";
 
 export type ExecutorName = "wasm" | "reference";
 
@@ -95,6 +97,19 @@ export async function measure(
     await new Promise((resolve) => setImmediate(resolve));
   }
   return { correct, total, accuracy: (100 * correct) / total, msPerImage: median(times) };
+}
+
+/** As `measure`, on a progress line of its own. */
+export async function measureShown(
+  executor: Executor,
+  dataset: Dataset,
+  label: string,
+  { screen, signal }: Context,
+): Promise<Measurement> {
+  const line = screen.progress(label);
+  const result = await measure(executor, dataset, { signal, onProgress: (share) => line.update(share) });
+  line.done(percent(result.accuracy / 100));
+  return result;
 }
 
 /** A view of one image's pixels. */

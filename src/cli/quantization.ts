@@ -11,6 +11,8 @@ import {
   quantizationPoints,
 } from "../quantize/index.js";
 import { activations, type CheckpointOptions, type EpochRecord, type Progress, retrain } from "../training/index.js";
+import { schemeText } from "./arguments.js";
+import { WEIGHT_DECAY } from "./training.js";
 
 export interface QuantizationSettings {
   readonly bits: number;
@@ -30,8 +32,8 @@ export interface QuantizationSettings {
 export interface QuantizationControl {
   readonly signal: AbortSignal;
   /** Called once calibration is over and retraining begins. */
-  readonly onCalibrated?: () => void;
-  readonly onProgress?: (progress: Progress) => void;
+  readonly onCalibrated: () => void;
+  readonly onProgress: (progress: Progress) => void;
 }
 
 export interface Quantized {
@@ -43,7 +45,6 @@ export interface Quantized {
 const CALIBRATION_IMAGES = 512;
 /** Batch norm statistics are measured anew over this many batches when all weights are on the grid. */
 const REESTIMATION_BATCHES = 40;
-export const WEIGHT_DECAY = 5e-4;
 
 /**
  * Quantizes a trained network; its weights are changed in place.
@@ -61,7 +62,7 @@ export async function quantizeNetwork(
   const histograms = await collectHistograms(points, activations(network, sample, points));
   const encodings = calibrate(network, histograms, { activations: settings.activations });
   const simulated = insertQuantizers(network, encodings);
-  control.onCalibrated?.();
+  control.onCalibrated();
 
   const { bits, portions, partition, batchSize, learningRate, augment, seed, threads, checkpoint } = settings;
   const batches = Math.floor(size(dataset) / batchSize);
@@ -83,9 +84,18 @@ export async function quantizeNetwork(
       reestimate: Math.min(REESTIMATION_BATCHES, batches),
       ...(checkpoint && { checkpoint }),
     },
-    { signal: control.signal, ...(control.onProgress && { onProgress: control.onProgress }) },
+    { signal: control.signal, onProgress: control.onProgress },
   );
-  return { model: lower(simulated, { grids }), history };
+  return { model: { ...lower(simulated, { grids }), notes: notesFor(settings) }, history };
+}
+
+function notesFor(settings: QuantizationSettings): Record<string, string> {
+  const { bits, activations: scheme, portions, epochs, partition, learningRate, seed } = settings;
+  return {
+    weights: `INQ, ${bits} bits, ${partition} order, portions ${portions.join(" ")}`,
+    activations: schemeText(scheme),
+    retraining: `${epochs} epochs a portion, rate ${learningRate}, seed ${seed}`,
+  };
 }
 
 function calibrationSample(dataset: Dataset, seed: number): Dataset {

@@ -11,7 +11,7 @@ import { type EpochRecord, writeAtomically } from "../training/index.js";
 import { activationScheme, choice, integer, portionList, schemeName, weightBits } from "./arguments.js";
 import { type Context, newCommand, withContext } from "./command.js";
 import { checkCheckpoint, checkpointPath, checkWritable, readNetworkFile, removeCheckpoint } from "./files.js";
-import { checkFits, classesOf, createExecutor, type Measurement, measure } from "./measure.js";
+import { checkFits, classesOf, createExecutor, type Measurement, measureShown } from "./measure.js";
 import { normalizedFor, quantizeNetwork } from "./quantization.js";
 import { addRate, addTrainingOptions, resumable, showTraining } from "./training.js";
 
@@ -105,7 +105,7 @@ async function runQuantize(path: string, options: QuantizeArguments, context: Co
     return { float: before, shift: after, ...quantized };
   });
 
-  const file = encodeModel({ ...model, notes: notesFor(options, portions, float, shift) });
+  const file = encodeModel({ ...model, notes: { ...model.notes, ...notesFor(float, shift) } });
   await writeAtomically(out, file);
   await removeCheckpoint(checkpoint);
   const gzipBytes = (await zip(file, { level: 9 })).length;
@@ -141,12 +141,10 @@ async function runQuantize(path: string, options: QuantizeArguments, context: Co
   );
 }
 
-async function test(def: ModelDef, data: TrainTest, label: string, { screen, signal }: Context): Promise<Measurement> {
-  const line = screen.progress(label);
+async function test(def: ModelDef, data: TrainTest, label: string, context: Context): Promise<Measurement> {
   const executor = await createExecutor(def);
-  const result = await measure(executor, data.test, { signal, onProgress: (share) => line.update(share) });
+  const result = await measureShown(executor, data.test, label, context);
   executor.dispose();
-  line.done(percent(result.accuracy / 100));
   return result;
 }
 
@@ -156,17 +154,8 @@ function lastAccuracy(history: readonly EpochRecord[], stage: number): number | 
   return epochs.length > 0 ? 100 * epochs[epochs.length - 1].accuracy : null;
 }
 
-/** Nothing that differs between two equal runs: the same command gives the same file. */
-function notesFor(
-  options: QuantizeArguments,
-  portions: readonly number[],
-  float: Measurement,
-  shift: Measurement,
-): Record<string, string> {
-  return {
-    weights: `INQ, ${options.bits} bits, ${options.partition} order, portions ${portions.join(" ")}`,
-    activations: schemeName(options.activations),
-    retraining: `${options.epochs} epochs a portion, rate ${options.lr}, seed ${options.seed}`,
-    accuracy: `${percent(shift.accuracy / 100)} of ${shift.total} test images; float32 ${percent(float.accuracy / 100)}`,
-  };
+/** How the model came to be. Nothing that differs between two equal runs: the same command gives the same file. */
+function notesFor(float: Measurement, shift: Measurement): Record<string, string> {
+  const of = (result: Measurement) => `${percent(result.accuracy / 100)} of ${result.total} test images`;
+  return { accuracy: of(shift), "accuracy in float32": of(float) };
 }

@@ -4,11 +4,10 @@ import { type Augmentation, openDataset } from "../data/index.js";
 import { encodeNetwork, lower } from "../graph/index.js";
 import { bytes, count, duration, percent } from "../report/index.js";
 import { train, writeAtomically } from "../training/index.js";
-import { choice, integer } from "./arguments.js";
+import { choice, evenInteger, integer } from "./arguments.js";
 import { type Context, newCommand, withContext } from "./command.js";
 import { checkCheckpoint, checkpointPath, checkWritable, removeCheckpoint } from "./files.js";
-import { checkFits, createExecutor, type MeasureControl, measure } from "./measure.js";
-import { WEIGHT_DECAY } from "./quantization.js";
+import { checkFits, createExecutor, measureShown } from "./measure.js";
 import {
   addRate,
   addTrainingOptions,
@@ -17,6 +16,7 @@ import {
   type NetworkName,
   resumable,
   showTraining,
+  WEIGHT_DECAY,
 } from "./training.js";
 
 interface TrainArguments {
@@ -41,14 +41,15 @@ export function trainCommand(): Command {
     .requiredOption("--out <file>", "network file to write")
     .option("--classes <n>", "number of classes in IDX files", integer("--classes", 2, 256), 10)
     .option("--net <name>", `architecture: ${NETWORKS.join(" or ")}`, choice("--net", NETWORKS), "demo")
-    .option("--width <n>", "channels of the demo network's first layer, even", integer("--width", 2, 256), 16)
+    .option("--width <n>", "channels of the demo network's first layer, even", evenInteger("--width", 2, 256), 16)
     .option("--epochs <n>", "passes over the training images", integer("--epochs", 1), 12);
   addRate(command, 0.1, "highest learning rate");
   addTrainingOptions(command);
   return command.action((options: TrainArguments) => withContext(options, (context) => runTrain(options, context)));
 }
 
-async function runTrain(options: TrainArguments, { screen, signal }: Context): Promise<void> {
+async function runTrain(options: TrainArguments, context: Context): Promise<void> {
+  const { screen, signal } = context;
   const { out, seed, threads } = options;
   const start = performance.now();
   const checkpoint = checkpointPath(out);
@@ -77,14 +78,11 @@ async function runTrain(options: TrainArguments, { screen, signal }: Context): P
     );
     training.done(`loss ${history[history.length - 1].loss.toFixed(3)}`);
 
-    const testing = screen.progress("testing");
-    const control: MeasureControl = { signal, onProgress: (share) => testing.update(share) };
     const def = lower(network, { grids: null });
     checkFits(def, data.test);
     const executor = await createExecutor(def);
-    const result = await measure(executor, data.test, control);
+    const result = await measureShown(executor, data.test, "testing", context);
     executor.dispose();
-    testing.done(percent(result.accuracy / 100));
     return result;
   });
   const metadata = { accuracy: `${percent(measured.accuracy / 100)} of ${measured.total} test images` };

@@ -8,6 +8,9 @@ import type { Progress } from "../training/index.js";
 import { augmentation, integer, positive } from "./arguments.js";
 import type { ProgressLine } from "./screen.js";
 
+/** On conv and dense weights, in training and retraining. */
+export const WEIGHT_DECAY = 5e-4;
+
 export const NETWORKS = ["demo", "resnet20"] as const;
 export type NetworkName = (typeof NETWORKS)[number];
 
