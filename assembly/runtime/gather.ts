@@ -5,8 +5,8 @@
 //
 //   source(j, tap) = pixel + j + offset[tap]      valid where columns[tap][pixel + j] & rows[tap][pixel + j]
 //
-// and padding is a mask. Stride 2 first splits a plane into its four phases (split_phases), which have the output's
-// width. Everything else (gather_any) looks each pixel up in a table.
+// and padding is a mask. Other widths go row by row (gather_rows). Stride 2 first splits a plane into its four phases
+// (split_phases). Everything else looks each pixel up in a table (gather_any).
 
 /** Mask bytes of one tile: for each tap 64 of columns & rows. tapMasks: per tap, the addresses of both (u32, u32). */
 export function tile_masks(masks: usize, tapMasks: usize, taps: i32, pixel: i32): void {
@@ -48,6 +48,47 @@ export function gather_u8(
         v128.store(patch, v128.bitselect(v128.load(from, 32), zero, v128.load(mask, 32)), 32);
         v128.store(patch, v128.bitselect(v128.load(from, 48), zero, v128.load(mask, 48)), 48);
       }
+    }
+  }
+}
+
+/**
+ * As gather_u8 where the output is of another width than the rows it reads: the tile starts in column `column` of an
+ * output row that begins `source` elements into the plane, and each further output row rowStep elements on.
+ */
+export function gather_u8_rows(
+  patch: usize,
+  planes: usize,
+  planeBytes: usize,
+  channels: i32,
+  offsets: usize,
+  masks: usize,
+  taps: i32,
+  column: i32,
+  source: i32,
+  width: i32,
+  rowStep: i32,
+  pixels: i32,
+  fill: i32,
+): void {
+  const zero = i8x16.splat(<i8>fill);
+  for (; channels > 0; channels--, planes += planeBytes) {
+    for (let tap = 0; tap < taps; tap++, patch += 64) {
+      let row = <i32>planes + source + load<i32>(offsets + ((<usize>tap) << 2));
+      let x = column;
+      for (let j = 0; j < pixels; row += rowStep, x = 0) {
+        const length = min(width - x, pixels - j);
+        // whole vectors: what runs over is written again by the next row, or masked
+        for (let i = 0; i < length; i += 16) {
+          v128.store(patch + <usize>(j + i), v128.load(<usize>(row + x + i)));
+        }
+        j += length;
+      }
+      const mask = masks + ((<usize>tap) << 6);
+      v128.store(patch, v128.bitselect(v128.load(patch), zero, v128.load(mask)));
+      v128.store(patch, v128.bitselect(v128.load(patch, 16), zero, v128.load(mask, 16)), 16);
+      v128.store(patch, v128.bitselect(v128.load(patch, 32), zero, v128.load(mask, 32)), 32);
+      v128.store(patch, v128.bitselect(v128.load(patch, 48), zero, v128.load(mask, 48)), 48);
     }
   }
 }

@@ -9,6 +9,7 @@ export {
   gather_u8,
   gather_u8_any,
   gather_u8_pointwise,
+  gather_u8_rows,
   split_phases_u8,
   tile_masks,
 } from "./gather";

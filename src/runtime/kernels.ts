@@ -22,6 +22,7 @@ export interface Kernels {
   readonly gather_u8: Kernel;
   readonly gather_u8_any: Kernel;
   readonly gather_u8_pointwise: Kernel;
+  readonly gather_u8_rows: Kernel;
   readonly split_phases_u8: Kernel;
   readonly tile_masks: Kernel;
   readonly plane_sums_f32: Kernel;

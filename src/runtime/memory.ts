@@ -4,13 +4,14 @@
 //   | unused | constants: streams, scales, masks, tables | scratch | arena | guard |
 //
 // Constants are written once. The arena holds the activations; two tensors may share bytes when their lifetimes do not
-// meet. Kernels load and store whole vectors, so every tensor is followed by some slack, and the arena by a guard.
+// meet. Kernels load and store whole vectors, so every tensor is followed by some slack; they read what padding then
+// masks, so on both sides of the arena there is memory, if only a guard.
 import { type Encoding, type Shape, ShiftwiseError } from "../format/index.js";
 
 const LOW = 1024;
 const ALIGN = 64;
 const SLACK = 64;
-const GUARD = 4096;
+const GUARD_MIN = 4096;
 const PAGE = 65536;
 /** 32-bit memory, less the room in which an address plus a static offset may not wrap. */
 const LIMIT = 2 ** 32 - PAGE;
@@ -82,6 +83,7 @@ type Blob = Uint8Array | Uint16Array | Uint32Array | Int32Array | Float32Array;
 export class MemoryPlan {
   #top = LOW;
   #scratch = 0;
+  #guard = GUARD_MIN;
   readonly #blobs: { address: number; data: Blob }[] = [];
   readonly #shared = new Map<string, number>();
 
@@ -109,6 +111,11 @@ export class MemoryPlan {
     this.#scratch = Math.max(this.#scratch, roundUp(bytes, ALIGN));
   }
 
+  /** Asks for at least this much readable memory on both sides of every tensor. */
+  needGuard(bytes: number): void {
+    this.#guard = Math.max(this.#guard, roundUp(bytes, ALIGN));
+  }
+
   /**
    * Ends the planning.
    * @throws OVERFLOW when the whole would pass `limit` bytes
@@ -118,8 +125,8 @@ export class MemoryPlan {
     { limit = LIMIT, threads = 1 }: { limit?: number; threads?: number },
   ): { scratch: number; arena: number; use: MemoryUse } {
     const scratch = roundUp(this.#top, ALIGN);
-    const arenaAt = scratch + this.#scratch * threads;
-    const end = arenaAt + arena + GUARD;
+    const arenaAt = Math.max(scratch + this.#scratch * threads, this.#guard);
+    const end = arenaAt + arena + this.#guard;
     const total = roundUp(end, PAGE);
     if (total > Math.min(limit, LIMIT)) overflow(total, Math.min(limit, LIMIT));
     const use = { constants: scratch - LOW, scratch: this.#scratch, arena, total };

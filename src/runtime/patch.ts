@@ -1,14 +1,15 @@
 // patch.ts: plans the gathering of one layer's patches and walks them tile by tile.
-import { elements, type Layer } from "../format/index.js";
+import type { Layer } from "../format/index.js";
 import type { Kernels } from "./kernels.js";
-import { planeBytesOf } from "./memory.js";
 import { type PlanContext, phasesOf } from "./step.js";
-import { type GatherKind, gatherKind, phaseShape, planTaps, TILE, windowOf } from "./taps.js";
+import { gatherOf, planTaps, TILE, windowOf } from "./taps.js";
 
 /** Scratch before the masks and rows: 64 totals, or 4 x 64 float sums. */
 const SUMS_BYTES = 1024;
 /** A chunk of channels that need not be together is cut to about this, to stay in the first-level cache. */
 const CHUNK_BYTES = 32768;
+/** The last row may be written past its end. */
+const SLACK = 16;
 
 /** A gathered patch: rows of input channels `channel`.. for output pixels `pixel`... Valid until the next visit. */
 export interface Tile {
@@ -50,21 +51,22 @@ export function planPatch(
   const output = context.spec(layer.output);
   const float = input.encoding.kind === "float32";
   const window = windowOf(layer);
-  const kind = kindFor(gatherKind(input.shape, output.shape, window), float);
-  const taps = planTaps(memory, kind, input.shape, output.shape, window, planeBytesOf(phaseShape(input.shape), 1));
+  const { form, phases } = gatherOf(input.shape, output.shape, window, float);
+  const taps = planTaps(memory, { form, phases }, input.shape, output.shape, window, float ? 4 : 1);
   const rowBytes = taps.count * (float ? 4 * TILE : TILE);
   const chunk = Math.min(input.shape[0], together * Math.max(1, Math.floor(CHUNK_BYTES / (rowBytes * together))));
   const masksBytes = taps.count * TILE;
-  memory.needScratch(SUMS_BYTES + masksBytes + chunk * rowBytes);
-  const size = elements(output.shape) / output.shape[0];
+  memory.needScratch(SUMS_BYTES + masksBytes + chunk * rowBytes + SLACK);
+  const width = output.shape[2];
+  const size = output.shape[1] * width;
 
   const gather = (kernels: Kernels, tile: Tile, masks: number): void => {
-    const from = context.place(kind === "phases" ? phasesOf(layer.input) : layer.input);
+    const from = context.place(phases ? phasesOf(layer.input) : layer.input);
     const planes = from.address + tile.channel * from.planeBytes;
-    const { address, panelBytes, channels, pixel } = tile;
+    const { address, panelBytes, channels, pixel, pixels } = tile;
     const places = taps.places + pixel * 4;
     if (float) {
-      if (kind === "any") {
+      if (form === "any") {
         kernels.gather_f32_any(
           address,
           panelBytes,
@@ -91,12 +93,40 @@ export function planPatch(
           fill,
         );
       }
-    } else if (kind === "pointwise") {
-      kernels.gather_u8_pointwise(address, planes, from.planeBytes, channels, pixel);
-    } else if (kind === "any") {
-      kernels.gather_u8_any(address, planes, from.planeBytes, channels, taps.offsets, masks, taps.count, places, fill);
-    } else {
-      kernels.gather_u8(address, planes, from.planeBytes, channels, taps.offsets, masks, taps.count, pixel, fill);
+      return;
+    }
+    const planeBytes = from.planeBytes;
+    const { offsets, count, rowStep } = taps;
+    switch (form) {
+      case "pointwise":
+        kernels.gather_u8_pointwise(address, planes, planeBytes, channels, pixel);
+        break;
+      case "shifted":
+        kernels.gather_u8(address, planes, planeBytes, channels, offsets, masks, count, pixel, fill);
+        break;
+      case "rows": {
+        const column = pixel % width;
+        const source = ((pixel - column) / width) * rowStep;
+        kernels.gather_u8_rows(
+          address,
+          planes,
+          planeBytes,
+          channels,
+          offsets,
+          masks,
+          count,
+          column,
+          source,
+          width,
+          rowStep,
+          pixels,
+          fill,
+        );
+        break;
+      }
+      case "any":
+        kernels.gather_u8_any(address, planes, planeBytes, channels, offsets, masks, count, places, fill);
+        break;
     }
   };
 
@@ -112,7 +142,7 @@ export function planPatch(
       for (let t = first; t < last; t++) {
         tile.pixel = t * TILE;
         tile.pixels = Math.min(TILE, size - tile.pixel);
-        if (kind !== "pointwise") kernels.tile_masks(masks, taps.masks, taps.count, tile.pixel);
+        if (form !== "pointwise") kernels.tile_masks(masks, taps.masks, taps.count, tile.pixel);
         for (tile.channel = 0; tile.channel < input.shape[0]; tile.channel += chunk) {
           tile.channels = Math.min(chunk, input.shape[0] - tile.channel);
           tile.panelBytes = tile.channels * taps.count * 32;
@@ -122,9 +152,4 @@ export function planPatch(
       }
     },
   };
-}
-
-function kindFor(kind: GatherKind, float: boolean): GatherKind {
-  if (!float) return kind;
-  return kind === "phases" || kind === "any" ? "any" : "shifted";
 }

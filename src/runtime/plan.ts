@@ -11,7 +11,7 @@ import {
 } from "./memory.js";
 import { type PlanContext, phasesOf, type Step, stagingOf } from "./step.js";
 import { planInput, planLayer, planSplit } from "./steps.js";
-import { gatherKind, phaseShape, windowOf } from "./taps.js";
+import { gatherOf, phaseShape, windowOf } from "./taps.js";
 
 export interface Plan {
   readonly steps: readonly Step[];
@@ -120,10 +120,9 @@ export function planMemory(def: ModelDef, options: PlanOptions = {}): MemoryUse 
 
 function needsPhases(layer: Layer, def: ModelDef): layer is Extract<Layer, { kernel: unknown }> {
   if (!("kernel" in layer)) return false;
-  const input = def.tensors[layer.input];
-  const output = def.tensors[layer.output];
-  if (input.encoding.kind === "float32") return false;
-  return gatherKind(input.shape, output.shape, windowOf(layer)) === "phases";
+  const { shape, encoding } = def.tensors[layer.input];
+  const output = def.tensors[layer.output].shape;
+  return gatherOf(shape, output, windowOf(layer), encoding.kind === "float32").phases;
 }
 
 /**

@@ -1,6 +1,6 @@
 // taps.ts: how the patch of a sliding window is gathered: tap offsets, padding masks, and which gather kernel serves.
 import type { Layer, Shape } from "../format/index.js";
-import type { MemoryPlan } from "./memory.js";
+import { type MemoryPlan, planeBytesOf } from "./memory.js";
 
 export const TILE = 64;
 
@@ -22,32 +22,43 @@ export function windowOf(layer: Extract<Layer, { kernel: unknown }>): SlidingWin
 }
 
 /**
+ * How the rows of a patch are found.
  * - pointwise: one tap, no padding, stride 1: rows are copied.
- * - shifted: output and input have one width and stride 1: a tap is an offset, padding a mask.
- * - phases: stride 2 over phase planes, which then are `shifted`.
+ * - shifted: a tap is one offset for the whole tile, padding a mask.
+ * - rows: the same for each output row by itself.
  * - any: a table of places.
  */
-export type GatherKind = "pointwise" | "shifted" | "phases" | "any";
+export type GatherForm = "pointwise" | "shifted" | "rows" | "any";
+
+export interface Gather {
+  readonly form: GatherForm;
+  /** Whether it reads the four phase planes of stride 2 instead of the plane. */
+  readonly phases: boolean;
+}
 
 export interface Taps {
-  readonly kind: GatherKind;
   readonly count: number;
   /** i32 per tap: elements from an output pixel's own place to its input. */
   readonly offsets: number;
   /** (u32, u32) per tap: column and row masks, one byte an output pixel. */
   readonly masks: number;
-  /** i32 per output pixel: its place in the input plane; 0 unless kind is `any`. */
+  /** i32 per output pixel: its place in the input plane; 0 unless the form is `any`. */
   readonly places: number;
+  /** Elements between the inputs of two output rows, for the form `rows`. */
+  readonly rowStep: number;
 }
 
-export function gatherKind(input: Shape, output: Shape, window: SlidingWindow): GatherKind {
+/** float32 planes know only `shifted` and `any`. */
+export function gatherOf(input: Shape, output: Shape, window: SlidingWindow, float: boolean): Gather {
   const { kernel, stride, padding } = window;
-  const unpadded = padding.every((p) => p === 0);
   if (stride[0] === 1 && stride[1] === 1 && input[2] === output[2]) {
-    return kernel[0] === 1 && kernel[1] === 1 && unpadded && input[1] === output[1] ? "pointwise" : "shifted";
+    const bare = kernel[0] * kernel[1] === 1 && padding.every((p) => p === 0) && !float;
+    return { form: bare ? "pointwise" : "shifted", phases: false };
   }
-  if (stride[0] === 2 && stride[1] === 2 && output[2] === Math.ceil(input[2] / 2)) return "phases";
-  return "any";
+  if (float) return { form: "any", phases: false };
+  if (stride[1] === 1) return { form: "rows", phases: false };
+  if (stride[0] !== 2 || stride[1] !== 2) return { form: "any", phases: false };
+  return { form: output[2] === phaseShape(input)[2] ? "shifted" : "rows", phases: true };
 }
 
 /** Rows and columns of one phase plane of stride 2. */
@@ -55,25 +66,25 @@ export function phaseShape([channels, height, width]: Shape): Shape {
   return [channels, Math.ceil(height / 2), Math.ceil(width / 2)];
 }
 
-/**
- * Places the tables of a window into memory, sharing equal ones between layers.
- * @param kind from gatherKind; float32 planes know only `shifted` and `any`
- * @param phaseElements distance of two phase planes in elements, for kind `phases`
- */
+/** Places the tables of a window into memory, sharing equal ones between layers. */
 export function planTaps(
   memory: MemoryPlan,
-  kind: GatherKind,
+  gather: Gather,
   input: Shape,
   output: Shape,
   window: SlidingWindow,
-  phaseElements: number,
+  elementBytes: number,
 ): Taps {
   const [, height, width] = input;
   const [, outHeight, outWidth] = output;
   const { kernel, stride, dilation, padding } = window;
   const count = kernel[0] * kernel[1];
-  if (kind === "pointwise") return { kind, count, offsets: 0, masks: 0, places: 0 };
+  if (gather.form === "pointwise") return { count, offsets: 0, masks: 0, places: 0, rowStep: 0 };
 
+  // width of the rows that taps are counted in
+  const phase = phaseShape(input);
+  const rowWidth = gather.phases ? phase[2] : width;
+  const phaseElements = planeBytesOf(phase, 1);
   const offsets = new Int32Array(count);
   const masks = new Uint32Array(count * 2);
   const key = `${height}x${width} ${outHeight}x${outWidth}`;
@@ -97,18 +108,17 @@ export function planTaps(
     for (let kx = 0; kx < kernel[1]; kx++, tap++) {
       const row = ky * dilation[0] - padding[0];
       const column = kx * dilation[1] - padding[1];
-      if (kind === "phases") {
-        const phase = (row & 1) * 2 + (column & 1);
-        offsets[tap] = phase * phaseElements + (row >> 1) * outWidth + (column >> 1);
-      } else {
-        offsets[tap] = row * width + column;
-      }
+      const [down, right] = gather.phases ? [row >> 1, column >> 1] : [row, column];
+      const inPhase = gather.phases ? (row & 1) * 2 + (column & 1) : 0;
+      offsets[tap] = inPhase * phaseElements + down * rowWidth + right;
+      // masked pixels are read all the same, outside the plane
+      memory.needGuard((Math.abs(down * rowWidth + right) + 2 * TILE) * elementBytes);
       masks[tap * 2] = mask(1, kx);
       masks[tap * 2 + 1] = mask(0, ky);
     }
   }
   const places =
-    kind === "any"
+    gather.form === "any"
       ? memory.shared(
           `places ${key} ${stride}`,
           () => {
@@ -121,5 +131,6 @@ export function planTaps(
           TILE * 4,
         )
       : 0;
-  return { kind, count, offsets: memory.constant(offsets), masks: memory.constant(masks), places };
+  const rowStep = gather.phases ? rowWidth : stride[0] * width;
+  return { count, offsets: memory.constant(offsets), masks: memory.constant(masks), places, rowStep };
 }

@@ -50,6 +50,23 @@ test("conv agrees for every way of gathering", async () => {
   }
 });
 
+test("planes wider than the guard around the arena are read safely", async () => {
+  for (const input of [linear(), linear(15, 4), FLOAT]) {
+    const output = input === FLOAT ? FLOAT : linear();
+    await check({ shape: [1, 2, 5000], channels: 1, kernel: [5, 3], padding: [4, 1, 4, 1], input, output });
+    await check({ shape: [1, 70, 900], channels: 1, kernel: [1, 900], padding: [0, 0, 0, 0], input, output });
+    await check({
+      shape: [1, 5, 3001],
+      channels: 1,
+      kernel: [3, 3],
+      stride: [2, 2],
+      padding: [2, 2, 2, 2],
+      input,
+      output,
+    });
+  }
+});
+
 test("grouped and depthwise convolutions agree", async () => {
   for (const [inputs, channels, groups] of [
     [4, 6, 2],
