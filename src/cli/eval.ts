@@ -1,7 +1,7 @@
 // eval.ts: shiftwise eval: accuracy and time of a model on a test set.
 import type { Command } from "commander";
 import { openDataset } from "../data/index.js";
-import { count, percent } from "../report/index.js";
+import { count, milliseconds, percent } from "../report/index.js";
 import { choice } from "./arguments.js";
 import { type Context, newCommand, withContext } from "./command.js";
 import { readModelFile } from "./files.js";
@@ -33,6 +33,6 @@ async function runEval(path: string, options: EvalArguments, context: Context): 
   context.screen.result(
     { accuracy, correct, total, msPerImage, executor: options.executor },
     `${percent(accuracy / 100)} of ${count(total)} images correct (${count(correct)}), ` +
-      `${msPerImage.toFixed(3)} ms an image, ${options.executor} executor`,
+      `${milliseconds(msPerImage)} an image, ${options.executor} executor`,
   );
 }

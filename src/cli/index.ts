@@ -17,6 +17,11 @@ const manifest = JSON.parse(readFileSync(new URL("../../package.json", import.me
 const program = new Command("shiftwise")
   .version(manifest.version)
   .description("Train, quantize and run power-of-two neural networks.")
+  .addHelpText(
+    "after",
+    "\nExit status: 0 for success, 1 for any error, which is told in one line on standard error; also 1 after Ctrl-C,\n" +
+      "which lets train and quantize leave a checkpoint for --resume.",
+  )
   // errors are printed by reportFailure alone, all in one style
   .configureOutput({ outputError: () => {} })
   .exitOverride();

@@ -4,15 +4,15 @@ import { gzip } from "node:zlib";
 import type { Command } from "commander";
 import { type Augmentation, openDataset, type TrainTest } from "../data/index.js";
 import { encodeModel, type ModelDef } from "../format/index.js";
-import { lower } from "../graph/index.js";
+import { lower, type Network } from "../graph/index.js";
 import { type ActivationScheme, type Partition, portionsFor } from "../quantize/index.js";
-import { bytes, count, duration, percent, ratio, table } from "../report/index.js";
+import { bytes, type Column, count, duration, milliseconds, percent, ratio, table } from "../report/index.js";
 import { type EpochRecord, writeAtomically } from "../training/index.js";
 import { activationScheme, choice, integer, portionList, schemeName, weightBits } from "./arguments.js";
 import { type Context, newCommand, withContext } from "./command.js";
 import { checkCheckpoint, checkpointPath, checkWritable, readNetworkFile, removeCheckpoint } from "./files.js";
 import { checkFits, classesOf, createExecutor, type Measurement, measureShown } from "./measure.js";
-import { normalizedFor, quantizeNetwork } from "./quantization.js";
+import { normalizedFor, type Quantized, quantizeNetwork } from "./quantization.js";
 import { addRate, addTrainingOptions, resumable, showTraining } from "./training.js";
 
 interface QuantizeArguments {
@@ -31,8 +31,6 @@ interface QuantizeArguments {
   readonly threads: number;
   readonly resume?: boolean;
 }
-
-const zip = promisify(gzip);
 
 export function quantizeCommand(): Command {
   const command = newCommand("quantize", "turn a float network's weights into powers of two (INQ) and write the model")
@@ -73,34 +71,7 @@ async function runQuantize(path: string, options: QuantizeArguments, context: Co
 
   const { float, shift, model, history } = await resumable(checkpoint, async () => {
     const before = await test(floatModel, data, "testing float", context);
-    const calibrating = context.screen.progress("calibrating");
-    let retraining = calibrating;
-    const quantized = await quantizeNetwork(
-      network,
-      normalizedFor(network, data.train),
-      {
-        bits,
-        activations: options.activations,
-        portions,
-        epochs: options.epochs,
-        partition: options.partition,
-        batchSize: options.batch,
-        learningRate: options.lr,
-        augment: options.augment,
-        seed: options.seed,
-        threads: options.threads,
-        checkpoint: { path: checkpoint, resume: options.resume === true },
-      },
-      {
-        signal: context.signal,
-        onCalibrated() {
-          calibrating.done();
-          retraining = context.screen.progress("retraining");
-        },
-        onProgress: (progress) => showTraining(retraining)(progress),
-      },
-    );
-    retraining.done();
+    const quantized = await quantizeShown(network, data, portions, options, context);
     const after = await test(quantized.model, data, "testing", context);
     return { float: before, shift: after, ...quantized };
   });
@@ -108,37 +79,85 @@ async function runQuantize(path: string, options: QuantizeArguments, context: Co
   const file = encodeModel({ ...model, notes: { ...model.notes, ...notesFor(float, shift) } });
   await writeAtomically(out, file);
   await removeCheckpoint(checkpoint);
-  const gzipBytes = (await zip(file, { level: 9 })).length;
-  const seconds = (performance.now() - start) / 1000;
-  const steps = portions.map((portion, i) => ({ portion, trainingAccuracy: lastAccuracy(history, i) }));
-  context.screen.result(
+  const result = {
+    ...shift,
+    weightBits: bits,
+    activations: schemeName(options.activations),
+    portions: portions.map((portion, i) => ({ portion, trainingAccuracy: lastAccuracy(history, i) })),
+    float: { accuracy: float.accuracy, msPerImage: float.msPerImage },
+    bytes: file.length,
+    gzipBytes: (await promisify(gzip)(file, { level: 9 })).length,
+    seconds: (performance.now() - start) / 1000,
+    out,
+  };
+  context.screen.result(result, describe(result));
+}
+
+/** Quantization with its two progress lines. */
+async function quantizeShown(
+  network: Network,
+  data: TrainTest,
+  portions: readonly number[],
+  options: QuantizeArguments,
+  { screen, signal }: Context,
+): Promise<Quantized> {
+  let line = screen.progress("calibrating");
+  const { bits, activations, epochs, partition, batch, lr, augment, seed, threads, resume, out } = options;
+  const quantized = await quantizeNetwork(
+    network,
+    normalizedFor(network, data.train),
     {
-      ...shift,
-      weightBits: bits,
-      activations: schemeName(options.activations),
-      portions: steps,
-      float: { accuracy: float.accuracy, msPerImage: float.msPerImage },
-      bytes: file.length,
-      gzipBytes,
-      seconds,
-      out,
+      bits,
+      activations,
+      portions,
+      epochs,
+      partition,
+      batchSize: batch,
+      learningRate: lr,
+      augment,
+      seed,
+      threads,
+      checkpoint: { path: checkpointPath(out), resume: resume === true },
     },
-    [
-      table(
-        [
-          ["portion", "right"],
-          ["training accuracy", "right"],
-        ],
-        steps.map(({ portion, trainingAccuracy }) => [
-          percent(portion),
-          trainingAccuracy === null ? "no retraining" : percent(trainingAccuracy / 100),
-        ]),
-      ),
-      `float32: ${percent(float.accuracy / 100)} of ${count(float.total)} test images, ${float.msPerImage.toFixed(3)} ms an image`,
-      `shift:   ${percent(shift.accuracy / 100)}, ${shift.msPerImage.toFixed(3)} ms an image (${ratio(float.msPerImage / shift.msPerImage)})`,
-      `${out}: ${bytes(file.length)}, gzip ${bytes(gzipBytes)}, in ${duration(seconds)}`,
-    ].join("\n"),
+    {
+      signal,
+      onCalibrated() {
+        line.done();
+        line = screen.progress("retraining");
+      },
+      onProgress: (progress) => showTraining(line)(progress),
+    },
   );
+  line.done();
+  return quantized;
+}
+
+interface QuantizeResult extends Measurement {
+  readonly portions: readonly { readonly portion: number; readonly trainingAccuracy: number | null }[];
+  readonly float: { readonly accuracy: number; readonly msPerImage: number };
+  readonly bytes: number;
+  readonly gzipBytes: number;
+  readonly seconds: number;
+  readonly out: string;
+}
+
+function describe(result: QuantizeResult): string {
+  const { portions, float, accuracy, total, msPerImage, gzipBytes, seconds, out } = result;
+  const rows = portions.map(({ portion, trainingAccuracy }) => [
+    percent(portion),
+    trainingAccuracy === null ? "no retraining" : percent(trainingAccuracy / 100),
+  ]);
+  const columns: readonly Column[] = [
+    ["portion", "right"],
+    ["training accuracy", "right"],
+  ];
+  const faster = ratio(float.msPerImage / msPerImage);
+  return [
+    table(columns, rows),
+    `float32: ${percent(float.accuracy / 100)} of ${count(total)} test images, ${milliseconds(float.msPerImage)} an image`,
+    `shift:   ${percent(accuracy / 100)}, ${milliseconds(msPerImage)} an image, ${faster} faster`,
+    `${out}: ${bytes(result.bytes)}, gzip ${bytes(gzipBytes)}, in ${duration(seconds)}`,
+  ].join("\n");
 }
 
 async function test(def: ModelDef, data: TrainTest, label: string, context: Context): Promise<Measurement> {

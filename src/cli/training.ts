@@ -1,4 +1,5 @@
 // training.ts: what the commands that train have in common: options, progress, Ctrl-C.
+import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import type { Dataset } from "../data/index.js";
 import { ShiftwiseError } from "../format/index.js";
@@ -58,13 +59,13 @@ export function showTraining(line: ProgressLine): (progress: Progress) => void {
 
 /**
  * Runs work that leaves a checkpoint when it is stopped, and says in the error how to go on.
- * @throws what `work` throws, ABORTED with that hint.
+ * @throws what `work` throws; ABORTED with that hint if the checkpoint is there.
  */
 export async function resumable<T>(checkpoint: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (!(error instanceof ShiftwiseError) || error.code !== "ABORTED") throw error;
+    if (!(error instanceof ShiftwiseError) || error.code !== "ABORTED" || !existsSync(checkpoint)) throw error;
     throw new ShiftwiseError("ABORTED", "stopped; the same command with --resume goes on from the checkpoint", {
       where: checkpoint,
       cause: error,
