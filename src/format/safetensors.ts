@@ -61,7 +61,8 @@ export function readSafetensors(bytes: Uint8Array, where = ""): Container {
   need(8 + length, at(where, "header"));
   const header = parseJson(bytes.subarray(8, 8 + length), at(where, "header"));
 
-  const data = bytes.subarray(8 + length);
+  // plain views: a slice of Node's Buffer would not be a copy
+  const data = new Uint8Array(bytes.buffer, bytes.byteOffset + 8 + length, bytes.length - 8 - length);
   const tensors = new Map<string, StoredTensor>();
   const spans: { name: string; begin: number; end: number }[] = [];
   let metadata: Record<string, string> = {};
