@@ -1,9 +1,9 @@
 // index.js: the bench in Node: what to run, on which contestants, and where the report goes. `node index.js --help`.
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import os from "node:os";
+import { parseArgs } from "node:util";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { parseArgs } from "node:util";
 import { SingleBar } from "cli-progress";
 import { COLD_NETWORKS, measureCold } from "./cold.js";
 import { multiplyContestant } from "./contestants/multiply.js";
@@ -34,8 +34,11 @@ const SETTINGS = {
   full: { rounds: 25, sampleMs: 4, warmMs: 60, coldRounds: 11 },
   quick: { rounds: 9, sampleMs: 1, warmMs: 12, coldRounds: 3 },
 };
-/** Before anything is timed every contestant runs for so long on each of two tasks. */
+/** Before anything is timed every contestant runs for so long on each of these. */
 const FIRST_WARM_MS = 400;
+const WARM_LAYERS = ["3x3 64>64 @8", "dw 3x3 512>512 @14"];
+/** Models of finished tasks hold large memories until they are collected. */
+const TASKS_A_COLLECTION = 12;
 
 const { values: options } = parseArgs({
   options: {
@@ -53,13 +56,16 @@ else process.exitCode = await main();
 async function main() {
   const start = performance.now();
   const settings = options.quick ? SETTINGS.quick : SETTINGS.full;
-  // models of a finished task hold large memories until they are collected
   setFlagsFromString("--expose-gc");
   const collect = runInNewContext("gc");
 
   const all = [
-    ...shiftContestants, floatContestant, multiplyContestant(await buildMultiply()),
-    tfjsContestant, ...webContestants, ...nativeContestants,
+    ...shiftContestants,
+    floatContestant,
+    multiplyContestant(await buildMultiply()),
+    tfjsContestant,
+    ...webContestants,
+    ...nativeContestants,
   ];
   const wanted = options.contestants === "" ? all : all.filter(({ id }) => options.contestants.split(",").includes(id));
   const { contestants, skipped } = await readyOnes(wanted);
@@ -73,19 +79,16 @@ async function main() {
   const bar = new SingleBar({ format: "{bar} {value}/{total}  {task}  {eta_formatted} left", stream: process.stderr });
   bar.start(layerList.length + networkList.length + coldList.length * settings.coldRounds, 0, { task: "warm-up" });
   const failures = [];
-  const run = async (task, with_ = settings) => {
-    bar.update({ task: task.name });
-    const { results, failures: some } = await measure(task, contestants, with_);
-    collect();
-    return { results, some };
-  };
-  for (const layer of convLayers(made).filter(({ name }) => name === "3x3 64>64 @8" || name === "dw 3x3 512>512 @14")) {
-    await run(layerTask(layer), { rounds: 1, sampleMs: 1, warmMs: FIRST_WARM_MS });
+  for (const layer of convLayers(made).filter(({ name }) => WARM_LAYERS.includes(name))) {
+    await measure(layerTask(layer), contestants, { rounds: 1, sampleMs: 1, warmMs: FIRST_WARM_MS });
   }
+  let sinceCollected = 0;
   const measured = async (task) => {
-    const { results, some } = await run(task);
+    bar.update({ task: task.name });
+    const { results, failures: some } = await measure(task, contestants, settings);
     failures.push(...some);
     bar.increment();
+    if (task.kind === "network" || ++sinceCollected % TASKS_A_COLLECTION === 0) collect();
     const { name, title, layerKind, macs, counts } = task;
     return { name, title, layerKind, macs, counts, results };
   };
@@ -104,7 +107,7 @@ async function main() {
 
   const rows = summaryRows({ layers, networks, cold: coldStart });
   const report = {
-    machine: machine(),
+    machine: await machine(),
     settings,
     seconds: (performance.now() - start) / 1000,
     summary: Object.fromEntries(rows.map(({ key, value }) => [key, value])),
@@ -141,10 +144,19 @@ async function readyOnes(all) {
   return { contestants, skipped };
 }
 
-function machine() {
+/** The processor's name, and on Linux its family and model: hosts of virtual machines hide the rest of the name. */
+async function processor() {
+  const name = os.cpus()[0].model.trim();
+  if (process.platform !== "linux" || process.arch !== "x64") return name;
+  const text = await readFile("/proc/cpuinfo", "utf8");
+  const field = (label) => text.match(new RegExp(`^${label}\\s*: (.*)$`, "m"))?.[1];
+  return `${name} (family ${field("cpu family")}, model ${field("model")})`;
+}
+
+async function machine() {
   const cpus = os.cpus();
   return {
-    cpu: cpus[0].model,
+    cpu: await processor(),
     cores: cpus.length,
     load: os.loadavg()[0],
     engine: `Node ${process.versions.node}, V8 ${process.versions.v8}`,

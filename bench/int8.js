@@ -23,7 +23,9 @@ function makeLayer({ network, ranges, input: values }) {
   const shapes = inferShapes(network);
   const { codes, scales } = int8Weights(conv);
   const depth = codes.length / scales.length;
-  const input = Uint8Array.from(values, (v) => Math.min(255, Math.max(0, roundEven(Math.fround(v / from.scale)) + from.zero)));
+  const input = Uint8Array.from(values, (v) =>
+    Math.min(255, Math.max(0, roundEven(Math.fround(v / from.scale)) + from.zero)),
+  );
   const scale = scales.map((s) => (s * from.scale) / to.scale);
   const offset = scale.map((m, o) => {
     let sum = 0;

@@ -97,8 +97,19 @@ function mobilenetV1(b) {
   let channels = 32;
   let x = b.relu(conv(b, b.input([3, 224, 224]), channels, 3, 2), 6);
   const stages = [
-    [64, 1], [128, 2], [128, 1], [256, 2], [256, 1], [512, 2],
-    [512, 1], [512, 1], [512, 1], [512, 1], [512, 1], [1024, 2], [1024, 1],
+    [64, 1],
+    [128, 2],
+    [128, 1],
+    [256, 2],
+    [256, 1],
+    [512, 2],
+    [512, 1],
+    [512, 1],
+    [512, 1],
+    [512, 1],
+    [512, 1],
+    [1024, 2],
+    [1024, 1],
   ];
   for (const [outputs, stride] of stages) {
     x = b.relu(conv(b, x, channels, 3, stride, { groups: channels }), 6);
@@ -112,7 +123,13 @@ function mobilenetV2(b) {
   let channels = 32;
   let x = b.relu(conv(b, b.input([3, 224, 224]), channels, 3, 2), 6);
   const stages = [
-    [1, 16, 1, 1], [6, 24, 2, 2], [6, 32, 3, 2], [6, 64, 4, 2], [6, 96, 3, 1], [6, 160, 3, 2], [6, 320, 1, 1],
+    [1, 16, 1, 1],
+    [6, 24, 2, 2],
+    [6, 32, 3, 2],
+    [6, 64, 4, 2],
+    [6, 96, 3, 1],
+    [6, 160, 3, 2],
+    [6, 320, 1, 1],
   ];
   for (const [expansion, outputs, count, first] of stages) {
     for (let i = 0; i < count; i++) {

@@ -43,7 +43,10 @@ export function floatModel(network) {
   const g = createGraph();
   for (const node of network.nodes) {
     if (node.op === "input") continue;
-    const weights = (n) => [g.tensor(FLOAT, n.weight.shape, n.weight.data), g.tensor(FLOAT, [n.weight.shape[0]], n.bias.data)];
+    const weights = (n) => [
+      g.tensor(FLOAT, n.weight.shape, n.weight.data),
+      g.tensor(FLOAT, [n.weight.shape[0]], n.bias.data),
+    ];
     const read = (name, flat) => (flat ? g.node("Flatten", [name], g.fresh(name)) : name);
     operation(g, node, read, weights, node.name);
   }
@@ -83,11 +86,20 @@ export function int8Model(network, ranges, ports) {
       const channels = n.weight.shape[0];
       const scale = g.tensor(FLOAT, [channels], scales);
       const zero = g.tensor(INT8, [channels], new Int8Array(channels));
-      const w = g.node("DequantizeLinear", [g.tensor(INT8, n.weight.shape, codes), scale, zero], g.fresh("w"), { axis: 0 });
+      const w = g.node("DequantizeLinear", [g.tensor(INT8, n.weight.shape, codes), scale, zero], g.fresh("w"), {
+        axis: 0,
+      });
       const steps = scales.map((s) => Math.fround(s * encodings.get(n.input).scale));
-      const bias = g.tensor(INT32, [channels], n.bias.data.map((b, i) => Math.round(b / steps[i])));
+      const bias = g.tensor(
+        INT32,
+        [channels],
+        n.bias.data.map((b, i) => Math.round(b / steps[i])),
+      );
       const none = g.tensor(INT32, [channels], new Int32Array(channels));
-      return [w, g.node("DequantizeLinear", [bias, g.tensor(FLOAT, [channels], steps), none], g.fresh("b"), { axis: 0 })];
+      return [
+        w,
+        g.node("DequantizeLinear", [bias, g.tensor(FLOAT, [channels], steps), none], g.fresh("b"), { axis: 0 }),
+      ];
     };
     const value = operation(g, node, read, weights, g.fresh(node.name));
     if (hasReluAlone(network, node.name)) {
@@ -151,9 +163,18 @@ function operation(g, node, read, weights, output) {
     case "globalAvgPool":
       return g.node("GlobalAveragePool", [read(node.input)], output);
     case "add":
-      return g.node("Add", node.inputs.map((name) => read(name)), output);
+      return g.node(
+        "Add",
+        node.inputs.map((name) => read(name)),
+        output,
+      );
     case "concat":
-      return g.node("Concat", node.inputs.map((name) => read(name)), output, { axis: 1 });
+      return g.node(
+        "Concat",
+        node.inputs.map((name) => read(name)),
+        output,
+        { axis: 1 },
+      );
   }
   throw new Error(`no ONNX form for ${node.op}`);
 }
@@ -173,6 +194,11 @@ function serialize(network, g, elemType, port = (name) => name) {
     input: [info(network.nodes[0].name)],
     output: network.outputs.map(info),
   });
-  const model = ModelProto.create({ irVersion: 8, producerName: "bench", opsetImport: [{ domain: "", version: OPSET }], graph });
+  const model = ModelProto.create({
+    irVersion: 8,
+    producerName: "bench",
+    opsetImport: [{ domain: "", version: OPSET }],
+    graph,
+  });
   return ModelProto.encode(model).finish();
 }

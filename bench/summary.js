@@ -41,11 +41,11 @@ function overLayers(layers, ours, theirs) {
   if (known.length === 0) return null;
   const occurrences = known.map(({ layer }) => Object.values(layer.counts).reduce((sum, n) => sum + n, 0));
   const all = occurrences.reduce((sum, n) => sum + n, 0);
-  const meanOf = (valueOf) =>
-    Math.exp(known.reduce((sum, one, i) => sum + (occurrences[i] * Math.log(valueOf(one))) / all, 0));
+  const meanOf = (pick) =>
+    Math.exp(known.reduce((sum, one, i) => sum + (occurrences[i] * Math.log(pick(one))) / all, 0));
   const rounds = known[0].rounds.map((_, round) => meanOf((one) => one.rounds[round]));
   const each = known.map(({ rounds }) => median(rounds));
-  return { value: meanOf(({ rounds }) => median(rounds)), ...quartiles(rounds), least: Math.min(...each) };
+  return { value: median(rounds), ...quartiles(rounds), least: Math.min(...each) };
 }
 
 const quartiles = (numbers) => ({ q1: quantile(numbers, 0.25), q3: quantile(numbers, 0.75) });
@@ -56,7 +56,8 @@ const quartiles = (numbers) => ({ q1: quantile(numbers, 0.25), q3: quantile(numb
  */
 export function summaryRows({ layers, networks, cold }) {
   const rows = [];
-  const add = (key, bar, found, atMost = false) => rows.push({ key, bar, atMost, value: null, q1: null, q3: null, ...found });
+  const add = (key, bar, found, atMost = false) =>
+    rows.push({ key, bar, atMost, value: null, q1: null, q3: null, ...found });
   for (const [key, ours, theirs, bar] of LAYER_ROWS) {
     const found = overLayers(layers, ours, theirs);
     add(key, bar, found && { value: found.value, q1: found.q1, q3: found.q3 });
@@ -66,14 +67,19 @@ export function summaryRows({ layers, networks, cold }) {
     const task = networks.find((one) => one.name === name);
     const whole = (key, ours, theirs, bar) => {
       const rounds = task && ratios(task, ours, theirs);
-      add(`whole_${name}_${key}`, bar === null ? null : WHOLE * bar, rounds && { value: median(rounds), ...quartiles(rounds) });
+      add(
+        `whole_${name}_${key}`,
+        bar === null ? null : WHOLE * bar,
+        rounds && { value: median(rounds), ...quartiles(rounds) },
+      );
     };
     whole("w5a8_vs_best_wasm_float32", "w5a8", WASM_FLOAT, 3);
     whole("w5a8_vs_ort_web_int8", "w5a8", ["ort_web_int8"], 1.6);
     whole("w5a4_vs_native_float32", "w5a4", ["native_float32"], 1);
   }
   add("two_threads", 1.8, null);
-  for (const { name, rounds, bar } of cold) add(`cold_start_${name}_vs_ort_web`, bar, { value: median(rounds), ...quartiles(rounds) }, true);
+  for (const { name, rounds, bar } of cold)
+    add(`cold_start_${name}_vs_ort_web`, bar, { value: median(rounds), ...quartiles(rounds) }, true);
   return rows;
 }
 
@@ -85,7 +91,12 @@ export function byKind(layers, ids) {
       const measured = some.filter((layer) => layer.results[id]);
       return [id, geometricMean(measured.map((layer) => layer.macs / median(layer.results[id].samples) / 1e6))];
     });
-    return { kind, count: some.length, speeds: Object.fromEntries(speeds), ratio: overLayers(some, "w5a8", WASM_FLOAT)?.value ?? null };
+    return {
+      kind,
+      count: some.length,
+      speeds: Object.fromEntries(speeds),
+      ratio: overLayers(some, "w5a8", WASM_FLOAT)?.value ?? null,
+    };
   });
 }
 

@@ -19,10 +19,14 @@ export function formatReport(report) {
     "Rows of the design: how many times faster (cold start: share of the time); quartiles over the rounds",
     summaryTable(report.rows),
   ];
-  if (networks.length > 0) parts.push("Whole networks, batch 1, float32 in, float32 out: milliseconds", networkTable(networks, contestants));
+  if (networks.length > 0)
+    parts.push("Whole networks, batch 1, float32 in, float32 out: milliseconds", networkTable(networks, contestants));
   if (coldStart.length > 0) parts.push("Cold start, fresh process: milliseconds", coldTable(coldStart));
   if (layers.length > 0) {
-    parts.push("Convolutions by kind, GMAC/s (geometric means; zero weights counted)", kindTable(byKind(layers, ids), contestants));
+    parts.push(
+      "Convolutions by kind, GMAC/s (geometric means; zero weights counted)",
+      kindTable(byKind(layers, ids), contestants),
+    );
     parts.push(`Convolutions, GMAC/s; spread: half the quartile distance of w5a8`, layerTable(layers, contestants));
     parts.push(
       `The ${WEAKEST} layers where w5a8 gains least on the fastest float32 wasm peer`,
@@ -61,8 +65,14 @@ function summaryTable(rows) {
 
 /** Short column heads: the tables are wide. */
 const SHORT = {
-  own_float32: "f32", own_int8: "i8 mul", tfjs: "tfjs", ort_web_float32: "ortw f32", ort_web_int8: "ortw i8",
-  native_float32: "nat f32", native_int8: "nat i8", w5a8_pruned90: "w5a8 90%",
+  own_float32: "f32",
+  own_int8: "i8 mul",
+  tfjs: "tfjs",
+  ort_web_float32: "ortw f32",
+  ort_web_int8: "ortw i8",
+  native_float32: "nat f32",
+  native_int8: "nat i8",
+  w5a8_pruned90: "w5a8 90%",
 };
 const short = ({ id }) => SHORT[id] ?? id;
 
@@ -82,7 +92,10 @@ function coldTable(coldStart) {
   return draw(
     ["", "shiftwise w5a8", "onnxruntime-web float32", "share"],
     coldStart.map(({ name, shiftwise, ortWeb, rounds }) => [
-      name, fixed(median(shiftwise), 0), fixed(median(ortWeb), 0), fixed(median(rounds)),
+      name,
+      fixed(median(shiftwise), 0),
+      fixed(median(ortWeb), 0),
+      fixed(median(rounds)),
     ]),
   );
 }
@@ -91,7 +104,10 @@ function kindTable(kinds, contestants) {
   return draw(
     ["", "layers", ...contestants.map(short), "x"],
     kinds.map(({ kind, count, speeds, ratio: x }) => [
-      kind, count, ...contestants.map(({ id }) => fixed(speeds[id], 1)), fixed(x, 1),
+      kind,
+      count,
+      ...contestants.map(({ id }) => fixed(speeds[id], 1)),
+      fixed(x, 1),
     ]),
   );
 }
@@ -104,7 +120,13 @@ function layerTable(layers, contestants) {
       const spread = ours ? (quantile(ours, 0.75) - quantile(ours, 0.25)) / 2 / median(ours) : null;
       const count = Object.values(layer.counts).reduce((sum, n) => sum + n, 0);
       const speeds = contestants.map(({ id }) => fixed(speedOf(layer, id), 1));
-      return [layer.name, count, ...speeds, spread === null ? "-" : `${(100 * spread).toFixed(0)}%`, fixed(ratio(layer, "w5a8", WASM_FLOAT), 1)];
+      return [
+        layer.name,
+        count,
+        ...speeds,
+        spread === null ? "-" : `${(100 * spread).toFixed(0)}%`,
+        fixed(ratio(layer, "w5a8", WASM_FLOAT), 1),
+      ];
     }),
   );
 }
@@ -116,8 +138,12 @@ function weakTable(found) {
   return draw(
     ["", "x", "w5a8", "w3a4", "tfjs", "ortw f32", "ortw i8", "own i8", "in"],
     found.map(({ layer, value }) => [
-      layer.name, fixed(value), ...["w5a8", "w3a4", "tfjs", "ort_web_float32", "ort_web_int8", "own_int8"].map((id) => speed(layer, id)),
-      Object.entries(layer.counts).map(([name, n]) => `${name} x${n}`).join(" "),
+      layer.name,
+      fixed(value),
+      ...["w5a8", "w3a4", "tfjs", "ort_web_float32", "ort_web_int8", "own_int8"].map((id) => speed(layer, id)),
+      Object.entries(layer.counts)
+        .map(([name, n]) => `${name} x${n}`)
+        .join(" "),
     ]),
   );
 }

@@ -1,7 +1,14 @@
 // tasks.js: what is measured: a layer or a network with its input, its quantized forms, and the right answers.
 import { elements } from "../dist/format/index.js";
 import { createRandom, lower } from "../dist/graph/index.js";
-import { chooseExponent, codebook, encodingGroups, insertQuantizers, quantizationPoints, quantizeToLevel } from "../dist/quantize/index.js";
+import {
+  chooseExponent,
+  codebook,
+  encodingGroups,
+  insertQuantizers,
+  quantizationPoints,
+  quantizeToLevel,
+} from "../dist/quantize/index.js";
 import { macsOf } from "./networks.js";
 import { runPlain } from "./reference.js";
 
@@ -34,7 +41,10 @@ export function networkTask(network, title) {
 function task(kind, name, network, draw) {
   const random = createRandom(7);
   const input = Float32Array.from({ length: elements(network.nodes[0].shape) }, () => draw(random.normal()));
-  const everything = runPlain(lower({ ...network, outputs: network.nodes.map((node) => node.name) }, { grids: null }), input);
+  const everything = runPlain(
+    lower({ ...network, outputs: network.nodes.map((node) => node.name) }, { grids: null }),
+    input,
+  );
   const ranges = new Map(Object.entries(everything).map(([node, values]) => [node, rangeOf(values)]));
   const shifted = (variant) => quantize(kind, network, ranges, variants[variant], input);
   return { kind, name, network, input, ranges, expected: everything[network.outputs[0]], shifted };
@@ -73,11 +83,15 @@ function quantize(kind, network, ranges, { bits, max, pruned }, input) {
   let count = 0;
   const nodes = network.nodes.map((node) => {
     if (node.op !== "conv" && node.op !== "dense") return node;
-    const kept = node.weight.data.map((w) => (pruned > 0 && random.uniform() < pruned ? 0 : w));
-    const book = codebook(bits, chooseExponent(kept, bits, bits >= 4 ? "max" : "mse", node.name));
-    const data = kept.map((w) => quantizeToLevel(w, book));
+    const data = node.weight.data.slice();
+    if (pruned > 0) for (let i = 0; i < data.length; i++) if (random.uniform() < pruned) data[i] = 0;
+    // the exponent rule that INQ here takes for so many bits
+    const book = codebook(bits, chooseExponent(data, bits, bits >= 4 ? "max" : "mse", node.name));
+    for (let i = 0; i < data.length; i++) {
+      data[i] = quantizeToLevel(data[i], book);
+      zeros += Number(data[i] === 0);
+    }
     grids.set(node.name, { bits, n1: book.n1, frozen: new Uint8Array(data.length).fill(1) });
-    for (const w of data) zeros += Number(w === 0);
     count += data.length;
     return { ...node, weight: { ...node.weight, data } };
   });

@@ -82,9 +82,7 @@ function lay(wasm, { input, zero, codes, scale, offset, conv, shape, outShape })
   const packed = new Int16Array(buffer, weights, padded * pairs * 2);
   for (let o = 0; o < outputs; o++) {
     for (let k = 0; k < depth; k++) {
-      const at = depthwise
-        ? o * pairs * 2 + k
-        : (((o >> 2) * pairs + (k >> 1)) * 4 + (o & 3)) * 2 + (k & 1);
+      const at = depthwise ? o * pairs * 2 + k : (((o >> 2) * pairs + (k >> 1)) * 4 + (o & 3)) * 2 + (k & 1);
       packed[at] = codes[o * depth + k];
     }
   }
@@ -100,9 +98,34 @@ function lay(wasm, { input, zero, codes, scale, offset, conv, shape, outShape })
   }
   const run = depthwise
     ? () =>
-        wasm.depthwise_dot_1x8(weights, ends, places, panelCount, taps, pairs, stride, outputs, inputBytes, out, planeBytes)
+        wasm.depthwise_dot_1x8(
+          weights,
+          ends,
+          places,
+          panelCount,
+          taps,
+          pairs,
+          stride,
+          outputs,
+          inputBytes,
+          out,
+          planeBytes,
+        )
     : () =>
-        wasm.conv_dot_4x8(weights, ends, places, panelCount, taps, pairs, stride, panels, block, padded, out, planeBytes);
+        wasm.conv_dot_4x8(
+          weights,
+          ends,
+          places,
+          panelCount,
+          taps,
+          pairs,
+          stride,
+          panels,
+          block,
+          padded,
+          out,
+          planeBytes,
+        );
   const read = () => {
     const values = new Uint8Array(outputs * outHeight * outWidth);
     const plane = outHeight * outWidth;

@@ -30,7 +30,9 @@ function contestantsOf(id, title, load, sessionOptions) {
       const session = await ort.InferenceSession.create(bytes, { ...SESSION, ...sessionOptions });
       const dims = [1, ...task.network.nodes[0].shape];
       const input =
-        int8 && layer ? new ort.Tensor("uint8", int8Layer(task).input, dims) : new ort.Tensor("float32", task.input, dims);
+        int8 && layer
+          ? new ort.Tensor("uint8", int8Layer(task).input, dims)
+          : new ort.Tensor("float32", task.input, dims);
       const feeds = { [session.inputNames[0]]: input };
       const [output] = session.outputNames;
       return {

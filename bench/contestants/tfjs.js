@@ -20,7 +20,9 @@ export const tfjsContestant = {
     loaded ??= load();
     const tf = await loaded;
     const { network, input } = task;
-    const weights = new Map(network.nodes.filter((node) => node.weight).map((node) => [node.name, parameters(tf, node)]));
+    const weights = new Map(
+      network.nodes.filter((node) => node.weight).map((node) => [node.name, parameters(tf, node)]),
+    );
     const [channels, height, width] = network.nodes[0].shape;
     const shape = [1, channels, height, width];
     const toLast = (values) => tf.tidy(() => tf.transpose(tf.tensor4d(values, shape), [0, 2, 3, 1]));
@@ -63,7 +65,8 @@ function parameters(tf, { op, weight, bias, groups }) {
 function forwardPass(tf, network, weights) {
   const readers = new Map();
   for (const node of network.nodes) {
-    for (const name of node.inputs ?? (node.input ? [node.input] : [])) readers.set(name, [...(readers.get(name) ?? []), node]);
+    for (const name of node.inputs ?? (node.input ? [node.input] : []))
+      readers.set(name, [...(readers.get(name) ?? []), node]);
   }
   const fused = new Set();
   const activationOf = (node) => {
@@ -81,7 +84,12 @@ function forwardPass(tf, network, weights) {
   const [input] = network.nodes;
   return (x) => {
     const values = new Map([[input.name, x]]);
-    for (const step of calls) if (step) values.set(step.name, step.call((name) => values.get(name)));
+    for (const step of calls)
+      if (step)
+        values.set(
+          step.name,
+          step.call((name) => values.get(name)),
+        );
     return values.get(network.outputs[0]);
   };
 }
@@ -89,7 +97,14 @@ function forwardPass(tf, network, weights) {
 function operation(tf, node, [filter, bias] = [], activation = "linear") {
   switch (node.op) {
     case "conv": {
-      const options = { filter, bias, activation, strides: [...node.stride], pad: node.padding[0], dimRoundingMode: "floor" };
+      const options = {
+        filter,
+        bias,
+        activation,
+        strides: [...node.stride],
+        pad: node.padding[0],
+        dimRoundingMode: "floor",
+      };
       const run = node.groups > 1 ? tf.fused.depthwiseConv2d : tf.fused.conv2d;
       return (get) => run({ ...options, x: get(node.input) });
     }

@@ -7,7 +7,20 @@ export async function buildMultiply() {
   const source = await readFile(new URL("./index.ts", import.meta.url), "utf8");
   let bytes = null;
   const { error, stderr } = await asc.main(
-    ["index.ts", "-o", "m.wasm", "--enable", "simd", "-O3", "--converge", "--noAssert", "--runtime", "stub", "--use", "abort="],
+    [
+      "index.ts",
+      "-o",
+      "m.wasm",
+      "--enable",
+      "simd",
+      "-O3",
+      "--converge",
+      "--noAssert",
+      "--runtime",
+      "stub",
+      "--use",
+      "abort=",
+    ],
     {
       readFile: (name) => (name === "index.ts" ? source : null),
       writeFile: (name, data) => {

@@ -9,13 +9,12 @@
  * @param pairs number of pairs
  * @param stride 1 or 2
  */
-@inline
 function gather(to: usize, from: usize, taps: usize, pairs: i32, stride: i32): void {
   for (let k = 0; k < pairs; k++) {
     const a = from + <usize>load<u32>(taps);
     const b = from + <usize>load<u32>(taps, 4);
     let even: v128, odd: v128;
-    if (stride == 1) {
+    if (stride < 2) {
       even = v128.load_ext<u8>(a);
       odd = v128.load_ext<u8>(b);
     } else {
@@ -31,7 +30,6 @@ function gather(to: usize, from: usize, taps: usize, pairs: i32, stride: i32): v
 }
 
 /** Sums of 8 pixels to u8: z = scale * sum + offset, rounded half to even, 0..255. Writes 8 bytes. */
-@inline
 function finish(to: usize, low: v128, high: v128, scale: f32, offset: f32): void {
   const s = f32x4.splat(scale);
   const o = f32x4.splat(offset);
@@ -54,33 +52,56 @@ function finish(to: usize, low: v128, high: v128, scale: f32, offset: f32): void
  * @param channels a multiple of 4
  */
 export function conv_dot_4x8(
-  weights: usize, ends: usize, places: usize, count: i32, taps: usize, pairs: i32, stride: i32,
-  panels: usize, block: i32, channels: i32, out: usize, planeBytes: i32,
+  weights: usize,
+  ends: usize,
+  places: usize,
+  count: i32,
+  taps: usize,
+  pairs: i32,
+  stride: i32,
+  panels: usize,
+  block: i32,
+  channels: i32,
+  out: usize,
+  planeBytes: i32,
 ): void {
-  const panelBytes = <usize>pairs << 5;
+  const panelBytes = (<usize>pairs) << 5;
   for (let first = 0; first < count; first += block) {
     const some = min(block, count - first);
     for (let p = 0; p < some; p++) {
-      gather(panels + <usize>p * panelBytes, <usize>load<u32>(places + (<usize>(first + p) << 3)), taps, pairs, stride);
+      gather(
+        panels + <usize>p * panelBytes,
+        <usize>load<u32>(places + ((<usize>(first + p)) << 3)),
+        taps,
+        pairs,
+        stride,
+      );
     }
     let w = weights;
     for (let c = 0; c < channels; c += 4) {
       for (let p = 0; p < some; p++) {
-        const plane = out + <usize>load<u32>(places + (<usize>(first + p) << 3), 4) + <usize>(c * planeBytes);
-        dot_4x8(panels + <usize>p * panelBytes, w, pairs, ends + (<usize>c << 3), plane, planeBytes);
+        const plane = out + <usize>load<u32>(places + ((<usize>(first + p)) << 3), 4) + <usize>(c * planeBytes);
+        dot_4x8(panels + <usize>p * panelBytes, w, pairs, ends + ((<usize>c) << 3), plane, planeBytes);
       }
-      w += <usize>pairs << 4;
+      w += (<usize>pairs) << 4;
     }
   }
 }
 
 function dot_4x8(x: usize, w: usize, pairs: i32, ends: usize, to: usize, planeBytes: i32): void {
-  let a0 = i32x4.splat(0), a1 = i32x4.splat(0), b0 = i32x4.splat(0), b1 = i32x4.splat(0);
-  let c0 = i32x4.splat(0), c1 = i32x4.splat(0), d0 = i32x4.splat(0), d1 = i32x4.splat(0);
+  let a0 = i32x4.splat(0),
+    a1 = i32x4.splat(0),
+    b0 = i32x4.splat(0),
+    b1 = i32x4.splat(0);
+  let c0 = i32x4.splat(0),
+    c1 = i32x4.splat(0),
+    d0 = i32x4.splat(0),
+    d1 = i32x4.splat(0);
   let v: v128;
-  const end = w + (<usize>pairs << 4);
+  const end = w + ((<usize>pairs) << 4);
   while (w < end) {
-    const p = v128.load(x), q = v128.load(x, 16);
+    const p = v128.load(x),
+      q = v128.load(x, 16);
     v = v128.load32_splat(w);
     a0 = i32x4.add(a0, i32x4.dot_i16x8_s(v, p));
     a1 = i32x4.add(a1, i32x4.dot_i16x8_s(v, q));
@@ -111,33 +132,44 @@ function dot_4x8(x: usize, w: usize, pairs: i32, ends: usize, to: usize, planeBy
  * @param inputBytes distance of the channels' input planes; `places` point into the first
  */
 export function depthwise_dot_1x8(
-  weights: usize, ends: usize, places: usize, count: i32, taps: usize, pairs: i32, stride: i32,
-  channels: i32, inputBytes: i32, out: usize, planeBytes: i32,
+  weights: usize,
+  ends: usize,
+  places: usize,
+  count: i32,
+  taps: usize,
+  pairs: i32,
+  stride: i32,
+  channels: i32,
+  inputBytes: i32,
+  out: usize,
+  planeBytes: i32,
 ): void {
   for (let c = 0; c < channels; c++) {
-    const scale = load<f32>(ends), offset = load<f32>(ends, 4);
+    const scale = load<f32>(ends),
+      offset = load<f32>(ends, 4);
     for (let p = 0; p < count; p++) {
-      const place = places + (<usize>p << 3);
+      const place = places + ((<usize>p) << 3);
       const from = <usize>load<u32>(place) + <usize>(c * inputBytes);
-      let low = i32x4.splat(0), high = i32x4.splat(0);
+      let low = i32x4.splat(0),
+        high = i32x4.splat(0);
       for (let k = 0; k < pairs; k++) {
-        const a = from + <usize>load<u32>(taps + (<usize>k << 3));
-        const b = from + <usize>load<u32>(taps + (<usize>k << 3), 4);
+        const a = from + <usize>load<u32>(taps + ((<usize>k) << 3));
+        const b = from + <usize>load<u32>(taps + ((<usize>k) << 3), 4);
         let even: v128, odd: v128;
-        if (stride == 1) {
+        if (stride < 2) {
           even = v128.load_ext<u8>(a);
           odd = v128.load_ext<u8>(b);
         } else {
           even = v128.and(v128.load(a), i16x8.splat(255));
           odd = v128.and(v128.load(b), i16x8.splat(255));
         }
-        const w = v128.load32_splat(weights + (<usize>k << 2));
+        const w = v128.load32_splat(weights + ((<usize>k) << 2));
         low = i32x4.add(low, i32x4.dot_i16x8_s(i16x8.shuffle(even, odd, 0, 8, 1, 9, 2, 10, 3, 11), w));
         high = i32x4.add(high, i32x4.dot_i16x8_s(i16x8.shuffle(even, odd, 4, 12, 5, 13, 6, 14, 7, 15), w));
       }
       finish(out + <usize>load<u32>(place, 4) + <usize>(c * planeBytes), low, high, scale, offset);
     }
-    weights += <usize>pairs << 2;
+    weights += (<usize>pairs) << 2;
     ends += 8;
   }
 }
