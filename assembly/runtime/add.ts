@@ -1,5 +1,6 @@
 // add.ts: sums of two tensors that no convolution could take in, and the flattening of planes for dense layers.
 import { encode_lanes, encode_px16 } from "./epilogue";
+import { FIRST, LANES } from "./lanes";
 
 /** Ends `pixels` u8 values of one plane; the second operand is the epilogue's residual. */
 export function add_u8(
@@ -13,13 +14,9 @@ export function add_u8(
   for (let channel = 0; channel < channels; channel++, planes += planeBytes) {
     for (let pixel = 0; pixel < size; pixel += 16) {
       const bytes = v128.load(planes + <usize>pixel);
-      const even = v128.and(bytes, i16x8.splat(0xff)),
-        odd = i16x8.shr_u(bytes, 8);
-      v128.store(totals, i32x4.extend_low_i16x8_u(even));
-      v128.store(totals, i32x4.extend_high_i16x8_u(even), 16);
-      v128.store(totals, i32x4.extend_low_i16x8_u(odd), 32);
-      v128.store(totals, i32x4.extend_high_i16x8_u(odd), 48);
-      encode_px16(epilogue, channel, totals, pixel, min(16, size - pixel));
+      v128.store(totals + LANES, bytes);
+      v128.store(totals + LANES, i16x8.shr_u(bytes, 8), 16);
+      encode_px16(epilogue, channel, totals, pixel, min(16, size - pixel), FIRST);
     }
   }
 }

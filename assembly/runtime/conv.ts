@@ -1,46 +1,24 @@
 // conv.ts: bucket-sum convolution over power-of-two weights: one load and one add per non-zero weight.
 //
 // patch   depth rows of 64 u8 activations (gather.ts), 64 bytes apart: row k, lane j = activation k of output pixel j
-// stream  u16 words; an output channel is
+// stream  u16 words; an output channel is segments up to and with the one marked LAST:
 //
-//           segments | segment | segment | ...
 //           segment = adds | subs | op | adds x row index | subs x row index
 //
 //         Rows under `adds` count +1, rows under `subs` -1. Then op = DOUBLE doubles the lanes: the next segment belongs
-//         to the next smaller power of two (Horner's rule). Any other op flushes: total += lanes << (op & 31), or with
-//         FIRST, in a channel's first flush, total = lanes << (op & 31); then lanes = 0. Every channel flushes once at
-//         least. The host cuts segments so that no lane can leave its range between two flushes.
-// totals  64 i32 in lane order of a 16-bit read of the bytes, for each 16 pixels: 0 2 4 6 | 8 10 12 14 | 1 3 5 7 | 9 11 13 15
+//         to the next smaller power of two (Horner's rule). Any other op ends a part of the sum, lanes << (op & 31):
+//         it is flushed into the totals (set by the FIRST part, added to by the others) and the lanes are zeroed; the
+//         LAST part is left in lanes for the epilogue. The host cuts parts so that no lane can leave its range.
+// totals  and lanes: lanes.ts
 //
 // No function here multiplies: a test reads the compiled text.
 import { encode_px16 } from "./epilogue";
+import { flush_px16, LANES, LAST } from "./lanes";
 
 const DOUBLE: i32 = 255;
-const FIRST: i32 = 32;
 
-// Two u8 pixels are read as one 16-bit lane v = even + 256 odd. With A = sum v and B = sum (v >>> 8), both mod 2^16:
-// odd = B and even = A - 256 B, exact while the true sums fit a signed 16-bit lane.
-function flush_px16(total: usize, a: v128, odd: v128, op: i32): void {
-  const even = i16x8.sub(a, i16x8.shl(odd, 8));
-  const t0 = i32x4.shl(i32x4.extend_low_i16x8_s(even), op);
-  const t1 = i32x4.shl(i32x4.extend_high_i16x8_s(even), op);
-  const t2 = i32x4.shl(i32x4.extend_low_i16x8_s(odd), op);
-  const t3 = i32x4.shl(i32x4.extend_high_i16x8_s(odd), op);
-  if (op & FIRST) {
-    v128.store(total, t0);
-    v128.store(total, t1, 16);
-    v128.store(total, t2, 32);
-    v128.store(total, t3, 48);
-  } else {
-    v128.store(total, i32x4.add(v128.load(total), t0));
-    v128.store(total, i32x4.add(v128.load(total, 16), t1), 16);
-    v128.store(total, i32x4.add(v128.load(total, 32), t2), 32);
-    v128.store(total, i32x4.add(v128.load(total, 48), t3), 48);
-  }
-}
-
-/** One channel of 64 pixels, activations 0..255. Lanes exact while 255 * sum of each sign <= 32767. */
-function bucket_swar_px64(patch: usize, stream: usize, totals: usize): void {
+/** One channel of 64 pixels, activations 0..255; returns the last op. Lanes exact while 255 * sum of each sign <= 32767. */
+function bucket_swar_px64(patch: usize, stream: usize, totals: usize): i32 {
   let a0 = i64x2.splat(0),
     a1 = a0,
     a2 = a0,
@@ -49,8 +27,8 @@ function bucket_swar_px64(patch: usize, stream: usize, totals: usize): void {
     b1 = a0,
     b2 = a0,
     b3 = a0;
-  let s = stream + 2;
-  for (let segments = <u32>load<u16>(stream); segments > 0; segments--) {
+  let s = stream;
+  while (true) {
     const subs = <usize>load<u16>(s, 2);
     const op = <i32>load<u16>(s, 4);
     let end = s + 6 + ((<usize>load<u16>(s)) << 1);
@@ -97,6 +75,17 @@ function bucket_swar_px64(patch: usize, stream: usize, totals: usize): void {
       b1 = i16x8.add(b1, b1);
       b2 = i16x8.add(b2, b2);
       b3 = i16x8.add(b3, b3);
+    } else if (op & LAST) {
+      const lanes = totals + LANES;
+      v128.store(lanes, a0, 0);
+      v128.store(lanes, b0, 16);
+      v128.store(lanes, a1, 32);
+      v128.store(lanes, b1, 48);
+      v128.store(lanes, a2, 64);
+      v128.store(lanes, b2, 80);
+      v128.store(lanes, a3, 96);
+      v128.store(lanes, b3, 112);
+      return op;
     } else {
       flush_px16(totals, a0, b0, op);
       flush_px16(totals + 64, a1, b1, op);
@@ -115,11 +104,11 @@ function bucket_swar_px64(patch: usize, stream: usize, totals: usize): void {
 }
 
 /** As bucket_swar_px64, the first 16 pixels of the tile only. */
-function bucket_swar_px16(patch: usize, stream: usize, totals: usize): void {
+function bucket_swar_px16(patch: usize, stream: usize, totals: usize): i32 {
   let a = i64x2.splat(0),
     b = a;
-  let s = stream + 2;
-  for (let segments = <u32>load<u16>(stream); segments > 0; segments--) {
+  let s = stream;
+  while (true) {
     const subs = <usize>load<u16>(s, 2);
     const op = <i32>load<u16>(s, 4);
     let end = s + 6 + ((<usize>load<u16>(s)) << 1);
@@ -140,6 +129,10 @@ function bucket_swar_px16(patch: usize, stream: usize, totals: usize): void {
     if (op == DOUBLE) {
       a = i16x8.add(a, a);
       b = i16x8.add(b, b);
+    } else if (op & LAST) {
+      v128.store(totals + LANES, a);
+      v128.store(totals + LANES, b, 16);
+      return op;
     } else {
       flush_px16(totals, a, b, op);
       a = i64x2.splat(0);
@@ -152,7 +145,7 @@ function bucket_swar_px16(patch: usize, stream: usize, totals: usize): void {
  * One channel of 64 pixels, activations 0..max with max <= 127: up to `run` = 255 / max rows are summed in u8 lanes
  * before they are widened as above. runBytes = 2 run.
  */
-function bucket_u8_px64(patch: usize, stream: usize, totals: usize, runBytes: usize): void {
+function bucket_u8_px64(patch: usize, stream: usize, totals: usize, runBytes: usize): i32 {
   let a0 = i64x2.splat(0),
     a1 = a0,
     a2 = a0,
@@ -161,8 +154,8 @@ function bucket_u8_px64(patch: usize, stream: usize, totals: usize, runBytes: us
     b1 = a0,
     b2 = a0,
     b3 = a0;
-  let s = stream + 2;
-  for (let segments = <u32>load<u16>(stream); segments > 0; segments--) {
+  let s = stream;
+  while (true) {
     const subs = <usize>load<u16>(s, 2);
     const op = <i32>load<u16>(s, 4);
     let end = s + 6 + ((<usize>load<u16>(s)) << 1);
@@ -227,6 +220,17 @@ function bucket_u8_px64(patch: usize, stream: usize, totals: usize, runBytes: us
       b1 = i16x8.add(b1, b1);
       b2 = i16x8.add(b2, b2);
       b3 = i16x8.add(b3, b3);
+    } else if (op & LAST) {
+      const lanes = totals + LANES;
+      v128.store(lanes, a0, 0);
+      v128.store(lanes, b0, 16);
+      v128.store(lanes, a1, 32);
+      v128.store(lanes, b1, 48);
+      v128.store(lanes, a2, 64);
+      v128.store(lanes, b2, 80);
+      v128.store(lanes, a3, 96);
+      v128.store(lanes, b3, 112);
+      return op;
     } else {
       flush_px16(totals, a0, b0, op);
       flush_px16(totals + 64, a1, b1, op);
@@ -265,9 +269,8 @@ export function conv_swar(
   let left = groupChannels;
   for (let channel = first; channel < last; channel++) {
     const at = stream + <usize>load<u32>(starts + ((<usize>channel) << 2));
-    if (pixels <= 16) bucket_swar_px16(patch, at, totals);
-    else bucket_swar_px64(patch, at, totals);
-    encode_px16(epilogue, channel, totals, pixel, pixels);
+    const op = pixels <= 16 ? bucket_swar_px16(patch, at, totals) : bucket_swar_px64(patch, at, totals);
+    encode_px16(epilogue, channel, totals, pixel, pixels, op);
     if (--left == 0) {
       left = groupChannels;
       patch += patchStep;
@@ -293,8 +296,9 @@ export function conv_u8(
   let left = groupChannels;
   for (let channel = first; channel < last; channel++) {
     const at = stream + <usize>load<u32>(starts + ((<usize>channel) << 2));
-    bucket_u8_px64(patch, at, totals, (<usize>run) << 1);
-    encode_px16(epilogue, channel, totals, pixel, pixels);
+    const op =
+      pixels <= 16 ? bucket_swar_px16(patch, at, totals) : bucket_u8_px64(patch, at, totals, (<usize>run) << 1);
+    encode_px16(epilogue, channel, totals, pixel, pixels, op);
     if (--left == 0) {
       left = groupChannels;
       patch += patchStep;

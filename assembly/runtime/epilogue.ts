@@ -5,13 +5,15 @@
 //   z = z < low ? low : z > high ? high : z
 //   linear: round half to even;  levels: levels[count of thresholds <= z];  float32: z itself
 //
-// The descriptor is 15 words of 4 bytes, written by src/runtime/plan.ts:
+// The descriptor is 15 words of 4 bytes, written by src/runtime/epilogue.ts:
 //
 //    0 scale*   4 offset*   8 low   12 high   16 out*   20 out plane bytes   24 kind (LINEAR, LEVELS, FLOAT32)
 //   28 thresholds*   32 level steps*   36 thresholds   40 residual* or 0   44 residual plane bytes
-//   48 residual is float32   52 residual scale   56 unused
+//   48 residual is float32   52 residual scale   56 totals may pass 2^24
 //
 // Planes start at multiples of 16 elements, so whole vectors may be stored past the last pixel.
+
+import { FIRST, LANES } from "./lanes";
 
 const LINEAR: u32 = 0;
 const FLOAT32: u32 = 2;
@@ -36,8 +38,12 @@ function leveled(z: v128, thresholds: usize, steps: usize, count: u32): v128 {
   return level;
 }
 
-/** Ends `pixels` pixels of one channel, from `pixel` on. Totals: i32, 16 pixels in lane order of conv.ts. */
-export function encode_px16(epilogue: usize, channel: i32, totals: usize, pixel: i32, pixels: i32): void {
+/**
+ * Ends `pixels` pixels of one channel, from `pixel` on. The sum is the totals (i32; absent when op has FIRST) and the last
+ * part, lanes << (op & 31), both as lanes.ts lays them out. Both parts are exact in float32 while the totals stay within
+ * 2^24, and their sum is rounded once, as the integer sum would be; beyond that the integers are added.
+ */
+export function encode_px16(epilogue: usize, channel: i32, totals: usize, pixel: i32, pixels: i32, op: i32): void {
   const scale = v128.load32_splat(<usize>load<u32>(epilogue) + ((<usize>channel) << 2));
   const offset = v128.load32_splat(<usize>load<u32>(epilogue, 4) + ((<usize>channel) << 2));
   const low = v128.load32_splat(epilogue, 8),
@@ -50,11 +56,39 @@ export function encode_px16(epilogue: usize, channel: i32, totals: usize, pixel:
   let operand = residual + <usize>channel * <usize>load<u32>(epilogue, 44);
   out += kind == FLOAT32 ? (<usize>pixel) << 2 : <usize>pixel;
   operand += residualFloat ? (<usize>pixel) << 2 : <usize>pixel;
-  for (let end = totals + ((<usize>pixels) << 2); totals < end; totals += 64) {
-    let z0 = f32x4.add(f32x4.mul(f32x4.convert_i32x4_s(v128.load(totals)), scale), offset);
-    let z1 = f32x4.add(f32x4.mul(f32x4.convert_i32x4_s(v128.load(totals, 16)), scale), offset);
-    let z2 = f32x4.add(f32x4.mul(f32x4.convert_i32x4_s(v128.load(totals, 32)), scale), offset);
-    let z3 = f32x4.add(f32x4.mul(f32x4.convert_i32x4_s(v128.load(totals, 48)), scale), offset);
+  const alone = (op & FIRST) != 0;
+  const wide = load<u32>(epilogue, 56) != 0;
+  // 2^e as a float32; a power of two may move into the scale without another rounding
+  const unit = i32x4.splat(((op & 31) + 127) << 23);
+  const factor = alone ? f32x4.mul(scale, unit) : scale;
+  let lanes = totals + LANES;
+  for (let end = totals + ((<usize>pixels) << 2); totals < end; totals += 64, lanes += 32) {
+    const odd = v128.load(lanes, 16);
+    const even = i16x8.sub(v128.load(lanes), i16x8.shl(odd, 8));
+    let z0 = i32x4.extend_low_i16x8_s(even);
+    let z1 = i32x4.extend_high_i16x8_s(even);
+    let z2 = i32x4.extend_low_i16x8_s(odd);
+    let z3 = i32x4.extend_high_i16x8_s(odd);
+    if (wide && !alone) {
+      z0 = i32x4.add(i32x4.shl(z0, op), v128.load(totals));
+      z1 = i32x4.add(i32x4.shl(z1, op), v128.load(totals, 16));
+      z2 = i32x4.add(i32x4.shl(z2, op), v128.load(totals, 32));
+      z3 = i32x4.add(i32x4.shl(z3, op), v128.load(totals, 48));
+    }
+    z0 = f32x4.convert_i32x4_s(z0);
+    z1 = f32x4.convert_i32x4_s(z1);
+    z2 = f32x4.convert_i32x4_s(z2);
+    z3 = f32x4.convert_i32x4_s(z3);
+    if (!wide && !alone) {
+      z0 = f32x4.add(f32x4.mul(z0, unit), f32x4.convert_i32x4_s(v128.load(totals)));
+      z1 = f32x4.add(f32x4.mul(z1, unit), f32x4.convert_i32x4_s(v128.load(totals, 16)));
+      z2 = f32x4.add(f32x4.mul(z2, unit), f32x4.convert_i32x4_s(v128.load(totals, 32)));
+      z3 = f32x4.add(f32x4.mul(z3, unit), f32x4.convert_i32x4_s(v128.load(totals, 48)));
+    }
+    z0 = f32x4.add(f32x4.mul(z0, factor), offset);
+    z1 = f32x4.add(f32x4.mul(z1, factor), offset);
+    z2 = f32x4.add(f32x4.mul(z2, factor), offset);
+    z3 = f32x4.add(f32x4.mul(z3, factor), offset);
     if (residual) {
       let r0: v128, r1: v128, r2: v128, r3: v128;
       if (residualFloat) {
@@ -69,12 +103,12 @@ export function encode_px16(epilogue: usize, channel: i32, totals: usize, pixel:
         operand += 64;
       } else {
         const bytes = v128.load(operand);
-        const even = v128.and(bytes, i16x8.splat(0xff)),
-          odd = i16x8.shr_u(bytes, 8);
-        r0 = f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(even));
-        r1 = f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_u(even));
-        r2 = f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(odd));
-        r3 = f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_u(odd));
+        const evens = v128.and(bytes, i16x8.splat(0xff));
+        const odds = i16x8.shr_u(bytes, 8);
+        r0 = f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(evens));
+        r1 = f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_u(evens));
+        r2 = f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(odds));
+        r3 = f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_u(odds));
         operand += 16;
       }
       z0 = f32x4.add(z0, f32x4.mul(r0, residualScale));
@@ -108,9 +142,7 @@ export function encode_px16(epilogue: usize, channel: i32, totals: usize, pixel:
       z2 = leveled(z2, thresholds, steps, count);
       z3 = leveled(z3, thresholds, steps, count);
     }
-    const even = i16x8.narrow_i32x4_s(z0, z1),
-      odd = i16x8.narrow_i32x4_s(z2, z3);
-    v128.store(out, v128.or(even, i16x8.shl(odd, 8)));
+    v128.store(out, v128.or(i16x8.narrow_i32x4_s(z0, z1), i16x8.shl(i16x8.narrow_i32x4_s(z2, z3), 8)));
     out += 16;
   }
 }

@@ -1,5 +1,9 @@
 // pool.ts: maximum and sum over windows, from the rows that gather.ts lays out, and sums of whole planes.
 import { encode_lanes, encode_px16 } from "./epilogue";
+import { FIRST, flush_px16, LANES } from "./lanes";
+
+/** Rows whose u8 values fit a signed 16-bit lane. */
+const ROWS: i32 = 128;
 
 /** Maximum over `taps` rows of 64 u8 pixels for each channel. Padding holds 0, which never wins. */
 export function pool_max_u8(patch: usize, taps: i32, channels: i32, out: usize, planeBytes: usize, pixels: i32): void {
@@ -44,7 +48,7 @@ export function pool_max_f32(
   }
 }
 
-/** Sum over at most 257 rows of 64 u8 pixels for each channel from `channel` on, ending in the epilogue. */
+/** Sum over `taps` rows of 64 u8 pixels for each channel from `channel` on, ending in the epilogue. */
 export function pool_sum_u8(
   patch: usize,
   taps: i32,
@@ -57,21 +61,24 @@ export function pool_sum_u8(
 ): void {
   for (const last = channel + channels; channel < last; channel++) {
     for (let j: usize = 0; j < 64; j += 16) {
-      let row = patch + j;
-      let even = i16x8.splat(0),
-        odd = even;
-      for (let tap = 0; tap < taps; tap++, row += 64) {
-        const v = v128.load(row);
-        even = i16x8.add(even, v128.and(v, i16x8.splat(0xff)));
-        odd = i16x8.add(odd, i16x8.shr_u(v, 8));
-      }
       const total = totals + (j << 2);
-      v128.store(total, i32x4.extend_low_i16x8_u(even));
-      v128.store(total, i32x4.extend_high_i16x8_u(even), 16);
-      v128.store(total, i32x4.extend_low_i16x8_u(odd), 32);
-      v128.store(total, i32x4.extend_high_i16x8_u(odd), 48);
+      let row = patch + j;
+      let a = i16x8.splat(0);
+      let b = a;
+      for (let tap = 0; tap < taps; tap++, row += 64) {
+        if (tap > 0 && tap % ROWS == 0) {
+          flush_px16(total, a, b, tap == ROWS ? FIRST : 0);
+          a = i16x8.splat(0);
+          b = a;
+        }
+        const v = v128.load(row);
+        a = i16x8.add(a, v);
+        b = i16x8.add(b, i16x8.shr_u(v, 8));
+      }
+      v128.store(totals + LANES + (j << 1), a);
+      v128.store(totals + LANES + (j << 1), b, 16);
     }
-    encode_px16(epilogue, channel, totals, pixel, pixels);
+    encode_px16(epilogue, channel, totals, pixel, pixels, taps > ROWS ? 0 : FIRST);
     patch += (<usize>taps) << 6;
   }
 }

@@ -37,7 +37,9 @@ function planBucketConv(context: PlanContext, layer: ConvLayer): Step {
   const schedule = compileSchedule(weights.codes, outputs, magnitudes(weights.bits), max);
   const stream = memory.constant(schedule.stream);
   const starts = memory.constant(schedule.starts);
-  const epilogue = planEpilogue(context, layer.epilogue, outputs, layer.output, layer.residual);
+  const { residual, output } = layer;
+  const { largest } = schedule;
+  const epilogue = planEpilogue(context, layer.epilogue, outputs, output, { residual, largest });
   const groupBytes = perGroup * patch.taps * 64;
   const run = Math.floor(255 / max);
   return {
@@ -93,7 +95,7 @@ function planFloatConv(context: PlanContext, layer: ConvLayer): Step {
   const groupOutputs = outputs / groups;
   const patch = planPatch(context, layer, 0, perGroup);
   const depth = perGroup * patch.taps;
-  const epilogue = planEpilogue(context, layer.epilogue, outputs, layer.output, layer.residual);
+  const epilogue = planEpilogue(context, layer.epilogue, outputs, layer.output, { residual: layer.residual });
   const single = groupOutputs === 1;
   const groupWeights = groupOutputs * depth;
   const packed = Array.from({ length: groups }, (_, g) =>

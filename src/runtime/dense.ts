@@ -16,7 +16,7 @@ export function planDense(context: PlanContext, layer: DenseLayer | ConvLayer): 
   const outputs = context.spec(layer.output).shape[0];
   const blocks = Math.ceil(outputs / 16);
   const residual = layer.op === "conv" ? layer.residual : undefined;
-  const epilogue = planEpilogue(context, layer.epilogue, outputs, layer.output, residual);
+  const epilogue = planEpilogue(context, layer.epilogue, outputs, layer.output, { residual });
   const bytes = elementBytes(encoding);
 
   // scratch: sums | the input flattened | the list of inputs that are not 0 | product tables

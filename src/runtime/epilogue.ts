@@ -13,18 +13,25 @@ interface Ending {
   readonly clamp: Clamp;
 }
 
-/** Places a layer's epilogue for `output`; returns the descriptor's address. `channels` repeats a shared scale. */
+/** Integers up to this are exact in float32. */
+const EXACT_MAX = 2 ** 24;
+
+/**
+ * Places a layer's epilogue for `output`; returns the descriptor's address.
+ * @param channels how often to repeat a scale that all channels share
+ * @param largest bound of the accumulator
+ */
 export function planEpilogue(
   context: PlanContext,
   epilogue: Epilogue,
   channels: number,
   output: string,
-  residual?: Residual,
+  { residual, largest = 0 }: { residual?: Residual; largest?: number } = {},
 ): number {
   const spread = (values: Float32Array): Float32Array =>
     values.length === channels ? values : new Float32Array(channels).fill(values[0]);
   const ending = { scale: spread(epilogue.scale), offset: spread(epilogue.offset), clamp: epilogue.clamp };
-  return placeDescriptor(context, ending, output, residual);
+  return placeDescriptor(context, ending, output, residual, largest > EXACT_MAX);
 }
 
 /** The epilogue that encodes the real values of a model's input. */
@@ -39,7 +46,13 @@ export function planInputEncoding(context: PlanContext, input: string): number {
   return placeDescriptor(context, ending, input);
 }
 
-function placeDescriptor(context: PlanContext, ending: Ending, output: string, residual?: Residual): number {
+function placeDescriptor(
+  context: PlanContext,
+  ending: Ending,
+  output: string,
+  residual?: Residual,
+  wide = false,
+): number {
   const { memory } = context;
   const { encoding } = context.spec(output);
   const { low, high } = epilogueBounds(ending.clamp, encoding);
@@ -60,6 +73,7 @@ function placeDescriptor(context: PlanContext, ending: Ending, output: string, r
     words[12] = Number(context.spec(residual.tensor).encoding.kind === "float32");
     floats[13] = residual.scale;
   }
+  words[14] = Number(wide);
   context.whenPlaced(() => {
     const out = context.place(output);
     words[4] = out.address;

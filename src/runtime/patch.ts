@@ -4,8 +4,8 @@ import type { Kernels } from "./kernels.js";
 import { type PlanContext, phasesOf } from "./step.js";
 import { gatherOf, planTaps, TILE, windowOf } from "./taps.js";
 
-/** Scratch before the masks and rows: 64 totals, or 4 x 64 float sums. */
-const SUMS_BYTES = 1024;
+/** Scratch before the masks and rows: 64 totals and the lanes, or 4 x 64 float sums. */
+export const SUMS_BYTES = 1024;
 /** A chunk of channels that need not be together is cut to about this, to stay in the first-level cache. */
 const CHUNK_BYTES = 32768;
 /** The last row may be written past its end. */

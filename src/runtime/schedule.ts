@@ -3,8 +3,10 @@ import { ShiftwiseError } from "../format/index.js";
 
 /** Op word of a segment that doubles the lanes instead of adding them to the totals. */
 const DOUBLE = 255;
-/** Added to the op word of a channel's first flush, which sets the totals instead of adding to them. */
+/** Added to the op word of a channel's first part, which sets the totals instead of adding to them. */
 const FIRST = 32;
+/** Added to the op word of a channel's last part, which the epilogue takes from the lanes. */
+const LAST = 64;
 /** Largest magnitude sum a signed 16-bit lane holds. */
 const LANE_MAX = 32767;
 /** Row indices are u16. */
@@ -14,6 +16,8 @@ export interface Schedule {
   readonly stream: Uint16Array;
   /** Byte offset of every output channel's stream. */
   readonly starts: Uint32Array;
+  /** No sum can be larger than this, either sign. */
+  readonly largest: number;
 }
 
 /**
@@ -36,8 +40,8 @@ export function compileSchedule(codes: Int8Array, channels: number, magnitudes: 
     });
   }
   const cap = Math.floor(LANE_MAX / max);
-  // every segment but the cut ones belongs to one exponent: 3 words, plus one word a weight and one a channel
-  let stream = new Uint16Array(codes.length + channels * (1 + 3 * magnitudes) + 3 * Math.ceil(codes.length / cap));
+  // every segment but the cut ones belongs to one exponent: 3 words, plus one word a weight
+  let stream = new Uint16Array(codes.length + channels * 3 * magnitudes + 3 * Math.ceil(codes.length / cap));
   const starts = new Uint32Array(channels);
   // Weights of one channel, bucket by bucket: bucket 2m - 2 holds the rows with digit +m, 2m - 1 those with -m.
   const buckets = 2 * magnitudes;
@@ -52,6 +56,7 @@ export function compileSchedule(codes: Int8Array, channels: number, magnitudes: 
   }
   const counts = new Uint32Array(buckets + 1);
   let at = 0;
+  let largest = 0;
   for (let channel = 0; channel < channels; channel++) {
     const first = channel * depth;
     counts.fill(0);
@@ -67,23 +72,27 @@ export function compileSchedule(codes: Int8Array, channels: number, magnitudes: 
     }
 
     starts[channel] = at * 2;
-    const header = at++;
-    let segments = 0;
-    let lastOp = -1; // index of the op word of the open segment, -1 when the lanes are empty
+    const begun = at;
+    let open = false; // whether the lanes hold a sum that may go on
+    let lastOp = 0; // index of the newest op word
+    let low = 1; // smallest exponent that occurs, plus 1
+    while (low <= magnitudes && begin[2 * low - 2] === begin[2 * low]) low++;
+    let bound = 0;
     let plusSum = 0;
     let minusSum = 0;
-    for (let m = magnitudes; m >= 1; m--) {
+    for (let m = magnitudes; m >= low; m--) {
       let plus = begin[2 * m - 2];
       let minus = begin[2 * m - 1];
       const plusEnd = minus;
       const minusEnd = begin[2 * m];
       const fits = 2 * plusSum + (plusEnd - plus) <= cap && 2 * minusSum + (minusEnd - minus) <= cap;
-      if (lastOp >= 0 && fits) {
+      bound += (minusEnd - plus) * 2 ** (m - 1);
+      if (open && fits) {
         stream[lastOp] = DOUBLE;
         plusSum *= 2;
         minusSum *= 2;
       } else {
-        lastOp = -1;
+        open = false;
         plusSum = 0;
         minusSum = 0;
         if (plus === plusEnd && minus === minusEnd) continue;
@@ -95,10 +104,10 @@ export function compileSchedule(codes: Int8Array, channels: number, magnitudes: 
         stream[at + 1] = subs;
         stream[at + 2] = m - 1;
         lastOp = at + 2;
+        open = true;
         at += 3;
         for (const end = plus + adds; plus < end; ) stream[at++] = rows[plus++];
         for (const end = minus + subs; minus < end; ) stream[at++] = rows[minus++];
-        segments++;
         plusSum += adds;
         minusSum += subs;
         if (plus < plusEnd || minus < minusEnd) {
@@ -107,18 +116,19 @@ export function compileSchedule(codes: Int8Array, channels: number, magnitudes: 
         }
       } while (plus < plusEnd || minus < minusEnd);
     }
-    if (segments === 0) {
+    if (at === begun) {
       stream.fill(0, at, at + 3);
+      lastOp = at + 2;
       at += 3;
-      segments = 1;
     }
-    stream[header] = segments;
-    let flush = header + 1;
+    stream[lastOp] |= LAST;
+    let flush = begun;
     while (stream[flush + 2] === DOUBLE) flush += 3 + stream[flush] + stream[flush + 1];
     stream[flush + 2] |= FIRST;
+    largest = Math.max(largest, bound * max);
   }
   stream = stream.slice(0, at);
-  return { stream, starts };
+  return { stream, starts, largest };
 }
 
 /**

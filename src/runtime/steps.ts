@@ -7,17 +7,13 @@ import {
   elements,
   type Layer,
   type MaxPoolLayer,
-  ShiftwiseError,
 } from "../format/index.js";
 import { isPointLayer, planConv } from "./conv.js";
 import { planDense } from "./dense.js";
 import { planEpilogue, planInputEncoding } from "./epilogue.js";
 import { elementBytes } from "./memory.js";
-import { planPatch } from "./patch.js";
+import { planPatch, SUMS_BYTES } from "./patch.js";
 import type { PlanContext, Step } from "./step.js";
-
-/** Most rows whose u8 values a 16-bit lane can sum. */
-const POOL_ROWS_MAX = 257;
 
 const planeSize = (shape: readonly number[]): number => shape[1] * shape[2];
 
@@ -128,13 +124,6 @@ function planAvgPool(context: PlanContext, layer: AvgPoolLayer): Step {
     };
   }
   const patch = planPatch(context, layer, 0);
-  if (patch.taps > POOL_ROWS_MAX) {
-    throw new ShiftwiseError("UNSUPPORTED", "average pooling window too large", {
-      where: layer.name,
-      expected: `at most ${POOL_ROWS_MAX} pixels, or the whole plane`,
-      found: patch.taps,
-    });
-  }
   return {
     name: layer.name,
     op: layer.op,
@@ -160,8 +149,8 @@ function planAvgPool(context: PlanContext, layer: AvgPoolLayer): Step {
 function planAdd(context: PlanContext, layer: AddLayer): Step {
   const { shape, encoding } = context.spec(layer.input);
   const float = encoding.kind === "float32";
-  const epilogue = planEpilogue(context, layer.epilogue, shape[0], layer.output, layer.residual);
-  context.memory.needScratch(64);
+  const epilogue = planEpilogue(context, layer.epilogue, shape[0], layer.output, { residual: layer.residual });
+  context.memory.needScratch(SUMS_BYTES);
   return {
     name: layer.name,
     op: layer.op,

@@ -1,7 +1,7 @@
 import { conv_swar, conv_u8 } from "../../../assembly/runtime/conv";
 
 const patch = memory.data(64 * 4, 16);
-const totals = memory.data(256, 16);
+const totals = memory.data(512, 16);
 const stream = memory.data(64, 16);
 const starts = memory.data(16, 16);
 const scale = memory.data(16, 16);
@@ -28,11 +28,12 @@ function plain(): void {
   store<u32>(descriptor + 20, 256);
   store<u32>(descriptor + 24, 2);
   store<u32>(descriptor + 40, 0);
+  store<u32>(descriptor + 56, 0);
 }
 
-/** 4 x0 - 4 x1 + 2 x2 + x3: the first segment is doubled, the second flushed at exponent 1, the third at 0. */
+/** 4 x0 - 4 x1 + 2 x2 + x3: the first segment is doubled, the second flushed at exponent 1, the third left at 0. */
 function weights(): void {
-  const words: StaticArray<u16> = [3, 1, 1, 255, 0, 1, 1, 0, 33, 2, 1, 0, 0, 3];
+  const words: StaticArray<u16> = [1, 1, 255, 0, 1, 1, 0, 33, 2, 1, 0, 64, 3];
   for (let i = 0; i < words.length; i++) store<u16>(stream + ((<usize>i) << 1), words[i]);
   store<u32>(starts, 0);
 }
