@@ -1,6 +1,5 @@
 // index.js: the bench in Node: what to run, on which contestants, and where the report goes. `node index.js --help`.
-import { mkdir, readFile, writeFile } from "node:fs/promises";
-import os from "node:os";
+import { mkdir, writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
@@ -8,8 +7,9 @@ import { SingleBar } from "cli-progress";
 import { COLD_NETWORKS, measureCold } from "./cold.js";
 import { multiplyContestant } from "./contestants/multiply.js";
 import { nativeContestants, webContestants } from "./contestants/onnxruntime.js";
-import { floatContestant, shiftContestants } from "./contestants/shiftwise.js";
+import { floatContestant, shiftContestants, twoThreads } from "./contestants/shiftwise.js";
 import { tfjsContestant } from "./contestants/tfjs.js";
+import { machine } from "./machine.js";
 import { buildMultiply } from "./multiply/build.js";
 import { convLayers, networks as makers, titles } from "./networks.js";
 import { formatPage } from "./page.js";
@@ -95,25 +95,31 @@ async function main() {
   const layers = [];
   for (const layer of layerList) layers.push(await measured(layerTask(layer)));
   const networks = [];
+  const threads = [];
   const coldTasks = [];
   for (const network of networkList) {
     const task = networkTask(network, titles[network.name]);
     networks.push(await measured(task));
+    if (wanted !== all) continue;
+    const { results, failures: some } = await measure(task, [shiftContestants[0], twoThreads], settings);
+    threads.push({ name: task.name, title: task.title, results });
+    failures.push(...some);
     if (coldList.includes(network)) coldTasks.push(task);
   }
   bar.update({ task: "cold start" });
   const coldStart = await measureCold(coldTasks, settings.coldRounds, () => bar.increment());
   bar.stop();
 
-  const rows = summaryRows({ layers, networks, cold: coldStart });
+  const rows = summaryRows({ layers, networks, threads, cold: coldStart });
   const report = {
-    machine: await machine(),
+    machine: machine(["npm run bench --", ...process.argv.slice(2)].join(" ")),
     settings,
     seconds: (performance.now() - start) / 1000,
     summary: Object.fromEntries(rows.map(({ key, value }) => [key, value])),
     rows,
     contestants: contestants.map(({ id, title }) => ({ id, title })),
     networks,
+    threads,
     coldStart,
     layers,
     skipped,
@@ -142,25 +148,4 @@ async function readyOnes(all) {
     }
   }
   return { contestants, skipped };
-}
-
-/** The processor's name, and on Linux its family and model: hosts of virtual machines hide the rest of the name. */
-async function processor() {
-  const name = os.cpus()[0].model.trim();
-  if (process.platform !== "linux" || process.arch !== "x64") return name;
-  const text = await readFile("/proc/cpuinfo", "utf8");
-  const field = (label) => text.match(new RegExp(`^${label}\\s*: (.*)$`, "m"))?.[1];
-  return `${name} (family ${field("cpu family")}, model ${field("model")})`;
-}
-
-async function machine() {
-  const cpus = os.cpus();
-  return {
-    cpu: await processor(),
-    cores: cpus.length,
-    load: os.loadavg()[0],
-    engine: `Node ${process.versions.node}, V8 ${process.versions.v8}`,
-    command: ["npm run bench --", ...process.argv.slice(2)].join(" "),
-    date: new Date().toISOString(),
-  };
 }

@@ -43,7 +43,7 @@ function finish(name, build) {
 }
 
 /** Turns normal weights into trained-like ones of the same variance, in place. */
-function shapeTails(weights, random) {
+export function shapeTails(weights, random) {
   for (let i = 0; i < weights.length; i++) weights[i] *= Math.exp(TAIL * random.normal() - TAIL * TAIL);
 }
 

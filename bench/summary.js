@@ -54,7 +54,7 @@ const quartiles = (numbers) => ({ q1: quantile(numbers, 0.25), q3: quantile(numb
  * The rows of the design's table.
  * @returns key, title, bar (null: none), atMost (smaller is better), value and quartiles (null: not measured)
  */
-export function summaryRows({ layers, networks, cold }) {
+export function summaryRows({ layers, networks, threads, cold }) {
   const rows = [];
   const add = (key, bar, found, atMost = false) =>
     rows.push({ key, bar, atMost, value: null, q1: null, q3: null, ...found });
@@ -77,7 +77,9 @@ export function summaryRows({ layers, networks, cold }) {
     whole("w5a8_vs_ort_web_int8", "w5a8", ["ort_web_int8"], 1.6);
     whole("w5a4_vs_native_float32", "w5a4", ["native_float32"], 1);
   }
-  add("two_threads", 1.8, null);
+  const twice = threads.map((task) => ratios(task, "w5a8_two_threads", ["w5a8"])).filter(Boolean);
+  const means = twice.length > 0 ? twice[0].map((_, round) => geometricMean(twice.map((one) => one[round]))) : null;
+  add("two_threads", 1.8, means && { value: median(means), ...quartiles(means) });
   for (const { name, rounds, bar } of cold)
     add(`cold_start_${name}_vs_ort_web`, bar, { value: median(rounds), ...quartiles(rounds) }, true);
   return rows;

@@ -12,7 +12,7 @@ const fixed = (value, digits = 2) => (value === null || value === undefined ? "-
 
 /** The whole report as one text. */
 export function formatReport(report) {
-  const { layers, networks, contestants, skipped, failures, coldStart } = report;
+  const { layers, networks, threads, contestants, skipped, failures, coldStart } = report;
   const ids = contestants.map(({ id }) => id);
   const parts = [
     heading(report),
@@ -21,6 +21,7 @@ export function formatReport(report) {
   ];
   if (networks.length > 0)
     parts.push("Whole networks, batch 1, float32 in, float32 out: milliseconds", networkTable(networks, contestants));
+  if (threads.length > 0) parts.push("Two threads, w5a8: milliseconds", threadTable(threads));
   if (coldStart.length > 0) parts.push("Cold start, fresh process: milliseconds", coldTable(coldStart));
   if (layers.length > 0) {
     parts.push(
@@ -42,7 +43,7 @@ export function formatReport(report) {
 }
 
 function heading({ machine, settings, seconds }) {
-  const rounds = `${settings.rounds} rounds, interleaved, one thread each; ${seconds.toFixed(0)} s in all`;
+  const rounds = `${settings.rounds} rounds, interleaved, one thread each where not said otherwise; ${seconds.toFixed(0)} s in all`;
   return [`${machine.cpu}, ${machine.cores} cores, ${machine.engine}`, rounds, `$ ${machine.command}`].join("\n");
 }
 
@@ -85,6 +86,19 @@ function networkTable(networks, contestants) {
   return draw(
     ["", ...networks.map((task) => task.title)],
     contestants.map((c) => [c.title, ...networks.map(({ results }) => cell(results[c.id]))]),
+  );
+}
+
+function threadTable(threads) {
+  const cell = (result) => (result ? fixed(median(result.samples)) : "-");
+  const gain = (task) => fixed(ratio(task, "w5a8_two_threads", ["w5a8"]));
+  return draw(
+    ["", ...threads.map((task) => task.title)],
+    [
+      ["one thread", ...threads.map(({ results }) => cell(results.w5a8))],
+      ["two threads", ...threads.map(({ results }) => cell(results.w5a8_two_threads))],
+      ["times faster", ...threads.map(gain)],
+    ],
   );
 }
 

@@ -24,6 +24,7 @@ export const multiplyContestant = (bytes) => ({
       },
       check: (values) => checkEqual(values, layer.expected),
       time: (count) => repeatSync(count, run),
+      run,
       dispose: () => {},
     };
   },

@@ -16,6 +16,17 @@ export const shiftContestants = Object.keys(variants).map((variant) => ({
   },
 }));
 
+/** w5a8 on two threads; checked the same way. */
+export const twoThreads = {
+  id: "w5a8_two_threads",
+  title: "w5a8, two threads",
+  prepare: async (task) => {
+    const { def, expected } = task.shifted("w5a8");
+    const entry = await prepare(task, def, 2);
+    return { ...entry, check: (values) => checkEqual(values, expected) };
+  },
+};
+
 export const floatContestant = {
   id: "own_float32",
   title: "own float32",
@@ -29,8 +40,9 @@ export const floatContestant = {
  * A network is timed from float32 input to float32 output. Of a layer count the steps that it has inside a network:
  * not the encoding of the model's input and the decoding of its output.
  */
-async function prepare(task, def) {
-  const model = await Model.from(def);
+async function prepare(task, def, threads = 1) {
+  const model = await Model.from(def, { threads });
+  if (model.threads !== threads) throw new Error(`${model.threads} threads, not ${threads}`);
   const { input } = task;
   const inside = (step) => step.op !== "input" && !step.name.endsWith(".float32");
   return {
