@@ -1,28 +1,27 @@
 // cold.js: time from nothing to the first output in fresh processes, ours and onnxruntime-web's in turn.
 import { execFile } from "node:child_process";
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { encodeModel } from "../dist/format/index.js";
 import { floatModel } from "./onnx.js";
+import { COLD_BARS } from "./summary.js";
 
 const run = promisify(execFile);
 
-/** Bars as shares of onnxruntime-web's time. */
-export const COLD_NETWORKS = { resnet20: 1 / 3, squeezenet: 1 / 3, resnet18: 1 };
-
 /**
  * Both import their runtime, load the model from bytes and run it once: w5a8 against float32.
- * @param tasks network tasks
- * @returns per network: name, bar, milliseconds of both by round, and their ratios
+ * @param task of a network
+ * @returns name, milliseconds of both by round, and their ratios; nothing for a network without a bar
  */
-export async function measureCold(tasks, rounds, onStep) {
-  const folder = new URL("./results/models/", import.meta.url);
-  await mkdir(folder, { recursive: true });
-  const cold = [];
-  for (const task of tasks) {
-    const ours = fileURLToPath(new URL(`${task.name}.safetensors`, folder));
-    const theirs = fileURLToPath(new URL(`${task.name}.onnx`, folder));
+export async function measureCold(task, rounds) {
+  if (!(task.name in COLD_BARS)) return [];
+  const folder = await mkdtemp(join(tmpdir(), "shiftwise-bench-"));
+  try {
+    const ours = join(folder, "model.safetensors");
+    const theirs = join(folder, "model.onnx");
     await writeFile(ours, encodeModel(task.shifted("w5a8").def));
     await writeFile(theirs, floatModel(task.network));
     const shiftwise = [];
@@ -30,18 +29,11 @@ export async function measureCold(tasks, rounds, onStep) {
     for (let i = 0; i < rounds; i++) {
       shiftwise.push(await child("shiftwise.js", ours, task));
       ortWeb.push(await child("ort-web.js", theirs, task));
-      onStep();
     }
-    cold.push({
-      name: task.name,
-      bar: COLD_NETWORKS[task.name],
-      shiftwise,
-      ortWeb,
-      rounds: shiftwise.map((ms, i) => ms / ortWeb[i]),
-    });
+    return [{ name: task.name, shiftwise, ortWeb, rounds: shiftwise.map((ms, i) => ms / ortWeb[i]) }];
+  } finally {
+    await rm(folder, { recursive: true });
   }
-  await rm(folder, { recursive: true });
-  return cold;
 }
 
 async function child(script, model, task) {

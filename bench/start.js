@@ -1,4 +1,5 @@
-// start.js: what `npm run bench` calls: builds the project and installs this package where needed, then runs the bench.
+// start.js: what `npm run bench` and `npm run bench:browser` call: builds the project and installs this package where
+// needed, then runs the bench.
 import { spawnSync } from "node:child_process";
 import { existsSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -23,4 +24,10 @@ if (!existsSync(installed) || statSync(installed).mtimeMs < statSync(here("packa
   npm(".", "ci", "--ignore-scripts");
 }
 if (!existsSync(here("../dist/runtime/index.js"))) npm("..", "run", "build");
-await import("./index.js");
+
+const place = process.argv.indexOf("--in-browser");
+if (place < 0) await import("./index.js");
+else {
+  process.argv.splice(place, 1);
+  await import("./browser.js");
+}

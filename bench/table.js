@@ -17,8 +17,10 @@ export function formatReport(report) {
   const parts = [
     heading(report),
     "Rows of the design: how many times faster (cold start: share of the time); quartiles over the rounds",
-    summaryTable(report.rows),
+    summaryTable(report.rows.filter(({ value }) => value !== null)),
   ];
+  const missing = report.rows.filter(({ value }) => value === null).map(({ key }) => key);
+  if (missing.length > 0) parts.push(`Not measured: ${missing.join(", ")}`);
   if (networks.length > 0)
     parts.push("Whole networks, batch 1, float32 in, float32 out: milliseconds", networkTable(networks, contestants));
   if (threads.length > 0) parts.push("Two threads, w5a8: milliseconds", threadTable(threads));

@@ -2,55 +2,61 @@
 import { checkFloat } from "../check.js";
 import { repeatSync } from "../timing.js";
 
-let loaded = null;
-
-async function load() {
+/** @param wasmFolder where a browser finds the package's wasm files; Node needs none */
+async function load(wasmFolder) {
   const tf = await import("@tensorflow/tfjs-core");
   const wasm = await import("@tensorflow/tfjs-backend-wasm");
-  wasm.setThreadsCount(1);
+  // the same SIMD build everywhere, not the one for threads
+  tf.env().set("WASM_HAS_MULTITHREAD_SUPPORT", false);
+  if (wasmFolder) wasm.setWasmPaths(wasmFolder);
   await tf.setBackend("wasm");
   tf.enableProdMode();
   return tf;
 }
 
-export const tfjsContestant = {
-  id: "tfjs",
-  title: "tfjs wasm float32",
-  prepare: async (task) => {
-    loaded ??= load();
-    const tf = await loaded;
-    const { network, input } = task;
-    const weights = new Map(
-      network.nodes.filter((node) => node.weight).map((node) => [node.name, parameters(tf, node)]),
-    );
-    const [channels, height, width] = network.nodes[0].shape;
-    const shape = [1, channels, height, width];
-    const toLast = (values) => tf.tidy(() => tf.transpose(tf.tensor4d(values, shape), [0, 2, 3, 1]));
-    const forward = forwardPass(tf, network, weights);
-    const image = toLast(input);
-    const whole = () => {
-      const given = tf.tensor4d(input, [1, height, width, channels]);
-      const output = tf.tidy(() => forward(given));
-      output.dataSync();
-      tf.dispose([given, output]);
-    };
-    const layer = () => tf.dispose(tf.tidy(() => forward(image)));
-    return {
-      output: () => {
-        const output = tf.tidy(() => {
-          const result = forward(image);
-          return result.rank === 4 ? tf.transpose(result, [0, 3, 1, 2]) : result;
-        });
-        const values = output.dataSync();
-        output.dispose();
-        return values;
-      },
-      check: (values) => checkFloat(values, task.expected),
-      time: (count) => repeatSync(count, task.kind === "network" ? whole : layer),
-      dispose: () => tf.dispose([image, ...[...weights.values()].flat()]),
-    };
-  },
-};
+/** @param wasmFolder as above */
+export function tfjsContestant(wasmFolder) {
+  let loading = null;
+  const loaded = () => (loading ??= load(wasmFolder));
+  return {
+    id: "tfjs",
+    title: "tfjs wasm float32",
+    ready: loaded,
+    prepare: async (task) => prepare(await loaded(), task),
+  };
+}
+
+function prepare(tf, task) {
+  const { network, input } = task;
+  const weights = new Map(network.nodes.filter((node) => node.weight).map((node) => [node.name, parameters(tf, node)]));
+  const [channels, height, width] = network.nodes[0].shape;
+  const shape = [1, channels, height, width];
+  const toLast = (values) => tf.tidy(() => tf.transpose(tf.tensor4d(values, shape), [0, 2, 3, 1]));
+  const forward = forwardPass(tf, network, weights);
+  const image = toLast(input);
+  // pixels in another order cost the same
+  const whole = () => {
+    const given = tf.tensor4d(input, [1, height, width, channels]);
+    const output = tf.tidy(() => forward(given));
+    output.dataSync();
+    tf.dispose([given, output]);
+  };
+  const layer = () => tf.dispose(tf.tidy(() => forward(image)));
+  return {
+    output: () => {
+      const output = tf.tidy(() => {
+        const result = forward(image);
+        return result.rank === 4 ? tf.transpose(result, [0, 3, 1, 2]) : result;
+      });
+      const values = output.dataSync();
+      output.dispose();
+      return values;
+    },
+    check: (values) => checkFloat(values, task.expected),
+    time: (count) => repeatSync(count, task.kind === "network" ? whole : layer),
+    dispose: () => tf.dispose([image, ...[...weights.values()].flat()]),
+  };
+}
 
 /** Filter and bias in tfjs's order: height, width, in, out; depthwise height, width, channels, 1; dense in, out. */
 function parameters(tf, { op, weight, bias, groups }) {

@@ -1,0 +1,27 @@
+// page.js: what runs in the browser: all contestants that a browser has. Bundled by browser.js.
+import { multiplyContestant } from "../contestants/multiply.js";
+import { webContestants } from "../contestants/onnxruntime.js";
+import { floatContestant, shiftContestants } from "../contestants/shiftwise.js";
+import { tfjsContestant } from "../contestants/tfjs.js";
+import { runTasks } from "../run.js";
+
+/** Called from outside the page; `report` tells how far it is. */
+globalThis.bench = async ({ settings, only, ids, multiply, tfjs }) => {
+  const bytes = new Uint8Array(await (await fetch(multiply)).arrayBuffer());
+  const all = [
+    ...shiftContestants,
+    floatContestant,
+    multiplyContestant(bytes),
+    tfjsContestant(tfjs),
+    ...webContestants,
+  ];
+  return runTasks({
+    contestants: ids ? all.filter(({ id }) => ids.includes(id)) : all,
+    settings,
+    only,
+    threads: ids === null,
+    onTask: (...progress) => globalThis.report(...progress),
+    onNetwork: () => {},
+    collect: () => {},
+  });
+};
