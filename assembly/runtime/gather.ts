@@ -186,7 +186,8 @@ export function gather_f32_any(
 
 /**
  * Splits u8 planes for stride 2: phase (py, px) of a plane holds the pixels (2y + py, 2x + px), ceil(width / 2) columns
- * wide; the four phases of a channel follow each other, phaseBytes apart. Cells beyond the plane hold left-overs.
+ * wide; the four phases of a channel follow each other, phaseBytes apart, with 16 bytes of slack at least. Cells beyond
+ * the plane hold left-overs.
  */
 export function split_phases_u8(
   out: usize,
@@ -199,22 +200,20 @@ export function split_phases_u8(
 ): void {
   const half = <usize>((width + 1) >> 1);
   for (; channels > 0; channels--, planes += planeBytes, out += phaseBytes << 2) {
-    for (let y = 0; y < height; y++) {
-      const from = planes + <usize>y * <usize>width;
-      const even = out + ((<usize>(y & 1) * phaseBytes) << 1) + <usize>(y >> 1) * half;
-      const odd = even + phaseBytes;
-      let x: usize = 0;
-      for (; x + 16 <= half; x += 16) {
-        const a = v128.load(from + (x << 1)),
-          b = v128.load(from + (x << 1), 16);
-        v128.store(even + x, i8x16.shuffle(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30));
-        v128.store(odd + x, i8x16.shuffle(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31));
+    let from = planes;
+    let even = out;
+    for (let y = 0; y < height; y++, from += <usize>width) {
+      // odd rows go to the lower two phases; whole vectors run over a row's end, where the next row is written later
+      const to = y & 1 ? even + (phaseBytes << 1) : even;
+      for (let x: usize = 0; x < half; x += 16) {
+        const a = v128.load(from + (x << 1));
+        const b = v128.load(from + (x << 1), 16);
+        const evens = i8x16.narrow_i16x8_u(v128.and(a, i16x8.splat(0xff)), v128.and(b, i16x8.splat(0xff)));
+        const odds = i8x16.narrow_i16x8_u(i16x8.shr_u(a, 8), i16x8.shr_u(b, 8));
+        v128.store(to + x, evens);
+        v128.store(to + phaseBytes + x, odds);
       }
-      for (; x < half; x++) {
-        const pair = load<u16>(from + (x << 1));
-        store<u8>(even + x, <u8>pair);
-        store<u8>(odd + x, <u8>(pair >> 8));
-      }
+      if (y & 1) even += half;
     }
   }
 }

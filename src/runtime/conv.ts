@@ -1,7 +1,7 @@
 // conv.ts: the steps of convolution layers: bucket sums for packed codes, a GEMM for float32.
 import { type ConvLayer, elements, largestOf, magnitudes, zeroOf } from "../format/index.js";
 import { planEpilogue } from "./epilogue.js";
-import { planPatch } from "./patch.js";
+import { planPatch, planSliding, type SlidingPlan } from "./patch.js";
 import { compileSchedule, packFloat } from "./schedule.js";
 import type { PlanContext, Step } from "./step.js";
 
@@ -33,13 +33,19 @@ function planBucketConv(context: PlanContext, layer: ConvLayer): Step {
   const max = largestOf(encoding)!;
   const perGroup = shape[0] / groups;
   const groupOutputs = outputs / groups;
-  const patch = planPatch(context, layer, zeroOf(encoding), perGroup);
   const schedule = compileSchedule(weights.codes, outputs, magnitudes(weights.bits), max);
   const stream = memory.constant(schedule.stream);
   const starts = memory.constant(schedule.starts);
   const { residual, output } = layer;
   const { largest } = schedule;
   const epilogue = planEpilogue(context, layer.epilogue, outputs, output, { residual, largest });
+  if (perGroup === 1 && zeroOf(encoding) === 0) {
+    const sliding = planSliding(context, layer);
+    if (sliding.form === "shifted") {
+      return depthwiseStep(layer, sliding, groupOutputs, outputs, stream, starts, epilogue);
+    }
+  }
+  const patch = planPatch(context, layer, zeroOf(encoding), perGroup);
   const groupBytes = perGroup * patch.taps * 64;
   const run = Math.floor(255 / max);
   return {
@@ -80,6 +86,42 @@ function planBucketConv(context: PlanContext, layer: ConvLayer): Step {
             pixels,
           );
         }
+      });
+    },
+  };
+}
+
+/** Every row of a depthwise patch would be read by one channel only, so none is gathered. */
+function depthwiseStep(
+  { name, op }: ConvLayer,
+  { tiles, taps, source, forEach }: SlidingPlan,
+  multiplier: number,
+  outputs: number,
+  stream: number,
+  starts: number,
+  epilogue: number,
+): Step {
+  return {
+    name,
+    op,
+    units: tiles,
+    run(kernels, firstTile, lastTile, scratch) {
+      const { address, planeBytes } = source();
+      forEach(kernels, firstTile, lastTile, scratch, ({ pixel, pixels, sums, masks }) => {
+        kernels.conv_swar_depthwise(
+          address,
+          planeBytes,
+          multiplier,
+          taps.offsets,
+          masks,
+          stream,
+          starts,
+          outputs,
+          sums,
+          epilogue,
+          pixel,
+          pixels,
+        );
       });
     },
   };

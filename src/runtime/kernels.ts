@@ -11,6 +11,7 @@ export interface Kernels {
   readonly end_vector: Kernel;
   readonly flatten: Kernel;
   readonly conv_swar: Kernel;
+  readonly conv_swar_depthwise: Kernel;
   readonly conv_u8: Kernel;
   readonly conv_f32: Kernel;
   readonly conv_f32_single: Kernel;

@@ -1,8 +1,9 @@
-// patch.ts: plans the gathering of one layer's patches and walks them tile by tile.
+// patch.ts: walks a sliding window's output tile by tile, and gathers the patch of input rows that each tile needs.
 import type { Layer } from "../format/index.js";
 import type { Kernels } from "./kernels.js";
+import type { Placement } from "./memory.js";
 import { type PlanContext, phasesOf } from "./step.js";
-import { gatherOf, planTaps, TILE, windowOf } from "./taps.js";
+import { type GatherForm, gatherOf, planTaps, type Taps, TILE, windowOf } from "./taps.js";
 
 /** Scratch before the masks and rows: 64 totals and the lanes, or 4 x 64 float sums. */
 export const SUMS_BYTES = 1024;
@@ -11,22 +12,27 @@ const CHUNK_BYTES = 32768;
 /** The last row may be written past its end. */
 const SLACK = 16;
 
-/** A gathered patch: rows of input channels `channel`.. for output pixels `pixel`... Valid until the next visit. */
+type WindowLayer = Extract<Layer, { kernel: unknown }>;
+
+/** One tile of 64 output pixels and less. One object serves all visits: nothing is allocated while running. */
 export interface Tile {
-  address: number;
-  /** Distance of the float panels. */
-  panelBytes: number;
-  channel: number;
-  channels: number;
   pixel: number;
   pixels: number;
-  /** Scratch for 64 totals or 4 x 64 float sums. */
+  /** Scratch for sums, as SUMS_BYTES says. */
   sums: number;
+  /** The tile's padding masks, 64 bytes a tap; nothing for the form `pointwise`. */
+  masks: number;
 }
 
-export interface Patch {
-  readonly taps: number;
+/** A layer's window over its input: where it reads and in which order its output is made. */
+export interface SlidingPlan {
+  readonly form: GatherForm;
+  readonly taps: Taps;
   readonly tiles: number;
+  /** Scratch behind the masks. */
+  readonly scratchUsed: number;
+  /** The planes it reads: the input's, or its phases. Final when planning has ended. */
+  readonly source: () => Placement;
   readonly forEach: (
     kernels: Kernels,
     first: number,
@@ -36,120 +42,132 @@ export interface Patch {
   ) => void;
 }
 
+export function planSliding(context: PlanContext, layer: WindowLayer): SlidingPlan {
+  const input = context.spec(layer.input);
+  const { shape } = context.spec(layer.output);
+  const float = input.encoding.kind === "float32";
+  const window = windowOf(layer);
+  const { form, phases } = gatherOf(input.shape, shape, window, float);
+  const taps = planTaps(context.memory, { form, phases }, input.shape, shape, window, float ? 4 : 1);
+  const size = shape[1] * shape[2];
+  const scratchUsed = SUMS_BYTES + taps.count * TILE;
+  context.memory.needScratch(scratchUsed);
+  const tile: Tile = { pixel: 0, pixels: 0, sums: 0, masks: 0 };
+  return {
+    form,
+    taps,
+    tiles: Math.ceil(size / TILE),
+    scratchUsed,
+    source: () => context.place(phases ? phasesOf(layer.input) : layer.input),
+    forEach(kernels, first, last, scratch, visit) {
+      tile.sums = scratch;
+      tile.masks = scratch + SUMS_BYTES;
+      for (let t = first; t < last; t++) {
+        tile.pixel = t * TILE;
+        tile.pixels = Math.min(TILE, size - tile.pixel);
+        if (form !== "pointwise") kernels.tile_masks(tile.masks, taps.masks, taps.count, tile.pixel);
+        visit(tile, kernels);
+      }
+    },
+  };
+}
+
+/** Rows of input channels `channel`.. for one tile. Valid until the next visit. */
+export interface Patch extends Tile {
+  address: number;
+  /** Distance of the float panels. */
+  panelBytes: number;
+  channel: number;
+  channels: number;
+}
+
+export interface PatchPlan {
+  readonly taps: number;
+  readonly tiles: number;
+  readonly forEach: (
+    kernels: Kernels,
+    first: number,
+    last: number,
+    scratch: number,
+    visit: (patch: Patch) => void,
+  ) => void;
+}
+
 /**
  * @param fill raw value of padding
  * @param together channels whose rows must be in one patch: all of a convolution group, or 1 for pooling
  */
-export function planPatch(
-  context: PlanContext,
-  layer: Extract<Layer, { kernel: unknown }>,
-  fill: number,
-  together = 1,
-): Patch {
-  const { memory } = context;
-  const input = context.spec(layer.input);
-  const output = context.spec(layer.output);
-  const float = input.encoding.kind === "float32";
-  const window = windowOf(layer);
-  const { form, phases } = gatherOf(input.shape, output.shape, window, float);
-  const taps = planTaps(memory, { form, phases }, input.shape, output.shape, window, float ? 4 : 1);
+export function planPatch(context: PlanContext, layer: WindowLayer, fill: number, together = 1): PatchPlan {
+  const sliding = planSliding(context, layer);
+  const { form, taps, source, scratchUsed } = sliding;
+  const { shape, encoding } = context.spec(layer.input);
+  const width = context.spec(layer.output).shape[2];
+  const float = encoding.kind === "float32";
   const rowBytes = taps.count * (float ? 4 * TILE : TILE);
-  const chunk = Math.min(input.shape[0], together * Math.max(1, Math.floor(CHUNK_BYTES / (rowBytes * together))));
-  const masksBytes = taps.count * TILE;
-  memory.needScratch(SUMS_BYTES + masksBytes + chunk * rowBytes + SLACK);
-  const width = output.shape[2];
-  const size = output.shape[1] * width;
+  const chunk = Math.min(shape[0], together * Math.max(1, Math.floor(CHUNK_BYTES / (rowBytes * together))));
+  context.memory.needScratch(scratchUsed + chunk * rowBytes + SLACK);
+  const patch: Patch = {
+    pixel: 0,
+    pixels: 0,
+    sums: 0,
+    masks: 0,
+    address: 0,
+    panelBytes: 0,
+    channel: 0,
+    channels: 0,
+  };
 
-  const gather = (kernels: Kernels, tile: Tile, masks: number): void => {
-    const from = context.place(phases ? phasesOf(layer.input) : layer.input);
-    const planes = from.address + tile.channel * from.planeBytes;
-    const { address, panelBytes, channels, pixel, pixels } = tile;
-    const places = taps.places + pixel * 4;
-    if (float) {
-      if (form === "any") {
-        kernels.gather_f32_any(
-          address,
-          panelBytes,
-          planes,
-          from.planeBytes,
-          channels,
-          taps.offsets,
-          masks,
-          taps.count,
-          places,
-          fill,
-        );
-      } else {
-        kernels.gather_f32(
-          address,
-          panelBytes,
-          planes,
-          from.planeBytes,
-          channels,
-          taps.offsets,
-          masks,
-          taps.count,
-          pixel,
-          fill,
-        );
-      }
-      return;
-    }
-    const planeBytes = from.planeBytes;
+  const gather = (kernels: Kernels): void => {
+    const { planeBytes, address } = source();
+    const { address: to, panelBytes, channel, channels, pixel, pixels, masks } = patch;
     const { offsets, count, rowStep } = taps;
-    switch (form) {
-      case "pointwise":
-        kernels.gather_u8_pointwise(address, planes, planeBytes, channels, pixel);
-        break;
-      case "shifted":
-        kernels.gather_u8(address, planes, planeBytes, channels, offsets, masks, count, pixel, fill);
-        break;
-      case "rows": {
-        const column = pixel % width;
-        const source = ((pixel - column) / width) * rowStep;
-        kernels.gather_u8_rows(
-          address,
-          planes,
-          planeBytes,
-          channels,
-          offsets,
-          masks,
-          count,
-          column,
-          source,
-          width,
-          rowStep,
-          pixels,
-          fill,
-        );
-        break;
-      }
-      case "any":
-        kernels.gather_u8_any(address, planes, planeBytes, channels, offsets, masks, count, places, fill);
-        break;
+    const planes = address + channel * planeBytes;
+    const places = taps.places + pixel * 4;
+    if (float && form === "any") {
+      kernels.gather_f32_any(to, panelBytes, planes, planeBytes, channels, offsets, masks, count, places, fill);
+    } else if (float) {
+      kernels.gather_f32(to, panelBytes, planes, planeBytes, channels, offsets, masks, count, pixel, fill);
+    } else if (form === "pointwise") {
+      kernels.gather_u8_pointwise(to, planes, planeBytes, channels, pixel);
+    } else if (form === "shifted") {
+      kernels.gather_u8(to, planes, planeBytes, channels, offsets, masks, count, pixel, fill);
+    } else if (form === "any") {
+      kernels.gather_u8_any(to, planes, planeBytes, channels, offsets, masks, count, places, fill);
+    } else {
+      const column = pixel % width;
+      const row = ((pixel - column) / width) * rowStep;
+      kernels.gather_u8_rows(
+        to,
+        planes,
+        planeBytes,
+        channels,
+        offsets,
+        masks,
+        count,
+        column,
+        row,
+        width,
+        rowStep,
+        pixels,
+        fill,
+      );
     }
   };
 
-  // one object for all visits: nothing is allocated while running
-  const tile: Tile = { address: 0, panelBytes: 0, channel: 0, channels: 0, pixel: 0, pixels: 0, sums: 0 };
   return {
     taps: taps.count,
-    tiles: Math.ceil(size / TILE),
+    tiles: sliding.tiles,
     forEach(kernels, first, last, scratch, visit) {
-      const masks = scratch + SUMS_BYTES;
-      tile.sums = scratch;
-      tile.address = masks + masksBytes;
-      for (let t = first; t < last; t++) {
-        tile.pixel = t * TILE;
-        tile.pixels = Math.min(TILE, size - tile.pixel);
-        if (form !== "pointwise") kernels.tile_masks(masks, taps.masks, taps.count, tile.pixel);
-        for (tile.channel = 0; tile.channel < input.shape[0]; tile.channel += chunk) {
-          tile.channels = Math.min(chunk, input.shape[0] - tile.channel);
-          tile.panelBytes = tile.channels * taps.count * 32;
-          gather(kernels, tile, masks);
-          visit(tile, kernels);
+      patch.address = scratch + scratchUsed;
+      sliding.forEach(kernels, first, last, scratch, (tile) => {
+        Object.assign(patch, tile);
+        for (patch.channel = 0; patch.channel < shape[0]; patch.channel += chunk) {
+          patch.channels = Math.min(chunk, shape[0] - patch.channel);
+          patch.panelBytes = patch.channels * taps.count * 32;
+          gather(kernels);
+          visit(patch);
         }
-      }
+      });
     },
   };
 }

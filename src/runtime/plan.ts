@@ -11,7 +11,7 @@ import {
 } from "./memory.js";
 import { type PlanContext, phasesOf, type Step, stagingOf } from "./step.js";
 import { planInput, planLayer, planSplit } from "./steps.js";
-import { gatherOf, phaseShape, windowOf } from "./taps.js";
+import { gatherOf, phaseBytesOf, windowOf } from "./taps.js";
 
 export interface Plan {
   readonly steps: readonly Step[];
@@ -84,8 +84,8 @@ export function planModel(def: ModelDef, options: PlanOptions = {}): Plan {
     if (needsPhases(layer, def)) {
       const phases = phasesOf(layer.input);
       if (!lives.has(phases)) {
-        const shape = phaseShape(def.tensors[layer.input].shape);
-        add(phases, shape[0], 4 * planeBytesOf(shape, 1), steps.length);
+        const { shape } = def.tensors[layer.input];
+        add(phases, shape[0], 4 * phaseBytesOf(shape), steps.length);
         use(layer.input, steps.length);
         steps.push(planSplit(context, layer.input, phases));
       }

@@ -66,6 +66,11 @@ export function phaseShape([channels, height, width]: Shape): Shape {
   return [channels, Math.ceil(height / 2), Math.ceil(width / 2)];
 }
 
+/** Distance of two phase planes of u8, with the slack that split_phases_u8 wants. */
+export function phaseBytesOf(input: Shape): number {
+  return planeBytesOf(phaseShape(input), 1) + 16;
+}
+
 /** Places the tables of a window into memory, sharing equal ones between layers. */
 export function planTaps(
   memory: MemoryPlan,
@@ -82,9 +87,7 @@ export function planTaps(
   if (gather.form === "pointwise") return { count, offsets: 0, masks: 0, places: 0, rowStep: 0 };
 
   // width of the rows that taps are counted in
-  const phase = phaseShape(input);
-  const rowWidth = gather.phases ? phase[2] : width;
-  const phaseElements = planeBytesOf(phase, 1);
+  const rowWidth = gather.phases ? phaseShape(input)[2] : width;
   const offsets = new Int32Array(count);
   const masks = new Uint32Array(count * 2);
   const key = `${height}x${width} ${outHeight}x${outWidth}`;
@@ -110,7 +113,7 @@ export function planTaps(
       const column = kx * dilation[1] - padding[1];
       const [down, right] = gather.phases ? [row >> 1, column >> 1] : [row, column];
       const inPhase = gather.phases ? (row & 1) * 2 + (column & 1) : 0;
-      offsets[tap] = inPhase * phaseElements + down * rowWidth + right;
+      offsets[tap] = inPhase * phaseBytesOf(input) + down * rowWidth + right;
       // masked pixels are read all the same, outside the plane
       memory.needGuard((Math.abs(down * rowWidth + right) + 2 * TILE) * elementBytes);
       masks[tap * 2] = mask(1, kx);
