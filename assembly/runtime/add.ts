@@ -37,3 +37,20 @@ export function end_vector(epilogue: usize, sums: usize, channels: i32, integer:
 export function flatten(out: usize, planes: usize, planeBytes: usize, channels: i32, bytes: usize): void {
   for (; channels > 0; channels--, planes += planeBytes, out += bytes) memory.copy(out, planes, bytes);
 }
+
+/** Whether no value of the planes is an infinity or NaN: the exponent bits of none are all ones. */
+export function all_finite(planes: usize, planeBytes: usize, channels: i32, size: i32): bool {
+  const exponent = i32x4.splat(0x7f800000);
+  let found = i32x4.splat(0);
+  for (; channels > 0; channels--, planes += planeBytes) {
+    const end = planes + ((<usize>size) << 2);
+    let at = planes;
+    for (; at + 16 <= end; at += 16) {
+      found = v128.or(found, i32x4.eq(v128.and(v128.load(at), exponent), exponent));
+    }
+    for (; at < end; at += 4) {
+      found = v128.or(found, i32x4.eq(v128.and(v128.load32_splat(at), exponent), exponent));
+    }
+  }
+  return !v128.any_true(found);
+}

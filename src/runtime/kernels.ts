@@ -8,6 +8,7 @@ type Kernel = (...args: number[]) => void;
 export interface Kernels {
   readonly add_f32: Kernel;
   readonly add_u8: Kernel;
+  readonly all_finite: (...args: number[]) => number;
   readonly end_vector: Kernel;
   readonly flatten: Kernel;
   readonly conv_swar: Kernel;

@@ -173,7 +173,7 @@ export class Model {
   #enter(inputs: Inputs): State {
     const state = this.#state;
     if (!state) throw new ShiftwiseError("DISPOSED", "the model was disposed", { where: this.name });
-    for (const door of this.#doors) door.write(state.memory.buffer, inputs);
+    for (const door of this.#doors) door.write(state.memory.buffer, state.kernels, inputs);
     return state;
   }
 

@@ -9,6 +9,7 @@ import {
   type TensorSpec,
   zeroOf,
 } from "../format/index.js";
+import type { Kernels } from "./kernels.js";
 import type { Placement } from "./memory.js";
 
 /** Real network values, or pixels 0..255; (channel, row, column), all of one image. */
@@ -32,7 +33,7 @@ export class InputDoor {
   }
 
   /** @throws BAD_DATA for a missing input, a wrong length, pixels without normalization, values that are not finite */
-  write(buffer: ArrayBufferLike, inputs: Inputs): void {
+  write(buffer: ArrayBufferLike, kernels: Kernels, inputs: Inputs): void {
     const { name } = this.#port;
     const [channels, height, width] = this.#spec.shape;
     const plane = height * width;
@@ -46,8 +47,7 @@ export class InputDoor {
       });
     }
     const tables = values instanceof Float32Array ? null : this.#tables;
-    if (values instanceof Float32Array) checkFinite(values, where);
-    else if (!tables) {
+    if (!(values instanceof Float32Array || tables)) {
       throw new ShiftwiseError("BAD_DATA", "this model says nothing about pixels", {
         where,
         expected: "a Float32Array of network values",
@@ -61,6 +61,13 @@ export class InputDoor {
       if (tables) for (let i = 0; i < plane; i++) to[i] = tables[c][from[i]];
       else to.set(from);
     }
+    if (!tables && !kernels.all_finite(address, planeBytes, channels, plane)) {
+      const i = values.findIndex((value) => !Number.isFinite(value));
+      throw new ShiftwiseError("BAD_DATA", "input is not finite", {
+        where: `${where}[${i}]`,
+        found: String(values[i]),
+      });
+    }
   }
 }
 
@@ -70,14 +77,6 @@ function tablesOf(normalization: Normalization, channels: number): Float32Array[
 
 function isValues(inputs: Inputs): inputs is InputValues {
   return ArrayBuffer.isView(inputs);
-}
-
-function checkFinite(values: Float32Array, where: string): void {
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += values[i] * 0;
-  if (sum === 0) return;
-  const i = values.findIndex((value) => !Number.isFinite(value));
-  throw new ShiftwiseError("BAD_DATA", "input is not finite", { where: `${where}[${i}]`, found: String(values[i]) });
 }
 
 /** Raw values of a tensor, (channel, row, column): integers 0..255 or float32. */
