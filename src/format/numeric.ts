@@ -44,6 +44,8 @@ export function encodeInput(x: number, encoding: Encoding): number {
   const { scale, offset } = inputAffine(encoding);
   const { low, high } = epilogueBounds({}, encoding);
   const z = Math.fround(Math.fround(Math.fround(x) * scale) + offset);
+  // as the kernels compare: see docs/arithmetic.md, section 3
+  // biome-ignore lint/complexity/useMathMinMax: Math.max would turn -0 into 0
   return encodeClamped(z < low ? low : z > high ? high : z, encoding);
 }
 
