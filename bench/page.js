@@ -69,11 +69,13 @@ function chartsOf({ rows, layers, networks, contestants }) {
       bars(
         "Whole networks, GMAC/s",
         networks.map(({ title }) => title),
-        contestants.map(({ id, title }) => ({
-          label: title,
-          data: networks.map((task) => speed(task, id)),
-          backgroundColor: COLOURS[id],
-        })),
+        contestants
+          .filter(({ id }) => networks.some((task) => task.results[id]))
+          .map(({ id, title }) => ({
+            label: title,
+            data: networks.map((task) => speed(task, id)),
+            backgroundColor: COLOURS[id],
+          })),
       ),
     );
   }
