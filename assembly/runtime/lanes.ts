@@ -8,6 +8,8 @@
 //   totals   64 bytes of i32, pixels 0 2 4 6 | 8 10 12 14 | 1 3 5 7 | 9 11 13 15
 //   lanes    32 bytes behind all totals: A | B
 
+/** The op that doubles the lanes. */
+export const DOUBLE: i32 = 255;
 /** Set in an op when it begins a sum: what the totals held does not count. */
 export const FIRST: i32 = 32;
 /** Set in an op when it ends a sum: the part stays in the lanes. */

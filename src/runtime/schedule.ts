@@ -1,4 +1,4 @@
-// schedule.ts: turns the codes of a layer into the word streams that the bucket-sum kernels walk (assembly/runtime/conv.ts).
+// schedule.ts: turns the codes of a layer into the word streams that the bucket-sum kernels walk (assembly/runtime/buckets.ts).
 import { ShiftwiseError } from "../format/index.js";
 
 /** Op word of a segment that doubles the lanes instead of adding them to the totals. */

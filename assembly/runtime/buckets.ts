@@ -1,0 +1,246 @@
+// buckets.ts: bucket sums over power-of-two weights: one load and one add per non-zero weight.
+//
+// patch   depth rows of 64 u8 activations (gather.ts), 64 bytes apart: row k, lane j = activation k of output pixel j
+// stream  u16 words; an output channel is segments up to and with the one marked LAST:
+//
+//           segment = adds | subs | op | adds x row index | subs x row index
+//
+//         Rows under `adds` count +1, rows under `subs` -1. Then op = DOUBLE doubles the lanes: the next segment belongs
+//         to the next smaller power of two (Horner's rule). Any other op ends a part of the sum, lanes << (op & 31):
+//         it is flushed into the totals (set by the FIRST part, added to by the others) and the lanes are zeroed; the
+//         LAST part is left in lanes for the epilogue. The host cuts parts so that no lane can leave its range.
+// totals  and lanes: lanes.ts
+//
+// No function here multiplies: a test reads the compiled text.
+import { DOUBLE, flush_px16, LANES, LAST } from "./lanes";
+
+/** One channel of 64 pixels, activations 0..255; returns the last op. Lanes exact while 255 * sum of each sign <= 32767. */
+export function bucket_swar_px64(patch: usize, stream: usize, totals: usize): i32 {
+  let a0 = i64x2.splat(0),
+    a1 = a0,
+    a2 = a0,
+    a3 = a0;
+  let b0 = a0,
+    b1 = a0,
+    b2 = a0,
+    b3 = a0;
+  let s = stream;
+  while (true) {
+    const subs = <usize>load<u16>(s, 2);
+    const op = <i32>load<u16>(s, 4);
+    let end = s + 6 + ((<usize>load<u16>(s)) << 1);
+    s += 6;
+    while (s < end) {
+      const row = patch + ((<usize>load<u16>(s)) << 6);
+      const v0 = v128.load(row),
+        v1 = v128.load(row, 16),
+        v2 = v128.load(row, 32),
+        v3 = v128.load(row, 48);
+      s += 2;
+      a0 = i16x8.add(a0, v0);
+      b0 = i16x8.add(b0, i16x8.shr_u(v0, 8));
+      a1 = i16x8.add(a1, v1);
+      b1 = i16x8.add(b1, i16x8.shr_u(v1, 8));
+      a2 = i16x8.add(a2, v2);
+      b2 = i16x8.add(b2, i16x8.shr_u(v2, 8));
+      a3 = i16x8.add(a3, v3);
+      b3 = i16x8.add(b3, i16x8.shr_u(v3, 8));
+    }
+    end = s + (subs << 1);
+    while (s < end) {
+      const row = patch + ((<usize>load<u16>(s)) << 6);
+      const v0 = v128.load(row),
+        v1 = v128.load(row, 16),
+        v2 = v128.load(row, 32),
+        v3 = v128.load(row, 48);
+      s += 2;
+      a0 = i16x8.sub(a0, v0);
+      b0 = i16x8.sub(b0, i16x8.shr_u(v0, 8));
+      a1 = i16x8.sub(a1, v1);
+      b1 = i16x8.sub(b1, i16x8.shr_u(v1, 8));
+      a2 = i16x8.sub(a2, v2);
+      b2 = i16x8.sub(b2, i16x8.shr_u(v2, 8));
+      a3 = i16x8.sub(a3, v3);
+      b3 = i16x8.sub(b3, i16x8.shr_u(v3, 8));
+    }
+    if (op == DOUBLE) {
+      a0 = i16x8.add(a0, a0);
+      a1 = i16x8.add(a1, a1);
+      a2 = i16x8.add(a2, a2);
+      a3 = i16x8.add(a3, a3);
+      b0 = i16x8.add(b0, b0);
+      b1 = i16x8.add(b1, b1);
+      b2 = i16x8.add(b2, b2);
+      b3 = i16x8.add(b3, b3);
+    } else if (op & LAST) {
+      const lanes = totals + LANES;
+      v128.store(lanes, a0, 0);
+      v128.store(lanes, b0, 16);
+      v128.store(lanes, a1, 32);
+      v128.store(lanes, b1, 48);
+      v128.store(lanes, a2, 64);
+      v128.store(lanes, b2, 80);
+      v128.store(lanes, a3, 96);
+      v128.store(lanes, b3, 112);
+      return op;
+    } else {
+      flush_px16(totals, a0, b0, op);
+      flush_px16(totals + 64, a1, b1, op);
+      flush_px16(totals + 128, a2, b2, op);
+      flush_px16(totals + 192, a3, b3, op);
+      a0 = i64x2.splat(0);
+      a1 = a0;
+      a2 = a0;
+      a3 = a0;
+      b0 = a0;
+      b1 = a0;
+      b2 = a0;
+      b3 = a0;
+    }
+  }
+}
+
+/** As bucket_swar_px64, the first 16 pixels of the tile only. */
+export function bucket_swar_px16(patch: usize, stream: usize, totals: usize): i32 {
+  let a = i64x2.splat(0),
+    b = a;
+  let s = stream;
+  while (true) {
+    const subs = <usize>load<u16>(s, 2);
+    const op = <i32>load<u16>(s, 4);
+    let end = s + 6 + ((<usize>load<u16>(s)) << 1);
+    s += 6;
+    while (s < end) {
+      const v = v128.load(patch + ((<usize>load<u16>(s)) << 6));
+      s += 2;
+      a = i16x8.add(a, v);
+      b = i16x8.add(b, i16x8.shr_u(v, 8));
+    }
+    end = s + (subs << 1);
+    while (s < end) {
+      const v = v128.load(patch + ((<usize>load<u16>(s)) << 6));
+      s += 2;
+      a = i16x8.sub(a, v);
+      b = i16x8.sub(b, i16x8.shr_u(v, 8));
+    }
+    if (op == DOUBLE) {
+      a = i16x8.add(a, a);
+      b = i16x8.add(b, b);
+    } else if (op & LAST) {
+      v128.store(totals + LANES, a);
+      v128.store(totals + LANES, b, 16);
+      return op;
+    } else {
+      flush_px16(totals, a, b, op);
+      a = i64x2.splat(0);
+      b = a;
+    }
+  }
+}
+
+/**
+ * One channel of 64 pixels, activations 0..max with max <= 127: up to `run` = 255 / max rows are summed in u8 lanes
+ * before they are widened as above. runBytes = 2 run.
+ */
+export function bucket_u8_px64(patch: usize, stream: usize, totals: usize, runBytes: usize): i32 {
+  let a0 = i64x2.splat(0),
+    a1 = a0,
+    a2 = a0,
+    a3 = a0;
+  let b0 = a0,
+    b1 = a0,
+    b2 = a0,
+    b3 = a0;
+  let s = stream;
+  while (true) {
+    const subs = <usize>load<u16>(s, 2);
+    const op = <i32>load<u16>(s, 4);
+    let end = s + 6 + ((<usize>load<u16>(s)) << 1);
+    s += 6;
+    while (s < end) {
+      const stop = min(s + runBytes, end);
+      let row = patch + ((<usize>load<u16>(s)) << 6);
+      let v0 = v128.load(row),
+        v1 = v128.load(row, 16),
+        v2 = v128.load(row, 32),
+        v3 = v128.load(row, 48);
+      s += 2;
+      while (s < stop) {
+        row = patch + ((<usize>load<u16>(s)) << 6);
+        v0 = i8x16.add(v0, v128.load(row));
+        v1 = i8x16.add(v1, v128.load(row, 16));
+        v2 = i8x16.add(v2, v128.load(row, 32));
+        v3 = i8x16.add(v3, v128.load(row, 48));
+        s += 2;
+      }
+      a0 = i16x8.add(a0, v0);
+      b0 = i16x8.add(b0, i16x8.shr_u(v0, 8));
+      a1 = i16x8.add(a1, v1);
+      b1 = i16x8.add(b1, i16x8.shr_u(v1, 8));
+      a2 = i16x8.add(a2, v2);
+      b2 = i16x8.add(b2, i16x8.shr_u(v2, 8));
+      a3 = i16x8.add(a3, v3);
+      b3 = i16x8.add(b3, i16x8.shr_u(v3, 8));
+    }
+    end = s + (subs << 1);
+    while (s < end) {
+      const stop = min(s + runBytes, end);
+      let row = patch + ((<usize>load<u16>(s)) << 6);
+      let v0 = v128.load(row),
+        v1 = v128.load(row, 16),
+        v2 = v128.load(row, 32),
+        v3 = v128.load(row, 48);
+      s += 2;
+      while (s < stop) {
+        row = patch + ((<usize>load<u16>(s)) << 6);
+        v0 = i8x16.add(v0, v128.load(row));
+        v1 = i8x16.add(v1, v128.load(row, 16));
+        v2 = i8x16.add(v2, v128.load(row, 32));
+        v3 = i8x16.add(v3, v128.load(row, 48));
+        s += 2;
+      }
+      a0 = i16x8.sub(a0, v0);
+      b0 = i16x8.sub(b0, i16x8.shr_u(v0, 8));
+      a1 = i16x8.sub(a1, v1);
+      b1 = i16x8.sub(b1, i16x8.shr_u(v1, 8));
+      a2 = i16x8.sub(a2, v2);
+      b2 = i16x8.sub(b2, i16x8.shr_u(v2, 8));
+      a3 = i16x8.sub(a3, v3);
+      b3 = i16x8.sub(b3, i16x8.shr_u(v3, 8));
+    }
+    if (op == DOUBLE) {
+      a0 = i16x8.add(a0, a0);
+      a1 = i16x8.add(a1, a1);
+      a2 = i16x8.add(a2, a2);
+      a3 = i16x8.add(a3, a3);
+      b0 = i16x8.add(b0, b0);
+      b1 = i16x8.add(b1, b1);
+      b2 = i16x8.add(b2, b2);
+      b3 = i16x8.add(b3, b3);
+    } else if (op & LAST) {
+      const lanes = totals + LANES;
+      v128.store(lanes, a0, 0);
+      v128.store(lanes, b0, 16);
+      v128.store(lanes, a1, 32);
+      v128.store(lanes, b1, 48);
+      v128.store(lanes, a2, 64);
+      v128.store(lanes, b2, 80);
+      v128.store(lanes, a3, 96);
+      v128.store(lanes, b3, 112);
+      return op;
+    } else {
+      flush_px16(totals, a0, b0, op);
+      flush_px16(totals + 64, a1, b1, op);
+      flush_px16(totals + 128, a2, b2, op);
+      flush_px16(totals + 192, a3, b3, op);
+      a0 = i64x2.splat(0);
+      a1 = a0;
+      a2 = a0;
+      a3 = a0;
+      b0 = a0;
+      b1 = a0;
+      b2 = a0;
+      b3 = a0;
+    }
+  }
+}

@@ -1,0 +1,131 @@
+// depthwise.ts: bucket sums of depthwise convolutions, whose taps are read where they lie.
+import { encode_px16 } from "./epilogue";
+import { DOUBLE, flush_px16, LANES, LAST } from "./lanes";
+
+/**
+ * As bucket_swar_px64 for one input channel: the stream's indices are taps, read where they lie in the plane and masked,
+ * instead of rows of a patch that nobody else would read. offsets and masks as for gather_u8.
+ *
+ * Engines move the loads of a basic block to its front. Eight at once would drive an accumulator out of its register,
+ * so a check that never fails parts them.
+ */
+function bucket_swar_taps_px64(plane: usize, offsets: usize, masks: usize, stream: usize, totals: usize): i32 {
+  let a0 = i64x2.splat(0);
+  let a1 = a0;
+  let a2 = a0;
+  let a3 = a0;
+  let b0 = a0;
+  let b1 = a0;
+  let b2 = a0;
+  let b3 = a0;
+  let s = stream;
+  while (true) {
+    const subs = <usize>load<u16>(s, 2);
+    const op = <i32>load<u16>(s, 4);
+    let end = s + 6 + ((<usize>load<u16>(s)) << 1);
+    s += 6;
+    while (s < end) {
+      const tap = <usize>load<u16>(s);
+      const row = plane + <usize>load<i32>(offsets + (tap << 2));
+      const mask = masks + (tap << 6);
+      s += 2;
+      const v0 = v128.and(v128.load(row), v128.load(mask));
+      const v1 = v128.and(v128.load(row, 16), v128.load(mask, 16));
+      a0 = i16x8.add(a0, v0);
+      b0 = i16x8.add(b0, i16x8.shr_u(v0, 8));
+      a1 = i16x8.add(a1, v1);
+      b1 = i16x8.add(b1, i16x8.shr_u(v1, 8));
+      if (mask == 0) unreachable();
+      const v2 = v128.and(v128.load(row, 32), v128.load(mask, 32));
+      const v3 = v128.and(v128.load(row, 48), v128.load(mask, 48));
+      a2 = i16x8.add(a2, v2);
+      b2 = i16x8.add(b2, i16x8.shr_u(v2, 8));
+      a3 = i16x8.add(a3, v3);
+      b3 = i16x8.add(b3, i16x8.shr_u(v3, 8));
+    }
+    end = s + (subs << 1);
+    while (s < end) {
+      const tap = <usize>load<u16>(s);
+      const row = plane + <usize>load<i32>(offsets + (tap << 2));
+      const mask = masks + (tap << 6);
+      s += 2;
+      const v0 = v128.and(v128.load(row), v128.load(mask));
+      const v1 = v128.and(v128.load(row, 16), v128.load(mask, 16));
+      a0 = i16x8.sub(a0, v0);
+      b0 = i16x8.sub(b0, i16x8.shr_u(v0, 8));
+      a1 = i16x8.sub(a1, v1);
+      b1 = i16x8.sub(b1, i16x8.shr_u(v1, 8));
+      if (mask == 0) unreachable();
+      const v2 = v128.and(v128.load(row, 32), v128.load(mask, 32));
+      const v3 = v128.and(v128.load(row, 48), v128.load(mask, 48));
+      a2 = i16x8.sub(a2, v2);
+      b2 = i16x8.sub(b2, i16x8.shr_u(v2, 8));
+      a3 = i16x8.sub(a3, v3);
+      b3 = i16x8.sub(b3, i16x8.shr_u(v3, 8));
+    }
+    if (op == DOUBLE) {
+      a0 = i16x8.add(a0, a0);
+      a1 = i16x8.add(a1, a1);
+      a2 = i16x8.add(a2, a2);
+      a3 = i16x8.add(a3, a3);
+      b0 = i16x8.add(b0, b0);
+      b1 = i16x8.add(b1, b1);
+      b2 = i16x8.add(b2, b2);
+      b3 = i16x8.add(b3, b3);
+    } else if (op & LAST) {
+      const lanes = totals + LANES;
+      v128.store(lanes, a0);
+      v128.store(lanes, b0, 16);
+      v128.store(lanes, a1, 32);
+      v128.store(lanes, b1, 48);
+      v128.store(lanes, a2, 64);
+      v128.store(lanes, b2, 80);
+      v128.store(lanes, a3, 96);
+      v128.store(lanes, b3, 112);
+      return op;
+    } else {
+      flush_px16(totals, a0, b0, op);
+      flush_px16(totals + 64, a1, b1, op);
+      flush_px16(totals + 128, a2, b2, op);
+      flush_px16(totals + 192, a3, b3, op);
+      a0 = i64x2.splat(0);
+      a1 = a0;
+      a2 = a0;
+      a3 = a0;
+      b0 = a0;
+      b1 = a0;
+      b2 = a0;
+      b3 = a0;
+    }
+  }
+}
+
+/**
+ * Depthwise convolution of one tile whose padding holds 0: channels 0..channels-1 of the output, `multiplier` for each
+ * plane of the input. Rows are read at plane + pixel + offset.
+ */
+export function conv_swar_depthwise(
+  planes: usize,
+  planeBytes: usize,
+  multiplier: i32,
+  offsets: usize,
+  masks: usize,
+  stream: usize,
+  starts: usize,
+  channels: i32,
+  totals: usize,
+  epilogue: usize,
+  pixel: i32,
+  pixels: i32,
+): void {
+  let left = multiplier;
+  let plane = planes + <usize>pixel;
+  for (let channel = 0; channel < channels; channel++, starts += 4) {
+    const op = bucket_swar_taps_px64(plane, offsets, masks, stream + <usize>load<u32>(starts), totals);
+    encode_px16(epilogue, channel, totals, pixel, pixels, op);
+    if (--left == 0) {
+      left = multiplier;
+      plane += planeBytes;
+    }
+  }
+}
