@@ -1,4 +1,5 @@
 // arguments.ts: the words of a command line to checked values; each parser throws BAD_OPTION naming its option.
+import { Option } from "commander";
 import type { Augmentation } from "../data/index.js";
 import { ShiftwiseError } from "../format/index.js";
 import { type ActivationScheme, checkBits, checkPortions } from "../quantize/index.js";
@@ -65,6 +66,13 @@ export function schemeName(scheme: ActivationScheme): string {
 /** A scheme in words: "8-bit", "4-bit LogQuant". */
 export function schemeText(scheme: ActivationScheme): string {
   return scheme.kind === "linear" ? `${scheme.bits}-bit` : `${scheme.bits}-bit LogQuant`;
+}
+
+/** --activations, 8 linear bits unless told. */
+export function activationsOption(): Option {
+  return new Option("--activations <bits>", "1 to 8 linear bits, or log2 to log6 for LogQuant")
+    .argParser(activationScheme)
+    .default({ kind: "linear", bits: 8 }, "8");
 }
 
 /** "none", or a list such as "crop=4,flip". */

@@ -13,7 +13,7 @@ import { type ActivationScheme, portionsFor } from "../quantize/index.js";
 import { bytes, count, duration, milliseconds, percent, ratio, table } from "../report/index.js";
 import { Model } from "../runtime/index.js";
 import { train, writeAtomically } from "../training/index.js";
-import { activationScheme, integer, schemeText, weightBits } from "./arguments.js";
+import { activationsOption, integer, schemeText, weightBits } from "./arguments.js";
 import { type Context, newCommand, withContext } from "./command.js";
 import { checkWritable } from "./files.js";
 import { compareTimes, createExecutor, type Executor, image, measureShown } from "./measure.js";
@@ -65,10 +65,7 @@ export function demoCommand(): Command {
   return newCommand("demo", "generate images, train, quantize with INQ, run the model file, and compare with float32")
     .option("--seed <n>", "of images, initial weights and training order", integer("--seed", 0), 1)
     .option("--bits <n>", "of the weights: 2 to 5", weightBits, 5)
-    .option("--activations <bits>", "1 to 8 linear bits, or log2 to log6 for LogQuant", activationScheme, {
-      kind: "linear",
-      bits: 8,
-    })
+    .addOption(activationsOption())
     .option("--threads <n>", "training workers; the result depends on their number", integer("--threads", 1, 256), 2)
     .option("--out <file>", "model file to write (default: in a temporary folder)")
     .action((options: DemoArguments) => withContext(options, (context) => runDemo(options, context, FULL_SCALE)));
@@ -94,7 +91,9 @@ export async function runDemo(options: DemoArguments, context: Context, scale: D
   const floatResult = await measureShown(float, data.test, "testing float", context);
 
   const model = await quantize(network, data, options, context, scale);
-  const file = encodeModel(model);
+  const direct = await createExecutor(model);
+  const file = encodeModel({ ...model, notes: { ...model.notes, goldenHash: hashOf(direct, data) } });
+  direct.dispose();
   const out = options.out ?? join(await mkdtemp(join(tmpdir(), "shiftwise-")), "demo.safetensors");
   await writeAtomically(out, file);
   const shift = await loadExecutor(out);

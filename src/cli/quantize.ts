@@ -8,7 +8,7 @@ import { lower, type Network } from "../graph/index.js";
 import { type ActivationScheme, type Partition, portionsFor } from "../quantize/index.js";
 import { bytes, type Column, count, duration, milliseconds, percent, ratio, table } from "../report/index.js";
 import { type EpochRecord, writeAtomically } from "../training/index.js";
-import { activationScheme, choice, integer, portionList, schemeName, weightBits } from "./arguments.js";
+import { activationsOption, choice, integer, portionList, schemeName, weightBits } from "./arguments.js";
 import { type Context, newCommand, withContext } from "./command.js";
 import { checkCheckpoint, checkpointPath, checkWritable, readNetworkFile, removeCheckpoint } from "./files.js";
 import { checkFits, classesOf, createExecutor, type Measurement, measureShown } from "./measure.js";
@@ -38,10 +38,7 @@ export function quantizeCommand(): Command {
     .requiredOption("--data <folder>", "the images it was trained on: a folder, or the word generated")
     .requiredOption("--out <file>", "model file to write")
     .option("--bits <n>", "of the weights: 2 to 5", weightBits, 5)
-    .option("--activations <bits>", "1 to 8 linear bits, or log2 to log6 for LogQuant", activationScheme, {
-      kind: "linear",
-      bits: 8,
-    })
+    .addOption(activationsOption())
     .option("--portions <list>", "shares of the weights quantized step by step (default: the paper's)", portionList)
     .option(
       "--partition <rule>",
@@ -49,7 +46,7 @@ export function quantizeCommand(): Command {
       choice("--partition", ["magnitude", "random"]),
       "magnitude",
     )
-    .option("--epochs <n>", "of retraining after each portion", integer("--epochs", 0), 3);
+    .option("--epochs <n>", "of retraining after each portion", integer("--epochs", 0), 2);
   addRate(command, 0.01, "learning rate at the start of each portion");
   addTrainingOptions(command);
   return command.action((path: string, options: QuantizeArguments) =>

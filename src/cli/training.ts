@@ -1,6 +1,6 @@
 // training.ts: what the commands that train have in common: options, progress, Ctrl-C.
 import { existsSync } from "node:fs";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { Dataset } from "../data/index.js";
 import { ShiftwiseError } from "../format/index.js";
 import { demoNetwork, type Network, resnet20 } from "../graph/index.js";
@@ -19,11 +19,13 @@ export type NetworkName = (typeof NETWORKS)[number];
 export function addTrainingOptions(command: Command): Command {
   return command
     .option("--batch <n>", "images a step", integer("--batch", 1), 128)
-    .option(
-      "--augment <list>",
-      "changes to training images: crop=N, shift=N, cutout=N, flip, with commas",
-      augmentation,
-      {},
+    .addOption(
+      new Option(
+        "--augment <list>",
+        "changes to training images: none, or crop=N, shift=N, cutout=N, flip, with commas",
+      )
+        .argParser(augmentation)
+        .default({ shift: 1 }, "shift=1"),
     )
     .option("--seed <n>", "of everything random", integer("--seed", 0), 1)
     .option("--threads <n>", "workers; the result depends on their number", integer("--threads", 1, 256), 2)
