@@ -1,7 +1,7 @@
 import { gather_u8, split_phases_u8, tile_masks } from "../../../assembly/runtime/gather";
 
 const plane = memory.data(512, 16);
-const patch = memory.data(128, 16);
+const patch = memory.data(192, 16);
 const masks = memory.data(128, 16);
 const tapMasks = memory.data(16, 16);
 const offsets = memory.data(16, 16);
@@ -34,12 +34,12 @@ describe("split_phases_u8", () => {
   it("parts odd from even rows and columns, also at odd sizes", () => {
     // 3 x 5: value = 10 row + column
     for (let y = 0; y < 3; y++) for (let x = 0; x < 5; x++) store<u8>(plane + y * 5 + x, <u8>(10 * y + x));
-    split_phases_u8(patch, 16, plane, 16, 1, 3, 5);
+    split_phases_u8(patch, 32, plane, 16, 1, 3, 5);
     expect<u8>(load<u8>(patch)).toBe(0);
     expect<u8>(load<u8>(patch + 2)).toBe(4);
     expect<u8>(load<u8>(patch + 3)).toBe(20);
-    expect<u8>(load<u8>(patch + 16 + 1)).toBe(3);
-    expect<u8>(load<u8>(patch + 32)).toBe(10);
-    expect<u8>(load<u8>(patch + 48 + 1)).toBe(13);
+    expect<u8>(load<u8>(patch + 32 + 1)).toBe(3);
+    expect<u8>(load<u8>(patch + 64)).toBe(10);
+    expect<u8>(load<u8>(patch + 96 + 1)).toBe(13);
   });
 });
