@@ -40,16 +40,16 @@ export async function runTasks({ contestants: wanted, settings, only, threads, o
     collect();
   };
 
-  onTask("warm-up", 0, total);
+  await onTask("warm-up", 0, total);
   for (const layer of everyLayer.filter(({ name }) => WARM_LAYERS.includes(name))) {
     await measure(layerTask(layer), contestants, { rounds: 1, sampleMs: 1, warmMs: FIRST_WARM_MS });
   }
   for (const [done, layer] of layers.entries()) {
-    onTask(layer.name, done, total);
+    await onTask(layer.name, done, total);
     await run(report.layers, layerTask(layer), contestants);
   }
   for (const [done, network] of networks.entries()) {
-    onTask(network.name, layers.length + done, total);
+    await onTask(network.name, layers.length + done, total);
     const task = networkTask(network, titles[network.name]);
     await run(report.networks, task, contestants);
     if (threads) await run(report.threads, task, [shiftContestants[0], twoThreads]);

@@ -13,6 +13,8 @@
 
 /** Runs before anything is timed: past the engines' baseline compilers, whatever the clock says. */
 const WARM_RUNS = 3;
+/** In one sample. */
+const MOST_RUNS = 1000;
 
 /**
  * Times all contestants on one task.
@@ -59,7 +61,9 @@ const divisor = (a, b) => (b === 0 ? a : divisor(b, a % b));
 /** Runs until both the least number and the least time are reached; how many runs then make a sample. */
 async function warmUp(entry, { warmMs, sampleMs }) {
   const start = performance.now();
-  let last = 0;
-  for (let runs = 0; runs < WARM_RUNS || performance.now() - start < warmMs; runs++) last = await entry.time(1);
-  return Math.max(1, Math.round(sampleMs / last));
+  let runs = 0;
+  let total = 0;
+  for (; runs < WARM_RUNS || performance.now() - start < warmMs; runs++) total += await entry.time(1);
+  // browsers round their clocks: a single short run may take no time at all
+  return Math.min(MOST_RUNS, Math.max(1, Math.round((sampleMs * runs) / total)));
 }

@@ -20,6 +20,7 @@ globalThis.bench = async ({ settings, only, ids, multiply, tfjs }) => {
     settings,
     only,
     threads: ids === null,
+    // the answer comes in a task of its own: the browser gets to sweep memories that are no longer used
     onTask: (...progress) => globalThis.report(...progress),
     onNetwork: () => {},
     collect: () => {},
