@@ -22,9 +22,7 @@ export function gridDigits(bits: WeightGrid["bits"], n1: number): ReadonlyMap<nu
  */
 export function gridCodes(weights: Float32Array, { bits, n1 }: WeightGrid, where: string): Int8Array {
   const digits = gridDigits(bits, n1);
-  return Int8Array.from(weights, (w, i) => {
-    const digit = digits.get(Math.abs(w));
-    check(digit !== undefined, `${where}[${i}]`, `0 or +-2^${smallestExponent(bits, n1)}..2^${n1}`, String(w));
-    return w < 0 ? -digit : digit;
-  });
+  const off = weights.findIndex((w) => !digits.has(Math.abs(w)));
+  check(off < 0, `${where}[${off}]`, `0 or +-2^${smallestExponent(bits, n1)}..2^${n1}`, String(weights[off]));
+  return Int8Array.from(weights, (w) => Math.sign(w) * digits.get(Math.abs(w))!);
 }
