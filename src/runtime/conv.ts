@@ -4,9 +4,12 @@ import { planEpilogue } from "./epilogue.js";
 import { planPatch, planSliding, type SlidingPlan } from "./patch.js";
 import { compileSchedule, packFloat } from "./schedule.js";
 import type { PlanContext, Step } from "./step.js";
+import { TILE } from "./taps.js";
 
 /** Activations up to this are summed in u8 lanes, two rows and more at a time. */
 const U8_LANES_MAX = 127;
+/** Units of a layer that threads should at least find to share. */
+const UNITS_MIN = 8;
 
 /** A convolution whose input and output are single pixels is a dense layer. */
 export function isPointLayer(context: PlanContext, layer: ConvLayer): boolean {
@@ -48,14 +51,24 @@ function planBucketConv(context: PlanContext, layer: ConvLayer): Step {
   const patch = planPatch(context, layer, zeroOf(encoding), perGroup);
   const groupBytes = perGroup * patch.taps * 64;
   const run = Math.floor(255 / max);
+  // few tiles are shared between threads by output channels as well; one thread still gathers each patch once
+  const blocks = groups === 1 ? Math.max(1, Math.min(Math.ceil(UNITS_MIN / patch.tiles), Math.floor(outputs / 16))) : 1;
+  const blockOutputs = Math.ceil(outputs / blocks);
   return {
     name: layer.name,
     op: layer.op,
-    units: patch.tiles,
-    run(kernels, firstTile, lastTile, scratch) {
+    units: patch.tiles * blocks,
+    run(kernels, firstUnit, lastUnit, scratch) {
+      const firstTile = Math.floor(firstUnit / blocks);
+      const lastTile = Math.ceil(lastUnit / blocks);
       patch.forEach(kernels, firstTile, lastTile, scratch, ({ address, channel, channels, pixel, pixels, sums }) => {
-        const first = (channel / perGroup) * groupOutputs;
-        const last = first + (channels / perGroup) * groupOutputs;
+        let first = (channel / perGroup) * groupOutputs;
+        let last = first + (channels / perGroup) * groupOutputs;
+        if (blocks > 1) {
+          const tileUnit = (pixel / TILE) * blocks;
+          first = Math.max(firstUnit - tileUnit, 0) * blockOutputs;
+          last = Math.min((lastUnit - tileUnit) * blockOutputs, outputs);
+        }
         if (max <= U8_LANES_MAX) {
           kernels.conv_u8(
             address,

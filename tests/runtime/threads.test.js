@@ -11,6 +11,9 @@ const MODELS = [
   convModel({ shape: [16, 41, 33], channels: 24, stride: [2, 2], input: linear(15) }),
   convModel({ shape: [32, 30, 30], channels: 32, groups: 32, residual: linear() }),
   convModel({ shape: [8, 40, 40], channels: 8, input: FLOAT, output: FLOAT }),
+  // one tile, shared by output channels
+  convModel({ shape: [16, 7, 7], channels: 100, residual: linear() }),
+  convModel({ shape: [16, 10, 9], channels: 50, input: linear(15) }),
 ];
 
 test("threads give the bits of one thread, run after run", async () => {
