@@ -1,4 +1,5 @@
 // numeric.ts: the float32 arithmetic that every executor must do alike: rounding, bounds, levels, pixels.
+import { zeroOf } from "./geometry.js";
 import type { Clamp, Encoding, Normalization } from "./model.js";
 
 const TWO_23 = 8388608;
@@ -59,4 +60,12 @@ export function pixelToReal(pixel: number, channel: number, normalization: Norma
 /** Real values of all 256 pixels of one channel. */
 export function pixelTable(channel: number, normalization: Normalization): Float32Array {
   return Float32Array.from({ length: 256 }, (_, pixel) => pixelToReal(pixel, channel, normalization));
+}
+
+/** Real values of raw ones; float32 arrays are handed back as they are. */
+export function toReal(raw: Float32Array, encoding: Encoding): Float32Array {
+  if (encoding.kind === "float32") return raw;
+  const scale = Math.fround(encoding.scale);
+  const zero = zeroOf(encoding);
+  return raw.map((q) => Math.fround(scale * (q - zero)));
 }

@@ -1,5 +1,5 @@
 // execute.ts: runs a whole model in plain TypeScript, keeping every tensor: oracle, and fallback without WebAssembly.
-import { encodeInput, type ModelDef, pixelTable, ShiftwiseError, validateModel } from "../format/index.js";
+import { encodeInput, type ModelDef, pixelTable, ShiftwiseError, toReal, validateModel } from "../format/index.js";
 import type { Values } from "./layers.js";
 import * as layers from "./layers.js";
 
@@ -51,7 +51,9 @@ export function runReference(def: ModelDef, inputs: { readonly [name: string]: I
         break;
     }
   }
-  const outputs = Object.fromEntries(def.outputs.map((port) => [port.name, realValues(get(port.tensor))]));
+  const outputs = Object.fromEntries(
+    def.outputs.map((port) => [port.name, toReal(get(port.tensor).raw, def.tensors[port.tensor].encoding)]),
+  );
   return { outputs, tensors: new Map([...values].map(([name, { raw }]) => [name, raw])) };
 }
 
@@ -82,12 +84,4 @@ function encodeInputPort(def: ModelDef, name: string, given: InputValues | undef
     for (let i = c * plane; i < (c + 1) * plane; i++) raw[i] = encodeInput(table[given[i]], spec.encoding);
   }
   return raw;
-}
-
-function realValues({ spec, raw }: Values): Float32Array {
-  const { encoding } = spec;
-  if (encoding.kind === "float32") return raw;
-  const zero = encoding.kind === "linear" ? encoding.zero : 0;
-  const scale = Math.fround(encoding.scale);
-  return raw.map((q) => Math.fround(scale * (q - zero)));
 }

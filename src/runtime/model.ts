@@ -1,12 +1,19 @@
 // model.ts: the public Model: a planned network in its own linear memory, run one image at a time.
-import { type ModelDef, type Normalization, type Shape, ShiftwiseError, validateModel } from "../format/index.js";
+import {
+  type ModelDef,
+  type Normalization,
+  type Shape,
+  ShiftwiseError,
+  toReal,
+  validateModel,
+} from "../format/index.js";
 import { type Crew, startCrew } from "./crew.js";
 import { canShareMemory } from "./helpers.js";
 import { compileKernels, instantiate, type Kernels } from "./kernels.js";
 import { fetchModel, type ModelSource } from "./load.js";
 import type { MemoryUse } from "./memory.js";
 import { type Plan, planModel } from "./plan.js";
-import { InputDoor, type Inputs, readRaw, toReal } from "./ports.js";
+import { InputDoor, type Inputs, readRaw } from "./ports.js";
 import { type Step, stagingOf } from "./step.js";
 
 /** float32 values by output name; each run returns fresh arrays. */

@@ -1,13 +1,11 @@
 // ports.ts: the doors of a model's memory: inputs checked and written, tensors read.
 import {
-  type Encoding,
   elements,
   type InputPort,
   type Normalization,
   pixelTable,
   ShiftwiseError,
   type TensorSpec,
-  zeroOf,
 } from "../format/index.js";
 import type { Kernels } from "./kernels.js";
 import type { Placement } from "./memory.js";
@@ -89,11 +87,4 @@ export function readRaw(buffer: ArrayBufferLike, { shape, encoding }: TensorSpec
     raw.set(from, c * plane);
   }
   return raw;
-}
-
-export function toReal(raw: Float32Array, encoding: Encoding): Float32Array {
-  if (encoding.kind === "float32") return raw;
-  const scale = Math.fround(encoding.scale);
-  const zero = zeroOf(encoding);
-  return raw.map((q) => Math.fround(scale * (q - zero)));
 }
