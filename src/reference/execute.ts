@@ -47,7 +47,7 @@ export function runReference(def: ModelDef, inputs: { readonly [name: string]: I
         put(layer.output, layers.add(layer, get(layer.input), get(layer.residual.tensor), out));
         break;
       case "concat":
-        put(layer.output, layers.concat(layer, layer.inputs.map(get)));
+        put(layer.output, layers.concat(layer.inputs.map(get)));
         break;
     }
   }

@@ -3,7 +3,6 @@
 import {
   type AddLayer,
   type AvgPoolLayer,
-  type ConcatLayer,
   type ConvLayer,
   type DenseLayer,
   type Epilogue,
@@ -142,7 +141,7 @@ export function add(layer: AddLayer, input: Values, operand: Values, out: Tensor
   return input.raw.map((value, i) => finish(value, 0, layer.epilogue, residualAt(operand, layer.residual, i), out));
 }
 
-export function concat(_layer: ConcatLayer, inputs: readonly Values[]): Float32Array {
+export function concat(inputs: readonly Values[]): Float32Array {
   const result = new Float32Array(inputs.reduce((sum, input) => sum + input.raw.length, 0));
   let at = 0;
   for (const { raw } of inputs) {

@@ -38,7 +38,7 @@ export interface SlidingPlan {
     first: number,
     last: number,
     scratch: number,
-    visit: (tile: Tile, kernels: Kernels) => void,
+    visit: (tile: Tile) => void,
   ) => void;
 }
 
@@ -66,7 +66,7 @@ export function planSliding(context: PlanContext, layer: WindowLayer): SlidingPl
         tile.pixel = t * TILE;
         tile.pixels = Math.min(TILE, size - tile.pixel);
         if (form !== "pointwise") kernels.tile_masks(tile.masks, taps.masks, taps.count, tile.pixel);
-        visit(tile, kernels);
+        visit(tile);
       }
     },
   };
