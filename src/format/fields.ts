@@ -97,9 +97,9 @@ export function pair(value: unknown, where: string, low = 1): readonly [number, 
   return [a, b];
 }
 
-/** Three integers >= 1: (channels, height, width). */
-export function triple(value: unknown, where: string): readonly [number, number, number] {
-  const [a, b, c] = list(value, where, (entry, place) => integer(entry, place, 1), 3);
+/** Three integers >= low: (channels, height, width). */
+export function triple(value: unknown, where: string, low = 1): readonly [number, number, number] {
+  const [a, b, c] = list(value, where, (entry, place) => integer(entry, place, low), 3);
   return [a, b, c];
 }
 

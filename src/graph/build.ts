@@ -1,6 +1,6 @@
 // build.ts: a network written node by node, with parameters initialised from a seeded generator.
 import { type Encoding, elements, type Normalization, type Shape } from "../format/index.js";
-import type { Network, Node, Tensor } from "./network.js";
+import type { Network, Node, PadNode, Tensor } from "./network.js";
 import type { Random } from "./random.js";
 import { inferShapes } from "./shapes.js";
 import { validateNetwork } from "./validate.js";
@@ -24,11 +24,16 @@ export interface NetworkBuilder {
   dense(input: string, outputs: number): string;
   batchNorm(input: string): string;
   relu(input: string, max?: number): string;
+  leakyRelu(input: string, slope?: number): string;
   maxPool(input: string, kernel: number, stride?: number, padding?: number): string;
   avgPool(input: string, kernel: number, stride?: number): string;
   globalAvgPool(input: string): string;
   add(a: string, b: string): string;
   concat(inputs: readonly string[]): string;
+  /** `widths`: before and behind the channels, rows and columns. */
+  pad(input: string, widths: Pick<PadNode, "channels" | "rows" | "columns">, value?: number): string;
+  slice(input: string, start: Shape, stop: Shape, step?: Shape): string;
+  dropout(input: string, rate: number): string;
   quantize(input: string, encoding: Encoding): string;
   /** The finished, validated network. */
   finish(outputs: readonly string[], labels?: readonly string[]): Network;
@@ -95,6 +100,7 @@ export function buildNetwork(name: string, random: Random): NetworkBuilder {
       });
     },
     relu: (input, max) => push({ op: "relu", name: numbered("relu"), input, ...(max !== undefined && { max }) }),
+    leakyRelu: (input, slope = 0.01) => push({ op: "leakyRelu", name: numbered("leakyRelu"), input, slope }),
     maxPool: (input, kernel, stride = kernel, padding = 0) =>
       push({
         op: "maxPool",
@@ -109,6 +115,11 @@ export function buildNetwork(name: string, random: Random): NetworkBuilder {
     globalAvgPool: (input) => push({ op: "globalAvgPool", name: numbered("globalAvgPool"), input }),
     add: (a, b) => push({ op: "add", name: numbered("add"), inputs: [a, b] }),
     concat: (inputs) => push({ op: "concat", name: numbered("concat"), inputs }),
+    pad: (input, { channels, rows, columns }, value = 0) =>
+      push({ op: "pad", name: numbered("pad"), input, channels, rows, columns, value }),
+    slice: (input, start, stop, step = [1, 1, 1]) =>
+      push({ op: "slice", name: numbered("slice"), input, start, stop, step }),
+    dropout: (input, rate) => push({ op: "dropout", name: numbered("dropout"), input, rate }),
     quantize: (input, encoding) => push({ op: "quantize", name: numbered("quantize"), input, encoding }),
     finish(outputs, labels) {
       const network: Network = { name, nodes: [...nodes], outputs, ...(labels && { labels }) };

@@ -27,11 +27,15 @@ const NODE_FIELDS: Record<Node["op"], readonly string[]> = {
   dense: ["input", "weight", "bias"],
   batchNorm: ["input", "channels", "epsilon", "momentum"],
   relu: ["input"],
+  leakyRelu: ["input", "slope"],
   maxPool: ["input", "kernel", "stride", "padding"],
   avgPool: ["input", "kernel", "stride"],
   globalAvgPool: ["input"],
   add: ["inputs"],
   concat: ["inputs"],
+  pad: ["input", "channels", "rows", "columns", "value"],
+  slice: ["input", "start", "stop", "step"],
+  dropout: ["input", "rate"],
   quantize: ["input", "encoding"],
 };
 const OPTIONAL_FIELDS: Partial<Record<Node["op"], readonly string[]>> = { input: ["normalization"], relu: ["max"] };
@@ -163,6 +167,19 @@ function readNode(value: unknown, where: string, source: TensorSource): Node {
     }
     case "relu":
       return { op, ...common, ...(f.max !== undefined && { max: number(f.max, `${where}.max`) }) };
+    case "leakyRelu":
+      return { op, ...common, slope: number(f.slope, `${where}.slope`) };
+    case "pad": {
+      const widths = (field: "channels" | "rows" | "columns") => pair(f[field], `${where}.${field}`, 0);
+      const value = number(f.value, `${where}.value`);
+      return { op, ...common, channels: widths("channels"), rows: widths("rows"), columns: widths("columns"), value };
+    }
+    case "slice": {
+      const along = (field: "start" | "stop" | "step", low: number) => triple(f[field], `${where}.${field}`, low);
+      return { op, ...common, start: along("start", 0), stop: along("stop", 1), step: along("step", 1) };
+    }
+    case "dropout":
+      return { op, ...common, rate: number(f.rate, `${where}.rate`) };
     case "maxPool":
       return { op, ...common, kernel: kernel(), stride: stride(), padding: padding() };
     case "avgPool":

@@ -7,6 +7,7 @@ import {
   type Layer,
   type ModelDef,
   type Shape,
+  ShiftwiseError,
   sameEncoding,
   type TensorSpec,
   validateModel,
@@ -124,7 +125,10 @@ function lowerChain(draft: Draft, chain: Chain): void {
       );
       put(draft, tail, draft.shapes.get(tail)!, agree ? encodings[0] : FLOAT32);
       draft.layers.push({ op: "concat", name, inputs, output: tail });
+      break;
     }
+    default:
+      throw new ShiftwiseError("UNSUPPORTED", "no layer for this node", { where: `node ${name}`, found: head.op });
   }
 }
 

@@ -58,6 +58,14 @@ export interface ReluNode {
   readonly max?: number;
 }
 
+/** y = x where x >= 0, slope x elsewhere; slope in 0..1. */
+export interface LeakyReluNode {
+  readonly op: "leakyRelu";
+  readonly name: string;
+  readonly input: string;
+  readonly slope: number;
+}
+
 export interface MaxPoolNode {
   readonly op: "maxPool";
   readonly name: string;
@@ -95,6 +103,36 @@ export interface ConcatNode {
   readonly inputs: readonly string[];
 }
 
+/** Surrounds its input with a constant, so many planes, rows and columns of it. */
+export interface PadNode {
+  readonly op: "pad";
+  readonly name: string;
+  readonly input: string;
+  readonly channels: readonly [front: number, back: number];
+  readonly rows: readonly [top: number, bottom: number];
+  readonly columns: readonly [left: number, right: number];
+  readonly value: number;
+}
+
+/** Every step-th element from start up to, not including, stop: each (channel, row, column), 0 <= start < stop. */
+export interface SliceNode {
+  readonly op: "slice";
+  readonly name: string;
+  readonly input: string;
+  readonly start: Shape;
+  readonly stop: Shape;
+  readonly step: Shape;
+}
+
+/** In training each value is 0 with probability `rate`, else divided by 1 - rate; in inference the identity. */
+export interface DropoutNode {
+  readonly op: "dropout";
+  readonly name: string;
+  readonly input: string;
+  /** In 0..1, 1 excluded. */
+  readonly rate: number;
+}
+
 /**
  * Rounds its input to an activation encoding and hands on the real value of the level: what inference will see.
  * Backward is straight-through inside the encoding's range and zero outside.
@@ -112,11 +150,15 @@ export type Node =
   | DenseNode
   | BatchNormNode
   | ReluNode
+  | LeakyReluNode
   | MaxPoolNode
   | AvgPoolNode
   | GlobalAvgPoolNode
   | AddNode
   | ConcatNode
+  | PadNode
+  | SliceNode
+  | DropoutNode
   | QuantizeNode;
 
 /** One image in, logits out. A node's name is also the name of the tensor it makes. Nodes are in topological order. */

@@ -104,8 +104,27 @@ function outputShape(node: Node, inputs: readonly Shape[], where: string): Shape
     case "globalAvgPool":
       return [input[0], 1, 1];
     case "relu":
+    case "leakyRelu":
+    case "dropout":
     case "quantize":
       return input;
+    case "pad": {
+      const { channels, rows, columns } = node;
+      const widths = [channels, rows, columns];
+      const ok = widths.every((pair) => pair.length === 2 && pair.every((n) => Number.isInteger(n) && n >= 0));
+      check(ok, where, "channels, rows and columns: two integers >= 0 each", widths);
+      return [input[0] + channels[0] + channels[1], input[1] + rows[0] + rows[1], input[2] + columns[0] + columns[1]];
+    }
+    case "slice": {
+      const { start, stop, step } = node;
+      const along = (axis: 0 | 1 | 2): number => {
+        const [from, to, by, size] = [start[axis], stop[axis], step[axis], input[axis]];
+        const ok = [from, to, by].every(Number.isInteger) && from >= 0 && from < to && to <= size && by >= 1;
+        check(ok, where, `0 <= start < stop <= ${size} and step >= 1`, [from, to, by]);
+        return Math.ceil((to - from) / by);
+      };
+      return [along(0), along(1), along(2)];
+    }
     case "add":
       check(inputs.length === 2, where, "two inputs", inputs.length);
       check(sameShape(inputs[0], inputs[1]), where, `shape ${input.join("x")}`, inputs[1].join("x"));

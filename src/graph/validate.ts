@@ -62,6 +62,13 @@ export function validateNetwork(network: Network, where = ""): void {
     if (node.op === "relu" && node.max !== undefined) {
       check(node.max > 0 && node.max < Infinity, `${here}.max`, "finite and positive", node.max);
     }
+    if (node.op === "leakyRelu") {
+      check(node.slope >= 0 && node.slope <= 1, `${here}.slope`, "a number in 0..1", node.slope);
+    }
+    if (node.op === "pad") check(Number.isFinite(node.value), `${here}.value`, "a finite number", String(node.value));
+    if (node.op === "dropout") {
+      check(node.rate >= 0 && node.rate < 1, `${here}.rate`, "a number in 0..1, 1 excluded", node.rate);
+    }
     if (node.op === "quantize") validateEncoding(node.encoding, `${here}.encoding`);
   }
 }

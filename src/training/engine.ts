@@ -7,7 +7,7 @@ import { depthwiseLayer, isDepthwise } from "./depthwise.js";
 import { clampSumLayer, concatLayer, quantizeLayer } from "./elementwise.js";
 import { type FusedNode, fuse, outputOf } from "./fusion.js";
 import { planGradients } from "./gradients.js";
-import { type Layer, type Mode, NO_CLAMP, type Plan, volume } from "./layer.js";
+import { type Layer, type Mode, NO_CLAMP, type Plan, untrainable, volume } from "./layer.js";
 import { normLayer } from "./norm.js";
 import { type ParameterLayout, parameterLayout, readParameters, readStatistics } from "./parameters.js";
 import { avgPoolLayer, maxPoolLayer } from "./pooling.js";
@@ -229,5 +229,7 @@ function layerOf(
       return concatLayer(plan, node);
     case "quantize":
       return quantizeLayer(plan, node);
+    default:
+      throw untrainable(node);
   }
 }

@@ -1,7 +1,7 @@
 // reference-nodes.ts: one node forward and backward in float64, for reference.ts.
 import type { Encoding, Shape } from "../format/index.js";
 import type { ConvNode, Node } from "../graph/index.js";
-import type { Mode } from "./layer.js";
+import { type Mode, untrainable } from "./layer.js";
 
 /** A node with everything it reads. */
 export interface Call {
@@ -160,6 +160,8 @@ export function forward(call: Call): Float64Array {
       return y;
     case "quantize":
       return x.map((value) => quantized(value, node.encoding));
+    default:
+      throw untrainable(node);
   }
 }
 
@@ -238,5 +240,7 @@ export function backward(call: Call, dy: Float64Array, dxs: readonly Float64Arra
       for (let i = 0; i < dy.length; i++) dx[i] = x[i] >= low && x[i] <= high ? dy[i] : 0;
       return {};
     }
+    default:
+      throw untrainable(node);
   }
 }
