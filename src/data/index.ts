@@ -5,4 +5,6 @@ export * from "./cifar.js";
 export * from "./dataset.js";
 export * from "./generate.js";
 export * from "./idx.js";
+export * from "./image.js";
 export * from "./open.js";
+export * from "./tar.js";

@@ -6,6 +6,7 @@ import { loadCifarFolder, looksLikeCifar } from "./cifar.js";
 import type { TrainTest } from "./dataset.js";
 import { type GenerateOptions, generate } from "./generate.js";
 import { loadIdxFolder, looksLikeIdx } from "./idx.js";
+import { loadTarFolder, looksLikeTar } from "./tar.js";
 
 /** Seed and sizes apply to the generated set alone; folders are read whole, `classes` applies to IDX files. */
 export interface OpenOptions extends GenerateOptions {
@@ -13,7 +14,8 @@ export interface OpenOptions extends GenerateOptions {
 }
 
 /**
- * Opens "generated", a folder of IDX files or a folder of CIFAR-10 binary files.
+ * Opens "generated", or a folder of IDX files, of CIFAR-10 binary files or of two archives of images, train.tar and
+ * test.tar.
  * @throws BAD_DATA for anything else, saying what was looked for; what the readers throw.
  */
 export async function openDataset(pathOrName: string, options: OpenOptions = {}): Promise<TrainTest> {
@@ -25,9 +27,11 @@ export async function openDataset(pathOrName: string, options: OpenOptions = {})
   const entries = isFolder ? await listFolder(pathOrName) : [];
   if (looksLikeIdx(entries)) return loadIdxFolder(pathOrName, options);
   if (looksLikeCifar(entries)) return loadCifarFolder(pathOrName);
+  if (looksLikeTar(entries)) return loadTarFolder(pathOrName);
   const found = isFolder ? `a folder of ${entries.length} other entries` : "no folder of that name";
   throw new ShiftwiseError("BAD_DATA", "no data set here", {
-    expected: "the name generated, a folder with train-images-idx3-ubyte[.gz], or one with data_batch*.bin[.gz]",
+    expected:
+      "the name generated, a folder with train-images-idx3-ubyte[.gz], with data_batch*.bin[.gz], or with train.tar and test.tar",
     found,
     where: pathOrName,
   });

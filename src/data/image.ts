@@ -1,0 +1,43 @@
+// image.ts: one encoded image (JPEG, PNG, WebP, ...) to RGB pixels, through the optional package sharp.
+import { ShiftwiseError } from "../format/index.js";
+
+export interface Image {
+  readonly width: number;
+  readonly height: number;
+  /** height x width x 3, red, green and blue of a pixel side by side. */
+  readonly pixels: Uint8Array;
+}
+
+/** No photograph that a network is shown is larger; what claims to be is refused before it is unpacked. */
+const MOST_PIXELS = 2 ** 26;
+
+/**
+ * Decodes an image to 8-bit sRGB: grey becomes three equal channels, transparency is laid on black, a photograph is turned
+ * as its EXIF orientation says.
+ * @param where file to name in errors.
+ * @throws UNSUPPORTED when sharp is not installed; BAD_DATA for bytes that are no image, or one of more than 2^26 pixels.
+ */
+export async function decodeImage(bytes: Uint8Array, where: string): Promise<Image> {
+  const { default: sharp } = await import("sharp").catch((cause) => {
+    throw new ShiftwiseError("UNSUPPORTED", "reading images needs the package sharp", {
+      expected: "npm install sharp",
+      found: "it is not installed",
+      where,
+      cause,
+    });
+  });
+  const { data, info } = await sharp(bytes, { limitInputPixels: MOST_PIXELS })
+    .rotate()
+    .flatten()
+    .toColourspace("srgb")
+    .raw()
+    .toBuffer({ resolveWithObject: true })
+    .catch((cause: unknown) => {
+      throw new ShiftwiseError("BAD_DATA", "cannot decode the image", {
+        found: cause instanceof Error ? cause.message : String(cause),
+        where,
+        cause,
+      });
+    });
+  return { width: info.width, height: info.height, pixels: new Uint8Array(data) };
+}
