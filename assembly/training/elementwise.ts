@@ -48,6 +48,96 @@ export function clampBackward(
   }
 }
 
+/** y = x where x >= 0, slope x elsewhere. */
+export function leakyRelu(x: usize, y: usize, length: i32, slope: f32): void {
+  const slopes = f32x4.splat(slope);
+  let i = 0;
+  for (; i + 4 <= length; i += 4, x += 16, y += 16) {
+    const v = v128.load(x);
+    v128.store(y, v128.bitselect(v, f32x4.mul(slopes, v), f32x4.ge(v, f32x4.splat(0))));
+  }
+  for (; i < length; i++, x += 4, y += 4) {
+    const v = load<f32>(x);
+    store<f32>(y, v >= 0 ? v : slope * v);
+  }
+}
+
+/** dx = dy where x >= 0, slope dy elsewhere; with `accumulate` added to dx. dx may be dy. */
+export function leakyReluBackward(x: usize, dy: usize, dx: usize, length: i32, slope: f32, accumulate: bool): void {
+  const slopes = f32x4.splat(slope);
+  let i = 0;
+  for (; i + 4 <= length; i += 4, x += 16, dy += 16, dx += 16) {
+    const g = v128.load(dy);
+    const d = v128.bitselect(g, f32x4.mul(slopes, g), f32x4.ge(v128.load(x), f32x4.splat(0)));
+    v128.store(dx, accumulate ? f32x4.add(v128.load(dx), d) : d);
+  }
+  for (; i < length; i++, x += 4, dy += 4, dx += 4) {
+    const d: f32 = load<f32>(x) >= 0 ? load<f32>(dy) : slope * load<f32>(dy);
+    store<f32>(dx, accumulate ? load<f32>(dx) + d : d);
+  }
+}
+
+/**
+ * y = 0 where the draw for value i is below `limit` (of 2^32), else x factor; with `accumulate` added to y.
+ * The draw is a hash of seed and index (the finalizer of MurmurHash3), so the backward pass repeats the forward's.
+ */
+export function dropout(x: usize, y: usize, length: i32, seed: u32, limit: u32, factor: f32, accumulate: bool): void {
+  for (let i = 0; i < length; i++, x += 4, y += 4) {
+    let h = <u32>i * 0x9e3779b1 + seed;
+    h = (h ^ (h >> 16)) * 0x85ebca6b;
+    h = (h ^ (h >> 13)) * 0xc2b2ae35;
+    h ^= h >> 16;
+    const d: f32 = h < limit ? 0 : load<f32>(x) * factor;
+    store<f32>(y, accumulate ? load<f32>(y) + d : d);
+  }
+}
+
+/** x = value. */
+export function fill(x: usize, length: i32, value: f32): void {
+  for (let end = x + ((<usize>length) << 2); x < end; x += 4) store<f32>(x, value);
+}
+
+/**
+ * Copies a box of planes x rows x columns floats of every image between two tensors, or adds it. Distances in bytes:
+ * from one image, plane, row and column to the next.
+ */
+export function moveBox(
+  from: usize,
+  fromImage: usize,
+  fromPlane: usize,
+  fromRow: usize,
+  fromColumn: usize,
+  to: usize,
+  toImage: usize,
+  toPlane: usize,
+  toRow: usize,
+  toColumn: usize,
+  images: i32,
+  planes: i32,
+  rows: i32,
+  columns: i32,
+  accumulate: bool,
+): void {
+  const dense = fromColumn === 4 && toColumn === 4;
+  for (let n = 0; n < images; n++, from += fromImage, to += toImage) {
+    for (let c = 0; c < planes; c++) {
+      let a = from + <usize>c * fromPlane;
+      let b = to + <usize>c * toPlane;
+      for (let y = 0; y < rows; y++, a += fromRow, b += toRow) {
+        if (dense && accumulate) addInto(a, b, columns);
+        else if (dense) memory.copy(b, a, (<usize>columns) << 2);
+        else {
+          for (let x: usize = 0; x < <usize>columns; x++) {
+            const v = load<f32>(a + x * fromColumn);
+            const at = b + x * toColumn;
+            store<f32>(at, accumulate ? load<f32>(at) + v : v);
+          }
+        }
+      }
+    }
+  }
+}
+
 /** y += x. */
 export function addInto(x: usize, y: usize, length: i32): void {
   let i = 0;

@@ -2,9 +2,23 @@
 
 export { convPanels, convWeightGradient } from "./convolution";
 export { depthwisePlane, depthwiseWeightGradient } from "./depthwise";
-export { addInto, channelSums, clampBackward, clampSum, clear, firstNonFinite, moveBlocks, scale } from "./elementwise";
+export {
+  addInto,
+  channelSums,
+  clampBackward,
+  clampSum,
+  clear,
+  dropout,
+  fill,
+  firstNonFinite,
+  leakyRelu,
+  leakyReluBackward,
+  moveBlocks,
+  moveBox,
+  scale,
+} from "./elementwise";
 export { gemmPanel, gemmRuns } from "./gemm";
-export { softmaxCrossEntropy } from "./loss";
+export { distill, softmaxCrossEntropy } from "./loss";
 export {
   normApply,
   normBackward,

@@ -1,4 +1,4 @@
-// loss.ts: softmax cross-entropy and its gradient, in float64 with its own exp and log: Math.exp differs between
+// loss.ts: softmax cross-entropy, distillation, and their gradients, in float64 with its own exp and log: Math.exp differs between
 // engines, and a training run must not.
 
 /** e^x for x <= 0, within 2 units in the last place; 0 below -708. */
@@ -10,6 +10,56 @@ export function exp(x: f64): f64 {
   let sum: f64 = 1;
   for (let n = 14; n > 0; n--) sum = 1 + (sum * r) / <f64>n;
   return sum * reinterpret<f64>((<i64>k + 1023) << 52);
+}
+
+/** e^(z_c / temperature - top) of one row into `to` as f64, top being the largest exponent; returns their sum. */
+function softened(z: usize, classes: i32, temperature: f64, to: usize): f64 {
+  let top = load<f32>(z);
+  for (let c = 1; c < classes; c++) top = max<f32>(top, load<f32>(z + ((<usize>c) << 2)));
+  let sum: f64 = 0;
+  for (let c = 0; c < classes; c++) {
+    const e = exp((<f64>load<f32>(z + ((<usize>c) << 2)) - <f64>top) / temperature);
+    store<f64>(to + ((<usize>c) << 3), e);
+    sum += e;
+  }
+  return sum;
+}
+
+/**
+ * Hinton et al. 2015: with p and q the softmax of logits / T and of the teacher's logits / T, adds
+ *   share T^2 d/dz sum q (ln q - ln p) / divisor = share T (p - q) / divisor
+ * to dlogits and returns the sum over the rows of T^2 sum q (ln q - ln p). `probabilities` is room for 2 `classes` float64.
+ */
+export function distill(
+  logits: usize,
+  teacher: usize,
+  count: i32,
+  classes: i32,
+  temperature: f64,
+  share: f64,
+  divisor: f64,
+  dlogits: usize,
+  probabilities: usize,
+): f64 {
+  const qs = probabilities + ((<usize>classes) << 3);
+  let loss: f64 = 0;
+  for (let n = 0; n < count; n++) {
+    const pSum = softened(logits, classes, temperature, probabilities);
+    const qSum = softened(teacher, classes, temperature, qs);
+    for (let c = 0; c < classes; c++) {
+      const at = (<usize>c) << 3;
+      // below 1e-150 a q adds nothing, and a p is held there so that the loss stays finite
+      const p = max<f64>(load<f64>(probabilities + at) / pSum, 1e-150);
+      const q = load<f64>(qs + at) / qSum;
+      if (q > 1e-150) loss += temperature * temperature * q * (log(1 / p) - log(1 / q));
+      const d = dlogits + ((<usize>c) << 2);
+      store<f32>(d, load<f32>(d) + <f32>((share * temperature * (p - q)) / divisor));
+    }
+    logits += (<usize>classes) << 2;
+    teacher += (<usize>classes) << 2;
+    dlogits += (<usize>classes) << 2;
+  }
+  return loss;
 }
 
 /** ln x for x >= 1 by Newton's iteration on exp: l += x e^-l - 1. */

@@ -1,7 +1,8 @@
-// elementwise.ts: the layers that keep every value's place: clamped sums, concatenation, activation rounding.
-import { largestOf, ShiftwiseError, scaleOf, zeroOf } from "../format/index.js";
-import type { ConcatNode, QuantizeNode } from "../graph/index.js";
-import { type Layer, type Plan, plane, type Range, volume } from "./layer.js";
+// elementwise.ts: the layers that keep every value's place: clamped sums, leaky ReLU, dropout, activation rounding.
+import { crc32, largestOf, ShiftwiseError, scaleOf, zeroOf } from "../format/index.js";
+import type { DropoutNode, LeakyReluNode, QuantizeNode } from "../graph/index.js";
+import type { Kernels, Pointer } from "./kernels.js";
+import { type Layer, type Mode, type Plan, type Range, volume } from "./layer.js";
 
 /** y = clamp(a + b), or clamp(a) with one input: ReLU, addition, and both at once. */
 export function clampSumLayer(plan: Plan, output: string, inputs: readonly string[], clamp: Range): Layer {
@@ -32,33 +33,53 @@ export function clampSumLayer(plan: Plan, output: string, inputs: readonly strin
   };
 }
 
-export function concatLayer(plan: Plan, node: ConcatNode): Layer {
+export function leakyReluLayer(plan: Plan, node: LeakyReluNode): Layer {
+  const x = plan.tensor(node.input);
   const y = plan.tensor(node.name);
-  const imageBytes = volume(y.shape) * 4;
-  let offset = 0;
-  const parts = node.inputs.map((name) => {
-    const x = plan.tensor(name);
-    const bytes = x.shape[0] * plane(x.shape) * 4;
-    const part = { name, address: x.address, bytes, offset };
-    offset += bytes;
-    return part;
-  });
+  const size = volume(y.shape);
   return {
     output: node.name,
-    inputs: node.inputs,
+    inputs: [node.input],
     forward(k, count) {
-      for (const { address, bytes, offset } of parts) {
-        k.moveBlocks(address, bytes, y.address + offset, imageBytes, bytes, count, 0);
-      }
+      k.leakyRelu(x.address, y.address, count * size, node.slope);
     },
     planBackward(gradients) {
       const dy = gradients.of(node.name);
-      const targets = parts.map((part) => ({ ...part, target: gradients.into(part.name) }));
+      const dx = gradients.inPlace(node.name, node.input);
       return (k, count) => {
-        for (const { target, bytes, offset } of targets) {
-          if (!target) continue;
-          k.moveBlocks(dy + offset, imageBytes, target.address, bytes, bytes, count, target.accumulate);
-        }
+        if (dx) k.leakyReluBackward(x.address, dy, dx.address, count * size, node.slope, dx.accumulate);
+      };
+    },
+  };
+}
+
+/** Draws in "train" mode only. */
+export function dropoutLayer(plan: Plan, node: DropoutNode): Layer {
+  const x = plan.tensor(node.input);
+  const y = plan.tensor(node.name);
+  const size = volume(y.shape);
+  const bytes = size * 4;
+  const factor = 1 / (1 - node.rate);
+  const limit = Math.round(node.rate * 2 ** 32);
+  // two dropouts of one network must not drop the same places
+  const own = crc32(new TextEncoder().encode(node.name));
+  let last: { readonly mode: Mode; readonly seed: number } = { mode: "eval", seed: 0 };
+  const drop = (k: Kernels, from: Pointer, to: Pointer, count: number, accumulate: 0 | 1): void => {
+    if (last.mode === "train") k.dropout(from, to, count * size, last.seed ^ own, limit, factor, accumulate);
+    else k.moveBlocks(from, 0, to, 0, count * bytes, 1, accumulate);
+  };
+  return {
+    output: node.name,
+    inputs: [node.input],
+    forward(k, count, mode, seed) {
+      last = { mode, seed };
+      drop(k, x.address, y.address, count, 0);
+    },
+    planBackward(gradients) {
+      const dy = gradients.of(node.name);
+      const dx = gradients.inPlace(node.name, node.input);
+      return (k, count) => {
+        if (dx) drop(k, dy, dx.address, count, dx.accumulate);
       };
     },
   };

@@ -4,10 +4,11 @@ import { inferShapes, type Network } from "../graph/index.js";
 import { createArena } from "./arena.js";
 import { convolutionLayer } from "./convolution.js";
 import { depthwiseLayer, isDepthwise } from "./depthwise.js";
-import { clampSumLayer, concatLayer, quantizeLayer } from "./elementwise.js";
+import { clampSumLayer, dropoutLayer, leakyReluLayer, quantizeLayer } from "./elementwise.js";
 import { type FusedNode, fuse, outputOf } from "./fusion.js";
 import { planGradients } from "./gradients.js";
-import { type Layer, type Mode, NO_CLAMP, type Plan, untrainable, volume } from "./layer.js";
+import { type Layer, type Mode, NO_CLAMP, type Plan, volume } from "./layer.js";
+import { concatLayer, padLayer, sliceLayer } from "./moving.js";
 import { normLayer } from "./norm.js";
 import { type ParameterLayout, parameterLayout, readParameters, readStatistics } from "./parameters.js";
 import { avgPoolLayer, maxPoolLayer } from "./pooling.js";
@@ -24,8 +25,18 @@ export interface EngineOptions {
   readonly module?: WebAssembly.Module;
 }
 
+/** Targets from another network. */
+export interface SoftTargets {
+  /** (count, classes), the teacher's for the same images. */
+  readonly logits: Float32Array;
+  /** Both networks' logits are divided by it, above 0. */
+  readonly temperature: number;
+  /** Of the distillation in the loss, in 0..1; the cross-entropy has the rest. */
+  readonly share: number;
+}
+
 export interface BatchLoss {
-  /** Sum over the images of their cross-entropy. */
+  /** Sum over the images of their loss. */
   readonly loss: number;
   /** Images whose largest logit is the label's. */
   readonly correct: number;
@@ -45,13 +56,18 @@ export interface Engine {
   readonly statistics: { readonly mean: Float32Array; readonly variance: Float32Array };
   /** Bytes of memory taken. */
   readonly bytes: number;
-  /** Normalized images, (count, channels, height, width); returns the logits, (count, classes). */
-  forward(images: Float32Array, count: number, mode: Mode): Float32Array;
   /**
-   * Softmax cross-entropy of the logits of the last forward pass.
+   * Returns the logits, (count, classes).
+   * @param images normalized, (count, channels, height, width).
+   * @param seed of what dropout draws in "train" mode; a uint32. Default 0.
+   */
+  forward(images: Float32Array, count: number, mode: Mode, seed?: number): Float32Array;
+  /**
+   * The loss of the logits of the last forward pass: (1 - share) CE + share T^2 KL(teacher || network), with CE the softmax
+   * cross-entropy of the labels, smoothed, and KL at temperature T; without soft targets CE alone.
    * @param divisor what the sum's gradient is divided by: the number of images in the whole batch.
    */
-  loss(labels: Uint8Array, divisor: number, smoothing: number): BatchLoss;
+  loss(labels: Uint8Array, divisor: number, smoothing: number, soft?: SoftTargets | null): BatchLoss;
   /** Gradients of the last loss. */
   backward(): void;
   /** The values of a tensor in the last forward pass, (count, channels, height, width). */
@@ -119,7 +135,8 @@ export function createEngine(network: Network, options: EngineOptions): Engine {
   const layers = steps.flatMap((step) => layerOf(plan, step, statisticsOf) ?? []);
   const classes = outputShape[0];
   const labels = arena.reserve(batch);
-  const probabilities = arena.reserve(classes * 8);
+  const teacher = arena.reserve(batch * classes * 4);
+  const probabilities = arena.reserve(2 * classes * 8);
   const result = arena.reserve(16);
   const backward = gradients ? planGradients(plan, layers, logits, batch * classes * 4) : null;
   const dlogits = backward ? backward.dlogits : arena.reserve(batch * classes * 4);
@@ -157,7 +174,7 @@ export function createEngine(network: Network, options: EngineOptions): Engine {
     running,
     statistics: { mean: floats(batchMean, layout.channels), variance: floats(batchVariance, layout.channels) },
     bytes: arena.size(),
-    forward(images, count, mode) {
+    forward(images, count, mode, seed = 0) {
       if (!Number.isInteger(count) || count < 1 || count > batch || images.length !== count * size) {
         throw new ShiftwiseError("BAD_DATA", "batch of the wrong size", {
           expected: `1..${batch} images of ${size} values`,
@@ -167,10 +184,10 @@ export function createEngine(network: Network, options: EngineOptions): Engine {
       }
       floats(tensors.get(input.name)!, images.length).set(images);
       current = count;
-      for (const layer of layers) layer.forward(kernels, count, mode);
+      for (const layer of layers) layer.forward(kernels, count, mode, seed);
       return tensor(logits);
     },
-    loss(target, divisor, smoothing) {
+    loss(target, divisor, smoothing, soft = null) {
       new Uint8Array(buffer, labels, current).set(target.subarray(0, current));
       kernels.softmaxCrossEntropy(
         tensors.get(logits)!,
@@ -178,13 +195,27 @@ export function createEngine(network: Network, options: EngineOptions): Engine {
         current,
         classes,
         smoothing,
-        divisor,
+        // a share of 0 makes every slope 0
+        soft ? divisor / (1 - soft.share) : divisor,
         dlogits,
         probabilities,
         result,
       );
       const [loss, correct] = new Float64Array(buffer, result, 2);
-      return { loss, correct };
+      if (!soft) return { loss, correct };
+      floats(teacher, current * classes).set(soft.logits);
+      const distance = kernels.distill(
+        tensors.get(logits)!,
+        teacher,
+        current,
+        classes,
+        soft.temperature,
+        soft.share,
+        divisor,
+        dlogits,
+        probabilities,
+      );
+      return { loss: (1 - soft.share) * loss + soft.share * distance, correct };
     },
     backward() {
       for (const step of backward?.steps ?? []) step(kernels, current);
@@ -229,7 +260,13 @@ function layerOf(
       return concatLayer(plan, node);
     case "quantize":
       return quantizeLayer(plan, node);
-    default:
-      throw untrainable(node);
+    case "pad":
+      return padLayer(plan, node);
+    case "slice":
+      return sliceLayer(plan, node);
+    case "leakyRelu":
+      return leakyReluLayer(plan, node);
+    case "dropout":
+      return dropoutLayer(plan, node);
   }
 }

@@ -5,7 +5,7 @@ import type { Network } from "../graph/index.js";
 import { createEngine } from "./engine.js";
 import { checkFit, count } from "./options.js";
 import { parameterLayout, readParameters, readStatistics } from "./parameters.js";
-import { createPool } from "./pool.js";
+import { createPool, EVALUATION } from "./pool.js";
 import { compileModule } from "./wasm.js";
 
 export interface EvaluateOptions {
@@ -45,7 +45,7 @@ export async function evaluate(network: Network, dataset: Dataset, options: Eval
     let loss = 0;
     for (const { images, labels } of batches(dataset, { batchSize })) {
       if (signal?.aborted) throw new ShiftwiseError("ABORTED", "evaluation was stopped");
-      const result = await pool.run(images, labels, "eval", 0);
+      const result = await pool.run(images, labels, EVALUATION);
       correct += result.correct;
       loss += result.loss * labels.length;
       await new Promise((resolve) => setImmediate(resolve));

@@ -4,7 +4,7 @@ export type { EpochRecord } from "./checkpoint.js";
 export * from "./engine.js";
 export * from "./evaluate.js";
 export type { Mode } from "./layer.js";
-export type { CheckpointOptions, CommonOptions, Control, Progress } from "./options.js";
+export type { CheckpointOptions, CommonOptions, Control, Distillation, Progress } from "./options.js";
 export * from "./parameters.js";
 export * from "./retrain.js";
 export * from "./schedule.js";

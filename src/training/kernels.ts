@@ -151,6 +151,27 @@ export interface Kernels extends Record<string, unknown> {
     high: number,
     accumulate: Flag,
   ): void;
+  leakyRelu(x: Pointer, y: Pointer, length: number, slope: number): void;
+  leakyReluBackward(x: Pointer, dy: Pointer, dx: Pointer, length: number, slope: number, accumulate: Flag): void;
+  dropout(x: Pointer, y: Pointer, length: number, seed: number, limit: number, factor: number, accumulate: Flag): void;
+  fill(x: Pointer, length: number, value: number): void;
+  moveBox(
+    from: Pointer,
+    fromImage: number,
+    fromPlane: number,
+    fromRow: number,
+    fromColumn: number,
+    to: Pointer,
+    toImage: number,
+    toPlane: number,
+    toRow: number,
+    toColumn: number,
+    images: number,
+    planes: number,
+    rows: number,
+    columns: number,
+    accumulate: Flag,
+  ): void;
   addInto(x: Pointer, y: Pointer, length: number): void;
   clear(x: Pointer, length: number): void;
   scale(x: Pointer, length: number, factor: number): void;
@@ -230,6 +251,17 @@ export interface Kernels extends Record<string, unknown> {
     probabilities: Pointer,
     result: Pointer,
   ): void;
+  distill(
+    logits: Pointer,
+    teacher: Pointer,
+    count: number,
+    classes: number,
+    temperature: number,
+    share: number,
+    divisor: number,
+    dlogits: Pointer,
+    probabilities: Pointer,
+  ): number;
   // sgd.ts
   sgdStep(
     w: Pointer,

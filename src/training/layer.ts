@@ -1,6 +1,5 @@
 // layer.ts: what a layer of the compiled network is, and what it is given to plan its memory with.
-import { type Shape, ShiftwiseError } from "../format/index.js";
-import type { Node } from "../graph/index.js";
+import type { Shape } from "../format/index.js";
 import type { Arena } from "./arena.js";
 import type { Kernels, Pointer } from "./kernels.js";
 
@@ -57,7 +56,8 @@ export type Backward = (kernels: Kernels, count: number) => void;
 export interface Layer {
   readonly output: string;
   readonly inputs: readonly string[];
-  forward(kernels: Kernels, count: number, mode: Mode): void;
+  /** @param seed of what is drawn in "train" mode; a uint32. */
+  forward(kernels: Kernels, count: number, mode: Mode, seed: number): void;
   planBackward(gradients: GradientPlan): Backward;
 }
 
@@ -74,14 +74,6 @@ export function plane(shape: Shape): number {
 
 export function volume(shape: Shape): number {
   return shape[0] * shape[1] * shape[2];
-}
-
-/** The error for a node that has no forward and backward pass here. */
-export function untrainable(node: Node): ShiftwiseError {
-  return new ShiftwiseError("UNSUPPORTED", "this operation cannot be trained", {
-    where: `node ${node.name}`,
-    found: node.op,
-  });
 }
 
 /** The clamp of no ReLU. */

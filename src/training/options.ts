@@ -1,7 +1,7 @@
 // options.ts: what a training run may be told, checked once, and the record that a checkpoint is held against.
 import { type Augmentation, type Dataset, size } from "../data/index.js";
 import { crc32, hex, ShiftwiseError, sameShape } from "../format/index.js";
-import { inferShapes, type Network, nodeParameters } from "../graph/index.js";
+import { encodeNetwork, inferShapes, type Network, nodeParameters } from "../graph/index.js";
 import { checkSchedule, type Schedule } from "./schedule.js";
 
 /** What train and retrain have in common. */
@@ -28,7 +28,23 @@ export interface CommonOptions {
   readonly clip?: number;
   /** "frozen" normalizes with the running statistics and leaves them alone. Default "train". */
   readonly batchNorm?: "train" | "frozen";
+  /** Learn from another network's logits too, or alone. Default: from the labels. */
+  readonly distill?: Distillation;
   readonly checkpoint?: CheckpointOptions;
+}
+
+/**
+ * Hinton et al. 2015: loss = (1 - share) CE(labels) + share T^2 KL(softmax(teacher / T) || softmax(network / T)). The
+ * teacher sees the same augmented images, its batch norm on running statistics, and does not change. With share 1 the
+ * labels do not matter: images without labels take any.
+ */
+export interface Distillation {
+  /** Takes the same images and tells the same classes apart; usually the float network that is being quantized, copied. */
+  readonly teacher: Network;
+  /** T above 0. Default 2. */
+  readonly temperature?: number;
+  /** In (0, 1]. Default 1. */
+  readonly share?: number;
 }
 
 export interface CheckpointOptions {
@@ -94,6 +110,13 @@ export function checkCommon(network: Network, dataset: Dataset, options: CommonO
   inRange("checkpoint.everySeconds", options.checkpoint?.everySeconds ?? 0, 0, Number.POSITIVE_INFINITY);
   checkSchedule(options.schedule ?? { kind: "constant" });
   checkFit(network, dataset);
+  if (!options.distill) return;
+  const { teacher, temperature = 2, share = 1 } = options.distill;
+  if (!(temperature > 0 && temperature < Number.POSITIVE_INFINITY)) {
+    throw bad("distill.temperature", "a number above 0", temperature);
+  }
+  if (!(share > 0 && share <= 1)) throw bad("distill.share", "a number in (0, 1]", share);
+  checkFit(teacher, dataset);
 }
 
 /** @throws BAD_DATA for images or classes that the network does not take. */
@@ -141,6 +164,7 @@ export function runRecord(
     labelSmoothing: options.labelSmoothing ?? 0,
     clip: options.clip ?? null,
     batchNorm: options.batchNorm ?? "train",
+    distill: options.distill ? { ...options.distill, teacher: sum(encodeNetwork(options.distill.teacher)) } : null,
     ...stages,
   };
   return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, JSON.stringify(value)]));

@@ -24,7 +24,14 @@ export interface PoolOptions {
   readonly threads: number;
   readonly gradients: boolean;
   readonly module: WebAssembly.Module;
+  /** Runs on the same images as the network, for distillation. */
+  readonly teacher?: Network | null;
 }
+
+/** What all shards of a batch are asked alike. */
+export type PoolRequest = Pick<ShardRequest, "kind" | "smoothing" | "seed" | "soft">;
+
+export const EVALUATION: PoolRequest = { kind: "eval", smoothing: 0, seed: 0, soft: null };
 
 /** What one batch came to. The shards' gradients and statistics lie in `shards`, in their order. */
 export interface PoolResult {
@@ -38,7 +45,7 @@ export interface Pool {
   /** Written by the trainer before a run. */
   readonly shared: SharedValues;
   /** Copies the batch before it returns; one run at a time. */
-  run(images: Float32Array, labels: Uint8Array, kind: ShardRequest["kind"], smoothing: number): Promise<PoolResult>;
+  run(images: Float32Array, labels: Uint8Array, request: PoolRequest): Promise<PoolResult>;
   close(): Promise<void>;
 }
 
@@ -53,7 +60,7 @@ interface Shard {
  * @throws what createEngine throws; IO when a worker dies, from the run that it dies in.
  */
 export function createPool(network: Network, options: PoolOptions): Pool {
-  const { batch, threads, gradients, module } = options;
+  const { batch, threads, gradients, module, teacher = null } = options;
   const layout = parameterLayout(network);
   const input = network.nodes.find((node) => node.op === "input");
   const shape = inferShapes(network).get(input?.name ?? "") ?? [0, 0, 0];
@@ -65,18 +72,20 @@ export function createPool(network: Network, options: PoolOptions): Pool {
     const buffer = allocate(shardBytes(layout, shape, most));
     const memory = shardMemory(layout, shape, most, buffer);
     if (buffer instanceof SharedArrayBuffer && sharedBuffer instanceof SharedArrayBuffer) {
-      return workerShard({ network, module, batch: most, gradients, shared: sharedBuffer, shard: buffer }, memory);
+      const data = { network, teacher, module, batch: most, gradients, shared: sharedBuffer, shard: buffer };
+      return workerShard(data, memory);
     }
     const engine = createEngine(network, { batch: most, gradients, module });
+    const soft = teacher && createEngine(teacher, { batch: most, gradients: false, module });
     return {
       memory,
-      run: async (request) => runShard(engine, shared, memory, request),
+      run: async (request) => runShard(engine, soft, shared, memory, request),
       close: async () => {},
     };
   });
   return {
     shared,
-    async run(images, labels, kind, smoothing) {
+    async run(images, labels, request) {
       const n = labels.length;
       const size = volume(shape);
       const shares = shards.flatMap((shard, i) => {
@@ -88,7 +97,8 @@ export function createPool(network: Network, options: PoolOptions): Pool {
         return [{ shard, count: to - from }];
       });
       const results = await Promise.all(
-        shares.map(({ shard, count }) => shard.run({ kind, count, divisor: n, smoothing })),
+        // each shard draws by itself
+        shares.map(({ shard, count }, i) => shard.run({ ...request, count, divisor: n, seed: request.seed + i })),
       );
       return {
         loss: results.reduce((sum, result) => sum + result.loss, 0) / n,

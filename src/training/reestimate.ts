@@ -1,5 +1,6 @@
 // reestimate.ts: batch norm statistics measured anew, as the mean over some batches instead of a fading one.
 import { batches } from "../data/index.js";
+import { EVALUATION } from "./pool.js";
 import type { Session } from "./session.js";
 
 /** Running statistics become the plain mean over the first `count` batches of an epoch in shuffled order, unaugmented. */
@@ -8,7 +9,7 @@ export async function reestimateNorms({ dataset, options, pool, norms }: Session
   let done = 0;
   for (const { images, labels } of batches(dataset, order)) {
     if (done === count) break;
-    const { shards } = await pool.run(images, labels, "statistics", 0);
+    const { shards } = await pool.run(images, labels, { ...EVALUATION, kind: "statistics", seed: done });
     // share 1, 1/2, 1/3, ... makes the running value a mean
     norms.update(shards, 1 / ++done);
   }

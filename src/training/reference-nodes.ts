@@ -1,7 +1,7 @@
 // reference-nodes.ts: one node forward and backward in float64, for reference.ts.
-import type { Encoding, Shape } from "../format/index.js";
+import { crc32, type Encoding, type Shape } from "../format/index.js";
 import type { ConvNode, Node } from "../graph/index.js";
-import { type Mode, untrainable } from "./layer.js";
+import type { Mode } from "./layer.js";
 
 /** A node with everything it reads. */
 export interface Call {
@@ -12,6 +12,7 @@ export interface Call {
   readonly inputs: readonly Float64Array[];
   readonly parameter: (field: string) => Float64Array;
   readonly mode: Mode;
+  readonly seed: number;
 }
 
 /** Every (output, weight, input) index triple of a convolution; dense is one over a single pixel. */
@@ -90,6 +91,41 @@ function statistics(call: Call) {
 const winner = (x: Float64Array, window: readonly number[]): number =>
   window.reduce((best, i) => (x[i] > x[best] ? i : best), window[0]);
 
+/** Every pair of an element of the smaller tensor of a pad or slice, and the element of the larger one it is. */
+function eachMoved(call: Call, visit: (inner: number, outer: number) => void): void {
+  const { node, count, shape } = call;
+  const [input] = call.shapes;
+  const pad = node.op === "pad";
+  const [small, large] = pad ? [input, shape] : [shape, input];
+  const none: Shape = [0, 0, 0];
+  const start = pad ? [node.channels[0], node.rows[0], node.columns[0]] : node.op === "slice" ? node.start : none;
+  const step = node.op === "slice" ? node.step : [1, 1, 1];
+  for (let n = 0; n < count; n++) {
+    for (let c = 0; c < small[0]; c++) {
+      for (let y = 0; y < small[1]; y++) {
+        for (let x = 0; x < small[2]; x++) {
+          const [channel, row, column] = [c, y, x].map((at, axis) => start[axis] + at * step[axis]);
+          visit(
+            ((n * small[0] + c) * small[1] + y) * small[2] + x,
+            ((n * large[0] + channel) * large[1] + row) * large[2] + column,
+          );
+        }
+      }
+    }
+  }
+}
+
+/** What dropout multiplies value i with: a hash of seed and index decides, MurmurHash3's finalizer. */
+function kept({ node, mode, seed }: Call, rate: number, i: number): number {
+  if (mode !== "train") return 1;
+  const own = crc32(new TextEncoder().encode(node.name));
+  let h = Math.imul(i, 0x9e3779b1) + (seed ^ own);
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  h = (h ^ (h >>> 16)) >>> 0;
+  return h < Math.round(rate * 2 ** 32) ? 0 : 1 / (1 - rate);
+}
+
 /** Level of a real value: nearest with ties to even, or by thresholds. */
 function quantized(x: number, encoding: Encoding): number {
   if (encoding.kind === "float32") return x;
@@ -160,8 +196,17 @@ export function forward(call: Call): Float64Array {
       return y;
     case "quantize":
       return x.map((value) => quantized(value, node.encoding));
-    default:
-      throw untrainable(node);
+    case "leakyRelu":
+      return x.map((value) => (value >= 0 ? value : node.slope * value));
+    case "dropout":
+      return x.map((value, i) => value * kept(call, node.rate, i));
+    case "pad":
+      y.fill(node.value);
+      eachMoved(call, (inner, outer) => (y[outer] = x[inner]));
+      return y;
+    case "slice":
+      eachMoved(call, (inner, outer) => (y[inner] = x[outer]));
+      return y;
   }
 }
 
@@ -240,7 +285,17 @@ export function backward(call: Call, dy: Float64Array, dxs: readonly Float64Arra
       for (let i = 0; i < dy.length; i++) dx[i] = x[i] >= low && x[i] <= high ? dy[i] : 0;
       return {};
     }
-    default:
-      throw untrainable(node);
+    case "leakyRelu":
+      for (let i = 0; i < dy.length; i++) dx[i] = x[i] >= 0 ? dy[i] : node.slope * dy[i];
+      return {};
+    case "dropout":
+      for (let i = 0; i < dy.length; i++) dx[i] = dy[i] * kept(call, node.rate, i);
+      return {};
+    case "pad":
+      eachMoved(call, (inner, outer) => (dx[inner] = dy[outer]));
+      return {};
+    case "slice":
+      eachMoved(call, (inner, outer) => (dx[outer] = dy[inner]));
+      return {};
   }
 }

@@ -1,5 +1,6 @@
 // reference.ts: a network forward and backward in plain float64 loops: slow, obviously right, the tests' oracle.
 import { inferShapes, type Network, nodeInputs } from "../graph/index.js";
+import type { SoftTargets } from "./engine.js";
 import type { Mode } from "./layer.js";
 import { backward, type Call, forward } from "./reference-nodes.js";
 
@@ -26,9 +27,10 @@ export function referenceForward(
   images: ArrayLike<number>,
   count: number,
   mode: Mode,
+  seed = 0,
 ): Values {
   const tensors: Values = new Map();
-  for (const call of calls(network, parameters, tensors, count, mode)) {
+  for (const call of calls(network, parameters, tensors, { count, mode, seed })) {
     if (call.node.op === "input") tensors.set(call.node.name, Float64Array.from(images));
     else tensors.set(call.node.name, forward(call));
   }
@@ -46,8 +48,9 @@ export function referenceBackward(
   count: number,
   mode: Mode,
   gradients: Values,
+  seed = 0,
 ): void {
-  for (const call of [...calls(network, parameters, tensors, count, mode)].reverse()) {
+  for (const call of [...calls(network, parameters, tensors, { count, mode, seed })].reverse()) {
     const dy = gradients.get(call.node.name);
     if (!dy) continue;
     const dxs = call.inputs.map((x) => new Float64Array(x.length));
@@ -61,33 +64,53 @@ export function referenceBackward(
   }
 }
 
-/** Mean softmax cross-entropy with label smoothing, and its gradient with respect to the logits. */
-export function referenceLoss(logits: Float64Array, labels: ArrayLike<number>, smoothing: number) {
+function logSoftmax(z: ArrayLike<number>): Float64Array {
+  const top = Math.max(...Array.from(z));
+  const sum = Array.from(z).reduce((total, value) => total + Math.exp(value - top), 0);
+  return Float64Array.from(z, (value) => value - top - Math.log(sum));
+}
+
+/** Mean loss, (1 - share) CE + share T^2 KL, as the engine's `loss` says, and its gradient with respect to the logits. */
+export function referenceLoss(
+  logits: Float64Array,
+  labels: ArrayLike<number>,
+  smoothing: number,
+  soft: SoftTargets | null = null,
+) {
   const classes = logits.length / labels.length;
   const gradient = new Float64Array(logits.length);
+  const { temperature, share } = soft ?? { temperature: 1, share: 0 };
   let loss = 0;
   for (let n = 0; n < labels.length; n++) {
-    const z = logits.subarray(n * classes, (n + 1) * classes);
-    const top = Math.max(...z);
-    const sum = z.reduce((total, value) => total + Math.exp(value - top), 0);
+    const row = (values: ArrayLike<number>, t: number) =>
+      logSoftmax(Array.from({ length: classes }, (_, c) => values[n * classes + c] / t));
+    const hard = row(logits, 1);
+    const p = row(logits, temperature);
+    const q = soft ? row(soft.logits, temperature) : p;
     for (let c = 0; c < classes; c++) {
       const target = (c === labels[n] ? 1 - smoothing : 0) + smoothing / classes;
-      const logP = z[c] - top - Math.log(sum);
-      loss -= (target * logP) / labels.length;
-      gradient[n * classes + c] = (Math.exp(logP) - target) / labels.length;
+      const divergence = temperature ** 2 * Math.exp(q[c]) * (q[c] - p[c]);
+      loss += (share * divergence - (1 - share) * target * hard[c]) / labels.length;
+      const slope =
+        (1 - share) * (Math.exp(hard[c]) - target) + share * temperature * (Math.exp(p[c]) - Math.exp(q[c]));
+      gradient[n * classes + c] = slope / labels.length;
     }
   }
   return { loss, gradient };
 }
 
-function* calls(network: Network, parameters: Values, tensors: Values, count: number, mode: Mode): Generator<Call> {
+function* calls(
+  network: Network,
+  parameters: Values,
+  tensors: Values,
+  pass: Pick<Call, "count" | "mode" | "seed">,
+): Generator<Call> {
   const shapes = inferShapes(network);
   for (const node of network.nodes) {
     const names = nodeInputs(node);
     yield {
+      ...pass,
       node,
-      count,
-      mode,
       shape: shapes.get(node.name)!,
       shapes: names.map((name) => shapes.get(name)!),
       inputs: names.map((name) => tensors.get(name)!),

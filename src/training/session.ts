@@ -1,7 +1,7 @@
 // session.ts: the one training loop: stages of epochs of steps, from any position, with checkpoints on the way.
 import { batchCount, batches, type Dataset } from "../data/index.js";
 import { ShiftwiseError } from "../format/index.js";
-import type { Network, WeightGrids } from "../graph/index.js";
+import { createRandom, type Network, type WeightGrids } from "../graph/index.js";
 import {
   type Checkpoint,
   copyParameters,
@@ -87,7 +87,13 @@ export async function runStages(
     weightDecay: options.weightDecay ?? 0,
     clip: options.clip ?? Number.POSITIVE_INFINITY,
   });
-  const pool = createPool(network, { batch: options.batchSize, threads, gradients: true, module });
+  const pool = createPool(network, {
+    batch: options.batchSize,
+    threads,
+    gradients: true,
+    module,
+    teacher: options.distill?.teacher ?? null,
+  });
   try {
     const norms = createNormUpdate(network, layout, pool.shared);
     const state: State = { network, dataset, options, control, run, layout, optimizer, pool, norms, stages };
@@ -157,6 +163,10 @@ async function runEpoch(state: State, grids: WeightGrids | null, from: Position)
   const left = stages.reduce((sum, { epochs }) => sum + epochs, 0) - done - from.epoch;
   const tally = createTally(from, { steps, stages: stages.length, epochs: stage.epochs, epochsLeft: left });
   const kind = options.batchNorm === "frozen" ? "frozen" : "train";
+  const threads = options.threads ?? 1;
+  const soft = options.distill
+    ? { temperature: options.distill.temperature ?? 2, share: options.distill.share ?? 1 }
+    : null;
   const every = (options.checkpoint?.everySeconds ?? 60) * 1000;
   let lastSave = performance.now();
   const save = async (position: Position): Promise<void> => {
@@ -178,7 +188,9 @@ async function runEpoch(state: State, grids: WeightGrids | null, from: Position)
       });
     }
     const { images, labels } = next.value;
-    const running = pool.run(images, labels, kind, options.labelSmoothing ?? 0);
+    const seed =
+      (createRandom(order.seed).uint32() + Math.imul(order.epoch * steps + tally.position().step, threads)) >>> 0;
+    const running = pool.run(images, labels, { kind, smoothing: options.labelSmoothing ?? 0, seed, soft });
     // the shards have their copies: the next batch is made while they work
     next = source.next();
     const result = await running;

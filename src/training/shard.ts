@@ -1,6 +1,6 @@
 // shard.ts: one share of a batch on one engine, and the memory through which it is handed over.
 import type { Shape } from "../format/index.js";
-import type { Engine } from "./engine.js";
+import type { Engine, SoftTargets } from "./engine.js";
 import { volume } from "./layer.js";
 import type { ParameterLayout } from "./parameters.js";
 
@@ -28,6 +28,10 @@ export interface ShardRequest {
   /** Images of the whole batch. */
   readonly divisor: number;
   readonly smoothing: number;
+  /** Of what dropout draws; a uint32. */
+  readonly seed: number;
+  /** With a teacher: see SoftTargets. */
+  readonly soft: Pick<SoftTargets, "temperature" | "share"> | null;
 }
 
 export interface ShardResult {
@@ -105,20 +109,25 @@ export function shardMemory(
   return cutShard(layout, shape, batch, carve(buffer));
 }
 
-/** Does what a request asks for; images and labels are in `memory`, parameters in `shared`. */
+/**
+ * Does what a request asks for; images and labels are in `memory`, parameters in `shared`.
+ * @param teacher compiled for as many images; its parameters stay as they are.
+ */
 export function runShard(
   engine: Engine,
+  teacher: Engine | null,
   shared: SharedValues,
   memory: ShardMemory,
   request: ShardRequest,
 ): ShardResult {
-  const { kind, count, divisor, smoothing } = request;
+  const { kind, count, divisor, smoothing, seed, soft } = request;
   engine.parameters.set(shared.parameters);
   engine.running.mean.set(shared.runningMean);
   engine.running.variance.set(shared.runningVariance);
   const images = memory.images.subarray(0, count * volume(engine.inputShape));
-  engine.forward(images, count, kind === "statistics" ? "train" : kind);
-  const { loss, correct } = engine.loss(memory.labels, divisor, smoothing);
+  engine.forward(images, count, kind === "statistics" ? "train" : kind, seed);
+  const targets = teacher && soft ? { ...soft, logits: teacher.forward(images, count, "eval") } : null;
+  const { loss, correct } = engine.loss(memory.labels, divisor, smoothing, targets);
   if (kind === "train" || kind === "frozen") {
     engine.backward();
     memory.gradients.set(engine.gradients);

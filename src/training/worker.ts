@@ -7,6 +7,7 @@ import { runShard, type ShardRequest, type ShardResult, shardMemory, sharedValue
 
 export interface WorkerData {
   readonly network: Network;
+  readonly teacher: Network | null;
   readonly module: WebAssembly.Module;
   readonly batch: number;
   readonly gradients: boolean;
@@ -25,9 +26,10 @@ export type WorkerReply = { readonly result: ShardResult } | { readonly failure:
 function serve(data: WorkerData): (request: ShardRequest) => ShardResult {
   const { network, module, batch, gradients } = data;
   const engine = createEngine(network, { batch, gradients, module });
+  const teacher = data.teacher && createEngine(data.teacher, { batch, gradients: false, module });
   const shared = sharedValues(engine.layout, data.shared);
   const memory = shardMemory(engine.layout, engine.inputShape, batch, data.shard);
-  return (request) => runShard(engine, shared, memory, request);
+  return (request) => runShard(engine, teacher, shared, memory, request);
 }
 
 const port = parentPort;

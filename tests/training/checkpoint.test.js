@@ -33,11 +33,12 @@ async function interrupted(run, stops, checkpoint) {
 }
 
 for (const threads of [1, 2]) {
-  test(`training aborted four times and resumed, ${threads} threads`, async () => {
+  test(`training with a teacher aborted four times and resumed, ${threads} threads`, async () => {
     const whole = tinyNetwork();
-    const { history } = await train(whole, data, { ...training, threads });
+    const options = { ...training, threads, distill: { teacher: tinyNetwork(5), share: 0.5 } };
+    const { history } = await train(whole, data, options);
     const checkpoint = { path: join(folder, `train${threads}.safetensors`) };
-    const run = (network, saved, control) => train(network, data, { ...training, threads, checkpoint: saved }, control);
+    const run = (network, saved, control) => train(network, data, { ...options, checkpoint: saved }, control);
     const { network, result } = await interrupted(run, [3, 7, 9, 2], checkpoint);
     assert.deepEqual(bitsOf(network), bitsOf(whole));
     const numbers = (records) => records.map(({ epoch, loss, accuracy }) => [epoch, loss, accuracy]);

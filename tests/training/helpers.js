@@ -47,19 +47,20 @@ export function distance(found, expected) {
 }
 
 /** Logits, loss and every parameter gradient of the engine against the float64 reference: the worst distance. */
-export function engineAgainstReference(network, count, { mode = "train", batch = count, smoothing = 0.1 } = {}) {
+export function engineAgainstReference(network, count, options = {}) {
+  const { mode = "train", batch = count, smoothing = 0.1, seed = 0, soft = null } = options;
   const images = randomImages(network, count);
   const engine = createEngine(network, { batch });
   const labels = Uint8Array.from({ length: count }, (_, i) => (i * 7) % engine.classes);
   const parameters = referenceParameters(network);
-  const tensors = referenceForward(network, parameters, images, count, mode);
+  const tensors = referenceForward(network, parameters, images, count, mode, seed);
   const logits = tensors.get(network.outputs[0]);
-  const expected = referenceLoss(logits, labels, smoothing);
+  const expected = referenceLoss(logits, labels, smoothing, soft);
   const gradients = new Map([[network.outputs[0], expected.gradient]]);
-  referenceBackward(network, parameters, tensors, count, mode, gradients);
+  referenceBackward(network, parameters, tensors, count, mode, gradients, seed);
 
-  const distances = { logits: distance(engine.forward(images, count, mode), logits) };
-  distances.loss = Math.abs(engine.loss(labels, count, smoothing).loss / count - expected.loss);
+  const distances = { logits: distance(engine.forward(images, count, mode, seed), logits) };
+  distances.loss = Math.abs(engine.loss(labels, count, smoothing, soft).loss / count - expected.loss);
   engine.backward();
   for (const { node, field, offset, tensor } of engine.layout.entries) {
     const found = engine.gradients.subarray(offset, offset + tensor.data.length);
@@ -84,12 +85,12 @@ export function squares(count, seed = 1) {
   return { images, labels, shape: [1, 8, 8], classes: 3, normalization: { mean: [0.4], std: [0.25] } };
 }
 
-/** conv, batch norm, ReLU, residual block, pooling, dense on 1x8x8 and 3 classes: about 1,000 weights. */
+/** conv, batch norm, ReLU, residual block, pooling, dropout, dense on 1x8x8 and 3 classes: about 1,000 weights. */
 export function tinyNetwork(seed = 1) {
   const b = buildNetwork("tiny", createRandom(seed));
   const x = b.relu(b.batchNorm(b.conv(b.input([1, 8, 8]), 8)));
   const y = b.relu(b.add(b.batchNorm(b.conv(x, 8)), x));
-  return b.finish([b.dense(b.maxPool(y, 2), 3)]);
+  return b.finish([b.dense(b.dropout(b.maxPool(y, 2), 0.1), 3)]);
 }
 
 /** All parameters of a network in one array of bits. */

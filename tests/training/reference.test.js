@@ -22,6 +22,10 @@ const bodies = {
   "max pool": (b, x) => b.maxPool(b.conv(x, 4), 3, 2, 1),
   "average pool": (b, x) => b.avgPool(b.conv(x, 4), 2),
   "global average pool": (b, x) => b.globalAvgPool(b.conv(x, 4)),
+  "leaky ReLU": (b, x) => b.leakyRelu(b.conv(x, 4), 0.2),
+  pad: (b, x) => b.pad(b.conv(x, 4), { channels: [1, 0], rows: [0, 2], columns: [1, 1] }, 0.5),
+  slice: (b, x) => b.slice(b.conv(x, 4), [1, 0, 1], [4, 5, 6], [2, 2, 3]),
+  dropout: (b, x) => b.dropout(b.conv(x, 4), 0.3),
   add: (b, x) => {
     const y = b.conv(x, 4);
     return b.add(y, b.conv(y, 4));
@@ -71,6 +75,21 @@ for (const [name, body] of Object.entries(bodies)) {
     });
   }
 }
+
+test("the gradient of distillation equals its slope, and is zero where the network says what its teacher says", () => {
+  const labels = [1, 0];
+  const teacher = Float64Array.of(2, -1, 0.5, 0, 3, -2);
+  const logits = Float64Array.of(1, 0, -0.5, 2, 1, 0);
+  const soft = { logits: teacher, temperature: 3, share: 0.6 };
+  const { gradient } = referenceLoss(logits, labels, 0.1, soft);
+  for (let i = 0; i < logits.length; i++) {
+    const at = (step) => referenceLoss(logits.with(i, logits[i] + step), labels, 0.1, soft).loss;
+    assert.ok(Math.abs(gradient[i] - (at(1e-5) - at(-1e-5)) / 2e-5) < 1e-8);
+  }
+  const same = referenceLoss(teacher, labels, 0.1, { ...soft, share: 1 });
+  assert.equal(same.loss, 0);
+  assert.ok(same.gradient.every((slope) => slope === 0));
+});
 
 test("straight-through gradient of a quantize node passes inside its range only", () => {
   const encoding = { kind: "linear", scale: 0.5, zero: 1, max: 3 };

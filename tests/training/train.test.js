@@ -1,7 +1,7 @@
 // train.test.js: training learns, repeats to the bit, and stops with a reason.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { buildNetwork, createRandom } from "../../dist/graph/index.js";
+import { buildNetwork, createRandom, demoNetwork } from "../../dist/graph/index.js";
 import { activations, evaluate, train } from "../../dist/training/index.js";
 import { createPool } from "../../dist/training/pool.js";
 import { compileModule } from "../../dist/training/wasm.js";
@@ -183,4 +183,35 @@ test("activations are those of eval mode, image by image", async () => {
     [20 * 512, 20 * 512],
   ]);
   assert.throws(() => [...activations(network, data, ["nowhere"])], { code: "BAD_OPTION", found: "nowhere" });
+});
+
+test("a network learns from a teacher alone what the teacher knows", async () => {
+  const teacher = tinyNetwork();
+  await train(teacher, data, { epochs: 6, batchSize: 16, learningRate: 0.05 });
+  const known = await evaluate(teacher, data);
+  const unlabelled = { ...data, labels: new Uint8Array(320) };
+  const distill = { teacher, temperature: 2, share: 1 };
+  const students = [];
+  for (const threads of [1, 1, 2]) {
+    const student = tinyNetwork(9);
+    const before = await evaluate(student, data);
+    await train(student, unlabelled, { epochs: 6, batchSize: 16, learningRate: 0.05, distill, threads });
+    const { accuracy } = await evaluate(student, data);
+    assert.ok(accuracy > known.accuracy - 0.1 && accuracy > before.accuracy, `${accuracy} of ${known.accuracy}`);
+    students.push(student);
+  }
+  assert.deepEqual(bitsOf(students[0]), bitsOf(students[1]));
+  for (const [name, wrong] of Object.entries({
+    temperature: 0,
+    share: 1.5,
+    teacher: demoNetwork([1, 8, 8], 5, 1, 4),
+  })) {
+    const run = train(tinyNetwork(), data, {
+      epochs: 1,
+      batchSize: 16,
+      learningRate: 1,
+      distill: { ...distill, [name]: wrong },
+    });
+    await assert.rejects(run, { code: name === "teacher" ? "BAD_DATA" : "BAD_OPTION" });
+  }
 });
