@@ -1,4 +1,4 @@
-// build.mjs: compiles both wasm modules and writes the runtime's bytes as a TypeScript constant for inlining.
+// build.mjs: compiles both wasm modules and writes their bytes as TypeScript constants for inlining.
 // asc ignores an unknown target or option without a word, so the outcome is checked here.
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
@@ -24,8 +24,9 @@ for (const target of ["runtime", "training"]) {
   }
 }
 
-const base64 = readFileSync("build/runtime.wasm").toString("base64");
-writeFileSync(
-  "src/runtime/wasm.generated.ts",
-  `// wasm.generated.ts: build/runtime.wasm as text, written by assembly/build.mjs.\nexport const RUNTIME_WASM_BASE64 =\n  "${base64}";\n`,
-);
+for (const target of ["runtime", "training"]) {
+  const base64 = readFileSync(`build/${target}.wasm`).toString("base64");
+  const head = `// wasm.generated.ts: build/${target}.wasm as text, written by assembly/build.mjs.`;
+  const name = `${target.toUpperCase()}_WASM_BASE64`;
+  writeFileSync(`src/${target}/wasm.generated.ts`, `${head}\nexport const ${name} =\n  "${base64}";\n`);
+}

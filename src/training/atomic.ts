@@ -1,6 +1,4 @@
 // atomic.ts: a file is replaced in one step or not at all.
-import { open, rename, rm } from "node:fs/promises";
-import { dirname } from "node:path";
 import { ShiftwiseError } from "../format/index.js";
 
 /**
@@ -8,6 +6,9 @@ import { ShiftwiseError } from "../format/index.js";
  * @throws IO, with nothing left beside the file.
  */
 export async function writeAtomically(path: string, bytes: Uint8Array): Promise<void> {
+  // not imports: bundlers for the browser, which trains but has no files, must not find them
+  const { open, rename, rm } = process.getBuiltinModule("node:fs/promises");
+  const { dirname } = process.getBuiltinModule("node:path");
   const beside = `${path}.${process.pid}.partial`;
   try {
     const file = await open(beside, "w");

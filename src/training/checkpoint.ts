@@ -1,5 +1,4 @@
 // checkpoint.ts: everything a run needs to go on as if it had never stopped, in one file.
-import { readFile } from "node:fs/promises";
 import {
   elements,
   fields,
@@ -69,6 +68,7 @@ export async function loadCheckpoint(
   run: Readonly<Record<string, string>>,
   parameters: number,
 ): Promise<Checkpoint | null> {
+  const { readFile } = process.getBuiltinModule("node:fs/promises");
   const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === "ENOENT") return null;
     throw new ShiftwiseError("IO", "cannot read the checkpoint", { where: path, found: cause.message, cause });

@@ -1,11 +1,12 @@
 // evaluate.ts: accuracy of the float network, and the activations that calibration looks at.
-import { batches, type Dataset, size } from "../data/index.js";
+import { batches, type Dataset, size } from "../data/memory.js";
 import { ShiftwiseError } from "../format/index.js";
 import type { Network } from "../graph/index.js";
 import { createEngine } from "./engine.js";
 import { checkFit, count } from "./options.js";
 import { parameterLayout, readParameters, readStatistics } from "./parameters.js";
 import { createPool, EVALUATION } from "./pool.js";
+import { turn } from "./turn.js";
 import { compileModule } from "./wasm.js";
 
 export interface EvaluateOptions {
@@ -48,7 +49,7 @@ export async function evaluate(network: Network, dataset: Dataset, options: Eval
       const result = await pool.run(images, labels, EVALUATION);
       correct += result.correct;
       loss += result.loss * labels.length;
-      await new Promise((resolve) => setImmediate(resolve));
+      await turn();
     }
     return { accuracy: correct / total, correct, total, loss: loss / total };
   } finally {

@@ -1,5 +1,5 @@
 // options.ts: what a training run may be told, checked once, and the record that a checkpoint is held against.
-import { type Augmentation, type Dataset, size } from "../data/index.js";
+import { type Augmentation, type Dataset, size } from "../data/memory.js";
 import { crc32, hex, ShiftwiseError, sameShape } from "../format/index.js";
 import { encodeNetwork, inferShapes, type Network, nodeParameters } from "../graph/index.js";
 import { checkSchedule, type Schedule } from "./schedule.js";
@@ -59,7 +59,8 @@ export interface CheckpointOptions {
 export interface Control {
   /** Stops before the next step: the checkpoint is written, then the run rejects with ABORTED. */
   readonly signal?: AbortSignal;
-  readonly onProgress?: (progress: Progress) => void;
+  /** After every step. A promise that it returns is waited for: that is how to pause. */
+  readonly onProgress?: (progress: Progress) => void | Promise<void>;
 }
 
 export interface Progress {

@@ -1,5 +1,4 @@
 // pool.ts: a batch split into shards, run in this thread or on workers, always summed in the same order.
-import { Worker } from "node:worker_threads";
 import { ShiftwiseError } from "../format/index.js";
 import { inferShapes, type Network } from "../graph/index.js";
 import { createEngine } from "./engine.js";
@@ -57,10 +56,19 @@ interface Shard {
 
 /**
  * Starts the shards. Shard i of t takes images floor(i n / t) to floor((i + 1) n / t) of a batch of n.
- * @throws what createEngine throws; IO when a worker dies, from the run that it dies in.
+ * @throws what createEngine throws; UNSUPPORTED for several threads outside Node; IO when a worker dies, from the run
+ *   that it dies in.
  */
 export function createPool(network: Network, options: PoolOptions): Pool {
   const { batch, threads, gradients, module, teacher = null } = options;
+  const host = globalThis.process?.getBuiltinModule?.("node:worker_threads");
+  if (threads > 1 && !host) {
+    throw new ShiftwiseError("UNSUPPORTED", "outside Node training runs in one thread", {
+      where: "threads",
+      expected: 1,
+      found: threads,
+    });
+  }
   const layout = parameterLayout(network);
   const input = network.nodes.find((node) => node.op === "input");
   const shape = inferShapes(network).get(input?.name ?? "") ?? [0, 0, 0];
@@ -71,9 +79,9 @@ export function createPool(network: Network, options: PoolOptions): Pool {
   const shards = Array.from({ length: threads }, (): Shard => {
     const buffer = allocate(shardBytes(layout, shape, most));
     const memory = shardMemory(layout, shape, most, buffer);
-    if (buffer instanceof SharedArrayBuffer && sharedBuffer instanceof SharedArrayBuffer) {
+    if (threads > 1 && host && buffer instanceof SharedArrayBuffer && sharedBuffer instanceof SharedArrayBuffer) {
       const data = { network, teacher, module, batch: most, gradients, shared: sharedBuffer, shard: buffer };
-      return workerShard(data, memory);
+      return workerShard(host, data, memory);
     }
     const engine = createEngine(network, { batch: most, gradients, module });
     const soft = teacher && createEngine(teacher, { batch: most, gradients: false, module });
@@ -113,8 +121,10 @@ export function createPool(network: Network, options: PoolOptions): Pool {
   };
 }
 
-function workerShard(data: WorkerData, memory: ShardMemory): Shard {
-  const worker = new Worker(new URL("./worker.js", import.meta.url), { workerData: data });
+function workerShard(host: typeof import("node:worker_threads"), data: WorkerData, memory: ShardMemory): Shard {
+  // bundlers take a literal new URL(..., import.meta.url) for a file to copy
+  const here = import.meta.url;
+  const worker = new host.Worker(new URL("./worker.js", here), { workerData: data });
   let settle: { resolve(result: ShardResult): void; reject(error: Error): void } | null = null;
   let death: ShiftwiseError | null = null;
   const die = (found: string, cause?: unknown): void => {

@@ -1,5 +1,5 @@
 // retrain.ts: incremental network quantization: freeze a share of the weights on the grid, retrain the rest, repeat.
-import type { Dataset } from "../data/index.js";
+import type { Dataset } from "../data/memory.js";
 import { ShiftwiseError } from "../format/index.js";
 import type { Network, WeightGrids } from "../graph/index.js";
 import { advancePortion, checkPortions, type PortionOptions, portionsFor } from "../quantize/index.js";

@@ -1,5 +1,5 @@
 // session.ts: the one training loop: stages of epochs of steps, from any position, with checkpoints on the way.
-import { batchCount, batches, type Dataset } from "../data/index.js";
+import { batchCount, batches, type Dataset } from "../data/memory.js";
 import { ShiftwiseError } from "../format/index.js";
 import { createRandom, type Network, type WeightGrids } from "../graph/index.js";
 import {
@@ -23,6 +23,7 @@ import { rateFactor } from "./schedule.js";
 import { createOptimizer, type Optimizer } from "./sgd.js";
 import { createNormUpdate, type NormUpdate } from "./statistics.js";
 import { createTally } from "./tally.js";
+import { turn } from "./turn.js";
 import { compileModule } from "./wasm.js";
 
 /** A part of a run with a schedule and a momentum of its own. */
@@ -203,13 +204,12 @@ async function runEpoch(state: State, grids: WeightGrids | null, from: Position)
     if (kind === "train") norms.update(result.shards);
     pool.shared.parameters.set(optimizer.parameters);
     tally.add(result.loss, result.correct, labels.length);
-    control.onProgress?.(tally.progress(rate));
+    await control.onProgress?.(tally.progress(rate));
     if (options.checkpoint && performance.now() - lastSave >= every) {
       checkFinite(optimizer, position);
       await save(tally.position());
     }
-    // lets signals and timers in between two steps of an engine that runs in this thread
-    await new Promise((resolve) => setImmediate(resolve));
+    await turn();
   }
   checkFinite(optimizer, tally.position());
   writeBack(state);

@@ -1,5 +1,5 @@
 // train.ts: plain training of a float network, with masks where some weights must not move.
-import type { Dataset } from "../data/index.js";
+import type { Dataset } from "../data/memory.js";
 import { ShiftwiseError } from "../format/index.js";
 import type { Network, WeightGrids } from "../graph/index.js";
 import type { EpochRecord } from "./checkpoint.js";

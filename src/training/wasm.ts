@@ -1,8 +1,8 @@
 // wasm.ts: how an instance of the training module comes to be.
-import { readFileSync } from "node:fs";
 import { instantiateSync } from "@assemblyscript/loader";
 import { ShiftwiseError } from "../format/index.js";
 import type { Kernels } from "./kernels.js";
+import { TRAINING_WASM_BASE64 } from "./wasm.generated.js";
 
 export interface WasmInstance {
   readonly kernels: Kernels;
@@ -14,15 +14,14 @@ const MAXIMUM_PAGES = 65536;
 const PAGE = 65536;
 
 /**
- * Compiles the training module, build/training.wasm beside dist.
- * @throws IO when the file cannot be read.
+ * Compiles the inlined training module.
+ * @throws UNSUPPORTED where there is no WebAssembly with SIMD.
  */
 export function compileModule(): WebAssembly.Module {
-  const url = new URL("../../build/training.wasm", import.meta.url);
   try {
-    return new WebAssembly.Module(readFileSync(url));
+    return new WebAssembly.Module(Uint8Array.from(atob(TRAINING_WASM_BASE64), (c) => c.charCodeAt(0)));
   } catch (cause) {
-    throw new ShiftwiseError("IO", "cannot load the training module", { where: url.pathname, cause });
+    throw new ShiftwiseError("UNSUPPORTED", "WebAssembly with SIMD is not available", { cause });
   }
 }
 

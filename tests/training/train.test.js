@@ -110,6 +110,21 @@ test("progress counts every step and ends with no time left", async () => {
   assert.equal(events[0].rate, 0);
 });
 
+test("a promise that onProgress returns holds the run", async () => {
+  let steps = 0;
+  let release;
+  const held = new Promise((resolve) => {
+    release = resolve;
+  });
+  const control = { onProgress: () => (++steps === 3 ? held : undefined) };
+  const running = trained({}, control);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  assert.equal(steps, 3);
+  release();
+  assert.deepEqual(bitsOf((await running).network), bitsOf((await trained()).network));
+  assert.equal(steps, 30);
+});
+
 test("an aborted run rejects with ABORTED and keeps what it has reached", async () => {
   const controller = new AbortController();
   const network = tinyNetwork();
