@@ -95,7 +95,13 @@ function quantize(kind, network, ranges, { bits, max, pruned }, input) {
       data[i] = quantizeToLevel(data[i], book);
       zeros += Number(data[i] === 0);
     }
-    grids.set(node.name, { bits, n1: book.n1, frozen: new Uint8Array(data.length).fill(1) });
+    grids.set(node.name, {
+      kind: "powers",
+      bits,
+      n1: book.n1,
+      scale: null,
+      frozen: new Uint8Array(data.length).fill(1),
+    });
     count += data.length;
     return { ...node, weight: { ...node.weight, data } };
   });

@@ -1,4 +1,4 @@
-// buckets.ts: bucket sums over power-of-two weights: one load and one add per non-zero weight.
+// buckets.ts: bucket sums over weights of a few levels: one load and one add per non-zero weight.
 //
 // patch   depth rows of 64 u8 activations (gather.ts), 64 bytes apart: row k, lane j = activation k of output pixel j
 // stream  u16 words; an output channel is segments up to and with the one marked LAST:
@@ -7,12 +7,13 @@
 //
 //         Rows under `adds` count +1, rows under `subs` -1. Then op = DOUBLE doubles the lanes: the next segment belongs
 //         to the next smaller power of two (Horner's rule). Any other op ends a part of the sum, lanes << (op & 31):
-//         it is flushed into the totals (set by the FIRST part, added to by the others) and the lanes are zeroed; the
-//         LAST part is left in lanes for the epilogue. The host cuts parts so that no lane can leave its range.
+//         it is flushed into the totals (set by the FIRST part, added to by the others, subtracted with NEGATE) and the
+//         lanes are zeroed, or stay with KEEP; the LAST part is left in lanes for the epilogue. The host cuts parts so
+//         that no lane can leave its range.
 // totals  and lanes: lanes.ts
 //
 // No function here multiplies: a test reads the compiled text.
-import { DOUBLE, flush_px16, LANES, LAST } from "./lanes";
+import { DOUBLE, flush_px16, KEEP, LANES, LAST } from "./lanes";
 
 /** One channel of 64 pixels, activations 0..255; returns the last op. Lanes exact while 255 * sum of each sign <= 32767. */
 export function bucket_swar_px64(patch: usize, stream: usize, totals: usize): i32 {
@@ -88,6 +89,7 @@ export function bucket_swar_px64(patch: usize, stream: usize, totals: usize): i3
       flush_px16(totals + 64, a1, b1, op);
       flush_px16(totals + 128, a2, b2, op);
       flush_px16(totals + 192, a3, b3, op);
+      if (op & KEEP) continue;
       a0 = i64x2.splat(0);
       a1 = a0;
       a2 = a0;
@@ -132,6 +134,7 @@ export function bucket_swar_px16(patch: usize, stream: usize, totals: usize): i3
       return op;
     } else {
       flush_px16(totals, a, b, op);
+      if (op & KEEP) continue;
       a = i64x2.splat(0);
       b = a;
     }
@@ -233,6 +236,7 @@ export function bucket_u8_px64(patch: usize, stream: usize, totals: usize, runBy
       flush_px16(totals + 64, a1, b1, op);
       flush_px16(totals + 128, a2, b2, op);
       flush_px16(totals + 192, a3, b3, op);
+      if (op & KEEP) continue;
       a0 = i64x2.splat(0);
       a1 = a0;
       a2 = a0;

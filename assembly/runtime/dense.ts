@@ -2,10 +2,10 @@
 //
 // codes: blocks of 16 output channels; a block holds one row of 16 bytes per input.
 //
-//   byte = 0..7 for +2^byte, 8..15 for -2^(byte - 8), 255 for zero
+//   byte = 0..15, one of 16 weights; 255 for zero, or a weight that another pass counts
 //
-// tables: for each activation x = 0..255 the 16 products x << byte, -(x << (byte - 8)) as i16, low bytes then high bytes
-// (32 bytes), made by the host. A swizzle looks up 16 products at once, and returns 0 for index 255.
+// tables: for each activation x = 0..255 its products with the 16 weights as i16, low bytes then high bytes (32 bytes),
+// made by the host. A swizzle looks up 16 products at once, and returns 0 for index 255.
 
 /** Lists the inputs that are not 0 as (index << 8 | value), u32 each; returns how many. */
 export function dense_nonzero(list: usize, input: usize, inputs: i32): i32 {
@@ -18,7 +18,10 @@ export function dense_nonzero(list: usize, input: usize, inputs: i32): i32 {
   return <i32>((list - start) >> 2);
 }
 
-/** sums: i32 of 16 output channels for each block of codes, blockBytes apart. */
+/**
+ * sums: i32 of 16 output channels for each block of codes, blockBytes apart, shifted left by `shift`; added to what `sums`
+ * held with `more`.
+ */
 export function dense_codes_c16(
   codes: usize,
   blockBytes: usize,
@@ -27,6 +30,8 @@ export function dense_codes_c16(
   list: usize,
   count: i32,
   sums: usize,
+  shift: i32,
+  more: bool,
 ): void {
   const end = list + ((<usize>count) << 2);
   for (; blocks > 0; blocks--, codes += blockBytes, sums += 64) {
@@ -46,6 +51,16 @@ export function dense_codes_c16(
       s1 = i32x4.add(s1, i32x4.extend_high_i16x8_s(p0));
       s2 = i32x4.add(s2, i32x4.extend_low_i16x8_s(p1));
       s3 = i32x4.add(s3, i32x4.extend_high_i16x8_s(p1));
+    }
+    s0 = i32x4.shl(s0, shift);
+    s1 = i32x4.shl(s1, shift);
+    s2 = i32x4.shl(s2, shift);
+    s3 = i32x4.shl(s3, shift);
+    if (more) {
+      s0 = i32x4.add(s0, v128.load(sums));
+      s1 = i32x4.add(s1, v128.load(sums, 16));
+      s2 = i32x4.add(s2, v128.load(sums, 32));
+      s3 = i32x4.add(s3, v128.load(sums, 48));
     }
     v128.store(sums, s0);
     v128.store(sums, s1, 16);

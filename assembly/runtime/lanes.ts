@@ -14,12 +14,20 @@ export const DOUBLE: i32 = 255;
 export const FIRST: i32 = 32;
 /** Set in an op when it ends a sum: the part stays in the lanes. */
 export const LAST: i32 = 64;
+/** Set in an op whose part is subtracted. */
+export const NEGATE: i32 = 256;
+/** Set in an op whose part stays in the lanes as well: another flush of it, or the next bucket, follows. */
+export const KEEP: i32 = 512;
 /** Offset of the lanes. */
 export const LANES: usize = 256;
 
-/** totals += lanes << (op & 31), or totals = with FIRST. 16 pixels. */
+/** totals += lanes << (op & 31), -= with NEGATE; totals = with FIRST. 16 pixels. */
 export function flush_px16(total: usize, a: v128, odd: v128, op: i32): void {
-  const even = i16x8.sub(a, i16x8.shl(odd, 8));
+  let even = i16x8.sub(a, i16x8.shl(odd, 8));
+  if (op & NEGATE) {
+    even = i16x8.neg(even);
+    odd = i16x8.neg(odd);
+  }
   const t0 = i32x4.shl(i32x4.extend_low_i16x8_s(even), op);
   const t1 = i32x4.shl(i32x4.extend_high_i16x8_s(even), op);
   const t2 = i32x4.shl(i32x4.extend_low_i16x8_s(odd), op);

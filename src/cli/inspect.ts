@@ -1,6 +1,7 @@
 // inspect.ts: shiftwise inspect: what a model file holds, without running it.
 import type { Command } from "commander";
 import {
+  codebookWidth,
   type Encoding,
   encodeModel,
   type Layer,
@@ -20,12 +21,14 @@ interface LayerFacts {
   readonly op: Layer["op"];
   readonly output: Shape;
   readonly encoding: string;
+  /** How the weights are held; null where there are none. */
+  readonly kind: Weights["kind"] | null;
   /** Of the weights; null where there are none, 32 for float. */
   readonly bits: number | null;
   readonly weights: number;
   /** Share of the weights that are zero, 0..1. */
   readonly zeroShare: number;
-  /** Number of weights by absolute value: "0", "2^-7", ... */
+  /** Number of weights by absolute value, "0", "2^-7", ..., or by level of a codebook, "-12", "0", ... */
   readonly histogram: Readonly<Record<string, number>>;
   /** In the file: codes, signs, scales, offsets. */
   readonly bytes: number;
@@ -87,19 +90,33 @@ function layerFacts(layer: Layer, def: ModelDef, sizes: ReadonlyMap<string, numb
     op: layer.op,
     output: shape,
     encoding: encodingText(encoding),
-    bits: weights ? (weights.kind === "codes" ? weights.bits : 32) : null,
+    kind: weights?.kind ?? null,
+    bits: weights ? bitsOf(weights) : null,
     weights: total,
-    zeroShare: total > 0 ? histogram["0"] / total : 0,
+    zeroShare: total > 0 ? (histogram["0"] ?? 0) / total : 0,
     histogram,
     bytes: parts.reduce((sum, part) => sum + (sizes.get(`${layer.name}.${part}`) ?? 0), 0),
   };
 }
 
-/** For codes one entry for zero and one for each power of two, smallest first; for floats zero and the rest. */
+function bitsOf(weights: Weights): number {
+  if (weights.kind === "codebook") return codebookWidth(weights.levels.length);
+  return weights.kind === "codes" ? weights.bits : 32;
+}
+
+/**
+ * For codes one entry for zero and one for each power of two, smallest first; for codebooks one for each level; for floats
+ * zero and the rest.
+ */
 function histogramOf(weights: Weights): Record<string, number> {
   if (weights.kind === "float32") {
     const zeros = weights.values.reduce((sum, value) => sum + (value === 0 ? 1 : 0), 0);
     return { 0: zeros, other: weights.values.length - zeros };
+  }
+  if (weights.kind === "codebook") {
+    const counts = new Array<number>(weights.levels.length).fill(0);
+    for (const code of weights.codes) counts[code]++;
+    return Object.fromEntries(counts.map((n, code) => [String(weights.levels[code]), n]));
   }
   const { bits, n1, codes } = weights;
   const counts = new Array<number>(magnitudes(bits) + 1).fill(0);
@@ -154,11 +171,21 @@ function describe(facts: Facts): string {
   ].join("\n");
 }
 
-/** Share of the codes at each level; layers of one bit width stand in one table, since they have as many levels. */
+/**
+ * Share of the weights at each level: the codes of one bit width in one table, since they have as many levels; a codebook in
+ * one of its own.
+ */
 function histograms(layers: readonly LayerFacts[]): string[] {
-  const widths = [...new Set(layers.flatMap(({ bits }) => (bits !== null && bits < 32 ? [bits] : [])))];
-  return widths.map((width) => {
-    const coded = layers.filter(({ bits }) => bits === width);
+  const books = layers.flatMap(({ name, kind, histogram, weights }) => {
+    if (kind !== "codebook") return [];
+    // integers as keys of an object stand in no useful order
+    const levels = Object.entries(histogram).sort(([a], [b]) => Number(a) - Number(b));
+    const columns = [[`levels of ${name}`] as const, ...levels.map(([level]) => [level, "right"] as const)];
+    return [table(columns, [["", ...levels.map(([, n]) => percent(n / weights))]])];
+  });
+  const coded = layers.filter(({ kind }) => kind === "codes");
+  const widths = [...new Set(coded.flatMap(({ bits }) => (bits === null ? [] : [bits])))];
+  const powers = widths.map((width) => {
     const levels = 2 ** (width - 2);
     return table(
       [
@@ -170,11 +197,13 @@ function histograms(layers: readonly LayerFacts[]): string[] {
           (_, m) => [m === levels - 1 ? "n1" : `n1-${levels - 1 - m}`, "right"] as const,
         ),
       ],
-      coded.map(({ name, histogram, weights }) => {
+      coded.flatMap(({ name, bits, histogram, weights }) => {
+        if (bits !== width) return [];
         const named = Object.keys(histogram);
         const range = `${named[1]}..${named[named.length - 1]}`;
-        return [name, range, ...Object.values(histogram).map((n) => percent(n / weights))];
+        return [[name, range, ...Object.values(histogram).map((n) => percent(n / weights))]];
       }),
     );
   });
+  return [...powers, ...books];
 }

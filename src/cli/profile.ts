@@ -77,7 +77,7 @@ function layerMacs(def: ModelDef): Map<string, number> {
       if (layer.op !== "conv" && layer.op !== "dense") return [];
       const output: Shape = def.tensors[layer.output].shape;
       const { weights } = layer;
-      const count = weights.kind === "codes" ? weights.codes.length : weights.values.length;
+      const count = weights.kind === "float32" ? weights.values.length : weights.codes.length;
       return [[layer.name, (elements(output) * count) / output[0]]];
     }),
   );

@@ -1,5 +1,6 @@
 // index.ts: the door of the format room: the model as data, its file, its errors.
 export * from "./checksum.js";
+export * from "./codebook.js";
 export * from "./codes.js";
 export * from "./container.js";
 export * from "./error.js";

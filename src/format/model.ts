@@ -40,6 +40,8 @@ export interface Clamp {
  * - codes: every weight is 0 or +-2^e with n2 <= e <= n1, n2 = n1 + 1 - 2^(bits - 2) (INQ, section 2.1).
  *   A code is a magnitude digit m in 0..2^(bits - 2) and a sign; m = 0 is zero, else |w| = 2^(n2 + m - 1).
  *   In the integer accumulator the weight counts as +-2^(m - 1).
+ * - codebook: every weight is one of a layer's levels, integers of any size that the sums have room for; in the
+ *   accumulator the weight counts as its level. Scales of channels are in the epilogue.
  * - float32: as they are.
  */
 export type Weights =
@@ -49,6 +51,13 @@ export type Weights =
       readonly n1: number;
       /** Signed digits, +-m, row-major (out, in / groups, kernel height, kernel width). */
       readonly codes: Int8Array;
+    }
+  | {
+      readonly kind: "codebook";
+      /** 2..64 distinct integers, ascending, |level| <= 16383. */
+      readonly levels: readonly number[];
+      /** Indices into levels, in the same order. */
+      readonly codes: Uint8Array;
     }
   | { readonly kind: "float32"; readonly values: Float32Array };
 

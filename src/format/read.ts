@@ -1,4 +1,5 @@
 // read.ts: a model file's bytes to a ModelDef that is safe to run.
+import { LEVELS_MAX, unpackIndices } from "./codebook.js";
 import { type CodeBits, unpackCodes } from "./codes.js";
 import { openFile, type TensorSource, tensorSource } from "./container.js";
 import {
@@ -206,10 +207,23 @@ function readLayer(
 }
 
 function readWeights(value: unknown, where: string, layer: string, shape: number[], source: TensorSource): Weights {
-  const kind = oneOf(text(dictionary(value, where).kind, `${where}.kind`), `${where}.kind`, ["codes", "float32"]);
+  const kind = oneOf(text(dictionary(value, where).kind, `${where}.kind`), `${where}.kind`, [
+    "codes",
+    "codebook",
+    "float32",
+  ]);
   if (kind === "float32") {
     record(value, where, ["kind"]);
     return { kind, values: source.floats(`${layer}.weight`, shape) };
+  }
+  if (kind === "codebook") {
+    const levels = list(record(value, where, ["kind", "levels"]).levels, `${where}.levels`, number);
+    expect(levels.length >= 2 && levels.length <= LEVELS_MAX, where, `2 to ${LEVELS_MAX} levels`, levels.length);
+    return {
+      kind,
+      levels,
+      codes: unpackIndices(source.bytes(`${layer}.codes`, null), elements(shape), levels.length, where),
+    };
   }
   const fields = record(value, where, ["kind", "bits", "n1"]);
   const bits = oneOf<CodeBits>(number(fields.bits, `${where}.bits`) as CodeBits, `${where}.bits`, [2, 3, 4, 5]);

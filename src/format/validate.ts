@@ -1,4 +1,5 @@
 // validate.ts: everything about a model that the runtime relies on, checked once before it runs.
+import { LEVEL_MAX, LEVELS_MAX } from "./codebook.js";
 import { magnitudes } from "./codes.js";
 import { type ErrorCode, ShiftwiseError } from "./error.js";
 import { at, identifier } from "./fields.js";
@@ -231,19 +232,18 @@ function checkWeights(weights: Weights, outputs: number, depth: number, encoding
     check(bad < 0, `weights[${bad}]`, "a finite number", String(weights.values[bad]));
     return;
   }
-  const { bits, n1, codes } = weights;
-  check(largest !== null, "weights", "float32 weights for float32 inputs", "codes");
-  check([2, 3, 4, 5].includes(bits), "weights.bits", "2, 3, 4 or 5", bits);
-  check(Number.isInteger(n1) && n1 >= -126 && n1 <= 127, "weights.n1", "an integer in -126..127", n1);
-  check(codes.length === count, "weights", `${count} codes`, codes.length);
-  const limit = magnitudes(bits);
-  const size = Int32Array.from({ length: limit + 1 }, (_, m) => (1 << m) >> 1);
+  check(largest !== null, "weights", "float32 weights for float32 inputs", weights.kind);
+  check(weights.codes.length === count, "weights", `${count} codes`, weights.codes.length);
+  if (weights.kind === "codebook") checkLevels(weights.levels, check);
+  else checkGrid(weights.bits, weights.n1, check);
+  const size = magnitudeTable(weights);
+  const { codes } = weights;
   for (let c = 0, i = 0; c < outputs; c++) {
     let sum = 0;
     for (const end = i + depth; i < end; i++) {
-      const digit = Math.abs(codes[i]);
-      if (digit > limit) check(false, `weights[${i}]`, `a digit in ${-limit}..${limit}`, codes[i]);
-      sum += size[digit];
+      const magnitude = size[codes[i] & 255];
+      if (magnitude < 0) check(false, `weights[${i}]`, "a code of the layer's levels", codes[i]);
+      sum += magnitude;
     }
     check(
       sum * largest <= INT32_MAX,
@@ -253,6 +253,39 @@ function checkWeights(weights: Weights, outputs: number, depth: number, encoding
       "OVERFLOW",
     );
   }
+}
+
+type IntegerWeights = Exclude<Weights, { kind: "float32" }>;
+
+/** |weight| in the accumulator by the code's low byte; -1 for a code that has none. */
+function magnitudeTable(weights: IntegerWeights): Int32Array {
+  const size = new Int32Array(256).fill(-1);
+  if (weights.kind === "codebook") {
+    weights.levels.forEach((level, code) => {
+      size[code] = Math.abs(level);
+    });
+    return size;
+  }
+  size[0] = 0;
+  for (let m = 1; m <= magnitudes(weights.bits); m++) {
+    size[m] = 2 ** (m - 1);
+    size[-m & 255] = size[m];
+  }
+  return size;
+}
+
+function checkLevels(levels: readonly number[], check: Check): void {
+  const count = levels.length;
+  check(count >= 2 && count <= LEVELS_MAX, "weights.levels", `2 to ${LEVELS_MAX} levels`, count);
+  levels.forEach((level, i) => {
+    const ok = Number.isInteger(level) && Math.abs(level) <= LEVEL_MAX && (i === 0 || level > levels[i - 1]);
+    check(ok, `weights.levels[${i}]`, `ascending integers in ${-LEVEL_MAX}..${LEVEL_MAX}`, level);
+  });
+}
+
+function checkGrid(bits: number, n1: number, check: Check): void {
+  check([2, 3, 4, 5].includes(bits), "weights.bits", "2, 3, 4 or 5", bits);
+  check(Number.isInteger(n1) && n1 >= -126 && n1 <= 127, "weights.n1", "an integer in -126..127", n1);
 }
 
 function checkEpilogue({ scale, offset, clamp }: Epilogue, channels: number, check: Check): void {

@@ -1,4 +1,5 @@
 // write.ts: a ModelDef to the bytes of a model file.
+import { packIndices } from "./codebook.js";
 import { packCodes } from "./codes.js";
 import { sealFile, storeBytes, storeFloats } from "./container.js";
 import type { Layer, ModelDef } from "./model.js";
@@ -58,6 +59,10 @@ function encodeLayer(
     tensors.set(`${layer.name}.codes`, storeBytes(packed.magnitudes));
     signs.set(`${layer.name}.signs`, storeBytes(packed.signs));
     return json({ weights: pick(weights, ["kind", "bits", "n1"]), clamp: bounds });
+  }
+  if (weights.kind === "codebook") {
+    tensors.set(`${layer.name}.codes`, storeBytes(packIndices(weights.codes, weights.levels.length)));
+    return json({ weights: pick(weights, ["kind", "levels"]), clamp: bounds });
   }
   const outputs = scale.length;
   const { shape } = def.tensors[layer.input];

@@ -1,6 +1,6 @@
 // file.ts: a trainable network to bytes and back (docs/format.md, kind "network").
 
-import type { StoredTensor, TensorSource } from "../format/index.js";
+import type { CodeBits, StoredTensor, TensorSource } from "../format/index.js";
 import {
   elements,
   fields,
@@ -12,7 +12,7 @@ import {
   storeFloats,
   tensorSource,
 } from "../format/index.js";
-import { gridDigits } from "./grid.js";
+import { validateGrid } from "./grid.js";
 import type { Network, Node, Tensor, WeightGrid, WeightGrids } from "./network.js";
 import { check, nodeParameters } from "./shapes.js";
 import { validateNetwork } from "./validate.js";
@@ -75,11 +75,16 @@ export function encodeNetwork(network: Network, { grids = new Map(), metadata = 
     }
     return node;
   });
-  for (const [name, { frozen }] of grids) {
+  for (const [name, { scale, frozen }] of grids) {
     tensors.set(`${name}.frozen`, storeBytes(frozen));
+    if (scale) tensors.set(`${name}.gridScale`, storeFloats([scale.length], scale));
   }
   const { name, outputs, labels } = network;
-  const numbers = [...grids].map(([node, { bits, n1 }]) => ({ node, bits, n1 }));
+  const numbers = [...grids].map(([node, grid]) =>
+    grid.kind === "powers"
+      ? { node, kind: grid.kind, bits: grid.bits, n1: grid.n1, scaled: grid.scale !== null }
+      : { node, kind: grid.kind, levels: grid.levels },
+  );
   return sealFile("network", { name, nodes, outputs, labels, grids: numbers, metadata }, tensors);
 }
 
@@ -104,13 +109,25 @@ export function decodeNetwork(bytes: Uint8Array, where = ""): NetworkFile {
     network.nodes.flatMap((n) => (n.op === "conv" || n.op === "dense" ? [[n.name, n.weight]] : [])),
   );
   const grids = list(graph.grids, `${place}.grids`, (value, p): [string, WeightGrid] => {
-    const grid = record(value, p, ["node", "bits", "n1"]);
+    const kinds = ["powers", "codebook"] as const;
+    const kind = oneOf(text(dictionary(value, p).kind, `${p}.kind`) as WeightGrid["kind"], `${p}.kind`, kinds);
+    const grid = record(
+      value,
+      p,
+      kind === "powers" ? ["node", "kind", "bits", "n1", "scaled"] : ["node", "kind", "levels"],
+    );
     const name = identifier(grid.node, `${p}.node`);
     const weight = weights.get(name);
     expect(weight !== undefined, `${p}.node`, "a conv or dense node", name, "BAD_GRAPH");
-    const bits = oneOf(number(grid.bits, `${p}.bits`), `${p}.bits`, [2, 3, 4, 5]) as WeightGrid["bits"];
     const frozen = source.bytes(`${name}.frozen`, [elements(weight.shape)]).slice();
-    return [name, { bits, n1: integer(grid.n1, `${p}.n1`, -126, 127), frozen }];
+    const scale = () => source.floats(`${name}.gridScale`, [weight.shape[0]]);
+    if (kind === "codebook") {
+      return [name, { kind, levels: list(grid.levels, `${p}.levels`, number), scale: scale(), frozen }];
+    }
+    const bits = oneOf(number(grid.bits, `${p}.bits`), `${p}.bits`, [2, 3, 4, 5]) as CodeBits;
+    const scaled = oneOf(String(grid.scaled), `${p}.scaled`, ["true", "false"]) === "true";
+    const n1 = integer(grid.n1, `${p}.n1`, -126, 127);
+    return [name, { kind, bits, n1, scale: scaled ? scale() : null, frozen }];
   });
   source.done();
   const result = new Map(grids);
@@ -191,26 +208,13 @@ function readNode(value: unknown, where: string, source: TensorSource): Node {
   }
 }
 
-/**
- * Every grid belongs to a conv or dense node and has a mask of zeros and ones as long as its weights; every frozen
- * weight is zero or a power of two of the grid.
- */
+/** Every grid belongs to a conv or dense node and fits its weights. */
 function validateGrids(network: Network, grids: WeightGrids, where: string): void {
   const nodes = new Map(network.nodes.map((node) => [node.name, node]));
-  for (const [name, { bits, n1, frozen }] of grids) {
+  for (const [name, grid] of grids) {
     const place = at(where, `grid of ${name}`);
     const node = nodes.get(name);
     check(node?.op === "conv" || node?.op === "dense", place, "a conv or dense node", name);
-    const { data } = node.weight;
-    check([2, 3, 4, 5].includes(bits), `${place}.bits`, "2, 3, 4 or 5", bits);
-    check(Number.isInteger(n1) && n1 >= -126 && n1 <= 127, `${place}.n1`, "an integer in -126..127", n1);
-    check(frozen.length === data.length, `${place}.frozen`, `${data.length} values`, frozen.length);
-    const digits = gridDigits(bits, n1);
-    for (let i = 0; i < data.length; i++) {
-      if (frozen[i] > 1) check(false, `${place}.frozen[${i}]`, "0 or 1", frozen[i]);
-      if (frozen[i] === 1 && !digits.has(Math.abs(data[i]))) {
-        check(false, `${place}.frozen[${i}]`, "a weight of 0 or a power of two of the grid", data[i]);
-      }
-    }
+    validateGrid(node.weight.data, node.weight.shape[0], grid, place);
   }
 }

@@ -1,28 +1,86 @@
-// grid.ts: the digits of INQ's codebook: 0, and m = 1..2^(bits-2) for 2^(n2 + m - 1) with n2 = n1 + 1 - 2^(bits-2).
-import { magnitudes } from "../format/index.js";
+// grid.ts: the codes of weights that lie on a grid: INQ's signed digits, or indices into a codebook's levels.
+import { LEVEL_MAX, LEVELS_MAX, magnitudes } from "../format/index.js";
 import type { WeightGrid } from "./network.js";
 import { check } from "./shapes.js";
 
+type PowersGrid = Extract<WeightGrid, { kind: "powers" }>;
+
 /** Exponent of the smallest magnitude: n2 = n1 + 1 - 2^(bits - 2) (INQ, section 2.1). */
-export function smallestExponent(bits: WeightGrid["bits"], n1: number): number {
+export function smallestExponent(bits: PowersGrid["bits"], n1: number): number {
   return n1 + 1 - magnitudes(bits);
 }
 
-/** Magnitude digit by absolute value: 0 and the powers of two from n2 to n1. */
-export function gridDigits(bits: WeightGrid["bits"], n1: number): ReadonlyMap<number, number> {
-  const n2 = smallestExponent(bits, n1);
-  const digits = new Map([[0, 0]]);
-  for (let m = 1; m <= magnitudes(bits); m++) digits.set(2 ** (n2 + m - 1), m);
-  return digits;
+/** Real levels of a grid before its scale, and the code of each: m or -m for +-2^(n2 + m - 1), or an index. */
+function gridLevels(grid: WeightGrid): readonly (readonly [level: number, code: number])[] {
+  if (grid.kind === "codebook") return grid.levels.map((level, code) => [level, code]);
+  const n2 = smallestExponent(grid.bits, grid.n1);
+  const levels: [number, number][] = [[0, 0]];
+  for (let m = 1; m <= magnitudes(grid.bits); m++) levels.push([2 ** (n2 + m - 1), m], [-(2 ** (n2 + m - 1)), -m]);
+  return levels;
 }
 
 /**
- * Signed digits of weights that all lie on their grid.
- * @throws BAD_GRAPH naming the first that does not
+ * Codes of all weights.
+ * @param outputs channels, the first dimension of the weights
+ * @param frozen whose weights to look at, by a 1; null for all. The others get code 0
+ * @throws BAD_GRAPH naming the first weight that is off the grid
  */
-export function gridCodes(weights: Float32Array, { bits, n1 }: WeightGrid, where: string): Int8Array {
-  const digits = gridDigits(bits, n1);
-  const off = weights.findIndex((w) => !digits.has(Math.abs(w)));
-  check(off < 0, `${where}[${off}]`, `0 or +-2^${smallestExponent(bits, n1)}..2^${n1}`, String(weights[off]));
-  return Int8Array.from(weights, (w) => Math.sign(w) * digits.get(Math.abs(w))!);
+export function gridCodes(
+  weights: Float32Array,
+  outputs: number,
+  grid: WeightGrid,
+  where: string,
+  frozen: Uint8Array | null = null,
+): Int8Array {
+  const levels = gridLevels(grid);
+  const depth = weights.length / outputs;
+  const codes = new Int8Array(weights.length);
+  // a Map does not tell -0 from 0
+  let known = new Map<number, number>();
+  for (let c = 0; c < outputs; c++) {
+    const scale = grid.scale ? grid.scale[c] : 1;
+    if (c === 0 || grid.scale) known = new Map(levels.map(([level, code]) => [Math.fround(scale * level), code]));
+    for (let i = c * depth; i < (c + 1) * depth; i++) {
+      const code = known.get(weights[i]);
+      if (code !== undefined) codes[i] = code;
+      else if (frozen === null || frozen[i] === 1) {
+        check(false, `${where}[${i}]`, gridText(grid), String(weights[i]));
+      }
+    }
+  }
+  return codes;
+}
+
+function gridText(grid: WeightGrid): string {
+  const scaled = grid.scale ? "the channel's scale times " : "";
+  if (grid.kind === "codebook") return `${scaled}a level of ${grid.levels.join(", ")}`;
+  return `${scaled}0 or +-2^${smallestExponent(grid.bits, grid.n1)}..2^${grid.n1}`;
+}
+
+/**
+ * Checks a grid by itself and against the weights of its node: sizes, ranges, and every frozen weight on the grid.
+ * @throws BAD_GRAPH
+ */
+export function validateGrid(weights: Float32Array, outputs: number, grid: WeightGrid, place: string): void {
+  const { scale, frozen } = grid;
+  if (grid.kind === "powers") {
+    const { bits, n1 } = grid;
+    check([2, 3, 4, 5].includes(bits), `${place}.bits`, "2, 3, 4 or 5", bits);
+    check(Number.isInteger(n1) && n1 >= -126 && n1 <= 127, `${place}.n1`, "an integer in -126..127", n1);
+  } else {
+    const { levels } = grid;
+    const rising = levels.every((level, i) => i === 0 || level > levels[i - 1]);
+    const integers = levels.every((level) => Number.isInteger(level) && Math.abs(level) <= LEVEL_MAX);
+    const expected = `2 to ${LEVELS_MAX} ascending integers in ${-LEVEL_MAX}..${LEVEL_MAX}`;
+    check(rising && integers && levels.length >= 2 && levels.length <= LEVELS_MAX, `${place}.levels`, expected, levels);
+  }
+  if (scale) {
+    check(scale.length === outputs, `${place}.scale`, `${outputs} values`, scale.length);
+    const bad = scale.findIndex((s) => !(s > 0 && s < Number.POSITIVE_INFINITY));
+    check(bad < 0, `${place}.scale[${bad}]`, "a positive finite number", String(scale[bad]));
+  }
+  check(frozen.length === weights.length, `${place}.frozen`, `${weights.length} values`, frozen.length);
+  const odd = frozen.findIndex((flag) => flag > 1);
+  check(odd < 0, `${place}.frozen[${odd}]`, "0 or 1", frozen[odd]);
+  gridCodes(weights, outputs, grid, `${place}.frozen`, frozen);
 }

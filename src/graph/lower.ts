@@ -97,7 +97,7 @@ function lowerChain(draft: Draft, chain: Chain): void {
       break;
     case "add": {
       const [a, b] = sources.map((source) => draft.tensors[source].encoding);
-      const folded = foldEpilogue({ channels: 1, input: a, output: encoding, unit: 1, sums: [1], residual: b });
+      const folded = foldEpilogue({ channels: 1, input: a, output: encoding, units: [1], sums: [1], residual: b });
       const epilogue = { scale: folded.scale, offset: folded.offset, clamp };
       put(draft, tail, draft.shapes.get(tail)!, encoding);
       const residual = { tensor: sources[1], scale: folded.residualScale };
@@ -140,7 +140,7 @@ function lowerProducts(draft: Draft, chain: Chain, head: ConvNode | DenseNode | 
   const [channels] = shape;
   const encodingOf = (tensor: string): Encoding => draft.tensors[tensor].encoding;
   const residual = chain.residual === null ? null : draft.held.get(chain.residual)!;
-  const { weights, unit, sums } =
+  const { weights, units, sums } =
     head.op === "batchNorm"
       ? unitWeights(channels, encodingOf(input))
       : nodeWeights(head, draft.grids, encodingOf(input));
@@ -148,7 +148,7 @@ function lowerProducts(draft: Draft, chain: Chain, head: ConvNode | DenseNode | 
     channels,
     input: encodingOf(input),
     output: chain.encoding,
-    unit,
+    units,
     sums,
     bias: head.op === "batchNorm" ? null : head.bias?.data,
     norm,
@@ -182,7 +182,7 @@ function lowerMean(draft: Draft, chain: Chain, head: AvgPoolNode | GlobalAvgPool
     channels: 1,
     input: given,
     output: encoding,
-    unit: 1 / count,
+    units: [1 / count],
     sums: [count],
   });
   put(draft, tail, draft.shapes.get(tail)!, encoding);
@@ -193,7 +193,7 @@ function lowerMean(draft: Draft, chain: Chain, head: AvgPoolNode | GlobalAvgPool
 /** A layer that hands `input` on as `output` in another encoding. */
 function convert(draft: Draft, name: string, input: string, output: string, encoding: Encoding, clamp: Clamp): void {
   const { shape, encoding: given } = draft.tensors[input];
-  const { scale, offset } = foldEpilogue({ channels: 1, input: given, output: encoding, unit: 1, sums: [1] });
+  const { scale, offset } = foldEpilogue({ channels: 1, input: given, output: encoding, units: [1], sums: [1] });
   put(draft, output, shape, encoding);
   const epilogue = { scale, offset, clamp };
   draft.layers.push({ op: "avgPool", name, input, output, kernel: [1, 1], stride: [1, 1], epilogue });

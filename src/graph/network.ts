@@ -170,12 +170,25 @@ export interface Network {
 }
 
 /**
- * What INQ has decided for the weights of one conv or dense node: frozen[i] = 1 where weight i already is zero or a
- * power of two in 2^n2..2^n1 and must not change any more. Keyed by node name in a WeightGrids map.
+ * What has been decided for the weights of one conv or dense node: frozen[i] = 1 where weight i must not change any more,
+ * since it already equals fround(scale[c] * level) to the bit, c its output channel and level one of the grid's. Keyed by
+ * node name in a WeightGrids map.
+ * - powers: the levels are 0 and +-2^n2..2^n1, n2 = n1 + 1 - 2^(bits - 2) (INQ); scale null stands for 1.
+ * - codebook: the levels are integers, as the model file's `Weights` have them.
+ * Scales are finite and positive, one an output channel. They end up in the epilogue.
  */
-export interface WeightGrid {
-  readonly bits: 2 | 3 | 4 | 5;
-  readonly n1: number;
-  readonly frozen: Uint8Array;
-}
+export type WeightGrid =
+  | {
+      readonly kind: "powers";
+      readonly bits: 2 | 3 | 4 | 5;
+      readonly n1: number;
+      readonly scale: Float32Array | null;
+      readonly frozen: Uint8Array;
+    }
+  | {
+      readonly kind: "codebook";
+      readonly levels: readonly number[];
+      readonly scale: Float32Array;
+      readonly frozen: Uint8Array;
+    };
 export type WeightGrids = ReadonlyMap<string, WeightGrid>;

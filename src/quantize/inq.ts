@@ -13,6 +13,8 @@ import { type Codebook, chooseExponent, codebook, type ExponentRule, quantizeToL
 import { frozenCount, type Partition, selectLargest, selectRandom } from "./partition.js";
 import { checkBits } from "./portions.js";
 
+type PowersGrid = Extract<WeightGrid, { kind: "powers" }>;
+
 export interface PortionOptions {
   /**
    * One width for every conv and dense node, or a width for each by node name; a node that such a map does not name
@@ -54,8 +56,7 @@ export function advancePortion(network: Network, grids: WeightGrids | null, opti
   }
   const layers = weightLayers(network, options.bits);
   const plans = layers.map(({ node, bits }) => {
-    const before = grids?.get(node.name);
-    if (grids) checkAgainst(before, node, bits, portion);
+    const before = grids ? gridBefore(grids.get(node.name), node, bits, portion) : undefined;
     const rule = options.rule ?? (bits >= 4 ? "max" : "mse");
     const n1 = chooseExponent(node.weight.data, bits, rule, `${node.name}.weight`);
     return { node, before, book: codebook(bits, before ? before.n1 : n1) };
@@ -70,7 +71,7 @@ export function advancePortion(network: Network, grids: WeightGrids | null, opti
 
 function freezeNext(
   values: Float32Array,
-  before: WeightGrid | undefined,
+  before: PowersGrid | undefined,
   book: Codebook,
   portion: number,
   partition: Partition,
@@ -83,7 +84,7 @@ function freezeNext(
     values[index] = quantizeToLevel(values[index], book);
     frozen[index] = 1;
   }
-  return { bits: book.bits, n1: book.n1, frozen };
+  return { kind: "powers", bits: book.bits, n1: book.n1, scale: null, frozen };
 }
 
 function weightLayers(
@@ -110,15 +111,18 @@ function weightLayers(
   });
 }
 
-function checkAgainst(
+/** The grid of the portion before, which must be one that this portion can go on from. */
+function gridBefore(
   before: WeightGrid | undefined,
   node: ConvNode | DenseNode,
   bits: CodeBits,
   portion: number,
-): void {
+): PowersGrid {
   const count = node.weight.data.length;
   const where = `grid of ${node.name}`;
-  if (!before) throw new ShiftwiseError("BAD_OPTION", "no grid from the portion before", { where });
+  if (before?.kind !== "powers" || before.scale) {
+    throw new ShiftwiseError("BAD_OPTION", "no grid from the portion before", { where });
+  }
   if (before.frozen.length !== count) {
     throw new ShiftwiseError("BAD_OPTION", "grid of another layer", {
       expected: `${count} weights`,
@@ -141,6 +145,7 @@ function checkAgainst(
       where,
     });
   }
+  return before;
 }
 
 function countFrozen(frozen: Uint8Array): number {

@@ -20,9 +20,10 @@ export interface Values {
   readonly raw: Float32Array;
 }
 
-/** The integer a code counts as in an accumulator (+-2^(m - 1) or 0), or the float weight. */
+/** The integer a code counts as in an accumulator (+-2^(m - 1) or 0, or its level), or the float weight. */
 export function weightValues(weights: Weights): Float32Array {
   if (weights.kind === "float32") return weights.values;
+  if (weights.kind === "codebook") return Float32Array.from(weights.codes, (code) => weights.levels[code]);
   return Float32Array.from(weights.codes, (m) => (m === 0 ? 0 : Math.sign(m) * 2 ** (Math.abs(m) - 1)));
 }
 

@@ -1,5 +1,5 @@
 // conv.ts: the steps of convolution layers: bucket sums for packed codes, a GEMM for float32.
-import { type ConvLayer, elements, largestOf, magnitudes, zeroOf } from "../format/index.js";
+import { type ConvLayer, elements, largestOf, zeroOf } from "../format/index.js";
 import { planEpilogue } from "./epilogue.js";
 import { planPatch, planSliding, type SlidingPlan } from "./patch.js";
 import { compileSchedule, packFloat } from "./schedule.js";
@@ -24,19 +24,19 @@ export function isPointLayer(context: PlanContext, layer: ConvLayer): boolean {
 }
 
 export function planConv(context: PlanContext, layer: ConvLayer): Step {
-  return layer.weights.kind === "codes" ? planBucketConv(context, layer) : planFloatConv(context, layer);
+  return layer.weights.kind === "float32" ? planFloatConv(context, layer) : planBucketConv(context, layer);
 }
 
 function planBucketConv(context: PlanContext, layer: ConvLayer): Step {
   const { memory } = context;
   const { weights, groups } = layer;
-  if (weights.kind !== "codes") throw new TypeError("codes expected");
+  if (weights.kind === "float32") throw new TypeError("codes expected");
   const { encoding, shape } = context.spec(layer.input);
   const outputs = context.spec(layer.output).shape[0];
   const max = largestOf(encoding)!;
   const perGroup = shape[0] / groups;
   const groupOutputs = outputs / groups;
-  const schedule = compileSchedule(weights.codes, outputs, magnitudes(weights.bits), max);
+  const schedule = compileSchedule(weights, outputs, max);
   const stream = memory.constant(schedule.stream);
   const starts = memory.constant(schedule.starts);
   const { residual, output } = layer;

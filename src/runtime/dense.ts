@@ -1,11 +1,23 @@
 // dense.ts: the steps of dense layers, and of convolutions of a single pixel.
-import { type ConvLayer, type DenseLayer, elements } from "../format/index.js";
+import { type ConvLayer, type DenseLayer, elements, magnitudes } from "../format/index.js";
 import { planEpilogue } from "./epilogue.js";
 import { elementBytes, roundUp } from "./memory.js";
-import { packDense, packFloat } from "./schedule.js";
+import { type IntegerWeights, packDense, packFloat } from "./schedule.js";
 import type { PlanContext, Step } from "./step.js";
 
-const TABLES_BYTES = 8192;
+/** Levels that one table holds products of. */
+const TABLE_LEVELS = 16;
+/** Levels up to this have products with 0..255 that fit 16 bits. */
+const PRODUCT_MAX = 128;
+/** Larger ones are 2^7 high + low. */
+const LIMB_BITS = 7;
+
+/** One walk over a layer's inputs: up to 16 levels, or a limb of them. */
+interface Pass {
+  readonly packed: number;
+  readonly tables: number;
+  readonly shift: number;
+}
 
 export function planDense(context: PlanContext, layer: DenseLayer | ConvLayer): Step {
   const { memory } = context;
@@ -24,9 +36,9 @@ export function planDense(context: PlanContext, layer: DenseLayer | ConvLayer): 
   const flatBytes = roundUp(inputs * bytes, 16);
   const listBytes = roundUp(inputs * 4 + 4, 16);
   memory.needScratch(sumsBytes + flatBytes + listBytes);
-  const codes = weights.kind === "codes";
-  const packed = memory.constant(codes ? packDense(weights.codes, outputs) : packFloat(weights.values, outputs, 16));
-  const tables = codes ? memory.shared("dense tables", denseTables) : 0;
+  const integer = weights.kind !== "float32";
+  const passes = integer ? planPasses(context, weights, outputs) : [];
+  const packed = integer ? 0 : memory.constant(packFloat(weights.values, outputs, 16));
   return {
     name: layer.name,
     op: layer.op,
@@ -38,29 +50,68 @@ export function planDense(context: PlanContext, layer: DenseLayer | ConvLayer): 
         input = scratch + sumsBytes;
         kernels.flatten(input, from.address, from.planeBytes, shape[0], plane * bytes);
       }
-      if (codes) {
+      if (integer) {
         const list = scratch + sumsBytes + flatBytes;
         const count = kernels.dense_nonzero(list, input, inputs);
-        kernels.dense_codes_c16(packed, inputs * 16, blocks, tables, list, count, scratch);
+        for (const [i, { packed, tables, shift }] of passes.entries()) {
+          kernels.dense_codes_c16(packed, inputs * 16, blocks, tables, list, count, scratch, shift, Number(i > 0));
+        }
       } else {
         kernels.dense_f32_c16(packed, input, inputs, scratch, blocks);
       }
-      kernels.end_vector(epilogue, scratch, outputs, Number(codes));
+      kernels.end_vector(epilogue, scratch, outputs, Number(integer));
     },
   };
 }
 
-/** For each activation 0..255 its 16 products with +-2^0..2^7, low bytes then high bytes. */
-function denseTables(): Uint8Array {
-  const tables = new Uint8Array(TABLES_BYTES);
-  for (let x = 0, at = 0; x < 256; x++, at += 32) {
-    for (let e = 0; e < 8; e++) {
-      const product = x << e;
-      tables[at + e] = product;
-      tables[at + e + 16] = product >> 8;
-      tables[at + e + 8] = -product;
-      tables[at + e + 24] = -product >> 8;
+/** The integers that codes stand for: 0, 1, 2, ... is the order of their low bytes; undefined where there is no code. */
+function codeLevels(weights: IntegerWeights): readonly (number | undefined)[] {
+  if (weights.kind === "codebook") return weights.levels;
+  const levels: (number | undefined)[] = new Array(256).fill(undefined);
+  for (let m = 1; m <= magnitudes(weights.bits); m++) {
+    levels[m] = 2 ** (m - 1);
+    levels[-m & 255] = -(2 ** (m - 1));
+  }
+  return levels;
+}
+
+function planPasses({ memory }: PlanContext, weights: IntegerWeights, outputs: number): Pass[] {
+  const known = codeLevels(weights).flatMap((level, code) => (level ? [{ level, code }] : []));
+  const passes: Pass[] = [];
+  for (let from = 0; from < known.length || from === 0; from += TABLE_LEVELS) {
+    const part = known.slice(from, from + TABLE_LEVELS);
+    const bytes = new Uint8Array(256).fill(255);
+    part.forEach(({ code }, i) => {
+      bytes[code] = i;
+    });
+    const packed = memory.constant(packDense(weights.codes, outputs, bytes));
+    const levels = part.map(({ level }) => level);
+    for (const { limb, shift } of limbsOf(levels)) {
+      passes.push({ packed, shift, tables: memory.shared(`products of ${limb}`, () => productTables(limb)) });
     }
+  }
+  return passes;
+}
+
+/** Levels whose products with 255 pass 16 bits are taken apart: level = 2^7 high + low, -64 <= low < 64. */
+function limbsOf(levels: readonly number[]): { limb: readonly number[]; shift: number }[] {
+  if (levels.every((level) => Math.abs(level) <= PRODUCT_MAX)) return [{ limb: levels, shift: 0 }];
+  const high = levels.map((level) => Math.floor(level / 2 ** LIMB_BITS + 0.5));
+  const low = levels.map((level, i) => level - high[i] * 2 ** LIMB_BITS);
+  return [
+    { limb: low, shift: 0 },
+    { limb: high, shift: LIMB_BITS },
+  ];
+}
+
+/** For each activation 0..255 its products with up to 16 levels, low bytes then high bytes. */
+function productTables(levels: readonly number[]): Uint8Array {
+  const tables = new Uint8Array(256 * 2 * TABLE_LEVELS);
+  for (let x = 0, at = 0; x < 256; x++, at += 2 * TABLE_LEVELS) {
+    levels.forEach((level, i) => {
+      tables[at + i] = level * x;
+      tables[at + TABLE_LEVELS + i] = (level * x) >> 8;
+    });
   }
   return tables;
 }

@@ -1,5 +1,5 @@
 // schedule.ts: turns the codes of a layer into the word streams that the bucket-sum kernels walk (assembly/runtime/buckets.ts).
-import { ShiftwiseError } from "../format/index.js";
+import { magnitudes, ShiftwiseError, type Weights } from "../format/index.js";
 
 /** Op word of a segment that doubles the lanes instead of adding them to the totals. */
 const DOUBLE = 255;
@@ -7,31 +7,85 @@ const DOUBLE = 255;
 const FIRST = 32;
 /** Added to the op word of a channel's last part, which the epilogue takes from the lanes. */
 const LAST = 64;
+/** Added to the op word of a part that is subtracted from the totals. */
+const NEGATE = 256;
+/** Added to the op word of a part that stays in the lanes as well. */
+const KEEP = 512;
 /** Largest magnitude sum a signed 16-bit lane holds. */
 const LANE_MAX = 32767;
 /** Row indices are u16. */
 const DEPTH_MAX = 65536;
+/** What a flush costs, in doublings of the lanes. */
+const FLUSH_COST = 4;
+/** Most op words between two buckets: a level has up to 8 signed digits, and up to 14 doublings follow. */
+const OPS_MAX = 22;
+
+export type IntegerWeights = Exclude<Weights, { kind: "float32" }>;
 
 export interface Schedule {
   readonly stream: Uint16Array;
   /** Byte offset of every output channel's stream. */
   readonly starts: Uint32Array;
-  /** No sum can be larger than this, either sign. */
+  /** No total that meets the epilogue can be larger than this, either sign. */
   readonly largest: number;
 }
 
+/** The levels of a layer by magnitude, and where its codes go. */
+interface Buckets {
+  /** Distinct |level| > 0, falling. */
+  readonly magnitudes: Int32Array;
+  /** By the low byte of a code: 2 j + 1 for +magnitudes[j], 2 j + 2 for -magnitudes[j], 0 for zero. */
+  readonly of: Uint8Array;
+}
+
+function bucketsOf(weights: IntegerWeights): Buckets {
+  const of = new Uint8Array(256);
+  if (weights.kind === "codes") {
+    const count = magnitudes(weights.bits);
+    for (let m = 1; m <= count; m++) {
+      of[m] = 2 * (count - m) + 1;
+      of[-m & 255] = 2 * (count - m) + 2;
+    }
+    return { magnitudes: Int32Array.from({ length: count }, (_, j) => 1 << (count - 1 - j)), of };
+  }
+  const { levels } = weights;
+  const sizes = [...new Set(levels.map(Math.abs))].filter((size) => size > 0).sort((a, b) => b - a);
+  levels.forEach((level, code) => {
+    if (level !== 0) of[code] = 2 * sizes.indexOf(Math.abs(level)) + (level > 0 ? 1 : 2);
+  });
+  return { magnitudes: Int32Array.from(sizes), of };
+}
+
+/** Number of non-zero digits of the canonical signed binary form of x. */
+export function signedDigits(x: number): number {
+  const size = Math.abs(x);
+  let rest = (3 * size) ^ size;
+  let count = 0;
+  for (; rest !== 0; rest &= rest - 1) count++;
+  return count;
+}
+
 /**
- * Sorts each output channel's non-zero weights by (exponent, sign), largest exponent first, and cuts them into segments
- * whose lanes cannot overflow: with P and N the sums of 2^(e - lowest e) over the positive and negative weights that a
- * lane has taken since its last flush, max * P and max * N stay within 32767. Neighbouring exponents share a flush while
- * that holds, the lanes being doubled between them. Linear in the number of weights.
+ * Sorts each output channel's non-zero weights into buckets of one |level|, largest first, and writes the ops between.
  *
- * @param codes signed digits (channels, depth), |digit| <= magnitudes
- * @param magnitudes number of exponents, 2^(bits - 2)
+ * Let C be what the lanes hold when a bucket of level L is done, and S the sum of the next bucket, of level L'. The sum
+ * owes L C + L' S + ... For m = 0, 1, 2, 4, ... that is
+ *
+ *     (L - m L') C + L' (m C + S)
+ *
+ * so the lanes, times the signed digits of L - m L', are flushed into the totals, then zeroed (m = 0), kept or doubled, and
+ * take up the next bucket. The m with the cheapest flushes is taken: between neighbouring powers of two m = 2 needs none,
+ * which is Horner's rule.
+ *
+ * Lanes cannot overflow: with P and N the sums that a lane holds, positive and negative, for activations of 1, max * P and
+ * max * N stay within 32767; longer buckets are cut. Linear in the number of weights.
+ *
+ * @param channels of the output; codes are (channels, depth)
  * @param max largest activation, 1..255
  * @throws OVERFLOW when a channel has more than 65,536 inputs
  */
-export function compileSchedule(codes: Int8Array, channels: number, magnitudes: number, max: number): Schedule {
+export function compileSchedule(weights: IntegerWeights, channels: number, max: number): Schedule {
+  const { codes } = weights;
   const depth = codes.length / channels;
   if (depth > DEPTH_MAX) {
     throw new ShiftwiseError("OVERFLOW", "too many inputs to one output channel", {
@@ -40,111 +94,132 @@ export function compileSchedule(codes: Int8Array, channels: number, magnitudes: 
     });
   }
   const cap = Math.floor(LANE_MAX / max);
-  // every segment but the cut ones belongs to one exponent: 3 words, plus one word a weight
-  let stream = new Uint16Array(codes.length + channels * 3 * magnitudes + 3 * Math.ceil(codes.length / cap));
+  const { magnitudes: sizes, of: bucketOf } = bucketsOf(weights);
+  const buckets = 2 * sizes.length;
+  // a bucket is one part and one more for each time a lane fills up
+  const channelWords = depth + 3 * OPS_MAX * (sizes.length + 2 * Math.ceil(depth / cap) + 1);
+  let stream = new Uint16Array(codes.length + channels * 3 * sizes.length + channelWords);
   const starts = new Uint32Array(channels);
-  // Weights of one channel, bucket by bucket: bucket 2m - 2 holds the rows with digit +m, 2m - 1 those with -m.
-  const buckets = 2 * magnitudes;
   const begin = new Uint32Array(buckets + 1);
   const cursor = new Uint32Array(buckets);
   const rows = new Uint16Array(depth);
-  // digit + 16 -> bucket + 1, or 0 for zero
-  const bucketOf = new Uint8Array(32);
-  for (let m = 1; m <= magnitudes; m++) {
-    bucketOf[16 + m] = 2 * m - 1;
-    bucketOf[16 - m] = 2 * m;
-  }
   const counts = new Uint32Array(buckets + 1);
   let at = 0;
   let largest = 0;
   for (let channel = 0; channel < channels; channel++) {
+    if (at + channelWords > stream.length) {
+      const longer = new Uint16Array(2 * stream.length + channelWords);
+      longer.set(stream);
+      stream = longer;
+    }
     const first = channel * depth;
     counts.fill(0);
-    for (let k = 0; k < depth; k++) counts[bucketOf[codes[first + k] + 16]]++;
+    for (let k = 0; k < depth; k++) counts[bucketOf[codes[first + k] & 255]]++;
     begin[0] = 0;
     for (let b = 0; b < buckets; b++) {
       cursor[b] = begin[b];
       begin[b + 1] = begin[b] + counts[b + 1];
     }
     for (let k = 0; k < depth; k++) {
-      const bucket = bucketOf[codes[first + k] + 16];
+      const bucket = bucketOf[codes[first + k] & 255];
       if (bucket !== 0) rows[cursor[bucket - 1]++] = k;
     }
 
     starts[channel] = at * 2;
-    const begun = at;
-    let open = false; // whether the lanes hold a sum that may go on
-    let lastOp = 0; // index of the newest op word
-    let low = 1; // smallest exponent that occurs, plus 1
-    while (low <= magnitudes && begin[2 * low - 2] === begin[2 * low]) low++;
+    let slot = 0; // where the open segment's op word goes; 0 when no segment is open
+    let flushed = false;
     let bound = 0;
     let plusSum = 0;
     let minusSum = 0;
-    for (let m = magnitudes; m >= low; m--) {
-      let plus = begin[2 * m - 2];
-      let minus = begin[2 * m - 1];
-      const plusEnd = minus;
-      const minusEnd = begin[2 * m];
-      const fits = 2 * plusSum + (plusEnd - plus) <= cap && 2 * minusSum + (minusEnd - minus) <= cap;
-      bound += (minusEnd - plus) * 2 ** (m - 1);
-      if (open && fits) {
-        stream[lastOp] = DOUBLE;
-        plusSum *= 2;
-        minusSum *= 2;
-      } else {
-        open = false;
-        plusSum = 0;
-        minusSum = 0;
-        if (plus === plusEnd && minus === minusEnd) continue;
+    const put = (op: number): void => {
+      if (slot === 0) {
+        stream[at] = 0;
+        stream[at + 1] = 0;
+        slot = at + 2;
+        at += 3;
       }
-      do {
+      stream[slot] = op;
+      slot = 0;
+    };
+    /** Adds the lanes times `factor` to the totals; the lanes are left as they are with `keep`, else zeroed. */
+    const flush = (factor: number, keep: boolean, last: number): void => {
+      const size = Math.abs(factor);
+      const half = size >> 1;
+      const sum = size + half;
+      const digits = half ^ sum;
+      // smallest first, so that the last one of a positive factor is positive
+      for (let shift = 0; digits >> shift > 0; shift++) {
+        if (((digits >> shift) & 1) === 0) continue;
+        const final = digits >> (shift + 1) === 0;
+        const negative = (((half >> shift) & 1) === 1) !== factor < 0;
+        const ends = final ? last : 0;
+        put(shift | (negative ? NEGATE : 0) | (keep || !final ? KEEP : 0) | (flushed ? 0 : FIRST) | ends);
+        flushed = true;
+        if (ends === 0) bound += Math.max(plusSum, minusSum) * 2 ** shift;
+      }
+    };
+    let j = 0;
+    while (j < sizes.length && begin[2 * j] === begin[2 * j + 2]) j++;
+    while (j < sizes.length) {
+      let plus = begin[2 * j];
+      let minus = begin[2 * j + 1];
+      const plusEnd = minus;
+      const minusEnd = begin[2 * j + 2];
+      while (true) {
         const adds = Math.min(plusEnd - plus, cap - plusSum);
         const subs = Math.min(minusEnd - minus, cap - minusSum);
         stream[at] = adds;
         stream[at + 1] = subs;
-        stream[at + 2] = m - 1;
-        lastOp = at + 2;
-        open = true;
+        slot = at + 2;
         at += 3;
         for (const end = plus + adds; plus < end; ) stream[at++] = rows[plus++];
         for (const end = minus + subs; minus < end; ) stream[at++] = rows[minus++];
         plusSum += adds;
         minusSum += subs;
-        if (plus < plusEnd || minus < minusEnd) {
-          plusSum = 0;
-          minusSum = 0;
+        if (plus === plusEnd && minus === minusEnd) break;
+        flush(sizes[j], false, 0);
+        plusSum = 0;
+        minusSum = 0;
+      }
+      let next = j + 1;
+      while (next < sizes.length && begin[2 * next] === begin[2 * next + 2]) next++;
+      if (next === sizes.length) break;
+      const nextPlus = begin[2 * next + 1] - begin[2 * next];
+      const nextMinus = begin[2 * next + 2] - begin[2 * next + 1];
+      let times = 0;
+      let least = FLUSH_COST * signedDigits(sizes[j]);
+      for (let m = 1, doubles = 0; m * sizes[next] < 2 * sizes[j]; m *= 2, doubles++) {
+        if (m * plusSum + nextPlus > cap || m * minusSum + nextMinus > cap) break;
+        const cost = FLUSH_COST * signedDigits(sizes[j] - m * sizes[next]) + doubles;
+        if (cost < least) {
+          least = cost;
+          times = m;
         }
-      } while (plus < plusEnd || minus < minusEnd);
+      }
+      flush(sizes[j] - times * sizes[next], times > 0, 0);
+      for (let m = times; m > 1; m /= 2) put(DOUBLE);
+      plusSum *= times;
+      minusSum *= times;
+      j = next;
     }
-    if (at === begun) {
-      stream.fill(0, at, at + 3);
-      lastOp = at + 2;
-      at += 3;
-    }
-    stream[lastOp] |= LAST;
-    let flush = begun;
-    while (stream[flush + 2] === DOUBLE) flush += 3 + stream[flush] + stream[flush + 1];
-    stream[flush + 2] |= FIRST;
+    // all weights zero: a part of nothing
+    flush(j < sizes.length ? sizes[j] : 1, false, LAST);
     largest = Math.max(largest, bound * max);
   }
-  stream = stream.slice(0, at);
-  return { stream, starts, largest };
+  return { stream: stream.slice(0, at), starts, largest };
 }
 
 /**
- * Codes of a dense layer as bytes in blocks of 16 output channels (assembly/runtime/dense.ts):
- * [block][input][16], byte = exponent, +8 when negative, 255 for zero.
+ * Codes of a dense layer as bytes in blocks of 16 output channels (assembly/runtime/dense.ts): [block][input][16].
+ * @param bytes by the low byte of a code
  */
-export function packDense(codes: Int8Array, outputs: number): Uint8Array {
+export function packDense(codes: Int8Array | Uint8Array, outputs: number, bytes: Uint8Array): Uint8Array {
   const inputs = codes.length / outputs;
   const blocks = Math.ceil(outputs / 16);
   const packed = new Uint8Array(blocks * inputs * 16).fill(255);
   for (let o = 0; o < outputs; o++) {
     const to = (o >> 4) * inputs * 16 + (o & 15);
-    for (let i = 0; i < inputs; i++) {
-      const m = codes[o * inputs + i];
-      if (m !== 0) packed[to + i * 16] = m > 0 ? m - 1 : 7 - m;
-    }
+    for (let i = 0; i < inputs; i++) packed[to + i * 16] = bytes[codes[o * inputs + i] & 255];
   }
   return packed;
 }

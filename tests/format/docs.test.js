@@ -10,6 +10,7 @@ import {
   HEADER_LIMIT,
   magnitudes,
   packCodes,
+  packIndices,
   readSafetensors,
 } from "../../dist/format/index.js";
 import { encodeNetwork } from "../../dist/graph/index.js";
@@ -67,6 +68,14 @@ test("the packing examples, and the worked one among them", () => {
   const [, codes, head] = rows[0];
   assert.match(doc, new RegExp(`Worked example, bits 5, codes ${codes}:`));
   assert.match(doc, new RegExp(`codes: ${head}\n.*signs: 0b1010 = 0a\n`));
+});
+
+test("the worked example of a codebook", () => {
+  const [, levels] = doc.match(/levels ([−\d ]+), so 3 bits a code/);
+  const [, weights] = doc.match(/3 bits a code, weights ([−\d ]+):/);
+  const codes = numbers(weights).map((weight) => numbers(levels).indexOf(weight));
+  const bytes = [...doc.matchAll(/ {4}byte \d [01| ]+= (\w\w)/g)].map(([, hex]) => hex);
+  assert.deepEqual([...packIndices(Uint8Array.from(codes), numbers(levels).length)], hexBytes(bytes.join(" ")));
 });
 
 test("the whole file, byte by byte", () => {

@@ -25,7 +25,13 @@ const codes = (bits, length) => {
   };
 };
 
-/** A model with every operation, every encoding and every code width. */
+const codebook = (length) => ({
+  kind: "codebook",
+  levels: [-181, -64, 0, 7, 90],
+  codes: Uint8Array.from({ length }, (_, i) => (i * 7) % 5),
+});
+
+/** A model with every operation, every encoding, every code width and a codebook. */
 export function everything() {
   return {
     name: "everything",
@@ -45,6 +51,7 @@ export function everything() {
       e: { shape: [8, 2, 2], encoding: LEVELS },
       m: { shape: [8, 1, 1], encoding: LINEAR },
       y: { shape: [3, 1, 1], encoding: FLOAT32 },
+      w: { shape: [2, 1, 1], encoding: FLOAT32 },
       u: { shape: [2, 6, 6], encoding: FLOAT32 },
       f: { shape: [2, 4, 4], encoding: FLOAT32 },
     },
@@ -101,6 +108,7 @@ export function everything() {
       },
       { op: "avgPool", name: "mean", input: "e", output: "m", kernel: [2, 2], stride: [1, 1], epilogue: epilogue(1) },
       { op: "dense", name: "dense", input: "m", output: "y", weights: codes(2, 24), epilogue: epilogue(3) },
+      { op: "dense", name: "wide", input: "m", output: "w", weights: codebook(16), epilogue: epilogue(2) },
       { op: "avgPool", name: "real", input: "x", output: "u", kernel: [1, 1], stride: [1, 1], epilogue: epilogue(1) },
       {
         op: "conv",

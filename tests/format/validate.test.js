@@ -120,6 +120,14 @@ test("weights belong to their input's encoding, fit in number and range, and are
   breaks((d) => (layer(d, "conv.a").weights.codes = new Int8Array(71)), /conv\.a: weights/);
   breaks((d) => (layer(d, "conv.a").weights.codes[70] = 9), /conv\.a: weights\[70\]/);
   breaks((d) => (layer(d, "dense").weights.codes[3] = -2), /dense: weights\[3\]/);
+  breaks((d) => (layer(d, "wide").weights.codes[9] = 5), /wide: weights\[9\]/);
+  breaks((d) => (layer(d, "wide").weights.codes = new Uint8Array(15)), /wide: weights/);
+  breaks((d) => (layer(d, "wide").weights.levels = [3]), /wide: weights\.levels/);
+  breaks((d) => (layer(d, "wide").weights.levels = Array.from({ length: 65 }, (_, i) => i)), /wide: weights\.levels/);
+  breaks((d) => (layer(d, "wide").weights.levels = [0, 1, 2, 2, 3]), /wide: weights\.levels\[3\]/);
+  breaks((d) => (layer(d, "wide").weights.levels = [0, 1, 2, 3.5, 4]), /wide: weights\.levels\[3\]/);
+  breaks((d) => (layer(d, "wide").weights.levels = [0, 1, 2, 3, 16384]), /wide: weights\.levels\[4\]/);
+  breaks((d) => (layer(d, "wide").weights.levels = [-16384, 1, 2, 3, 4]), /wide: weights\.levels\[0\]/);
   breaks((d) => (layer(d, "conv.f").weights.values[5] = Number.NaN), /conv\.f: weights\[5\]/);
   breaks((d) => (layer(d, "conv.f").weights.values = new Float32Array(17)), /conv\.f: weights/);
 });

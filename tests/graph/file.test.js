@@ -3,7 +3,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { decodeModel, encodeModel, readSafetensors, ShiftwiseError, sealFile } from "../../dist/format/index.js";
-import { decodeNetwork, demoNetwork, encodeNetwork, lower } from "../../dist/graph/index.js";
+import {
+  buildNetwork,
+  createRandom,
+  decodeNetwork,
+  demoNetwork,
+  encodeNetwork,
+  lower,
+} from "../../dist/graph/index.js";
 import { randomNetwork } from "./random_networks.js";
 
 const seed = 4;
@@ -144,8 +151,8 @@ test("errors name the file and the field", () => {
     [(g) => (g.grids[0].n1 = 1000), "BAD_FILE", /^n\.sw: graph\.grids\[0\]\.n1/],
     [(g) => (g.grids[0].n1 = 90), "BAD_GRAPH", /^n\.sw: grid of \w+\.frozen\[\d+\]/],
     [(g) => (g.grids[0].node = "input"), "BAD_GRAPH", /^n\.sw: graph\.grids\[0\]\.node/],
-    [(g) => (g.grids[0] = g.grids[1]), "BAD_FILE", /^n\.sw: tensor \w+\.frozen/],
-    [(g) => g.grids.pop(), "BAD_FILE", /^n\.sw: tensor \w+\.frozen/],
+    [(g) => (g.grids[0] = g.grids[1]), "BAD_FILE", /^n\.sw: tensor \w+\.(frozen|gridScale)/],
+    [(g) => g.grids.pop(), "BAD_FILE", /^n\.sw: tensor \w+\.(frozen|gridScale)/],
   ];
   for (const [change, code, place] of cases) {
     const error = errorOf(withGraph(change), "n.sw");
@@ -160,10 +167,36 @@ test("a model is not a network, nor a network a model", () => {
   assert.throws(() => decodeModel(valid), { code: "BAD_FILE" });
 });
 
+test("a grid's scale and levels come back; weights are held against both", () => {
+  const b = buildNetwork("scaled", createRandom(3));
+  const network = b.finish([b.dense(b.input([3, 1, 1]), 2)]);
+  const { name, weight } = network.nodes[1];
+  const scale = Float32Array.of(0.1, 0.3);
+  weight.data.set([-2, 0, 5, 5, -2, 0].map((level, i) => scale[Math.floor(i / 3)] * level));
+  const frozen = new Uint8Array(6).fill(1);
+  const book = new Map([[name, { kind: "codebook", levels: [-2, 0, 5], scale, frozen }]]);
+  assert.deepEqual(decodeNetwork(encodeNetwork(network, { grids: book })).grids, book);
+  const write = (change) => () =>
+    encodeNetwork(network, { grids: new Map([[name, { ...book.get(name), ...change }]]) });
+  assert.throws(write({ levels: [-2, 5, 0] }), { code: "BAD_GRAPH", where: `grid of ${name}.levels` });
+  assert.throws(write({ levels: [0] }), { code: "BAD_GRAPH", where: `grid of ${name}.levels` });
+  assert.throws(write({ scale: Float32Array.of(0.1) }), { code: "BAD_GRAPH", where: `grid of ${name}.scale` });
+  assert.throws(write({ scale: Float32Array.of(0.1, 0) }), { code: "BAD_GRAPH", where: `grid of ${name}.scale[1]` });
+  assert.throws(write({ levels: [-3, 0, 5] }), { code: "BAD_GRAPH", where: `grid of ${name}.frozen[0]` });
+  write({ levels: [-3, 0, 5], frozen: Uint8Array.of(0, 1, 1, 1, 0, 1) })();
+  weight.data.set([0.1, -0.2, 0, 0.3, 0.6, 1.2].map(Math.fround));
+  weight.data.set(
+    [1, 2, 4].map((level) => scale[1] * level),
+    3,
+  );
+  const powers = new Map([[name, { kind: "powers", bits: 4, n1: 2, scale, frozen }]]);
+  assert.deepEqual(decodeNetwork(encodeNetwork(network, { grids: powers })).grids, powers);
+});
+
 test("grids that do not belong are not written", () => {
   const { network } = sample;
   const conv = network.nodes.find((node) => node.op === "conv");
-  const grid = { bits: 5, n1: 0, frozen: new Uint8Array(conv.weight.data.length) };
+  const grid = { kind: "powers", bits: 5, n1: 0, scale: null, frozen: new Uint8Array(conv.weight.data.length) };
   const write = (name, change) => encodeNetwork(network, { grids: new Map([[name, { ...grid, ...change }]]) });
   write(conv.name, {});
   assert.throws(() => write("input", {}), { code: "BAD_GRAPH" });

@@ -114,9 +114,10 @@ function dense(x, outputs, weights) {
   );
 }
 
-/** Integer weights of codes, +-2^(m - 1); float weights as they are. */
+/** Integer weights of codes, +-2^(m - 1) or their level; float weights as they are. */
 function multipliers(weights) {
   if (weights.kind === "float32") return weights.values;
+  if (weights.kind === "codebook") return Float64Array.from(weights.codes, (code) => weights.levels[code]);
   return Float64Array.from(weights.codes, (code) => (code === 0 ? 0 : Math.sign(code) * 2 ** (Math.abs(code) - 1)));
 }
 

@@ -84,7 +84,13 @@ function written(make, outputs = (last) => [last]) {
     node.weight.data.forEach((_, i) => {
       node.weight.data[i] = random.below(5) === 0 ? 0 : (random.below(2) ? -1 : 1) * 2 ** -random.below(4);
     });
-    grids.set(node.name, { bits: 4, n1: 0, frozen: new Uint8Array(node.weight.data.length).fill(1) });
+    grids.set(node.name, {
+      kind: "powers",
+      bits: 4,
+      n1: 0,
+      scale: null,
+      frozen: new Uint8Array(node.weight.data.length).fill(1),
+    });
   }
   const shapes = inferShapes(network);
   const image = Float64Array.from({ length: 144 }, () => Math.fround(random.normal()));
@@ -259,7 +265,9 @@ test("sums beyond int32 are refused", () => {
   const b = buildNetwork("deep", createRandom(1));
   const network = b.finish([b.dense(b.quantize(b.input([65800, 1, 1]), INPUT), 1)]);
   const { data } = network.nodes.at(-1).weight;
-  const grids = new Map([["dense1", { bits: 5, n1: 0, frozen: new Uint8Array(data.length).fill(1) }]]);
+  const grids = new Map([
+    ["dense1", { kind: "powers", bits: 5, n1: 0, scale: null, frozen: new Uint8Array(data.length).fill(1) }],
+  ]);
   data.fill(1);
   assert.throws(() => lower(network, { grids }), { code: "OVERFLOW" });
   data.fill(0.5);

@@ -60,11 +60,30 @@ export function randomNetwork(seed, quantized) {
     const bits = pick([2, 3, 4, 5]);
     const n1 = random.below(4) - 3;
     const k = 2 ** (bits - 2);
+    const [outputs] = weight.shape;
+    const depth = weight.data.length / outputs;
+    const scales = () => Float32Array.from({ length: outputs }, () => 0.3 + random.uniform());
+    const frozen = new Uint8Array(weight.data.length).fill(1);
+    if (chance(0.3)) {
+      const levels = pick([
+        [-1, 1],
+        [-4, 0, 3],
+        [-90, -21, -7, 2, 11, 64, 127],
+      ]);
+      const scale = scales().map((s) => s / levels.at(-1));
+      weight.data.forEach((_, i) => {
+        weight.data[i] = scale[Math.floor(i / depth)] * pick(levels);
+      });
+      grids.set(name, { kind: "codebook", levels, scale, frozen });
+      return;
+    }
+    const scale = chance(0.3) ? scales() : null;
     weight.data.forEach((_, i) => {
       const digit = random.below(k + 1);
-      weight.data[i] = digit === 0 ? 0 : (chance(0.5) ? 1 : -1) * 2 ** (n1 + digit - k);
+      const level = digit === 0 ? 0 : (chance(0.5) ? 1 : -1) * 2 ** (n1 + digit - k);
+      weight.data[i] = scale ? scale[Math.floor(i / depth)] * level : level;
     });
-    grids.set(name, { bits, n1, frozen: new Uint8Array(weight.data.length).fill(1) });
+    grids.set(name, { kind: "powers", bits, n1, scale, frozen });
   };
   const shapeOf = (name) => measure().shapes.get(name);
   const conv = (input, outputs, options) => {

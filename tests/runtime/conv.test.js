@@ -125,3 +125,37 @@ test("drawn convolutions agree", async () => {
   });
   await fc.assert(property, { seed: 7, numRuns: 150 });
 });
+
+const BOOKS = {
+  binary: [-1, 1],
+  ternary: [-3, 0, 5],
+  uniform: [-15, -13, -11, -9, -7, -5, -3, -1, 1, 3, 5, 7, 9, 11, 13, 15],
+  weq: [-255, -131, -77, -31, 0, 29, 80, 140, 233],
+  allPositive: [2, 3],
+  largest: [-16383, -1, 0, 16383],
+  many: Array.from({ length: 64 }, (_, i) => (i - 32) * 7 - (i % 3)),
+};
+
+for (const [name, levels] of Object.entries(BOOKS)) {
+  test(`conv with a codebook agrees with the reference: ${name}`, async () => {
+    for (const input of [linear(), linear(127), linear(15, 3), linear(255, 128), LEVELS, linear(1)]) {
+      for (const output of [linear(), FLOAT]) await check({ levels, input, output });
+    }
+    await check({ levels, shape: [40, 9, 9], channels: 20, input: linear(255, 128) });
+    await check({ levels, shape: [40, 3, 3], channels: 20, input: linear(15), residual: linear() });
+    await check({ levels, shape: [16, 12, 12], channels: 16, groups: 16, input: linear() });
+    await check({ levels, shape: [16, 12, 12], channels: 32, groups: 16, input: linear(255, 7) });
+    await check({ levels, shape: [300, 1, 1], channels: 33, kernel: [1, 1], padding: [0, 0, 0, 0] });
+    await check({ levels, shape: [30, 1, 1], channels: 7, kernel: [1, 1], padding: [0, 0, 0, 0], output: FLOAT });
+  });
+}
+
+test("worst-case sums of a codebook stay exact", async () => {
+  const levels = [-1801, 1801];
+  for (const output of [linear(), FLOAT]) {
+    const def = convModel({ levels, shape: [512, 4, 4], channels: 3, output });
+    def.layers[0].weights.codes.fill(1);
+    const full = new Float32Array(512 * 16).fill(1e6);
+    await assertAgree(def, { x: full }, "all weights at the top level, all activations 255");
+  }
+});

@@ -20,6 +20,11 @@ export function randomCodes(random, length, bits, zeros = 0.2) {
   });
 }
 
+/** Indices into a table of levels, each as likely as any other. */
+export function randomIndices(random, length, levels) {
+  return Uint8Array.from({ length }, () => random.below(levels.length));
+}
+
 export function randomInput(random, shape) {
   return Float32Array.from({ length: elements(shape) }, () => random.normal() * 3);
 }
@@ -52,6 +57,7 @@ export function convModel(options, seed = 1) {
     clamp = {},
     zeros = 0.2,
     codes = null,
+    levels = null,
   } = options;
   const depth = (shape[0] / groups) * kernel[0] * kernel[1];
   const outShape = convOutputShape(shape, channels, { kernel, stride, dilation, padding });
@@ -59,7 +65,9 @@ export function convModel(options, seed = 1) {
   const values = () => Float32Array.from({ length: channels * depth }, () => random.normal());
   const weights = float
     ? { kind: "float32", values: values() }
-    : { kind: "codes", bits, n1: 0, codes: codes ?? randomCodes(random, channels * depth, bits, zeros) };
+    : levels
+      ? { kind: "codebook", levels, codes: randomIndices(random, channels * depth, levels) }
+      : { kind: "codes", bits, n1: 0, codes: codes ?? randomCodes(random, channels * depth, bits, zeros) };
   const inputs = [{ name: "x", tensor: "x" }];
   const tensors = { x: { shape, encoding: input }, y: { shape: outShape, encoding: output } };
   const layer = {

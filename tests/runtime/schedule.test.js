@@ -3,8 +3,8 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { ShiftwiseError } from "../../dist/format/index.js";
 import { createRandom } from "../../dist/graph/index.js";
-import { compileSchedule, packDense, packFloat } from "../../dist/runtime/schedule.js";
-import { randomCodes } from "./models.js";
+import { compileSchedule, packDense, packFloat, signedDigits } from "../../dist/runtime/schedule.js";
+import { randomCodes, randomIndices } from "./models.js";
 
 /** Walks a stream as the kernel does, checking every lane bound; returns the weight of each row. */
 function walk({ stream, starts }, channel, depth, max) {
@@ -21,8 +21,8 @@ function walk({ stream, starts }, channel, depth, max) {
       for (const entry of open) entry.unit *= 2;
       continue;
     }
-    for (const { row, unit } of open) weights[row] += unit * 2 ** (op & 31);
-    open = [];
+    for (const { row, unit } of open) weights[row] += unit * 2 ** (op & 31) * (op & 256 ? -1 : 1);
+    if (!(op & 512)) open = [];
     assert.equal((op & 32) !== 0, parts++ === 0, "the first part, and only it, sets the totals");
     if (op & 64) return weights;
   }
@@ -42,7 +42,7 @@ test("a schedule holds exactly the weights and never overflows a lane", () => {
     fc.property(drawn, ({ bits, channels, depth, max, zeros, oneSigned, seed }) => {
       const drawnCodes = randomCodes(createRandom(seed), channels * depth, bits, zeros);
       const codes = oneSigned ? drawnCodes.map(Math.abs) : drawnCodes;
-      const schedule = compileSchedule(codes, channels, 2 ** (bits - 2), max);
+      const schedule = compileSchedule({ kind: "codes", bits, n1: 0, codes }, channels, max);
       for (let c = 0; c < channels; c++) {
         const row = Array.from(
           codes.subarray(c * depth, (c + 1) * depth),
@@ -58,11 +58,60 @@ test("a schedule holds exactly the weights and never overflows a lane", () => {
   );
 });
 
+test("a schedule of a codebook holds exactly its levels and never overflows a lane", () => {
+  const drawn = fc.record({
+    levels: fc.oneof(
+      fc.uniqueArray(fc.integer({ min: -16383, max: 16383 }), { minLength: 2, maxLength: 64 }),
+      fc.uniqueArray(fc.integer({ min: -12, max: 12 }), { minLength: 2, maxLength: 16 }),
+    ),
+    channels: fc.integer({ min: 1, max: 4 }),
+    depth: fc.integer({ min: 1, max: 600 }),
+    max: fc.constantFrom(1, 15, 31, 127, 128, 255),
+    seed: fc.nat(),
+  });
+  fc.assert(
+    fc.property(drawn, ({ levels: unsorted, channels, depth, max, seed }) => {
+      const levels = unsorted.sort((a, b) => a - b);
+      const weights = { kind: "codebook", levels, codes: randomIndices(createRandom(seed), channels * depth, levels) };
+      const schedule = compileSchedule(weights, channels, max);
+      for (let c = 0; c < channels; c++) {
+        const row = Array.from(weights.codes.subarray(c * depth, (c + 1) * depth), (code) => levels[code]);
+        assert.deepEqual(
+          walk(schedule, c, depth, max).map((w) => w + 0),
+          row.map((w) => w + 0),
+        );
+      }
+    }),
+    { seed: 12, numRuns: 300 },
+  );
+});
+
+test("powers of two as a codebook cost what codes cost", () => {
+  const codes = randomCodes(createRandom(5), 8 * 576, 5, 0.1);
+  const levels = [-128, -64, -32, -16, -8, -4, -2, -1, 0, 1, 2, 4, 8, 16, 32, 64, 128];
+  const book = { kind: "codebook", levels, codes: Uint8Array.from(codes, (digit) => digit + 8) };
+  for (const max of [15, 255]) {
+    const expected = compileSchedule({ kind: "codes", bits: 5, n1: 0, codes }, 8, max);
+    assert.deepEqual(compileSchedule(book, 8, max), expected);
+  }
+});
+
+test("evenly spaced levels need one flush a bucket, since the lanes are kept between them", () => {
+  const levels = [-7, -5, -3, -1, 1, 3, 5, 7];
+  const codes = randomIndices(createRandom(6), 256, levels);
+  const { stream } = compileSchedule({ kind: "codebook", levels, codes }, 1, 15);
+  assert.equal(stream.length, 256 + 4 * 3);
+});
+
+test("signed digits of 0, 1, 3 = 4 - 1, 5, 7 = 8 - 1, 11 = 8 + 4 - 1 and 16383", () => {
+  assert.deepEqual([0, 1, 3, -3, 5, 7, 11, 16383].map(signedDigits), [0, 1, 2, 2, 2, 2, 3, 2]);
+});
+
 test("schedules take at most 3 bytes a non-zero weight from depth 64 on", () => {
   for (const bits of [2, 3, 4, 5]) {
     for (const depth of [64, 576, 4608]) {
       const codes = randomCodes(createRandom(1), 16 * depth, bits, 0.1);
-      const { stream } = compileSchedule(codes, 16, 2 ** (bits - 2), 255);
+      const { stream } = compileSchedule({ kind: "codes", bits, n1: 0, codes }, 16, 255);
       const nonZero = codes.reduce((n, m) => n + (m === 0 ? 0 : 1), 0);
       assert.ok(stream.byteLength <= 3 * nonZero, `${bits} bits, depth ${depth}: ${stream.byteLength / nonZero}`);
     }
@@ -71,13 +120,17 @@ test("schedules take at most 3 bytes a non-zero weight from depth 64 on", () => 
 
 test("a channel with more than 65,536 inputs is refused with its number", () => {
   assert.throws(
-    () => compileSchedule(new Int8Array(65537), 1, 8, 255),
+    () => compileSchedule({ kind: "codes", bits: 5, n1: 0, codes: new Int8Array(65537) }, 1, 255),
     (error) => error instanceof ShiftwiseError && error.code === "OVERFLOW" && error.found === 65537,
   );
 });
 
 test("dense codes are packed in blocks of 16 outputs", () => {
-  const packed = packDense(Int8Array.of(1, -8, 0, 3), 2);
+  const bytes = new Uint8Array(256).fill(255);
+  bytes[1] = 0;
+  bytes[3] = 2;
+  bytes[-8 & 255] = 15;
+  const packed = packDense(Int8Array.of(1, -8, 0, 3), 2, bytes);
   assert.equal(packed.length, 32);
   assert.deepEqual([packed[0], packed[16], packed[1], packed[17], packed[2]], [0, 15, 255, 2, 255]);
 });

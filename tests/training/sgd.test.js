@@ -59,7 +59,7 @@ test("frozen weights keep their bits, the others move", () => {
           .filter((node) => node.op === "conv")
           .map((node) => {
             const frozen = Uint8Array.from(node.weight.data, () => random.below(2));
-            return [node.name, { bits: 5, n1: 0, frozen }];
+            return [node.name, { kind: "powers", bits: 5, n1: 0, scale: null, frozen }];
           }),
       );
       optimizer.freeze(grids);

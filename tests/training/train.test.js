@@ -86,13 +86,13 @@ test("masked weights and, when frozen, batch norm statistics stay", async () => 
   const frozen = Uint8Array.from(conv.weight.data, (_, i) => i % 2);
   const before = conv.weight.data.slice();
   const mean = norm.mean.data.slice();
-  const grids = new Map([[conv.name, { bits: 5, n1: 0, frozen }]]);
+  const grids = new Map([[conv.name, { kind: "powers", bits: 5, n1: 0, scale: null, frozen }]]);
   await train(network, data, { ...options, epochs: 1, grids, batchNorm: "frozen" });
   for (let i = 0; i < before.length; i++) {
     assert.equal(conv.weight.data[i] === before[i], i % 2 === 1, `weight ${i}`);
   }
   assert.deepEqual(norm.mean.data, mean);
-  const wrong = new Map([[conv.name, { bits: 5, n1: 0, frozen: new Uint8Array(3) }]]);
+  const wrong = new Map([[conv.name, { kind: "powers", bits: 5, n1: 0, scale: null, frozen: new Uint8Array(3) }]]);
   await assert.rejects(train(network, data, { ...options, grids: wrong }), { code: "BAD_OPTION", found: 3 });
 });
 

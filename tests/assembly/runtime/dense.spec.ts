@@ -41,7 +41,7 @@ describe("dense_codes_c16", () => {
       store<u8>(codes + o, <u8>o);
       store<u8>(codes + 16 + o, o == 0 ? 0 : 255);
     }
-    dense_codes_c16(codes, 32, 1, tables, list, count, sums);
+    dense_codes_c16(codes, 32, 1, tables, list, count, sums, 0, false);
     expect<i32>(load<i32>(sums)).toBe(255 + 3);
     expect<i32>(load<i32>(sums + 28)).toBe(255 << 7);
     expect<i32>(load<i32>(sums + 32)).toBe(-255);
