@@ -31,6 +31,20 @@ export function sameShape(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((n, i) => n === b[i]);
 }
 
+/** Distances of the elements of a row-major array along its axes. */
+export function stridesOf(dims: readonly number[]): number[] {
+  const strides = new Array<number>(dims.length).fill(1);
+  for (let i = dims.length - 2; i >= 0; i--) strides[i] = strides[i + 1] * dims[i + 1];
+  return strides;
+}
+
+/** The shape of two arrays met elementwise, an axis of length 1 repeated; null where they do not fit. */
+export function broadcastShape(a: Shape, b: Shape): Shape | null {
+  const along = (axis: 0 | 1 | 2): number => (a[axis] === 1 ? b[axis] : a[axis]);
+  const fits = a.every((n, axis) => n === b[axis] || n === 1 || b[axis] === 1);
+  return fits ? [along(0), along(1), along(2)] : null;
+}
+
 /** Real value of one step of the raw integers: 1 for float32. */
 export function scaleOf(encoding: Encoding): number {
   return encoding.kind === "float32" ? 1 : encoding.scale;

@@ -115,6 +115,8 @@ export interface MaxPoolLayer {
   readonly kernel: readonly [number, number];
   readonly stride: readonly [number, number];
   readonly padding: readonly [number, number, number, number];
+  /** 1, 1 unless given. */
+  readonly dilation?: readonly [number, number];
 }
 
 /** Sum over windows, then the epilogue with a scale and offset that every channel shares (length 1). No padding. */
@@ -149,7 +151,136 @@ export interface ConcatLayer {
   readonly output: string;
 }
 
-export type Layer = ConvLayer | DenseLayer | MaxPoolLayer | AvgPoolLayer | AddLayer | ConcatLayer;
+/**
+ * Moves raw values: output[c][y][x] = input[channels[c]][rows[y]][columns[x]], or the raw value of `value` where one of
+ * the three is -1. Slices, splits, paddings, enlargements by repetition and zeros in between are all of this form. Input
+ * and output share one encoding.
+ */
+export interface GatherLayer {
+  readonly op: "gather";
+  readonly name: string;
+  readonly input: string;
+  readonly output: string;
+  readonly channels: readonly number[];
+  readonly rows: readonly number[];
+  readonly columns: readonly number[];
+  /** A real value. */
+  readonly value: number;
+}
+
+/**
+ * Moves raw values: the input read as an array of `dims`, its axes brought into `order` (axis i of the result is axis
+ * order[i]), the result read as the output's shape. Input and output share one encoding.
+ */
+export interface PermuteLayer {
+  readonly op: "permute";
+  readonly name: string;
+  readonly input: string;
+  readonly output: string;
+  readonly dims: readonly number[];
+  readonly order: readonly number[];
+}
+
+/** Functions of one value, with how many parameters each has; `activationOf` computes them. */
+export const ACTIVATIONS = {
+  clip: 2,
+  elu: 1,
+  hardSigmoid: 2,
+  hardSwish: 0,
+  leakyRelu: 1,
+  sigmoid: 0,
+  tanh: 0,
+} as const;
+export type ActivationName = keyof typeof ACTIVATIONS;
+
+/** A function of every real value. Any encodings. */
+export interface ActivationLayer {
+  readonly op: "activation";
+  readonly name: string;
+  readonly input: string;
+  readonly output: string;
+  readonly fn: ActivationName;
+  readonly parameters: readonly number[];
+}
+
+/** prelu: a where a >= 0, else a b. */
+export const BINARY_FUNCTIONS = ["add", "sub", "mul", "div", "prelu"] as const;
+export type BinaryName = (typeof BINARY_FUNCTIONS)[number];
+
+/** A function of two real values, `input` and `other`; an axis of length 1 meets every index. Any encodings. */
+export interface BinaryLayer {
+  readonly op: "binary";
+  readonly name: string;
+  readonly input: string;
+  readonly other: string;
+  readonly output: string;
+  readonly fn: BinaryName;
+}
+
+/** Float32 values that the model holds. */
+export interface ConstantLayer {
+  readonly op: "constant";
+  readonly name: string;
+  readonly output: string;
+  readonly values: Float32Array;
+}
+
+/** For each output position n taps: weights[i * n + k] times the value at indices[i * n + k]. */
+export interface Taps {
+  readonly indices: readonly number[];
+  readonly weights: readonly number[];
+}
+
+/** Weighted sums along rows and columns: enlarging and shrinking by interpolation. Any encodings. */
+export interface ResampleLayer {
+  readonly op: "resample";
+  readonly name: string;
+  readonly input: string;
+  readonly output: string;
+  readonly rows: Taps;
+  readonly columns: Taps;
+}
+
+/** exp(x - max) / sum of those along one axis of (channel, row, column). Any encodings. */
+export interface SoftmaxLayer {
+  readonly op: "softmax";
+  readonly name: string;
+  readonly input: string;
+  readonly output: string;
+  readonly axis: 0 | 1 | 2;
+}
+
+export type Layer =
+  | ConvLayer
+  | DenseLayer
+  | MaxPoolLayer
+  | AvgPoolLayer
+  | AddLayer
+  | ConcatLayer
+  | GatherLayer
+  | PermuteLayer
+  | ActivationLayer
+  | BinaryLayer
+  | ConstantLayer
+  | ResampleLayer
+  | SoftmaxLayer;
+
+/** The tensors that a layer reads. */
+export function layerInputs(layer: Layer): readonly string[] {
+  switch (layer.op) {
+    case "constant":
+      return [];
+    case "concat":
+      return layer.inputs;
+    case "binary":
+      return [layer.input, layer.other];
+    case "conv":
+    case "add":
+      return layer.residual ? [layer.input, layer.residual.tensor] : [layer.input];
+    default:
+      return [layer.input];
+  }
+}
 
 /** How a pixel 0..255 becomes the network's float input: (pixel / 255 - mean[c]) / std[c]. */
 export interface Normalization {

@@ -42,12 +42,29 @@ export function inputAffine(encoding: Encoding): { scale: number; offset: number
 
 /** Raw value of a real input value. */
 export function encodeInput(x: number, encoding: Encoding): number {
+  return encoderOf(encoding)(x);
+}
+
+/** Raw values of real ones in this encoding. */
+export function encoderOf(encoding: Encoding): (x: number) => number {
+  if (encoding.kind === "float32") return Math.fround;
   const { scale, offset } = inputAffine(encoding);
   const { low, high } = epilogueBounds({}, encoding);
-  const z = Math.fround(Math.fround(Math.fround(x) * scale) + offset);
-  // as the kernels compare: see docs/arithmetic.md, section 3
-  // biome-ignore lint/complexity/useMathMinMax: Math.max would turn -0 into 0
-  return encodeClamped(z < low ? low : z > high ? high : z, encoding);
+  return (x) => {
+    const z = Math.fround(Math.fround(Math.fround(x) * scale) + offset);
+    // as the kernels compare: see docs/arithmetic.md, section 3; NaN, of which no integer can tell, counts as 0
+    return encodeClamped(z < low ? low : z > high ? high : Number.isNaN(z) ? 0 : z, encoding);
+  };
+}
+
+/** Real values of the raw integers 0..255; for float32 a value is its own. */
+export function decoderOf(encoding: Encoding): (raw: number) => number {
+  if (encoding.kind === "float32") return (x) => x;
+  const table = toReal(
+    Float32Array.from({ length: 256 }, (_, q) => q),
+    encoding,
+  );
+  return (q) => table[q];
 }
 
 /** Real value of pixel 0..255 of a channel: (pixel / 255 - mean) / std, every step in float32. */

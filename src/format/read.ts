@@ -20,24 +20,30 @@ import {
   triple,
 } from "./fields.js";
 import { elements } from "./geometry.js";
-import type {
-  Clamp,
-  Encoding,
-  Epilogue,
-  InputPort,
-  Layer,
-  ModelDef,
-  Normalization,
-  Port,
-  Residual,
-  TensorSpec,
-  Weights,
+import {
+  ACTIVATIONS,
+  type ActivationName,
+  BINARY_FUNCTIONS,
+  type Clamp,
+  type Encoding,
+  type Epilogue,
+  type InputPort,
+  type Layer,
+  type ModelDef,
+  type Normalization,
+  type Port,
+  type Residual,
+  type Shape,
+  type Taps,
+  type TensorSpec,
+  type Weights,
 } from "./model.js";
 import { validateModel } from "./validate.js";
 
 /** Fields of the graph's objects in the order in which they are written; layers have op, name and output besides. */
 export const PORT_FIELDS = ["name", "tensor"] as const;
 export const NORMALIZATION_FIELDS = ["mean", "std"] as const;
+export const TAPS_FIELDS = ["indices", "weights"] as const;
 export const ENCODING_FIELDS = {
   float32: ["kind"],
   linear: ["kind", "scale", "zero", "max"],
@@ -50,7 +56,19 @@ export const LAYER_FIELDS = {
   avgPool: ["input", "kernel", "stride", "clamp"],
   add: ["input", "clamp", "residual"],
   concat: ["inputs"],
+  gather: ["input", "channels", "rows", "columns", "value"],
+  permute: ["input", "dims", "order"],
+  activation: ["input", "fn", "parameters"],
+  binary: ["input", "other", "fn"],
+  constant: [],
+  resample: ["input", "rows", "columns"],
+  softmax: ["input", "axis"],
 } as const;
+/** Fields that a layer may lack. */
+export const OPTIONAL_FIELDS: { readonly [op in Layer["op"]]?: readonly string[] } = {
+  conv: ["residual"],
+  maxPool: ["dilation"],
+};
 
 /**
  * Reads and validates a model file (docs/format.md).
@@ -132,6 +150,15 @@ function readClamp(value: unknown, where: string): Clamp {
   };
 }
 
+/** Reads the JSON of Taps; which indices there are is for the caller to check. */
+export function readTaps(value: unknown, where: string): Taps {
+  const { indices, weights } = record(value, where, TAPS_FIELDS);
+  return {
+    indices: list(indices, `${where}.indices`, (entry, p) => integer(entry, p)),
+    weights: list(weights, `${where}.weights`, number),
+  };
+}
+
 function readLayer(
   value: unknown,
   where: string,
@@ -140,19 +167,23 @@ function readLayer(
 ): Layer {
   const ops = Object.keys(LAYER_FIELDS) as (keyof typeof LAYER_FIELDS)[];
   const op = oneOf(text(dictionary(value, where).op, `${where}.op`) as Layer["op"], `${where}.op`, ops);
-  const optional = op === "conv" ? ["residual"] : [];
-  const fields = record(value, where, ["op", "name", "output", ...LAYER_FIELDS[op]], optional);
+  const fields = record(value, where, ["op", "name", "output", ...LAYER_FIELDS[op]], OPTIONAL_FIELDS[op]);
   const common = {
     name: identifier(fields.name, `${where}.name`),
     output: identifier(fields.output, `${where}.output`),
   };
   if (op === "concat") return { op, ...common, inputs: list(fields.inputs, `${where}.inputs`, identifier) };
-  const input = identifier(fields.input, `${where}.input`);
-
-  const channels = (tensor: string): number => {
+  const shapeOf = (tensor: string): Shape => {
     expect(Object.hasOwn(tensors, tensor), where, "a tensor of the graph", tensor, "BAD_GRAPH");
-    return elements(tensors[tensor].shape.slice(0, 1));
+    return tensors[tensor].shape;
   };
+  const channels = (tensor: string): number => shapeOf(tensor)[0];
+  if (op === "constant") {
+    return { op, ...common, values: source.floats(`${common.name}.values`, shapeOf(common.output)) };
+  }
+  const input = identifier(fields.input, `${where}.input`);
+  const integers = (field: string): number[] =>
+    list(fields[field], `${where}.${field}`, (entry, p) => integer(entry, p, -1));
   const epilogue = (length: number): Epilogue => ({
     scale: source.floats(`${common.name}.scale`, [length]),
     offset: source.floats(`${common.name}.offset`, [length]),
@@ -192,17 +223,48 @@ function readLayer(
     }
     case "dense": {
       const outputs = channels(common.output);
-      channels(input);
-      const shape = [outputs, elements(tensors[input].shape)];
+      const shape = [outputs, elements(shapeOf(input))];
       const weights = readWeights(fields.weights, `${where}.weights`, common.name, shape, source);
       return { op, ...common, input, weights, epilogue: epilogue(outputs) };
     }
     case "maxPool":
-      return { op, ...common, input, ...window(), padding: quad(fields.padding, `${where}.padding`) };
+      return {
+        op,
+        ...common,
+        input,
+        ...window(),
+        padding: quad(fields.padding, `${where}.padding`),
+        ...(fields.dilation !== undefined && { dilation: pair(fields.dilation, `${where}.dilation`) }),
+      };
     case "avgPool":
       return { op, ...common, input, ...window(), epilogue: epilogue(1) };
     case "add":
       return { op, ...common, input, epilogue: epilogue(1), residual: residual() };
+    case "gather": {
+      const value = number(fields.value, `${where}.value`);
+      const [c, rows, columns] = ["channels", "rows", "columns"].map(integers);
+      return { op, ...common, input, channels: c, rows, columns, value };
+    }
+    case "permute":
+      return { op, ...common, input, dims: integers("dims"), order: integers("order") };
+    case "activation": {
+      const fn = oneOf(fields.fn, `${where}.fn`, Object.keys(ACTIVATIONS) as ActivationName[]);
+      return { op, ...common, input, fn, parameters: list(fields.parameters, `${where}.parameters`, number) };
+    }
+    case "binary": {
+      const fn = oneOf(fields.fn, `${where}.fn`, BINARY_FUNCTIONS);
+      return { op, ...common, input, other: identifier(fields.other, `${where}.other`), fn };
+    }
+    case "resample":
+      return {
+        op,
+        ...common,
+        input,
+        rows: readTaps(fields.rows, `${where}.rows`),
+        columns: readTaps(fields.columns, `${where}.columns`),
+      };
+    case "softmax":
+      return { op, ...common, input, axis: oneOf(fields.axis, `${where}.axis`, [0, 1, 2] as const) };
   }
 }
 

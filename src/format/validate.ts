@@ -3,8 +3,29 @@ import { LEVEL_MAX, LEVELS_MAX } from "./codebook.js";
 import { magnitudes } from "./codes.js";
 import { type ErrorCode, ShiftwiseError } from "./error.js";
 import { at, identifier } from "./fields.js";
-import { convOutputShape, elements, largestOf, sameEncoding, sameShape, type Window } from "./geometry.js";
-import type { Clamp, Encoding, Epilogue, Layer, ModelDef, Residual, Shape, TensorSpec, Weights } from "./model.js";
+import {
+  broadcastShape,
+  convOutputShape,
+  elements,
+  largestOf,
+  sameEncoding,
+  sameShape,
+  type Window,
+} from "./geometry.js";
+import {
+  ACTIVATIONS,
+  BINARY_FUNCTIONS,
+  type Clamp,
+  type Encoding,
+  type Epilogue,
+  type Layer,
+  layerInputs,
+  type ModelDef,
+  type Residual,
+  type Shape,
+  type TensorSpec,
+  type Weights,
+} from "./model.js";
 
 const INT32_MAX = 0x7fffffff;
 
@@ -85,8 +106,9 @@ export function validateModel(def: ModelDef, where = ""): void {
   }
   for (const layer of def.layers) {
     const place = `layer ${layer.name}`;
-    const inputs = (layer.op === "concat" ? layer.inputs : [layer.input]).map((name) => read(name, `${place}.input`));
-    const residual = "residual" in layer && layer.residual ? read(layer.residual.tensor, `${place}.residual`) : null;
+    const second = "residual" in layer && layer.residual ? 1 : null;
+    const inputs = layerInputs(layer).map((name, i) => read(name, `${place}.${i === second ? "residual" : "input"}`));
+    const residual = second === null ? null : inputs[second];
     const output = write(layer.output, `${place}.output`);
     checkLayer(layer, inputs, output, residual, (ok, field, expected, found, code) =>
       check(ok, at(place, field), expected, found, code),
@@ -166,6 +188,12 @@ function checkLayer(
       break;
     case "maxPool":
       checkWindow(layer, input.shape, check);
+      check(
+        (layer.dilation ?? [1]).every((d) => d >= 1),
+        "dilation",
+        "integers >= 1",
+        layer.dilation,
+      );
       layer.padding.forEach((p, i) => {
         const limit = layer.kernel[i % 2];
         check(p >= 0 && p < limit, "padding", `less than the kernel's ${limit}`, p);
@@ -193,7 +221,76 @@ function checkLayer(
         check(sameEncoding(encoding, output.encoding), "inputs", "the output's encoding", encoding);
       }
       shaped([inputs.reduce((sum, { shape }) => sum + shape[0], 0), height, width]);
+      break;
     }
+    case "gather": {
+      check(sameEncoding(input.encoding, output.encoding), "output", "the input's encoding", output.encoding);
+      check(Number.isFinite(layer.value), "value", "a finite number", String(layer.value));
+      for (const [axis, field] of (["channels", "rows", "columns"] as const).entries()) {
+        const size = input.shape[axis];
+        const bad = layer[field].findIndex((n) => !(Number.isInteger(n) && n >= -1 && n < size));
+        check(bad < 0, `${field}[${bad}]`, `an integer in -1..${size - 1}`, layer[field][bad]);
+      }
+      shaped([layer.channels.length, layer.rows.length, layer.columns.length]);
+      break;
+    }
+    case "permute": {
+      const { dims, order } = layer;
+      check(sameEncoding(input.encoding, output.encoding), "output", "the input's encoding", output.encoding);
+      check(dims.length >= 1 && dims.length <= 8, "dims", "1 to 8 axes", dims.length);
+      check(
+        dims.every((n) => Number.isInteger(n) && n >= 1),
+        "dims",
+        "positive integers",
+        dims,
+      );
+      check(elements(dims) === elements(input.shape), "dims", `${elements(input.shape)} elements`, dims);
+      check(elements(dims) === elements(output.shape), "output", `${elements(dims)} elements`, output.shape);
+      const sorted = order.toSorted((a, b) => a - b);
+      check(sameShape(sorted, [...dims.keys()]), "order", `the axes 0..${dims.length - 1}`, order);
+      break;
+    }
+    case "activation": {
+      const { fn, parameters } = layer;
+      check(Object.hasOwn(ACTIVATIONS, fn), "fn", `one of ${Object.keys(ACTIVATIONS).join(", ")}`, fn);
+      const ok = parameters.length === ACTIVATIONS[fn] && parameters.every(Number.isFinite);
+      check(ok, "parameters", `${ACTIVATIONS[fn]} finite numbers`, parameters);
+      shaped(input.shape);
+      break;
+    }
+    case "binary": {
+      check(BINARY_FUNCTIONS.includes(layer.fn), "fn", `one of ${BINARY_FUNCTIONS.join(", ")}`, layer.fn);
+      const shape = broadcastShape(input.shape, inputs[1].shape);
+      check(shape !== null, "other", `a shape that meets ${input.shape.join("x")}`, inputs[1].shape.join("x"));
+      shaped(shape);
+      break;
+    }
+    case "constant": {
+      const { values } = layer;
+      check(output.encoding.kind === "float32", "output", "a float32 tensor", output.encoding);
+      check(values.length === elements(output.shape), "values", `${elements(output.shape)} values`, values.length);
+      const bad = values.findIndex((value) => !Number.isFinite(value));
+      check(bad < 0, `values[${bad}]`, "a finite number", String(values[bad]));
+      break;
+    }
+    case "resample": {
+      const along = (field: "rows" | "columns", from: number, to: number): void => {
+        const { indices, weights } = layer[field];
+        const ok = indices.length === weights.length && indices.length >= to && indices.length % to === 0;
+        check(ok, field, `as many indices as weights, a multiple of ${to}`, [indices.length, weights.length]);
+        const inside = indices.every((n) => Number.isInteger(n) && n >= 0 && n < from);
+        check(inside, `${field}.indices`, `integers in 0..${from - 1}`, indices);
+        check(weights.every(Number.isFinite), `${field}.weights`, "finite numbers", weights);
+      };
+      const [channels, height, width] = output.shape;
+      check(channels === input.shape[0], "output", `${input.shape[0]} channels`, channels);
+      along("rows", input.shape[1], height);
+      along("columns", input.shape[2], width);
+      break;
+    }
+    case "softmax":
+      check([0, 1, 2].includes(layer.axis), "axis", "0, 1 or 2", layer.axis);
+      shaped(input.shape);
   }
   if (residual) {
     const { scale } = (layer as { residual: Residual }).residual;

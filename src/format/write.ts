@@ -3,7 +3,14 @@ import { packIndices } from "./codebook.js";
 import { packCodes } from "./codes.js";
 import { sealFile, storeBytes, storeFloats } from "./container.js";
 import type { Layer, ModelDef } from "./model.js";
-import { ENCODING_FIELDS, LAYER_FIELDS, NORMALIZATION_FIELDS, PORT_FIELDS } from "./read.js";
+import {
+  ENCODING_FIELDS,
+  LAYER_FIELDS,
+  NORMALIZATION_FIELDS,
+  OPTIONAL_FIELDS,
+  PORT_FIELDS,
+  TAPS_FIELDS,
+} from "./read.js";
 import type { StoredTensor } from "./safetensors.js";
 import { validateModel } from "./validate.js";
 
@@ -44,9 +51,16 @@ function encodeLayer(
   signs: Map<string, StoredTensor>,
 ): object {
   const json = (extra: object): object => {
-    return pick({ ...layer, ...extra }, ["op", "name", "output", ...LAYER_FIELDS[layer.op], "residual"]);
+    const optional = OPTIONAL_FIELDS[layer.op] ?? [];
+    return pick({ ...layer, ...extra }, ["op", "name", "output", ...LAYER_FIELDS[layer.op], ...optional]);
   };
-  if (layer.op === "maxPool" || layer.op === "concat") return json({});
+  if (layer.op === "constant") {
+    tensors.set(`${layer.name}.values`, storeFloats(def.tensors[layer.output].shape, layer.values));
+  }
+  if (layer.op === "resample") {
+    return json({ rows: pick(layer.rows, TAPS_FIELDS), columns: pick(layer.columns, TAPS_FIELDS) });
+  }
+  if (!("epilogue" in layer)) return json({});
   const { scale, offset, clamp } = layer.epilogue;
   tensors.set(`${layer.name}.scale`, storeFloats([scale.length], scale));
   tensors.set(`${layer.name}.offset`, storeFloats([offset.length], offset));

@@ -1,6 +1,13 @@
 // build.ts: a network written node by node, with parameters initialised from a seeded generator.
-import { type Encoding, elements, type Normalization, type Shape } from "../format/index.js";
-import type { Network, Node, PadNode, Tensor } from "./network.js";
+import {
+  type BinaryName,
+  type Encoding,
+  elements,
+  type Normalization,
+  type Shape,
+  type Taps,
+} from "../format/index.js";
+import type { ActivationNode, GatherNode, Network, Node, PadNode, Tensor } from "./network.js";
 import type { Random } from "./random.js";
 import { inferShapes } from "./shapes.js";
 import { validateNetwork } from "./validate.js";
@@ -30,6 +37,13 @@ export interface NetworkBuilder {
   globalAvgPool(input: string): string;
   add(a: string, b: string): string;
   concat(inputs: readonly string[]): string;
+  activation(input: string, fn: ActivationNode["fn"], parameters?: readonly number[]): string;
+  binary(fn: BinaryName, a: string, b: string): string;
+  constant(shape: Shape, values: Float32Array): string;
+  gather(input: string, places: Pick<GatherNode, "channels" | "rows" | "columns">, value?: number): string;
+  permute(input: string, dims: readonly number[], order: readonly number[], shape: Shape): string;
+  resample(input: string, shape: Shape, rows: Taps, columns: Taps): string;
+  softmax(input: string, axis?: 0 | 1 | 2): string;
   /** `widths`: before and behind the channels, rows and columns. */
   pad(input: string, widths: Pick<PadNode, "channels" | "rows" | "columns">, value?: number): string;
   slice(input: string, start: Shape, stop: Shape, step?: Shape): string;
@@ -115,6 +129,16 @@ export function buildNetwork(name: string, random: Random): NetworkBuilder {
     globalAvgPool: (input) => push({ op: "globalAvgPool", name: numbered("globalAvgPool"), input }),
     add: (a, b) => push({ op: "add", name: numbered("add"), inputs: [a, b] }),
     concat: (inputs) => push({ op: "concat", name: numbered("concat"), inputs }),
+    activation: (input, fn, parameters = []) => push({ op: "activation", name: numbered(fn), input, fn, parameters }),
+    binary: (fn, a, b) => push({ op: "binary", name: numbered(fn), fn, inputs: [a, b] }),
+    constant: (shape, data) => push({ op: "constant", name: numbered("constant"), value: { shape, data } }),
+    gather: (input, { channels, rows, columns }, value = 0) =>
+      push({ op: "gather", name: numbered("gather"), input, channels, rows, columns, value }),
+    permute: (input, dims, order, shape) =>
+      push({ op: "permute", name: numbered("permute"), input, dims, order, shape }),
+    resample: (input, shape, rows, columns) =>
+      push({ op: "resample", name: numbered("resample"), input, shape, rows, columns }),
+    softmax: (input, axis = 0) => push({ op: "softmax", name: numbered("softmax"), input, axis }),
     pad: (input, { channels, rows, columns }, value = 0) =>
       push({ op: "pad", name: numbered("pad"), input, channels, rows, columns, value }),
     slice: (input, start, stop, step = [1, 1, 1]) =>

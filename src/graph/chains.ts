@@ -50,18 +50,18 @@ export function findChains(network: Network): Chain[] {
     if (taken.has(head.name)) continue;
     let norm = head.op === "batchNorm" ? head : null;
     let residual: string | null = null;
-    let clamp: Clamp = head.op === "relu" ? intersect({}, head.max) : {};
+    let clamp: Clamp = clampOf(head) ?? {};
     let encoding: Encoding = head.op === "quantize" ? head.encoding : { kind: "float32" };
     let tail: Node = head;
-    const computes = !["input", "maxPool", "concat", "quantize"].includes(head.op);
+    const ends = clampOf(head) ? "epilogue" : ENDINGS[head.op];
     while (tail.op !== "quantize") {
       const next = soleReader(tail.name);
       if (next?.op === "batchNorm" && tail === head && (head.op === "conv" || head.op === "dense")) norm = next;
       else if (next?.op === "add" && takesAdd(tail.name, otherOperand(next.inputs, tail.name))) {
         residual = otherOperand(next.inputs, tail.name);
-      } else if (next?.op === "relu" && computes) clamp = intersect(clamp, next.max);
-      else if (next?.op === "quantize" && (computes || head.op === "input")) encoding = next.encoding;
-      else break;
+      } else if (next && ends === "epilogue" && clampOf(next)) clamp = intersect(clamp, clampOf(next)!);
+      else if (next?.op === "quantize" && ends) encoding = next.encoding;
+      else if (next?.op !== "dropout") break;
       tail = next;
       taken.add(next.name);
     }
@@ -83,8 +83,38 @@ function otherOperand([a, b]: readonly [string, string], one: string): string {
   return a === one ? b : a;
 }
 
-/** A clamp followed by a ReLU up to `max`. */
-function intersect({ high = Infinity }: Clamp, max = Infinity): Clamp {
-  const least = Math.min(high, max);
-  return least < Infinity ? { low: 0, high: least } : { low: 0 };
+/**
+ * How a layer that starts with a node may end: with a whole epilogue, or only with an encoding of its result. The others
+ * hand on raw values.
+ */
+const ENDINGS: { readonly [op in Node["op"]]?: "epilogue" | "encoding" } = {
+  input: "encoding",
+  conv: "epilogue",
+  dense: "epilogue",
+  batchNorm: "epilogue",
+  avgPool: "epilogue",
+  globalAvgPool: "epilogue",
+  add: "epilogue",
+  relu: "epilogue",
+  leakyRelu: "encoding",
+  activation: "encoding",
+  binary: "encoding",
+  resample: "encoding",
+  softmax: "encoding",
+};
+
+/** The bounds that a node puts to its input; null if it does something else. */
+function clampOf(node: Node): Clamp | null {
+  if (node.op === "relu") return node.max === undefined ? { low: 0 } : { low: 0, high: node.max };
+  if (node.op !== "activation" || node.fn !== "clip") return null;
+  return { low: node.parameters[0], high: node.parameters[1] };
+}
+
+/** A clamp followed by another. */
+function intersect(first: Clamp, then: Clamp): Clamp {
+  const hold = (bound: number | undefined) =>
+    bound === undefined ? bound : Math.min(Math.max(bound, then.low ?? -Infinity), then.high ?? Infinity);
+  const low = hold(first.low) ?? then.low;
+  const high = hold(first.high) ?? then.high;
+  return { ...(low !== undefined && { low }), ...(high !== undefined && { high }) };
 }

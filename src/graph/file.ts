@@ -2,18 +2,21 @@
 
 import type { CodeBits, StoredTensor, TensorSource } from "../format/index.js";
 import {
+  ACTIVATIONS,
+  BINARY_FUNCTIONS,
   elements,
   fields,
   openFile,
   readEncoding,
   readNormalization,
+  readTaps,
   sealFile,
   storeBytes,
   storeFloats,
   tensorSource,
 } from "../format/index.js";
 import { validateGrid } from "./grid.js";
-import type { Network, Node, Tensor, WeightGrid, WeightGrids } from "./network.js";
+import type { ActivationNode, Network, Node, Tensor, WeightGrid, WeightGrids } from "./network.js";
 import { check, nodeParameters } from "./shapes.js";
 import { validateNetwork } from "./validate.js";
 
@@ -28,17 +31,28 @@ const NODE_FIELDS: Record<Node["op"], readonly string[]> = {
   batchNorm: ["input", "channels", "epsilon", "momentum"],
   relu: ["input"],
   leakyRelu: ["input", "slope"],
+  activation: ["input", "fn", "parameters"],
   maxPool: ["input", "kernel", "stride", "padding"],
   avgPool: ["input", "kernel", "stride"],
   globalAvgPool: ["input"],
   add: ["inputs"],
   concat: ["inputs"],
+  binary: ["fn", "inputs"],
+  constant: ["value"],
+  gather: ["input", "channels", "rows", "columns", "value"],
+  permute: ["input", "dims", "order", "shape"],
+  resample: ["input", "shape", "rows", "columns"],
+  softmax: ["input", "axis"],
   pad: ["input", "channels", "rows", "columns", "value"],
   slice: ["input", "start", "stop", "step"],
   dropout: ["input", "rate"],
   quantize: ["input", "encoding"],
 };
-const OPTIONAL_FIELDS: Partial<Record<Node["op"], readonly string[]>> = { input: ["normalization"], relu: ["max"] };
+const OPTIONAL_FIELDS: Partial<Record<Node["op"], readonly string[]>> = {
+  input: ["normalization"],
+  relu: ["max"],
+  maxPool: ["dilation"],
+};
 
 export interface NetworkExtra {
   /** What INQ has decided so far; without it every weight is free. */
@@ -69,6 +83,7 @@ export function encodeNetwork(network: Network, { grids = new Map(), metadata = 
       const { weight, bias, ...rest } = node;
       return { ...rest, weight: weight.shape, bias: bias !== null };
     }
+    if (node.op === "constant") return { ...node, value: node.value.shape };
     if (node.op === "batchNorm") {
       const { op, name, input, gamma, epsilon, momentum } = node;
       return { op, name, input, channels: gamma.data.length, epsilon, momentum };
@@ -148,16 +163,22 @@ function readNode(value: unknown, where: string, source: TensorSource): Node {
     if (f.normalization === undefined) return node;
     return { ...node, normalization: readNormalization(f.normalization, `${where}.normalization`) };
   }
-  if (op === "add" || op === "concat") {
-    const inputs = list(f.inputs, `${where}.inputs`, identifier, op === "add" ? 2 : undefined);
-    return op === "add" ? { op, name, inputs: [inputs[0], inputs[1]] } : { op, name, inputs };
+  if (op === "add" || op === "concat" || op === "binary") {
+    const inputs = list(f.inputs, `${where}.inputs`, identifier, op === "concat" ? undefined : 2);
+    if (op === "concat") return { op, name, inputs };
+    const two = [inputs[0], inputs[1]] as const;
+    return op === "add"
+      ? { op, name, inputs: two }
+      : { op, name, fn: oneOf(f.fn, `${where}.fn`, BINARY_FUNCTIONS), inputs: two };
   }
+  if (op === "constant") return { op, name, value: tensor("value", triple(f.value, `${where}.value`)) };
   const common = { name, input: identifier(f.input, `${where}.input`) };
   const weights = (dimensions: number): { weight: Tensor; bias: Tensor | null } => {
     const shape = list(f.weight, `${where}.weight`, (n, p) => integer(n, p, 1), dimensions);
     const bias = oneOf(String(f.bias), `${where}.bias`, ["true", "false"]) === "true";
     return { weight: tensor("weight", shape), bias: bias ? tensor("bias", [shape[0]]) : null };
   };
+  const integers = (field: string): number[] => list(f[field], `${where}.${field}`, (n, p) => integer(n, p, -1));
   const kernel = () => pair(f.kernel, `${where}.kernel`);
   const stride = () => pair(f.stride, `${where}.stride`);
   const padding = () => quad(f.padding, `${where}.padding`);
@@ -197,8 +218,29 @@ function readNode(value: unknown, where: string, source: TensorSource): Node {
     }
     case "dropout":
       return { op, ...common, rate: number(f.rate, `${where}.rate`) };
-    case "maxPool":
-      return { op, ...common, kernel: kernel(), stride: stride(), padding: padding() };
+    case "activation": {
+      const known = Object.keys(ACTIVATIONS).filter((fn) => fn !== "leakyRelu") as ActivationNode["fn"][];
+      const fn = oneOf(f.fn, `${where}.fn`, known);
+      return { op, ...common, fn, parameters: list(f.parameters, `${where}.parameters`, number) };
+    }
+    case "gather": {
+      const [channels, rows, columns] = ["channels", "rows", "columns"].map(integers);
+      return { op, ...common, channels, rows, columns, value: number(f.value, `${where}.value`) };
+    }
+    case "permute": {
+      const shape = triple(f.shape, `${where}.shape`);
+      return { op, ...common, dims: integers("dims"), order: integers("order"), shape };
+    }
+    case "resample": {
+      const [rows, columns] = [readTaps(f.rows, `${where}.rows`), readTaps(f.columns, `${where}.columns`)];
+      return { op, ...common, shape: triple(f.shape, `${where}.shape`), rows, columns };
+    }
+    case "softmax":
+      return { op, ...common, axis: oneOf(f.axis, `${where}.axis`, [0, 1, 2] as const) };
+    case "maxPool": {
+      const dilation = f.dilation === undefined ? {} : { dilation: pair(f.dilation, `${where}.dilation`) };
+      return { op, ...common, kernel: kernel(), stride: stride(), padding: padding(), ...dilation };
+    }
     case "avgPool":
       return { op, ...common, kernel: kernel(), stride: stride() };
     case "globalAvgPool":

@@ -7,7 +7,6 @@ import {
   type Layer,
   type ModelDef,
   type Shape,
-  ShiftwiseError,
   sameEncoding,
   type TensorSpec,
   validateModel,
@@ -23,6 +22,7 @@ import type {
   Network,
   WeightGrids,
 } from "./network.js";
+import { placesOf } from "./places.js";
 import { inferShapes, nodeInputs } from "./shapes.js";
 import { validateNetwork } from "./validate.js";
 import { nodeWeights, unitWeights } from "./weights.js";
@@ -80,6 +80,11 @@ function lowerChain(draft: Draft, chain: Chain): void {
   const { name } = head;
   const sources = nodeInputs(head).map((source) => draft.held.get(source)!);
   const [input] = sources;
+  const given = draft.tensors[input]?.encoding ?? FLOAT32;
+  const push = (layer: Layer, held: Encoding): void => {
+    put(draft, tail, draft.shapes.get(tail)!, held);
+    draft.layers.push(layer);
+  };
   switch (head.op) {
     case "input":
       put(draft, tail, head.shape, encoding);
@@ -112,11 +117,43 @@ function lowerChain(draft: Draft, chain: Chain): void {
       else convert(draft, name, input, tail, encoding, clamp);
       break;
     case "maxPool": {
-      const { kernel, stride, padding } = head;
-      put(draft, tail, draft.shapes.get(tail)!, draft.tensors[input].encoding);
-      draft.layers.push({ op: "maxPool", name, input, output: tail, kernel, stride, padding });
+      const { kernel, stride, padding, dilation } = head;
+      const dilated = dilation ? { dilation } : {};
+      push({ op: "maxPool", name, input, output: tail, kernel, stride, padding, ...dilated }, given);
       break;
     }
+    case "dropout":
+      draft.held.set(tail, input);
+      break;
+    case "pad":
+    case "slice":
+    case "gather":
+      push({ op: "gather", name, input, output: tail, ...placesOf(head, draft.shapes.get(head.input)!) }, given);
+      break;
+    case "permute":
+      push({ op: "permute", name, input, output: tail, dims: head.dims, order: head.order }, given);
+      break;
+    case "leakyRelu":
+      push({ op: "activation", name, input, output: tail, fn: "leakyRelu", parameters: [head.slope] }, encoding);
+      break;
+    case "activation": {
+      const { fn, parameters } = head;
+      if (fn === "clip") convert(draft, name, input, tail, encoding, clamp);
+      else push({ op: "activation", name, input, output: tail, fn, parameters }, encoding);
+      break;
+    }
+    case "binary":
+      push({ op: "binary", name, input, other: sources[1], output: tail, fn: head.fn }, encoding);
+      break;
+    case "constant":
+      push({ op: "constant", name, output: tail, values: head.value.data.slice() }, FLOAT32);
+      break;
+    case "resample":
+      push({ op: "resample", name, input, output: tail, rows: head.rows, columns: head.columns }, encoding);
+      break;
+    case "softmax":
+      push({ op: "softmax", name, input, output: tail, axis: head.axis }, encoding);
+      break;
     case "concat": {
       const encodings = sources.map((source) => draft.tensors[source].encoding);
       const agree = encodings.every((other) => sameEncoding(other, encodings[0]));
@@ -125,10 +162,7 @@ function lowerChain(draft: Draft, chain: Chain): void {
       );
       put(draft, tail, draft.shapes.get(tail)!, agree ? encodings[0] : FLOAT32);
       draft.layers.push({ op: "concat", name, inputs, output: tail });
-      break;
     }
-    default:
-      throw new ShiftwiseError("UNSUPPORTED", "no layer for this node", { where: `node ${name}`, found: head.op });
   }
 }
 

@@ -1,5 +1,5 @@
 // network.ts: the trainable float network as data: nodes in topological order, parameters beside them.
-import type { Encoding, Normalization, Shape } from "../format/index.js";
+import type { ActivationName, BinaryName, Encoding, Normalization, Shape, Taps } from "../format/index.js";
 
 /** A dense row-major float32 array with its dimensions. Training updates `data` in place. */
 export interface Tensor {
@@ -66,6 +66,15 @@ export interface LeakyReluNode {
   readonly slope: number;
 }
 
+/** Any other function of every value; those that have a node of their own are not written like this. */
+export interface ActivationNode {
+  readonly op: "activation";
+  readonly name: string;
+  readonly input: string;
+  readonly fn: Exclude<ActivationName, "leakyRelu">;
+  readonly parameters: readonly number[];
+}
+
 export interface MaxPoolNode {
   readonly op: "maxPool";
   readonly name: string;
@@ -73,6 +82,8 @@ export interface MaxPoolNode {
   readonly kernel: readonly [number, number];
   readonly stride: readonly [number, number];
   readonly padding: readonly [number, number, number, number];
+  /** 1, 1 unless given. */
+  readonly dilation?: readonly [number, number];
 }
 
 /** Mean over windows without padding. */
@@ -101,6 +112,60 @@ export interface ConcatNode {
   readonly op: "concat";
   readonly name: string;
   readonly inputs: readonly string[];
+}
+
+/** A function of two values. Axes of length 1 are repeated; equal shapes that are added are an `add`. */
+export interface BinaryNode {
+  readonly op: "binary";
+  readonly name: string;
+  readonly fn: BinaryName;
+  readonly inputs: readonly [string, string];
+}
+
+/** Values (channel, row, column) that do not depend on the input. */
+export interface ConstantNode {
+  readonly op: "constant";
+  readonly name: string;
+  readonly value: Tensor;
+}
+
+/** output[c][y][x] = input[channels[c]][rows[y]][columns[x]], or `value` where one of the three is -1. */
+export interface GatherNode {
+  readonly op: "gather";
+  readonly name: string;
+  readonly input: string;
+  readonly channels: readonly number[];
+  readonly rows: readonly number[];
+  readonly columns: readonly number[];
+  readonly value: number;
+}
+
+/** The input read as an array of `dims`, axis i of the result being axis order[i], and that read as `shape`. */
+export interface PermuteNode {
+  readonly op: "permute";
+  readonly name: string;
+  readonly input: string;
+  readonly dims: readonly number[];
+  readonly order: readonly number[];
+  readonly shape: Shape;
+}
+
+/** Weighted sums of rows and columns: interpolation. */
+export interface ResampleNode {
+  readonly op: "resample";
+  readonly name: string;
+  readonly input: string;
+  readonly shape: Shape;
+  readonly rows: Taps;
+  readonly columns: Taps;
+}
+
+/** exp(x) / sum of exp(x) along one axis of (channel, row, column). */
+export interface SoftmaxNode {
+  readonly op: "softmax";
+  readonly name: string;
+  readonly input: string;
+  readonly axis: 0 | 1 | 2;
 }
 
 /** Surrounds its input with a constant, so many planes, rows and columns of it. */
@@ -151,11 +216,18 @@ export type Node =
   | BatchNormNode
   | ReluNode
   | LeakyReluNode
+  | ActivationNode
   | MaxPoolNode
   | AvgPoolNode
   | GlobalAvgPoolNode
   | AddNode
   | ConcatNode
+  | BinaryNode
+  | ConstantNode
+  | GatherNode
+  | PermuteNode
+  | ResampleNode
+  | SoftmaxNode
   | PadNode
   | SliceNode
   | DropoutNode

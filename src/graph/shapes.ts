@@ -1,5 +1,6 @@
 // shapes.ts: the shape of every tensor of a network, checking on the way that its nodes fit together.
 import {
+  broadcastShape,
   convOutputShape,
   type ErrorCode,
   elements,
@@ -12,8 +13,8 @@ import type { Network, Node, Tensor } from "./network.js";
 
 /** The tensors that a node reads. */
 export function nodeInputs(node: Node): readonly string[] {
-  if (node.op === "input") return [];
-  return node.op === "add" || node.op === "concat" ? node.inputs : [node.input];
+  if ("inputs" in node) return node.inputs;
+  return "input" in node ? [node.input] : [];
 }
 
 /** The parameter tensors of a node by field name, in file order; empty for nodes without any. */
@@ -26,6 +27,7 @@ export function nodeParameters(node: Node): readonly (readonly [field: string, t
         ]
       : [["weight", node.weight]];
   }
+  if (node.op === "constant") return [["value", node.value]];
   if (node.op !== "batchNorm") return [];
   const { gamma, beta, mean, variance } = node;
   return Object.entries({ gamma, beta, mean, variance });
@@ -92,8 +94,8 @@ function outputShape(node: Node, inputs: readonly Shape[], where: string): Shape
       for (const [field, tensor] of nodeParameters(node)) vector(tensor, input[0], `${where}.${field}`);
       return input;
     case "maxPool": {
-      const { kernel, padding } = node;
-      window(node, padding, where);
+      const { kernel, padding, dilation = [1, 1] } = node;
+      window(node, [...padding, ...dilation.map((d) => d - 1)], where);
       const inside = padding.every((p, i) => p < kernel[i % 2]);
       check(inside, `${where}.padding`, `less than the kernel ${kernel.join("x")}`, padding);
       return convOutputShape(input, input[0], node);
@@ -105,9 +107,55 @@ function outputShape(node: Node, inputs: readonly Shape[], where: string): Shape
       return [input[0], 1, 1];
     case "relu":
     case "leakyRelu":
+    case "activation":
+    case "softmax":
     case "dropout":
     case "quantize":
       return input;
+    case "binary": {
+      check(inputs.length === 2, where, "two inputs", inputs.length);
+      const shape = broadcastShape(inputs[0], inputs[1]);
+      check(shape !== null, where, `a shape that meets ${input.join("x")}`, inputs[1].join("x"));
+      return shape;
+    }
+    case "constant": {
+      const { shape } = node.value;
+      check(shape.length === 3, `${where}.value`, "3 dimensions", shape);
+      return [shape[0], shape[1], shape[2]];
+    }
+    case "gather":
+      for (const [axis, field] of (["channels", "rows", "columns"] as const).entries()) {
+        const bad = node[field].findIndex((n) => !(Number.isInteger(n) && n >= -1 && n < input[axis]));
+        check(bad < 0, `${where}.${field}[${bad}]`, `an integer in -1..${input[axis] - 1}`, node[field][bad]);
+      }
+      return [node.channels.length, node.rows.length, node.columns.length];
+    case "permute": {
+      const { dims, order, shape } = node;
+      const counts = [elements(dims), elements(shape)];
+      check(
+        counts.every((n) => n === elements(input)),
+        where,
+        `dims and shape of ${elements(input)} elements`,
+        counts,
+      );
+      const axes = order.toSorted((a, b) => a - b);
+      check(sameShape(axes, [...dims.keys()]), `${where}.order`, `the axes 0..${dims.length - 1}`, order);
+      return shape;
+    }
+    case "resample":
+      check(node.shape[0] === input[0], `${where}.shape`, `${input[0]} channels`, node.shape);
+      for (const [axis, field] of [
+        [1, "rows"],
+        [2, "columns"],
+      ] as const) {
+        const { indices, weights } = node[field];
+        const whole =
+          indices.length === weights.length && indices.length > 0 && indices.length % node.shape[axis] === 0;
+        check(whole, `${where}.${field}`, `the same number of taps for ${node.shape[axis]} places`, indices.length);
+        const inside = indices.every((n) => Number.isInteger(n) && n >= 0 && n < input[axis]);
+        check(inside, `${where}.${field}.indices`, `integers in 0..${input[axis] - 1}`, indices);
+      }
+      return node.shape;
     case "pad": {
       const { channels, rows, columns } = node;
       const widths = [channels, rows, columns];

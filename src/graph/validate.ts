@@ -1,5 +1,5 @@
 // validate.ts: checks that a network is complete, consistent and finite.
-import { elements, fields, validateEncoding } from "../format/index.js";
+import { ACTIVATIONS, BINARY_FUNCTIONS, elements, fields, validateEncoding } from "../format/index.js";
 import type { Network } from "./network.js";
 import { check, inferShapes, nodeInputs, nodeParameters } from "./shapes.js";
 
@@ -65,7 +65,21 @@ export function validateNetwork(network: Network, where = ""): void {
     if (node.op === "leakyRelu") {
       check(node.slope >= 0 && node.slope <= 1, `${here}.slope`, "a number in 0..1", node.slope);
     }
-    if (node.op === "pad") check(Number.isFinite(node.value), `${here}.value`, "a finite number", String(node.value));
+    if (node.op === "activation") {
+      const { fn, parameters } = node;
+      check(Object.hasOwn(ACTIVATIONS, fn), `${here}.fn`, "a known function", fn);
+      const ok = parameters.length === ACTIVATIONS[fn] && parameters.every(Number.isFinite);
+      check(ok, `${here}.parameters`, `${ACTIVATIONS[fn]} finite numbers`, parameters);
+    }
+    if (node.op === "binary") check(BINARY_FUNCTIONS.includes(node.fn), `${here}.fn`, "a known function", node.fn);
+    if (node.op === "softmax") check([0, 1, 2].includes(node.axis), `${here}.axis`, "0, 1 or 2", node.axis);
+    if (node.op === "resample") {
+      for (const { weights } of [node.rows, node.columns]) {
+        check(weights.every(Number.isFinite), `${here}.weights`, "finite numbers", weights);
+      }
+    }
+    if (node.op === "pad" || node.op === "gather")
+      check(Number.isFinite(node.value), `${here}.value`, "a finite number", String(node.value));
     if (node.op === "dropout") {
       check(node.rate >= 0 && node.rate < 1, `${here}.rate`, "a number in 0..1, 1 excluded", node.rate);
     }

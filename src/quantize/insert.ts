@@ -7,10 +7,11 @@ import { type Network, type Node, nodeInputs } from "../graph/index.js";
  * chain that something reads.
  *
  * A chain starts at a node that computes (conv, dense, a pool that averages, an add or relu that fuses with nothing) and
- * runs on through batch norm, add and relu, in the order of the kernels' epilogue, while each tensor has one reader and
- * is no output. Nothing is rounded inside a chain. An add joins the chain of one of its operands, of two possible ones
+ * runs on through batch norm, add and relu, in the order of the kernels' epilogue, and then through the functions that
+ * run in float32, while each tensor has one reader and is no output. Nothing is rounded inside a chain. An add joins the chain of one of its operands, of two possible ones
  * that of the later node, since its layer then runs when the other operand is there; the other operand is rounded. Max
- * pooling and concatenation move integers without changing them: they are no points, their inputs are.
+ * pooling, concatenation, padding and the like move integers without changing them: they are no points, their inputs are.
+ * Constants are as they are.
  *
  * Chain ends that nothing reads are the network's float32 outputs.
  * @returns node names in network order.
@@ -25,7 +26,9 @@ export function quantizationPoints(network: Network): string[] {
   const joinable = (name: string, stage: number): ChainEnd | undefined => {
     const end = ends.get(name);
     const free = end !== undefined && readers.get(name)?.length === 1 && !outputs.has(name);
-    return free && end.stage < stage && (stage !== RESIDUAL || end.takesResidual) ? end : undefined;
+    return free && (end.stage < stage || stage === FLOAT) && (stage !== RESIDUAL || end.takesResidual)
+      ? end
+      : undefined;
   };
   for (const node of network.nodes) {
     if (node.op === "quantize") throw new ShiftwiseError("BAD_GRAPH", "already quantized", { where: node.name });
@@ -34,9 +37,10 @@ export function quantizationPoints(network: Network): string[] {
       ends.set(node.name, { stage: first, takesResidual: node.op === "conv" });
       continue;
     }
-    const stage = NEXT_STAGE[node.op];
+    const stage = node.op === "activation" && node.fn === "clip" ? CLAMP : NEXT_STAGE[node.op];
     if (stage === undefined) continue;
     const operands = nodeInputs(node).filter((name) => joinable(name, stage));
+    if (stage === FLOAT) for (const name of operands) inner.add(name);
     operands.sort((a, b) => position.get(b)! - position.get(a)!);
     const before = ends.get(operands[0]);
     // A batch norm that follows neither conv nor dense runs as a depthwise convolution.
@@ -59,6 +63,8 @@ const SUM = 0;
 const AFFINE = 1;
 const RESIDUAL = 2;
 const CLAMP = 3;
+/** Layers of their own that read and write float32. */
+const FLOAT = 4;
 
 /** Averaging pools share one scale among their channels, so no batch norm joins them. */
 const FIRST_STAGE: { readonly [op in Node["op"]]?: number } = {
@@ -68,7 +74,16 @@ const FIRST_STAGE: { readonly [op in Node["op"]]?: number } = {
   globalAvgPool: AFFINE,
 };
 
-const NEXT_STAGE: { readonly [op in Node["op"]]?: number } = { batchNorm: AFFINE, add: RESIDUAL, relu: CLAMP };
+const NEXT_STAGE: { readonly [op in Node["op"]]?: number } = {
+  batchNorm: AFFINE,
+  add: RESIDUAL,
+  relu: CLAMP,
+  leakyRelu: FLOAT,
+  activation: FLOAT,
+  binary: FLOAT,
+  resample: FLOAT,
+  softmax: FLOAT,
+};
 
 /**
  * The quantization points in groups that must share one encoding: those that meet, directly or through max pooling, in a
@@ -138,8 +153,10 @@ function refused(message: string, where: string): ShiftwiseError {
 }
 
 function rewire(node: Node, renamed: (name: string) => string): Node {
-  if (node.op === "input") return node;
-  if (node.op === "add") return { ...node, inputs: [renamed(node.inputs[0]), renamed(node.inputs[1])] };
+  if (node.op === "input" || node.op === "constant") return node;
+  if (node.op === "add" || node.op === "binary") {
+    return { ...node, inputs: [renamed(node.inputs[0]), renamed(node.inputs[1])] };
+  }
   if (node.op === "concat") return { ...node, inputs: node.inputs.map(renamed) };
   return { ...node, input: renamed(node.input) };
 }
@@ -157,7 +174,7 @@ function readersOf(network: Network): Map<string, string[]> {
   return readers;
 }
 
-/** The points whose integers a tensor carries: itself, or those behind its max pools and concatenations. */
+/** The points whose integers a tensor carries: itself, or those behind the nodes that only move integers. */
 function sourcesOf(network: Network, points: ReadonlySet<string>): Map<string, string[]> {
   const sources = new Map<string, string[]>();
   for (const node of network.nodes) {

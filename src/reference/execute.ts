@@ -1,5 +1,6 @@
 // execute.ts: runs a whole model in plain TypeScript, keeping every tensor: oracle, and fallback without WebAssembly.
 import { encodeInput, type ModelDef, pixelTable, ShiftwiseError, toReal, validateModel } from "../format/index.js";
+import * as float from "./float.js";
 import type { Values } from "./layers.js";
 import * as layers from "./layers.js";
 
@@ -48,6 +49,27 @@ export function runReference(def: ModelDef, inputs: { readonly [name: string]: I
         break;
       case "concat":
         put(layer.output, layers.concat(layer.inputs.map(get)));
+        break;
+      case "gather":
+        put(layer.output, float.gather(layer, get(layer.input), out));
+        break;
+      case "permute":
+        put(layer.output, float.permute(layer, get(layer.input)));
+        break;
+      case "activation":
+        put(layer.output, float.activation(layer, get(layer.input), out));
+        break;
+      case "binary":
+        put(layer.output, float.binary(layer, get(layer.input), get(layer.other), out));
+        break;
+      case "constant":
+        put(layer.output, layer.values);
+        break;
+      case "resample":
+        put(layer.output, float.resample(layer, get(layer.input), out));
+        break;
+      case "softmax":
+        put(layer.output, float.softmax(layer, get(layer.input), out));
         break;
     }
   }

@@ -12,6 +12,7 @@ import {
   type Residual,
   type TensorSpec,
   type Weights,
+  type Window,
 } from "../format/index.js";
 
 /** A tensor's raw values with what they mean. Float32Array holds the integers 0..255 exactly as well. */
@@ -95,15 +96,11 @@ export function dense(layer: DenseLayer, input: Values, out: TensorSpec): Float3
 }
 
 /** Calls `visit` with the values under each window, padding left out, for every output position in order. */
-function windows(
-  input: Values,
-  out: TensorSpec,
-  layer: { kernel: readonly number[]; stride: readonly number[]; padding?: readonly number[] },
-  visit: (values: number[]) => number,
-): Float32Array {
+function windows(input: Values, out: TensorSpec, layer: Window, visit: (values: number[]) => number): Float32Array {
   const [channels, height, width] = input.spec.shape;
   const [, outHeight, outWidth] = out.shape;
   const [top, left] = layer.padding ?? [0, 0];
+  const [down, right] = layer.dilation ?? [1, 1];
   const result = new Float32Array(channels * outHeight * outWidth);
   let at = 0;
   for (let c = 0; c < channels; c++) {
@@ -112,8 +109,8 @@ function windows(
         const values: number[] = [];
         for (let ky = 0; ky < layer.kernel[0]; ky++) {
           for (let kx = 0; kx < layer.kernel[1]; kx++) {
-            const row = y * layer.stride[0] + ky - top;
-            const column = x * layer.stride[1] + kx - left;
+            const row = y * layer.stride[0] + ky * down - top;
+            const column = x * layer.stride[1] + kx * right - left;
             if (row < 0 || row >= height || column < 0 || column >= width) continue;
             values.push(input.raw[(c * height + row) * width + column]);
           }

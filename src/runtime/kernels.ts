@@ -6,6 +6,8 @@ type Kernel = (...args: number[]) => void;
 
 /** Exports of assembly/runtime/index.ts; addresses and counts are numbers. */
 export interface Kernels {
+  /** The memory they work on, for the steps that are plain TypeScript. */
+  readonly buffer: ArrayBufferLike;
   readonly add_f32: Kernel;
   readonly add_u8: Kernel;
   readonly all_finite: (...args: number[]) => number;
@@ -76,5 +78,6 @@ function declareShared(bytes: Uint8Array): void {
 }
 
 export function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): Kernels {
-  return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Kernels;
+  const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+  return { ...exports, buffer: memory.buffer } as unknown as Kernels;
 }

@@ -1,5 +1,5 @@
 // plan.ts: a validated model to a list of steps with every address fixed: what runs, where it reads, where it writes.
-import { elements, type Layer, type ModelDef } from "../format/index.js";
+import { elements, type Layer, layerInputs, type ModelDef } from "../format/index.js";
 import {
   type Buffer,
   elementBytes,
@@ -35,12 +35,6 @@ interface Life extends Buffer {
   from: number;
   readonly planeBytes: number;
   parent: { readonly name: string; readonly channel: number } | null;
-}
-
-function inputsOf(layer: Layer): string[] {
-  if (layer.op === "concat") return [...layer.inputs];
-  const residual = "residual" in layer && layer.residual ? [layer.residual.tensor] : [];
-  return [layer.input, ...residual];
 }
 
 /**
@@ -93,7 +87,7 @@ export function planModel(def: ModelDef, options: PlanOptions = {}): Plan {
     }
     addTensor(layer.output, steps.length);
     const adopted = layer.op === "concat" ? adopt(layer.inputs, layer.output, def, lives) : new Set<number>();
-    for (const input of inputsOf(layer)) use(input, steps.length);
+    for (const input of layerInputs(layer)) use(input, steps.length);
     steps.push(planLayer(context, layer, adopted));
   }
   for (const { tensor } of def.outputs) use(tensor, steps.length);

@@ -6,11 +6,13 @@ import {
   type DenseLayer,
   elements,
   type Layer,
+  layerInputs,
   type MaxPoolLayer,
 } from "../format/index.js";
 import { isPointLayer, planConv } from "./conv.js";
 import { planDense } from "./dense.js";
 import { planEpilogue, planInputEncoding } from "./epilogue.js";
+import { planFloat } from "./float.js";
 import { elementBytes } from "./memory.js";
 import { planPatch, SUMS_BYTES } from "./patch.js";
 import type { PlanContext, Step } from "./step.js";
@@ -70,6 +72,8 @@ export function planLayer(context: PlanContext, layer: Layer, adopted: ReadonlyS
       return planAdd(context, layer);
     case "concat":
       return planConcat(context, layer, adopted);
+    default:
+      return planFloat(context, layer, layerInputs(layer));
   }
 }
 

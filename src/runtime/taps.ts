@@ -16,7 +16,7 @@ export function windowOf(layer: Extract<Layer, { kernel: unknown }>): SlidingWin
   return {
     kernel: layer.kernel,
     stride: layer.stride,
-    dilation: "dilation" in layer ? layer.dilation : [1, 1],
+    dilation: ("dilation" in layer && layer.dilation) || [1, 1],
     padding: "padding" in layer ? layer.padding : [0, 0, 0, 0],
   };
 }

@@ -122,7 +122,7 @@ test("metadata, limits and fields of the graph", () => {
 
 test("nodes of a network", () => {
   const nodes = new Map();
-  for (let seed = 0; nodes.size < 11; seed++) {
+  for (let seed = 0; nodes.size < 22; seed++) {
     const { metadata } = readSafetensors(encodeNetwork(randomNetwork(seed, true).network));
     for (const node of JSON.parse(metadata.graph).nodes) nodes.set(node.op, node);
   }

@@ -160,7 +160,7 @@ test("errors name the file and the field", () => {
     [(g) => delete g.layers[0].kernel, "BAD_FILE", /^m\.sw: graph\.layers\[0\]: .*"kernel"/],
     [(g) => (g.layers[0].kernel = [3]), "BAD_FILE", /^m\.sw: graph\.layers\[0\]\.kernel/],
     [(g) => (g.layers[0].more = 1), "BAD_FILE", /^m\.sw: graph\.layers\[0\].*found more/],
-    [(g) => (g.layers[0].op = "softmax"), "BAD_FILE", /^m\.sw: graph\.layers\[0\]\.op/],
+    [(g) => (g.layers[0].op = "einsum"), "BAD_FILE", /^m\.sw: graph\.layers\[0\]\.op/],
     [(g) => (g.layers[0].weights.bits = 6), "BAD_FILE", /^m\.sw: graph\.layers\[0\]\.weights\.bits/],
     [(g) => (g.layers[0].input = "nowhere"), "BAD_GRAPH", /^m\.sw: .*nowhere/],
     [(g) => (g.layers[0].groups = 3), "BAD_GRAPH", /^m\.sw: graph\.layers\[0\]\.groups/],

@@ -38,7 +38,7 @@ test("names", () => {
   breaks((d) => (d.notes["a\nb"] = ""), /notes/, "BAD_FILE");
   breaks((d) => (layer(d, "add").name = "mean"), /layers/);
   breaks((d) => (d.outputs[1].name = "logits"), /outputs/);
-  breaks((d) => (layer(d, "add").name = "__proto__"), /layers\[5\]/, "BAD_FILE");
+  breaks((d) => (layer(d, "add").name = "__proto__"), /layers\[12\]/, "BAD_FILE");
   breaks((d) => (d.outputs = []), /outputs/);
   breaks((d) => (d.inputs = []), /inputs/);
 });
@@ -59,7 +59,7 @@ test("shapes", () => {
   breaks((d) => (d.tensors.x.shape = [2, 0, 6]), /tensor x\.shape/);
   breaks((d) => (d.tensors.x.shape = [2, 6, 6.5]), /tensor x\.shape/);
   breaks((d) => (d.tensors.x.shape = [2 ** 16, 2 ** 15, 1]), /tensor x/, "OVERFLOW");
-  for (const name of "abcpdemyuf")
+  for (const name of "abcpdemyufgthvs")
     breaks((d) => (d.tensors[name].shape = [...d.tensors[name].shape].map((n) => n + 1)), /./);
   breaks((d) => (d.tensors.y.shape = [3, 1, 2]), /dense: output/);
   breaks((d) => (layer(d, "concat").inputs = []), /concat: inputs|concat\.inputs/);
@@ -196,4 +196,27 @@ test("output sizes of windows", () => {
   assert.deepEqual(at(7, 3, 1, 0, 3), [5, 1, 2]);
   assert.deepEqual(at(2, 4, 1), [5, -1, 0]);
   assert.deepEqual(convOutputShape([1, 4, 6], 1, { kernel: [2, 3], stride: [2, 3] }), [1, 2, 2]);
+});
+
+test("layers that move values or compute real ones", () => {
+  breaks((d) => (layer(d, "gather").rows[0] = 6), /gather: rows\[0\]/);
+  breaks((d) => (layer(d, "gather").columns = [-2, 0, 0, 0]), /gather: columns\[0\]/);
+  breaks((d) => (layer(d, "gather").columns = [0]), /gather: output/);
+  breaks((d) => (layer(d, "gather").value = NaN), /gather: value/);
+  breaks((d) => (d.tensors.t.encoding = FLOAT32), /permute: output/);
+  breaks((d) => (layer(d, "permute").dims = [2, 5, 3]), /permute: dims/);
+  breaks((d) => (layer(d, "permute").dims = [4, 10, 0.5, 2]), /permute: dims/);
+  breaks((d) => (layer(d, "permute").order = [0, 1, 1]), /permute: order/);
+  breaks((d) => (layer(d, "activation").fn = "toString"), /activation: fn/);
+  breaks((d) => (layer(d, "activation").parameters = []), /activation: parameters/);
+  breaks((d) => (layer(d, "activation").parameters = [Infinity]), /activation: parameters/);
+  breaks((d) => (layer(d, "binary").fn = "pow"), /binary: fn/);
+  breaks((d) => (layer(d, "binary").other = "u"), /binary: other/);
+  breaks((d) => (layer(d, "constant").values = new Float32Array(3)), /constant: values/);
+  breaks((d) => (layer(d, "constant").values[2] = NaN), /constant: values\[2\]/);
+  breaks((d) => (layer(d, "resample").rows.weights = [1]), /resample: rows/);
+  breaks((d) => (layer(d, "resample").rows.indices[3] = 4), /resample: rows\.indices/);
+  breaks((d) => (layer(d, "resample").columns.weights[3] = NaN), /resample: columns\.weights/);
+  breaks((d) => (layer(d, "softmax").axis = 3), /softmax: axis/);
+  breaks((d) => (layer(d, "pool").dilation = [1, 0]), /pool/);
 });

@@ -21,6 +21,8 @@ const sample = (() => {
     const { network, grids } = randomNetwork(s, true);
     const ops = new Set(network.nodes.map((node) => node.op));
     if (!["conv", "dense", "batchNorm", "relu", "quantize", "add"].every((op) => ops.has(op))) continue;
+    const first = network.nodes.find((node) => node.name === [...grids.keys()][0]);
+    if (grids.size < 2 || !first.weight.data.some((weight, i) => i % 2 && weight !== 0)) continue;
     for (const { frozen } of grids.values()) frozen.set(frozen.map((_, i) => i % 2));
     return { network: { ...network, labels: ["a", "b"] }, grids, metadata: { epoch: "3", note: "“ü”\n" } };
   }

@@ -40,6 +40,82 @@ function convolve(x, shape, out, weights, layer, pad) {
   return y;
 }
 
+const strides = (dims) => dims.map((_, i) => dims.slice(i + 1).reduce((product, n) => product * n, 1));
+
+/** y[c][y][x] = make(c, y, x) */
+function fill([channels, height, width], make) {
+  return Float64Array.from({ length: channels * height * width }, (_, i) =>
+    make(Math.floor(i / (height * width)), Math.floor(i / width) % height, i % width),
+  );
+}
+
+const FUNCTIONS = {
+  clip: (x, [low, high]) => Math.min(Math.max(x, low), high),
+  elu: (x, [alpha]) => (x > 0 ? x : alpha * Math.expm1(x)),
+  hardSigmoid: (x, [alpha, beta]) => Math.min(Math.max(alpha * x + beta, 0), 1),
+  hardSwish: (x) => x * Math.min(Math.max(x / 6 + 0.5, 0), 1),
+  leakyRelu: (x, [slope]) => Math.max(x, slope * x),
+  sigmoid: (x) => 1 / (1 + Math.exp(-x)),
+  tanh: Math.tanh,
+  add: (a, b) => a + b,
+  sub: (a, b) => a - b,
+  mul: (a, b) => a * b,
+  div: (a, b) => a / b,
+  prelu: (a, b) => (a >= 0 ? a : a * b),
+};
+
+/** The nodes and layers that are alike in networks and models, on real values; null for others. */
+function floatNode(node, [x, b], [shape, shapeB], out) {
+  const at = (values, [channels, height, width], c, y, column) =>
+    values[((channels === 1 ? 0 : c) * height + (height === 1 ? 0 : y)) * width + (width === 1 ? 0 : column)];
+  switch (node.op) {
+    case "leakyRelu":
+      return x.map((value) => FUNCTIONS.leakyRelu(value, [node.slope]));
+    case "activation":
+      return x.map((value) => FUNCTIONS[node.fn](value, node.parameters));
+    case "binary":
+      return fill(out, (...place) => FUNCTIONS[node.fn](at(x, shape, ...place), at(b, shapeB, ...place)));
+    case "constant":
+      return Float64Array.from(node.values ?? node.value.data);
+    case "gather":
+      return fill(out, (c, y, column) => {
+        const [i, j, k] = [node.channels[c], node.rows[y], node.columns[column]];
+        return i < 0 || j < 0 || k < 0 ? node.value : x[(i * shape[1] + j) * shape[2] + k];
+      });
+    case "permute": {
+      const { dims, order } = node;
+      const to = strides(order.map((axis) => dims[axis]));
+      return x.map(
+        (_, i) => x[order.reduce((sum, a, k) => sum + (Math.floor(i / to[k]) % dims[a]) * strides(dims)[a], 0)],
+      );
+    }
+    case "resample": {
+      const along = ({ indices, weights }, size, place, value) => {
+        const taps = indices.length / size;
+        let sum = 0;
+        for (let k = place * taps; k < (place + 1) * taps; k++) sum += weights[k] * value(indices[k]);
+        return sum;
+      };
+      return fill(out, (c, y, column) =>
+        along(node.rows, out[1], y, (j) =>
+          along(node.columns, out[2], column, (k) => x[(c * shape[1] + j) * shape[2] + k]),
+        ),
+      );
+    }
+    case "softmax": {
+      const step = strides(shape)[node.axis];
+      return x.map((value, i) => {
+        const first = i - (Math.floor(i / step) % shape[node.axis]) * step;
+        let sum = 0;
+        for (let k = 0; k < shape[node.axis]; k++) sum += Math.exp(x[first + k * step] - value);
+        return 1 / sum;
+      });
+    }
+    default:
+      return null;
+  }
+}
+
 function pool(x, shape, out, layer, start, join) {
   const y = new Float64Array(out[0] * out[1] * out[2]).fill(start);
   for (let c = 0; c < out[0]; c++) {
@@ -102,7 +178,31 @@ export function runNetwork(network, shapes, image) {
         add: () => x.map((value, i) => value + b[i]),
         concat: () => Float64Array.from(sources.flatMap((name) => [...values.get(name)])),
         quantize: () => x.map((value) => toReal(toRaw(value, node.encoding), node.encoding)),
-      }[node.op](),
+        dropout: () => x,
+        pad: () => {
+          const {
+            channels: [front],
+            rows: [top],
+            columns: [left],
+          } = node;
+          return fill(out, (c, y, column) => {
+            const place = [c - front, y - top, column - left];
+            const inside = place.every((n, i) => n >= 0 && n < shape[i]);
+            return inside ? x[(place[0] * shape[1] + place[1]) * shape[2] + place[2]] : node.value;
+          });
+        },
+        slice: () =>
+          fill(out, (...place) => {
+            const [c, y, column] = place.map((n, i) => node.start[i] + n * node.step[i]);
+            return x[(c * shape[1] + y) * shape[2] + column];
+          }),
+      }[node.op]?.() ??
+        floatNode(
+          node,
+          [x, b],
+          sources.map((name) => shapes.get(name)),
+          out,
+        ),
     );
   }
   return values;
@@ -125,10 +225,16 @@ function multipliers(weights) {
 export function runModel(def, image) {
   const [{ tensor }] = def.inputs;
   const raw = new Map([[tensor, image.map((value) => toRaw(value, def.tensors[tensor].encoding))]]);
+  const realLayer = (layer, sources) => {
+    const real = sources.map((name) => raw.get(name).map((value) => toReal(value, def.tensors[name].encoding)));
+    const shapes = sources.map((name) => def.tensors[name].shape);
+    const { shape, encoding } = def.tensors[layer.output];
+    return floatNode(layer, real, shapes, shape).map((value) => toRaw(value, encoding));
+  };
   for (const layer of def.layers) {
-    const sources = layer.inputs ?? [layer.input];
+    const sources = layer.inputs ?? [layer.input, layer.other].filter(Boolean);
     const [x] = sources.map((name) => raw.get(name));
-    const { shape, encoding } = def.tensors[sources[0]];
+    const { shape, encoding } = def.tensors[sources[0]] ?? {};
     const out = def.tensors[layer.output];
     const finish = (acc) => {
       const { scale, offset, clamp } = layer.epilogue;
@@ -151,7 +257,7 @@ export function runModel(def, image) {
         avgPool: () => finish(pool(x, shape, out.shape, layer, 0, add)),
         add: () => finish(x),
         concat: () => Float64Array.from(sources.flatMap((name) => [...raw.get(name)])),
-      }[layer.op](),
+      }[layer.op]?.() ?? realLayer(layer, sources),
     );
   }
   return raw;

@@ -2,6 +2,9 @@
 import { buildNetwork, createRandom, inferShapes } from "../../dist/graph/index.js";
 import { runNetwork } from "./interpreters.js";
 
+/** Nodes that hand on the integers they read. */
+const MOVERS = new Set(["maxPool", "pad", "slice", "gather", "permute", "dropout"]);
+
 /**
  * A random network, an input for it, its shapes, and grids for its weights if `quantized`: then each conv and dense
  * reads integers.
@@ -49,7 +52,7 @@ export function randomNetwork(seed, quantized) {
   const quantize = (name) => push(b.quantize(name, encodingFor(name)));
   const isInteger = (name) => {
     const node = nodes().find((candidate) => candidate.name === name);
-    if (node.op === "maxPool") return isInteger(node.input);
+    if (MOVERS.has(node.op)) return isInteger(node.input);
     return node.op === "quantize";
   };
   const ready = (name) => (quantized && !isInteger(name) ? quantize(name) : name);
@@ -151,6 +154,84 @@ export function randomNetwork(seed, quantized) {
       const mates = pool.filter((name) => shapeOf(name)[1] === height && shapeOf(name)[2] === width);
       push(b.concat([input, pick(mates), ...(chance(0.3) ? [pick(mates)] : [])]));
     },
+    leakyRelu: () => push(b.leakyRelu(some(), random.uniform())),
+    activation: () => {
+      const [fn, ...parameters] = pick([
+        ["elu", 0.7],
+        ["hardSigmoid", 0.2, 0.5],
+        ["hardSwish"],
+        ["sigmoid"],
+        ["tanh"],
+        ["clip", -0.5, 0.8],
+      ]);
+      push(b.activation(some(), fn, parameters));
+    },
+    binary: () => {
+      const input = some();
+      const [channels, height, width] = shapeOf(input);
+      const fn = pick(["add", "sub", "mul", "prelu", "div"]);
+      const shape = pick([
+        [channels, 1, 1],
+        [1, height, 1],
+        [1, 1, width],
+        [1, 1, 1],
+        [channels, height, width],
+      ]);
+      const length = shape[0] * shape[1] * shape[2];
+      const values = Float32Array.from({ length }, () => (chance(0.5) ? 1 : -1) * (0.5 + random.uniform()));
+      push(b.binary(fn, input, chance(0.5) && fn !== "div" ? input : push(b.constant(shape, values))));
+    },
+    gate: () => {
+      const input = some();
+      push(b.binary("mul", input, push(b.activation(push(b.globalAvgPool(input)), "sigmoid"))));
+    },
+    gather: () => {
+      const input = some();
+      const [channels, rows, columns] = shapeOf(input).map((n) =>
+        Array.from({ length: Math.min(8, 1 + random.below(2 * n)) }, () => random.below(n + 1) - 1),
+      );
+      push(b.gather(input, { channels, rows, columns }));
+    },
+    permute: () => {
+      const input = some();
+      const [channels, height, width] = shapeOf(input);
+      const [order, shape] = pick([
+        [
+          [0, 2, 1],
+          [channels, width, height],
+        ],
+        [
+          [1, 0, 2],
+          [height, channels, width],
+        ],
+        [
+          [2, 1, 0],
+          [width * height * channels, 1, 1],
+        ],
+      ]);
+      push(b.permute(input, [channels, height, width], order, shape));
+    },
+    resample: () => {
+      const input = some();
+      const [channels, height, width] = shapeOf(input);
+      const taps = (from, to) => ({
+        indices: Array.from({ length: 2 * to }, () => random.below(from)),
+        weights: Array.from({ length: 2 * to }, () => Math.fround(random.uniform())),
+      });
+      push(b.resample(input, [channels, 4, 5], taps(height, 4), taps(width, 5)));
+    },
+    softmax: () => push(b.softmax(some(), random.below(3))),
+    pad: () => {
+      const widths = () => [random.below(2), random.below(3)];
+      push(b.pad(some(), { channels: widths(), rows: widths(), columns: widths() }));
+    },
+    slice: () => {
+      const input = some();
+      const start = shapeOf(input).map((n) => random.below(n));
+      const stop = shapeOf(input).map((n, i) => start[i] + 1 + random.below(n - start[i]));
+      push(b.slice(input, start, stop, [1 + random.below(2), 1 + random.below(2), 1 + random.below(2)]));
+    },
+    dropout: () => push(b.dropout(some(), 0.3)),
     dense: () => chance(0.3) && onGrid(push(b.dense(ready(some()), 1 + random.below(4)))),
   };
   if (!quantized) delete steps.quantize;

@@ -1,0 +1,37 @@
+// places.ts: padding and slicing as what they are: for each index of the result, the index it is taken from, or none.
+import type { GatherLayer, Shape } from "../format/index.js";
+import type { GatherNode, PadNode, SliceNode } from "./network.js";
+
+export type Places = Pick<GatherLayer, "channels" | "rows" | "columns" | "value">;
+
+/** @param input shape of the node's input */
+export function placesOf(node: GatherNode | PadNode | SliceNode, input: Shape): Places {
+  switch (node.op) {
+    case "gather": {
+      const { channels, rows, columns, value } = node;
+      return { channels, rows, columns, value };
+    }
+    case "pad": {
+      const along = ([before, behind]: readonly [number, number], size: number): number[] => [
+        ...Array<number>(before).fill(-1),
+        ...Array(size).keys(),
+        ...Array<number>(behind).fill(-1),
+      ];
+      const [channels, height, width] = input;
+      const { value } = node;
+      return {
+        channels: along(node.channels, channels),
+        rows: along(node.rows, height),
+        columns: along(node.columns, width),
+        value,
+      };
+    }
+    case "slice": {
+      const along = (axis: 0 | 1 | 2): number[] => {
+        const [from, to, by] = [node.start[axis], node.stop[axis], node.step[axis]];
+        return Array.from({ length: Math.ceil((to - from) / by) }, (_, i) => from + i * by);
+      };
+      return { channels: along(0), rows: along(1), columns: along(2), value: 0 };
+    }
+  }
+}

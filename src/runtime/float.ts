@@ -1,0 +1,195 @@
+// float.ts: the steps that are plain TypeScript: what only moves raw values, and what has no integer form.
+// They are cheap beside the convolutions around them, and no kernel of theirs has to be downloaded.
+import {
+  type ActivationLayer,
+  activationOf,
+  type BinaryLayer,
+  binaryOf,
+  type ConstantLayer,
+  decoderOf,
+  elements,
+  encodeInput,
+  encoderOf,
+  type GatherLayer,
+  type PermuteLayer,
+  type ResampleLayer,
+  type SoftmaxLayer,
+  softmax,
+  stridesOf,
+} from "../format/index.js";
+import { elementBytes } from "./memory.js";
+import type { PlanContext, Step } from "./step.js";
+
+type FloatLayer =
+  | ActivationLayer
+  | BinaryLayer
+  | ConstantLayer
+  | GatherLayer
+  | PermuteLayer
+  | ResampleLayer
+  | SoftmaxLayer;
+
+/** A tensor in memory: planes `stride` elements apart, rows one behind the other. */
+interface View {
+  readonly values: Float32Array | Uint8Array;
+  readonly stride: number;
+}
+
+/** Makes the output channels first..last-1. */
+type Fill = (out: View, inputs: readonly View[], first: number, last: number) => void;
+
+export function planFloat(context: PlanContext, layer: FloatLayer, inputs: readonly string[]): Step {
+  const view = (tensor: string, buffer: ArrayBufferLike): View => {
+    const { address, planeBytes } = context.place(tensor);
+    const { shape, encoding } = context.spec(tensor);
+    const bytes = elementBytes(encoding);
+    const stride = planeBytes / bytes;
+    const length = stride * (shape[0] - 1) + shape[1] * shape[2];
+    const values = bytes === 4 ? new Float32Array(buffer, address, length) : new Uint8Array(buffer, address, length);
+    return { values, stride };
+  };
+  const fill = planFill(context, layer);
+  const { shape } = context.spec(layer.output);
+  // what runs across channels is not cut by them
+  const whole = layer.op === "permute" || layer.op === "softmax" || elements(shape) === shape[0];
+  return {
+    name: layer.name,
+    op: layer.op,
+    units: whole ? 1 : shape[0],
+    run({ buffer }, first, last) {
+      const sources = inputs.map((name) => view(name, buffer));
+      fill(view(layer.output, buffer), sources, whole ? 0 : first, whole ? shape[0] : last);
+    },
+  };
+}
+
+function planFill(context: PlanContext, layer: FloatLayer): Fill {
+  const out = context.spec(layer.output);
+  const [, height, width] = out.shape;
+  const plane = height * width;
+  if (layer.op === "constant") {
+    return (to, _, first, last) => {
+      for (let c = first; c < last; c++)
+        to.values.set(layer.values.subarray(c * plane, (c + 1) * plane), c * to.stride);
+    };
+  }
+  const { shape, encoding } = context.spec(layer.input);
+  const inPlane = shape[1] * shape[2];
+  const real = decoderOf(encoding);
+  const encode = encoderOf(out.encoding);
+  switch (layer.op) {
+    case "gather": {
+      const { channels, rows, columns } = layer;
+      const value = encodeInput(layer.value, encoding);
+      return (to, [from], first, last) => {
+        for (let c = first; c < last; c++) {
+          let at = c * to.stride;
+          for (const row of rows) {
+            const start = channels[c] * from.stride + row * shape[2];
+            const outside = channels[c] < 0 || row < 0;
+            for (const column of columns) {
+              to.values[at++] = outside || column < 0 ? value : from.values[start + column];
+            }
+          }
+        }
+      };
+    }
+    case "permute": {
+      const { dims, order } = layer;
+      const strides = stridesOf(dims);
+      const result = order.map((axis) => dims[axis]);
+      const steps = order.map((axis) => strides[axis]);
+      return (to, [from], first, last) => {
+        const index = result.map(() => 0);
+        let place = 0;
+        for (let i = first * plane; i < last * plane; i++) {
+          const at = inPlane === 1 ? place : Math.floor(place / inPlane) * from.stride + (place % inPlane);
+          to.values[Math.floor(i / plane) * to.stride + (i % plane)] = from.values[at];
+          for (let k = index.length - 1; k >= 0; k--) {
+            place += steps[k];
+            if (++index[k] < result[k]) break;
+            place -= steps[k] * result[k];
+            index[k] = 0;
+          }
+        }
+      };
+    }
+    case "activation": {
+      const fn = activationOf(layer.fn, layer.parameters);
+      const next = (raw: number): number => encode(fn(real(raw)));
+      const table = encoding.kind === "float32" ? null : Float32Array.from({ length: 256 }, (_, q) => next(q));
+      return (to, [from], first, last) => {
+        for (let c = first; c < last; c++) {
+          const [a, b] = [c * from.stride, c * to.stride];
+          if (table) for (let i = 0; i < plane; i++) to.values[b + i] = table[from.values[a + i]];
+          else for (let i = 0; i < plane; i++) to.values[b + i] = next(from.values[a + i]);
+        }
+      };
+    }
+    case "binary": {
+      const fn = binaryOf(layer.fn);
+      const other = context.spec(layer.other);
+      const realOther = decoderOf(other.encoding);
+      const [a, b] = [shape, other.shape].map(([n, h, w]) => {
+        return { channel: n === 1 ? 0 : 1, row: h === 1 ? 0 : w, column: w === 1 ? 0 : 1 };
+      });
+      return (to, [x, y], first, last) => {
+        for (let c = first; c < last; c++) {
+          let at = c * to.stride;
+          for (let row = 0; row < height; row++) {
+            let i = c * a.channel * x.stride + row * a.row;
+            let j = c * b.channel * y.stride + row * b.row;
+            for (let column = 0; column < width; column++, i += a.column, j += b.column) {
+              to.values[at++] = encode(fn(real(x.values[i]), realOther(y.values[j])));
+            }
+          }
+        }
+      };
+    }
+    case "resample": {
+      const { rows, columns } = layer;
+      const tall = rows.indices.length / height;
+      const wide = columns.indices.length / width;
+      return (to, [from], first, last) => {
+        for (let c = first; c < last; c++) {
+          let at = c * to.stride;
+          for (let y = 0; y < height; y++) {
+            for (let x = 0; x < width; x++) {
+              let sum = 0;
+              for (let j = y * tall; j < (y + 1) * tall; j++) {
+                const start = c * from.stride + rows.indices[j] * shape[2];
+                let line = 0;
+                for (let i = x * wide; i < (x + 1) * wide; i++) {
+                  line += columns.weights[i] * real(from.values[start + columns.indices[i]]);
+                }
+                sum += rows.weights[j] * line;
+              }
+              to.values[at++] = encode(sum);
+            }
+          }
+        }
+      };
+    }
+    case "softmax": {
+      const { axis } = layer;
+      const length = shape[axis];
+      const values = new Float64Array(length);
+      return (to, [from]) => {
+        const place = (view: View, at: readonly number[], k: number): number => {
+          const [c, y, x] = at.map((n, i) => (i === axis ? k : n));
+          return c * view.stride + y * width + x;
+        };
+        const lines = shape.map((n, i) => (i === axis ? 1 : n));
+        for (let c = 0; c < lines[0]; c++) {
+          for (let y = 0; y < lines[1]; y++) {
+            for (let x = 0; x < lines[2]; x++) {
+              for (let k = 0; k < length; k++) values[k] = real(from.values[place(from, [c, y, x], k)]);
+              softmax(values);
+              for (let k = 0; k < length; k++) to.values[place(to, [c, y, x], k)] = encode(values[k]);
+            }
+          }
+        }
+      };
+    }
+  }
+}

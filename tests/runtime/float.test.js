@@ -1,0 +1,90 @@
+// float.test.js: the layers of runtime/float.ts make the same bits as the reference, behind every other layer.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { lower } from "../../dist/graph/index.js";
+import { Model } from "../../dist/runtime/index.js";
+import { randomNetwork } from "../graph/random_networks.js";
+import { assertAgree } from "./agree.js";
+import { FLOAT, inputsFor, LEVELS, linear } from "./models.js";
+
+const OPS = ["gather", "permute", "activation", "binary", "constant", "resample", "softmax"];
+
+test("random networks, float32 and quantized", async () => {
+  const seen = new Set();
+  const property = fc.asyncProperty(fc.nat(), fc.boolean(), async (seed, quantized) => {
+    const { network, grids, image } = randomNetwork(seed, quantized);
+    const def = lower(network, { grids });
+    for (const { op } of def.layers) seen.add(op);
+    await assertAgree(def, { [def.inputs[0].name]: Float32Array.from(image) }, `seed ${seed}`);
+  });
+  await fc.assert(property, { seed: 21, numRuns: 150 });
+  for (const op of OPS) assert.ok(seen.has(op), op);
+});
+
+/** One layer from x (and z) to y. */
+function single(layer, input, output, other) {
+  const tensors = { x: input, y: output, ...(other && { z: other }) };
+  const inputs = Object.keys(tensors).filter((name) => name !== "y");
+  return {
+    name: layer.op,
+    inputs: inputs.map((name) => ({ name, tensor: name })),
+    outputs: [{ name: "y", tensor: "y" }],
+    tensors,
+    layers: [{ name: layer.op, input: "x", ...(other && { other: "z" }), output: "y", ...layer }],
+  };
+}
+
+const shapes = [
+  [1, 1, 1],
+  [70, 1, 1],
+  [3, 1, 5],
+  [2, 8, 8],
+  [5, 7, 9],
+];
+const encodings = [FLOAT, linear(255, 100), LEVELS];
+const functions = [
+  ["clip", -0.5, 1],
+  ["elu", 0.5],
+  ["hardSigmoid", 0.2, 0.5],
+  ["hardSwish"],
+  ["leakyRelu", 0.1],
+  ["sigmoid"],
+  ["tanh"],
+];
+
+test("every function between all encodings, at every kind of shape", async () => {
+  for (const shape of shapes) {
+    for (const from of encodings) {
+      for (const to of encodings) {
+        const spec = (encoding) => ({ shape, encoding });
+        for (const [fn, ...parameters] of functions) {
+          const def = single({ op: "activation", fn, parameters }, spec(from), spec(to));
+          await assertAgree(def, inputsFor(def), `${fn} ${shape}`);
+        }
+        for (const fn of ["add", "sub", "mul", "div", "prelu"]) {
+          const other = { shape: [shape[0], 1, shape[2]], encoding: from };
+          const def = single({ op: "binary", fn }, spec(from), spec(to), other);
+          await assertAgree(def, inputsFor(def), `${fn} ${shape}`);
+        }
+      }
+    }
+  }
+});
+
+test("maximum pooling with dilation", async () => {
+  for (const encoding of encodings) {
+    const window = { kernel: [2, 3], stride: [1, 2], padding: [1, 0, 0, 1], dilation: [3, 2] };
+    const def = single({ op: "maxPool", ...window }, { shape: [3, 9, 11], encoding }, { shape: [3, 7, 4], encoding });
+    await assertAgree(def, inputsFor(def));
+  }
+});
+
+test("several threads", async () => {
+  const { network, image } = randomNetwork(8, false);
+  const def = lower(network, { grids: null });
+  const [one, two] = [await Model.from(def), await Model.from(def, { threads: 2 })];
+  assert.deepEqual(two.runSync(Float32Array.from(image)), one.runSync(Float32Array.from(image)));
+  one.dispose();
+  two.dispose();
+});
