@@ -7,7 +7,7 @@ import { depthwiseLayer, isDepthwise } from "./depthwise.js";
 import { clampSumLayer, dropoutLayer, leakyReluLayer, quantizeLayer } from "./elementwise.js";
 import { type FusedNode, fuse, outputOf } from "./fusion.js";
 import { planGradients } from "./gradients.js";
-import { type Layer, type Mode, NO_CLAMP, type Plan, volume } from "./layer.js";
+import { type Layer, type Mode, NO_CLAMP, type Plan, untrainable, volume } from "./layer.js";
 import { concatLayer, padLayer, sliceLayer } from "./moving.js";
 import { normLayer } from "./norm.js";
 import { type ParameterLayout, parameterLayout, readParameters, readStatistics } from "./parameters.js";
@@ -252,6 +252,7 @@ function layerOf(
     case "add":
       return clampSumLayer(plan, node.name, node.inputs, NO_CLAMP);
     case "maxPool":
+      if (node.dilation) throw untrainable(node);
       return maxPoolLayer(plan, node);
     case "avgPool":
     case "globalAvgPool":
@@ -268,5 +269,7 @@ function layerOf(
       return leakyReluLayer(plan, node);
     case "dropout":
       return dropoutLayer(plan, node);
+    default:
+      throw untrainable(node);
   }
 }

@@ -1,5 +1,6 @@
 // layer.ts: what a layer of the compiled network is, and what it is given to plan its memory with.
-import type { Shape } from "../format/index.js";
+import { type Shape, ShiftwiseError } from "../format/index.js";
+import type { Node } from "../graph/index.js";
 import type { Arena } from "./arena.js";
 import type { Kernels, Pointer } from "./kernels.js";
 
@@ -74,6 +75,14 @@ export function plane(shape: Shape): number {
 
 export function volume(shape: Shape): number {
   return shape[0] * shape[1] * shape[2];
+}
+
+/** The error for a node that has no forward and backward pass here. */
+export function untrainable(node: Node): ShiftwiseError {
+  return new ShiftwiseError("UNSUPPORTED", "this operation cannot be trained", {
+    where: `node ${node.name}`,
+    found: node.op,
+  });
 }
 
 /** The clamp of no ReLU. */

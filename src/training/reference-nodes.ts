@@ -1,7 +1,7 @@
 // reference-nodes.ts: one node forward and backward in float64, for reference.ts.
 import { crc32, type Encoding, type Shape } from "../format/index.js";
 import type { ConvNode, Node } from "../graph/index.js";
-import type { Mode } from "./layer.js";
+import { type Mode, untrainable } from "./layer.js";
 
 /** A node with everything it reads. */
 export interface Call {
@@ -207,6 +207,8 @@ export function forward(call: Call): Float64Array {
     case "slice":
       eachMoved(call, (inner, outer) => (y[inner] = x[outer]));
       return y;
+    default:
+      throw untrainable(node);
   }
 }
 
@@ -297,5 +299,7 @@ export function backward(call: Call, dy: Float64Array, dxs: readonly Float64Arra
     case "slice":
       eachMoved(call, (inner, outer) => (dx[outer] = dy[inner]));
       return {};
+    default:
+      throw untrainable(node);
   }
 }
