@@ -17,14 +17,20 @@ export interface ReferenceResult {
 /**
  * Runs one image through a model.
  * @param inputs by input name
+ * @param visit gets the raw values of each tensor once they are there
  * @throws BAD_GRAPH from validateModel; BAD_DATA for a missing input or one of the wrong length
  */
-export function runReference(def: ModelDef, inputs: { readonly [name: string]: InputValues }): ReferenceResult {
+export function runReference(
+  def: ModelDef,
+  inputs: { readonly [name: string]: InputValues },
+  visit: (tensor: string, raw: Float32Array) => void = () => {},
+): ReferenceResult {
   validateModel(def);
   const values = new Map<string, Values>();
   const get = (name: string): Values => values.get(name)!;
   const put = (name: string, raw: Float32Array): void => {
     values.set(name, { spec: def.tensors[name], raw });
+    visit(name, raw);
   };
   for (const port of def.inputs) put(port.tensor, encodeInputPort(def, port.name, inputs[port.name]));
   for (const layer of def.layers) {

@@ -1,9 +1,10 @@
 // crew.ts: the helper threads of one model as its leading thread sees them.
 import { type ModelDef, ShiftwiseError } from "../format/index.js";
-import { type Helper, startHelper } from "./helpers.js";
+import { startHelper } from "./helpers.js";
 import type { Kernels } from "./kernels.js";
 import type { Plan } from "./plan.js";
 import { createWords, dissolve, lead, STEPS_MAX, UNITS_MAX } from "./team.js";
+import type { Thread } from "./threads.js";
 
 /** A helper that makes no headway for this long has died. */
 const PATIENCE_MS = 5000;
@@ -34,12 +35,12 @@ export async function startCrew(
   }
   const words = createWords();
   let dead = false;
-  const helpers: Helper[] = [];
+  const helpers: Thread[] = [];
   const end = (): void => {
     dissolve(words);
     for (const helper of helpers) helper.terminate();
   };
-  const summon = (seat: number): Promise<Helper> =>
+  const summon = (seat: number): Promise<Thread> =>
     startHelper({ def, module, memory, words, seat, threads }, () => {
       dead = true;
     });

@@ -1,4 +1,4 @@
-// index.ts: the runtime's only door, and the package's: load a model, run it, read its outputs.
+// index.ts: the runtime's door, and the package's: load a model, run it, read its outputs.
 export {
   type ErrorCode,
   goldenHash,
@@ -7,15 +7,10 @@ export {
   type Shape,
   ShiftwiseError,
 } from "../format/index.js";
-export type { ModelSource } from "./load.js";
+export type { ExecutorKind, Outputs, StepTime } from "./executor.js";
+export type { LoadProgress, ModelSource } from "./load.js";
 export type { MemoryUse } from "./memory.js";
-export {
-  type InputInfo,
-  type LoadOptions,
-  Model,
-  type OutputInfo,
-  type Outputs,
-  type StepTime,
-} from "./model.js";
+export { type InputInfo, type LoadOptions, Model, type OutputInfo, type RunOptions } from "./model.js";
+export type { Picture, RgbaPixels } from "./pictures.js";
 export { type PlanOptions, planMemory } from "./plan.js";
-export type { Inputs, InputValues } from "./ports.js";
+export type { Input, Inputs, InputValues } from "./ports.js";

@@ -1,35 +1,30 @@
-// model.ts: the public Model: a planned network in its own linear memory, run one image at a time.
-import {
-  type ModelDef,
-  type Normalization,
-  type Shape,
-  ShiftwiseError,
-  toReal,
-  validateModel,
-} from "../format/index.js";
-import { type Crew, startCrew } from "./crew.js";
-import { canShareMemory } from "./helpers.js";
-import { compileKernels, instantiate, type Kernels } from "./kernels.js";
-import { fetchModel, type ModelSource } from "./load.js";
+// model.ts: the public Model: a model file made ready to run, one image at a time.
+import { type ModelDef, type Normalization, type Shape, ShiftwiseError, validateModel } from "../format/index.js";
+import type { Executor, ExecutorKind, ExecutorOptions, Outputs, StepTime, Visit } from "./executor.js";
+import { compileKernels } from "./kernels.js";
+import { type FetchOptions, fetchModel, type ModelSource } from "./load.js";
+import { createWasmExecutor } from "./machine.js";
 import type { MemoryUse } from "./memory.js";
-import { type Plan, planModel } from "./plan.js";
-import { InputDoor, type Inputs, readRaw } from "./ports.js";
-import { type Step, stagingOf } from "./step.js";
+import { createPlainExecutor } from "./plain.js";
+import { createInputCheck, type InputBatch, type Inputs } from "./ports.js";
 
-/** float32 values by output name; each run returns fresh arrays. */
-export type Outputs = { readonly [name: string]: Float32Array };
-
-export interface LoadOptions {
-  /** Most bytes of linear memory the model may take; OVERFLOW if it needs more. */
+export interface RunOptions {
+  /** Most bytes of memory the model may take; OVERFLOW if it needs more. */
   readonly memoryLimit?: number;
-  /** Stops a download. */
-  readonly signal?: AbortSignal;
   /**
    * Threads to run on, 1..16, where memory can be shared (Node; browsers when cross-origin isolated). `model.threads`
    * tells how many there are. The results are the same to the bit. Default 1.
    */
   readonly threads?: number;
+  /**
+   * "wasm" or nothing else, "plain" or nothing else. Default: "wasm", or "plain" where the host has no WebAssembly with
+   * SIMD or a policy forbids it. `model.executor` tells which it is. The results are the same to the bit.
+   */
+  readonly executor?: ExecutorKind;
 }
+
+/** `signal` stops the loading, `onProgress` hears of every part of a download. */
+export interface LoadOptions extends RunOptions, FetchOptions {}
 
 export interface InputInfo {
   readonly name: string;
@@ -42,20 +37,6 @@ export interface OutputInfo {
   readonly shape: Shape;
 }
 
-/** Time of one step of a run. */
-export interface StepTime {
-  readonly name: string;
-  readonly op: Step["op"];
-  readonly milliseconds: number;
-}
-
-interface State {
-  readonly kernels: Kernels;
-  readonly memory: WebAssembly.Memory;
-  crew: Crew | null;
-}
-
-const PAGE = 65536;
 const THREADS_MAX = 16;
 
 /** A model ready to run. Its memory is planned before the first run and never grows. */
@@ -64,65 +45,50 @@ export class Model {
   readonly inputs: readonly InputInfo[];
   readonly outputs: readonly OutputInfo[];
   readonly labels: readonly string[] | undefined;
-  /** Bytes of linear memory, by purpose. */
+  /** Bytes of linear memory, by purpose; for the plain executor the bytes of all tensors. */
   readonly memory: MemoryUse;
-  readonly #def: ModelDef;
-  readonly #plan: Plan;
-  readonly #doors: readonly InputDoor[];
-  #threads: number;
-  #state: State | null;
+  readonly executor: ExecutorKind;
+  readonly #check: (inputs: Inputs) => InputBatch;
+  #executor: Executor | null;
 
-  private constructor(def: ModelDef, plan: Plan, state: State, threads: number) {
+  private constructor(def: ModelDef, executor: Executor) {
     this.name = def.name;
     this.inputs = def.inputs.map(({ name, tensor, normalization }) => {
       return { name, shape: def.tensors[tensor].shape, normalization };
     });
     this.outputs = def.outputs.map(({ name, tensor }) => ({ name, shape: def.tensors[tensor].shape }));
     this.labels = def.labels;
-    this.memory = plan.use;
-    this.#def = def;
-    this.#plan = plan;
-    this.#doors = def.inputs.map((port) => {
-      const place = plan.placements.get(stagingOf(port.tensor)) ?? plan.placements.get(port.tensor)!;
-      return new InputDoor(port, def.tensors[port.tensor], place);
-    });
-    this.#threads = threads;
-    this.#state = state;
+    this.memory = executor.memory;
+    this.executor = executor.kind;
+    this.#check = createInputCheck(def);
+    this.#executor = executor;
   }
 
   /**
-   * Loads a model file from bytes, a URL or a Response; gzip is decoded on the way.
-   * @throws BAD_FILE, TRUNCATED, CHECKSUM, BAD_GRAPH for a wrong file; NETWORK, IO, ABORTED; OVERFLOW; UNSUPPORTED;
-   * BAD_OPTION for threads outside 1..16
+   * Loads a model file from bytes, a Blob or File, a URL or a Response; gzip is decoded on the way.
+   * @throws BAD_FILE (a web page included), TRUNCATED, CHECKSUM, BAD_GRAPH for a wrong file; NETWORK, IO, ABORTED;
+   * OVERFLOW; UNSUPPORTED; BAD_OPTION for threads outside 1..16 or an unknown executor
    */
   static async load(source: ModelSource, options: LoadOptions = {}): Promise<Model> {
-    return Model.from(await fetchModel(source, options.signal), options);
+    return Model.from(await fetchModel(source, options), options);
   }
 
   /** Makes a model that is already in memory runnable. Errors as for `load`. */
-  static async from(def: ModelDef, options: LoadOptions = {}): Promise<Model> {
-    const { memoryLimit, threads: asked = 1 } = options;
-    if (!Number.isInteger(asked) || asked < 1 || asked > THREADS_MAX) {
-      throw new ShiftwiseError("BAD_OPTION", "option out of range", {
-        where: "threads",
-        expected: `1 to ${THREADS_MAX}`,
-        found: asked,
-      });
+  static async from(def: ModelDef, options: RunOptions = {}): Promise<Model> {
+    const { threads = 1, executor } = options;
+    if (!Number.isInteger(threads) || threads < 1 || threads > THREADS_MAX) {
+      throw badOption("threads", `1 to ${THREADS_MAX}`, threads);
+    }
+    if (executor !== undefined && executor !== "wasm" && executor !== "plain") {
+      throw badOption("executor", "wasm or plain", executor);
     }
     validateModel(def);
-    const threads = canShareMemory() ? asked : 1;
-    const plan = planModel(def, { limit: memoryLimit, threads });
-    const module = await compileKernels(threads > 1);
-    const memory = allocate(plan.use.total, threads > 1);
-    plan.memory.write(memory.buffer);
-    const kernels = instantiate(module, memory);
-    const crew = threads > 1 ? await startCrew(def, plan, module, memory, threads) : null;
-    return new Model(def, plan, { kernels, memory, crew }, threads);
+    return new Model(def, await createExecutor(def, { threads, memoryLimit: options.memoryLimit }, executor));
   }
 
   /** Threads that take part in a run. */
   get threads(): number {
-    return this.#threads;
+    return this.#executor?.threads() ?? 0;
   }
 
   /** As runSync, for callers that want a promise. */
@@ -131,91 +97,55 @@ export class Model {
   }
 
   /**
-   * Runs one image.
-   * @throws BAD_DATA for a missing input, a wrong length, or values that are not finite; DISPOSED; UNSUPPORTED once when
-   * a helper thread has died, after which the model runs on one thread
+   * Runs one image: network values, pixels, or a picture, which is cut and drawn to the input's size (pictures.ts).
+   * @throws BAD_DATA for a missing input, a wrong length, values that are not finite, a picture without pixels;
+   * DISPOSED; UNSUPPORTED once when a helper thread has died, after which the model runs on one thread
    */
   runSync(inputs: Inputs): Outputs {
-    const state = this.#enter(inputs);
-    for (let i = 0; i < this.#plan.steps.length; i++) this.#step(state, i);
-    return this.#read(state);
+    return this.#enter().run(this.#check(inputs));
   }
 
   /** Runs one image and tells how long each step took. */
   profile(inputs: Inputs): StepTime[] {
-    const state = this.#enter(inputs);
-    return this.#plan.steps.map(({ name, op }, i) => {
-      const start = performance.now();
-      this.#step(state, i);
-      return { name, op, milliseconds: performance.now() - start };
-    });
+    return this.#enter().profile(this.#check(inputs));
   }
 
   /**
    * Runs one image and hands over the raw values of every tensor right after the layer that writes it: integers 0..255
    * or float32, (channel, row, column). For tests and debugging; slow.
    */
-  trace(inputs: Inputs, visit: (tensor: string, raw: Float32Array) => void): Outputs {
-    const state = this.#enter(inputs);
-    const written = new Map(this.#def.layers.map((layer) => [layer.name, layer.output]));
-    this.#plan.steps.forEach(({ name, op }, i) => {
-      this.#step(state, i);
-      if (op === "split") return;
-      const tensor = op === "input" ? name : written.get(name)!;
-      visit(tensor, this.#raw(state, tensor));
-    });
-    return this.#read(state);
+  trace(inputs: Inputs, visit: Visit): Outputs {
+    return this.#enter().trace(this.#check(inputs), visit);
   }
 
   /** Gives memory and threads back; the model cannot run any more. */
   dispose(): void {
-    this.#state?.crew?.end();
-    this.#state = null;
+    this.#executor?.dispose();
+    this.#executor = null;
   }
 
   [Symbol.dispose](): void {
     this.dispose();
   }
 
-  #enter(inputs: Inputs): State {
-    const state = this.#state;
-    if (!state) throw new ShiftwiseError("DISPOSED", "the model was disposed", { where: this.name });
-    for (const door of this.#doors) door.write(state.memory.buffer, state.kernels, inputs);
-    return state;
-  }
-
-  #step(state: State, index: number): void {
-    const { units, run } = this.#plan.steps[index];
-    if (!state.crew || units === 1) {
-      run(state.kernels, 0, units, this.#plan.scratch);
-      return;
-    }
-    try {
-      state.crew.run(state.kernels, index);
-    } catch (error) {
-      state.crew = null;
-      this.#threads = 1;
-      throw error;
-    }
-  }
-
-  #raw(state: State, tensor: string): Float32Array {
-    return readRaw(state.memory.buffer, this.#def.tensors[tensor], this.#plan.placements.get(tensor)!);
-  }
-
-  #read(state: State): Outputs {
-    const named = this.#def.outputs.map(({ name, tensor }) => {
-      return [name, toReal(this.#raw(state, tensor), this.#def.tensors[tensor].encoding)];
-    });
-    return Object.fromEntries(named);
+  #enter(): Executor {
+    if (this.#executor) return this.#executor;
+    throw new ShiftwiseError("DISPOSED", "the model was disposed", { where: this.name });
   }
 }
 
-function allocate(bytes: number, shared: boolean): WebAssembly.Memory {
-  const pages = bytes / PAGE;
-  try {
-    return new WebAssembly.Memory({ initial: pages, maximum: pages, shared });
-  } catch (cause) {
-    throw new ShiftwiseError("OVERFLOW", "no memory for the model", { found: `${bytes} bytes`, cause });
-  }
+/** The executor asked for, or the best that the host allows. */
+async function createExecutor(def: ModelDef, options: ExecutorOptions, kind?: ExecutorKind): Promise<Executor> {
+  if (kind === "plain") return createPlainExecutor(def, options);
+  const refused = kind === "wasm" ? false : await compileKernels(false).then(() => false, isUnsupported);
+  return refused ? createPlainExecutor(def, options) : createWasmExecutor(def, options);
+}
+
+function isUnsupported(error: unknown): boolean {
+  if (error instanceof ShiftwiseError && error.code === "UNSUPPORTED") return true;
+  throw error;
+}
+
+function badOption(where: string, expected: string, found: unknown): ShiftwiseError {
+  return new ShiftwiseError("BAD_OPTION", "option out of range", { where, expected, found });
 }

@@ -1,7 +1,8 @@
-// ports.ts: the doors of a model's memory: inputs checked and written, tensors read.
+// ports.ts: the doors of a model: inputs checked, written to the kernels' memory; tensors read from it.
 import {
   elements,
   type InputPort,
+  type ModelDef,
   type Normalization,
   pixelTable,
   ShiftwiseError,
@@ -9,72 +10,85 @@ import {
 } from "../format/index.js";
 import type { Kernels } from "./kernels.js";
 import type { Placement } from "./memory.js";
+import { createPictureReader, isPicture, type Picture } from "./pictures.js";
 
 /** Real network values, or pixels 0..255; (channel, row, column), all of one image. */
 export type InputValues = Float32Array | Uint8Array | Uint8ClampedArray;
+/** Values, or a picture that is brought to the input's size. */
+export type Input = InputValues | Picture;
 /** One input alone, or several by name. */
-export type Inputs = InputValues | { readonly [name: string]: InputValues };
+export type Inputs = Input | { readonly [name: string]: Input };
+/** The checked values of every input. */
+export type InputBatch = { readonly [name: string]: InputValues };
 
-/** Writes one input's real values. Pixels go through `tables`, one of 256 real values a channel. */
-export class InputDoor {
-  readonly #port: InputPort;
-  readonly #spec: TensorSpec;
-  readonly #place: Placement;
-  readonly #tables: readonly Float32Array[] | null;
-
-  /** @param place where the real values are wanted: planes of float32 */
-  constructor(port: InputPort, spec: TensorSpec, place: Placement) {
-    this.#port = port;
-    this.#spec = spec;
-    this.#place = place;
-    this.#tables = port.normalization ? tablesOf(port.normalization, spec.shape[0]) : null;
-  }
-
-  /** @throws BAD_DATA for a missing input, a wrong length, pixels without normalization, values that are not finite */
-  write(buffer: ArrayBufferLike, kernels: Kernels, inputs: Inputs): void {
-    const { name } = this.#port;
-    const [channels, height, width] = this.#spec.shape;
-    const plane = height * width;
+/**
+ * Makes the check that stands before every run.
+ * @returns a function that takes pictures to pixels and throws BAD_DATA for a missing input, a wrong length, or pixels
+ * where the model says nothing about them; and as createPictureReader's
+ */
+export function createInputCheck(def: ModelDef): (inputs: Inputs) => InputBatch {
+  const checks = def.inputs.map(({ name, tensor, normalization }) => {
+    const { shape } = def.tensors[tensor];
     const where = `input ${name}`;
-    const values = isValues(inputs) ? inputs : inputs[name];
-    if (!values || values.length !== channels * plane) {
-      throw new ShiftwiseError("BAD_DATA", "wrong input", {
-        where,
-        expected: `${channels * plane} values (${channels}, ${height}, ${width})`,
-        found: values ? `${values.length} values` : "none",
-      });
-    }
-    const tables = values instanceof Float32Array ? null : this.#tables;
-    if (!(values instanceof Float32Array || tables)) {
-      throw new ShiftwiseError("BAD_DATA", "this model says nothing about pixels", {
-        where,
-        expected: "a Float32Array of network values",
-        found: values.constructor.name,
-      });
-    }
-    const { address, planeBytes } = this.#place;
+    const read = createPictureReader(shape, where);
+    return (inputs: Inputs): readonly [string, InputValues] => {
+      const given = isInput(inputs) ? inputs : inputs[name];
+      const values = given && isPicture(given) ? read(given) : given;
+      if (!values || values.length !== elements(shape)) {
+        throw new ShiftwiseError("BAD_DATA", "wrong input", {
+          where,
+          expected: `${elements(shape)} values (${shape.join(", ")})`,
+          found: values ? `${values.length} values` : "none",
+        });
+      }
+      if (!(values instanceof Float32Array || normalization)) {
+        throw new ShiftwiseError("BAD_DATA", "this model says nothing about pixels", {
+          where,
+          expected: "a Float32Array of network values",
+          found: given.constructor.name,
+        });
+      }
+      return [name, values];
+    };
+  });
+  return (inputs) => Object.fromEntries(checks.map((check) => check(inputs)));
+}
+
+export function isInput(inputs: Inputs): inputs is Input {
+  return ArrayBuffer.isView(inputs) || isPicture(inputs);
+}
+
+/** Writes one input's real values to the memory. @throws BAD_DATA for values that are not finite */
+export type InputDoor = (buffer: ArrayBufferLike, kernels: Kernels, batch: InputBatch) => void;
+
+/** @param place where the real values are wanted: planes of float32 */
+export function createDoor({ name, normalization }: InputPort, spec: TensorSpec, place: Placement): InputDoor {
+  const [channels, height, width] = spec.shape;
+  const plane = height * width;
+  // pixels go through one table of 256 real values a channel
+  const tables = normalization ? tablesOf(normalization, channels) : null;
+  const { address, planeBytes } = place;
+  return (buffer, kernels, batch) => {
+    const values = batch[name];
+    const pixels = values instanceof Float32Array ? null : tables;
     for (let c = 0; c < channels; c++) {
       const to = new Float32Array(buffer, address + c * planeBytes, plane);
       const from = values.subarray(c * plane, (c + 1) * plane);
-      if (tables) for (let i = 0; i < plane; i++) to[i] = tables[c][from[i]];
+      if (pixels) for (let i = 0; i < plane; i++) to[i] = pixels[c][from[i]];
       else to.set(from);
     }
-    if (!tables && !kernels.all_finite(address, planeBytes, channels, plane)) {
+    if (!pixels && !kernels.all_finite(address, planeBytes, channels, plane)) {
       const i = values.findIndex((value) => !Number.isFinite(value));
       throw new ShiftwiseError("BAD_DATA", "input is not finite", {
-        where: `${where}[${i}]`,
+        where: `input ${name}[${i}]`,
         found: String(values[i]),
       });
     }
-  }
+  };
 }
 
 function tablesOf(normalization: Normalization, channels: number): Float32Array[] {
   return Array.from({ length: channels }, (_, c) => pixelTable(c, normalization));
-}
-
-function isValues(inputs: Inputs): inputs is InputValues {
-  return ArrayBuffer.isView(inputs);
 }
 
 /** Raw values of a tensor, (channel, row, column): integers 0..255 or float32. */

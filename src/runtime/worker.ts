@@ -3,6 +3,7 @@ import type { ModelDef } from "../format/index.js";
 import { instantiate } from "./kernels.js";
 import { planModel } from "./plan.js";
 import { follow } from "./team.js";
+import { ownPort } from "./threads.js";
 
 /** First and only message to a helper; it answers "ready" and then never returns to its event loop. */
 export interface Summons {
@@ -15,23 +16,13 @@ export interface Summons {
   readonly threads: number;
 }
 
-interface Port {
-  postMessage(message: string): void;
-}
-
-function start(summons: Summons, port: Port): void {
-  const { def, module, memory, words, seat, threads } = summons;
+const port = ownPort();
+port.listen((message) => {
+  const { def, module, memory, words, seat, threads } = message as Summons;
   // the same model gives the same plan, so only the weights' bytes need sharing
   const plan = planModel(def, { threads });
   const scratch = plan.scratch + seat * plan.use.scratch;
   const kernels = instantiate(module, memory);
-  port.postMessage("ready");
+  port.post("ready");
   follow({ words, steps: plan.steps, kernels, scratch });
-}
-
-const parentPort = globalThis.process?.getBuiltinModule?.("node:worker_threads").parentPort;
-if (parentPort) {
-  parentPort.once("message", (summons: Summons) => start(summons, parentPort));
-} else {
-  globalThis.addEventListener("message", (event) => start(event.data, globalThis as unknown as Port), { once: true });
-}
+});

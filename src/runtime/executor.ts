@@ -1,0 +1,39 @@
+// executor.ts: what a Model hands its work to: the kernels in WebAssembly, or the reference in plain TypeScript.
+import type { ModelDef } from "../format/index.js";
+import type { MemoryUse } from "./memory.js";
+import type { InputBatch } from "./ports.js";
+import type { Step } from "./step.js";
+
+/** float32 values by output name; each run returns fresh arrays. */
+export type Outputs = { readonly [name: string]: Float32Array };
+
+/** "wasm": the kernels. "plain": the same bits without WebAssembly, a hundred times slower and more. */
+export type ExecutorKind = "wasm" | "plain";
+
+export interface ExecutorOptions {
+  readonly memoryLimit?: number;
+  readonly threads: number;
+}
+
+/** Time of one step of a run. */
+export interface StepTime {
+  readonly name: string;
+  readonly op: Step["op"];
+  readonly milliseconds: number;
+}
+
+/** Gets the raw values of a tensor right after the layer that writes it. */
+export type Visit = (tensor: string, raw: Float32Array) => void;
+
+/** A model made ready, its inputs checked by the caller. */
+export interface Executor {
+  readonly kind: ExecutorKind;
+  readonly memory: MemoryUse;
+  threads(): number;
+  run(values: InputBatch): Outputs;
+  profile(values: InputBatch): StepTime[];
+  trace(values: InputBatch, visit: Visit): Outputs;
+  dispose(): void;
+}
+
+export type CreateExecutor = (def: ModelDef, options: ExecutorOptions) => Promise<Executor>;

@@ -1,0 +1,102 @@
+// machine.ts: the executor on the wasm kernels: a planned network in its own linear memory.
+import { type ModelDef, ShiftwiseError, toReal } from "../format/index.js";
+import { type Crew, startCrew } from "./crew.js";
+import type { Executor, ExecutorOptions, Outputs } from "./executor.js";
+import { compileKernels, instantiate, type Kernels } from "./kernels.js";
+import { planModel } from "./plan.js";
+import { createDoor, type InputBatch, readRaw } from "./ports.js";
+import { stagingOf } from "./step.js";
+import { canShareMemory } from "./threads.js";
+
+const PAGE = 65536;
+
+interface State {
+  readonly kernels: Kernels;
+  readonly memory: WebAssembly.Memory;
+  crew: Crew | null;
+}
+
+/**
+ * Plans a valid model, allocates its memory and starts its helpers.
+ * @throws OVERFLOW, UNSUPPORTED
+ */
+export async function createWasmExecutor(def: ModelDef, options: ExecutorOptions): Promise<Executor> {
+  const threads = canShareMemory() ? options.threads : 1;
+  const plan = planModel(def, { limit: options.memoryLimit, threads });
+  const module = await compileKernels(threads > 1);
+  const memory = allocate(plan.use.total, threads > 1);
+  plan.memory.write(memory.buffer);
+  const kernels = instantiate(module, memory);
+  const crew = threads > 1 ? await startCrew(def, plan, module, memory, threads) : null;
+  const state: State = { kernels, memory, crew };
+  const doors = def.inputs.map((port) => {
+    const place = plan.placements.get(stagingOf(port.tensor)) ?? plan.placements.get(port.tensor)!;
+    return createDoor(port, def.tensors[port.tensor], place);
+  });
+
+  const enter = (values: InputBatch): void => {
+    for (const door of doors) door(memory.buffer, kernels, values);
+  };
+  const step = (index: number): void => {
+    const { units, run } = plan.steps[index];
+    if (!state.crew || units === 1) {
+      run(kernels, 0, units, plan.scratch);
+      return;
+    }
+    try {
+      state.crew.run(kernels, index);
+    } catch (error) {
+      state.crew = null;
+      throw error;
+    }
+  };
+  const raw = (tensor: string): Float32Array =>
+    readRaw(memory.buffer, def.tensors[tensor], plan.placements.get(tensor)!);
+  const read = (): Outputs =>
+    Object.fromEntries(
+      def.outputs.map(({ name, tensor }) => [name, toReal(raw(tensor), def.tensors[tensor].encoding)]),
+    );
+
+  return {
+    kind: "wasm",
+    memory: plan.use,
+    threads: () => (state.crew ? threads : 1),
+    run(values) {
+      enter(values);
+      for (let i = 0; i < plan.steps.length; i++) step(i);
+      return read();
+    },
+    profile(values) {
+      enter(values);
+      return plan.steps.map(({ name, op }, i) => {
+        const start = performance.now();
+        step(i);
+        return { name, op, milliseconds: performance.now() - start };
+      });
+    },
+    trace(values, visit) {
+      enter(values);
+      const written = new Map(def.layers.map((layer) => [layer.name, layer.output]));
+      plan.steps.forEach(({ name, op }, i) => {
+        step(i);
+        if (op === "split") return;
+        const tensor = op === "input" ? name : written.get(name)!;
+        visit(tensor, raw(tensor));
+      });
+      return read();
+    },
+    dispose() {
+      state.crew?.end();
+      state.crew = null;
+    },
+  };
+}
+
+function allocate(bytes: number, shared: boolean): WebAssembly.Memory {
+  const pages = bytes / PAGE;
+  try {
+    return new WebAssembly.Memory({ initial: pages, maximum: pages, shared });
+  } catch (cause) {
+    throw new ShiftwiseError("OVERFLOW", "no memory for the model", { found: `${bytes} bytes`, cause });
+  }
+}

@@ -1,0 +1,120 @@
+// pictures.ts: the browser's pictures as the pixels that an input takes.
+//
+// The rule is the same for every kind. The largest middle part with the input's proportions is drawn to the input's
+// size, smoothly, over black. Three channels are R, G and B; one channel is 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601),
+// rounded. ImageData that has the input's size already is taken pixel for pixel.
+import { type Shape, ShiftwiseError } from "../format/index.js";
+
+/** Pixels as canvases give them: RGBA, row by row. An ImageData is one. */
+export interface RgbaPixels {
+  readonly data: Uint8ClampedArray | Uint8Array;
+  readonly width: number;
+  readonly height: number;
+}
+
+export type Picture =
+  | RgbaPixels
+  | ImageBitmap
+  | HTMLCanvasElement
+  | OffscreenCanvas
+  | HTMLImageElement
+  | HTMLVideoElement
+  | VideoFrame;
+
+type Canvas2d = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
+
+export function isPicture(value: object): value is Picture {
+  return "width" in value ? typeof value.width === "number" : "displayWidth" in value;
+}
+
+/**
+ * Makes a reader of pictures for one input, which keeps the canvas it draws on.
+ * @returns a function to (channel, row, column) pixels; it throws BAD_DATA for a picture without pixels or one whose
+ * pixels may not be read, and for an input of other than 1 or 3 channels; UNSUPPORTED without a canvas to draw on
+ */
+export function createPictureReader(shape: Shape, where: string): (picture: Picture) => Uint8ClampedArray {
+  const [channels, height, width] = shape;
+  let canvas: Canvas2d | null = null;
+  return (picture) => {
+    if (channels !== 1 && channels !== 3) {
+      throw new ShiftwiseError("BAD_DATA", "this input takes no pictures", {
+        where,
+        expected: "an input of 1 or 3 channels",
+        found: `${channels} channels`,
+      });
+    }
+    const [w, h] = sizeOf(picture);
+    if (!(w > 0 && h > 0)) {
+      throw new ShiftwiseError("BAD_DATA", "a picture without pixels", {
+        where,
+        expected: "a width and height above 0, of a video one that plays",
+        found: `${w}x${h}`,
+      });
+    }
+    if (isRgba(picture) && w === width && h === height) return planesOf(picture.data, channels, width * height);
+    canvas ??= createCanvas(width, height, false);
+    const scale = Math.min(w / width, h / height);
+    const part = [width * scale, height * scale];
+    const source = isRgba(picture) ? onCanvas(picture) : picture;
+    try {
+      canvas.drawImage(source, (w - part[0]) / 2, (h - part[1]) / 2, part[0], part[1], 0, 0, width, height);
+      return planesOf(canvas.getImageData(0, 0, width, height).data, channels, width * height);
+    } catch (cause) {
+      throw new ShiftwiseError("BAD_DATA", "the picture's pixels may not be read", {
+        where,
+        found: String(cause),
+        cause,
+      });
+    }
+  };
+}
+
+function sizeOf(picture: Picture): readonly [width: number, height: number] {
+  if ("videoWidth" in picture) return [picture.videoWidth, picture.videoHeight];
+  if ("naturalWidth" in picture) return [picture.naturalWidth, picture.naturalHeight];
+  if ("displayWidth" in picture) return [picture.displayWidth, picture.displayHeight];
+  return [picture.width, picture.height];
+}
+
+function isRgba(picture: Picture): picture is RgbaPixels {
+  return "data" in picture;
+}
+
+function createCanvas(width: number, height: number, alpha: boolean): Canvas2d {
+  const canvas =
+    typeof OffscreenCanvas === "undefined"
+      ? Object.assign(globalThis.document?.createElement("canvas") ?? {}, { width, height })
+      : new OffscreenCanvas(width, height);
+  const context =
+    "getContext" in canvas ? (canvas.getContext("2d", { alpha, willReadFrequently: true }) as Canvas2d | null) : null;
+  if (!context) {
+    throw new ShiftwiseError("UNSUPPORTED", "no canvas here to bring a picture to the input's size", {
+      expected: `pixels of ${width}x${height}`,
+    });
+  }
+  context.imageSmoothingQuality = "high";
+  return context;
+}
+
+function onCanvas({ data, width, height }: RgbaPixels): CanvasImageSource {
+  const context = createCanvas(width, height, true);
+  const pixels = context.createImageData(width, height);
+  pixels.data.set(data);
+  context.putImageData(pixels, 0, 0);
+  return context.canvas;
+}
+
+/** RGBA over black to planes. */
+function planesOf(rgba: ArrayLike<number>, channels: 1 | 3, plane: number): Uint8ClampedArray {
+  const pixels = new Uint8ClampedArray(channels * plane);
+  for (let i = 0; i < plane; i++) {
+    const at = 4 * i;
+    const cover = rgba[at + 3] / 255;
+    if (channels === 1) {
+      pixels[i] = (0.299 * rgba[at] + 0.587 * rgba[at + 1] + 0.114 * rgba[at + 2]) * cover;
+    } else {
+      for (let c = 0; c < 3; c++) pixels[c * plane + i] = rgba[at + c] * cover;
+    }
+  }
+  return pixels;
+}

@@ -1,0 +1,55 @@
+// plain.ts: the executor in plain TypeScript, for hosts that refuse WebAssembly. Loaded only where it is needed.
+import { elements, type ModelDef, ShiftwiseError } from "../format/index.js";
+import type { Executor, ExecutorOptions, Outputs, StepTime, Visit } from "./executor.js";
+import type { InputBatch } from "./ports.js";
+
+/**
+ * Makes a model runnable without WebAssembly, on one thread.
+ * @throws OVERFLOW for a memory limit below what all tensors take, since it keeps every one of them
+ */
+export async function createPlainExecutor(def: ModelDef, { memoryLimit }: ExecutorOptions): Promise<Executor> {
+  const tensors = Object.values(def.tensors);
+  const total = tensors.reduce((sum, { shape }) => sum + elements(shape) * Float32Array.BYTES_PER_ELEMENT, 0);
+  if (memoryLimit !== undefined && total > memoryLimit) {
+    throw new ShiftwiseError("OVERFLOW", "the model needs more memory than allowed", {
+      expected: `at most ${memoryLimit} bytes`,
+      found: `${total} bytes`,
+    });
+  }
+  const { runReference } = await import("../reference/index.js");
+  const trace = (values: InputBatch, visit: Visit): Outputs => {
+    refuseNonFinite(values);
+    return runReference(def, values, visit).outputs;
+  };
+  return {
+    kind: "plain",
+    memory: { constants: 0, scratch: 0, arena: total, total },
+    threads: () => 1,
+    run: (values) => trace(values, () => {}),
+    trace,
+    profile(values) {
+      const writers = new Map(def.layers.map((layer) => [layer.output, layer]));
+      const times: StepTime[] = [];
+      let start = performance.now();
+      trace(values, (tensor) => {
+        const end = performance.now();
+        const layer = writers.get(tensor);
+        times.push({ name: layer?.name ?? tensor, op: layer?.op ?? "input", milliseconds: end - start });
+        start = end;
+      });
+      return times;
+    },
+    dispose() {},
+  };
+}
+
+function refuseNonFinite(values: InputBatch): void {
+  for (const [name, input] of Object.entries(values)) {
+    const i = input.findIndex((value) => !Number.isFinite(value));
+    if (i < 0) continue;
+    throw new ShiftwiseError("BAD_DATA", "input is not finite", {
+      where: `input ${name}[${i}]`,
+      found: String(input[i]),
+    });
+  }
+}

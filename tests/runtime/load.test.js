@@ -1,0 +1,159 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { pathToFileURL } from "node:url";
+import { gzipSync } from "node:zlib";
+import { encodeModel, goldenHash } from "../../dist/format/index.js";
+import { Model, ShiftwiseError } from "../../dist/runtime/index.js";
+import { convModel, inputsFor } from "./models.js";
+
+const def = convModel({ shape: [16, 20, 20], channels: 64 });
+const file = encodeModel(def);
+const zipped = new Uint8Array(gzipSync(file));
+const inputs = inputsFor(def);
+const PAGE = "<!DOCTYPE html><html><body>Not here, but with status 200</body></html>";
+
+let expected;
+let server;
+let address;
+let folder;
+
+before(async () => {
+  expected = await hashOf(Model.from(def));
+  server = createServer((request, response) => {
+    const { pathname } = new URL(request.url, "http://x");
+    const send = (bytes, headers = {}) => response.writeHead(200, headers).end(bytes);
+    const half = file.subarray(0, file.length / 2);
+    switch (pathname) {
+      case "/model":
+        return send(file, { "content-length": file.length });
+      case "/chunked":
+        response.writeHead(200);
+        response.write(file.subarray(0, 1));
+        return setTimeout(() => response.end(file.subarray(1)), 20);
+      case "/model.gz":
+        return send(zipped, { "content-length": zipped.length });
+      case "/gz-byte-by-byte":
+        response.writeHead(200);
+        response.write(zipped.subarray(0, 1));
+        return setTimeout(() => response.end(zipped.subarray(1)), 20);
+      case "/encoded":
+        return send(zipped, { "content-encoding": "gzip", "content-length": zipped.length });
+      case "/page":
+        return send(PAGE, { "content-type": "text/html" });
+      case "/cut":
+        response.writeHead(200, { "content-length": file.length });
+        response.write(half);
+        return setTimeout(() => response.destroy(), 20);
+      case "/short":
+        return send(half);
+      case "/short.gz":
+        return send(zipped.subarray(0, zipped.length / 2));
+      case "/slow":
+        response.writeHead(200, { "content-length": file.length });
+        return response.write(half);
+      default:
+        return response.writeHead(404).end(PAGE);
+    }
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  address = `http://127.0.0.1:${server.address().port}`;
+  folder = await mkdtemp(join(tmpdir(), "shiftwise-load-"));
+});
+
+after(async () => {
+  server.closeAllConnections();
+  server.close();
+  await rm(folder, { recursive: true });
+});
+
+async function hashOf(loading) {
+  const model = await loading;
+  const hash = goldenHash(model.runSync(inputs).y);
+  model.dispose();
+  return hash;
+}
+
+/** The error of a load that must fail, checked to be one of ours. */
+async function refused(source, options) {
+  const error = await Model.load(source, options).then(
+    () => assert.fail("it loaded"),
+    (reason) => reason,
+  );
+  assert.ok(error instanceof ShiftwiseError, String(error.stack));
+  return error;
+}
+
+test("every kind of source gives the same model", async () => {
+  const path = join(folder, "model.safetensors");
+  await writeFile(path, file);
+  await writeFile(`${path}.gz`, zipped);
+  const sources = [
+    file,
+    file.slice().buffer,
+    zipped,
+    zipped.slice().buffer,
+    new Blob([file]),
+    new Blob([zipped]),
+    new Response(file),
+    new Response(zipped),
+    `${address}/model`,
+    new URL(`${address}/model.gz`),
+    `${address}/chunked`,
+    `${address}/gz-byte-by-byte`,
+    `${address}/encoded`,
+    pathToFileURL(path),
+    pathToFileURL(`${path}.gz`).href,
+  ];
+  for (const [i, source] of sources.entries()) assert.equal(await hashOf(Model.load(source)), expected, `source ${i}`);
+});
+
+test("progress counts the bytes that come in", async () => {
+  const seen = async (source) => {
+    const heard = [];
+    (await Model.load(source, { onProgress: (progress) => heard.push(progress) })).dispose();
+    for (const [i, { loaded }] of heard.entries()) assert.ok(loaded > (heard[i - 1]?.loaded ?? 0));
+    return heard.at(-1);
+  };
+  assert.deepEqual(await seen(`${address}/model`), { loaded: file.length, total: file.length });
+  assert.deepEqual(await seen(`${address}/model.gz`), { loaded: zipped.length, total: zipped.length });
+  assert.deepEqual(await seen(`${address}/chunked`), { loaded: file.length, total: null });
+  assert.deepEqual(await seen(`${address}/encoded`), { loaded: file.length, total: null });
+  assert.deepEqual(await seen(new Blob([zipped])), { loaded: zipped.length, total: zipped.length });
+  assert.deepEqual(await seen(file), { loaded: file.length, total: file.length });
+});
+
+test("a model that is not there, a page in its place and a cut download are told apart", async () => {
+  const missing = await refused(`${address}/nothing`);
+  assert.deepEqual([missing.code, missing.found, missing.where], ["NETWORK", "status 404", `${address}/nothing`]);
+  const page = await refused(`${address}/page`);
+  assert.equal(page.code, "BAD_FILE");
+  assert.match(page.message, /web page/);
+  assert.equal((await refused(`${address}/cut`)).code, "NETWORK");
+  assert.equal((await refused(`${address}/short`)).code, "TRUNCATED");
+  assert.equal((await refused(`${address}/short.gz`)).code, "TRUNCATED");
+  assert.equal((await refused("http://127.0.0.1:1/")).code, "NETWORK");
+  assert.equal((await refused(pathToFileURL(join(folder, "nothing")))).code, "IO");
+  assert.equal((await refused(new Uint8Array(0))).code, "TRUNCATED");
+  assert.equal((await refused(new Response(null))).code, "TRUNCATED");
+  const damaged = zipped.slice();
+  damaged.fill(0xff, 30, 60);
+  assert.equal((await refused(damaged)).code, "TRUNCATED");
+  const cutByProxy = new Response(file.subarray(0, 1000), { headers: { "content-length": String(file.length) } });
+  assert.equal((await refused(cutByProxy)).code, "NETWORK");
+});
+
+test("a load is stopped before, while and after bytes come", async () => {
+  assert.equal((await refused(file, { signal: AbortSignal.abort() })).code, "ABORTED");
+  for (const source of [`${address}/slow`, await fetch(`${address}/slow`)]) {
+    const stop = new AbortController();
+    const onProgress = () => stop.abort();
+    assert.equal((await refused(source, { signal: stop.signal, onProgress })).code, "ABORTED");
+  }
+  const waiting = new AbortController();
+  setTimeout(() => waiting.abort(), 30);
+  assert.equal((await refused(`${address}/slow`, { signal: waiting.signal })).code, "ABORTED");
+});
