@@ -35,7 +35,7 @@ test("every entry point that the README names is exported", () => {
   for (const [, name] of readme.matchAll(/`shiftwise\/([a-z]+)`/g)) assert.ok(`./${name}` in exports, name);
 });
 
-test("the size of the runtime entry is as the README states", async () => {
+test("the size of the runtime entry is within what the README states", async () => {
   const entry = fileURLToPath(new URL("dist/runtime/index.js", root));
   const { outputFiles } = await build({
     entryPoints: [entry],
@@ -45,6 +45,6 @@ test("the size of the runtime entry is as the README states", async () => {
     write: false,
   });
   const measured = gzipSync(outputFiles[0].contents, { level: 9 }).length / 1000;
-  const stated = Number(readme.match(/\(([\d.]+) KB\s+with gzip/)?.[1]);
-  assert.ok(Math.abs(stated - measured) <= 1, `stated ${stated} KB, measured ${measured.toFixed(1)} KB`);
+  const stated = Number(readme.match(/\(under ([\d.]+) KB\s+with gzip/)?.[1]);
+  assert.ok(measured <= stated && measured >= stated - 8, `stated ${stated} KB, measured ${measured.toFixed(1)} KB`);
 });
