@@ -1,5 +1,6 @@
 // index.ts: the training module's exports, by name.
 
+export { factorUpper, multiplyBlock, roundBlock, solveBlock } from "./compensation";
 export { convPanels, convWeightGradient } from "./convolution";
 export { depthwisePlane, depthwiseWeightGradient } from "./depthwise";
 export {
@@ -19,6 +20,7 @@ export {
 } from "./elementwise";
 export { gemmPanel, gemmRuns } from "./gemm";
 export { distill, softmaxCrossEntropy } from "./loss";
+export { productSums, tapSums } from "./moments";
 export {
   normApply,
   normBackward,

@@ -110,7 +110,7 @@ function loadIf(present: bool, from: usize): v128 {
 }
 
 /** Transposes 4 channels x 4 pixels to [pixel][channel], 32 bytes from pixel to pixel. */
-function transpose4(a: v128, b: v128, c: v128, d: v128, to: usize): void {
+export function transpose4(a: v128, b: v128, c: v128, d: v128, to: usize): void {
   const ab = i32x4.shuffle(a, b, 0, 4, 1, 5);
   const AB = i32x4.shuffle(a, b, 2, 6, 3, 7);
   const cd = i32x4.shuffle(c, d, 0, 4, 1, 5);

@@ -1,6 +1,7 @@
 // index.ts: the door of the quantize room: weights to powers of two, activations to small integers.
 export * from "./activations.js";
 export * from "./calibrate.js";
+export * from "./channels.js";
 export * from "./histogram.js";
 export * from "./inq.js";
 export * from "./insert.js";

@@ -152,6 +152,18 @@ function refused(message: string, where: string): ShiftwiseError {
   return new ShiftwiseError("BAD_OPTION", message, { where });
 }
 
+/** The network without its quantize nodes: float activations. Parameters are shared with the network given. */
+export function removeQuantizers(network: Network): Network {
+  const source = new Map<string, string>();
+  const real = (name: string): string => source.get(name) ?? name;
+  const nodes: Node[] = [];
+  for (const node of network.nodes) {
+    if (node.op === "quantize") source.set(node.name, real(node.input));
+    else nodes.push(rewire(node, real));
+  }
+  return { ...network, nodes, outputs: network.outputs.map(real) };
+}
+
 function rewire(node: Node, renamed: (name: string) => string): Node {
   if (node.op === "input" || node.op === "constant") return node;
   if (node.op === "add" || node.op === "binary") {

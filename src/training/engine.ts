@@ -230,7 +230,8 @@ export function createEngine(network: Network, options: EngineOptions): Engine {
   };
 }
 
-function layerOf(
+/** The layer that computes a fused node; null for an input. */
+export function layerOf(
   plan: Plan,
   { node, tail, addition }: FusedNode,
   statisticsOf: (node: string) => Parameters<typeof normLayer>[3],

@@ -1,6 +1,7 @@
 // index.ts: the door of the training room: float training, INQ retraining, evaluation, and the engine beneath them.
 export { writeAtomically } from "./atomic.js";
 export type { EpochRecord } from "./checkpoint.js";
+export * from "./compensate.js";
 export * from "./engine.js";
 export * from "./evaluate.js";
 export type { Mode } from "./layer.js";

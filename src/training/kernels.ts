@@ -287,4 +287,35 @@ export interface Kernels extends Record<string, unknown> {
     high: number,
     accumulate: Flag,
   ): void;
+  // moments.ts
+  productSums(
+    a: Pointer,
+    b: Pointer,
+    taps: Pointer,
+    depthRounded: number,
+    runs: Pointer,
+    pixels: number,
+    symmetric: Flag,
+    sums: Pointer,
+    scratch: Pointer,
+  ): void;
+  tapSums(x: Pointer, taps: Pointer, depth: number, runs: Pointer, pixels: number, sums: Pointer): void;
+  // compensation.ts
+  factorUpper(h: Pointer, n: number): number;
+  solveBlock(h: Pointer, n: number, b: Pointer): void;
+  multiplyBlock(m: Pointer, n: number, x: Pointer, y: Pointer): void;
+  roundBlock(
+    feedback: Pointer,
+    n: number,
+    whole: Flag,
+    weights: Pointer,
+    errors: Pointer,
+    states: Pointer,
+    codes: Pointer,
+    scales: Pointer,
+    levels: Pointer,
+    midpoints: Pointer,
+    count: number,
+    room: Pointer,
+  ): void;
 }

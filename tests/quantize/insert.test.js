@@ -2,7 +2,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { buildNetwork, createRandom, demoNetwork, lower, resnet20, validateNetwork } from "../../dist/graph/index.js";
-import { advancePortion, encodingGroups, insertQuantizers, quantizationPoints } from "../../dist/quantize/index.js";
+import {
+  advancePortion,
+  encodingGroups,
+  insertQuantizers,
+  quantizationPoints,
+  removeQuantizers,
+} from "../../dist/quantize/index.js";
 
 const EIGHT = { kind: "linear", scale: 0.5, zero: 0, max: 255 };
 const OTHER = { kind: "linear", scale: 0.25, zero: 0, max: 255 };
@@ -223,4 +229,14 @@ test("refuses encodings that do not fit the network", () => {
   assert.throws(() => insertQuantizers(joined, unequal), { code: "BAD_OPTION", where: "a" });
   const clash = network(["g"], conv("in.quantized", "in"), globalPool("g", "in.quantized"));
   assert.throws(() => quantizeAll(clash), { code: "BAD_GRAPH", where: "in.quantized" });
+});
+
+test("removeQuantizers undoes insertQuantizers", () => {
+  const b = buildNetwork("n", createRandom(1));
+  const x = b.relu(b.conv(b.input([2, 6, 6]), 4));
+  const y = b.concat([b.add(b.conv(x, 4), x), b.maxPool(x, 3, 1, 1)]);
+  const network = b.finish([b.dense(y, 3), x]);
+  const inserted = insertQuantizers(network, new Map(quantizationPoints(network).map((name) => [name, EIGHT])));
+  assert.notDeepEqual(inserted, network);
+  assert.deepEqual(removeQuantizers(inserted), network);
 });

@@ -1,0 +1,106 @@
+// channels.ts: levels with a real scale for every output channel, fitted so that rounding errs least.
+import { ShiftwiseError } from "../format/index.js";
+import { codebook, type ExponentRule } from "./levels.js";
+
+/**
+ * What the weights of a layer are rounded to.
+ * - powers: 0 and 2^(bits - 2) signed powers of two, times a scale for every channel or, with `scale` "layer", with one n1
+ *   for all (INQ).
+ * - codebook: integers, times a scale for every channel.
+ */
+export type LayerLevels =
+  | {
+      readonly kind: "powers";
+      readonly bits: number;
+      readonly scale: "layer" | "channel";
+      readonly rule?: ExponentRule;
+    }
+  | { readonly kind: "codebook"; readonly levels: readonly number[] };
+
+/** Scales tried lie this close, and reach this far down from the one at which nothing is clipped. */
+const STEPS_PER_OCTAVE = 12;
+const OCTAVES = 4;
+
+/** Zero and the signed powers of two of a codebook, ascending. */
+export function powerLevels(bits: number, n1: number): Float64Array {
+  const { magnitudes } = codebook(bits, n1);
+  return Float64Array.from([...magnitudes.map((m) => -m).reverse(), 0, ...magnitudes]);
+}
+
+/**
+ * For every row of `weights` the scale s > 0 with the least sum of importance (w - s level)^2, level the nearest.
+ * @param importance one number a column, 0 or more.
+ * @param levels ascending, 0 among them.
+ */
+export function fitScales(weights: Float64Array, importance: Float64Array, levels: Float64Array): Float64Array {
+  const n = importance.length;
+  const top = Math.max(Math.abs(levels[0]), Math.abs(levels[levels.length - 1]));
+  const midpoints = Float64Array.from(levels.subarray(1), (level, i) => (level + levels[i]) / 2);
+  return Float64Array.from({ length: weights.length / n }, (_, r) => {
+    const row = weights.subarray(r * n, (r + 1) * n);
+    const largest = row.reduce((most, w) => Math.max(most, Math.abs(w)), 0);
+    if (largest === 0) return 1;
+    let best = largest / top;
+    let least = Number.POSITIVE_INFINITY;
+    // the largest weight may also lie above the top level
+    for (let step = -STEPS_PER_OCTAVE / 4; step <= STEPS_PER_OCTAVE * OCTAVES; step++) {
+      const scale = (largest / top) * 2 ** (-step / STEPS_PER_OCTAVE);
+      const error = rowError(row, importance, levels, midpoints, scale, least);
+      if (error < least) {
+        least = error;
+        best = scale;
+      }
+    }
+    return best;
+  });
+}
+
+function rowError(
+  row: Float64Array,
+  importance: Float64Array,
+  levels: Float64Array,
+  midpoints: Float64Array,
+  scale: number,
+  limit: number,
+): number {
+  let sum = 0;
+  for (let i = 0; i < row.length && sum < limit; i++) {
+    const z = row[i] / scale;
+    let low = 0;
+    let high = midpoints.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (z >= midpoints[middle]) low = middle + 1;
+      else high = middle;
+    }
+    const error = (z - levels[low]) * scale;
+    sum += importance[i] * error * error;
+  }
+  return sum;
+}
+
+/**
+ * The integers that are sums of at most two signed powers of two: 0 and +-1, 2, 3, ... in falling fineness. Each costs a
+ * bucket-sum kernel no more than a power of two does, so layers with few weights may have them.
+ * @param bits 4..6: at most 2^bits levels.
+ * @throws BAD_OPTION
+ */
+export function twoTermLevels(bits: number): readonly number[] {
+  if (!Number.isInteger(bits) || bits < 4 || bits > 6) {
+    throw new ShiftwiseError("BAD_OPTION", "unsupported width of two-term levels", {
+      expected: "4, 5 or 6",
+      found: bits,
+      where: "bits",
+    });
+  }
+  const magnitudes: number[] = [];
+  for (let m = 1; magnitudes.length < 2 ** (bits - 1) - 1; m++) if (signedDigits(m) <= 2) magnitudes.push(m);
+  return [...magnitudes.map((m) => -m).reverse(), 0, ...magnitudes];
+}
+
+/** Signed powers of two that make up an integer, at the least (canonical signed digits). */
+function signedDigits(value: number): number {
+  let count = 0;
+  for (let v = value; v !== 0; v = (v - (v % 2 === 0 ? 0 : 2 - (v % 4))) / 2) if (v % 2 !== 0) count++;
+  return count;
+}

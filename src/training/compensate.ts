@@ -1,0 +1,303 @@
+// compensate.ts: a whole network rounded with compensation, layer by layer, from unlabelled images.
+import type { Samples } from "../data/index.js";
+import { type Shape, ShiftwiseError } from "../format/index.js";
+import {
+  type BatchNormNode,
+  type ConvNode,
+  type DenseNode,
+  inferShapes,
+  type Network,
+  type Node,
+  nodeInputs,
+  type Tensor,
+  type WeightGrid,
+  type WeightGrids,
+} from "../graph/index.js";
+import { fitScales, type LayerLevels, removeQuantizers } from "../quantize/index.js";
+import { type LayerPlan, planLayer } from "./layer-plan.js";
+import { createMoments, type GroupMoments } from "./moments.js";
+import type { Control } from "./options.js";
+import { createRounder, ROUND, type Rounder } from "./rounding.js";
+import { createPiece, createStore, type Segment, type Store, segmentsOf, tensorEncodings } from "./segments.js";
+import { compileModule } from "./wasm.js";
+
+export interface CompensateOptions {
+  /** What each conv and dense layer's weights become; null leaves a layer float. Not asked where `grids` has one. */
+  readonly levels: (node: ConvNode | DenseNode) => LayerLevels | null;
+  /** Accumulated share of every layer that is on the grid afterwards, in (0, 1]; largest weights first. Default 1. */
+  readonly portion?: number;
+  /** Of the portion before: its frozen weights stay, its levels and scales are kept. */
+  readonly grids?: WeightGrids;
+  /** Share of the mean diagonal of the covariance that is added to it. Default 0.01. */
+  readonly damping?: number;
+  /** Sweeps of coordinate descent after each layer's compensated pass. Default 4. */
+  readonly sweeps?: number;
+  /**
+   * Make up for what earlier layers have lost too: each layer's weights are first changed to those that do best on the
+   * inputs that the quantized layers before it give. Default true.
+   */
+  readonly follow?: boolean;
+}
+
+/** What a layer's rounding has come to; signal to noise in decibels. */
+export interface LayerReport {
+  readonly name: string;
+  readonly weights: number;
+  /** Of the weights themselves. */
+  readonly weightSnr: number;
+  /** Of the layer's outputs: by its own rounding alone, and with all that the layers before have lost. */
+  readonly ownSnr: number;
+  readonly outputSnr: number;
+}
+
+export interface CompensateResult {
+  /** The network given with rounded weights and corrected biases; the one given is not changed. */
+  readonly network: Network;
+  readonly grids: WeightGrids;
+  readonly layers: readonly LayerReport[];
+}
+
+export interface CompensateControl extends Pick<Control, "signal"> {
+  /** Layers done, of how many. */
+  readonly onProgress?: (done: number, total: number, layer: string) => void;
+}
+
+/** Images that are run at a time. */
+const CHUNK = 16;
+
+/**
+ * Rounds every conv and dense layer with second-order compensation, in network order, each on what the layers already
+ * rounded give it, quantize nodes included. Of a portion below 1 the weights that stay free take the errors up. The mean of
+ * every output channel is kept by the layer's bias or the batch norm that alone reads it; a layer that has neither is
+ * rounded so that the mean error counts as any other.
+ * @param network with its quantize nodes, if activations are to be integers.
+ * @throws BAD_DATA for images of another shape or none; BAD_OPTION for levels or a portion out of range; OVERFLOW; ABORTED.
+ */
+export async function compensate(
+  network: Network,
+  samples: Samples,
+  options: CompensateOptions,
+  control: CompensateControl = {},
+): Promise<CompensateResult> {
+  checkSamples(network, samples);
+  const settings: Settings = { ...options, module: compileModule(), rounders: new Map() };
+  const own = createWalk(network, samples, settings.module);
+  const twin = createWalk(removeQuantizers(network), samples, settings.module);
+  const nodes = new Map(network.nodes.map((node) => [node.name, node]));
+  const grids = new Map<string, WeightGrid>();
+  const layers: LayerReport[] = [];
+  for (const [i, segment] of own.segments.entries()) {
+    const [head] = segment.nodes;
+    const plan = head.op === "conv" || head.op === "dense" ? planLayer(head, settings) : null;
+    const rounded = plan && roundLayer(plan, network, momentsOf(plan.node, i, own, twin, settings), settings);
+    const changed = segment.nodes.map((node) => rounded?.nodes.find(({ name }) => name === node.name) ?? node);
+    for (const node of changed) nodes.set(node.name, node);
+    const found = own.run(i, changed);
+    const expected = twin.run(i, twin.segments[i].nodes);
+    if (rounded) {
+      grids.set(head.name, rounded.grid);
+      layers.push({ ...rounded.report, outputSnr: outputSignalToNoise(expected, found, own.shapes.get(head.name)!) });
+    }
+    control.onProgress?.(i, own.segments.length - 1, head.name);
+    if (control.signal?.aborted) throw new ShiftwiseError("ABORTED", "quantization was stopped", { where: head.name });
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return { network: { ...network, nodes: network.nodes.map((node) => nodes.get(node.name)!) }, grids, layers };
+}
+
+interface Settings extends CompensateOptions {
+  readonly module: WebAssembly.Module;
+  readonly rounders: Map<number, Rounder>;
+}
+
+function checkSamples(network: Network, samples: Samples): void {
+  const input = network.nodes.find((node) => node.op === "input");
+  if (input?.op !== "input") throw new ShiftwiseError("BAD_GRAPH", "no input node", { where: network.name });
+  if (samples.count === 0) throw new ShiftwiseError("BAD_DATA", "no images to calibrate on", { where: "samples" });
+  if (samples.shape.join() !== input.shape.join()) {
+    throw new ShiftwiseError("BAD_DATA", "the network does not take these images", {
+      expected: input.shape.join("x"),
+      found: samples.shape.join("x"),
+      where: network.name,
+    });
+  }
+}
+
+/** A network on its way through all images, segment by segment. */
+interface Walk {
+  readonly segments: readonly Segment[];
+  readonly shapes: ReadonlyMap<string, Shape>;
+  readonly chunks: readonly number[];
+  values(name: string, chunk: number): Float32Array;
+  /** Runs segment i with these nodes in its place; returns what the first of them makes of the first chunk. */
+  run(i: number, nodes: readonly Node[]): Float32Array;
+}
+
+function createWalk(network: Network, samples: Samples, module: WebAssembly.Module): Walk {
+  const segments = segmentsOf(network);
+  const shapes = inferShapes(network);
+  const encodings = tensorEncodings(network);
+  const stores = new Map<string, Store>();
+  const chunks = Array.from({ length: Math.ceil(samples.count / CHUNK) }, (_, c) =>
+    Math.min(CHUNK, samples.count - c * CHUNK),
+  );
+  const lastReader = new Map<string, number>();
+  for (const [i, { reads }] of segments.entries()) for (const name of reads) lastReader.set(name, i);
+  const values = (name: string, chunk: number) => stores.get(name)!.get(chunk);
+  return {
+    segments,
+    shapes,
+    chunks,
+    values,
+    run(i, nodes) {
+      const { reads, gives } = segments[i];
+      const [head] = nodes;
+      // the input node makes the images themselves
+      const inputs = nodes.filter((node) => node.op === "input").map((node) => node.name);
+      const rest = nodes.filter((node) => node.op !== "input");
+      const from = [...inputs, ...reads];
+      const piece = createPiece(rest, from, [...new Set([...gives, head.name])], shapes, CHUNK, module);
+      for (const name of gives) stores.set(name, createStore(encodings.get(name)!));
+      let first = new Float32Array(0);
+      for (const [c, count] of chunks.entries()) {
+        piece.run(
+          from.map((name) => (inputs.includes(name) ? samples.read(c * CHUNK, count) : values(name, c))),
+          count,
+        );
+        for (const name of gives) stores.get(name)!.put(c, piece.tensor(name));
+        if (c === 0) first = piece.tensor(head.name).slice();
+      }
+      for (const [name, last] of lastReader) if (last === i) stores.delete(name);
+      return first;
+    },
+  };
+}
+
+function momentsOf(node: ConvNode | DenseNode, i: number, own: Walk, twin: Walk, settings: Settings): GroupMoments[] {
+  const { module, follow = true } = settings;
+  const sums = createMoments(node, own.shapes.get(node.input)!, CHUNK, follow, module);
+  const [float] = twin.segments[i].nodes.flatMap(nodeInputs);
+  for (const [c, count] of own.chunks.entries()) {
+    sums.add(own.values(node.input, c), follow ? twin.values(float, c) : null, count);
+  }
+  return sums.read();
+}
+
+interface RoundedLayer {
+  /** The layer with its new weights and, where that keeps its mean outputs, the batch norm behind it. */
+  readonly nodes: readonly Node[];
+  readonly grid: WeightGrid;
+  readonly report: Omit<LayerReport, "outputSnr">;
+}
+
+function roundLayer(
+  { node, levels, scales, states, grid }: LayerPlan,
+  network: Network,
+  moments: readonly GroupMoments[],
+  { damping = 0.01, sweeps = 4, follow = true, module, rounders }: Settings,
+): RoundedLayer {
+  const { data, shape } = node.weight;
+  const n = moments[0].mean.length;
+  const rows = shape[0] / moments.length;
+  const norm = node.bias ? null : soleNorm(network, node.name);
+  const keepsMean = node.bias !== null || norm !== null;
+  const weight: Tensor = { shape, data: new Float32Array(data.length) };
+  const scale = new Float32Array(shape[0]);
+  const shift = new Float64Array(shape[0]);
+  const rounder = rounders.get(n) ?? createRounder(n, module);
+  rounders.set(n, rounder);
+  let error = 0;
+  let signal = 0;
+  for (const [group, { mean, twinMean, covariance, cross }] of moments.entries()) {
+    const from = group * rows;
+    const [start, end] = [from * n, (from + rows) * n];
+    const original = Float64Array.from(data.subarray(start, end));
+    rounder.prepare(keepsMean ? covariance : aboutZero(covariance, mean, mean), damping);
+    const target = follow ? rounder.follow(original, keepsMean ? cross : aboutZero(cross, twinMean, mean)) : original;
+    const fitted = scales === "fit";
+    const importance = Float64Array.from(mean, (_, i) => covariance[i * n + i] + TINY);
+    const result = rounder.round({
+      target,
+      states: states?.subarray(start, end) ?? null,
+      values: original,
+      levels,
+      scales: fitted ? fitScales(target, importance, levels) : Float64Array.from(scales.subarray(from, from + rows)),
+      refit: fitted && !states,
+      sweeps,
+    });
+    error += result.error;
+    signal += rounder.energy(target);
+    for (let r = 0; r < rows; r++) {
+      const s = Math.fround(result.scales[r]);
+      scale[from + r] = s;
+      for (let i = r * n; i < (r + 1) * n; i++) {
+        const rounded = !states || states[start + i] === ROUND;
+        const value = Math.fround(rounded ? s * levels[result.codes[i]] : result.values[i]);
+        weight.data[start + i] = value;
+        shift[from + r] += original[i] * twinMean[i - r * n] - value * mean[i - r * n];
+      }
+    }
+  }
+  return {
+    nodes: keepMean({ ...node, weight }, norm, shift),
+    grid: grid(scale),
+    report: {
+      name: node.name,
+      weights: data.length,
+      weightSnr: weightSignalToNoise(data, weight.data),
+      ownSnr: decibels(signal, error),
+    },
+  };
+}
+
+/** Keeps importances above 0. */
+const TINY = 1e-12;
+
+/** E[x_i y_j] from Cov(x_i, y_j). */
+function aboutZero(covariance: Float64Array, x: Float64Array, y: Float64Array): Float64Array {
+  return covariance.map((value, at) => value + x[Math.floor(at / y.length)] * y[at % y.length]);
+}
+
+/** The batch norm that alone reads a tensor. */
+function soleNorm(network: Network, tensor: string): BatchNormNode | null {
+  const readers = network.nodes.filter((node) => nodeInputs(node).includes(tensor));
+  const [first] = readers;
+  return readers.length === 1 && first.op === "batchNorm" && !network.outputs.includes(tensor) ? first : null;
+}
+
+/** Takes what each channel's mean output has lost into the bias, or into the mean that the batch norm subtracts. */
+function keepMean(node: ConvNode | DenseNode, norm: BatchNormNode | null, shift: Float64Array): Node[] {
+  const { bias } = node;
+  if (bias) return [{ ...node, bias: { shape: bias.shape, data: bias.data.map((b, c) => b + shift[c]) } }];
+  if (!norm) return [node];
+  return [node, { ...norm, mean: { shape: norm.mean.shape, data: norm.mean.data.map((m, c) => m - shift[c]) } }];
+}
+
+const decibels = (signal: number, noise: number): number => 10 * Math.log10(signal / Math.max(noise, 1e-30));
+
+function weightSignalToNoise(before: Float32Array, after: Float32Array): number {
+  let signal = 0;
+  let noise = 0;
+  for (let i = 0; i < before.length; i++) {
+    signal += before[i] ** 2;
+    noise += (before[i] - after[i]) ** 2;
+  }
+  return decibels(signal, noise);
+}
+
+/** Of (images, channels, plane) values, the signal being what varies around each channel's mean. */
+function outputSignalToNoise(expected: Float32Array, found: Float32Array, [channels, height, width]: Shape): number {
+  const plane = height * width;
+  const sums = new Float64Array(channels);
+  const squares = new Float64Array(channels);
+  let noise = 0;
+  for (let i = 0; i < expected.length; i++) {
+    const c = Math.floor(i / plane) % channels;
+    sums[c] += expected[i];
+    squares[c] += expected[i] ** 2;
+    noise += (expected[i] - found[i]) ** 2;
+  }
+  const count = expected.length / channels;
+  const signal = squares.reduce((sum, square, c) => sum + square - sums[c] ** 2 / count, 0);
+  return decibels(signal, noise);
+}

@@ -1,0 +1,127 @@
+// segments.ts: a network cut at its conv and dense nodes, run piece by piece over many images.
+import type { Encoding, Shape } from "../format/index.js";
+import { type Network, type Node, nodeInputs } from "../graph/index.js";
+import { createArena } from "./arena.js";
+import { layerOf } from "./engine.js";
+import { fuse, outputOf } from "./fusion.js";
+import { type Plan, volume } from "./layer.js";
+import { parameterLayout, readParameters, readStatistics } from "./parameters.js";
+import { instantiate } from "./wasm.js";
+
+/** Nodes from one conv or dense node to the next; the first segment begins with the network. */
+export interface Segment {
+  readonly nodes: readonly Node[];
+  /** Tensors of earlier segments that this one reads, and its own that later ones read. */
+  readonly reads: readonly string[];
+  readonly gives: readonly string[];
+}
+
+export function segmentsOf(network: Network): Segment[] {
+  const groups: Node[][] = [[]];
+  for (const node of network.nodes) {
+    if (node.op === "conv" || node.op === "dense") groups.push([]);
+    groups[groups.length - 1].push(node);
+  }
+  return groups.map((nodes, i) => {
+    const own = new Set(nodes.map((node) => node.name));
+    const reads = [...new Set(nodes.flatMap(nodeInputs))].filter((name) => !own.has(name));
+    const later = new Set(groups.slice(i + 1).flatMap((group) => group.flatMap(nodeInputs)));
+    const gives = [...own].filter((name) => later.has(name) || network.outputs.includes(name));
+    return { nodes, reads, gives };
+  });
+}
+
+/** A piece of a network that computes some tensors from others. */
+export interface Piece {
+  /** @param inputs (count, channels, height, width) each, in the order of `reads` */
+  run(inputs: readonly Float32Array[], count: number): void;
+  /** A view of the values of the last run. */
+  tensor(name: string): Float32Array;
+}
+
+/**
+ * Compiles nodes for inference.
+ * @param shapes of all tensors of the network.
+ * @param keep tensors to be read afterwards.
+ */
+export function createPiece(
+  nodes: readonly Node[],
+  reads: readonly string[],
+  keep: readonly string[],
+  shapes: ReadonlyMap<string, Shape>,
+  batch: number,
+  module: WebAssembly.Module,
+): Piece {
+  const inputs = reads.map((name): Node => ({ op: "input", name, shape: shapes.get(name)! }));
+  const piece: Network = { name: "piece", nodes: [...inputs, ...nodes], outputs: keep };
+  const arena = createArena();
+  const layout = parameterLayout(piece);
+  const values = arena.reserve(layout.length * 4);
+  const [mean, variance] = [0, 1].map(() => arena.reserve(layout.channels * 4));
+  const steps = fuse(piece, new Set(keep));
+  const addresses = new Map(
+    steps.map((step) => [outputOf(step), arena.reserve(batch * volume(shapes.get(outputOf(step))!) * 4)]),
+  );
+  const offsets = new Map(layout.entries.map((entry) => [`${entry.node}.${entry.field}`, entry.offset * 4]));
+  const plan: Plan = {
+    arena,
+    batch,
+    tensor: (name) => ({ address: addresses.get(name)!, shape: shapes.get(name)! }),
+    parameter: (node, field) => ({ value: values + offsets.get(`${node}.${field}`)!, gradient: 0 }),
+  };
+  const layers = steps.flatMap((step) => {
+    const layer = layerOf(plan, step, (node) => {
+      const offset = layout.statistics.find((entry) => entry.node === node)!.offset * 4;
+      // inference writes no batch statistics
+      return { runningMean: mean + offset, runningVariance: variance + offset, batchMean: 0, batchVariance: 0 };
+    });
+    return layer ?? [];
+  });
+  const { kernels, memory } = instantiate(module, arena.size());
+  arena.fill(memory.buffer);
+  const floats = (address: number, length: number) => new Float32Array(memory.buffer, address, length);
+  readParameters(layout, floats(values, layout.length));
+  readStatistics(layout, floats(mean, layout.channels), floats(variance, layout.channels));
+  let current = 0;
+  return {
+    run(given, count) {
+      for (const [i, name] of reads.entries()) floats(addresses.get(name)!, given[i].length).set(given[i]);
+      current = count;
+      for (const layer of layers) layer.forward(kernels, count, "eval", 0);
+    },
+    tensor: (name) => floats(addresses.get(name)!, current * volume(shapes.get(name)!)),
+  };
+}
+
+/** The values of one tensor for all images, chunk by chunk. */
+export interface Store {
+  put(chunk: number, values: Float32Array): void;
+  get(chunk: number): Float32Array;
+}
+
+/** @param encoding of the tensor's values; linear and level ones are kept a byte each. */
+export function createStore(encoding: Encoding): Store {
+  if (encoding.kind === "float32") {
+    const chunks: Float32Array[] = [];
+    return { put: (chunk, values) => void (chunks[chunk] = values.slice()), get: (chunk) => chunks[chunk] };
+  }
+  const chunks: Uint8Array[] = [];
+  const { scale } = encoding;
+  const zero = encoding.kind === "linear" ? encoding.zero : 0;
+  return {
+    put: (chunk, values) => void (chunks[chunk] = Uint8Array.from(values, (value) => Math.round(value / scale) + zero)),
+    get: (chunk) => Float32Array.from(chunks[chunk], (code) => Math.fround(scale * (code - zero))),
+  };
+}
+
+/** How the values of every tensor are encoded: by a quantize node, also behind what only moves values. */
+export function tensorEncodings(network: Network): ReadonlyMap<string, Encoding> {
+  const encodings = new Map<string, Encoding>();
+  for (const node of network.nodes) {
+    const [first, ...others] = nodeInputs(node).map((name) => encodings.get(name));
+    const moves = node.op === "maxPool" || node.op === "concat" || node.op === "slice" || node.op === "dropout";
+    const same = moves && first && others.every((other) => JSON.stringify(other) === JSON.stringify(first));
+    encodings.set(node.name, node.op === "quantize" ? node.encoding : same ? first : { kind: "float32" });
+  }
+  return encodings;
+}
