@@ -13,20 +13,40 @@ export const skip = executablePath
   ? false
   : "no Chromium on this machine (set CHROMIUM_PATH, or install Debian's chromium)";
 
-/** Serves the repository on a free port. Returns its address and how to stop it. */
-export async function serveRepository() {
-  const handler = sirv(fileURLToPath(new URL("../../", import.meta.url)), { dev: true, dotfiles: false });
+/**
+ * Serves a folder on a free port.
+ * @param options.isolated sends what cross-origin isolation, and so shared memory, takes
+ * @param options.policy Content-Security-Policy
+ * @returns its address and how to stop it
+ */
+export async function serve(folder, { isolated = false, policy } = {}) {
+  const setHeaders = (response) => {
+    if (policy) response.setHeader("Content-Security-Policy", policy);
+    if (!isolated) return;
+    response.setHeader("Cross-Origin-Opener-Policy", "same-origin");
+    response.setHeader("Cross-Origin-Embedder-Policy", "require-corp");
+  };
+  const handler = sirv(folder, { dev: true, dotfiles: false, setHeaders });
   const server = createServer((request, response) => {
-    handler(request, response, () => response.writeHead(404).end());
+    // browsers ask for an icon on their own; that there is none is no error of a page
+    handler(request, response, () => response.writeHead(request.url === "/favicon.ico" ? 204 : 404).end());
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
     address: `http://127.0.0.1:${server.address().port}`,
-    stop: () => new Promise((resolve) => server.close(resolve)),
+    stop: () => {
+      server.closeAllConnections();
+      return new Promise((resolve) => server.close(resolve));
+    },
   };
 }
 
-export function launch() {
+/** Serves the repository. */
+export function serveRepository(options) {
+  return serve(fileURLToPath(new URL("../../", import.meta.url)), options);
+}
+
+export function launch(args = []) {
   return chromium.launch({
     executablePath,
     args: [
@@ -37,6 +57,7 @@ export function launch() {
       "--disable-background-networking",
       "--disable-component-update",
       "--disable-sync",
+      ...args,
     ],
   });
 }

@@ -1,0 +1,131 @@
+// bundlers.test.js: the published package in every bundler and in none, each result really run, under a strict policy.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { cpSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { promisify } from "node:util";
+import * as esbuild from "esbuild";
+import { rollup } from "rollup";
+import { launch, serve, skip } from "../browser/chromium.js";
+import { install } from "./install.js";
+
+const ENTRIES = ["app.js", "shiftwise/workers/worker.js", "shiftwise/workers/host.js"];
+
+let installed;
+let folder;
+let expected;
+let browser;
+
+before(async () => {
+  installed = install();
+  folder = installed.folder;
+  expected = JSON.parse(execFileSync(process.execPath, [join(folder, "node.js")], { encoding: "utf8" }));
+  if (!skip) browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  installed.remove();
+});
+
+/** What the page in a folder finds, cross-origin isolated and with no right to make code from text. */
+async function open(path, page = "index.html") {
+  const server = await serve(path, {
+    isolated: true,
+    policy: "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'",
+  });
+  try {
+    const tab = await browser.newPage();
+    const errors = [];
+    tab.on("pageerror", (error) => errors.push(String(error)));
+    tab.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+    await tab.goto(`${server.address}/${page}`);
+    await tab.waitForFunction(() => globalThis.result, null, { timeout: 20_000 }).catch(() => {});
+    const found = await tab.evaluate(async () => globalThis.result);
+    assert.deepEqual(errors, []);
+    await tab.close();
+    return found;
+  } finally {
+    await server.stop();
+  }
+}
+
+test("Node: one thread, two, a Worker and no WebAssembly give one hash", () => {
+  const { one, two, plain, worker } = expected;
+  assert.equal(new Set([one.hash, two.hash, plain.hash, worker.hash]).size, 1);
+  assert.deepEqual([one.executor, two.threads, plain.executor, worker.executor], ["wasm", 2, "plain", "wasm"]);
+});
+
+test("Vite", { skip }, async () => {
+  const { build } = await import("vite");
+  await build({ root: folder, logLevel: "error", build: { outDir: "vite" } });
+  assert.deepEqual(await open(join(folder, "vite")), expected);
+});
+
+test("webpack 5", { skip }, async () => {
+  const { default: webpack } = await import("webpack");
+  const output = { path: join(folder, "webpack"), filename: "app.js", publicPath: "/" };
+  const config = { context: folder, mode: "production", entry: "./app.js", output, performance: false };
+  const stats = await promisify(webpack)(config);
+  const { errors, warnings } = stats.toJson({ all: false, errors: true, warnings: true });
+  assert.deepEqual([errors, warnings], [[], []]);
+  assert.deepEqual(await open(withPage("webpack")), expected);
+});
+
+test("esbuild, which leaves workers to their own entries", { skip }, async () => {
+  await esbuild.build({
+    absWorkingDir: folder,
+    entryPoints: Object.fromEntries(ENTRIES.map((entry) => [entry.split("/").at(-1).replace(".js", ""), entry])),
+    bundle: true,
+    minify: true,
+    format: "esm",
+    splitting: true,
+    outdir: "esbuild",
+    logLevel: "error",
+  });
+  assert.deepEqual(await open(withPage("esbuild")), expected);
+});
+
+test("Rollup, which leaves workers to their own entries", { skip }, async () => {
+  const require = createRequire(join(folder, "app.js"));
+  const bundle = await rollup({
+    input: ENTRIES.map((entry) => (entry.startsWith("shiftwise") ? require.resolve(entry) : join(folder, entry))),
+    // a resolver of two lines in place of its plugin
+    plugins: [{ name: "resolve", resolveId: (id) => (id.startsWith("shiftwise") ? require.resolve(id) : null) }],
+    onwarn: (warning) => assert.fail(warning.message),
+  });
+  await bundle.write({ dir: join(folder, "rollup"), format: "es" });
+  assert.deepEqual(await open(withPage("rollup")), expected);
+});
+
+test("no bundler: script type=module from a static server", { skip }, async () => {
+  cpSync(join(folder, "public/demo.safetensors"), join(folder, "demo.safetensors"));
+  assert.deepEqual(await open(folder, "plain.html"), expected);
+});
+
+test("a bundle for Node", async () => {
+  await esbuild.build({
+    absWorkingDir: folder,
+    entryPoints: ["node.js", "shiftwise/workers/worker.js", "shiftwise/workers/host.js"],
+    entryNames: "[name]",
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    splitting: true,
+    outdir: "node",
+    logLevel: "error",
+  });
+  cpSync(join(folder, "public"), join(folder, "node/public"), { recursive: true });
+  assert.deepEqual(
+    JSON.parse(execFileSync(process.execPath, [join(folder, "node/node.js")], { encoding: "utf8" })),
+    expected,
+  );
+});
+
+/** Puts page and model beside a bundle. */
+function withPage(name) {
+  cpSync(join(folder, "index.html"), join(folder, name, "index.html"));
+  cpSync(join(folder, "public/demo.safetensors"), join(folder, name, "demo.safetensors"));
+  return join(folder, name);
+}
