@@ -32,4 +32,4 @@ export {
 export { interleavePlanes, packPanel, packRows, padPlanes, unpackSums } from "./pack";
 export { avgPool, avgPoolBackward, maxPool, maxPoolBackward } from "./pool";
 export { quantizeBackward, quantizeLevels, quantizeLinear } from "./quantize";
-export { sgdStep, sumOfSquares } from "./sgd";
+export { approach, sgdStep, sumOfSquares } from "./sgd";

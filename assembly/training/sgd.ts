@@ -54,6 +54,20 @@ export function sgdStep(
   }
 }
 
+/** a += share (w - a): a moving average. Where w does not move, a is w to the bit. */
+export function approach(w: usize, a: usize, length: i32, share: f32): void {
+  const shares = f32x4.splat(share);
+  let i = 0;
+  for (; i + 4 <= length; i += 4, w += 16, a += 16) {
+    const before = v128.load(a);
+    v128.store(a, f32x4.add(before, f32x4.mul(shares, f32x4.sub(v128.load(w), before))));
+  }
+  for (; i < length; i++, w += 4, a += 4) {
+    const before = load<f32>(a);
+    store<f32>(a, before + share * (load<f32>(w) - before));
+  }
+}
+
 /** Sum of squares in float64. */
 export function sumOfSquares(x: usize, length: i32): f64 {
   let sum: f64 = 0;

@@ -17,7 +17,7 @@ import { activationsOption, integer, schemeText, weightBits } from "./arguments.
 import { type Context, newCommand, withContext } from "./command.js";
 import { checkWritable } from "./files.js";
 import { compareTimes, createExecutor, type Executor, image, measureShown } from "./measure.js";
-import { quantizeNetwork } from "./quantization.js";
+import { commonSettings, quantizeNetwork } from "./quantization.js";
 import { freshNetwork, showTraining, WEIGHT_DECAY } from "./training.js";
 
 export interface DemoArguments {
@@ -189,12 +189,9 @@ async function quantize(
     network,
     data.train,
     {
+      ...commonSettings(portions, scale.portionEpochs, size(data.train), BATCH),
       bits: options.bits,
       activations: options.activations,
-      portions,
-      epochs: scale.portionEpochs,
-      partition: "magnitude",
-      batchSize: BATCH,
       learningRate: PORTION_RATE,
       augment: AUGMENT,
       seed: options.seed,

@@ -1,5 +1,5 @@
 // quantization.ts: a float network to the model that runs in integers: calibration, INQ with retraining, lowering.
-import { type Augmentation, type Dataset, size, subset } from "../data/index.js";
+import { type Dataset, size, subset } from "../data/index.js";
 import { type ModelDef, ShiftwiseError } from "../format/index.js";
 import { createRandom, lower, type Network } from "../graph/index.js";
 import {
@@ -7,26 +7,16 @@ import {
   calibrate,
   collectHistograms,
   insertQuantizers,
-  type Partition,
+  portionsFor,
   quantizationPoints,
 } from "../quantize/index.js";
-import { activations, type CheckpointOptions, type EpochRecord, type Progress, retrain } from "../training/index.js";
+import { activations, type EpochRecord, type Progress, type RetrainOptions, retrain } from "../training/index.js";
 import { schemeText } from "./arguments.js";
 import { WEIGHT_DECAY } from "./training.js";
 
-export interface QuantizationSettings {
-  readonly bits: number;
+/** What `retrain` takes, and the integers that activations become. */
+export interface QuantizationSettings extends RetrainOptions {
   readonly activations: ActivationScheme;
-  readonly portions: readonly number[];
-  /** Of each portion but the last, after which no weight is free. */
-  readonly epochs: number;
-  readonly partition: Partition;
-  readonly batchSize: number;
-  readonly learningRate: number;
-  readonly augment: Augmentation;
-  readonly seed: number;
-  readonly threads: number;
-  readonly checkpoint?: CheckpointOptions;
 }
 
 export interface QuantizationControl {
@@ -39,6 +29,8 @@ export interface QuantizationControl {
 export interface Quantized {
   readonly model: ModelDef;
   readonly history: readonly EpochRecord[];
+  /** See RetrainResult. */
+  readonly tests: readonly (number | null)[];
 }
 
 /** Activation ranges are fitted to this many training images. */
@@ -58,43 +50,40 @@ export async function quantizeNetwork(
   control: QuantizationControl,
 ): Promise<Quantized> {
   const points = quantizationPoints(network);
-  const sample = calibrationSample(dataset, settings.seed);
+  const sample = calibrationSample(dataset, settings.seed ?? 1);
   const histograms = await collectHistograms(points, activations(network, sample, points));
   const encodings = calibrate(network, histograms, { activations: settings.activations });
   const simulated = insertQuantizers(network, encodings);
   control.onCalibrated();
 
-  const { bits, portions, partition, batchSize, learningRate, augment, seed, threads, checkpoint } = settings;
-  const batches = Math.floor(size(dataset) / batchSize);
-  const { grids, history } = await retrain(
-    simulated,
-    dataset,
-    {
-      bits,
-      portions,
-      epochs: portions.map((portion) => (portion < 1 ? settings.epochs : 0)),
-      partition,
-      batchSize,
-      learningRate,
-      weightDecay: WEIGHT_DECAY,
-      schedule: { kind: "cosine" },
-      augment,
-      seed,
-      threads,
-      reestimate: Math.min(REESTIMATION_BATCHES, batches),
-      ...(checkpoint && { checkpoint }),
-    },
-    { signal: control.signal, onProgress: control.onProgress },
-  );
-  return { model: { ...lower(simulated, { grids }), notes: notesFor(settings) }, history };
+  const { grids, history, tests } = await retrain(simulated, dataset, settings, control);
+  return { model: { ...lower(simulated, { grids }), notes: notesFor(settings) }, history, tests };
+}
+
+/**
+ * What the commands retrain with besides what they are told: no epochs after the last portion, when no weight is free, the
+ * rate falling to nothing in each portion, batch norm statistics measured anew at the end.
+ */
+export function commonSettings(portions: readonly number[], epochs: number, images: number, batchSize: number) {
+  return {
+    portions,
+    epochs: portions.map((portion) => (portion < 1 ? epochs : 0)),
+    batchSize,
+    weightDecay: WEIGHT_DECAY,
+    schedule: { kind: "cosine" },
+    reestimate: Math.min(REESTIMATION_BATCHES, Math.floor(images / batchSize)),
+  } as const;
 }
 
 function notesFor(settings: QuantizationSettings): Record<string, string> {
-  const { bits, activations: scheme, portions, epochs, partition, learningRate, seed } = settings;
+  const { bits, activations: scheme, portions, epochs, partition = "magnitude", learningRate, seed = 1 } = settings;
+  const widths =
+    typeof bits === "number" ? `${bits} bits` : [...bits].map(([name, n]) => `${name} ${n} bits`).join(", ");
+  const passes = typeof epochs === "number" ? epochs : epochs.join(" ");
   return {
-    weights: `INQ, ${bits} bits, ${partition} order, portions ${portions.join(" ")}`,
+    weights: `INQ, ${widths}, ${partition} order, portions ${(portions ?? portionsFor(bits)).join(" ")}`,
     activations: schemeText(scheme),
-    retraining: `${epochs} epochs a portion, rate ${learningRate}, seed ${seed}`,
+    retraining: `${passes} epochs a portion, rate ${learningRate}, seed ${seed}`,
   };
 }
 

@@ -2,7 +2,7 @@
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import type { Command } from "commander";
-import { type Augmentation, openDataset, type TrainTest } from "../data/index.js";
+import { type Augmentation, openDataset, size, type TrainTest } from "../data/index.js";
 import { encodeModel, type ModelDef } from "../format/index.js";
 import { lower, type Network } from "../graph/index.js";
 import { type ActivationScheme, type Partition, portionsFor } from "../quantize/index.js";
@@ -12,7 +12,7 @@ import { activationsOption, choice, integer, portionList, schemeName, weightBits
 import { type Context, newCommand, withContext } from "./command.js";
 import { checkCheckpoint, checkpointPath, checkWritable, readNetworkFile, removeCheckpoint } from "./files.js";
 import { checkFits, classesOf, createExecutor, type Measurement, measureShown } from "./measure.js";
-import { normalizedFor, type Quantized, quantizeNetwork } from "./quantization.js";
+import { commonSettings, normalizedFor, type Quantized, quantizeNetwork } from "./quantization.js";
 import { addRate, addTrainingOptions, resumable, showTraining } from "./training.js";
 
 interface QuantizeArguments {
@@ -66,7 +66,7 @@ async function runQuantize(path: string, options: QuantizeArguments, context: Co
   const data = await openDataset(options.data, { classes: classesOf(floatModel) });
   checkFits(floatModel, data.test);
 
-  const { float, shift, model, history } = await resumable(checkpoint, async () => {
+  const { float, shift, model, history, tests } = await resumable(checkpoint, async () => {
     const before = await test(floatModel, data, "testing float", context);
     const quantized = await quantizeShown(network, data, portions, options, context);
     const after = await test(quantized.model, data, "testing", context);
@@ -80,7 +80,11 @@ async function runQuantize(path: string, options: QuantizeArguments, context: Co
     ...shift,
     weightBits: bits,
     activations: schemeName(options.activations),
-    portions: portions.map((portion, i) => ({ portion, trainingAccuracy: lastAccuracy(history, i) })),
+    portions: portions.map((portion, i) => ({
+      portion,
+      trainingAccuracy: lastAccuracy(history, i),
+      testAccuracy: percentOf(tests[i]),
+    })),
     float: { accuracy: float.accuracy, msPerImage: float.msPerImage },
     bytes: file.length,
     gzipBytes: (await promisify(gzip)(file, { level: 9 })).length,
@@ -104,12 +108,11 @@ async function quantizeShown(
     network,
     normalizedFor(network, data.train),
     {
+      ...commonSettings(portions, epochs, size(data.train), batch),
       bits,
       activations,
-      portions,
-      epochs,
       partition,
-      batchSize: batch,
+      test: normalizedFor(network, data.test),
       learningRate: lr,
       augment,
       seed,
@@ -129,8 +132,16 @@ async function quantizeShown(
   return quantized;
 }
 
+/** Accuracies in percent, after the portion's retraining. */
+interface PortionResult {
+  readonly portion: number;
+  /** On training images, in the last epoch; null where there was none. */
+  readonly trainingAccuracy: number | null;
+  readonly testAccuracy: number | null;
+}
+
 interface QuantizeResult extends Measurement {
-  readonly portions: readonly { readonly portion: number; readonly trainingAccuracy: number | null }[];
+  readonly portions: readonly PortionResult[];
   readonly float: { readonly accuracy: number; readonly msPerImage: number };
   readonly bytes: number;
   readonly gzipBytes: number;
@@ -140,13 +151,15 @@ interface QuantizeResult extends Measurement {
 
 function describe(result: QuantizeResult): string {
   const { portions, float, accuracy, total, msPerImage, gzipBytes, seconds, out } = result;
-  const rows = portions.map(({ portion, trainingAccuracy }) => [
+  const rows = portions.map(({ portion, trainingAccuracy, testAccuracy }) => [
     percent(portion),
     trainingAccuracy === null ? "no retraining" : percent(trainingAccuracy / 100),
+    testAccuracy === null ? "" : percent(testAccuracy / 100),
   ]);
   const columns: readonly Column[] = [
     ["portion", "right"],
     ["training accuracy", "right"],
+    ["test accuracy", "right"],
   ];
   const faster = ratio(float.msPerImage / msPerImage);
   return [
@@ -163,6 +176,8 @@ async function test(def: ModelDef, data: TrainTest, label: string, context: Cont
   executor.dispose();
   return result;
 }
+
+const percentOf = (share: number | null): number | null => (share === null ? null : 100 * share);
 
 /** Accuracy in the last epoch of a portion's retraining, on training images, in percent; null where there was none. */
 function lastAccuracy(history: readonly EpochRecord[], stage: number): number | null {

@@ -4,5 +4,4 @@ export * from "./idx.js";
 export * from "./image.js";
 export * from "./memory.js";
 export * from "./open.js";
-export * from "./samples.js";
 export * from "./tar.js";

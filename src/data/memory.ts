@@ -3,3 +3,4 @@ export type { Augmentation } from "./augment.js";
 export * from "./batches.js";
 export * from "./dataset.js";
 export * from "./generate.js";
+export * from "./samples.js";

@@ -9,7 +9,8 @@ import {
   type WeightGrid,
   type WeightGrids,
 } from "../graph/index.js";
-import { type Codebook, chooseExponent, codebook, type ExponentRule, quantizeToLevel } from "./levels.js";
+import { fitScales, powerLevels } from "./channels.js";
+import { chooseExponent, codebook, type ExponentRule, largestMagnitude, quantizeToLevel } from "./levels.js";
 import { frozenCount, type Partition, selectLargest, selectRandom } from "./partition.js";
 import { checkBits } from "./portions.js";
 
@@ -21,14 +22,35 @@ export interface PortionOptions {
    * stays float.
    */
   readonly bits: number | ReadonlyMap<string, number>;
-  /** Accumulated share of every layer that is on the grid afterwards, in (0, 1]. */
+  /** Accumulated share of the weights that is on the grid afterwards, in (0, 1]. */
   readonly portion: number;
   /** Default "magnitude", the better of the two in the paper. */
   readonly partition?: Partition;
-  /** Default "max" (the paper's Eq. 3) at 4 and 5 bits, "mse" at 2 and 3. */
+  /**
+   * Of which weights a portion is a share: of every layer's (the paper), or of all layers' together, magnitudes then being
+   * counted in root mean squares of their layer. Default "layer".
+   */
+  readonly ranking?: "layer" | "global";
+  /** Default "max" (the paper's Eq. 3) at 4 and 5 bits, "mse" at 2 and 3. Of no account with scale "channel". */
   readonly rule?: ExponentRule;
+  /**
+   * "layer": one n1 for the layer. "channel": every output channel has a real scale times 2^n2..1, the one with the least
+   * squared rounding error; it goes to the epilogue. Default "layer".
+   */
+  readonly scale?: "layer" | "channel";
+  /** By node name, 1 for each weight that is zero for good. Portions are shares of the others. Default: none. */
+  readonly pruned?: ReadonlyMap<string, Uint8Array>;
   /** Only the random partition uses it. Default 0. */
   readonly seed?: number;
+}
+
+/** What a portion is about to do to one layer. */
+export interface PortionStep {
+  readonly node: ConvNode | DenseNode;
+  /** The layer's grid when it is done: the chosen weights frozen too. */
+  readonly grid: PowersGrid;
+  /** Weights to be rounded, rising indices. */
+  readonly chosen: Uint32Array;
 }
 
 /**
@@ -36,17 +58,45 @@ export interface PortionOptions {
  * frozen. Weights frozen before stay as they are, whatever their size. Biases and batch norm are not touched. First and
  * last layers are quantized like all others.
  *
- * n1 of a layer is fixed at its first portion from all of its weights. In magnitude order that is also the paper's "P_l
- * based on A1", A1 then holding the largest weight; in random order it is the reading of Eq. 3 that does not depend on
- * the draw. A weight that retraining has let grow beyond 1.5 * 2^n1 clamps to 2^n1.
+ * n1, or the channels' scales, of a layer are fixed at its first portion from all of its weights. In magnitude order that
+ * is also the paper's "P_l based on A1", A1 then holding the largest weight; in random order it is the reading of Eq. 3
+ * that does not depend on the draw. A weight that retraining has let grow beyond the largest level clamps to it.
  *
  * @param grids what the portion before returned; null at the first.
  * @returns new grids, one for each layer; those given are not changed.
- * @throws BAD_OPTION for bits outside 2..5 or other than before, a portion outside (0, 1] or below the one before, a
- *   layer that `grids` lacks, or a name in `bits` that is no conv or dense node; BAD_DATA for a weight that is not finite. No weight has changed then.
+ * @throws what planPortion throws. No weight has changed then.
  */
 export function advancePortion(network: Network, grids: WeightGrids | null, options: PortionOptions): WeightGrids {
-  const { portion, partition = "magnitude", seed = 0 } = options;
+  const steps = planPortion(network, grids, options);
+  for (const { node, grid, chosen } of steps) {
+    const { data, shape } = node.weight;
+    const depth = data.length / shape[0];
+    const book = codebook(grid.bits, grid.n1);
+    for (const index of chosen) {
+      const scale = grid.scale ? grid.scale[Math.floor(index / depth)] : 1;
+      data[index] = Math.fround(scale * quantizeToLevel(data[index] / scale, book));
+    }
+  }
+  return gridsOf(steps);
+}
+
+/** The grids when the steps are done, by node name. */
+export function gridsOf(steps: readonly PortionStep[]): WeightGrids {
+  return new Map(steps.map(({ node, grid }) => [node.name, grid]));
+}
+
+/**
+ * Chooses the weights of a portion and the grids they go on, changing nothing.
+ * @throws BAD_OPTION for bits outside 2..5 or other than before, a portion outside (0, 1] or below the one before, a
+ *   layer that `grids` lacks, a name in `bits` or `pruned` that is no conv or dense node, or a pruned weight that is not
+ *   zero; BAD_DATA for a weight that is not finite.
+ */
+export function planPortion(
+  network: Network,
+  grids: WeightGrids | null,
+  options: PortionOptions,
+): readonly PortionStep[] {
+  const { portion, ranking = "layer", pruned = new Map() } = options;
   if (!(portion > 0 && portion <= 1)) {
     throw new ShiftwiseError("BAD_OPTION", "portion out of range", {
       expected: "a share in (0, 1]",
@@ -55,36 +105,104 @@ export function advancePortion(network: Network, grids: WeightGrids | null, opti
     });
   }
   const layers = weightLayers(network, options.bits);
-  const plans = layers.map(({ node, bits }) => {
-    const before = grids ? gridBefore(grids.get(node.name), node, bits, portion) : undefined;
-    const rule = options.rule ?? (bits >= 4 ? "max" : "mse");
-    const n1 = chooseExponent(node.weight.data, bits, rule, `${node.name}.weight`);
-    return { node, before, book: codebook(bits, before ? before.n1 : n1) };
-  });
-  const random = createRandom(seed);
-  const after = new Map<string, WeightGrid>();
-  for (const { node, before, book } of plans) {
-    after.set(node.name, freezeNext(node.weight.data, before, book, portion, partition, random));
+  for (const name of pruned.keys()) {
+    if (!layers.some(({ node }) => node.name === name)) throw maskError(name, "a layer that is quantized", name);
   }
-  return after;
+  const started = layers.map(({ node, bits }): Started => {
+    largestMagnitude(node.weight.data, `${node.name}.weight`);
+    const mask = pruned.get(node.name) ?? null;
+    if (mask) checkMask(node, mask);
+    const dead = mask ? countFrozen(mask) : 0;
+    const grid = grids ? gridBefore(grids.get(node.name), node, bits, options) : firstGrid(node, bits, mask, options);
+    return { node, grid, alive: node.weight.data.length - dead, dead };
+  });
+  const random = createRandom(options.seed ?? 0);
+  const groups = ranking === "layer" ? started.map((layer) => [layer]) : [started];
+  const chosen = groups.flatMap((group) => chooseNext(group, options, random));
+  return started.map(({ node, grid }, i) => {
+    const frozen = grid.frozen.slice();
+    for (const index of chosen[i]) frozen[index] = 1;
+    return { node, grid: { ...grid, frozen }, chosen: chosen[i] };
+  });
 }
 
-function freezeNext(
-  values: Float32Array,
-  before: PowersGrid | undefined,
-  book: Codebook,
-  portion: number,
-  partition: Partition,
+/** A layer before the portion. */
+interface Started {
+  readonly node: ConvNode | DenseNode;
+  readonly grid: PowersGrid;
+  /** Weights that are not pruned, and those that are. */
+  readonly alive: number;
+  readonly dead: number;
+}
+
+/** The next weights of layers that are ranked together, layer by layer. */
+function chooseNext(
+  layers: readonly Started[],
+  { portion, partition = "magnitude" }: PortionOptions,
   random: Random,
-): WeightGrid {
-  const frozen = before ? before.frozen.slice() : new Uint8Array(values.length);
-  const count = frozenCount(values.length, portion) - countFrozen(frozen);
-  const chosen = partition === "magnitude" ? selectLargest(values, frozen, count) : selectRandom(frozen, count, random);
-  for (const index of chosen) {
-    values[index] = quantizeToLevel(values[index], book);
-    frozen[index] = 1;
+): Uint32Array[] {
+  const sum = (of: (layer: Started) => number) => layers.reduce((total, layer) => total + of(layer), 0);
+  const length = sum(({ grid }) => grid.frozen.length);
+  const already = sum(({ grid, dead }) => countFrozen(grid.frozen) - dead);
+  const alive = sum((layer) => layer.alive);
+  const count = frozenCount(alive, portion) - already;
+  if (count < 0) {
+    throw new ShiftwiseError("BAD_OPTION", "portion below the one before", {
+      expected: `at least ${already / alive}`,
+      found: portion,
+      where: layers.length === 1 ? `grid of ${layers[0].node.name}` : "portion",
+    });
   }
-  return { kind: "powers", bits: book.bits, n1: book.n1, scale: null, frozen };
+  const frozen = new Uint8Array(length);
+  const values = new Float32Array(length);
+  const starts: number[] = [];
+  let at = 0;
+  for (const { node, grid } of layers) {
+    const { data } = node.weight;
+    const unit = layers.length === 1 ? 1 : rootMeanSquare(data);
+    frozen.set(grid.frozen, at);
+    for (let i = 0; i < data.length; i++) values[at + i] = data[i] / unit;
+    starts.push(at);
+    at += data.length;
+  }
+  const chosen = partition === "magnitude" ? selectLargest(values, frozen, count) : selectRandom(frozen, count, random);
+  return layers.map(({ node }, i) => {
+    const end = starts[i] + node.weight.data.length;
+    return chosen.filter((index) => index >= starts[i] && index < end).map((index) => index - starts[i]);
+  });
+}
+
+function rootMeanSquare(values: Float32Array): number {
+  return Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length) || 1;
+}
+
+/** The grid of a layer none of whose weights is on it yet, pruned ones apart. */
+function firstGrid(
+  node: ConvNode | DenseNode,
+  bits: CodeBits,
+  pruned: Uint8Array | null,
+  options: PortionOptions,
+): PowersGrid {
+  const { data, shape } = node.weight;
+  const where = `${node.name}.weight`;
+  const rule = options.rule ?? (bits >= 4 ? "max" : "mse");
+  const n1 = chooseExponent(data, bits, rule, where);
+  const frozen = pruned ? pruned.slice() : new Uint8Array(data.length);
+  if (options.scale !== "channel") return { kind: "powers", bits, n1, scale: null, frozen };
+  const even = new Float64Array(data.length / shape[0]).fill(1);
+  const scale = Float32Array.from(fitScales(Float64Array.from(data), even, powerLevels(bits, 0)));
+  return { kind: "powers", bits, n1: 0, scale, frozen };
+}
+
+function maskError(where: string, expected: string, found: unknown): ShiftwiseError {
+  return new ShiftwiseError("BAD_OPTION", "mask of another layer", { where: `pruned.${where}`, expected, found });
+}
+
+function checkMask(node: ConvNode | DenseNode, mask: Uint8Array): void {
+  const { data } = node.weight;
+  if (mask.length !== data.length) throw maskError(node.name, `${data.length} weights`, mask.length);
+  const alive = data.findIndex((weight, i) => mask[i] === 1 && weight !== 0);
+  if (alive >= 0) throw maskError(`${node.name}[${alive}]`, "a weight of 0", data[alive]);
 }
 
 function weightLayers(
@@ -116,12 +234,12 @@ function gridBefore(
   before: WeightGrid | undefined,
   node: ConvNode | DenseNode,
   bits: CodeBits,
-  portion: number,
+  { scale = "layer" }: PortionOptions,
 ): PowersGrid {
   const count = node.weight.data.length;
   const where = `grid of ${node.name}`;
-  if (before?.kind !== "powers" || before.scale) {
-    throw new ShiftwiseError("BAD_OPTION", "no grid from the portion before", { where });
+  if (before?.kind !== "powers" || (before.scale !== null) !== (scale === "channel")) {
+    throw new ShiftwiseError("BAD_OPTION", "no grid from the portion before", { where, expected: `scale "${scale}"` });
   }
   if (before.frozen.length !== count) {
     throw new ShiftwiseError("BAD_OPTION", "grid of another layer", {
@@ -134,14 +252,6 @@ function gridBefore(
     throw new ShiftwiseError("BAD_OPTION", "bit width changed between portions", {
       expected: before.bits,
       found: bits,
-      where,
-    });
-  }
-  const already = countFrozen(before.frozen);
-  if (frozenCount(count, portion) < already) {
-    throw new ShiftwiseError("BAD_OPTION", "portion below the one before", {
-      expected: `at least ${already / count}`,
-      found: portion,
       where,
     });
   }

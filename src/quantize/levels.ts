@@ -86,12 +86,9 @@ export function largestExponent(s: number, bits: number): number {
   return Math.min(Math.max(n, lowest), 127);
 }
 
-/**
- * n1 of a layer from all of its weights.
- * @throws BAD_OPTION for bits outside 2..5, BAD_DATA for a weight that is not finite.
- */
-export function chooseExponent(values: Float32Array, bits: number, rule: ExponentRule, where: string): number {
-  let s = 0;
+/** @throws BAD_DATA for a weight that is not finite. */
+export function largestMagnitude(values: Float32Array, where: string): number {
+  let largest = 0;
   for (let i = 0; i < values.length; i++) {
     const magnitude = Math.abs(values[i]);
     if (!Number.isFinite(magnitude)) {
@@ -100,8 +97,17 @@ export function chooseExponent(values: Float32Array, bits: number, rule: Exponen
         where: `${where}[${i}]`,
       });
     }
-    if (magnitude > s) s = magnitude;
+    if (magnitude > largest) largest = magnitude;
   }
+  return largest;
+}
+
+/**
+ * n1 of a layer from all of its weights.
+ * @throws BAD_OPTION for bits outside 2..5, BAD_DATA for a weight that is not finite.
+ */
+export function chooseExponent(values: Float32Array, bits: number, rule: ExponentRule, where: string): number {
+  const s = largestMagnitude(values, where);
   const top = largestExponent(s, bits);
   if (rule === "max" || s === 0) return top;
   const bottom = Math.max(top - MSE_OCTAVES, 2 ** (bits - 2) - 127);

@@ -19,11 +19,13 @@ export function checkBits(bits: number, where = "bits"): CodeBits {
 }
 
 /**
- * The paper's portions for a bit width, accumulated shares rising to exactly 1.
- * @throws BAD_OPTION for bits outside 2..5.
+ * The paper's portions for a bit width, accumulated shares rising to exactly 1; of several widths those of the smallest.
+ * @throws BAD_OPTION for bits outside 2..5, or a map without any.
  */
-export function portionsFor(bits: number): readonly number[] {
-  return PRESETS[checkBits(bits)];
+export function portionsFor(bits: number | ReadonlyMap<string, number>): readonly number[] {
+  if (typeof bits === "number") return PRESETS[checkBits(bits)];
+  if (bits.size === 0) throw new ShiftwiseError("BAD_OPTION", "no layer to quantize", { found: "none", where: "bits" });
+  return PRESETS[checkBits(Math.min(...[...bits].map(([name, width]) => checkBits(width, `bits of ${name}`))))];
 }
 
 /**

@@ -33,12 +33,16 @@ export interface Position {
   readonly firstLoss: number | null;
   readonly seconds: number;
   readonly history: readonly EpochRecord[];
+  /** What the ends of finished stages have measured. */
+  readonly tests: readonly (number | null)[];
 }
 
 export interface Checkpoint {
   readonly network: Network;
   readonly grids: WeightGrids | null;
   readonly velocity: Float32Array;
+  /** Moving average of the parameters. */
+  readonly average: Float32Array | null;
   readonly position: Position;
   /** From runRecord. */
   readonly run: Readonly<Record<string, string>>;
@@ -46,13 +50,14 @@ export interface Checkpoint {
 
 /** @throws IO when it cannot be written; an older file at `path` is whole then. */
 export async function saveCheckpoint(path: string, checkpoint: Checkpoint): Promise<void> {
-  const { network, grids, velocity, position, run } = checkpoint;
+  const { network, grids, velocity, average, position, run } = checkpoint;
   const bytes = sealFile(
     "checkpoint",
     { position, run, quantizing: grids !== null },
     new Map([
       ["network", storeBytes(encodeNetwork(network, grids ? { grids } : {}))],
       ["velocity", storeFloats([velocity.length], velocity)],
+      ...(average ? ([["average", storeFloats([average.length], average)]] as const) : []),
     ]),
   );
   await writeAtomically(path, bytes);
@@ -67,6 +72,7 @@ export async function loadCheckpoint(
   path: string,
   run: Readonly<Record<string, string>>,
   parameters: number,
+  averaged: boolean,
 ): Promise<Checkpoint | null> {
   const { readFile } = process.getBuiltinModule("node:fs/promises");
   const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
@@ -89,14 +95,15 @@ export async function loadCheckpoint(
   const source = tensorSource(file.tensors, path);
   const stored = source.bytes("network", null);
   const velocity = source.floats("velocity", [parameters]);
+  const average = averaged ? source.floats("average", [parameters]) : null;
   source.done();
   const { network, grids } = decodeNetwork(stored, fields.at(path, "network"));
   const position = readPosition(graph.position, fields.at(path, "position"));
-  return { network, grids: graph.quantizing === true ? grids : null, velocity, position, run: saved };
+  return { network, grids: graph.quantizing === true ? grids : null, velocity, average, position, run: saved };
 }
 
 function readPosition(value: unknown, where: string): Position {
-  const names = ["stage", "epoch", "step", "loss", "correct", "firstLoss", "seconds", "history"];
+  const names = ["stage", "epoch", "step", "loss", "correct", "firstLoss", "seconds", "history", "tests"];
   const p = fields.record(value, where, names);
   const integer = (name: string) => fields.integer(p[name], `${where}.${name}`);
   const history = fields.list(p.history, `${where}.history`, (entry, place): EpochRecord => {
@@ -118,6 +125,9 @@ function readPosition(value: unknown, where: string): Position {
     firstLoss: p.firstLoss === null ? null : fields.number(p.firstLoss, `${where}.firstLoss`),
     seconds: fields.number(p.seconds, `${where}.seconds`),
     history,
+    tests: fields.list(p.tests, `${where}.tests`, (value, place) =>
+      value === null ? null : fields.number(value, place),
+    ),
   };
 }
 

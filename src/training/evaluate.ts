@@ -5,7 +5,8 @@ import type { Network } from "../graph/index.js";
 import { createEngine } from "./engine.js";
 import { checkFit, count } from "./options.js";
 import { parameterLayout, readParameters, readStatistics } from "./parameters.js";
-import { createPool, EVALUATION } from "./pool.js";
+import { createPool, EVALUATION, type Pool } from "./pool.js";
+import type { Session } from "./session.js";
 import { turn } from "./turn.js";
 import { compileModule } from "./wasm.js";
 
@@ -42,19 +43,30 @@ export async function evaluate(network: Network, dataset: Dataset, options: Eval
     const layout = parameterLayout(network);
     readParameters(layout, pool.shared.parameters);
     readStatistics(layout, pool.shared.runningMean, pool.shared.runningVariance);
-    let correct = 0;
-    let loss = 0;
-    for (const { images, labels } of batches(dataset, { batchSize })) {
-      if (signal?.aborted) throw new ShiftwiseError("ABORTED", "evaluation was stopped");
-      const result = await pool.run(images, labels, EVALUATION);
-      correct += result.correct;
-      loss += result.loss * labels.length;
-      await turn();
-    }
-    return { accuracy: correct / total, correct, total, loss: loss / total };
+    return await runAll(pool, dataset, batchSize, signal);
   } finally {
     await pool.close();
   }
+}
+
+/** Accuracy, 0..1, of the network as a running session has it. */
+export async function measureAccuracy({ pool, options }: Session, dataset: Dataset): Promise<number> {
+  const { accuracy } = await runAll(pool, dataset, options.batchSize);
+  return accuracy;
+}
+
+async function runAll(pool: Pool, dataset: Dataset, batchSize: number, signal?: AbortSignal): Promise<Evaluation> {
+  const total = size(dataset);
+  let correct = 0;
+  let loss = 0;
+  for (const { images, labels } of batches(dataset, { batchSize })) {
+    if (signal?.aborted) throw new ShiftwiseError("ABORTED", "evaluation was stopped");
+    const result = await pool.run(images, labels, EVALUATION);
+    correct += result.correct;
+    loss += result.loss * labels.length;
+    await turn();
+  }
+  return { accuracy: correct / total, correct, total, loss: loss / total };
 }
 
 /**

@@ -5,7 +5,7 @@ export * from "./compensate.js";
 export * from "./engine.js";
 export * from "./evaluate.js";
 export type { Mode } from "./layer.js";
-export type { CheckpointOptions, CommonOptions, Control, Distillation, Progress } from "./options.js";
+export type { CheckpointOptions, CommonOptions, Control, Distillation, ParameterGroup, Progress } from "./options.js";
 export * from "./parameters.js";
 export * from "./retrain.js";
 export * from "./schedule.js";

@@ -274,6 +274,7 @@ export interface Kernels extends Record<string, unknown> {
     decay: number,
     nesterov: Flag,
   ): void;
+  approach(w: Pointer, a: Pointer, length: number, share: number): void;
   sumOfSquares(x: Pointer, length: number): number;
   // quantize.ts
   quantizeLinear(x: Pointer, y: Pointer, length: number, scale: number, zero: number, top: number): void;

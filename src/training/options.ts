@@ -15,6 +15,13 @@ export interface CommonOptions {
   readonly nesterov?: boolean;
   /** On conv and dense weights only, never on biases and batch norm. Default 0. */
   readonly weightDecay?: number;
+  /** Rates and decays of their own; a parameter belongs to the first group that takes it. Default: none. */
+  readonly groups?: readonly ParameterGroup[];
+  /**
+   * Decay, in [0, 1), of a moving average of all parameters that starts anew with every stage; the network ends each stage
+   * with the average. Batch norm statistics are not averaged. Default: none.
+   */
+  readonly average?: number;
   /** Default constant. */
   readonly schedule?: Schedule;
   readonly augment?: Augmentation;
@@ -31,6 +38,16 @@ export interface CommonOptions {
   /** Learn from another network's logits too, or alone. Default: from the labels. */
   readonly distill?: Distillation;
   readonly checkpoint?: CheckpointOptions;
+}
+
+export interface ParameterGroup {
+  /** Names of nodes, and of their parameters ("weight", "bias", "gamma", "beta"); absent: all. */
+  readonly nodes?: readonly string[];
+  readonly fields?: readonly string[];
+  /** Multiplies the learning rate. Default 1. */
+  readonly rate?: number;
+  /** Default: the run's own for weights, 0 for the others. */
+  readonly weightDecay?: number;
 }
 
 /**
@@ -80,6 +97,8 @@ export interface Progress {
   readonly imagesPerSecond: number;
   /** To the end of the last stage. */
   readonly secondsLeft: number;
+  /** Of retraining: test accuracy in 0..1 after each finished portion, null where none was asked for. */
+  readonly tests: readonly (number | null)[];
 }
 
 function bad(where: string, expected: string, found: unknown): ShiftwiseError {
@@ -105,6 +124,8 @@ export function checkCommon(network: Network, dataset: Dataset, options: CommonO
   inRange("momentum", options.momentum ?? 0, 0, 1);
   inRange("weightDecay", options.weightDecay ?? 0, 0, 1);
   inRange("labelSmoothing", options.labelSmoothing ?? 0, 0, 1);
+  inRange("average", options.average ?? 0, 0, 1);
+  for (const [i, group] of (options.groups ?? []).entries()) checkGroup(network, group, `groups[${i}]`);
   if (options.clip !== undefined && !(options.clip > 0)) throw bad("clip", "a number above 0", options.clip);
   count("threads", options.threads ?? 1, 1);
   count("seed", options.seed ?? 1, 0);
@@ -118,6 +139,16 @@ export function checkCommon(network: Network, dataset: Dataset, options: CommonO
   }
   if (!(share > 0 && share <= 1)) throw bad("distill.share", "a number in (0, 1]", share);
   checkFit(teacher, dataset);
+}
+
+function checkGroup(network: Network, { nodes, fields, rate, weightDecay }: ParameterGroup, where: string): void {
+  const trained = network.nodes.filter((node) => nodeParameters(node).length > 0).map((node) => node.name);
+  const unknown = nodes?.find((name) => !trained.includes(name));
+  if (unknown !== undefined) throw bad(`${where}.nodes`, "names of nodes with parameters", unknown);
+  const field = fields?.find((name) => !["weight", "bias", "gamma", "beta"].includes(name));
+  if (field !== undefined) throw bad(`${where}.fields`, "weight, bias, gamma or beta", field);
+  inRange(`${where}.rate`, rate ?? 1, 0, Number.POSITIVE_INFINITY);
+  inRange(`${where}.weightDecay`, weightDecay ?? 0, 0, 1);
 }
 
 /** @throws BAD_DATA for images or classes that the network does not take. */
@@ -158,6 +189,8 @@ export function runRecord(
     momentum: options.momentum ?? 0.9,
     nesterov: options.nesterov ?? false,
     weightDecay: options.weightDecay ?? 0,
+    groups: options.groups ?? [],
+    average: options.average ?? null,
     schedule: options.schedule ?? { kind: "constant" },
     augment: options.augment ?? {},
     seed: options.seed ?? 1,

@@ -1,10 +1,18 @@
 // retrain.ts: incremental network quantization: freeze a share of the weights on the grid, retrain the rest, repeat.
-import type { Dataset } from "../data/memory.js";
-import { ShiftwiseError } from "../format/index.js";
-import type { Network, WeightGrids } from "../graph/index.js";
-import { advancePortion, checkPortions, type PortionOptions, portionsFor } from "../quantize/index.js";
-import type { EpochRecord } from "./checkpoint.js";
-import { type CommonOptions, type Control, count } from "./options.js";
+import { type Dataset, samplesOf, size, subset } from "../data/memory.js";
+import { crc32, ShiftwiseError } from "../format/index.js";
+import { createRandom, type Network, type WeightGrids } from "../graph/index.js";
+import {
+  advancePortion,
+  checkPortions,
+  type LayerLevels,
+  type PortionOptions,
+  portionsFor,
+} from "../quantize/index.js";
+import { copyParameters, type EpochRecord } from "./checkpoint.js";
+import { compensate } from "./compensate.js";
+import { measureAccuracy } from "./evaluate.js";
+import { type CommonOptions, type Control, checkFit, count, inRange } from "./options.js";
 import { reestimateNorms } from "./reestimate.js";
 import { runStages, type Stage } from "./session.js";
 
@@ -17,12 +25,25 @@ export interface RetrainOptions extends CommonOptions {
   readonly epochs: number | readonly number[];
   readonly partition?: PortionOptions["partition"];
   readonly rule?: PortionOptions["rule"];
+  /** See advancePortion. */
+  readonly ranking?: PortionOptions["ranking"];
+  readonly scale?: PortionOptions["scale"];
+  readonly pruned?: PortionOptions["pruned"];
+  /**
+   * Training images on which every portion is rounded with compensation: the rest of each layer takes its errors up before
+   * it is retrained. Only in magnitude order, ranked by layer, nothing pruned. Default 0: plain rounding.
+   */
+  readonly compensate?: number;
   /** Batches over which batch norm statistics are measured anew when the last portion is done. Default 0: they stay. */
   readonly reestimate?: number;
+  /** Images whose accuracy is measured after every portion. Default: none. */
+  readonly test?: Dataset;
 }
 
 export interface RetrainResult {
   readonly history: readonly EpochRecord[];
+  /** Accuracy on the test images after each portion, 0..1; null where there are no test images. */
+  readonly tests: readonly (number | null)[];
   /** All weights of these layers are zero or a power of two now. */
   readonly grids: WeightGrids;
 }
@@ -40,10 +61,13 @@ export async function retrain(
   options: RetrainOptions,
   control: Control = {},
 ): Promise<RetrainResult> {
-  const { bits, partition, rule, seed = 1, reestimate = 0 } = options;
-  const portions = checkPortions(options.portions ?? presetFor(bits));
+  const { bits, partition, ranking, rule, scale, pruned, test } = options;
+  const { seed = 1, reestimate = 0, compensate: images = 0 } = options;
+  const portions = checkPortions(options.portions ?? portionsFor(bits));
   const epochs = epochsOf(options.epochs, portions.length);
   count("reestimate", reestimate, 0);
+  checkCompensation(dataset, options);
+  if (test) checkFit(network, test);
   const stages = portions.map((portion, i): Stage => {
     const step: PortionOptions = {
       bits,
@@ -51,13 +75,20 @@ export async function retrain(
       // a draw of its own for every portion
       seed: seed + i,
       ...(partition && { partition }),
+      ...(ranking && { ranking }),
       ...(rule && { rule }),
+      ...(scale && { scale }),
+      ...(pruned && { pruned }),
     };
     const last = i === portions.length - 1;
     return {
       epochs: epochs[i],
-      begin: (grids) => advancePortion(network, grids, step),
-      ...(last && reestimate > 0 && { end: (session) => reestimateNorms(session, reestimate) }),
+      begin: (grids) =>
+        images > 0 ? roundCompensated(network, dataset, grids, step, images) : advancePortion(network, grids, step),
+      async end(session) {
+        if (last && reestimate > 0) await reestimateNorms(session, reestimate);
+        return test ? measureAccuracy(session, test) : null;
+      },
     };
   });
   const record = {
@@ -65,16 +96,51 @@ export async function retrain(
     portions,
     epochs,
     partition: partition ?? null,
+    ranking: ranking ?? null,
     rule: rule ?? null,
+    scale: scale ?? null,
+    pruned: pruned ? [...pruned].map(([name, mask]) => [name, crc32(mask)]) : null,
     reestimate,
+    compensate: images,
+    test: test ? crc32(test.images) : null,
   };
-  const { history, grids } = await runStages(network, dataset, options, stages, record, control);
-  return { history, grids: grids ?? new Map() };
+  const { history, tests, grids } = await runStages(network, dataset, options, stages, record, control);
+  return { history, tests, grids: grids ?? new Map() };
 }
 
-function presetFor(bits: RetrainOptions["bits"]): readonly number[] {
-  if (typeof bits === "number") return portionsFor(bits);
-  throw new ShiftwiseError("BAD_OPTION", "no preset for several bit widths", { where: "portions", found: "none" });
+/** @throws BAD_OPTION */
+function checkCompensation(dataset: Dataset, options: RetrainOptions): void {
+  const { compensate: images = 0, partition, ranking, pruned } = options;
+  if (images === 0) return;
+  inRange("compensate", images, 1, size(dataset) + 1);
+  count("compensate", images, 1);
+  if (partition === "random" || ranking === "global" || pruned) {
+    throw new ShiftwiseError("BAD_OPTION", "compensation has no such portions", {
+      where: "compensate",
+      expected: "magnitude order, ranked by layer, nothing pruned",
+      found: [partition, ranking, pruned && "pruned"].filter(Boolean).join(", "),
+    });
+  }
+}
+
+/** A portion as `compensate` rounds it, on images drawn from the training set. */
+async function roundCompensated(
+  network: Network,
+  dataset: Dataset,
+  grids: WeightGrids | null,
+  { bits, portion, rule, scale = "layer", seed = 0 }: PortionOptions,
+  images: number,
+): Promise<WeightGrids> {
+  const order = Uint32Array.from({ length: size(dataset) }, (_, i) => i);
+  createRandom(seed).shuffle(order);
+  const samples = samplesOf(subset(dataset, order.subarray(0, images)));
+  const levels = ({ name }: { readonly name: string }): LayerLevels | null => {
+    const width = typeof bits === "number" ? bits : bits.get(name);
+    return width === undefined ? null : { kind: "powers", bits: width, scale, ...(rule && { rule }) };
+  };
+  const rounded = await compensate(network, samples, { levels, portion, ...(grids && { grids }) });
+  copyParameters(rounded.network, network);
+  return rounded.grids;
 }
 
 function epochsOf(epochs: RetrainOptions["epochs"], portions: number): readonly number[] {

@@ -30,9 +30,9 @@ import { compileModule } from "./wasm.js";
 export interface Stage {
   readonly epochs: number;
   /** Called once when the stage begins, never when it is resumed: changes the network's weights, returns the new masks. */
-  begin(grids: WeightGrids | null): WeightGrids | null;
-  /** Called when its last epoch is over. */
-  end?(session: Session): Promise<void>;
+  begin(grids: WeightGrids | null): Promise<WeightGrids | null> | WeightGrids | null;
+  /** Called when its last epoch is over. What it measures is remembered. */
+  end?(session: Session): Promise<number | null>;
 }
 
 /** What a stage's end may use. */
@@ -46,6 +46,8 @@ export interface Session {
 
 export interface RunResult {
   readonly history: readonly EpochRecord[];
+  /** What each stage's end has measured. */
+  readonly tests: readonly (number | null)[];
   readonly grids: WeightGrids | null;
 }
 
@@ -60,6 +62,7 @@ const START: Position = {
   firstLoss: null,
   seconds: 0,
   history: [],
+  tests: [],
 };
 
 /**
@@ -79,14 +82,18 @@ export async function runStages(
   const layout = parameterLayout(network);
   const { checkpoint } = options;
   const run = checkpoint ? runRecord(network, dataset, options, record) : {};
-  const saved = checkpoint?.resume ? await loadCheckpoint(checkpoint.path, run, layout.length) : null;
+  const saved = checkpoint?.resume
+    ? await loadCheckpoint(checkpoint.path, run, layout.length, options.average !== undefined)
+    : null;
   const module = compileModule();
   const threads = options.threads ?? 1;
   const optimizer = createOptimizer(module, layout, {
     momentum: options.momentum ?? 0.9,
     nesterov: options.nesterov ?? false,
     weightDecay: options.weightDecay ?? 0,
+    groups: options.groups ?? [],
     clip: options.clip ?? Number.POSITIVE_INFINITY,
+    average: options.average ?? null,
   });
   const pool = createPool(network, {
     batch: options.batchSize,
@@ -126,7 +133,7 @@ function takeUp({ layout, optimizer, pool }: State): void {
 }
 
 async function runFrom(state: State, saved: Checkpoint | null): Promise<RunResult> {
-  const { network, optimizer, stages } = state;
+  const { network, optimizer, pool, stages } = state;
   let grids = saved?.grids ?? null;
   let position = saved?.position ?? START;
   if (saved) copyParameters(saved.network, network);
@@ -134,18 +141,23 @@ async function runFrom(state: State, saved: Checkpoint | null): Promise<RunResul
     const stage = stages[index];
     // checkpoints are of moments after a stage's beginning, so a resumed one is not begun twice
     const resumed = saved !== null && index === saved.position.stage;
-    if (!resumed) grids = stage.begin(grids);
+    if (!resumed) grids = await stage.begin(grids);
     takeUp(state);
     optimizer.freeze(grids);
-    if (resumed) optimizer.velocity.set(saved.velocity);
-    else optimizer.velocity.fill(0);
+    if (resumed) optimizer.restore(saved.velocity, saved.average);
+    else optimizer.restart();
     for (let epoch = position.epoch; epoch < stage.epochs; epoch++) {
       position = await runEpoch(state, grids, { ...position, stage: index, epoch });
     }
-    await stage.end?.(state);
-    position = { ...position, stage: index + 1, epoch: 0, firstLoss: null };
+    if (stage.epochs > 0) optimizer.takeAverage();
+    pool.shared.parameters.set(optimizer.parameters);
+    writeBack(state);
+    const measured = (await stage.end?.(state)) ?? null;
+    const tests = [...position.tests, measured];
+    position = { ...position, stage: index + 1, epoch: 0, firstLoss: null, tests };
   }
-  return { history: position.history, grids };
+  const { history, tests } = position;
+  return { history, tests, grids };
 }
 
 /** Runs what is left of an epoch; returns the position at the start of the next one. */
@@ -173,7 +185,14 @@ async function runEpoch(state: State, grids: WeightGrids | null, from: Position)
   const save = async (position: Position): Promise<void> => {
     if (!options.checkpoint) return;
     writeBack(state);
-    await saveCheckpoint(options.checkpoint.path, { network, grids, velocity: optimizer.velocity, position, run });
+    await saveCheckpoint(options.checkpoint.path, {
+      network,
+      grids,
+      velocity: optimizer.velocity,
+      average: optimizer.average,
+      position,
+      run,
+    });
     lastSave = performance.now();
   };
 

@@ -1,21 +1,32 @@
 // sgd.ts: the optimizer: parameters, gradient and momentum in an instance of their own, updated by one kernel call.
 import type { WeightGrids } from "../graph/index.js";
 import { createArena } from "./arena.js";
-import type { ParameterLayout } from "./parameters.js";
+import type { ParameterGroup } from "./options.js";
+import type { ParameterEntry, ParameterLayout } from "./parameters.js";
 import { instantiate } from "./wasm.js";
 
 export interface SgdOptions {
   readonly momentum: number;
   readonly nesterov: boolean;
   readonly weightDecay: number;
+  readonly groups: readonly ParameterGroup[];
   /** Infinity for none. */
   readonly clip: number;
+  /** Decay of the moving average of the parameters; null for none. */
+  readonly average: number | null;
 }
 
 export interface Optimizer {
   /** All views stay valid; ordered as the layout says. */
   readonly parameters: Float32Array;
   readonly velocity: Float32Array;
+  /** average = decay average + (1 - decay) parameters, after every step. */
+  readonly average: Float32Array | null;
+  /** Momentum 0, the average at the parameters. */
+  restart(): void;
+  restore(velocity: Float32Array, average: Float32Array | null): void;
+  /** The parameters become their average, if there is one. */
+  takeAverage(): void;
   /** Gradient of the step so far: the first shard overwrites, the others add. */
   setGradient(gradient: Float32Array): void;
   addGradient(gradient: Float32Array): void;
@@ -31,17 +42,34 @@ export function createOptimizer(module: WebAssembly.Module, layout: ParameterLay
   const arena = createArena();
   const bytes = layout.length * 4;
   const [w, g, v, incoming] = [0, 1, 2, 3].map(() => arena.reserve(bytes));
+  const mean = options.average === null ? 0 : arena.reserve(bytes);
   const mask = arena.reserve(layout.weights);
   const { kernels, memory } = instantiate(module, arena.size());
   const floats = (address: number) => new Float32Array(memory.buffer, address, layout.length);
   const trainable = new Uint8Array(memory.buffer, mask, layout.weights).fill(1);
   const gradient = floats(g);
   const added = floats(incoming);
-  const { momentum, nesterov, weightDecay, clip } = options;
+  const parameters = floats(w);
+  const velocity = floats(v);
+  const average = options.average === null ? null : floats(mean);
+  const { momentum, nesterov, clip } = options;
   const flag = nesterov ? 1 : 0;
+  const runs = runsOf(layout, options);
   return {
-    parameters: floats(w),
-    velocity: floats(v),
+    parameters,
+    velocity,
+    average,
+    restart() {
+      velocity.fill(0);
+      average?.set(parameters);
+    },
+    restore(savedVelocity, savedAverage) {
+      velocity.set(savedVelocity);
+      average?.set(savedAverage ?? parameters);
+    },
+    takeAverage() {
+      if (average) parameters.set(average);
+    },
     setGradient: (values) => gradient.set(values),
     addGradient(values) {
       added.set(values);
@@ -60,10 +88,21 @@ export function createOptimizer(module: WebAssembly.Module, layout: ParameterLay
     step(rate) {
       const norm = Math.sqrt(kernels.sumOfSquares(g, layout.length));
       if (norm > clip) kernels.scale(g, layout.length, clip / norm);
-      const rest = layout.weights * 4;
-      kernels.sgdStep(w, g, v, mask, layout.weights, rate, momentum, weightDecay, flag);
-      const others = layout.length - layout.weights;
-      kernels.sgdStep(w + rest, g + rest, v + rest, 0, others, rate, momentum, 0, flag);
+      for (const { offset, length, masked, factor, decay } of runs) {
+        const at = offset * 4;
+        kernels.sgdStep(
+          w + at,
+          g + at,
+          v + at,
+          masked ? mask + offset : 0,
+          length,
+          rate * factor,
+          momentum,
+          decay,
+          flag,
+        );
+      }
+      if (options.average !== null) kernels.approach(w, mean, layout.length, 1 - options.average);
       return norm;
     },
     firstNonFinite() {
@@ -72,4 +111,33 @@ export function createOptimizer(module: WebAssembly.Module, layout: ParameterLay
       return at < 0 || !entry ? null : `${entry.node}.${entry.field}`;
     },
   };
+}
+
+/** Neighbouring parameters that are updated alike. */
+interface Run {
+  readonly offset: number;
+  readonly length: number;
+  readonly masked: boolean;
+  readonly factor: number;
+  readonly decay: number;
+}
+
+function runsOf(layout: ParameterLayout, options: SgdOptions): Run[] {
+  const runs: Run[] = [];
+  for (const entry of layout.entries) {
+    const group = options.groups.find((candidate) => belongs(entry, candidate));
+    const masked = entry.field === "weight";
+    const decay = group?.weightDecay ?? (masked ? options.weightDecay : 0);
+    const factor = group?.rate ?? 1;
+    const { length } = entry.tensor.data;
+    const last = runs.at(-1);
+    if (last && last.masked === masked && last.factor === factor && last.decay === decay) {
+      runs[runs.length - 1] = { ...last, length: last.length + length };
+    } else runs.push({ offset: entry.offset, length, masked, factor, decay });
+  }
+  return runs;
+}
+
+function belongs({ node, field }: ParameterEntry, { nodes, fields }: ParameterGroup): boolean {
+  return (nodes?.includes(node) ?? true) && (fields?.includes(field) ?? true);
 }

@@ -53,6 +53,7 @@ export function createTally(from: Position, { steps, epochs, stages, epochsLeft 
         rate,
         imagesPerSecond: batch / perStep,
         secondsLeft: perStep * (epochsLeft * steps - step),
+        tests: from.tests,
       };
     },
     finish() {

@@ -169,3 +169,64 @@ test("refuses bad options and bad weights and then has changed nothing", () => {
   refuse({}, { code: "BAD_DATA", where: "dense.weight[4]" });
   assert.deepEqual(network.nodes[1].weight.data, before);
 });
+
+test("with a scale a channel every weight is its channel's scale times a power of two, fixed at the first portion", () => {
+  for (const bits of [2, 3, 4, 5]) {
+    const network = randomNetwork(bits);
+    // channels of very different sizes: one n1 would zero the smaller
+    const small = network.nodes[1].weight.data.subarray(4);
+    small.set(small.map((w) => w / 1000));
+    const first = advancePortion(network, null, { bits, portion: 0.5, scale: "channel" });
+    const grids = advancePortion(network, first, { bits, portion: 1, scale: "channel" });
+    for (const [name, values] of weightsOf(network)) {
+      const { scale, n1, kind } = grids.get(name);
+      assert.deepEqual([kind, n1], ["powers", 0]);
+      assert.deepEqual(scale, first.get(name).scale);
+      const depth = values.length / scale.length;
+      const { magnitudes } = codebook(bits, 0);
+      values.forEach((w, i) => {
+        const s = scale[Math.floor(i / depth)];
+        assert.ok(w === 0 || magnitudes.some((m) => Math.fround(s * m) === Math.abs(w)), `${w} with scale ${s}`);
+      });
+      assert.ok(values.some((w) => w !== 0 && Math.abs(w) < 0.01) || name === "dense");
+    }
+    assert.throws(() => advancePortion(network, grids, { bits, portion: 1 }), { code: "BAD_OPTION" });
+  }
+});
+
+test("ranked globally, a portion is a share of all weights, relative to their layers", () => {
+  // the dense layer's weights are 100 times larger, and all alike; the conv layer has two that stand out
+  const network = smallNetwork([9, 0.1, 0.1, 0.1, 9, 0.1, 0.1, 0.1], [100, 100, 100, 100, 100, 100]);
+  const grids = advancePortion(network, null, { bits: 5, portion: 0.5, ranking: "global" });
+  const counts = [...grids.values()].map(({ frozen }) => frozen.reduce((sum, flag) => sum + flag, 0));
+  assert.deepEqual(counts, [2, 5]);
+  const all = advancePortion(network, grids, { bits: 5, portion: 1, ranking: "global" });
+  assert.ok([...all.values()].every(({ frozen }) => frozen.every((flag) => flag === 1)));
+  const random = { bits: 5, ranking: "global", partition: "random", seed: 3 };
+  const drawn = advancePortion(randomNetwork(1), null, { ...random, portion: 0.5 });
+  assert.equal(
+    [...drawn.values()].reduce((sum, { frozen }) => sum + frozen.filter((flag) => flag).length, 0),
+    7,
+  );
+  assert.throws(() => advancePortion(network, all, { bits: 5, portion: 0.9, ranking: "global" }), {
+    code: "BAD_OPTION",
+  });
+});
+
+test("pruned weights stay zero, and portions are shares of the others", () => {
+  const network = smallNetwork([3.3, 0, 0.9, 0, 0, 2.99, 0, -3.2], [1, 0.2, 0.1, -0.75, 0.3, 0.05]);
+  const pruned = new Map([["conv", Uint8Array.of(0, 1, 0, 1, 1, 0, 1, 0)]]);
+  const grids = advancePortion(network, null, { bits: 3, portion: 0.5, rule: "max", pruned });
+  assert.deepEqual([...grids.get("conv").frozen], [1, 1, 0, 1, 1, 0, 1, 1]);
+  assert.deepEqual([...grids.get("dense").frozen], [1, 0, 0, 1, 1, 0]);
+  const all = advancePortion(network, grids, { bits: 3, portion: 1, rule: "max", pruned });
+  assert.ok(all.get("conv").frozen.every((flag) => flag === 1));
+  const { conv } = Object.fromEntries(weightsOf(network));
+  assert.deepEqual([...conv], [4, 0, 0, 0, 0, 2, 0, -4]);
+  for (const mask of [Uint8Array.of(1), Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0)]) {
+    const options = { bits: 3, portion: 0.5, pruned: new Map([["conv", mask]]) };
+    assert.throws(() => advancePortion(network, null, options), { code: "BAD_OPTION", where: /^pruned.conv/ });
+  }
+  const unknown = { bits: 3, portion: 0.5, pruned: new Map([["relu", Uint8Array.of(1)]]) };
+  assert.throws(() => advancePortion(network, null, unknown), { code: "BAD_OPTION", where: "pruned.relu" });
+});

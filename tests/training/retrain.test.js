@@ -1,8 +1,10 @@
 // retrain.test.js: INQ retraining: what is frozen stays, what is left is on the grid, accuracy survives.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { evaluate, retrain, train } from "../../dist/training/index.js";
-import { squares, tinyNetwork } from "./helpers.js";
+import { lower } from "../../dist/graph/index.js";
+import { calibrate, collectHistograms, insertQuantizers, quantizationPoints } from "../../dist/quantize/index.js";
+import { activations, evaluate, retrain, train } from "../../dist/training/index.js";
+import { bitsOf, squares, tinyNetwork } from "./helpers.js";
 
 const data = squares(320);
 const common = { batchSize: 32, learningRate: 0.05, nesterov: true, weightDecay: 1e-3, schedule: { kind: "cosine" } };
@@ -10,6 +12,11 @@ const common = { batchSize: 32, learningRate: 0.05, nesterov: true, weightDecay:
 const float = tinyNetwork();
 await train(float, data, { ...common, learningRate: 0.1, epochs: 6 });
 const copy = () => structuredClone(float);
+async function encodingsOf(network) {
+  const points = quantizationPoints(network);
+  const histograms = await collectHistograms(points, activations(network, data, points));
+  return calibrate(network, histograms, { activations: { kind: "linear", bits: 8 } });
+}
 const weightNodes = (network) => network.nodes.filter((node) => node.op === "conv" || node.op === "dense");
 
 for (const bits of [2, 3, 4, 5]) {
@@ -93,4 +100,51 @@ test("portions and epochs that do not fit are refused before a weight changes", 
   await assert.rejects(attempt({ epochs: [1, -1, 1, 1] }), { code: "BAD_OPTION", where: "epochs[1]" });
   await assert.rejects(attempt({ bits: 6 }), { code: "BAD_OPTION" });
   assert.deepEqual(network, float);
+});
+
+test("portions rounded with compensation lose less, and end on the grid", async () => {
+  const settings = { ...common, bits: 3, portions: [0.4, 1], epochs: 0, seed: 2 };
+  const correct = {};
+  for (const [name, more] of Object.entries({
+    plain: {},
+    compensated: { compensate: 64 },
+    channels: { compensate: 64, scale: "channel" },
+  })) {
+    const network = copy();
+    const { grids, tests } = await retrain(network, data, { ...settings, ...more, test: squares(300, 9) });
+    assert.equal(tests.length, 2);
+    assert.equal(tests[1], (await evaluate(network, squares(300, 9))).accuracy);
+    assert.ok([...grids.values()].every(({ frozen }) => frozen.every((flag) => flag === 1)));
+    lower(insertQuantizers(network, await encodingsOf(network)), { grids });
+    correct[name] = tests[1];
+  }
+  assert.ok(correct.compensated >= correct.plain && correct.channels >= correct.plain, JSON.stringify(correct));
+});
+
+test("compensation is refused where it has no portions, or no images", async () => {
+  const settings = { ...common, bits: 4, epochs: 0 };
+  const cases = [
+    { compensate: 8, partition: "random" },
+    { compensate: 8, ranking: "global" },
+    { compensate: 321 },
+    { compensate: 1.5 },
+  ];
+  for (const options of cases) {
+    const network = copy();
+    await assert.rejects(retrain(network, data, { ...settings, ...options }), {
+      code: "BAD_OPTION",
+      where: "compensate",
+    });
+    assert.deepEqual(bitsOf(network), bitsOf(float));
+  }
+});
+
+test("the moving average of the weights is what each portion ends with, frozen weights exactly", async () => {
+  const network = copy();
+  const settings = { ...common, bits: 5, portions: [0.5, 1], epochs: [1, 1], average: 0.9 };
+  const { grids } = await retrain(network, data, settings);
+  lower(insertQuantizers(network, await encodingsOf(network)), { grids });
+  const other = copy();
+  await retrain(other, data, { ...settings, average: 0.5 });
+  assert.notDeepEqual(bitsOf(network), bitsOf(other));
 });

@@ -18,7 +18,9 @@ function start(options) {
     momentum: 0.9,
     nesterov: false,
     weightDecay: 0,
+    groups: [],
     clip: Number.POSITIVE_INFINITY,
+    average: null,
     ...options,
   });
   readParameters(layout, optimizer.parameters);
@@ -48,6 +50,45 @@ for (const nesterov of [false, true]) {
     }
   });
 }
+
+test("groups have rates and decays of their own, the first that fits", () => {
+  const groups = [
+    { nodes: ["conv1"], rate: 2 },
+    { fields: ["weight"], weightDecay: 0.5 },
+    { nodes: ["conv1", "bn1"], fields: ["gamma"], rate: 0, weightDecay: 0.1 },
+  ];
+  const { layout, optimizer, gradient } = start({ momentum: 0, weightDecay: 0.25, groups });
+  const w = Float32Array.from(optimizer.parameters);
+  const g = gradient();
+  optimizer.setGradient(g);
+  optimizer.step(0.1);
+  for (const { node, field, offset, tensor } of layout.entries) {
+    const rate = node === "conv1" ? 0.2 : node === "bn1" && field === "gamma" ? 0 : 0.1;
+    const decay = field !== "weight" ? 0 : node === "conv1" ? 0.25 : 0.5;
+    for (let i = offset; i < offset + tensor.data.length; i++) {
+      const expected = w[i] - rate * (g[i] + decay * w[i]);
+      assert.ok(Math.abs(optimizer.parameters[i] - expected) < 1e-6, `${node}.${field}`);
+    }
+  }
+});
+
+test("the moving average follows its formula; what stands still it holds to the bit", () => {
+  const { layout, optimizer, gradient } = start({ average: 0.75 });
+  const frozen = new Map([["conv1", { frozen: new Uint8Array(72).fill(1) }]]);
+  optimizer.freeze(frozen);
+  optimizer.restart();
+  const expected = Float64Array.from(optimizer.parameters);
+  for (const rate of [0.1, 0.05, 0.2]) {
+    optimizer.setGradient(gradient());
+    optimizer.step(rate);
+    for (let i = 0; i < expected.length; i++) expected[i] = 0.75 * expected[i] + 0.25 * optimizer.parameters[i];
+  }
+  const { offset } = layout.entries.find(({ node, field }) => node === "conv1" && field === "weight");
+  const still = optimizer.parameters.slice(offset, offset + 72);
+  optimizer.takeAverage();
+  assert.deepEqual(optimizer.parameters.slice(offset, offset + 72), still);
+  assert.ok(expected.every((value, i) => Math.abs(value - optimizer.parameters[i]) < 1e-6));
+});
 
 test("frozen weights keep their bits, the others move", () => {
   fc.assert(
