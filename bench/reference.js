@@ -142,7 +142,7 @@ export function runPlain(def, x) {
         break;
       case "concat": {
         const parts = layer.inputs.map((name) => tensors.get(name));
-        put(layer.output, concat(layer, parts));
+        put(layer.output, concat(parts));
       }
     }
   }
