@@ -1,6 +1,6 @@
 // conv.ts: convolution of one tile of output pixels: the bucket sums of its channels, each ended by the epilogue.
 import { bucket_swar_px16, bucket_swar_px64, bucket_u8_px64 } from "./buckets";
-import { encode_px16 } from "./epilogue";
+import { encode_plain_px16, encode_px16, is_plain } from "./epilogue";
 
 /**
  * Channels first..last-1 of one tile of `pixels` <= 64 output pixels from `pixel` on, ending in the epilogue.
@@ -20,11 +20,13 @@ export function conv_swar(
   pixel: i32,
   pixels: i32,
 ): void {
+  const plain = is_plain(epilogue);
   let left = groupChannels;
   for (let channel = first; channel < last; channel++) {
     const at = stream + <usize>load<u32>(starts + ((<usize>channel) << 2));
     const op = pixels <= 16 ? bucket_swar_px16(patch, at, totals) : bucket_swar_px64(patch, at, totals);
-    encode_px16(epilogue, channel, totals, pixel, pixels, op);
+    if (plain) encode_plain_px16(epilogue, channel, totals, pixel, pixels, op);
+    else encode_px16(epilogue, channel, totals, pixel, pixels, op);
     if (--left == 0) {
       left = groupChannels;
       patch += patchStep;
@@ -47,12 +49,14 @@ export function conv_u8(
   pixels: i32,
   run: i32,
 ): void {
+  const plain = is_plain(epilogue);
   let left = groupChannels;
   for (let channel = first; channel < last; channel++) {
     const at = stream + <usize>load<u32>(starts + ((<usize>channel) << 2));
     const op =
       pixels <= 16 ? bucket_swar_px16(patch, at, totals) : bucket_u8_px64(patch, at, totals, (<usize>run) << 1);
-    encode_px16(epilogue, channel, totals, pixel, pixels, op);
+    if (plain) encode_plain_px16(epilogue, channel, totals, pixel, pixels, op);
+    else encode_px16(epilogue, channel, totals, pixel, pixels, op);
     if (--left == 0) {
       left = groupChannels;
       patch += patchStep;

@@ -1,5 +1,5 @@
 // depthwise.ts: bucket sums of depthwise convolutions, whose taps are read where they lie.
-import { encode_px16 } from "./epilogue";
+import { encode_plain_px16, encode_px16, is_plain } from "./epilogue";
 import { DOUBLE, flush_px16, KEEP, LANES, LAST } from "./lanes";
 
 /**
@@ -119,11 +119,13 @@ export function conv_swar_depthwise(
   pixel: i32,
   pixels: i32,
 ): void {
+  const plain = is_plain(epilogue);
   let left = multiplier;
   let plane = planes + <usize>pixel;
   for (let channel = 0; channel < channels; channel++, starts += 4) {
     const op = bucket_swar_taps_px64(plane, offsets, masks, stream + <usize>load<u32>(starts), totals);
-    encode_px16(epilogue, channel, totals, pixel, pixels, op);
+    if (plain) encode_plain_px16(epilogue, channel, totals, pixel, pixels, op);
+    else encode_px16(epilogue, channel, totals, pixel, pixels, op);
     if (--left == 0) {
       left = multiplier;
       plane += planeBytes;

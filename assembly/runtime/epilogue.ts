@@ -5,11 +5,12 @@
 //   z = z < low ? low : z > high ? high : z
 //   linear: round half to even;  levels: levels[count of thresholds <= z];  float32: z itself
 //
-// The descriptor is 15 words of 4 bytes, written by src/runtime/epilogue.ts:
+// The descriptor is 18 words of 4 bytes, written by src/runtime/epilogue.ts:
 //
 //    0 scale*   4 offset*   8 low   12 high   16 out*   20 out plane bytes   24 kind (LINEAR, LEVELS, FLOAT32)
 //   28 thresholds*   32 level steps*   36 thresholds   40 residual* or 0   44 residual plane bytes
 //   48 residual is float32   52 residual scale   56 totals may pass 2^24
+//   60 plain: LINEAR, no residual, |z| < 2^23, totals within 2^24   64 u8 low, high: what low and high round to   68 ROUND
 //
 // Planes start at multiples of 16 elements, so whole vectors may be stored past the last pixel.
 
@@ -20,6 +21,9 @@ const FLOAT32: u32 = 2;
 // Adding 2^23 to a float32 in 0..2^22 leaves its value, rounded half to even, in the low bits.
 const TWO_23: f32 = 8388608.0;
 const TWO_23_BITS: i32 = 0x4b000000;
+// ROUND, in the descriptor because engines make a constant anew wherever it is used, is 1.5 * 2^23: it serves for
+// -2^22..2^22. Further out, down to -1.5 * 2^23, the difference of the bits is beyond 2^22 on the same side, so the
+// saturation to 16 bits is right.
 
 function clamped(z: v128, low: v128, high: v128): v128 {
   return f32x4.pmin(f32x4.pmax(z, low), high);
@@ -36,6 +40,80 @@ function leveled(z: v128, thresholds: usize, steps: usize, count: u32): v128 {
     level = i32x4.add(level, v128.and(f32x4.ge(z, v128.load32_splat(thresholds)), v128.load32_splat(steps)));
   }
   return level;
+}
+
+/** Whether encode_plain_px16 may take the place of encode_px16. */
+export function is_plain(epilogue: usize): bool {
+  return load<u32>(epilogue, 60) != 0;
+}
+
+/**
+ * encode_px16 for descriptors marked plain: what most layers are. Rounding is monotone, so clamping the rounded integer
+ * to the rounded bounds gives what rounding the clamped number would, four lanes at a time instead of one.
+ */
+export function encode_plain_px16(
+  epilogue: usize,
+  channel: i32,
+  totals: usize,
+  pixel: i32,
+  pixels: i32,
+  op: i32,
+): void {
+  let scale = v128.load32_splat(<usize>load<u32>(epilogue) + ((<usize>channel) << 2));
+  const offset = v128.load32_splat(<usize>load<u32>(epilogue, 4) + ((<usize>channel) << 2));
+  const low = v128.load8_splat(epilogue, 64),
+    high = v128.load8_splat(epilogue, 65),
+    round = v128.load32_splat(epilogue, 68);
+  let out = <usize>load<u32>(epilogue, 16) + <usize>channel * <usize>load<u32>(epilogue, 20) + <usize>pixel;
+  // 2^e as a float32; a power of two may move into the scale without another rounding
+  const unit = i32x4.splat(((op & 31) + 127) << 23);
+  let lanes = totals + LANES;
+  const end = totals + ((<usize>pixels) << 2);
+  if (op & FIRST) {
+    scale = f32x4.mul(scale, unit);
+    for (const stop = out + <usize>pixels; out < stop; out += 16, lanes += 32) {
+      const odd = v128.load(lanes, 16);
+      const even = i16x8.sub(v128.load(lanes), i16x8.shl(odd, 8));
+      const z0 = scaled(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(even)), scale, offset, round);
+      const z1 = scaled(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(even)), scale, offset, round);
+      const z2 = scaled(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(odd)), scale, offset, round);
+      const z3 = scaled(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(odd)), scale, offset, round);
+      v128.store(out, i8x16.min_u(i8x16.max_u(packed(z0, z1, z2, z3), low), high));
+    }
+    return;
+  }
+  for (; totals < end; totals += 64, lanes += 32, out += 16) {
+    const odd = v128.load(lanes, 16);
+    const even = i16x8.sub(v128.load(lanes), i16x8.shl(odd, 8));
+    const s0 = together(i32x4.extend_low_i16x8_s(even), unit, v128.load(totals));
+    const s1 = together(i32x4.extend_high_i16x8_s(even), unit, v128.load(totals, 16));
+    const s2 = together(i32x4.extend_low_i16x8_s(odd), unit, v128.load(totals, 32));
+    const s3 = together(i32x4.extend_high_i16x8_s(odd), unit, v128.load(totals, 48));
+    const z0 = scaled(s0, scale, offset, round);
+    const z1 = scaled(s1, scale, offset, round);
+    const z2 = scaled(s2, scale, offset, round);
+    const z3 = scaled(s3, scale, offset, round);
+    v128.store(out, i8x16.min_u(i8x16.max_u(packed(z0, z1, z2, z3), low), high));
+  }
+}
+
+/** sum * scale + offset, rounded to an integer: i32. */
+function scaled(sum: v128, scale: v128, offset: v128, round: v128): v128 {
+  return i32x4.sub(f32x4.add(f32x4.add(f32x4.mul(sum, scale), offset), round), round);
+}
+
+/** The last part of a sum in units of `unit`, and the totals of its other parts: f32. */
+function together(part: v128, unit: v128, total: v128): v128 {
+  return f32x4.add(f32x4.mul(f32x4.convert_i32x4_s(part), unit), f32x4.convert_i32x4_s(total));
+}
+
+/** i32 of pixels 0 2 4 6 | 8 10 12 14 | 1 3 5 7 | 9 11 13 15 to bytes in order, saturated. */
+function packed(z0: v128, z1: v128, z2: v128, z3: v128): v128 {
+  const even = i16x8.narrow_i32x4_s(z0, z1),
+    odd = i16x8.narrow_i32x4_s(z2, z3);
+  const low = i8x16.narrow_i16x8_u(even, even),
+    high = i8x16.narrow_i16x8_u(odd, odd);
+  return i8x16.shuffle(low, high, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
 }
 
 /**

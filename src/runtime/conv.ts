@@ -40,8 +40,7 @@ function planBucketConv(context: PlanContext, layer: ConvLayer): Step {
   const stream = memory.constant(schedule.stream);
   const starts = memory.constant(schedule.starts);
   const { residual, output } = layer;
-  const { largest } = schedule;
-  const epilogue = planEpilogue(context, layer.epilogue, outputs, output, { residual, largest });
+  const epilogue = planEpilogue(context, layer.epilogue, outputs, output, { residual, bounds: schedule });
   if (perGroup === 1 && zeroOf(encoding) === 0) {
     const sliding = planSliding(context, layer);
     if (sliding.form === "shifted") {

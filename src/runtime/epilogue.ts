@@ -1,8 +1,15 @@
 // epilogue.ts: the descriptor that ends a layer, as assembly/runtime/epilogue.ts reads it.
-import { type Clamp, type Epilogue, epilogueBounds, inputAffine, type Residual } from "../format/index.js";
+import {
+  type Clamp,
+  type Epilogue,
+  encodeClamped,
+  epilogueBounds,
+  inputAffine,
+  type Residual,
+} from "../format/index.js";
 import type { PlanContext } from "./step.js";
 
-const WORDS = 15;
+const WORDS = 18;
 const KIND = { linear: 0, levels: 1, float32: 2 } as const;
 /** Scales and offsets are read four at a time. */
 const SLACK = 16;
@@ -13,25 +20,39 @@ interface Ending {
   readonly clamp: Clamp;
 }
 
+/** What is known of a layer's integer sums before it runs. */
+export interface SumBounds {
+  /** No total that meets the epilogue can be larger than this, either sign. */
+  readonly largestTotal: number;
+  /** No sum, totals and last part together, can be larger than this, either sign. */
+  readonly largest: number;
+}
+
+const NO_BOUNDS: SumBounds = { largestTotal: Infinity, largest: Infinity };
+
 /** Integers up to this are exact in float32. */
 const EXACT_MAX = 2 ** 24;
+/** Results up to this are rounded by the short way: half of what it takes, since the bound itself is rounded. */
+const PLAIN_MAX = 2 ** 22;
+/** 1.5 * 2^23; added to a float32, it leaves no fraction bits. */
+const ROUND = 12582912;
 
 /**
  * Places a layer's epilogue for `output`; returns the descriptor's address.
  * @param channels how often to repeat a scale that all channels share
- * @param largest bound of the accumulator
+ * @param bounds of integer sums
  */
 export function planEpilogue(
   context: PlanContext,
   epilogue: Epilogue,
   channels: number,
   output: string,
-  { residual, largest = 0 }: { residual?: Residual; largest?: number } = {},
+  { residual, bounds = NO_BOUNDS }: { residual?: Residual; bounds?: SumBounds } = {},
 ): number {
   const spread = (values: Float32Array): Float32Array =>
     values.length === channels ? values : new Float32Array(channels).fill(values[0]);
   const ending = { scale: spread(epilogue.scale), offset: spread(epilogue.offset), clamp: epilogue.clamp };
-  return placeDescriptor(context, ending, output, residual, largest > EXACT_MAX);
+  return placeDescriptor(context, ending, output, residual, bounds);
 }
 
 /** The epilogue that encodes the real values of a model's input. */
@@ -51,7 +72,7 @@ function placeDescriptor(
   ending: Ending,
   output: string,
   residual?: Residual,
-  wide = false,
+  { largest, largestTotal } = NO_BOUNDS,
 ): number {
   const { memory } = context;
   const { encoding } = context.spec(output);
@@ -73,7 +94,13 @@ function placeDescriptor(
     words[12] = Number(context.spec(residual.tensor).encoding.kind === "float32");
     floats[13] = residual.scale;
   }
-  words[14] = Number(wide);
+  words[14] = Number(largestTotal > EXACT_MAX);
+  if (encoding.kind === "linear") {
+    const near = ending.scale.every((scale, c) => Math.abs(scale) * largest + Math.abs(ending.offset[c]) < PLAIN_MAX);
+    words[15] = Number(near && !residual && largestTotal <= EXACT_MAX);
+    words[16] = encodeClamped(low, encoding) | (encodeClamped(high, encoding) << 8);
+  }
+  floats[17] = ROUND;
   context.whenPlaced(() => {
     const out = context.place(output);
     words[4] = out.address;

@@ -1,5 +1,6 @@
 // schedule.ts: turns the codes of a layer into the word streams that the bucket-sum kernels walk (assembly/runtime/buckets.ts).
 import { magnitudes, ShiftwiseError, type Weights } from "../format/index.js";
+import type { SumBounds } from "./epilogue.js";
 
 /** Op word of a segment that doubles the lanes instead of adding them to the totals. */
 const DOUBLE = 255;
@@ -22,12 +23,10 @@ const OPS_MAX = 22;
 
 export type IntegerWeights = Exclude<Weights, { kind: "float32" }>;
 
-export interface Schedule {
+export interface Schedule extends SumBounds {
   readonly stream: Uint16Array;
   /** Byte offset of every output channel's stream. */
   readonly starts: Uint32Array;
-  /** No total that meets the epilogue can be larger than this, either sign. */
-  readonly largest: number;
 }
 
 /** The levels of a layer by magnitude, and where its codes go. */
@@ -105,6 +104,7 @@ export function compileSchedule(weights: IntegerWeights, channels: number, max: 
   const rows = new Uint16Array(depth);
   const counts = new Uint32Array(buckets + 1);
   let at = 0;
+  let largestTotal = 0;
   let largest = 0;
   for (let channel = 0; channel < channels; channel++) {
     if (at + channelWords > stream.length) {
@@ -129,6 +129,7 @@ export function compileSchedule(weights: IntegerWeights, channels: number, max: 
     let slot = 0; // where the open segment's op word goes; 0 when no segment is open
     let flushed = false;
     let bound = 0;
+    let lastPart = 0;
     let plusSum = 0;
     let minusSum = 0;
     const put = (op: number): void => {
@@ -155,7 +156,9 @@ export function compileSchedule(weights: IntegerWeights, channels: number, max: 
         const ends = final ? last : 0;
         put(shift | (negative ? NEGATE : 0) | (keep || !final ? KEEP : 0) | (flushed ? 0 : FIRST) | ends);
         flushed = true;
-        if (ends === 0) bound += Math.max(plusSum, minusSum) * 2 ** shift;
+        const part = Math.max(plusSum, minusSum) * 2 ** shift;
+        if (ends === 0) bound += part;
+        else lastPart = part;
       }
     };
     let j = 0;
@@ -204,9 +207,10 @@ export function compileSchedule(weights: IntegerWeights, channels: number, max: 
     }
     // all weights zero: a part of nothing
     flush(j < sizes.length ? sizes[j] : 1, false, LAST);
-    largest = Math.max(largest, bound * max);
+    largestTotal = Math.max(largestTotal, bound * max);
+    largest = Math.max(largest, (bound + lastPart) * max);
   }
-  return { stream: stream.slice(0, at), starts, largest };
+  return { stream: stream.slice(0, at), starts, largestTotal, largest };
 }
 
 /**

@@ -112,7 +112,10 @@ function planAvgPool(context: PlanContext, layer: AvgPoolLayer): Step {
   const input = context.spec(layer.input);
   const { shape } = context.spec(layer.output);
   const float = input.encoding.kind === "float32";
-  const epilogue = planEpilogue(context, layer.epilogue, shape[0], layer.output);
+  const largest = 255 * layer.kernel[0] * layer.kernel[1];
+  const epilogue = planEpilogue(context, layer.epilogue, shape[0], layer.output, {
+    bounds: { largest, largestTotal: largest },
+  });
   if (elements(shape) === shape[0] && layer.kernel[0] === input.shape[1] && layer.kernel[1] === input.shape[2]) {
     context.memory.needScratch(shape[0] * 4 + 64);
     return {
