@@ -9,3 +9,4 @@ export * from "./levels.js";
 export * from "./logquant.js";
 export * from "./partition.js";
 export * from "./portions.js";
+export * from "./sparsity.js";

@@ -11,6 +11,7 @@ import {
 } from "../format/index.js";
 import { decodeNetwork, encodeNetwork, type Network, nodeParameters, type WeightGrids } from "../graph/index.js";
 import { writeAtomically } from "./atomic.js";
+import type { ParameterLayout } from "./parameters.js";
 
 /** Means over one finished epoch. */
 export interface EpochRecord {
@@ -43,6 +44,8 @@ export interface Checkpoint {
   readonly velocity: Float32Array;
   /** Moving average of the parameters. */
   readonly average: Float32Array | null;
+  /** 0 for each weight that surgery has cut. */
+  readonly kept: Uint8Array | null;
   readonly position: Position;
   /** From runRecord. */
   readonly run: Readonly<Record<string, string>>;
@@ -50,14 +53,15 @@ export interface Checkpoint {
 
 /** @throws IO when it cannot be written; an older file at `path` is whole then. */
 export async function saveCheckpoint(path: string, checkpoint: Checkpoint): Promise<void> {
-  const { network, grids, velocity, average, position, run } = checkpoint;
+  const { network, grids, velocity, average, kept, position, run } = checkpoint;
   const bytes = sealFile(
     "checkpoint",
-    { position, run, quantizing: grids !== null },
+    { position, run, quantizing: grids !== null, averaging: average !== null, cutting: kept !== null },
     new Map([
       ["network", storeBytes(encodeNetwork(network, grids ? { grids } : {}))],
       ["velocity", storeFloats([velocity.length], velocity)],
       ...(average ? ([["average", storeFloats([average.length], average)]] as const) : []),
+      ...(kept ? ([["kept", storeBytes(kept)]] as const) : []),
     ]),
   );
   await writeAtomically(path, bytes);
@@ -71,8 +75,7 @@ export async function saveCheckpoint(path: string, checkpoint: Checkpoint): Prom
 export async function loadCheckpoint(
   path: string,
   run: Readonly<Record<string, string>>,
-  parameters: number,
-  averaged: boolean,
+  layout: ParameterLayout,
 ): Promise<Checkpoint | null> {
   const { readFile } = process.getBuiltinModule("node:fs/promises");
   const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
@@ -82,7 +85,7 @@ export async function loadCheckpoint(
   if (!bytes) return null;
   // a Buffer's slices are views, a Uint8Array's are copies: readers count on the latter
   const file = openFile(new Uint8Array(bytes), "checkpoint", path);
-  const graph = fields.record(file.graph, path, ["position", "run", "quantizing"]);
+  const graph = fields.record(file.graph, path, ["position", "run", "quantizing", "averaging", "cutting"]);
   const saved = fields.texts(graph.run, fields.at(path, "run"));
   for (const name of new Set([...Object.keys(run), ...Object.keys(saved)])) {
     if (saved[name] === run[name]) continue;
@@ -94,12 +97,14 @@ export async function loadCheckpoint(
   }
   const source = tensorSource(file.tensors, path);
   const stored = source.bytes("network", null);
-  const velocity = source.floats("velocity", [parameters]);
-  const average = averaged ? source.floats("average", [parameters]) : null;
+  const velocity = source.floats("velocity", [layout.length]);
+  const average = graph.averaging === true ? source.floats("average", [layout.length]) : null;
+  const kept = graph.cutting === true ? source.bytes("kept", [layout.weights]).slice() : null;
   source.done();
   const { network, grids } = decodeNetwork(stored, fields.at(path, "network"));
   const position = readPosition(graph.position, fields.at(path, "position"));
-  return { network, grids: graph.quantizing === true ? grids : null, velocity, average, position, run: saved };
+  const masks = graph.quantizing === true ? grids : null;
+  return { network, grids: masks, velocity, average, kept, position, run: saved };
 }
 
 function readPosition(value: unknown, where: string): Position {

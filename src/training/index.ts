@@ -7,6 +7,7 @@ export * from "./evaluate.js";
 export type { Mode } from "./layer.js";
 export type { CheckpointOptions, CommonOptions, Control, Distillation, ParameterGroup, Progress } from "./options.js";
 export * from "./parameters.js";
+export * from "./prune.js";
 export * from "./retrain.js";
 export * from "./schedule.js";
 export * from "./train.js";

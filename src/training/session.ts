@@ -22,6 +22,7 @@ import { createPool, type Pool, type PoolResult } from "./pool.js";
 import { rateFactor } from "./schedule.js";
 import { createOptimizer, type Optimizer } from "./sgd.js";
 import { createNormUpdate, type NormUpdate } from "./statistics.js";
+import { createSurgery, type Surgery } from "./surgery.js";
 import { createTally } from "./tally.js";
 import { turn } from "./turn.js";
 import { compileModule } from "./wasm.js";
@@ -31,6 +32,8 @@ export interface Stage {
   readonly epochs: number;
   /** Called once when the stage begins, never when it is resumed: changes the network's weights, returns the new masks. */
   begin(grids: WeightGrids | null): Promise<WeightGrids | null> | WeightGrids | null;
+  /** Weights to cut by the end of the stage, by node name. */
+  readonly cut?: ReadonlyMap<string, number>;
   /** Called when its last epoch is over. What it measures is remembered. */
   end?(session: Session): Promise<number | null>;
 }
@@ -53,6 +56,9 @@ export interface RunResult {
 
 /** Loss beyond this many times the first one, or that of guessing, counts as diverged. */
 const DIVERGENCE = 10;
+const STEPS_BETWEEN_CUTS = 16;
+/** What is cut at a moment 0..1 of a stage, of what is cut in the end: much at first, the last weights slowly. */
+const cutShare = (moment: number): number => 1 - (1 - moment) ** 3;
 const START: Position = {
   stage: 0,
   epoch: 0,
@@ -82,9 +88,7 @@ export async function runStages(
   const layout = parameterLayout(network);
   const { checkpoint } = options;
   const run = checkpoint ? runRecord(network, dataset, options, record) : {};
-  const saved = checkpoint?.resume
-    ? await loadCheckpoint(checkpoint.path, run, layout.length, options.average !== undefined)
-    : null;
+  const saved = checkpoint?.resume ? await loadCheckpoint(checkpoint.path, run, layout) : null;
   const module = compileModule();
   const threads = options.threads ?? 1;
   const optimizer = createOptimizer(module, layout, {
@@ -104,7 +108,19 @@ export async function runStages(
   });
   try {
     const norms = createNormUpdate(network, layout, pool.shared);
-    const state: State = { network, dataset, options, control, run, layout, optimizer, pool, norms, stages };
+    const state: State = {
+      network,
+      dataset,
+      options,
+      control,
+      run,
+      layout,
+      optimizer,
+      pool,
+      norms,
+      stages,
+      surgery: null,
+    };
     return await runFrom(state, saved);
   } finally {
     await pool.close();
@@ -117,6 +133,8 @@ interface State extends Session {
   readonly layout: ParameterLayout;
   readonly optimizer: Optimizer;
   readonly stages: readonly Stage[];
+  /** Of the stage that runs. */
+  surgery: Surgery | null;
 }
 
 /** Optimizer and shared statistics to the network. */
@@ -126,14 +144,21 @@ function writeBack({ layout, optimizer, norms }: State): void {
 }
 
 /** The network to the optimizer and to all shards. */
-function takeUp({ layout, optimizer, pool }: State): void {
+function takeUp(state: State): void {
+  const { layout, optimizer, pool } = state;
   readParameters(layout, optimizer.parameters);
-  pool.shared.parameters.set(optimizer.parameters);
+  handOut(state);
   readStatistics(layout, pool.shared.runningMean, pool.shared.runningVariance);
 }
 
+/** The optimizer's parameters to all shards, the cut ones as zeros. */
+function handOut({ optimizer, pool, surgery }: State): void {
+  pool.shared.parameters.set(optimizer.parameters);
+  surgery?.apply(pool.shared.parameters);
+}
+
 async function runFrom(state: State, saved: Checkpoint | null): Promise<RunResult> {
-  const { network, optimizer, pool, stages } = state;
+  const { network, layout, optimizer, stages } = state;
   let grids = saved?.grids ?? null;
   let position = saved?.position ?? START;
   if (saved) copyParameters(saved.network, network);
@@ -142,6 +167,8 @@ async function runFrom(state: State, saved: Checkpoint | null): Promise<RunResul
     // checkpoints are of moments after a stage's beginning, so a resumed one is not begun twice
     const resumed = saved !== null && index === saved.position.stage;
     if (!resumed) grids = await stage.begin(grids);
+    state.surgery = stage.cut ? createSurgery(layout, stage.cut) : null;
+    if (resumed && saved.kept) state.surgery?.kept.set(saved.kept);
     takeUp(state);
     optimizer.freeze(grids);
     if (resumed) optimizer.restore(saved.velocity, saved.average);
@@ -150,7 +177,9 @@ async function runFrom(state: State, saved: Checkpoint | null): Promise<RunResul
       position = await runEpoch(state, grids, { ...position, stage: index, epoch });
     }
     if (stage.epochs > 0) optimizer.takeAverage();
-    pool.shared.parameters.set(optimizer.parameters);
+    state.surgery?.finish(optimizer.parameters);
+    state.surgery?.apply(optimizer.parameters);
+    handOut(state);
     writeBack(state);
     const measured = (await stage.end?.(state)) ?? null;
     const tests = [...position.tests, measured];
@@ -190,6 +219,7 @@ async function runEpoch(state: State, grids: WeightGrids | null, from: Position)
       grids,
       velocity: optimizer.velocity,
       average: optimizer.average,
+      kept: state.surgery?.kept ?? null,
       position,
       run,
     });
@@ -221,7 +251,10 @@ async function runEpoch(state: State, grids: WeightGrids | null, from: Position)
     sumGradients(optimizer, result);
     optimizer.step(rate);
     if (kind === "train") norms.update(result.shards);
-    pool.shared.parameters.set(optimizer.parameters);
+    if ((position.epoch * steps + position.step) % STEPS_BETWEEN_CUTS === 0) {
+      state.surgery?.update(optimizer.parameters, cutShare(progress / stage.epochs));
+    }
+    handOut(state);
     tally.add(result.loss, result.correct, labels.length);
     await control.onProgress?.(tally.progress(rate));
     if (options.checkpoint && performance.now() - lastSave >= every) {

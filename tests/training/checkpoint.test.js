@@ -1,7 +1,8 @@
 // checkpoint.test.js: a run that was interrupted anywhere ends in the bits of the run that was not.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { chmod, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -148,4 +149,19 @@ test("a checkpoint that cannot be written is an IO error and leaves nothing behi
     (await readdir(folder)).filter((name) => name.includes("partial") && !name.startsWith("killed")),
     [],
   );
+});
+
+test("a full disk leaves the checkpoint before it whole", {
+  skip: existsSync("/dev/full") ? false : "no /dev/full",
+}, async () => {
+  const path = join(folder, "full.safetensors");
+  await train(tinyNetwork(), data, { ...training, epochs: 1, checkpoint: { path } });
+  const before = await readFile(path);
+  // what is written beside the file goes to a device that is always full
+  await symlink("/dev/full", `${path}.${process.pid}.partial`);
+  const run = train(tinyNetwork(), data, { ...training, checkpoint: { path } });
+  await assert.rejects(run, { code: "IO", where: path, found: /ENOSPC/ });
+  assert.deepEqual(await readFile(path), before);
+  const left = (await readdir(folder)).filter((name) => name.startsWith("full."));
+  assert.deepEqual(left, ["full.safetensors"]);
 });
