@@ -1,0 +1,152 @@
+// draft.ts: the network while it grows, and what the converters of operators are given.
+import { elements, type Shape, ShiftwiseError, sameShape } from "../../format/index.js";
+import type { Node, Tensor } from "../../graph/index.js";
+import type { OnnxNode } from "../model.js";
+import type { Call } from "../operators/call.js";
+import { unsupported } from "../operators/call.js";
+import type { Value } from "../tensor.js";
+
+/**
+ * A value that depends on the input: the tensor of a node, read as an array of ONNX's dimensions. The node's own shape
+ * may group the same elements otherwise: row-major they are the same list.
+ */
+export interface Activation {
+  readonly node: string;
+  /** With the batch, which is 1. */
+  readonly dims: readonly number[];
+}
+
+export type Known = Value | Activation;
+
+export function isActivation(known: Known | null | undefined): known is Activation {
+  return known !== null && known !== undefined && "node" in known;
+}
+
+type Unnamed<N> = N extends Node ? Omit<N, "name"> : never;
+
+export interface Draft {
+  /** Adds a node, under a name made from `name`, which says what ONNX calls its result. */
+  add(name: string, node: Unnamed<Node>, shape: Shape): string;
+  /** A node that is there; the one it replaces keeps its name. */
+  get(name: string): Node;
+  replace(node: Node): void;
+  shapeOf(name: string): Shape;
+  /** The activation's elements as a tensor of this shape. */
+  shaped(activation: Activation, shape: Shape): string;
+  /** The numbers of a constant as a parameter that nothing else shares. */
+  parameter(value: Value, shape: readonly number[]): Tensor;
+  /** How many nodes and outputs of the model read a value. */
+  readers(value: string): number;
+}
+
+/** One node to convert. */
+export interface Conversion extends Call {
+  readonly draft: Draft;
+  /** As `inputs`, with activations; in `inputs` those are null. */
+  readonly operands: readonly (Known | null)[];
+  /** Options of the import. */
+  readonly logits: boolean;
+  /** Whether the first output is an output of the model. */
+  readonly last: boolean;
+}
+
+export type Converter = (conversion: Conversion) => readonly Known[];
+
+/** The channels, rows and columns that dimensions stand for: without the batch; a vector is [n, 1, 1]. */
+export function shapeFor(dims: readonly number[]): Shape {
+  const [a = 1, b = 1, ...rest] = dims.length > 1 && dims[0] === 1 ? dims.slice(1) : dims;
+  return [a, b, elements(rest)];
+}
+
+/** The first input, which must depend on the model's input, with all others constant. */
+export function onlyActivation({ node, operands }: Conversion): Activation {
+  const [first, ...others] = operands;
+  if (!isActivation(first)) throw unsupported(node, "a constant first input");
+  const dynamic = others.findIndex((operand) => isActivation(operand));
+  if (dynamic >= 0) throw unsupported(node, `input ${dynamic + 1} depends on the model's input`);
+  return first;
+}
+
+/** An activation (batch 1, channels, ...) as channels, rows and columns; one axis of space is that of rows. */
+export function planes(conversion: Conversion): { activation: Activation; shape: Shape; input: string } {
+  const activation = onlyActivation(conversion);
+  const { dims } = activation;
+  if (dims.length < 2 || dims.length > 4 || dims[0] !== 1) {
+    throw unsupported(conversion.node, `an input of shape ${dims.join("x")}`);
+  }
+  const shape = shapeFor(dims);
+  return { activation, shape, input: conversion.draft.shaped(activation, shape) };
+}
+
+/** The name that ONNX gives the conversion's first result. */
+export function resultName({ node }: Conversion): string {
+  return node.outputs[0] ?? node.name;
+}
+
+/** A draft with nothing in it. @param readers how many read each of the model's values */
+export function createDraft(readers: ReadonlyMap<string, number>): { draft: Draft; nodes: () => Node[] } {
+  const nodes = new Map<string, Node>();
+  const shapes = new Map<string, Shape>();
+  const reshaped = new Map<string, string>();
+  const used = new Set<Value["data"]>();
+  const unique = (wanted: string): string => {
+    // names that a file may hold: printable, at most 200 characters with room for a number
+    const clean =
+      [...wanted]
+        .filter((c) => /^\P{Cc}$/u.test(c))
+        .slice(0, 180)
+        .join("") || "node";
+    const base = clean === "__proto__" ? "node" : clean;
+    let name = base;
+    for (let i = 2; nodes.has(name); i++) name = `${base}.${i}`;
+    return name;
+  };
+  const draft: Draft = {
+    add(wanted, node, shape) {
+      const name = unique(wanted);
+      nodes.set(name, { ...node, name } as Node);
+      shapes.set(name, shape);
+      return name;
+    },
+    get: (name) => nodes.get(name)!,
+    replace(node) {
+      nodes.set(node.name, node);
+    },
+    shapeOf: (name) => shapes.get(name)!,
+    shaped(activation, shape) {
+      const { node } = activation;
+      const own = shapes.get(node)!;
+      if (sameShape(own, shape)) return node;
+      const key = `${shape.join("x")} ${node}`;
+      const known = reshaped.get(key);
+      if (known !== undefined) return known;
+      const name = draft.add(
+        `${node}.reshaped`,
+        { op: "permute", input: node, dims: own, order: [0, 1, 2], shape },
+        shape,
+      );
+      reshaped.set(key, name);
+      return name;
+    },
+    parameter(value, shape) {
+      const count = elements(shape);
+      if (value.data.length !== count) {
+        throw new ShiftwiseError("BAD_GRAPH", "constant of the wrong size", {
+          expected: count,
+          found: value.data.length,
+        });
+      }
+      const shared = used.has(value.data);
+      used.add(value.data);
+      const data = value.data instanceof Float32Array && !shared ? value.data : Float32Array.from(value.data);
+      return { shape, data };
+    },
+    readers: (value) => readers.get(value) ?? 0,
+  };
+  return { draft, nodes: () => [...nodes.values()] };
+}
+
+/** The error for an activation of a shape that does not fit an operator here. */
+export function shapeUnsupported(node: OnnxNode, dims: readonly number[]): ShiftwiseError {
+  return unsupported(node, `an input of shape ${dims.join("x")}`);
+}

@@ -1,0 +1,259 @@
+// move.ts: operators that move or regroup elements as nodes of the network; what only regroups needs none.
+import { elements, type Shape, sameShape } from "../../format/index.js";
+import { range } from "../operators/arrays.js";
+import { axisOf, expectNode, required, unsupported } from "../operators/call.js";
+import { blockMoves, padIndices, padValue, permutationOf, sliceIndices, splitSizes } from "../operators/move.js";
+import { resizing } from "../operators/resize.js";
+import {
+  flattenedDims,
+  gatherIndices,
+  reshapedDims,
+  shapeOf,
+  squeezedDims,
+  unsqueezedDims,
+} from "../operators/shape.js";
+import { integers, type Value } from "../tensor.js";
+import {
+  type Activation,
+  type Conversion,
+  type Converter,
+  isActivation,
+  onlyActivation,
+  planes,
+  resultName,
+  shapeFor,
+  shapeUnsupported,
+} from "./draft.js";
+
+/** The same elements under other dimensions: no node. */
+const regrouped =
+  (dims: (conversion: Conversion, x: Activation) => readonly number[]): Converter =>
+  (conversion) => {
+    const x = onlyActivation(conversion);
+    return [{ node: x.node, dims: dims(conversion, x) }];
+  };
+
+/** Elements picked along the axes of (1, channels, rows, columns), or as many of those as there are. */
+function picked(
+  conversion: Conversion,
+  x: Activation,
+  indices: readonly (readonly number[])[],
+  name: string,
+  value = 0,
+): Activation {
+  const { node, draft } = conversion;
+  const dims = indices.map((list) => list.length);
+  if (indices.every((list, axis) => list.length === x.dims[axis] && list.every((n, i) => n === i))) return x;
+  const batch = x.dims.length > 1 && x.dims[0] === 1;
+  if (x.dims.length > 4 || (x.dims.length === 4 && !batch)) throw shapeUnsupported(node, x.dims);
+  if (batch && !(indices[0].length === 1 && indices[0][0] === 0)) throw unsupported(node, "a change of the batch");
+  expectNode(
+    dims.every((n) => n >= 1),
+    node,
+    "a result with elements",
+    dims,
+  );
+  const [channels = [0], rows = [0], columns = [0]] = batch ? indices.slice(1) : indices;
+  const input = draft.shaped(x, shapeFor(x.dims));
+  const shape: Shape = [channels.length, rows.length, columns.length];
+  const runs = [channels, rows, columns].map(stepOf);
+  if (runs.every((step) => step !== null)) {
+    const first: Shape = [channels[0], rows[0], columns[0]];
+    const last = [channels, rows, columns].map((list) => list[list.length - 1]);
+    // a slice of a slice is one
+    const before = draft.get(input);
+    const whole = { start: [0, 0, 0], step: [1, 1, 1], input };
+    const from = before.op === "slice" ? before : whole;
+    const along = (make: (axis: 0 | 1 | 2) => number): Shape => [make(0), make(1), make(2)];
+    const start = along((axis) => from.start[axis] + first[axis] * from.step[axis]);
+    const stop = along((axis) => from.start[axis] + last[axis] * from.step[axis] + 1);
+    const step = along((axis) => from.step[axis] * runs[axis]!);
+    return { node: draft.add(name, { op: "slice", input: from.input, start, stop, step }, shape), dims };
+  }
+  return { node: draft.add(name, { op: "gather", input, channels, rows, columns, value }, shape), dims };
+}
+
+/** The one positive step between indices; null if there is none, or one of them is -1. */
+function stepOf(indices: readonly number[]): number | null {
+  const step = indices.length > 1 ? indices[1] - indices[0] : 1;
+  const even = indices.every((n, i) => n === indices[0] + i * step);
+  return even && step >= 1 && indices[0] >= 0 ? step : null;
+}
+
+const pad: Converter = (conversion) => {
+  const { draft } = conversion;
+  const x = onlyActivation(conversion);
+  const indices = padIndices(conversion, x.dims);
+  const value = padValue(conversion);
+  const name = resultName(conversion);
+  const widths = indices.map((list, axis): readonly [number, number] | null => {
+    const before = list.indexOf(0);
+    const whole = before >= 0 && range(x.dims[axis]).every((i) => list[before + i] === i);
+    const outside = list.every((n, i) => n === -1 || (i >= before && i < before + x.dims[axis]));
+    return whole && outside ? [before, list.length - before - x.dims[axis]] : null;
+  });
+  const ranked = x.dims.length >= 2 && x.dims.length <= 4 && x.dims[0] === 1;
+  const plain = ranked && widths.every((one) => one !== null) && widths[0]?.every((n) => n === 0);
+  if (!plain || widths.every((one) => one?.every((n) => n === 0))) return [picked(conversion, x, indices, name, value)];
+  const [channels, rows = [0, 0], columns = [0, 0]] = widths.slice(1) as (readonly [number, number])[];
+  const dims = indices.map((list) => list.length);
+  const input = draft.shaped(x, shapeFor(x.dims));
+  return [{ node: draft.add(name, { op: "pad", input, channels, rows, columns, value }, shapeFor(dims)), dims }];
+};
+
+const split: Converter = (conversion) => {
+  const { node } = conversion;
+  const x = onlyActivation(conversion);
+  const axis = axisOf(node, node.attributes.int("axis", 0), x.dims.length);
+  let start = 0;
+  return splitSizes(conversion, x.dims[axis]).map((size, part) => {
+    const indices = x.dims.map((n, i) => (i === axis ? range(size).map((k) => start + k) : range(n)));
+    start += size;
+    return picked(conversion, x, indices, node.outputs[part] || `${node.name}.${part}`);
+  });
+};
+
+const gather: Converter = (conversion) => {
+  const { node } = conversion;
+  const x = onlyActivation(conversion);
+  const indices = required(conversion, 1);
+  const axis = axisOf(node, node.attributes.int("axis", 0), x.dims.length);
+  const list = gatherIndices(node, indices, x.dims[axis]);
+  const all = x.dims.map((n, i) => (i === axis ? list : range(n)));
+  const made = picked(conversion, x, all, resultName(conversion));
+  return [{ node: made.node, dims: [...x.dims.slice(0, axis), ...indices.dims, ...x.dims.slice(axis + 1)] }];
+};
+
+const expand: Converter = (conversion) => {
+  const { node } = conversion;
+  const x = onlyActivation(conversion);
+  const wanted = [...required(conversion, 1).data];
+  const rank = Math.max(wanted.length, x.dims.length);
+  const from = [...new Array<number>(rank - x.dims.length).fill(1), ...x.dims];
+  const to = [...new Array<number>(rank - wanted.length).fill(1), ...wanted];
+  const indices = from.map((n, i) => {
+    expectNode(n === 1 || to[i] === 1 || to[i] === n, node, `a shape that meets ${x.dims.join("x")}`, wanted, "shape");
+    return n === 1 ? new Array<number>(to[i]).fill(0) : range(n);
+  });
+  return [picked(conversion, { ...x, dims: from }, indices, resultName(conversion))];
+};
+
+const transpose: Converter = (conversion) => {
+  const { node, draft } = conversion;
+  const x = onlyActivation(conversion);
+  const order = permutationOf(node, x.dims.length);
+  const dims = order.map((axis) => x.dims[axis]);
+  // axes of length 1 may go anywhere
+  const long = order.filter((axis) => x.dims[axis] > 1);
+  if (long.every((axis, i) => i === 0 || axis > long[i - 1])) return [{ node: x.node, dims }];
+  if (order.length > 8) throw shapeUnsupported(node, x.dims);
+  const shape = shapeFor(dims);
+  return [
+    {
+      node: draft.add(resultName(conversion), { op: "permute", input: x.node, dims: x.dims, order, shape }, shape),
+      dims,
+    },
+  ];
+};
+
+const moveBlocks: Converter = (conversion) => {
+  const { node, draft } = conversion;
+  const x = onlyActivation(conversion);
+  const { dims, order, result } = blockMoves(node, x.dims);
+  const shape = shapeFor(result);
+  const made = draft.add(resultName(conversion), { op: "permute", input: x.node, dims, order, shape }, shape);
+  return [{ node: made, dims: result }];
+};
+
+const concat: Converter = (conversion) => {
+  const { node, draft, operands } = conversion;
+  const parts = operands.map((operand, i) => {
+    expectNode(operand !== null, node, "an input", "none", `input[${i}]`);
+    return operand;
+  });
+  const [{ dims: first }] = parts;
+  expectNode(node.attributes.has("axis"), node, "an axis", "none", "axis");
+  const axis = axisOf(node, node.attributes.int("axis", 0), first.length);
+  for (const { dims } of parts) {
+    const fits = dims.length === first.length && dims.every((n, i) => i === axis || n === first[i]);
+    expectNode(fits, node, `shapes like ${first.join("x")} but for axis ${axis}`, dims.join("x"));
+  }
+  const total = parts.reduce((sum, { dims }) => sum + dims[axis], 0);
+  const dims = first.map((n, i) => (i === axis ? total : n));
+  const outer = elements(first.slice(0, axis));
+  const inner = elements(first.slice(axis + 1));
+  const name = resultName(conversion);
+  const channelwise = axis === 1 && first[0] === 1;
+  // channels of planes as they are; anything else as rows that are first made channels
+  const shapeOfPart = (n: number): Shape =>
+    channelwise ? shapeFor(first.with(1, n)) : outer === 1 ? [n, inner, 1] : [outer, n, inner];
+  const inputs = parts.map((part, i) => {
+    const shape = shapeOfPart(part.dims[axis]);
+    const source = isActivation(part) ? draft.shaped(part, shape) : constantNode(conversion, part, shape, i);
+    if (outer === 1) return source;
+    const turned: Shape = [shape[1], shape[0], shape[2]];
+    const move = { op: "permute", input: source, dims: shape, order: [1, 0, 2], shape: turned } as const;
+    return draft.add(`${name}.part${i}`, move, turned);
+  });
+  if (outer === 1) return [{ node: draft.add(name, { op: "concat", inputs }, shapeOfPart(total)), dims }];
+  const joined: Shape = [total, outer, inner];
+  const made = draft.add(`${name}.joined`, { op: "concat", inputs }, joined);
+  const shape: Shape = [outer, total, inner];
+  return [
+    { node: draft.add(name, { op: "permute", input: made, dims: joined, order: [1, 0, 2], shape }, shape), dims },
+  ];
+};
+
+function constantNode({ draft, ...conversion }: Conversion, value: Value, shape: Shape, index: number): string {
+  const constant = { op: "constant", value: draft.parameter(value, shape) } as const;
+  return draft.add(`${resultName({ draft, ...conversion })}.constant${index}`, constant, shape);
+}
+
+const resize: Converter = (conversion) => {
+  const { node, draft } = conversion;
+  const { activation, shape, input } = planes(conversion);
+  const { dims, taps } = resizing(conversion, activation.dims);
+  if (!sameShape(dims.slice(0, 2), activation.dims.slice(0, 2)))
+    throw unsupported(node, "a change of batch or channels");
+  const result = shapeFor(dims);
+  const [rows, columns = { indices: [0], weights: [1] }] = taps.slice(2);
+  const name = resultName(conversion);
+  const nearest = [rows, columns].every(({ weights }) => weights.every((w) => w === 1));
+  if (nearest) {
+    const channels = range(shape[0]);
+    const places = { channels, rows: rows.indices, columns: columns.indices };
+    return [{ node: draft.add(name, { op: "gather", input, ...places, value: 0 }, result), dims }];
+  }
+  const rounded = [rows, columns].map(({ indices, weights }) => ({ indices, weights: weights.map(Math.fround) }));
+  const made = { op: "resample", input, shape: result, rows: rounded[0], columns: rounded[1] } as const;
+  return [{ node: draft.add(name, made, result), dims }];
+};
+
+/** Known before anything runs, whatever the input. */
+const shape: Converter = ({ node, operands }) => {
+  const [x] = operands;
+  expectNode(x !== null && x !== undefined, node, "an input", "none", "input[0]");
+  return [integers(shapeOf(node, x.dims))];
+};
+
+export const MOVES: Readonly<Record<string, Converter>> = {
+  Concat: concat,
+  DepthToSpace: moveBlocks,
+  Expand: expand,
+  Flatten: regrouped(({ node }, x) => flattenedDims(node, x.dims)),
+  Gather: gather,
+  Pad: pad,
+  Reshape: regrouped((conversion, x) => reshapedDims(conversion.node, x.dims, [...required(conversion, 1).data])),
+  Resize: resize,
+  Shape: shape,
+  Slice: (conversion) => {
+    const x = onlyActivation(conversion);
+    return [picked(conversion, x, sliceIndices(conversion, x.dims), resultName(conversion))];
+  },
+  SpaceToDepth: moveBlocks,
+  Split: split,
+  Squeeze: regrouped((conversion, x) => squeezedDims(conversion, x.dims)),
+  Transpose: transpose,
+  Unsqueeze: regrouped((conversion, x) => unsqueezedDims(conversion, x.dims)),
+  Upsample: resize,
+};

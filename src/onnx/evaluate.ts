@@ -1,0 +1,53 @@
+// evaluate.ts: runs a model node by node on values of any shape: slow, and the oracle of the importer.
+import { ShiftwiseError } from "../format/index.js";
+import type { OnnxModel, OnnxNode } from "./model.js";
+import { OPERATORS } from "./operators/index.js";
+import type { Value } from "./tensor.js";
+
+/** Outputs of one node. @throws UNSUPPORTED for an operator that is not here; what the operator throws */
+export function evaluateNode(node: OnnxNode, opset: number, inputs: readonly (Value | null)[]): readonly Value[] {
+  const operator = node.domain === "" && Object.hasOwn(OPERATORS, node.op) ? OPERATORS[node.op] : undefined;
+  if (!operator) {
+    throw new ShiftwiseError("UNSUPPORTED", "no such operator", {
+      where: node.where,
+      found: `${node.domain ? `${node.domain}.` : ""}${node.op} (opset ${opset})`,
+    });
+  }
+  return operator({ node, opset, inputs });
+}
+
+/**
+ * The outputs of a model by name.
+ * @param inputs one for each of the model's inputs, by name
+ * @param visit is shown every value that a node makes
+ * @throws BAD_DATA for a missing input; UNSUPPORTED; BAD_GRAPH
+ */
+export function evaluateModel(
+  model: OnnxModel,
+  inputs: ReadonlyMap<string, Value>,
+  visit: (name: string, value: Value) => void = () => {},
+): Map<string, Value> {
+  const values = new Map(model.constants);
+  for (const { name } of model.inputs) {
+    const value = inputs.get(name);
+    if (!value) throw new ShiftwiseError("BAD_DATA", "an input is missing", { where: `input ${name}` });
+    values.set(name, value);
+  }
+  const last = new Map<string, number>();
+  for (const [i, node] of model.nodes.entries()) for (const name of node.inputs) last.set(name, i);
+  for (const [i, node] of model.nodes.entries()) {
+    const made = evaluateNode(
+      node,
+      model.opset,
+      node.inputs.map((name) => (name === "" ? null : values.get(name)!)),
+    );
+    for (const [k, name] of node.outputs.entries()) {
+      if (name === "") continue;
+      if (!made[k]) throw new ShiftwiseError("UNSUPPORTED", "output not made here", { where: node.where, found: name });
+      values.set(name, made[k]);
+      visit(name, made[k]);
+    }
+    for (const name of node.inputs) if (last.get(name) === i && !model.outputs.includes(name)) values.delete(name);
+  }
+  return new Map(model.outputs.map((name) => [name, values.get(name)!]));
+}

@@ -1,0 +1,63 @@
+// file.ts: a model from a file of the disk, with the data that lies beside it.
+import { ShiftwiseError } from "../format/index.js";
+import type { Network } from "../graph/index.js";
+import { type ImportOptions, importOnnx } from "./import.js";
+import type { ExternalData } from "./tensor.js";
+
+/**
+ * Imports the model in a file. External data is read from the file's own folder and folders below it, from nowhere else.
+ * @throws IO for a file that cannot be read; BAD_FILE for external data outside the folder; errors of importOnnx
+ */
+export async function importOnnxFile(
+  path: string,
+  options: Omit<ImportOptions, "external" | "where"> = {},
+): Promise<Network> {
+  const { readFile } = await import("node:fs/promises");
+  try {
+    const bytes = await readFile(path);
+    return importOnnx(bytes, { ...options, external: await dataBeside(path), where: path });
+  } catch (cause) {
+    if (cause instanceof ShiftwiseError) throw cause;
+    const found = cause instanceof Error ? cause.message : String(cause);
+    throw new ShiftwiseError("IO", "cannot read the model", { where: path, found, cause });
+  }
+}
+
+/** Reads external data of the model at `path`. Links that lead out of its folder do not help. */
+async function dataBeside(path: string): Promise<ExternalData> {
+  const { closeSync, fstatSync, openSync, readSync, realpathSync } = await import("node:fs");
+  const { dirname, isAbsolute, relative, resolve } = await import("node:path");
+  return (location, offset, length, where) => {
+    const refuse = (expected: string, cause?: unknown): never => {
+      throw new ShiftwiseError("BAD_FILE", "external data", { where, expected, found: location, cause });
+    };
+    const folder = realpathSync(dirname(path));
+    let file: string;
+    try {
+      file = realpathSync(resolve(folder, location));
+    } catch (cause) {
+      return refuse("a file in the model's folder", cause);
+    }
+    const inside = relative(folder, file);
+    if (isAbsolute(location) || inside === "" || inside.startsWith("..") || isAbsolute(inside)) {
+      return refuse("a file in the model's folder");
+    }
+    const handle = openSync(file, "r");
+    try {
+      const stat = fstatSync(handle);
+      if (!stat.isFile()) return refuse("a file");
+      const size = length ?? stat.size - offset;
+      if (size < 0 || offset + size > stat.size) return refuse(`${offset + size} bytes, not ${stat.size}`);
+      const bytes = new Uint8Array(size);
+      let done = 0;
+      while (done < size) {
+        const read = readSync(handle, bytes, done, size - done, offset + done);
+        if (read === 0) return refuse(`${size} bytes from ${offset}`);
+        done += read;
+      }
+      return bytes;
+    } finally {
+      closeSync(handle);
+    }
+  };
+}

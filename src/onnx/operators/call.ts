@@ -1,0 +1,56 @@
+// call.ts: one evaluation of an operator: what it is given, and how it complains.
+import { fields, ShiftwiseError } from "../../format/index.js";
+import type { OnnxNode } from "../model.js";
+import type { Value } from "../tensor.js";
+
+export interface Call {
+  readonly node: OnnxNode;
+  readonly opset: number;
+  /** null where an optional input is left out. */
+  readonly inputs: readonly (Value | null)[];
+}
+
+/** An operator: its inputs' values to its outputs' (as many as the node asks for, or fewer). */
+export type Operator = (call: Call) => readonly Value[];
+
+export function expectNode(ok: boolean, node: OnnxNode, expected: string, found: unknown, field = ""): asserts ok {
+  fields.expect(ok, field ? `${node.where}.${field}` : node.where, expected, found, "BAD_GRAPH");
+}
+
+/** The error for what is well formed but not done here. */
+export function unsupported(node: OnnxNode, what: string, opset?: number): ShiftwiseError {
+  const version = opset === undefined ? "" : ` (opset ${opset})`;
+  return new ShiftwiseError("UNSUPPORTED", `${node.op}${version}: ${what}`, { where: node.where });
+}
+
+/** Input `index`. @throws BAD_GRAPH where it is left out */
+export function required({ node, inputs }: Call, index: number): Value {
+  const value = inputs[index];
+  expectNode(value !== null && value !== undefined, node, "an input", "none", `input[${index}]`);
+  return value;
+}
+
+export function optional({ inputs }: Call, index: number): Value | null {
+  return inputs[index] ?? null;
+}
+
+/** The integers of an attribute of older versions that later became an input; null where neither is there. */
+export function integersOf(call: Call, attribute: string, input: number): readonly number[] | null {
+  if (call.node.attributes.has(attribute)) return call.node.attributes.ints(attribute, []);
+  const value = optional(call, input);
+  return value ? [...value.data] : null;
+}
+
+/** An axis counted from the front; negative ones count from behind. */
+export function axisOf(node: OnnxNode, axis: number, rank: number): number {
+  const ok = Number.isInteger(axis) && axis >= -rank && axis < rank;
+  expectNode(ok, node, `an axis in ${-rank}..${rank - 1}`, axis, "axis");
+  return axis < 0 ? axis + rank : axis;
+}
+
+/** Axes counted from the front, each once. */
+export function axesOf(node: OnnxNode, axes: readonly number[], rank: number): number[] {
+  const found = axes.map((axis) => axisOf(node, axis, rank));
+  expectNode(new Set(found).size === found.length, node, "axes that differ", axes, "axes");
+  return found;
+}

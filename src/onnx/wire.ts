@@ -1,0 +1,145 @@
+// wire.ts: protobuf bytes to messages of the schema and back.
+import protobuf from "protobufjs/minimal.js";
+import { fields, ShiftwiseError } from "../format/index.js";
+import { type Field, type MessageName, type Messages, SCHEMA, type Scalar } from "./schema.js";
+
+const VARINT = 0;
+const FIXED64 = 1;
+const BYTES = 2;
+const FIXED32 = 5;
+
+const WIRE: Readonly<Record<Scalar, number>> = {
+  int32: VARINT,
+  int64: VARINT,
+  uint64: VARINT,
+  float: FIXED32,
+  double: FIXED64,
+  string: BYTES,
+  bytes: BYTES,
+};
+/** A file's graphs lie in each other at most this deep (the bodies of If and Loop). */
+const DEPTH_MAX = 24;
+
+/**
+ * Reads one message. Bytes fields are views into `bytes`.
+ * @param where file name for error messages
+ * @throws TRUNCATED for a message that ends before its length says; BAD_FILE for a field of the wrong wire type, text
+ *   that is not UTF-8, and what else is no message
+ */
+export function decodeMessage<M extends MessageName>(message: M, bytes: Uint8Array, where = ""): Messages[M] {
+  const reader = protobuf.Reader.create(bytes);
+  try {
+    return readMessage(reader, message, reader.len, where || message, 0) as unknown as Messages[M];
+  } catch (cause) {
+    if (cause instanceof ShiftwiseError) throw cause;
+    const code = cause instanceof RangeError ? "TRUNCATED" : "BAD_FILE";
+    const found = cause instanceof Error ? cause.message : String(cause);
+    throw new ShiftwiseError(code, "not a protobuf message of ONNX", { where: where || message, found, cause });
+  }
+}
+
+function readMessage(
+  reader: protobuf.Reader,
+  message: MessageName,
+  end: number,
+  where: string,
+  depth: number,
+): Record<string, unknown> {
+  if (end > reader.len) throw new RangeError(`${where}: ends at ${end} of ${reader.len} bytes`);
+  fields.expect(depth <= DEPTH_MAX, where, `messages at most ${DEPTH_MAX} deep`, depth);
+  const result: Record<string, unknown> = {};
+  for (const field of Object.values(SCHEMA[message])) if (field.repeated) result[field.name] = [];
+  while (reader.pos < end) {
+    const tag = reader.uint32();
+    const wire = tag & 7;
+    const field = SCHEMA[message][tag >>> 3];
+    if (!field) reader.skipType(wire, 0, tag >>> 3);
+    else readField(reader, field, wire, result, `${where}.${field.name}`, depth);
+  }
+  if (reader.pos !== end) throw new RangeError(`${where}: runs over its end`);
+  return result;
+}
+
+function readField(
+  reader: protobuf.Reader,
+  { name, type, repeated }: Field,
+  wire: number,
+  into: Record<string, unknown>,
+  where: string,
+  depth: number,
+): void {
+  const scalar = isScalar(type);
+  const expected = scalar ? WIRE[type] : BYTES;
+  const list = repeated ? (into[name] as unknown[]) : null;
+  if (list && scalar && expected !== BYTES && wire === BYTES) {
+    // packed: a run of values, of which each takes at least a byte
+    const end = reader.uint32() + reader.pos;
+    if (end > reader.len) throw new RangeError(`${where}: ends at ${end} of ${reader.len} bytes`);
+    while (reader.pos < end) list.push(readScalar(reader, type));
+    if (reader.pos !== end) throw new RangeError(`${where}: runs over its end`);
+    return;
+  }
+  fields.expect(wire === expected, where, `wire type ${expected}`, wire);
+  let value: unknown;
+  if (scalar) value = readScalar(reader, type);
+  else {
+    const end = reader.uint32() + reader.pos;
+    value = readMessage(reader, type, end, list ? `${where}[${list.length}]` : where, depth + 1);
+  }
+  if (list) list.push(value);
+  else into[name] = value;
+}
+
+function isScalar(type: Field["type"]): type is Scalar {
+  return Object.hasOwn(WIRE, type);
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+function readScalar(reader: protobuf.Reader, type: Scalar): unknown {
+  switch (type) {
+    case "int64":
+    case "uint64":
+      return Number(reader[type]());
+    case "string":
+      return utf8.decode(reader.bytes());
+    default:
+      return reader[type]();
+  }
+}
+
+/** Writes one message; absent fields and empty lists are left out. */
+export function encodeMessage<M extends MessageName>(message: M, value: Messages[M]): Uint8Array {
+  const writer = protobuf.Writer.create();
+  writeMessage(writer, message, value as unknown as Record<string, unknown>);
+  return writer.finish();
+}
+
+function writeMessage(writer: protobuf.Writer, message: MessageName, value: Record<string, unknown>): void {
+  for (const [number, { name, type, repeated }] of Object.entries(SCHEMA[message])) {
+    const given = value[name];
+    if (given === undefined) continue;
+    const values = repeated ? (given as unknown[]) : [given];
+    if (values.length === 0) continue;
+    const tag = Number(number) << 3;
+    if (!isScalar(type)) {
+      for (const one of values) {
+        writer.uint32(tag | BYTES).fork();
+        writeMessage(writer, type, one as Record<string, unknown>);
+        writer.ldelim();
+      }
+    } else if (repeated && WIRE[type] !== BYTES) {
+      writer.uint32(tag | BYTES).fork();
+      for (const one of values) writeScalar(writer, type, one);
+      writer.ldelim();
+    } else {
+      for (const one of values) writeScalar(writer.uint32(tag | WIRE[type]), type, one);
+    }
+  }
+}
+
+function writeScalar(writer: protobuf.Writer, type: Scalar, value: unknown): void {
+  if (type === "string") writer.string(value as string);
+  else if (type === "bytes") writer.bytes(value as Uint8Array);
+  else writer[type](value as number);
+}
