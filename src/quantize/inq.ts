@@ -51,6 +51,8 @@ export interface PortionStep {
   readonly grid: PowersGrid;
   /** Weights to be rounded, rising indices. */
   readonly chosen: Uint32Array;
+  /** Whether none but pruned weights were on the grid before, so that its scales may still change. */
+  readonly first: boolean;
 }
 
 /**
@@ -122,7 +124,7 @@ export function planPortion(
   return started.map(({ node, grid }, i) => {
     const frozen = grid.frozen.slice();
     for (const index of chosen[i]) frozen[index] = 1;
-    return { node, grid: { ...grid, frozen }, chosen: chosen[i] };
+    return { node, grid: { ...grid, frozen }, chosen: chosen[i], first: grids === null };
   });
 }
 

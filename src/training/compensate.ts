@@ -13,8 +13,8 @@ import {
   type WeightGrid,
   type WeightGrids,
 } from "../graph/index.js";
-import { fitScales, type LayerLevels, removeQuantizers } from "../quantize/index.js";
-import { type LayerPlan, planLayer } from "./layer-plan.js";
+import { fitScales, type PortionStep, removeQuantizers } from "../quantize/index.js";
+import { type LayerPlan, type LevelsOf, planLayer } from "./layer-plan.js";
 import { createMoments, type GroupMoments } from "./moments.js";
 import type { Control } from "./options.js";
 import { createRounder, ROUND, type Rounder } from "./rounding.js";
@@ -22,12 +22,11 @@ import { createPiece, createStore, type Segment, type Store, segmentsOf, tensorE
 import { compileModule } from "./wasm.js";
 
 export interface CompensateOptions {
-  /** What each conv and dense layer's weights become; null leaves a layer float. Not asked where `grids` has one. */
-  readonly levels: (node: ConvNode | DenseNode) => LayerLevels | null;
-  /** Accumulated share of every layer that is on the grid afterwards, in (0, 1]; largest weights first. Default 1. */
-  readonly portion?: number;
-  /** Of the portion before: its frozen weights stay, its levels and scales are kept. */
-  readonly grids?: WeightGrids;
+  /**
+   * What each conv and dense layer's weights become, or the steps of a portion from planPortion: then the weights chosen
+   * alone are rounded, those frozen before stay, and those that are still free take the errors up.
+   */
+  readonly levels: LevelsOf | readonly PortionStep[];
   /** Share of the mean diagonal of the covariance that is added to it. Default 0.01. */
   readonly damping?: number;
   /** Sweeps of coordinate descent after each layer's compensated pass. Default 4. */
@@ -67,11 +66,10 @@ const CHUNK = 16;
 
 /**
  * Rounds every conv and dense layer with second-order compensation, in network order, each on what the layers already
- * rounded give it, quantize nodes included. Of a portion below 1 the weights that stay free take the errors up. The mean of
- * every output channel is kept by the layer's bias or the batch norm that alone reads it; a layer that has neither is
+ * rounded give it, quantize nodes included. The mean of every output channel is kept by the layer's bias or the batch norm that alone reads it; a layer that has neither is
  * rounded so that the mean error counts as any other.
  * @param network with its quantize nodes, if activations are to be integers.
- * @throws BAD_DATA for images of another shape or none; BAD_OPTION for levels or a portion out of range; OVERFLOW; ABORTED.
+ * @throws BAD_DATA for images of another shape or none; BAD_OPTION for levels out of range; OVERFLOW; ABORTED.
  */
 export async function compensate(
   network: Network,
@@ -88,7 +86,7 @@ export async function compensate(
   const layers: LayerReport[] = [];
   for (const [i, segment] of own.segments.entries()) {
     const [head] = segment.nodes;
-    const plan = head.op === "conv" || head.op === "dense" ? planLayer(head, settings) : null;
+    const plan = head.op === "conv" || head.op === "dense" ? planLayer(head, settings.levels) : null;
     const rounded = plan && roundLayer(plan, network, momentsOf(plan.node, i, own, twin, settings), settings);
     const changed = segment.nodes.map((node) => rounded?.nodes.find(({ name }) => name === node.name) ?? node);
     for (const node of changed) nodes.set(node.name, node);

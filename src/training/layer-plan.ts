@@ -1,9 +1,10 @@
 // layer-plan.ts: which weights of a layer are rounded next, and to what.
-import { ShiftwiseError } from "../format/index.js";
 import type { ConvNode, DenseNode, WeightGrid } from "../graph/index.js";
-import { checkBits, chooseExponent, frozenCount, powerLevels, selectLargest } from "../quantize/index.js";
-import type { CompensateOptions } from "./compensate.js";
+import { checkBits, chooseExponent, type LayerLevels, type PortionStep, powerLevels } from "../quantize/index.js";
 import { FIXED, FREE, ROUND } from "./rounding.js";
+
+/** What a layer's weights become; null leaves it float. */
+export type LevelsOf = (node: ConvNode | DenseNode) => LayerLevels | null;
 
 export interface LayerPlan {
   readonly node: ConvNode | DenseNode;
@@ -19,24 +20,31 @@ export interface LayerPlan {
 
 /**
  * @returns null for a layer that stays float.
- * @throws BAD_OPTION for a portion out of range or below the one before; what chooseExponent throws.
+ * @throws BAD_OPTION for levels out of range; what chooseExponent throws.
  */
-export function planLayer(node: ConvNode | DenseNode, options: CompensateOptions): LayerPlan | null {
-  const { portion = 1, grids } = options;
-  if (!(portion > 0 && portion <= 1)) throw outOfRange("a share in (0, 1]", portion);
-  const before = grids?.get(node.name);
-  const frozen = before ? before.frozen.slice() : new Uint8Array(node.weight.data.length);
-  const states = choose(node.weight.data, frozen, portion);
-  if (before) {
-    const levels = before.kind === "powers" ? powerLevels(before.bits, before.n1) : Float64Array.from(before.levels);
-    const scales = before.scale ?? new Float32Array(node.weight.shape[0]).fill(1);
-    return { node, levels, scales, states, grid: () => ({ ...before, frozen }) };
-  }
-  const wanted = options.levels(node);
+export function planLayer(node: ConvNode | DenseNode, wanted: LevelsOf | readonly PortionStep[]): LayerPlan | null {
+  if (typeof wanted === "function") return planWhole(node, wanted(node));
+  const step = wanted.find((candidate) => candidate.node.name === node.name);
+  if (!step) return null;
+  const { grid, chosen, first } = step;
+  const states = grid.frozen.map((flag) => (flag === 1 ? FIXED : FREE));
+  for (const index of chosen) states[index] = ROUND;
+  const fit = first && grid.scale !== null;
+  return {
+    node,
+    levels: powerLevels(grid.bits, grid.n1),
+    scales: fit ? "fit" : (grid.scale ?? new Float32Array(node.weight.shape[0]).fill(1)),
+    states: chosen.length === states.length ? null : states,
+    grid: (scale) => ({ ...grid, scale: grid.scale && scale }),
+  };
+}
+
+function planWhole(node: ConvNode | DenseNode, wanted: LayerLevels | null): LayerPlan | null {
   if (!wanted) return null;
+  const frozen = new Uint8Array(node.weight.data.length).fill(1);
   if (wanted.kind === "codebook") {
     const grid = (scale: Float32Array): WeightGrid => ({ kind: "codebook", levels: wanted.levels, scale, frozen });
-    return { node, levels: Float64Array.from(wanted.levels), scales: "fit", states, grid };
+    return { node, levels: Float64Array.from(wanted.levels), scales: "fit", states: null, grid };
   }
   // a scale of its own makes a channel's largest level any number: n1 = 0 will do
   const perChannel = wanted.scale === "channel";
@@ -51,22 +59,5 @@ export function planLayer(node: ConvNode | DenseNode, options: CompensateOptions
     frozen,
   });
   const scales = perChannel ? "fit" : new Float32Array(node.weight.shape[0]).fill(1);
-  return { node, levels: powerLevels(bits, n1), scales, states, grid };
-}
-
-/** Marks the next weights in `frozen`; the states of all, or null where none was frozen before and none stays free. */
-function choose(values: Float32Array, frozen: Uint8Array, portion: number): Uint8Array | null {
-  const already = frozen.reduce((sum, flag) => sum + flag, 0);
-  const count = frozenCount(values.length, portion) - already;
-  if (count < 0) throw outOfRange(`at least ${already / values.length}, the portion before`, portion);
-  const states = frozen.map((flag) => (flag === 1 ? FIXED : FREE));
-  for (const index of selectLargest(values, frozen, count)) {
-    states[index] = ROUND;
-    frozen[index] = 1;
-  }
-  return count === values.length ? null : states;
-}
-
-function outOfRange(expected: string, found: number): ShiftwiseError {
-  return new ShiftwiseError("BAD_OPTION", "portion out of range", { where: "portion", expected, found });
+  return { node, levels: powerLevels(bits, n1), scales, states: null, grid };
 }

@@ -2,13 +2,7 @@
 import { type Dataset, samplesOf, size, subset } from "../data/memory.js";
 import { crc32, ShiftwiseError } from "../format/index.js";
 import { createRandom, type Network, type WeightGrids } from "../graph/index.js";
-import {
-  advancePortion,
-  checkPortions,
-  type LayerLevels,
-  type PortionOptions,
-  portionsFor,
-} from "../quantize/index.js";
+import { advancePortion, checkPortions, type PortionOptions, planPortion, portionsFor } from "../quantize/index.js";
 import { copyParameters, type EpochRecord } from "./checkpoint.js";
 import { compensate } from "./compensate.js";
 import { measureAccuracy } from "./evaluate.js";
@@ -25,13 +19,18 @@ export interface RetrainOptions extends CommonOptions {
   readonly epochs: number | readonly number[];
   readonly partition?: PortionOptions["partition"];
   readonly rule?: PortionOptions["rule"];
+  /**
+   * Over what the schedule runs: "portion" starts it anew with each (the paper), "run" runs it once over all epochs, so that
+   * no portion undoes what the one before has settled. Default "portion".
+   */
+  readonly anneal?: "portion" | "run";
   /** See advancePortion. */
   readonly ranking?: PortionOptions["ranking"];
   readonly scale?: PortionOptions["scale"];
   readonly pruned?: PortionOptions["pruned"];
   /**
    * Training images on which every portion is rounded with compensation: the rest of each layer takes its errors up before
-   * it is retrained. Only in magnitude order, ranked by layer, nothing pruned. Default 0: plain rounding.
+   * it is retrained. Default 0: plain rounding.
    */
   readonly compensate?: number;
   /** Batches over which batch norm statistics are measured anew when the last portion is done. Default 0: they stay. */
@@ -66,7 +65,8 @@ export async function retrain(
   const portions = checkPortions(options.portions ?? portionsFor(bits));
   const epochs = epochsOf(options.epochs, portions.length);
   count("reestimate", reestimate, 0);
-  checkCompensation(dataset, options);
+  inRange("compensate", images, 0, size(dataset) + 1);
+  count("compensate", images, 0);
   if (test) checkFit(network, test);
   const stages = portions.map((portion, i): Stage => {
     const step: PortionOptions = {
@@ -83,6 +83,7 @@ export async function retrain(
     const last = i === portions.length - 1;
     return {
       epochs: epochs[i],
+      ...(options.anneal === "run" && { annealed: { from: sum(epochs.slice(0, i)), of: sum(epochs) } }),
       begin: (grids) =>
         images > 0 ? roundCompensated(network, dataset, grids, step, images) : advancePortion(network, grids, step),
       async end(session) {
@@ -102,43 +103,27 @@ export async function retrain(
     pruned: pruned ? [...pruned].map(([name, mask]) => [name, crc32(mask)]) : null,
     reestimate,
     compensate: images,
+    anneal: options.anneal ?? "portion",
     test: test ? crc32(test.images) : null,
   };
   const { history, tests, grids } = await runStages(network, dataset, options, stages, record, control);
   return { history, tests, grids: grids ?? new Map() };
 }
 
-/** @throws BAD_OPTION */
-function checkCompensation(dataset: Dataset, options: RetrainOptions): void {
-  const { compensate: images = 0, partition, ranking, pruned } = options;
-  if (images === 0) return;
-  inRange("compensate", images, 1, size(dataset) + 1);
-  count("compensate", images, 1);
-  if (partition === "random" || ranking === "global" || pruned) {
-    throw new ShiftwiseError("BAD_OPTION", "compensation has no such portions", {
-      where: "compensate",
-      expected: "magnitude order, ranked by layer, nothing pruned",
-      found: [partition, ranking, pruned && "pruned"].filter(Boolean).join(", "),
-    });
-  }
-}
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, n) => total + n, 0);
 
 /** A portion as `compensate` rounds it, on images drawn from the training set. */
 async function roundCompensated(
   network: Network,
   dataset: Dataset,
   grids: WeightGrids | null,
-  { bits, portion, rule, scale = "layer", seed = 0 }: PortionOptions,
+  step: PortionOptions,
   images: number,
 ): Promise<WeightGrids> {
   const order = Uint32Array.from({ length: size(dataset) }, (_, i) => i);
-  createRandom(seed).shuffle(order);
+  createRandom(step.seed ?? 0).shuffle(order);
   const samples = samplesOf(subset(dataset, order.subarray(0, images)));
-  const levels = ({ name }: { readonly name: string }): LayerLevels | null => {
-    const width = typeof bits === "number" ? bits : bits.get(name);
-    return width === undefined ? null : { kind: "powers", bits: width, scale, ...(rule && { rule }) };
-  };
-  const rounded = await compensate(network, samples, { levels, portion, ...(grids && { grids }) });
+  const rounded = await compensate(network, samples, { levels: planPortion(network, grids, step) });
   copyParameters(rounded.network, network);
   return rounded.grids;
 }

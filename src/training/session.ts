@@ -30,6 +30,8 @@ import { compileModule } from "./wasm.js";
 /** A part of a run with a schedule and a momentum of its own. */
 export interface Stage {
   readonly epochs: number;
+  /** Epochs that its schedule has done before and has in all; its own alone unless told. */
+  readonly annealed?: { readonly from: number; readonly of: number };
   /** Called once when the stage begins, never when it is resumed: changes the network's weights, returns the new masks. */
   begin(grids: WeightGrids | null): Promise<WeightGrids | null> | WeightGrids | null;
   /** Weights to cut by the end of the stage, by node name. */
@@ -247,7 +249,8 @@ async function runEpoch(state: State, grids: WeightGrids | null, from: Position)
     const position = tally.position();
     checkLoss(result, position, dataset.classes);
     const progress = position.epoch + position.step / steps;
-    const rate = options.learningRate * rateFactor(options.schedule ?? { kind: "constant" }, progress, stage.epochs);
+    const { from: before, of } = stage.annealed ?? { from: 0, of: stage.epochs };
+    const rate = options.learningRate * rateFactor(options.schedule ?? { kind: "constant" }, before + progress, of);
     sumGradients(optimizer, result);
     optimizer.step(rate);
     if (kind === "train") norms.update(result.shards);

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { lower } from "../../dist/graph/index.js";
 import { calibrate, collectHistograms, insertQuantizers, quantizationPoints } from "../../dist/quantize/index.js";
-import { activations, evaluate, retrain, train } from "../../dist/training/index.js";
+import { activations, evaluate, prune, retrain, train } from "../../dist/training/index.js";
 import { bitsOf, squares, tinyNetwork } from "./helpers.js";
 
 const data = squares(320);
@@ -121,22 +121,40 @@ test("portions rounded with compensation lose less, and end on the grid", async 
   assert.ok(correct.compensated >= correct.plain && correct.channels >= correct.plain, JSON.stringify(correct));
 });
 
-test("compensation is refused where it has no portions, or no images", async () => {
-  const settings = { ...common, bits: 4, epochs: 0 };
-  const cases = [
-    { compensate: 8, partition: "random" },
-    { compensate: 8, ranking: "global" },
-    { compensate: 321 },
-    { compensate: 1.5 },
-  ];
-  for (const options of cases) {
-    const network = copy();
-    await assert.rejects(retrain(network, data, { ...settings, ...options }), {
-      code: "BAD_OPTION",
-      where: "compensate",
-    });
-    assert.deepEqual(bitsOf(network), bitsOf(float));
+test("every way of choosing a portion can be rounded with compensation", async () => {
+  const { pruned } = await prune(copy(), data, { ...common, sparsity: 0.5, epochs: 1 });
+  const bare = copy();
+  for (const { name, weight } of weightNodes(bare)) {
+    weight.data.set(weight.data.map((w, i) => (pruned.get(name)[i] ? 0 : w)));
   }
+  for (const more of [{ partition: "random" }, { ranking: "global" }, { pruned }]) {
+    const network = structuredClone(bare);
+    const options = { ...common, bits: 4, portions: [0.5, 1], epochs: 0, compensate: 32, ...more };
+    const { grids } = await retrain(network, data, options);
+    lower(insertQuantizers(network, await encodingsOf(network)), { grids });
+    if (!more.pruned) continue;
+    for (const node of weightNodes(network)) {
+      assert.ok(node.weight.data.every((w, i) => w === 0 || pruned.get(node.name)[i] === 0));
+    }
+  }
+  for (const images of [321, 1.5]) {
+    const run = retrain(copy(), data, { ...common, bits: 4, epochs: 0, compensate: images });
+    await assert.rejects(run, { code: "BAD_OPTION", where: "compensate" });
+  }
+});
+
+test("a schedule over the run goes on where the portion before has left it", async () => {
+  const rates = async (anneal) => {
+    const seen = [];
+    const settings = { ...common, bits: 5, portions: [0.5, 0.8, 1], epochs: [2, 1, 1], anneal };
+    await retrain(copy(), data, settings, { onProgress: ({ rate }) => seen.push(rate) });
+    return seen;
+  };
+  const [anew, once] = [await rates("portion"), await rates("run")];
+  assert.equal(once.length, 40);
+  assert.ok(once.every((rate, i) => i === 0 || rate < once[i - 1]));
+  assert.equal(once[20], 0.025);
+  assert.equal(anew[20], 0.05);
 });
 
 test("the moving average of the weights is what each portion ends with, frozen weights exactly", async () => {
