@@ -1,0 +1,81 @@
+// build.js: the pages as a folder of plain files: scripts bundled, styles and models copied, a service worker listing all.
+import { createHash } from "node:crypto";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { basename, join, relative, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const here = fileURLToPath(new URL("./", import.meta.url));
+const root = fileURLToPath(new URL("../", import.meta.url));
+const PEERS = ["onnx-proto", "onnxruntime-web", "@tensorflow/tfjs-core", "@tensorflow/tfjs-backend-wasm"];
+/** Looked for beside the scripts; too large to be fetched before they are asked for. */
+const PEER_WASM = [
+  "onnxruntime-web/dist/ort-wasm-simd-threaded.wasm",
+  "@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm",
+];
+const MODELS = /\.safetensors$/;
+
+/**
+ * Writes the pages to a folder.
+ * @returns the folder
+ */
+export async function buildPages(folder = join(here, "build")) {
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  const modules = join(root, "bench/node_modules");
+  // engines to compare with are no dependency of the package; the bench has them once it is installed
+  const peers = PEERS.every((name) => existsSync(join(modules, name)));
+  const pages = ["home", "draw", "classify", "benchmark", "benchmark-worker", "retrain", "retrain-worker"];
+  await build({
+    absWorkingDir: root,
+    entryPoints: [
+      ...pages.map((name) => `examples/pages/${name}.js`),
+      ...(peers ? ["examples/pages/peers.js"] : []),
+      // the programs of Workers are entries of their own for esbuild
+      "dist/runtime/host.js",
+      "dist/runtime/worker.js",
+    ],
+    entryNames: "[name]",
+    chunkNames: "[name]-[hash]",
+    outdir: join(folder, "assets"),
+    bundle: true,
+    splitting: true,
+    minify: true,
+    format: "esm",
+    target: "es2022",
+    external: ["onnxruntime-node"],
+    logLevel: "error",
+  });
+  for (const name of readdirSync(join(here, "pages"))) {
+    if (name === "index.html" || name.endsWith(".css") || name.endsWith(".svg")) {
+      cpSync(join(here, "pages", name), join(folder, name));
+    } else if (name.endsWith(".html")) {
+      cpSync(join(here, "pages", name), join(folder, name.replace(".html", ""), "index.html"));
+    }
+  }
+  for (const name of readdirSync(join(here, "models")).filter((file) => MODELS.test(file))) {
+    cpSync(join(here, "models", name), join(folder, "models", name));
+  }
+  const own = filesOf(folder);
+  if (peers) for (const file of PEER_WASM) cpSync(join(modules, file), join(folder, "assets", basename(file)));
+  writeServiceWorker(folder, own);
+  return folder;
+}
+
+function filesOf(folder) {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join("/"))
+    .sort();
+}
+
+/** A cache is named after the content of all files, so that a changed page never mixes with an older one. */
+function writeServiceWorker(folder, files) {
+  const hash = createHash("sha256");
+  for (const file of files) hash.update(file).update(readFileSync(join(folder, file)));
+  const urls = files.map((file) => `/${file.replace(/index\.html$/, "")}`);
+  const text = readFileSync(join(here, "sw.js"), "utf8")
+    .replace("CACHE_NAME", JSON.stringify(`shiftwise-${hash.digest("hex").slice(0, 12)}`))
+    .replace("FILE_LIST", JSON.stringify(urls));
+  writeFileSync(join(folder, "sw.js"), text);
+}
