@@ -43,8 +43,12 @@ export interface ImportOptions {
  *   what only shapes show; TRUNCATED, BAD_FILE, BAD_GRAPH for bytes or graphs that are wrong; OVERFLOW
  */
 export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Network {
-  const { where = "", external = null } = options;
-  const model = readModel(bytes, external, where);
+  return importModel(readModel(bytes, options.external ?? null, options.where), options);
+}
+
+/** As importOnnx, from a model that has been read. */
+export function importModel(model: OnnxModel, options: Omit<ImportOptions, "external"> = {}): Network {
+  const { where = "" } = options;
   checkSupported(model, where);
   const readers = countReaders(model);
   const { draft, nodes } = createDraft(readers);

@@ -2,6 +2,6 @@
 export { CATALOG, type CatalogEntry } from "./catalog.js";
 export { evaluateModel } from "./evaluate.js";
 export { importOnnxFile } from "./file.js";
-export { type ImportOptions, importOnnx } from "./import.js";
+export { type ImportOptions, importModel, importOnnx } from "./import.js";
 export { type OnnxInput, type OnnxModel, type OnnxNode, readModel } from "./model.js";
 export type { ElementType, ExternalData, Value } from "./tensor.js";

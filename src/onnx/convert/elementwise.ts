@@ -54,7 +54,8 @@ const same: Converter = (conversion) => [onlyActivation(conversion)];
 
 /** QuantizeLinear holds its values to its range; rounding is left out: a float network is what is imported. */
 const quantize: Converter = (conversion) => {
-  const { node, inputs } = conversion;
+  const { node, inputs, last } = conversion;
+  if (last) throw unsupported(node, "an output of integers");
   const [, scale, zero] = inputs;
   const declared = node.attributes.int("output_dtype", 0);
   const type = zero?.type ?? (declared === 0 ? "uint8" : elementType(declared, `${node.where}.output_dtype`));
@@ -174,7 +175,7 @@ export const ELEMENTWISE: Readonly<Record<string, Converter>> = {
   Clip: (conversion) => {
     onlyActivation(conversion);
     const { low, high } = clipBounds(conversion);
-    return clip(conversion, low, Math.max(low, high) === high ? high : Math.min(low, high));
+    return clip(conversion, Math.min(low, high), high);
   },
   DequantizeLinear: same,
   Div: binary("div"),

@@ -58,7 +58,7 @@ const variadic =
   (f: (x: number, y: number) => number): Operator =>
   (call) => {
     const values = call.inputs.map((_, i) => required(call, i));
-    return [values.reduce((a, b) => zip(call.node, a.type, [a, b], f))];
+    return [values.reduce((a, b) => zip(call.node, a.type, [a, b], (x, y) => f(x, y)))];
   };
 
 /** Bounds of Clip: attributes before version 11, inputs since. */

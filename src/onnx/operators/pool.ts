@@ -2,7 +2,7 @@
 import { elements } from "../../format/index.js";
 import { createValue, type Value } from "../tensor.js";
 import { largest, sum } from "./arrays.js";
-import { type Call, expectNode, type Operator, required, unsupported } from "./call.js";
+import { type Call, expectNode, type Operator, required } from "./call.js";
 import { spaceOf } from "./conv.js";
 import { type Window, windowOf } from "./window.js";
 
@@ -47,17 +47,22 @@ function placesOf(window: Window, space: readonly number[], output: number): { p
   return { places, padded };
 }
 
+/** The second output tells where in the whole input each maximum is: row by row, or with storage_order 1 column by column. */
 const maxPool: Operator = (call) => {
   const x = required(call, 0);
   const { node } = call;
-  if (node.outputs.length > 1 && node.outputs[1] !== "") throw unsupported(node, "output Indices");
-  if (node.attributes.int("storage_order", 0) !== 0) throw unsupported(node, "storage_order 1");
   const window = windowOf(node, spaceOf(call, x.dims), null);
-  return [
-    overWindows(call, x, window, (places, _, plane) =>
-      places.reduce((best, at) => Math.max(best, x.data[plane + at]), -Infinity),
-    ),
-  ];
+  const best = (places: readonly number[], plane: number): number =>
+    places.reduce((first, at) => (x.data[plane + at] > x.data[plane + first] ? at : first), places[0]);
+  const y = overWindows(call, x, window, (places, _, plane) => x.data[plane + best(places, plane)]);
+  if (!node.outputs[1]) return [y];
+  const [height, width] = x.dims.length === 4 ? x.dims.slice(2) : [1, x.dims[2]];
+  const byColumn = node.attributes.int("storage_order", 0) !== 0;
+  const indices = overWindows(call, { ...x, type: "int64" }, window, (places, _, plane) => {
+    const at = best(places, plane);
+    return plane + (byColumn ? (at % width) * height + Math.floor(at / width) : at);
+  });
+  return [y, indices];
 };
 
 const averagePool: Operator = (call) => {

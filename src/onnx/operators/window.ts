@@ -107,10 +107,10 @@ export function transposedWindowOf(node: OnnxNode, space: readonly number[], ker
       return count;
     }
     const count = given ? given[i] : size * strides[i];
+    // negative where the output is to be longer: what no input reaches comes last
     const total = whole - count;
-    expectNode(total >= 0, node, `an output of at most ${whole}`, count, "output_shape");
-    const half = Math.floor(total / 2);
-    before.push(auto === "SAME_UPPER" ? half : total - half);
+    const half = Math.floor(Math.max(total, 0) / 2);
+    before.push(auto === "SAME_UPPER" ? half : Math.max(total, 0) - half);
     behind.push(total - before[i]);
     return count;
   });
