@@ -5,9 +5,7 @@ import { loadCifarFolder } from "../../dist/data/index.js";
 import { lower } from "../../dist/graph/index.js";
 import { importOnnxFile } from "../../dist/onnx/index.js";
 import { Model } from "../../dist/runtime/index.js";
-import { MODELS, modelPath, shared, skip } from "./shared.js";
-
-const argmax = (values) => values.indexOf(values.reduce((best, value) => Math.max(best, value), -Infinity));
+import { argmax, MODELS, modelPath, shared, skip } from "./shared.js";
 
 /** How many of the 1,017 lossless test images are classified as their label says. */
 async function correct(name) {

@@ -1,5 +1,5 @@
 // shared.js: the models and data that tests read from beside the repository, where they are.
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const data = new URL("../../../shared/data/", import.meta.url);
@@ -21,3 +21,14 @@ export const MODELS = {
 };
 
 export const modelPath = (name) => shared(`models/${name}.onnx`);
+
+/** Paths of the photographs, in order. */
+export function imageFiles() {
+  const folder = shared("imagenet-val-650/images");
+  return readdirSync(folder, { recursive: true })
+    .filter((name) => /\.jpe?g$/i.test(name))
+    .sort()
+    .map((name) => `${folder}/${name}`);
+}
+
+export const argmax = (values) => values.indexOf(values.reduce((best, value) => Math.max(best, value), -Infinity));
