@@ -4,10 +4,13 @@ import { ShiftwiseError } from "../format/index.js";
 import type { Network, WeightGrids } from "../graph/index.js";
 import type { EpochRecord } from "./checkpoint.js";
 import { type CommonOptions, type Control, count } from "./options.js";
-import { runStages } from "./session.js";
+import { reestimateNorms } from "./reestimate.js";
+import { runStages, type Stage } from "./session.js";
 
 export interface TrainOptions extends CommonOptions {
   readonly epochs: number;
+  /** Batches over which batch norm statistics are measured anew at the end. Default 0: they stay as they have faded in. */
+  readonly reestimate?: number;
   /** Weights that keep their value. Default: none. */
   readonly grids?: WeightGrids;
 }
@@ -32,7 +35,9 @@ export async function train(
   options: TrainOptions,
   control: Control = {},
 ): Promise<TrainResult> {
-  count("epochs", options.epochs, 1);
+  const { epochs, reestimate = 0 } = options;
+  count("epochs", epochs, 1);
+  count("reestimate", reestimate, 0);
   const grids = options.grids ?? null;
   for (const [name, { frozen }] of grids ?? []) {
     const node = network.nodes.find((candidate) => candidate.name === name);
@@ -44,7 +49,14 @@ export async function train(
       found: frozen.length,
     });
   }
-  const stages = [{ epochs: options.epochs, begin: () => grids }];
-  const { history } = await runStages(network, dataset, options, stages, { epochs: options.epochs }, control);
+  const stage: Stage = {
+    epochs,
+    begin: () => grids,
+    async end(session) {
+      if (reestimate > 0) await reestimateNorms(session, reestimate);
+      return null;
+    },
+  };
+  const { history } = await runStages(network, dataset, options, [stage], { epochs, reestimate }, control);
   return { history };
 }

@@ -230,3 +230,12 @@ test("a network learns from a teacher alone what the teacher knows", async () =>
     await assert.rejects(run, { code: name === "teacher" ? "BAD_DATA" : "BAD_OPTION" });
   }
 });
+
+test("batch norm statistics measured anew are those of the batches, whatever has faded in", async () => {
+  const [a, b] = [tinyNetwork(), tinyNetwork()];
+  for (const node of b.nodes) if (node.op === "batchNorm") node.mean.data.fill(7);
+  for (const network of [a, b]) await train(network, data, { ...options, epochs: 1, reestimate: 4 });
+  assert.deepEqual(bitsOf(a), bitsOf(b));
+  const { network } = await trained({ epochs: 1 });
+  assert.notDeepEqual(bitsOf(network), bitsOf(a));
+});

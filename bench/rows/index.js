@@ -1,0 +1,42 @@
+// index.js: one row of the results tables from its data: npm run results -- <row> [--json] [--resume]
+import { mkdir } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { Argument, CommanderError } from "commander";
+import { integer } from "../../dist/cli/arguments.js";
+import { newCommand, withContext } from "../../dist/cli/command.js";
+import { reportFailure } from "../../dist/cli/failure.js";
+import { trainingRows } from "./training.js";
+
+/** name: { about, run(name, settings) }; `run` returns what is printed. */
+const rows = { ...trainingRows };
+
+/** Data and models that may not be redistributed lie beside the repository. */
+const shared = fileURLToPath(new URL("../../../shared/data/", import.meta.url));
+const folder = fileURLToPath(new URL("../results/rows/", import.meta.url));
+
+const names = Object.keys(rows);
+const command = newCommand("results", "make one row of the results tables, from data to the figures it stands on")
+  .addArgument(new Argument("<row>", "which one").choices(names))
+  .option("--resume", "go on where an interrupted run of the same row stopped")
+  .option("--seed <n>", "of everything random", integer("--seed", 0), 1)
+  .option("--threads <n>", "training workers; the result depends on their number", integer("--threads", 1, 256), 2)
+  .option("--shared <folder>", "where cifar10/, fashion-mnist/ and models/ lie", shared)
+  .addHelpText("after", `\nRows:\n${names.map((name) => `  ${name.padEnd(28)}${rows[name].about}`).join("\n")}`)
+  .exitOverride()
+  .configureOutput({ outputError: () => {} })
+  .action((name, options) =>
+    withContext(options, async (context) => {
+      await mkdir(folder, { recursive: true });
+      const result = await rows[name].run(name, { ...options, folder, context });
+      const lines = Object.entries(result).map(([key, value]) => `${key.padEnd(12)}${JSON.stringify(value)}`);
+      context.screen.result(result, lines.join("\n"));
+    }),
+  );
+
+try {
+  await command.parseAsync();
+} catch (error) {
+  const verbose = process.argv.includes("--verbose");
+  process.exitCode = reportFailure(error, verbose);
+  if (error instanceof CommanderError && error.exitCode !== 0) process.stderr.write(command.helpInformation());
+}

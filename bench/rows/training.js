@@ -1,0 +1,225 @@
+// training.js: the rows that retrain: ResNet-20 on CIFAR-10, the demo network on Fashion-MNIST, INQ at every bit width.
+//
+// A row's float network is fine-tuned or trained once and shared by all rows that ask for the same settings. Whatever is
+// kept between runs lies in bench/results/rows: float-<settings>.safetensors, <row>.checkpoint, <row>.safetensors.
+import { existsSync } from "node:fs";
+import { readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { gzip } from "node:zlib";
+import { createExecutor, image, measureShown } from "../../dist/cli/measure.js";
+import { normalizedFor, quantizeNetwork } from "../../dist/cli/quantization.js";
+import { freshNetwork, showTraining } from "../../dist/cli/training.js";
+import { openDataset } from "../../dist/data/index.js";
+import { crc32, encodeModel, goldenHash, hex } from "../../dist/format/index.js";
+import { decodeNetwork, encodeNetwork, lower } from "../../dist/graph/index.js";
+import { importOnnx } from "../../dist/onnx/index.js";
+import { prune, train, writeAtomically } from "../../dist/training/index.js";
+
+const CIFAR_NORMALIZATION = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
+/** Test images whose logits make the golden hash. */
+const HASHED_IMAGES = 64;
+
+/** Where a group of rows starts: data, network, and the training of its float network. */
+const resnet20 = {
+  data: "cifar10/jpeg",
+  async network(shared) {
+    const path = join(shared, "models/resnet20_cifar10_bn.onnx");
+    const network = await importOnnx(new Uint8Array(await readFile(path)));
+    const nodes = network.nodes.map((node) =>
+      node.op === "input" ? { ...node, normalization: CIFAR_NORMALIZATION } : node,
+    );
+    return { ...network, nodes };
+  },
+  float: {
+    epochs: 4,
+    batchSize: 128,
+    learningRate: 0.02,
+    weightDecay: 1e-4,
+    schedule: { kind: "cosine" },
+    augment: { crop: 4, flip: true },
+    reestimate: 100,
+  },
+};
+
+const fashion = {
+  data: "fashion-mnist",
+  network: async (_shared, data, seed) => freshNetwork("demo", data.train, seed, 16),
+  float: {
+    epochs: 12,
+    batchSize: 128,
+    learningRate: 0.1,
+    weightDecay: 5e-4,
+    schedule: { kind: "cosine", warmUp: 1 },
+    augment: { shift: 1 },
+  },
+};
+
+const a8 = { kind: "linear", bits: 8 };
+
+/** Settings of all rows of a group; each row has bits, portions and epochs of its own. */
+const onResnet20 = (settings) => ({
+  activations: a8,
+  batchSize: 128,
+  learningRate: 0.01,
+  weightDecay: 1e-4,
+  schedule: { kind: "cosine" },
+  anneal: "run",
+  augment: { crop: 4, flip: true },
+  compensate: 256,
+  ...settings,
+});
+const onFashion = (settings) => ({
+  activations: a8,
+  batchSize: 128,
+  learningRate: 0.01,
+  weightDecay: 5e-4,
+  schedule: { kind: "cosine" },
+  anneal: "run",
+  augment: { shift: 1 },
+  compensate: 256,
+  ...settings,
+});
+
+const row = (about, base, settings) => ({ about, run: (name, options) => runRow(name, base, settings, options) });
+
+/** Portions, and the epochs of retraining after each. */
+const W5 = { bits: 5, portions: [0.5, 0.75, 0.875, 1], epochs: [1, 1, 1, 0] };
+const W4 = { bits: 4, portions: [0.5, 0.8, 0.95, 1], epochs: [1, 1, 1, 0] };
+const W3 = { bits: 3, scale: "channel", portions: [0.4, 0.7, 0.85, 0.95, 1], epochs: [1, 1, 1, 1, 1] };
+const W2 = { bits: 2, scale: "channel", portions: [0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 1], epochs: [1, 1, 1, 1, 1, 1, 1] };
+
+export const trainingRows = {
+  "resnet20-w5a8": row("ResNet-20, CIFAR-10 as JPEG, 5-bit weights", resnet20, onResnet20(W5)),
+  "resnet20-w4a8": row("the same, 4-bit weights", resnet20, onResnet20(W4)),
+  "resnet20-w3a8": row("the same, 3-bit weights", resnet20, onResnet20(W3)),
+  "resnet20-w2a8": row("the same, ternary weights", resnet20, onResnet20(W2)),
+  "resnet20-w5a4": row(
+    "5-bit weights, 4-bit activations",
+    resnet20,
+    onResnet20({ ...W5, activations: { kind: "linear", bits: 4 } }),
+  ),
+  "resnet20-w5a8-random": row(
+    "5-bit weights, portions drawn at random",
+    resnet20,
+    onResnet20({ ...W5, partition: "random" }),
+  ),
+  "resnet20-w5a8-pruned80": row(
+    "80 % of the weights pruned, 5 bits for the others",
+    resnet20,
+    onResnet20({ ...W5, prune: { sparsity: 0.8, epochs: 4, settle: 1, learningRate: 0.02 } }),
+  ),
+  "fashion-w5a8": row("demo network, Fashion-MNIST, 5-bit weights", fashion, onFashion(W5)),
+  "fashion-w4a8": row("the same, 4-bit weights", fashion, onFashion(W4)),
+  "fashion-w3a8": row("the same, 3-bit weights", fashion, onFashion(W3)),
+  "fashion-w2a8": row("the same, ternary weights", fashion, onFashion(W2)),
+};
+
+/** Data to figures: float network, calibration, INQ, wasm runtime. */
+async function runRow(name, base, settings, { resume, seed, threads, shared, folder, context }) {
+  const { screen, signal } = context;
+  const data = await openDataset(join(shared, base.data), { classes: 10 });
+  const float = await floatNetwork(base, data, { seed, threads, shared, folder, context });
+  const file = join(folder, seed === 1 ? name : `${name}-seed${seed}`);
+  const checkpoint = `${file}.checkpoint`;
+  if (!resume) for (const path of [checkpoint, `${file}.pruning.checkpoint`]) await rm(path, { force: true });
+
+  const network = structuredClone(float.network);
+  const { distill, prune: pruning, ...rest } = settings;
+  const cut = pruning && (await pruneNetwork(network, data, { ...rest, ...pruning, seed, threads }, file, context));
+  let line = screen.progress("calibrating");
+  const quantized = await quantizeNetwork(
+    network,
+    normalizedFor(network, data.train),
+    {
+      ...rest,
+      ...(distill && { distill: { ...distill, teacher: float.network } }),
+      ...(cut && { pruned: cut.pruned }),
+      test: normalizedFor(network, data.test),
+      seed,
+      threads,
+      checkpoint: { path: checkpoint, resume: true },
+    },
+    {
+      signal,
+      onCalibrated() {
+        line.done();
+        line = screen.progress("retraining");
+      },
+      onProgress: (progress) => showTraining(line)(progress),
+    },
+  );
+  line.done();
+  const { accuracy, hash } = await measureModel(quantized.model, data.test, context);
+  const notes = { ...quantized.model.notes, accuracy: `${accuracy} % of the test images, float ${float.accuracy} %` };
+  const bytes = encodeModel({ ...quantized.model, notes });
+  await writeAtomically(`${file}.safetensors`, bytes);
+  const history = [...(cut?.history ?? []), ...quantized.history];
+  const weights = quantized.model.layers.reduce((sum, layer) => sum + (layer.weights?.codes?.length ?? 0), 0);
+  const result = {
+    row: name,
+    float: float.accuracy,
+    quantized: accuracy,
+    delta: round(accuracy - float.accuracy),
+    epochs: history.length,
+    seconds: Math.round(history.reduce((sum, { seconds }) => sum + seconds, 0)),
+    goldenHash: hash,
+    seed,
+    tests: quantized.tests.map((share) => round(100 * share)),
+    floatBytes: 4 * weights,
+    bytes: bytes.length,
+    gzipBytes: (await promisify(gzip)(bytes, { level: 9 })).length,
+  };
+  await writeAtomically(`${file}.json`, Buffer.from(`${JSON.stringify(result)}\n`));
+  return result;
+}
+
+/** Prunes in place; a finished pruning is taken from its checkpoint. */
+async function pruneNetwork(network, data, settings, file, { screen, signal }) {
+  const { batchSize, weightDecay, schedule, augment, learningRate, sparsity, epochs, settle, seed, threads } = settings;
+  const line = screen.progress("pruning");
+  const options = { batchSize, weightDecay, schedule, augment, learningRate, sparsity, epochs, settle, seed, threads };
+  const result = await prune(
+    network,
+    normalizedFor(network, data.train),
+    { ...options, checkpoint: { path: `${file}.pruning.checkpoint`, resume: true } },
+    { signal, onProgress: showTraining(line) },
+  );
+  line.done();
+  return result;
+}
+
+const round = (value) => Math.round(value * 100) / 100;
+
+/** The trained float network and its accuracy in percent, from the file of an earlier run where there is one. */
+async function floatNetwork(base, data, { seed, threads, shared, folder, context }) {
+  const network = await base.network(shared, data, seed);
+  const settings = { ...base.float, seed, threads };
+  const parts = [encodeNetwork(network), data.train.images, Buffer.from(JSON.stringify(settings))];
+  const path = join(folder, `float-${hex(crc32(...parts))}.safetensors`);
+  if (existsSync(path)) {
+    const saved = decodeNetwork(new Uint8Array(await readFile(path)), path);
+    return { network: saved.network, accuracy: Number(saved.metadata.accuracy) };
+  }
+  const line = context.screen.progress("training float");
+  await train(
+    network,
+    normalizedFor(network, data.train),
+    { ...settings, checkpoint: { path: `${path}.checkpoint`, resume: true } },
+    { signal: context.signal, onProgress: showTraining(line) },
+  );
+  line.done();
+  const { accuracy } = await measureModel(lower(network, { grids: null }), data.test, context);
+  await writeAtomically(path, encodeNetwork(network, { metadata: { accuracy: String(accuracy) } }));
+  await rm(`${path}.checkpoint`, { force: true });
+  return { network, accuracy };
+}
+
+/** Accuracy in percent on all test images, and golden hash, from the wasm runtime. */
+async function measureModel(def, test, context) {
+  const executor = await createExecutor(def);
+  const { accuracy } = await measureShown(executor, test, "testing", context);
+  const logits = Array.from({ length: HASHED_IMAGES }, (_, i) => executor.run(image(test, i)));
+  executor.dispose();
+  return { accuracy: round(accuracy), hash: goldenHash(...logits) };
+}
