@@ -13,7 +13,7 @@
 // totals  and lanes: lanes.ts
 //
 // No function here multiplies: a test reads the compiled text.
-import { DOUBLE, flush_px16, KEEP, LANES, LAST } from "./lanes";
+import { DOUBLE, flush_px16, KEEP, LANES, LAST, NEGATE, subtract_px64 } from "./lanes";
 
 /** One channel of 64 pixels, activations 0..255; returns the last op. Lanes exact while 255 * sum of each sign <= 32767. */
 export function bucket_swar_px64(patch: usize, stream: usize, totals: usize): i32 {
@@ -85,10 +85,14 @@ export function bucket_swar_px64(patch: usize, stream: usize, totals: usize): i3
       v128.store(lanes, b3, 112);
       return op;
     } else {
-      flush_px16(totals, a0, b0, op);
-      flush_px16(totals + 64, a1, b1, op);
-      flush_px16(totals + 128, a2, b2, op);
-      flush_px16(totals + 192, a3, b3, op);
+      if (op & NEGATE) {
+        subtract_px64(totals, a0, a1, a2, a3, b0, b1, b2, b3, op);
+      } else {
+        flush_px16(totals, a0, b0, op);
+        flush_px16(totals + 64, a1, b1, op);
+        flush_px16(totals + 128, a2, b2, op);
+        flush_px16(totals + 192, a3, b3, op);
+      }
       if (op & KEEP) continue;
       a0 = i64x2.splat(0);
       a1 = a0;
@@ -133,7 +137,8 @@ export function bucket_swar_px16(patch: usize, stream: usize, totals: usize): i3
       v128.store(totals + LANES, b, 16);
       return op;
     } else {
-      flush_px16(totals, a, b, op);
+      if (op & NEGATE) flush_px16(totals, i16x8.neg(a), i16x8.neg(b), op);
+      else flush_px16(totals, a, b, op);
       if (op & KEEP) continue;
       a = i64x2.splat(0);
       b = a;
@@ -232,10 +237,14 @@ export function bucket_u8_px64(patch: usize, stream: usize, totals: usize, runBy
       v128.store(lanes, b3, 112);
       return op;
     } else {
-      flush_px16(totals, a0, b0, op);
-      flush_px16(totals + 64, a1, b1, op);
-      flush_px16(totals + 128, a2, b2, op);
-      flush_px16(totals + 192, a3, b3, op);
+      if (op & NEGATE) {
+        subtract_px64(totals, a0, a1, a2, a3, b0, b1, b2, b3, op);
+      } else {
+        flush_px16(totals, a0, b0, op);
+        flush_px16(totals + 64, a1, b1, op);
+        flush_px16(totals + 128, a2, b2, op);
+        flush_px16(totals + 192, a3, b3, op);
+      }
       if (op & KEEP) continue;
       a0 = i64x2.splat(0);
       a1 = a0;

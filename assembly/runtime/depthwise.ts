@@ -1,6 +1,6 @@
 // depthwise.ts: bucket sums of depthwise convolutions, whose taps are read where they lie.
 import { encode_plain_px16, encode_px16, is_plain } from "./epilogue";
-import { DOUBLE, flush_px16, KEEP, LANES, LAST } from "./lanes";
+import { DOUBLE, flush_px16, KEEP, LANES, LAST, NEGATE, subtract_px64 } from "./lanes";
 
 /**
  * As bucket_swar_px64 for one input channel: the stream's indices are taps, read where they lie in the plane and masked,
@@ -84,10 +84,14 @@ function bucket_swar_taps_px64(plane: usize, offsets: usize, masks: usize, strea
       v128.store(lanes, b3, 112);
       return op;
     } else {
-      flush_px16(totals, a0, b0, op);
-      flush_px16(totals + 64, a1, b1, op);
-      flush_px16(totals + 128, a2, b2, op);
-      flush_px16(totals + 192, a3, b3, op);
+      if (op & NEGATE) {
+        subtract_px64(totals, a0, a1, a2, a3, b0, b1, b2, b3, op);
+      } else {
+        flush_px16(totals, a0, b0, op);
+        flush_px16(totals + 64, a1, b1, op);
+        flush_px16(totals + 128, a2, b2, op);
+        flush_px16(totals + 192, a3, b3, op);
+      }
       if (op & KEEP) continue;
       a0 = i64x2.splat(0);
       a1 = a0;

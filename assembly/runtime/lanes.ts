@@ -21,13 +21,9 @@ export const KEEP: i32 = 512;
 /** Offset of the lanes. */
 export const LANES: usize = 256;
 
-/** totals += lanes << (op & 31), -= with NEGATE; totals = with FIRST. 16 pixels. */
+/** totals += lanes << (op & 31), or totals = with FIRST. 16 pixels. */
 export function flush_px16(total: usize, a: v128, odd: v128, op: i32): void {
-  let even = i16x8.sub(a, i16x8.shl(odd, 8));
-  if (op & NEGATE) {
-    even = i16x8.neg(even);
-    odd = i16x8.neg(odd);
-  }
+  const even = i16x8.sub(a, i16x8.shl(odd, 8));
   const t0 = i32x4.shl(i32x4.extend_low_i16x8_s(even), op);
   const t1 = i32x4.shl(i32x4.extend_high_i16x8_s(even), op);
   const t2 = i32x4.shl(i32x4.extend_low_i16x8_s(odd), op);
@@ -43,4 +39,23 @@ export function flush_px16(total: usize, a: v128, odd: v128, op: i32): void {
     v128.store(total, i32x4.add(v128.load(total, 32), t2), 32);
     v128.store(total, i32x4.add(v128.load(total, 48), t3), 48);
   }
+}
+
+/** totals -= lanes << (op & 31). 64 pixels. Sums of negated lanes are the negated sums; INQ never comes here. */
+export function subtract_px64(
+  totals: usize,
+  a0: v128,
+  a1: v128,
+  a2: v128,
+  a3: v128,
+  b0: v128,
+  b1: v128,
+  b2: v128,
+  b3: v128,
+  op: i32,
+): void {
+  flush_px16(totals, i16x8.neg(a0), i16x8.neg(b0), op);
+  flush_px16(totals + 64, i16x8.neg(a1), i16x8.neg(b1), op);
+  flush_px16(totals + 128, i16x8.neg(a2), i16x8.neg(b2), op);
+  flush_px16(totals + 192, i16x8.neg(a3), i16x8.neg(b3), op);
 }
