@@ -1,13 +1,22 @@
 // codebook.ts: packing of indices into a table of levels: `width` bits each, least significant bit first.
 //
-//   width = ceil(log2(levels)), 1..6. Code i takes bits i * width .. (i + 1) * width - 1 of the stream; bit b is bit b % 8
+//   width = ceil(log2(levels)), 1..7. Code i takes bits i * width .. (i + 1) * width - 1 of the stream; bit b is bit b % 8
 //   of byte b >> 3. The bits behind the last code are zero.
 import { at, expect } from "./fields.js";
 
-/** Most levels of a codebook: a code takes at most 6 bits. */
-export const LEVELS_MAX = 64;
+/** Most levels of a codebook: a code takes at most 7 bits. */
+export const LEVELS_MAX = 128;
 /** Largest |level|: what the runtime's shifts and product tables hold. */
 export const LEVEL_MAX = 16383;
+
+/** Number of non-zero digits of the canonical signed binary form of an integer: what a level costs in shifted adds. */
+export function signedDigits(x: number): number {
+  const size = Math.abs(x);
+  let rest = (3 * size) ^ size;
+  let count = 0;
+  for (; rest !== 0; rest &= rest - 1) count++;
+  return count;
+}
 
 /** Bits of one code. */
 export function codebookWidth(levels: number): number {

@@ -54,7 +54,7 @@ export type Weights =
     }
   | {
       readonly kind: "codebook";
-      /** 2..64 distinct integers, ascending, |level| <= 16383. */
+      /** 2..128 distinct integers, ascending, |level| <= 16383. */
       readonly levels: readonly number[];
       /** Indices into levels, in the same order. */
       readonly codes: Uint8Array;

@@ -1,5 +1,6 @@
 // index.ts: the door of the quantize room: weights to powers of two, activations to small integers.
 export * from "./activations.js";
+export * from "./baselines/index.js";
 export * from "./calibrate.js";
 export * from "./channels.js";
 export * from "./histogram.js";
@@ -9,4 +10,6 @@ export * from "./levels.js";
 export * from "./logquant.js";
 export * from "./partition.js";
 export * from "./portions.js";
+export * from "./quantizer.js";
 export * from "./sparsity.js";
+export * from "./weq.js";

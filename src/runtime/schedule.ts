@@ -1,5 +1,5 @@
 // schedule.ts: turns the codes of a layer into the word streams that the bucket-sum kernels walk (assembly/runtime/buckets.ts).
-import { magnitudes, ShiftwiseError, type Weights } from "../format/index.js";
+import { magnitudes, ShiftwiseError, signedDigits, type Weights } from "../format/index.js";
 import type { SumBounds } from "./epilogue.js";
 
 /** Op word of a segment that doubles the lanes instead of adding them to the totals. */
@@ -53,15 +53,6 @@ function bucketsOf(weights: IntegerWeights): Buckets {
     if (level !== 0) of[code] = 2 * sizes.indexOf(Math.abs(level)) + (level > 0 ? 1 : 2);
   });
   return { magnitudes: Int32Array.from(sizes), of };
-}
-
-/** Number of non-zero digits of the canonical signed binary form of x. */
-export function signedDigits(x: number): number {
-  const size = Math.abs(x);
-  let rest = (3 * size) ^ size;
-  let count = 0;
-  for (; rest !== 0; rest &= rest - 1) count++;
-  return count;
 }
 
 /**

@@ -123,7 +123,7 @@ test("weights belong to their input's encoding, fit in number and range, and are
   breaks((d) => (layer(d, "wide").weights.codes[9] = 5), /wide: weights\[9\]/);
   breaks((d) => (layer(d, "wide").weights.codes = new Uint8Array(15)), /wide: weights/);
   breaks((d) => (layer(d, "wide").weights.levels = [3]), /wide: weights\.levels/);
-  breaks((d) => (layer(d, "wide").weights.levels = Array.from({ length: 65 }, (_, i) => i)), /wide: weights\.levels/);
+  breaks((d) => (layer(d, "wide").weights.levels = Array.from({ length: 129 }, (_, i) => i)), /wide: weights\.levels/);
   breaks((d) => (layer(d, "wide").weights.levels = [0, 1, 2, 2, 3]), /wide: weights\.levels\[3\]/);
   breaks((d) => (layer(d, "wide").weights.levels = [0, 1, 2, 3.5, 4]), /wide: weights\.levels\[3\]/);
   breaks((d) => (layer(d, "wide").weights.levels = [0, 1, 2, 3, 16384]), /wide: weights\.levels\[4\]/);

@@ -1,0 +1,23 @@
+// deepshift.ts: DeepShift-Q (Elhoushi et al. 2021): w = sgn(w) 2^round(log2 |w|), without a zero.
+import { checkQuantizerBits, checkWeights, integerFit, type Quantizer } from "../quantizer.js";
+
+/**
+ * |w| is held to 2^-(2^(b - 1) - 1) .. 1 first, so b bits have 2^(b - 1) exponents up to 0; sgn(0) = +1. Rounding is in the
+ * log domain: from sqrt(2) 2^e on it is e + 1. The method's 5 bits, exponents down to -15, make sums beyond int32.
+ */
+export const deepshift: Quantizer = {
+  name: "deepshift",
+  bits: [2, 3, 4],
+  fit(weights, layer) {
+    checkQuantizerBits(layer.bits, deepshift.bits, layer);
+    checkWeights(weights, layer.name);
+    const lowest = 1 - 2 ** (layer.bits - 1);
+    const count = 1 - lowest;
+    const codes = Uint8Array.from(weights, (w) => {
+      const exponent = Math.min(Math.max(Math.round(Math.log2(Math.abs(w))), lowest), 0);
+      return w < 0 ? -exponent : count + exponent - lowest;
+    });
+    const powers = Array.from({ length: count }, (_, i) => 2 ** i);
+    return integerFit([...powers.map((p) => -p).reverse(), ...powers], codes, 2 ** lowest, layer);
+  },
+};
