@@ -47,30 +47,33 @@ export function portionList(text: string): readonly number[] {
 }
 
 /**
- * "8": linear with so many bits, 1..8. "log4": LogQuant with so many bits, 2..6. Up to 3 logarithmic bits the level table
+ * "8": linear with so many bits, 1..8. "log4": LogQuant with so many bits, 2..6; "weq4": with levels by weighted entropy. Up to 3 logarithmic bits the level table
  * stays below 32, which the faster lanes need; more bits get all of 0..255.
  */
 export function activationScheme(text: string): ActivationScheme {
-  const match = /^(log)?(\d)$/.exec(text);
+  const match = /^(log|weq)?(\d)$/.exec(text);
   const bits = Number(match?.[2]);
   if (match && !match[1] && bits >= 1 && bits <= 8) return { kind: "linear", bits };
-  if (match?.[1] && bits >= 2 && bits <= 6) return { kind: "log", bits, largest: bits <= 3 ? 31 : 255 };
-  throw bad("--activations", "1 to 8, or log2 to log6", text);
+  if (match?.[1] && bits >= 2 && bits <= 6) {
+    return { kind: match[1] === "log" ? "log" : "weq", bits, largest: bits <= 3 ? 31 : 255 };
+  }
+  throw bad("--activations", "1 to 8, log2 to log6, or weq2 to weq6", text);
 }
 
 /** A scheme in the words of the option. */
 export function schemeName(scheme: ActivationScheme): string {
-  return scheme.kind === "linear" ? String(scheme.bits) : `log${scheme.bits}`;
+  return scheme.kind === "linear" ? String(scheme.bits) : `${scheme.kind}${scheme.bits}`;
 }
 
 /** A scheme in words: "8-bit", "4-bit LogQuant". */
 export function schemeText(scheme: ActivationScheme): string {
-  return scheme.kind === "linear" ? `${scheme.bits}-bit` : `${scheme.bits}-bit LogQuant`;
+  if (scheme.kind === "linear") return `${scheme.bits}-bit`;
+  return `${scheme.bits}-bit ${scheme.kind === "log" ? "LogQuant" : "weighted-entropy LogQuant"}`;
 }
 
 /** --activations, 8 linear bits unless told. */
 export function activationsOption(): Option {
-  return new Option("--activations <bits>", "1 to 8 linear bits, or log2 to log6 for LogQuant")
+  return new Option("--activations <bits>", "1 to 8 linear bits, log2 to log6 for LogQuant, weq2 to weq6 for WEQ")
     .argParser(activationScheme)
     .default({ kind: "linear", bits: 8 }, "8");
 }

@@ -2,6 +2,7 @@
 // index.ts: the shiftwise command: its subcommands, and the one place where errors end.
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
+import { compareCommand } from "./compare.js";
 import { demoCommand } from "./demo.js";
 import { evalCommand } from "./eval.js";
 import { reportFailure } from "./failure.js";
@@ -33,6 +34,7 @@ for (const command of [
   evalCommand(),
   inspectCommand(),
   profileCommand(),
+  compareCommand(),
 ]) {
   program.addCommand(command.copyInheritedSettings(program));
 }

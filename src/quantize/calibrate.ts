@@ -4,7 +4,7 @@ import type { Network } from "../graph/index.js";
 import { fitLinear, type LinearOptions } from "./activations.js";
 import { addToHistogram, createHistogram, type Histogram, mergeHistograms } from "./histogram.js";
 import { encodingGroups } from "./insert.js";
-import { fitLog, type LogOptions } from "./logquant.js";
+import { fitLog, fitWeightedEntropy, type LogOptions, type LogShape } from "./logquant.js";
 
 /** The values of named tensors for one batch of images, in any layout. */
 export type NamedActivations = ReadonlyMap<string, Float32Array>;
@@ -12,7 +12,9 @@ export type NamedActivations = ReadonlyMap<string, Float32Array>;
 export type ActivationScheme =
   | ({ readonly kind: "linear" } & LinearOptions)
   /** LogQuant where a tensor has no negative values, linear with as many bits where it has some. */
-  | ({ readonly kind: "log" } & LogOptions);
+  | ({ readonly kind: "log" } & LogOptions)
+  /** As "log", with levels chosen by weighted entropy instead of squared error (WEQ). */
+  | ({ readonly kind: "weq" } & LogShape);
 
 export interface CalibrationOptions {
   readonly activations: ActivationScheme;
@@ -74,5 +76,6 @@ export function calibrate(
 
 function fitScheme(histogram: Histogram, scheme: ActivationScheme): Encoding {
   if (scheme.kind === "linear") return fitLinear(histogram, scheme);
-  return histogram.min < 0 ? fitLinear(histogram, { bits: scheme.bits }) : fitLog(histogram, scheme);
+  if (histogram.min < 0) return fitLinear(histogram, { bits: scheme.bits });
+  return scheme.kind === "log" ? fitLog(histogram, scheme) : fitWeightedEntropy(histogram, scheme);
 }

@@ -1,5 +1,6 @@
 // index.ts: the door of the quantize room: weights to powers of two, activations to small integers.
 export * from "./activations.js";
+export * from "./apply.js";
 export * from "./baselines/index.js";
 export * from "./calibrate.js";
 export * from "./channels.js";
@@ -13,3 +14,4 @@ export * from "./portions.js";
 export * from "./quantizer.js";
 export * from "./sparsity.js";
 export * from "./weq.js";
+export * from "./widths.js";

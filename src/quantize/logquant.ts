@@ -1,7 +1,7 @@
 // logquant.ts: logarithmic activation levels (LogQuant; WEQ algorithm 2) as tables of small integers.
 import { type Encoding, ShiftwiseError } from "../format/index.js";
 import { checkNotEmpty, errorMeter } from "./activations.js";
-import type { Histogram } from "./histogram.js";
+import { type Histogram, occupiedBins } from "./histogram.js";
 
 export type LevelsEncoding = Extract<Encoding, { kind: "levels" }>;
 
@@ -69,12 +69,7 @@ export function fitLog(histogram: Histogram, options: LogOptions): LevelsEncodin
   checkShape(options);
   for (const step of steps) checkStep(step);
   checkNotEmpty(histogram);
-  if (histogram.min < 0) {
-    throw new ShiftwiseError("BAD_DATA", "logarithmic levels hold no negative values", {
-      expected: "values of 0 and more",
-      found: histogram.min,
-    });
-  }
+  checkNotNegative(histogram);
   const measure = errorMeter(histogram);
   const top = histogram.max > 0 ? Math.ceil(16 * Math.log2(histogram.max)) : 0;
   let best: LevelsEncoding | undefined;
@@ -93,6 +88,72 @@ export function fitLog(histogram: Histogram, options: LogOptions): LevelsEncodin
   }
   if (!best) throw new ShiftwiseError("BAD_OPTION", "no steps to try", { where: "steps" });
   return best;
+}
+
+/** The search for the lowest level starts this far above the smallest value, in 1/16 octave (WEQ, algorithm 2). */
+const BOTTOM_MARGIN = 40;
+
+/**
+ * The LogQuant encoding with the largest weighted entropy over a histogram (WEQ, algorithm 2):
+ *
+ *     S = - sum over i >= 1 of level_i P_i ln P_i,    P_i the share of the positive values that take level i,
+ *
+ * level 0 counting nothing. Values are counted in bins of 1/16 octave. Every step 2, 4, ..., 32 is tried with every fsr from
+ * 2.5 octaves above the smallest positive value up to where the top level still begins inside the data; where no step has
+ * such an fsr, from the smallest value itself; and where the data is narrower than that, the finest steps under the largest
+ * value. Values that are never positive take level 0 of any table: base 2 with a top level of 1.
+ * @throws as fitLog
+ */
+export function fitWeightedEntropy(histogram: Histogram, options: LogShape): LevelsEncoding {
+  checkShape(options);
+  checkNotEmpty(histogram);
+  checkNotNegative(histogram);
+  const { low, counts } = sixteenths(histogram);
+  const steps = 2 ** options.bits - 2;
+  if (counts.length === 0) return logEncoding(-16 * steps, 16, options);
+  // below[i]: values in bins under low + i
+  const below = new Float64Array(counts.length + 1);
+  counts.forEach((count, i) => {
+    below[i + 1] = below[i] + count;
+  });
+  const total = below[counts.length];
+  const under = (edge: number): number => below[Math.min(Math.max(Math.ceil(edge) - low, 0), counts.length)];
+  const entropy = (fsr: number, step: number): number => {
+    let sum = 0;
+    for (let i = 0; i <= steps; i++) {
+      const edge = fsr + step * (i - 0.5);
+      const count = (i === steps ? total : under(edge + step)) - under(edge);
+      if (count > 0) sum -= 2 ** ((fsr + step * i) / 16) * (count / total) * Math.log(count / total);
+    }
+    return sum;
+  };
+  const highest = low + counts.length - 1;
+  for (const margin of [BOTTOM_MARGIN, 0]) {
+    let best: readonly [fsr: number, step: number] | undefined;
+    let most = Number.NEGATIVE_INFINITY;
+    for (const step of ALL_STEPS) {
+      for (let fsr = low + margin; fsr + step * (steps - 0.5) <= highest; fsr++) {
+        const found = entropy(fsr, step);
+        if (found <= most) continue;
+        most = found;
+        best = [fsr, step];
+      }
+    }
+    if (best) return logEncoding(best[0], best[1], options);
+  }
+  return logEncoding(highest - ALL_STEPS[0] * steps, ALL_STEPS[0], options);
+}
+
+/** Counts of the positive values in bins floor(16 log2 x), from the lowest occupied bin to the highest. */
+function sixteenths(histogram: Histogram): { low: number; counts: Float64Array } {
+  const bins = occupiedBins(histogram).flatMap(({ value, count }) =>
+    value > 0 ? [{ bin: Math.floor(16 * Math.log2(value)), count }] : [],
+  );
+  if (bins.length === 0) return { low: 0, counts: new Float64Array(0) };
+  const low = bins[0].bin;
+  const counts = new Float64Array(bins[bins.length - 1].bin - low + 1);
+  for (const { bin, count } of bins) counts[bin - low] += count;
+  return { low, counts };
 }
 
 function integerTable(step: number, { bits, largest }: LogShape): Table {
@@ -128,6 +189,14 @@ function placeTable(table: Table, fsr: number): LevelsEncoding {
     levels: table.levels,
     thresholds: table.thresholds.map(Math.fround),
   };
+}
+
+function checkNotNegative({ min }: Histogram): void {
+  if (min >= 0) return;
+  throw new ShiftwiseError("BAD_DATA", "logarithmic levels hold no negative values", {
+    expected: "values of 0 and more",
+    found: min,
+  });
 }
 
 function checkShape({ bits, largest }: LogShape): void {

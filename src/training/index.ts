@@ -10,4 +10,6 @@ export * from "./parameters.js";
 export * from "./prune.js";
 export * from "./retrain.js";
 export * from "./schedule.js";
+export * from "./sensitivity.js";
+export * from "./straight-through.js";
 export * from "./train.js";

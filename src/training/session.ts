@@ -36,8 +36,19 @@ export interface Stage {
   begin(grids: WeightGrids | null): Promise<WeightGrids | null> | WeightGrids | null;
   /** Weights to cut by the end of the stage, by node name. */
   readonly cut?: ReadonlyMap<string, number>;
+  /**
+   * Changes the copy of the parameters that the forward pass sees: called when the stage begins and ends, and after every
+   * step, with the gradient that the optimizer has just taken up.
+   */
+  project?(values: Float32Array, layout: ParameterLayout, update: Update | null): void;
   /** Called when its last epoch is over. What it measures is remembered. */
   end?(session: Session): Promise<number | null>;
+}
+
+/** A step of the optimizer: its gradient, ordered as the parameters, and its rate. */
+export interface Update {
+  readonly gradient: Float32Array;
+  readonly rate: number;
 }
 
 /** What a stage's end may use. */
@@ -145,18 +156,17 @@ function writeBack({ layout, optimizer, norms }: State): void {
   norms.writeBack();
 }
 
-/** The network to the optimizer and to all shards. */
-function takeUp(state: State): void {
-  const { layout, optimizer, pool } = state;
+/** The network to the optimizer, running statistics to all shards. */
+function takeUp({ layout, optimizer, pool }: State): void {
   readParameters(layout, optimizer.parameters);
-  handOut(state);
   readStatistics(layout, pool.shared.runningMean, pool.shared.runningVariance);
 }
 
-/** The optimizer's parameters to all shards, the cut ones as zeros. */
-function handOut({ optimizer, pool, surgery }: State): void {
+/** The optimizer's parameters to all shards, the cut ones as zeros, and as the stage wants them seen. */
+function handOut({ layout, optimizer, pool, surgery }: State, stage: Stage, update: Update | null): void {
   pool.shared.parameters.set(optimizer.parameters);
   surgery?.apply(pool.shared.parameters);
+  stage.project?.(pool.shared.parameters, layout, update);
 }
 
 async function runFrom(state: State, saved: Checkpoint | null): Promise<RunResult> {
@@ -172,6 +182,7 @@ async function runFrom(state: State, saved: Checkpoint | null): Promise<RunResul
     state.surgery = stage.cut ? createSurgery(layout, stage.cut) : null;
     if (resumed && saved.kept) state.surgery?.kept.set(saved.kept);
     takeUp(state);
+    handOut(state, stage, null);
     optimizer.freeze(grids);
     if (resumed) optimizer.restore(saved.velocity, saved.average);
     else optimizer.restart();
@@ -181,7 +192,7 @@ async function runFrom(state: State, saved: Checkpoint | null): Promise<RunResul
     if (stage.epochs > 0) optimizer.takeAverage();
     state.surgery?.finish(optimizer.parameters);
     state.surgery?.apply(optimizer.parameters);
-    handOut(state);
+    handOut(state, stage, null);
     writeBack(state);
     const measured = (await stage.end?.(state)) ?? null;
     const tests = [...position.tests, measured];
@@ -257,7 +268,7 @@ async function runEpoch(state: State, grids: WeightGrids | null, from: Position)
     if ((position.epoch * steps + position.step) % STEPS_BETWEEN_CUTS === 0) {
       state.surgery?.update(optimizer.parameters, cutShare(progress / stage.epochs));
     }
-    handOut(state);
+    handOut(state, stage, { gradient: optimizer.gradient, rate });
     tally.add(result.loss, result.correct, labels.length);
     await control.onProgress?.(tally.progress(rate));
     if (options.checkpoint && performance.now() - lastSave >= every) {

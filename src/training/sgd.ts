@@ -20,6 +20,8 @@ export interface Optimizer {
   /** All views stay valid; ordered as the layout says. */
   readonly parameters: Float32Array;
   readonly velocity: Float32Array;
+  /** Of the step so far or the last one, clipped. */
+  readonly gradient: Float32Array;
   /** average = decay average + (1 - decay) parameters, after every step. */
   readonly average: Float32Array | null;
   /** Momentum 0, the average at the parameters. */
@@ -58,6 +60,7 @@ export function createOptimizer(module: WebAssembly.Module, layout: ParameterLay
   return {
     parameters,
     velocity,
+    gradient,
     average,
     restart() {
       velocity.fill(0);

@@ -7,7 +7,7 @@ import { gzipSync } from "node:zlib";
 import { decodeModel } from "../../dist/format/index.js";
 import { assertEntries, shiftwise, shiftwiseJson, temporaryFolder, writeIdxFolder } from "./helpers.js";
 
-const COMMANDS = ["demo", "train", "quantize", "eval", "inspect", "profile"];
+const COMMANDS = ["demo", "train", "quantize", "eval", "inspect", "profile", "compare"];
 
 test("help names every command, and every command has help", async () => {
   const { status, stdout, stderr } = await shiftwise(["--help"]);

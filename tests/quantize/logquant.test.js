@@ -3,7 +3,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { createRandom } from "../../dist/graph/index.js";
-import { addToHistogram, createHistogram, encodingError, fitLog, logEncoding } from "../../dist/quantize/index.js";
+import {
+  addToHistogram,
+  createHistogram,
+  encodingError,
+  fitLog,
+  fitWeightedEntropy,
+  logEncoding,
+} from "../../dist/quantize/index.js";
 
 function histogramOf(values) {
   const histogram = createHistogram();
@@ -144,4 +151,57 @@ test("zeros alone, and refusals", () => {
   }
   assert.throws(() => logEncoding(0, 8, { bits: 3, largest: 100 }), { code: "BAD_OPTION", where: "largest" });
   assert.throws(() => logEncoding(0.5, 8, shape), { code: "BAD_OPTION", where: "fsr" });
+});
+
+/** The weighted entropy of an encoding's ideal levels over values, straight from its definition. */
+function weightedEntropy(values, fsr, step, bits) {
+  const counts = new Map();
+  for (const value of values) {
+    const exponent = Math.floor(16 * Math.log2(value));
+    const k = Math.min(Math.floor((exponent - fsr) / step + 0.5), 2 ** bits - 2);
+    if (k >= 0) counts.set(k, (counts.get(k) ?? 0) + 1);
+  }
+  let sum = 0;
+  for (const [k, n] of counts) {
+    const share = n / values.length;
+    sum -= 2 ** ((fsr + step * k) / 16) * share * Math.log(share);
+  }
+  return sum;
+}
+
+test("the weighted-entropy fit has the largest entropy of all the candidates of algorithm 2", () => {
+  const random = createRandom(9);
+  const values = Array.from({ length: 4000 }, () => Math.exp(random.normal()));
+  const histogram = histogramOf(values);
+  const bits = 3;
+  const found = fitWeightedEntropy(histogram, { bits, largest: 255 });
+  const exponents = values.map((value) => Math.floor(16 * Math.log2(value)));
+  const [low, high] = [Math.min(...exponents), Math.max(...exponents)];
+  let best;
+  let most = -1;
+  for (let step = 2; step <= 32; step += 2) {
+    for (let fsr = low + 40; fsr + step * (2 ** bits - 2.5) <= high; fsr++) {
+      const entropy = weightedEntropy(values, fsr, step, bits);
+      if (entropy > most * (1 + 1e-9)) [best, most] = [logEncoding(fsr, step, { bits, largest: 255 }), entropy];
+    }
+  }
+  assert.deepEqual(found, best);
+});
+
+test("weighted entropy on data too narrow for its margins, on one value, on zeros", () => {
+  for (const values of [
+    [1, 1.01, 1.02],
+    [5, 5, 5],
+    [0.001, 3000],
+  ]) {
+    for (const bits of [2, 4, 6]) {
+      const encoding = fitWeightedEntropy(histogramOf(values), { bits, largest: 255 });
+      assert.ok(encoding.scale > 0 && encoding.levels.length >= 2);
+      assert.ok(levelOf(Math.max(...values), encoding) > 0);
+    }
+  }
+  const never = fitWeightedEntropy(histogramOf([0, 0]), { bits: 4, largest: 255 });
+  assert.equal(levelOf(0, never), 0);
+  assert.throws(() => fitWeightedEntropy(histogramOf([-1]), { bits: 4, largest: 255 }), { code: "BAD_DATA" });
+  assert.throws(() => fitWeightedEntropy(createHistogram(), { bits: 4, largest: 255 }), { code: "BAD_DATA" });
 });

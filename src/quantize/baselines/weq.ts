@@ -1,16 +1,34 @@
 // weq.ts: weighted-entropy quantization as a quantizer among the others: 2^bits levels a layer.
-import { checkQuantizerBits, type Quantizer, realFit } from "../quantizer.js";
+import { checkQuantizerBits, type Fit, type Quantizer, realFit } from "../quantizer.js";
 import { fitWeq, type WeqForm } from "../weq.js";
 
 export function weq(form: WeqForm = "paper"): Quantizer {
   const quantizer: Quantizer = {
     name: form === "paper" ? "weq" : "weq-code",
     bits: [1, 2, 3, 4, 5],
-    fit(weights, layer) {
+    fit(weights, layer, before) {
       checkQuantizerBits(layer.bits, quantizer.bits, layer);
-      const { levels, codes } = fitWeq(weights, { levels: 2 ** layer.bits, form }, layer.name);
+      const start = form === "code" && before ? boundariesOf(before) : undefined;
+      const { levels, codes } = fitWeq(weights, { levels: 2 ** layer.bits, form, ...(start && { start }) }, layer.name);
       return realFit(levels, codes, layer);
     },
   };
   return quantizer;
+}
+
+/** How many sorted magnitudes lay under each inner boundary of a fit. */
+function boundariesOf({ levels, codes }: Fit): number[] {
+  const counts = new Map([...new Set(levels.map(Math.abs))].sort((a, b) => a - b).map((size) => [size, 0]));
+  const byCode = new Uint32Array(levels.length);
+  for (const code of codes) byCode[code]++;
+  for (const [code, n] of byCode.entries()) {
+    const size = Math.abs(levels[code]);
+    counts.set(size, counts.get(size)! + n);
+  }
+  let sum = 0;
+  const ends = Array.from(counts.values(), (n) => {
+    sum += n;
+    return sum;
+  });
+  return ends.slice(0, -1);
 }

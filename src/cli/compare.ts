@@ -1,0 +1,257 @@
+// compare.ts: shiftwise compare: quantization methods side by side: accuracy, bytes and time of the models they make.
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Command } from "commander";
+import { type Augmentation, type Dataset, openDataset, size, subset, type TrainTest } from "../data/index.js";
+import { decodeModel, encodeModel, type ModelDef, ShiftwiseError } from "../format/index.js";
+import { lower, type Network } from "../graph/index.js";
+import {
+  bytes,
+  count,
+  duration,
+  milliseconds,
+  percent,
+  type ScatterChart,
+  scatterPage,
+  table,
+} from "../report/index.js";
+import { writeAtomically } from "../training/index.js";
+import { integer } from "./arguments.js";
+import { type Context, newCommand, withContext } from "./command.js";
+import { checkWritable, readNetworkFile } from "./files.js";
+import { checkFits, classesOf, compareTimes, createExecutor, type Executor, image, measureShown } from "./measure.js";
+import { METHODS, type Method, type MethodResult, parseMethod, runMethod } from "./methods.js";
+import { commonSettings, normalizedFor } from "./quantization.js";
+import { addRate, addTrainingOptions, showTraining } from "./training.js";
+
+interface CompareArguments {
+  readonly json?: boolean;
+  readonly data: string;
+  readonly net: string;
+  readonly methods: readonly Method[];
+  readonly epochs: number;
+  readonly images?: number;
+  readonly out: string;
+  readonly models?: string;
+  readonly batch: number;
+  readonly lr: number;
+  readonly augment: Augmentation;
+  readonly seed: number;
+  readonly threads: number;
+}
+
+/** One line of the comparison. */
+interface Row {
+  readonly method: string;
+  readonly weightBits: number;
+  readonly activationBits: number;
+  /** Percent of the test images. */
+  readonly accuracy: number;
+  /** Points against float32. */
+  readonly delta: number;
+  /** Of the model file. */
+  readonly bytes: number;
+  readonly msPerImage: number;
+  /** Of Deep Compression's weights after its Huffman stage; others lack it. */
+  readonly huffmanBytes?: number;
+}
+
+/** Test images on which each model must give the bits of the reference executor. */
+const CHECKED_IMAGES = 4;
+/** Timed turns, and images in each. */
+const TURNS = 15;
+const TURN_IMAGES = 20;
+
+export function compareCommand(): Command {
+  const command = newCommand("compare", "run quantization methods side by side and write a table and charts")
+    .requiredOption("--data <folder>", "images: a folder, or the word generated")
+    .requiredOption("--net <file>", "float network file that train wrote")
+    .option(
+      "--methods <list>",
+      "such as weq:4/weq4,inq:3/8@0: method, weight bits, activations, epochs (default: all)",
+      (text) => text.split(",").map(parseMethod),
+      METHODS.map(parseMethod),
+    )
+    .option("--epochs <n>", "of retraining; INQ has half as many after each portion", integer("--epochs", 0), 2)
+    .option("--images <n>", "training images to retrain on (default: all)", integer("--images", 1))
+    .option("--out <file>", "page with charts to write", "compare.html")
+    .option("--models <folder>", "keep the models there; with --resume, those already there are not made again");
+  addRate(command, 0.01, "learning rate at the start of retraining");
+  addTrainingOptions(command);
+  return command.action((options: CompareArguments & { readonly resume?: boolean }) =>
+    withContext(options, (context) => runCompare(options, options.resume === true, context)),
+  );
+}
+
+async function runCompare(options: CompareArguments, resume: boolean, context: Context): Promise<void> {
+  const { screen, signal } = context;
+  const start = performance.now();
+  const { network } = await readNetworkFile(options.net);
+  await checkWritable(options.out);
+  const floatModel = lower(network, { grids: null });
+  const data = await openDataset(options.data, { classes: classesOf(floatModel) });
+  checkFits(floatModel, data.test);
+  const training = trainingImages(normalizedFor(network, data.train), options);
+
+  const rows: Row[] = [];
+  const executors: Executor[] = [];
+  const add = async (result: Omit<MethodResult, "model"> & { readonly model: ModelDef }, method: string) => {
+    const file = encodeModel(result.model);
+    const executor = await createExecutor(result.model);
+    await checkReference(result.model, executor, data, method);
+    const { accuracy } = await measureShown(executor, data.test, `testing ${method}`, context);
+    executors.push(executor);
+    rows.push({
+      method,
+      weightBits: result.weightBits,
+      activationBits: result.activationBits,
+      accuracy,
+      delta: rows.length > 0 ? accuracy - rows[0].accuracy : 0,
+      bytes: file.length,
+      msPerImage: 0,
+      ...(result.huffmanBytes !== null && { huffmanBytes: result.huffmanBytes }),
+    });
+    return file;
+  };
+  await add({ model: floatModel, weightBits: 32, activationBits: 32, huffmanBytes: null }, "float32");
+  for (const method of options.methods) {
+    const path = options.models
+      ? join(options.models, `${method.name.replaceAll(/[^a-z0-9.-]/g, "_")}.safetensors`)
+      : null;
+    const known = path && resume ? await readResult(path) : null;
+    const result = known ?? (await makeModel(network, training, method, options, context));
+    const noted = { ...result, model: { ...result.model, notes: notesOf(method, result) } };
+    const file = await add(noted, method.name);
+    if (path && !known) await writeAtomically(path, file);
+  }
+
+  const line = screen.progress("timing");
+  const times = await compareTimes(executors, data.test, {
+    images: TURN_IMAGES,
+    turns: TURNS,
+    signal,
+    onProgress: (share) => line.update(share),
+  });
+  line.done();
+  for (const executor of executors) executor.dispose();
+  const timed = rows.map((row, i) => ({ ...row, msPerImage: times[i] }));
+  const text = describe(timed, size(data.test));
+  await writeAtomically(
+    options.out,
+    new TextEncoder().encode(await scatterPage("shiftwise compare", charts(timed), text)),
+  );
+  const seconds = (performance.now() - start) / 1000;
+  screen.result({ rows: timed, seconds, out: options.out }, `${text}\n${options.out}, in ${duration(seconds)}`);
+}
+
+function trainingImages(dataset: Dataset, { images }: CompareArguments): Dataset {
+  if (images === undefined || images >= size(dataset)) return dataset;
+  return subset(
+    dataset,
+    Uint32Array.from({ length: images }, (_, i) => i),
+  );
+}
+
+async function makeModel(
+  network: Network,
+  dataset: Dataset,
+  method: Method,
+  { epochs, batch, lr, augment, seed, threads }: CompareArguments,
+  { screen, signal }: Context,
+): Promise<MethodResult> {
+  const { weightDecay, schedule } = commonSettings([1], epochs, size(dataset), batch);
+  const line = screen.progress(method.name);
+  const training = { batchSize: batch, learningRate: lr, weightDecay, schedule, augment, seed, threads };
+  const result = await runMethod(
+    network,
+    dataset,
+    method,
+    { epochs, training },
+    { signal, onProgress: showTraining(line) },
+  );
+  line.done();
+  return result;
+}
+
+/** @throws UNSUPPORTED if a model's logits differ from the reference executor's in a bit */
+async function checkReference(def: ModelDef, executor: Executor, { test }: TrainTest, method: string): Promise<void> {
+  const reference = await createExecutor(def, "reference");
+  for (let i = 0; i < Math.min(CHECKED_IMAGES, size(test)); i++) {
+    const pixels = image(test, i);
+    const [found, expected] = [executor.run(pixels), reference.run(pixels)].map(
+      (logits) => new Uint32Array(logits.buffer),
+    );
+    if (found.every((word, k) => word === expected[k])) continue;
+    throw new ShiftwiseError("UNSUPPORTED", "the runtime and the reference executor disagree", {
+      where: `${method}, test image ${i}`,
+    });
+  }
+}
+
+/** What a model of this run says about itself, from which --resume takes the row's figures. */
+function notesOf(method: Method, { weightBits, activationBits, huffmanBytes }: MethodResult): Record<string, string> {
+  const sparse: Record<string, string> = huffmanBytes === null ? {} : { "Huffman bytes": String(huffmanBytes) };
+  return {
+    method: method.name,
+    "weight bits": String(weightBits),
+    "activation bits": String(activationBits),
+    ...sparse,
+  };
+}
+
+/** A model that an earlier run has left; null where there is none. */
+async function readResult(path: string): Promise<MethodResult | null> {
+  const file = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === "ENOENT") return null;
+    throw new ShiftwiseError("IO", "cannot read the model", { where: path, found: cause.message, cause });
+  });
+  if (!file) return null;
+  const model = decodeModel(new Uint8Array(file), path);
+  const number = (key: string): number => {
+    const value = Number(model.notes?.[key]);
+    if (Number.isFinite(value)) return value;
+    throw new ShiftwiseError("BAD_FILE", "not a model of compare", { where: path, expected: `a note "${key}"` });
+  };
+  const sparse = model.notes?.["Huffman bytes"] === undefined ? null : number("Huffman bytes");
+  return {
+    model,
+    weightBits: number("weight bits"),
+    activationBits: number("activation bits"),
+    huffmanBytes: sparse,
+  };
+}
+
+function describe(rows: readonly Row[], images: number): string {
+  const lines = rows.map((row) => [
+    row.method,
+    String(Number(row.weightBits.toFixed(2))),
+    String(row.activationBits),
+    percent(row.accuracy / 100),
+    row.method === "float32" ? "" : `${row.delta > 0 ? "+" : ""}${row.delta.toFixed(2)}`,
+    bytes(row.bytes),
+    milliseconds(row.msPerImage),
+  ]);
+  const columns = [
+    ["method"],
+    ["weight bits", "right"],
+    ["activation bits", "right"],
+    [`accuracy on ${count(images)} images`, "right"],
+    ["points", "right"],
+    ["file", "right"],
+    ["an image", "right"],
+  ] as const;
+  const sparse = rows.flatMap(({ method, huffmanBytes }) =>
+    huffmanBytes === undefined ? [] : [`${method}: ${bytes(huffmanBytes)} of weights with its Huffman codes`],
+  );
+  return [table(columns, lines), ...sparse].join("\n");
+}
+
+function charts(rows: readonly Row[]): ScatterChart[] {
+  const points = (x: (row: Row) => number) =>
+    rows.map((row) => ({ x: x(row), y: row.accuracy, label: row.method, series: row.method.split(":")[0] }));
+  const y = "accuracy, %";
+  return [
+    { title: "Accuracy against bytes", x: "bytes of the model file", y, points: points((row) => row.bytes) },
+    { title: "Accuracy against time", x: "milliseconds an image", y, points: points((row) => row.msPerImage) },
+  ];
+}

@@ -1,0 +1,283 @@
+// methods.ts: the methods that compare runs side by side: from a float network to a model, by name and bits.
+import { type Dataset, size, subset } from "../data/index.js";
+import { type ModelDef, ShiftwiseError } from "../format/index.js";
+import { createRandom, decodeNetwork, encodeNetwork, lower, type Network, type WeightGrids } from "../graph/index.js";
+import {
+  type ActivationScheme,
+  averageBits,
+  budgetBits,
+  calibrate,
+  checkBits,
+  collectHistograms,
+  huffmanBytes,
+  insertQuantizers,
+  type LayerBits,
+  portionsFor,
+  QUANTIZERS,
+  type Quantizer,
+  quantizationPoints,
+  quantizeWeights,
+  shapedBits,
+  type WidthShape,
+  weightNodes,
+} from "../quantize/index.js";
+import {
+  activations,
+  type CommonOptions,
+  type Control,
+  layerSensitivity,
+  retrain,
+  retrainStraightThrough,
+} from "../training/index.js";
+import { activationScheme } from "./arguments.js";
+import { commonSettings } from "./quantization.js";
+
+/** Bits of every layer's weights: the same, along a shape with an average, or by sensitivity within one. */
+export type Widths =
+  | { readonly kind: "uniform"; readonly bits: number }
+  | { readonly kind: WidthShape | "auto"; readonly average: number };
+
+export interface Method {
+  /** As it was written. */
+  readonly name: string;
+  /** Null for INQ, which has a retraining of its own. */
+  readonly quantizer: Quantizer | null;
+  readonly widths: Widths;
+  readonly activations: ActivationScheme;
+  /** Of retraining; null for those of the whole comparison. */
+  readonly epochs: number | null;
+}
+
+export interface MethodSettings {
+  readonly epochs: number;
+  /** Of straight-through retraining and of INQ's portions. */
+  readonly training: CommonOptions;
+}
+
+export interface MethodResult {
+  readonly model: ModelDef;
+  /** Average over all weights. */
+  readonly weightBits: number;
+  readonly activationBits: number;
+  /** Bytes of the weights after Deep Compression's last stage; null for the other methods. */
+  readonly huffmanBytes: number | null;
+}
+
+/** All of them, on a network of Fashion-MNIST's size in under 40 minutes. */
+export const METHODS: readonly string[] = [
+  "inq:5/8",
+  "inq:4/8",
+  "inq:3/8",
+  "inq:3/8@0",
+  "inq:2/8",
+  "weq:4/8",
+  "weq:3/8",
+  "weq:3/8@0",
+  "weq:2/8",
+  "weq:1/8",
+  "weq-code:3/8",
+  "weq:4/weq4",
+  "weq:3/weq6",
+  "weq:auto3.5/8",
+  "weq:convex2.5/8",
+  "weq:inc2.5/8",
+  "bwn:1/8",
+  "bwn:1/1",
+  "dorefa:3/8",
+  "dorefa:1/4",
+  "twn:2/8",
+  "ttq:2/8",
+  "deepcompression:4/8",
+  "deepshift:4/8",
+  "shiftcnn:8/8@0",
+  "apot:4/4",
+  "log-2:5/log4",
+  "log-sqrt2:5/log4",
+];
+
+/** Images whose accuracy and loss tell a layer's sensitivity, and whose activations fit the encodings. */
+const SENSITIVITY_IMAGES = 2000;
+const CALIBRATION_IMAGES = 512;
+const AUTO_WIDTHS = [1, 2, 3, 4, 5];
+
+/**
+ * "name:weights/activations", and "@epochs" for retraining other than the comparison's. Weights are bits, or auto3.5,
+ * convex3, concave3, inc3, dec3 with the average over all weights; activations as for quantize. XNOR-Net is bwn:1/1: an
+ * activation b of one bit is x = 2 b - 1 up to a factor and a constant of each channel, which batch norm takes in; padding
+ * stands at b = 0. Its map of input scales becomes the one scale of the tensor.
+ * @throws BAD_OPTION
+ */
+export function parseMethod(text: string): Method {
+  const match = /^([a-z0-9-]+):([a-z]*)(\d(?:\.\d+)?)\/([a-z]*\d)(?:@(\d{1,3}))?$/.exec(text);
+  const [, name, shape, bits, scheme, epochs] = match ?? [];
+  const quantizer = QUANTIZERS.find((candidate) => candidate.name === name) ?? null;
+  const shapes = ["", "auto", "convex", "concave", "inc", "dec"];
+  if (!match || (quantizer === null && name !== "inq") || !shapes.includes(shape)) {
+    const names = ["inq", ...QUANTIZERS.map((candidate) => candidate.name)].join(", ");
+    throw new ShiftwiseError("BAD_OPTION", "no such method", {
+      where: "--methods",
+      expected: `name:bits/activations, the name one of ${names}`,
+      found: text,
+    });
+  }
+  const known = quantizer ? quantizer.bits.includes(Number(bits)) : checkBits(Number(bits), text) > 0;
+  if (shape === "" ? !known : quantizer === null) {
+    throw new ShiftwiseError("BAD_OPTION", "bits that the method does not have", {
+      where: `--methods ${text}`,
+      expected: quantizer ? quantizer.bits.join(", ") : "2, 3, 4 or 5, the same for every layer",
+      found: `${shape}${bits}`,
+    });
+  }
+  const widths: Widths =
+    shape === ""
+      ? { kind: "uniform", bits: Number(bits) }
+      : { kind: shape as WidthShape | "auto", average: Number(bits) };
+  const retraining = epochs === undefined ? null : Number(epochs);
+  return { name: text, quantizer, widths, activations: activationScheme(scheme), epochs: retraining };
+}
+
+/**
+ * Turns a copy of a float network into a model.
+ * @param dataset training images, normalized as the network expects.
+ * @throws what the method's parts throw; ABORTED
+ */
+export async function runMethod(
+  float: Network,
+  dataset: Dataset,
+  method: Method,
+  settings: MethodSettings,
+  control: Control,
+): Promise<MethodResult> {
+  const network = decodeNetwork(encodeNetwork(float)).network;
+  const epochs = method.epochs ?? settings.epochs;
+  const bits = await widthsFor(network, dataset, method, settings);
+  const { simulated, grids } = method.quantizer
+    ? await straightThrough(network, dataset, method, method.quantizer, bits, epochs, settings, control)
+    : await incremental(network, dataset, method, epochs, settings, control);
+  const layers = weightNodes(network).map(({ name, weight }) => ({ name, count: weight.data.length }));
+  const all = typeof bits === "number" ? new Map(layers.map(({ name }) => [name, bits])) : bits;
+  const model = { ...lower(simulated, { grids }), notes: { method: method.name } };
+  return {
+    model,
+    weightBits: averageBits(layers, all),
+    activationBits: method.activations.bits,
+    huffmanBytes: method.quantizer?.name === "deepcompression" ? sparseBytes(model) : null,
+  };
+}
+
+async function widthsFor(
+  network: Network,
+  dataset: Dataset,
+  { widths, quantizer }: Method,
+  { training }: MethodSettings,
+): Promise<LayerBits> {
+  if (widths.kind === "uniform") return widths.bits;
+  const { average, kind } = widths;
+  if (kind !== "auto") {
+    const layers = weightNodes(network).map(({ name, weight }) => ({ name, count: weight.data.length }));
+    return shapedBits(layers, kind, average);
+  }
+  const known = AUTO_WIDTHS.filter((bits) => quantizer!.bits.includes(bits));
+  const images = sample(dataset, SENSITIVITY_IMAGES, training.seed ?? 1);
+  const measured = await layerSensitivity(network, images, quantizer!, known, { threads: training.threads ?? 1 });
+  return budgetBits(measured, average);
+}
+
+interface Trained {
+  /** With quantize nodes. */
+  readonly simulated: Network;
+  readonly grids: WeightGrids;
+}
+
+async function calibrated(
+  network: Network,
+  dataset: Dataset,
+  scheme: ActivationScheme,
+  seed: number,
+): Promise<Network> {
+  const points = quantizationPoints(network);
+  const images = sample(dataset, CALIBRATION_IMAGES, seed);
+  const histograms = await collectHistograms(points, activations(network, images, points));
+  return insertQuantizers(network, calibrate(network, histograms, { activations: scheme }));
+}
+
+/**
+ * Straight-through retraining. Activation encodings are fitted anew before each epoch, to what the network with its
+ * quantized weights makes, and stay as the last fit left them (WEQ, algorithm 2). The rate falls along one cosine.
+ */
+async function straightThrough(
+  network: Network,
+  dataset: Dataset,
+  { activations: scheme }: Method,
+  quantizer: Quantizer,
+  bits: LayerBits,
+  epochs: number,
+  { training }: MethodSettings,
+  control: Control,
+): Promise<Trained> {
+  const seed = training.seed ?? 1;
+  if (epochs === 0) {
+    const grids = quantizeWeights(network, quantizer, bits);
+    return { simulated: await calibrated(network, dataset, scheme, seed), grids };
+  }
+  const share = (epoch: number): number => 0.5 * (1 + Math.cos((Math.PI * epoch) / epochs));
+  const latent = new Map(weightNodes(network).map(({ name, weight }) => [name, weight.data.slice()]));
+  let last: Awaited<ReturnType<typeof retrainStraightThrough>> | undefined;
+  let simulated = network;
+  const { reestimate } = commonSettings([1], 0, size(dataset), training.batchSize);
+  for (let epoch = 0; epoch < epochs; epoch++) {
+    if (!last) quantizeWeights(network, quantizer, bits);
+    simulated = await calibrated(network, dataset, scheme, seed);
+    for (const { name, weight } of weightNodes(network)) weight.data.set((last?.latent ?? latent).get(name)!);
+    last = await retrainStraightThrough(
+      simulated,
+      dataset,
+      {
+        ...training,
+        learningRate: training.learningRate * share(epoch),
+        schedule: { kind: "cosine", final: share(epoch + 1) / share(epoch) },
+        seed: seed + epoch,
+        quantizer,
+        bits,
+        epochs: 1,
+        ...(last && { fits: last.fits }),
+        ...(epoch === epochs - 1 && { reestimate }),
+      },
+      control,
+    );
+  }
+  return { simulated, grids: last!.grids };
+}
+
+/** INQ, half of the epochs after each portion but the last, at least one; none at all for 0. */
+async function incremental(
+  network: Network,
+  dataset: Dataset,
+  { widths, activations: scheme }: Method,
+  epochs: number,
+  { training }: MethodSettings,
+  control: Control,
+): Promise<Trained> {
+  const bits = widths.kind === "uniform" ? widths.bits : widths.average;
+  const simulated = await calibrated(network, dataset, scheme, training.seed ?? 1);
+  const portions = epochs === 0 ? [1] : portionsFor(bits);
+  const each = Math.max(1, Math.floor(epochs / 2));
+  const common = commonSettings(portions, each, size(dataset), training.batchSize);
+  const reestimate = epochs === 0 ? 0 : common.reestimate;
+  const { grids } = await retrain(simulated, dataset, { ...training, ...common, bits, reestimate }, control);
+  return { simulated, grids };
+}
+
+/** Weights of all layers as Deep Compression would store them. */
+function sparseBytes(model: ModelDef): number {
+  return model.layers.reduce((sum, layer) => {
+    if ((layer.op !== "conv" && layer.op !== "dense") || layer.weights.kind !== "codebook") return sum;
+    return sum + huffmanBytes(layer.weights.levels, layer.weights.codes);
+  }, 0);
+}
+
+function sample(dataset: Dataset, count: number, seed: number): Dataset {
+  const order = Uint32Array.from({ length: size(dataset) }, (_, i) => i);
+  createRandom(seed).shuffle(order);
+  return subset(dataset, order.subarray(0, count));
+}

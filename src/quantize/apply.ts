@@ -1,0 +1,66 @@
+// apply.ts: a quantizer on all weights of a network.
+import { ShiftwiseError } from "../format/index.js";
+import type { ConvNode, DenseNode, Network, WeightGrid, WeightGrids } from "../graph/index.js";
+import type { Fit, Quantizer } from "./quantizer.js";
+
+/** One width for every conv and dense node, or a width for each by node name. */
+export type LayerBits = number | ReadonlyMap<string, number>;
+
+/** Conv and dense nodes, in network order. */
+export function weightNodes(network: Network): (ConvNode | DenseNode)[] {
+  return network.nodes.filter((node) => node.op === "conv" || node.op === "dense");
+}
+
+/** @throws BAD_OPTION for a layer that a map of bits does not name */
+export function bitsOfLayer(bits: LayerBits, layer: string): number {
+  if (typeof bits === "number") return bits;
+  const found = bits.get(layer);
+  if (found === undefined) throw new ShiftwiseError("BAD_OPTION", "no bits for a layer", { where: layer });
+  return found;
+}
+
+/** Writes the weights that a fit stands for: fround(scale[c] * level). */
+export function writeFit({ levels, scale, codes }: Fit, into: Float32Array): void {
+  const depth = codes.length / scale.length;
+  for (let c = 0; c < scale.length; c++) {
+    const values = Float32Array.from(levels, (level) => scale[c] * level);
+    for (let i = c * depth; i < (c + 1) * depth; i++) into[i] = values[codes[i]];
+  }
+}
+
+/** The grid of a fit, every weight decided. */
+export function fitGrid({ levels, scale, codes }: Fit): WeightGrid {
+  return { kind: "codebook", levels, scale, frozen: new Uint8Array(codes.length).fill(1) };
+}
+
+/**
+ * Quantizes every conv and dense node in place, first and last included; biases and batch norm stay.
+ * @param before fits by node name to go on from
+ * @returns the grids that `lower` wants.
+ * @throws what the quantizer throws, naming the layer; some layers have changed then
+ */
+export function quantizeWeights(
+  network: Network,
+  quantizer: Quantizer,
+  bits: LayerBits,
+  before: ReadonlyMap<string, Fit> = new Map(),
+): WeightGrids {
+  return new Map(
+    weightNodes(network).map((node) => {
+      const fit = quantizeLayer(node, quantizer, bitsOfLayer(bits, node.name), before.get(node.name));
+      return [node.name, fitGrid(fit)];
+    }),
+  );
+}
+
+/** Quantizes one node's weights in place. */
+export function quantizeLayer(
+  { name, weight }: ConvNode | DenseNode,
+  quantizer: Quantizer,
+  bits: number,
+  before?: Fit,
+): Fit {
+  const fit = quantizer.fit(weight.data, { name, shape: weight.shape, bits }, before);
+  writeFit(fit, weight.data);
+  return fit;
+}

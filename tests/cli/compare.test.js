@@ -1,0 +1,77 @@
+// compare.test.js: methods side by side on a small data set: rows, page, models kept and taken up again, refusals.
+import assert from "node:assert/strict";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { before, describe, test } from "node:test";
+import { METHODS, parseMethod } from "../../dist/cli/methods.js";
+import { freshNetwork } from "../../dist/cli/training.js";
+import { openDataset } from "../../dist/data/index.js";
+import { decodeModel } from "../../dist/format/index.js";
+import { encodeNetwork } from "../../dist/graph/index.js";
+import { assertEntries, assertFails, shiftwiseJson, temporaryFolder, writeIdxFolder } from "./helpers.js";
+
+describe("compare", () => {
+  const folder = temporaryFolder();
+  const data = join(folder, "data");
+  const net = join(folder, "float.safetensors");
+  const models = join(folder, "models");
+  const out = join(folder, "compare.html");
+  const common = ["compare", "--data", data, "--net", net, "--threads", 1, "--batch", 40, "--out", out];
+  const list = "inq:3/8@0,weq:auto3.5/8@0,weq:2/weq4,bwn:1/1,deepcompression:4/8,ttq:2/4";
+  let result;
+
+  before(async () => {
+    mkdirSync(data);
+    mkdirSync(models);
+    writeIdxFolder(data);
+    const { train } = await openDataset(data, { classes: 10 });
+    writeFileSync(net, encodeNetwork(freshNetwork("demo", train, 1, 4)));
+    result = await shiftwiseJson([...common, "--epochs", 1, "--methods", list, "--models", models]);
+  });
+
+  test("one row a method after float32, with the fields promised", () => {
+    assert.deepEqual(
+      result.rows.map(({ method }) => method),
+      ["float32", ...list.split(",")],
+    );
+    for (const row of result.rows) {
+      for (const field of ["weightBits", "activationBits", "accuracy", "delta", "bytes", "msPerImage"]) {
+        assert.equal(typeof row[field], "number", field);
+      }
+      assert.ok(Math.abs(row.delta - (row.accuracy - result.rows[0].accuracy)) < 1e-9);
+      assert.ok(row.bytes > 0 && row.bytes <= result.rows[0].bytes);
+      assert.equal("huffmanBytes" in row, row.method.startsWith("deepcompression"));
+    }
+    const [, , auto, , xnor] = result.rows;
+    assert.ok(auto.weightBits <= 3.5 && auto.weightBits > 2.5);
+    assert.deepEqual([xnor.weightBits, xnor.activationBits], [1, 1]);
+  });
+
+  test("the page carries its charts and every method, and asks nothing of a network", () => {
+    const page = readFileSync(out, "utf8");
+    for (const name of list.split(",")) assert.ok(page.includes(name), name);
+    assert.match(page, /<canvas id="c1"/);
+    assert.doesNotMatch(page, /<script src|<link|@import/);
+  });
+
+  test("models are whole files, and --resume takes them instead of making them", async () => {
+    const names = list.split(",").map((name) => `${name.replaceAll(/[:/@]/g, "_")}.safetensors`);
+    assertEntries(models, names);
+    for (const name of names) decodeModel(new Uint8Array(readFileSync(join(models, name))));
+    const again = await shiftwiseJson([...common, "--epochs", 9999, "--methods", list, "--models", models, "--resume"]);
+    const figures = (rows) => rows.map(({ msPerImage, ...row }) => row);
+    assert.deepEqual(figures(again.rows), figures(result.rows));
+  });
+
+  test("what is wrong is told before anything runs", async () => {
+    const fails = (args, ...patterns) => assertFails([...common, ...args], "BAD_OPTION", ...patterns);
+    await fails(["--methods", "magic:3/8"], /magic:3\/8/, /weq/);
+    await fails(["--methods", "bwn:2/8"], /bwn:2\/8/);
+    await fails(["--methods", "inq:convex3/8"], /inq:convex3\/8/);
+    await fails(["--methods", "weq:3"], /weq:3/);
+  });
+});
+
+test("the default methods are all known", () => {
+  for (const name of METHODS) assert.equal(parseMethod(name).name, name);
+});

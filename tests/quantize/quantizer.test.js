@@ -1,0 +1,96 @@
+// quantizer.test.js: every quantizer on every kind of layer, and the integers that stand for real levels.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { signedDigits } from "../../dist/format/index.js";
+import { buildNetwork, createRandom, lower } from "../../dist/graph/index.js";
+import { QUANTIZERS, quantizeWeights, realFit, writeFit } from "../../dist/quantize/index.js";
+
+const LAYER = { name: "conv", shape: [2, 4, 3, 3], bits: 3 };
+
+test("real levels become integers within 1 %, of few digits, all with one scale", () => {
+  const real = Float64Array.of(-0.31, -0.17, -0.052, 0.043, 0.12, 0.29);
+  const { levels, scale, codes } = realFit(real, Uint8Array.of(0, 1, 2, 3, 4, 5), LAYER);
+  assert.equal(scale[0], scale[1]);
+  real.forEach((level, k) => {
+    const realized = levels[codes[k]] * scale[0];
+    assert.ok(Math.abs(realized / level - 1) < 0.011, `${level}: ${realized}`);
+  });
+  assert.ok(levels.reduce((sum, level) => sum + signedDigits(level), 0) <= 3 * levels.length);
+});
+
+test("levels that are powers of two but for a factor stay powers of two", () => {
+  const real = Float64Array.of(-0.8, -0.4, -0.2, 0.1, 0.2, 0.4, 0.8);
+  const { levels } = realFit(real, new Uint8Array(7), LAYER);
+  assert.ok(levels.every((level) => signedDigits(level) === 1));
+});
+
+test("levels too close to tell apart are merged; zeros alone become 0 and 1", () => {
+  const { levels, codes } = realFit(Float64Array.of(-1, 1e-9, 2e-9, 1), Uint8Array.of(0, 1, 2, 3), LAYER);
+  assert.equal(levels.length, 3);
+  assert.equal(codes[1], codes[2]);
+  const zero = realFit(Float64Array.of(0), new Uint8Array(72), LAYER);
+  assert.deepEqual([zero.levels, zero.codes[0]], [[0, 1], 0]);
+});
+
+test("a layer so deep that no lane could hold its sums is refused by name", () => {
+  const deep = { name: "deep", shape: [1, 2 ** 24], bits: 3 };
+  assert.throws(() => realFit(Float64Array.of(-1, 1), new Uint8Array(1), deep), { code: "OVERFLOW", where: "deep" });
+});
+
+const layers = fc.record({
+  seed: fc.nat(),
+  kind: fc.constantFrom("normal", "zero", "constant", "few", "positive", "zero channel", "tiny"),
+});
+
+function drawWeights(random, kind) {
+  const values = Float32Array.from({ length: 72 }, () => random.normal());
+  if (kind === "zero") return values.fill(0);
+  if (kind === "constant") return values.fill(-0.7);
+  if (kind === "few") return values.map((w) => (w < 0 ? -0.25 : 0.5));
+  if (kind === "positive") return values.map(Math.abs);
+  if (kind === "zero channel") return values.fill(0, 0, 36);
+  return kind === "tiny" ? values.map((w) => w * 1e-30) : values;
+}
+
+for (const quantizer of QUANTIZERS) {
+  test(`${quantizer.name} gives a grid that lowers and holds every weight, whatever the layer`, () => {
+    fc.assert(
+      fc.property(layers, fc.constantFrom(...quantizer.bits), ({ seed, kind }, bits) => {
+        const b = buildNetwork("one", createRandom(seed));
+        const encoding = { kind: "linear", scale: 1, zero: 0, max: 255 };
+        const network = b.finish([b.conv(b.quantize(b.input([4, 5, 5]), encoding), 2, { kernel: 3 })]);
+        const node = network.nodes.find(({ op }) => op === "conv");
+        node.weight.data.set(drawWeights(createRandom(seed), kind));
+        const grids = quantizeWeights(network, quantizer, bits);
+        const { levels } = grids.get(node.name);
+        assert.ok(levels.every((level, k) => Number.isInteger(level) && (k === 0 || level > levels[k - 1])));
+        const [layer] = lower(network, { grids }).layers.filter(({ op }) => op === "conv");
+        assert.equal(layer.weights.codes.length, 72);
+        if (kind === "zero" && !["deepshift"].includes(quantizer.name)) {
+          assert.ok(node.weight.data.every((w) => w === 0));
+        }
+      }),
+      { seed: 8, numRuns: 60 },
+    );
+  });
+
+  test(`${quantizer.name} refuses bits it does not have and weights that are none`, () => {
+    const layer = { ...LAYER, bits: quantizer.bits[0] };
+    assert.throws(() => quantizer.fit(new Float32Array(72), { ...layer, bits: 7.5 }), {
+      code: "BAD_OPTION",
+      where: "conv",
+    });
+    const weights = new Float32Array(72).fill(0.5);
+    weights[70] = Number.POSITIVE_INFINITY;
+    assert.throws(() => quantizer.fit(weights, layer), { code: "BAD_DATA", where: "conv[70]" });
+    assert.throws(() => quantizer.fit(new Float32Array(0), layer), { code: "BAD_DATA", where: "conv" });
+  });
+}
+
+test("a fit writes its channel's scale times the level, rounded once", () => {
+  const into = new Float32Array(4);
+  writeFit({ levels: [-3, 7], scale: Float32Array.of(0.1, 0.3), codes: Uint8Array.of(0, 1, 1, 0) }, into);
+  const [a, b] = [Math.fround(0.1), Math.fround(0.3)];
+  assert.deepEqual([...into], [-3 * a, 7 * a, 7 * b, -3 * b].map(Math.fround));
+});
