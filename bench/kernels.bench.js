@@ -5,7 +5,7 @@ import Table from "cli-table3";
 import { buildNetwork, createRandom, lower } from "../dist/graph/index.js";
 import { compileKernels, instantiate } from "../dist/runtime/kernels.js";
 import { planModel } from "../dist/runtime/plan.js";
-import { InputDoor, readRaw } from "../dist/runtime/ports.js";
+import { createDoor, readRaw } from "../dist/runtime/ports.js";
 import { stagingOf } from "../dist/runtime/step.js";
 import { checkEqual, checkFloat } from "./check.js";
 import { multiplyContestant } from "./contestants/multiply.js";
@@ -67,7 +67,7 @@ async function stepOf(def, input, check) {
   const kernels = instantiate(await compileKernels(false), linear);
   const [port] = def.inputs;
   const place = placements.get(stagingOf(port.tensor)) ?? placements.get(port.tensor);
-  new InputDoor(port, def.tensors[port.tensor], place).write(linear.buffer, kernels, input);
+  createDoor(port, def.tensors[port.tensor], place)(linear.buffer, kernels, { [port.name]: input });
   for (const { units, run } of steps) run(kernels, 0, units, scratch);
   const conv = def.layers.find(({ op }) => op === "conv");
   refuse(check(readRaw(linear.buffer, def.tensors[conv.output], placements.get(conv.output))));

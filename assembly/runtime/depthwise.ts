@@ -106,8 +106,8 @@ function bucket_swar_taps_px64(plane: usize, offsets: usize, masks: usize, strea
 }
 
 /**
- * Depthwise convolution of one tile whose padding holds 0: channels 0..channels-1 of the output, `multiplier` for each
- * plane of the input. Rows are read at plane + pixel + offset.
+ * Output channels first..last-1 of one tile of a depthwise convolution whose padding holds 0, `multiplier` for each plane
+ * of the input (`first` is the first of its plane). Rows are read at plane + pixel + offset.
  */
 export function conv_swar_depthwise(
   planes: usize,
@@ -117,7 +117,8 @@ export function conv_swar_depthwise(
   masks: usize,
   stream: usize,
   starts: usize,
-  channels: i32,
+  first: i32,
+  last: i32,
   totals: usize,
   epilogue: usize,
   pixel: i32,
@@ -125,9 +126,10 @@ export function conv_swar_depthwise(
 ): void {
   const plain = is_plain(epilogue);
   let left = multiplier;
-  let plane = planes + <usize>pixel;
-  for (let channel = 0; channel < channels; channel++, starts += 4) {
-    const op = bucket_swar_taps_px64(plane, offsets, masks, stream + <usize>load<u32>(starts), totals);
+  let plane = planes + <usize>(first / multiplier) * planeBytes + <usize>pixel;
+  for (let channel = first; channel < last; channel++) {
+    const at = stream + <usize>load<u32>(starts + ((<usize>channel) << 2));
+    const op = bucket_swar_taps_px64(plane, offsets, masks, at, totals);
     if (plain) encode_plain_px16(epilogue, channel, totals, pixel, pixels, op);
     else encode_px16(epilogue, channel, totals, pixel, pixels, op);
     if (--left == 0) {

@@ -1,6 +1,7 @@
 // conv.ts: the steps of convolution layers: bucket sums for packed codes, a GEMM for float32.
 import { type ConvLayer, elements, largestOf, zeroOf } from "../format/index.js";
 import { planEpilogue } from "./epilogue.js";
+import { roundUp } from "./memory.js";
 import { planPatch, planSliding, type SlidingPlan } from "./patch.js";
 import { compileSchedule, packFloat } from "./schedule.js";
 import type { PlanContext, Step } from "./step.js";
@@ -9,7 +10,9 @@ import { TILE } from "./taps.js";
 /** Activations up to this are summed in u8 lanes, two rows and more at a time. */
 const U8_LANES_MAX = 127;
 /** Units of a layer that threads should at least find to share. */
-const UNITS_MIN = 8;
+const UNITS_MIN = 16;
+/** Channels of a unit that make up for its call. */
+const CHANNELS_MIN = 16;
 
 /** A convolution whose input and output are single pixels is a dense layer. */
 export function isPointLayer(context: PlanContext, layer: ConvLayer): boolean {
@@ -50,8 +53,8 @@ function planBucketConv(context: PlanContext, layer: ConvLayer): Step {
   const patch = planPatch(context, layer, zeroOf(encoding), perGroup);
   const groupBytes = perGroup * patch.taps * 64;
   const run = Math.floor(255 / max);
-  // few tiles are shared between threads by output channels as well; one thread still gathers each patch once
-  const blocks = groups === 1 ? Math.max(1, Math.min(Math.ceil(UNITS_MIN / patch.tiles), Math.floor(outputs / 16))) : 1;
+  // one thread still gathers each patch once
+  const blocks = groups === 1 ? blocksOf(patch.tiles, outputs) : 1;
   const blockOutputs = Math.ceil(outputs / blocks);
   return {
     name: layer.name,
@@ -103,7 +106,10 @@ function planBucketConv(context: PlanContext, layer: ConvLayer): Step {
   };
 }
 
-/** Every row of a depthwise patch would be read by one channel only, so none is gathered. */
+/**
+ * Every row of a depthwise patch would be read by one channel only, so none is gathered.
+ * @param multiplier output channels of each plane
+ */
 function depthwiseStep(
   { name, op }: ConvLayer,
   { tiles, taps, source, forEach }: SlidingPlan,
@@ -113,13 +119,17 @@ function depthwiseStep(
   starts: number,
   epilogue: number,
 ): Step {
+  const blocks = blocksOf(tiles, outputs);
+  const blockOutputs = roundUp(Math.ceil(outputs / blocks), multiplier);
   return {
     name,
     op,
-    units: tiles,
-    run(kernels, firstTile, lastTile, scratch) {
+    units: tiles * blocks,
+    run(kernels, firstUnit, lastUnit, scratch) {
       const { address, planeBytes } = source();
-      forEach(kernels, firstTile, lastTile, scratch, ({ pixel, pixels, sums, masks }) => {
+      const firstTile = Math.floor(firstUnit / blocks);
+      forEach(kernels, firstTile, Math.ceil(lastUnit / blocks), scratch, ({ pixel, pixels, sums, masks }) => {
+        const tileUnit = (pixel / TILE) * blocks;
         kernels.conv_swar_depthwise(
           address,
           planeBytes,
@@ -128,7 +138,8 @@ function depthwiseStep(
           masks,
           stream,
           starts,
-          outputs,
+          Math.max(firstUnit - tileUnit, 0) * blockOutputs,
+          Math.min((lastUnit - tileUnit) * blockOutputs, outputs),
           sums,
           epilogue,
           pixel,
@@ -137,6 +148,11 @@ function depthwiseStep(
       });
     },
   };
+}
+
+/** Into how many blocks of channels to cut each tile, where there are few tiles for threads to share. */
+function blocksOf(tiles: number, channels: number): number {
+  return Math.max(1, Math.min(Math.ceil(UNITS_MIN / tiles), Math.floor(channels / CHANNELS_MIN)));
 }
 
 function planFloatConv(context: PlanContext, layer: ConvLayer): Step {
