@@ -14,6 +14,9 @@ const MODELS = [
   // one tile, shared by output channels
   convModel({ shape: [16, 7, 7], channels: 100, residual: linear() }),
   convModel({ shape: [16, 10, 9], channels: 50, input: linear(15) }),
+  // the same of depthwise layers, whose blocks keep the channels of one plane together
+  convModel({ shape: [97, 7, 7], channels: 97, groups: 97 }),
+  convModel({ shape: [37, 9, 9], channels: 111, groups: 37, residual: linear() }),
 ];
 
 test("threads give the bits of one thread, run after run", async () => {
