@@ -18,14 +18,7 @@ const MOST_PIXELS = 2 ** 26;
  * @throws UNSUPPORTED when sharp is not installed; BAD_DATA for bytes that are no image, or one of more than 2^26 pixels.
  */
 export async function decodeImage(bytes: Uint8Array, where: string): Promise<Image> {
-  const { default: sharp } = await import("sharp").catch((cause) => {
-    throw new ShiftwiseError("UNSUPPORTED", "reading images needs the package sharp", {
-      expected: "npm install sharp",
-      found: "it is not installed",
-      where,
-      cause,
-    });
-  });
+  const { default: sharp } = await loadSharp(where);
   const { data, info } = await sharp(bytes, { limitInputPixels: MOST_PIXELS })
     .rotate()
     .flatten()
@@ -40,4 +33,35 @@ export async function decodeImage(bytes: Uint8Array, where: string): Promise<Ima
       });
     });
   return { width: info.width, height: info.height, pixels: new Uint8Array(data) };
+}
+
+/**
+ * Another size, each pixel the mean of what it covers (triangle filter).
+ * @throws BAD_DATA when sharp cannot; UNSUPPORTED when it is not installed.
+ */
+export async function resizeImage(image: Image, width: number, height: number, where: string): Promise<Image> {
+  const { default: sharp } = await loadSharp(where);
+  const { data, info } = await sharp(image.pixels, { raw: { width: image.width, height: image.height, channels: 3 } })
+    .resize(width, height, { fit: "fill", kernel: "linear" })
+    .raw()
+    .toBuffer({ resolveWithObject: true })
+    .catch((cause: unknown) => {
+      throw new ShiftwiseError("BAD_DATA", "cannot resize the image", {
+        found: cause instanceof Error ? cause.message : String(cause),
+        where,
+        cause,
+      });
+    });
+  return { width: info.width, height: info.height, pixels: new Uint8Array(data) };
+}
+
+async function loadSharp(where: string) {
+  return await import("sharp").catch((cause) => {
+    throw new ShiftwiseError("UNSUPPORTED", "reading images needs the package sharp", {
+      expected: "npm install sharp",
+      found: "it is not installed",
+      where,
+      cause,
+    });
+  });
 }

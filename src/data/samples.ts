@@ -1,7 +1,7 @@
 // samples.ts: images without labels, as a network takes them: what calibration and distillation look at.
 import type { Shape } from "../format/index.js";
 import { normalizationTable } from "./batches.js";
-import { type Dataset, imageLength, size } from "./dataset.js";
+import type { Dataset } from "./dataset.js";
 
 export interface Samples {
   readonly shape: Shape;
@@ -10,22 +10,31 @@ export interface Samples {
   read(from: number, count: number): Float32Array;
 }
 
+/** Pixels 0..255 without labels, image after image as channel planes. */
+export type Pictures = Pick<Dataset, "images" | "shape" | "normalization">;
+
 /** The images of a set, normalized as it says. */
-export function samplesOf(dataset: Dataset): Samples {
-  const table = normalizationTable(dataset.normalization);
-  const length = imageLength(dataset);
-  const plane = dataset.shape[1] * dataset.shape[2];
+export function samplesOf({ images, shape, normalization }: Pictures): Samples {
+  const table = normalizationTable(normalization);
+  const length = shape[0] * shape[1] * shape[2];
+  const plane = shape[1] * shape[2];
   return {
-    shape: dataset.shape,
-    count: size(dataset),
+    shape,
+    count: images.length / length,
     read(from, count) {
       const values = new Float32Array(count * length);
       const start = from * length;
       for (let i = 0; i < values.length; i++) {
         const channel = Math.floor((i % length) / plane);
-        values[i] = table[channel * 256 + dataset.images[start + i]];
+        values[i] = table[channel * 256 + images[start + i]];
       }
       return values;
     },
   };
+}
+
+/** A set whose labels mean nothing, for training that looks at a teacher alone. */
+export function unlabelled(pictures: Pictures, classes: number): Dataset {
+  const [channels, height, width] = pictures.shape;
+  return { ...pictures, labels: new Uint8Array(pictures.images.length / (channels * height * width)), classes };
 }

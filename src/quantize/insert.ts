@@ -164,7 +164,8 @@ export function removeQuantizers(network: Network): Network {
   return { ...network, nodes, outputs: network.outputs.map(real) };
 }
 
-function rewire(node: Node, renamed: (name: string) => string): Node {
+/** A node that reads other tensors. */
+export function rewire(node: Node, renamed: (name: string) => string): Node {
   if (node.op === "input" || node.op === "constant") return node;
   if (node.op === "add" || node.op === "binary") {
     return { ...node, inputs: [renamed(node.inputs[0]), renamed(node.inputs[1])] };

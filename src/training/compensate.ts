@@ -1,6 +1,6 @@
 // compensate.ts: a whole network rounded with compensation, layer by layer, from unlabelled images.
-import type { Samples } from "../data/index.js";
-import { type Shape, ShiftwiseError } from "../format/index.js";
+import type { Samples } from "../data/memory.js";
+import { elements, type Shape, ShiftwiseError } from "../format/index.js";
 import {
   type BatchNormNode,
   type ConvNode,
@@ -13,8 +13,8 @@ import {
   type WeightGrid,
   type WeightGrids,
 } from "../graph/index.js";
-import { fitScales, type PortionStep, removeQuantizers } from "../quantize/index.js";
-import { type LayerPlan, type LevelsOf, planLayer } from "./layer-plan.js";
+import { fitScales, removeQuantizers } from "../quantize/index.js";
+import { type LayerPlan, type LevelsOf, planLayer, type RoundingStep } from "./layer-plan.js";
 import { createMoments, type GroupMoments } from "./moments.js";
 import type { Control } from "./options.js";
 import { createRounder, ROUND, type Rounder } from "./rounding.js";
@@ -26,7 +26,7 @@ export interface CompensateOptions {
    * What each conv and dense layer's weights become, or the steps of a portion from planPortion: then the weights chosen
    * alone are rounded, those frozen before stay, and those that are still free take the errors up.
    */
-  readonly levels: LevelsOf | readonly PortionStep[];
+  readonly levels: LevelsOf | readonly RoundingStep[];
   /** Share of the mean diagonal of the covariance that is added to it. Default 0.01. */
   readonly damping?: number;
   /** Sweeps of coordinate descent after each layer's compensated pass. Default 4. */
@@ -63,11 +63,14 @@ export interface CompensateControl extends Pick<Control, "signal"> {
 
 /** Images that are run at a time. */
 const CHUNK = 16;
+/** Output positions that a layer's moments are taken from, where there are more: this many, or so many an input. */
+const LEAST_POSITIONS = 50_000;
+const POSITIONS_AN_INPUT = 200;
 
 /**
  * Rounds every conv and dense layer with second-order compensation, in network order, each on what the layers already
- * rounded give it, quantize nodes included. The mean of every output channel is kept by the layer's bias or the batch norm that alone reads it; a layer that has neither is
- * rounded so that the mean error counts as any other.
+ * rounded give it, quantize nodes included. The mean of every output channel is kept by the layer's bias or the batch norm
+ * that alone reads it; a layer that has neither is rounded so that the mean error counts as any other.
  * @param network with its quantize nodes, if activations are to be integers.
  * @throws BAD_DATA for images of another shape or none; BAD_OPTION for levels out of range; OVERFLOW; ABORTED.
  */
@@ -173,7 +176,12 @@ function createWalk(network: Network, samples: Samples, module: WebAssembly.Modu
 
 function momentsOf(node: ConvNode | DenseNode, i: number, own: Walk, twin: Walk, settings: Settings): GroupMoments[] {
   const { module, follow = true } = settings;
-  const sums = createMoments(node, own.shapes.get(node.input)!, CHUNK, follow, module);
+  const [, height, width] = own.shapes.get(node.name)!;
+  const inputs = elements(node.weight.shape.slice(1));
+  const positions = own.chunks.reduce((sum, count) => sum + count, 0) * height * width;
+  const step = Math.floor(positions / Math.max(LEAST_POSITIONS, POSITIONS_AN_INPUT * inputs));
+  const rows = Math.min(Math.max(step, 1), height);
+  const sums = createMoments(node, own.shapes.get(node.input)!, CHUNK, follow, rows, module);
   const [float] = twin.segments[i].nodes.flatMap(nodeInputs);
   for (const [c, count] of own.chunks.entries()) {
     sums.add(own.values(node.input, c), follow ? twin.values(float, c) : null, count);

@@ -2,12 +2,14 @@
 export { writeAtomically } from "./atomic.js";
 export type { EpochRecord } from "./checkpoint.js";
 export * from "./compensate.js";
+export * from "./distill.js";
 export * from "./engine.js";
 export * from "./evaluate.js";
 export type { Mode } from "./layer.js";
 export type { CheckpointOptions, CommonOptions, Control, Distillation, ParameterGroup, Progress } from "./options.js";
 export * from "./parameters.js";
 export * from "./prune.js";
+export * from "./recover.js";
 export * from "./retrain.js";
 export * from "./schedule.js";
 export * from "./sensitivity.js";

@@ -1,6 +1,14 @@
 // layer-plan.ts: which weights of a layer are rounded next, and to what.
-import type { ConvNode, DenseNode, WeightGrid } from "../graph/index.js";
-import { checkBits, chooseExponent, type LayerLevels, type PortionStep, powerLevels } from "../quantize/index.js";
+import type { ConvNode, DenseNode, Network, WeightGrid, WeightGrids } from "../graph/index.js";
+import {
+  checkBits,
+  chooseExponent,
+  frozenCount,
+  type LayerLevels,
+  type PortionStep,
+  powerLevels,
+  selectLargest,
+} from "../quantize/index.js";
 import { FIXED, FREE, ROUND } from "./rounding.js";
 
 /** What a layer's weights become; null leaves it float. */
@@ -18,11 +26,14 @@ export interface LayerPlan {
   readonly grid: (scale: Float32Array) => WeightGrid;
 }
 
+/** A PortionStep on any grid. */
+export type RoundingStep = Omit<PortionStep, "grid"> & { readonly grid: WeightGrid };
+
 /**
  * @returns null for a layer that stays float.
  * @throws BAD_OPTION for levels out of range; what chooseExponent throws.
  */
-export function planLayer(node: ConvNode | DenseNode, wanted: LevelsOf | readonly PortionStep[]): LayerPlan | null {
+export function planLayer(node: ConvNode | DenseNode, wanted: LevelsOf | readonly RoundingStep[]): LayerPlan | null {
   if (typeof wanted === "function") return planWhole(node, wanted(node));
   const step = wanted.find((candidate) => candidate.node.name === node.name);
   if (!step) return null;
@@ -32,11 +43,36 @@ export function planLayer(node: ConvNode | DenseNode, wanted: LevelsOf | readonl
   const fit = first && grid.scale !== null;
   return {
     node,
-    levels: powerLevels(grid.bits, grid.n1),
+    levels: grid.kind === "powers" ? powerLevels(grid.bits, grid.n1) : Float64Array.from(grid.levels),
     scales: fit ? "fit" : (grid.scale ?? new Float32Array(node.weight.shape[0]).fill(1)),
     states: chosen.length === states.length ? null : states,
-    grid: (scale) => ({ ...grid, scale: grid.scale && scale }),
+    grid: (scale) => ({ ...grid, scale: grid.scale && scale }) as WeightGrid,
   };
+}
+
+/**
+ * A portion of every layer, its largest weights first, on whatever levels each layer is to have.
+ * @param grids of the portion before; null at the first.
+ * @throws BAD_OPTION for levels out of range.
+ */
+export function portionSteps(
+  network: Network,
+  grids: WeightGrids | null,
+  levels: LevelsOf,
+  portion: number,
+): RoundingStep[] {
+  return network.nodes.flatMap((node) => {
+    if (node.op !== "conv" && node.op !== "dense") return [];
+    const { data, shape } = node.weight;
+    const plan = grids ? null : planLayer(node, levels);
+    const before = grids?.get(node.name) ?? plan?.grid(new Float32Array(shape[0]).fill(1));
+    if (!before) return [];
+    const frozen = grids ? before.frozen.slice() : new Uint8Array(data.length);
+    const already = frozen.reduce((sum, flag) => sum + flag, 0);
+    const chosen = selectLargest(data, frozen, frozenCount(data.length, portion) - already);
+    for (const index of chosen) frozen[index] = 1;
+    return [{ node, grid: { ...before, frozen }, chosen, first: grids === null }];
+  });
 }
 
 function planWhole(node: ConvNode | DenseNode, wanted: LayerLevels | null): LayerPlan | null {

@@ -34,6 +34,7 @@ export interface MomentSums {
 
 /**
  * @param batch most images of one `add`.
+ * @param step only every step-th row of output positions is looked at, other ones from block to block of images.
  * @throws OVERFLOW when the sums need more than 4 GiB.
  */
 export function createMoments(
@@ -41,6 +42,7 @@ export function createMoments(
   input: Shape,
   batch: number,
   withTwin: boolean,
+  step: number,
   module: WebAssembly.Module,
 ): MomentSums {
   const g = node.op === "conv" ? geometryOf(node, input) : denseGeometry(node);
@@ -51,7 +53,13 @@ export function createMoments(
   const outer = paddedInput(g);
   const arena = createArena();
   const taps = arena.table(Array.from({ length: depthRounded }, (_, k) => tables.taps[Math.min(k, depth - 1)]));
-  const runs = arena.table(runsOf(tables.inputs));
+  const passes = Array.from({ length: step }, (_, phase) => {
+    const [height, width] = [g.output[1], g.output[2]];
+    const inputs = tables.inputs.filter((_, p) => (Math.floor(p / width) % height) % step === phase);
+    // pixels of so many images, for a last block that is shorter
+    const pixels = (count: number) => count * width * Math.ceil((height - phase) / step);
+    return { runs: arena.table(runsOf(inputs)), pixels };
+  });
   const imageBytes = volume(g.input) * 4;
   const paddedRoom = Math.max(paddedBytes(g.input, outer, images), 4);
   const own = { from: arena.reserve(batch * imageBytes), room: arena.reserve(paddedRoom) };
@@ -69,6 +77,7 @@ export function createMoments(
   const totals = new Float64Array(g.groups * depth * depth);
   const crossTotals = withTwin ? new Float64Array(totals.length) : totals;
   let samples = 0;
+  let blocks = 0;
 
   /** sums[m / 8][k][m % 8] to [k][m]; the symmetric ones hold k below 8 (m / 8 + 1) only. */
   const drain = (from: number, into: Float64Array, symmetric: boolean): void => {
@@ -92,7 +101,10 @@ export function createMoments(
       const groupBytes = g.groupInputs * outer[0] * outer[1] * 4;
       for (let n = 0; n < count; n += images) {
         const block = Math.min(images, count - n);
-        const pixels = block * plane(g.output);
+        const pass = passes[blocks++ % step];
+        const { runs } = pass;
+        const pixels = pass.pixels(block);
+        samples += pixels;
         const planes = padded(kernels, own.from + n * imageBytes, g.input, block, outer, own.room);
         const twins = withTwin
           ? padded(kernels, other.from + n * imageBytes, g.input, block, outer, other.room)
@@ -109,7 +121,6 @@ export function createMoments(
       }
       drain(sums, totals, true);
       if (withTwin) drain(crossSums, crossTotals, false);
-      samples += count * plane(g.output);
     },
     read() {
       const meansOf = (from: number, group: number) =>

@@ -108,9 +108,19 @@ export function createStore(encoding: Encoding): Store {
   const chunks: Uint8Array[] = [];
   const { scale } = encoding;
   const zero = encoding.kind === "linear" ? encoding.zero : 0;
+  const reals = Float32Array.from({ length: 256 }, (_, code) => scale * (code - zero));
   return {
-    put: (chunk, values) => void (chunks[chunk] = Uint8Array.from(values, (value) => Math.round(value / scale) + zero)),
-    get: (chunk) => Float32Array.from(chunks[chunk], (code) => Math.fround(scale * (code - zero))),
+    put(chunk, values) {
+      const codes = new Uint8Array(values.length);
+      for (let i = 0; i < codes.length; i++) codes[i] = Math.round(values[i] / scale) + zero;
+      chunks[chunk] = codes;
+    },
+    get(chunk) {
+      const codes = chunks[chunk];
+      const values = new Float32Array(codes.length);
+      for (let i = 0; i < codes.length; i++) values[i] = reals[codes[i]];
+      return values;
+    },
   };
 }
 

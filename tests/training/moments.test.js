@@ -23,7 +23,7 @@ function convNode(weight, { stride = [1, 1], dilation = [1, 1], padding = [0, 0,
 }
 
 /** Input vectors of every output position, group by group. */
-function windows(node, [channels, height, width], x, count) {
+function windows(node, [channels, height, width], x, count, step = 1, images = 1) {
   if (node.op === "dense") {
     const n = channels * height * width;
     return [Array.from({ length: count }, (_, i) => Array.from(x.subarray(i * n, (i + 1) * n)))];
@@ -35,7 +35,8 @@ function windows(node, [channels, height, width], x, count) {
   return Array.from({ length: node.groups }, (_, group) => {
     const all = [];
     for (let n = 0; n < count; n++) {
-      for (let oy = 0; oy < rows; oy++) {
+      const phase = Math.floor(n / images) % step;
+      for (let oy = phase; oy < rows; oy += step) {
         for (let ox = 0; ox < columns; ox++) {
           const window = [];
           for (let c = 0; c < depth; c++) {
@@ -56,20 +57,20 @@ function windows(node, [channels, height, width], x, count) {
   });
 }
 
-function check(node, shape, count, batch, withTwin) {
+function check(node, shape, count, batch, withTwin, step = 1, images = 1) {
   const random = createRandom(count + batch);
   const size = shape[0] * shape[1] * shape[2];
   const draw = () => Float32Array.from({ length: count * size }, () => random.normal() + 0.5);
   const [x, twin] = [draw(), draw()];
-  const sums = createMoments(node, shape, batch, withTwin, module);
+  const sums = createMoments(node, shape, batch, withTwin, step, module);
   for (let from = 0; from < count; from += batch) {
     const to = Math.min(from + batch, count);
     const part = (values) => values.subarray(from * size, to * size);
     sums.add(part(x), withTwin ? part(twin) : null, to - from);
   }
   const found = sums.read();
-  const expected = windows(node, shape, x, count);
-  const others = windows(node, shape, withTwin ? twin : x, count);
+  const expected = windows(node, shape, x, count, step, images);
+  const others = windows(node, shape, withTwin ? twin : x, count, step, images);
   assert.equal(found.length, expected.length);
   const close = (a, b, what) => assert.ok(Math.abs(a - b) < 1e-4, `${what}: ${a}, ${b}`);
   for (const [group, own] of expected.entries()) {
@@ -103,6 +104,10 @@ describe("moments", () => {
         3,
         withTwin,
       );
+    });
+    test(`of every third row, other ones from block to block${suffix}`, () => {
+      check(convNode([4, 2, 3, 3], { padding: [1, 1, 1, 1] }), [2, 8, 8], 7, 4, withTwin, 3, 1);
+      check(convNode([4, 2, 1, 1]), [2, 5, 8], 9, 8, withTwin, 2, 2);
     });
     test(`of groups${suffix}`, () => {
       check(convNode([6, 2, 1, 1], { groups: 3 }), [6, 4, 4], 4, 4, withTwin);

@@ -1,0 +1,105 @@
+// preprocessing.ts: how an image file becomes what a network reads: size, channels, range, mean and deviation.
+import { readFile } from "node:fs/promises";
+import { fields, type Normalization, type Shape, ShiftwiseError } from "../format/index.js";
+import { type Image, resizeImage } from "./image.js";
+
+/**
+ * In this order: the shorter side is resized to `resize`, the middle is cut out, the channels are put in order, a pixel
+ * 0..255 becomes (pixel * range / 255 - mean[c]) / std[c].
+ */
+export interface Preprocessing {
+  /** Length of the shorter side, 1..4096. Default: none; an image that is smaller than the network's input is enlarged. */
+  readonly resize?: number;
+  /** Default "rgb"; "grey" for networks of one channel: 0.299 R + 0.587 G + 0.114 B. */
+  readonly channels?: "rgb" | "bgr" | "grey";
+  /** What 255 becomes before the mean is taken off: 1 or 255. Default 1. */
+  readonly range?: number;
+  /** One number a channel, or one for all. Default 0 and 1. */
+  readonly mean?: readonly number[];
+  readonly std?: readonly number[];
+}
+
+/**
+ * Reads a description from a JSON file: an object with fields of Preprocessing.
+ * @throws IO, BAD_FILE
+ */
+export async function readPreprocessing(path: string): Promise<Preprocessing> {
+  const text = await readFile(path, "utf8").catch((cause) => {
+    throw new ShiftwiseError("IO", "cannot read the file", { where: path, found: String(cause.message), cause });
+  });
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new ShiftwiseError("BAD_FILE", "not JSON", { where: path, found: text.slice(0, 40), cause });
+  }
+  const f = fields.record(value, path, [], ["resize", "channels", "range", "mean", "std"]);
+  const numbers = (field: "mean" | "std") => fields.list(f[field], `${path}: ${field}`, fields.number);
+  return {
+    ...(f.resize !== undefined && { resize: fields.integer(f.resize, `${path}: resize`, 1, 4096) }),
+    ...(f.channels !== undefined && { channels: fields.oneOf(f.channels, `${path}: channels`, CHANNELS) }),
+    ...(f.range !== undefined && { range: fields.oneOf(f.range, `${path}: range`, [1, 255]) }),
+    ...(f.mean !== undefined && { mean: numbers("mean") }),
+    ...(f.std !== undefined && { std: numbers("std") }),
+  };
+}
+
+export const CHANNELS = ["rgb", "bgr", "grey"] as const;
+
+/**
+ * Mean and deviation as a network's input node holds them, for pixels / 255.
+ * @throws BAD_OPTION for numbers that are not one a channel, or a deviation that is not above 0.
+ */
+export function normalizationOf({ range = 1, mean = [0], std = [1] }: Preprocessing, channels: number): Normalization {
+  const spread = (name: string, values: readonly number[], ok: (value: number) => boolean) => {
+    const all = values.length === 1 ? Array<number>(channels).fill(values[0]) : values;
+    if (all.length === channels && all.every(ok)) return all.map((value) => value / range);
+    throw new ShiftwiseError("BAD_OPTION", "preprocessing that does not fit the network", {
+      where: name,
+      expected: `1 or ${channels} numbers${name === "std" ? " above 0" : ""}`,
+      found: values.join(", "),
+    });
+  };
+  return {
+    mean: spread("mean", mean, Number.isFinite),
+    std: spread("std", std, (value) => value > 0 && value < Number.POSITIVE_INFINITY),
+  };
+}
+
+/**
+ * The middle of an image as channel planes of the size a network reads.
+ * @throws BAD_OPTION for channels that the shape has not; what resizeImage throws.
+ */
+export async function prepareImage(
+  image: Image,
+  shape: Shape,
+  { resize, channels = "rgb" }: Preprocessing,
+  where: string,
+): Promise<Uint8Array> {
+  const [depth, height, width] = shape;
+  if (depth !== (channels === "grey" ? 1 : 3)) {
+    throw new ShiftwiseError("BAD_OPTION", "the network does not read such channels", {
+      where: "channels",
+      expected: depth === 1 ? "grey" : depth === 3 ? "rgb or bgr" : `images, which have 1 or 3 channels, not ${depth}`,
+      found: channels,
+    });
+  }
+  const least = Math.max(width / image.width, height / image.height);
+  const factor = Math.max(resize === undefined ? 1 : resize / Math.min(image.width, image.height), least);
+  const across = Math.max(Math.round(image.width * factor), width);
+  const down = Math.max(Math.round(image.height * factor), height);
+  const sized = factor === 1 ? image : await resizeImage(image, across, down, where);
+  const top = Math.floor((sized.height - height) / 2);
+  const left = Math.floor((sized.width - width) / 2);
+  const planes = new Uint8Array(depth * height * width);
+  const order = channels === "bgr" ? [2, 1, 0] : [0, 1, 2];
+  for (let y = 0, i = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, i++) {
+      const at = ((top + y) * sized.width + left + x) * 3;
+      const [r, g, b] = order.map((c) => sized.pixels[at + c]);
+      if (depth === 1) planes[i] = Math.round(0.299 * r + 0.587 * g + 0.114 * b);
+      else for (const [c, value] of [r, g, b].entries()) planes[c * height * width + i] = value;
+    }
+  }
+  return planes;
+}

@@ -1,0 +1,63 @@
+// distill.test.js: self-distillation portion by portion, on images whose labels mean nothing.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { unlabelled } from "../../dist/data/index.js";
+import { lower } from "../../dist/graph/index.js";
+import { calibrate, collectHistograms, insertQuantizers, quantizationPoints } from "../../dist/quantize/index.js";
+import { activations, distill, evaluate, train } from "../../dist/training/index.js";
+import { bitsOf, squares, tinyNetwork } from "./helpers.js";
+
+const DATA = squares(192);
+
+async function trained() {
+  const network = tinyNetwork();
+  await train(network, DATA, { epochs: 6, batchSize: 32, learningRate: 0.05 });
+  const points = quantizationPoints(network);
+  const histograms = await collectHistograms(points, activations(network, DATA, points));
+  return insertQuantizers(network, calibrate(network, histograms, { activations: { kind: "linear", bits: 8 } }));
+}
+
+describe("distill", () => {
+  test("ends on the grid, near the float network, whatever the labels", async () => {
+    const network = await trained();
+    const before = bitsOf(network);
+    const float = await evaluate(network, DATA);
+    const told = { rounding: new Set(), training: new Set() };
+    const result = await distill(
+      network,
+      unlabelled(DATA, 3),
+      {
+        levels: () => ({ kind: "powers", bits: 3, scale: "channel" }),
+        minutes: 0.02,
+        portions: [0.6, 1],
+        learningRate: 0.01,
+        batchSize: 32,
+      },
+      {
+        onRounding: (portion) => told.rounding.add(portion),
+        onTraining: (portion) => told.training.add(portion),
+      },
+    );
+    assert.deepEqual(bitsOf(network), before, "the network given is not changed");
+    assert.equal(result.epochs.length, 2);
+    assert.ok(result.epochs.every((epochs) => epochs >= 1));
+    assert.deepEqual([...told.rounding], [0, 1]);
+    assert.deepEqual([...told.training], [0, 1]);
+    lower(result.network, { grids: result.grids });
+    const after = await evaluate(result.network, DATA);
+    assert.ok(float.accuracy > 0.9 && after.accuracy > float.accuracy - 0.05, `${float.accuracy}, ${after.accuracy}`);
+  });
+
+  test("refuses bad options and stops when told", async () => {
+    const network = await trained();
+    const options = {
+      levels: () => ({ kind: "powers", bits: 4, scale: "channel" }),
+      minutes: 0,
+      learningRate: 0.01,
+      batchSize: 32,
+    };
+    await assert.rejects(distill(network, DATA, { ...options, minutes: -1 }), { code: "BAD_OPTION", where: "minutes" });
+    await assert.rejects(distill(network, DATA, { ...options, portions: [0.5] }), { code: "BAD_OPTION" });
+    await assert.rejects(distill(network, DATA, { ...options, signal: AbortSignal.abort() }), { code: "ABORTED" });
+  });
+});
