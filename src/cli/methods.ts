@@ -91,6 +91,7 @@ export const METHODS: readonly string[] = [
   "deepshift:4/8",
   "shiftcnn:8/8@0",
   "apot:4/4",
+  "linear:5/log4",
   "log-2:5/log4",
   "log-sqrt2:5/log4",
 ];

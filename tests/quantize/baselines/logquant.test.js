@@ -14,9 +14,9 @@ test("floor takes the leading one", () => {
   assert.deepEqual(quantized(logQuant(1, "floor"), [1, 0.99, -0.5, 0.25], 3).values, [1, 0.5, -0.5, 0.25]);
 });
 
-test("base sqrt 2 has exponents of half an octave, as integers within 1 %", () => {
+test("base sqrt 2 has exponents of half an octave, as integers within 2 %", () => {
   const expected = [1, Math.SQRT1_2, 0.5, -Math.SQRT1_2 / 2];
   quantized(logQuant(2), [1, 0.7, 0.5, -0.36], 4).values.forEach((value, i) => {
-    assert.ok(Math.abs(value / expected[i] - 1) <= 0.011, `${value}`);
+    assert.ok(Math.abs(value / expected[i] - 1) <= 0.021, `${value}`);
   });
 });
