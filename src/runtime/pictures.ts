@@ -56,6 +56,8 @@ export function createPictureReader(shape: Shape, where: string): (picture: Pict
     const scale = Math.min(w / width, h / height);
     const part = [width * scale, height * scale];
     const source = isRgba(picture) ? onCanvas(picture) : picture;
+    // what is transparent must not show the picture before
+    canvas.clearRect(0, 0, width, height);
     try {
       canvas.drawImage(source, (w - part[0]) / 2, (h - part[1]) / 2, part[0], part[1], 0, 0, width, height);
       return planesOf(canvas.getImageData(0, 0, width, height).data, channels, width * height);

@@ -1,0 +1,295 @@
+// pages.test.js: the example pages, clicked as a person would; what they look like is kept in tests/output/browser.
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { Model } from "../../dist/runtime/index.js";
+import { buildPages } from "../../examples/build.js";
+import { servePages } from "../../examples/server.js";
+import { launch, skip } from "./chromium.js";
+
+const shots = fileURLToPath(new URL("../output/browser/", import.meta.url));
+const DESKTOP = { width: 1280, height: 860 };
+const PHONE = { width: 390, height: 844 };
+const DIGIT = [
+  [0.3, 0.28],
+  [0.45, 0.2],
+  [0.62, 0.25],
+  [0.65, 0.38],
+  [0.42, 0.52],
+  [0.68, 0.62],
+  [0.64, 0.78],
+  [0.48, 0.84],
+  [0.3, 0.76],
+];
+
+let folder;
+let server;
+let browser;
+
+before(async () => {
+  if (skip) return;
+  mkdirSync(shots, { recursive: true });
+  folder = mkdtempSync(join(tmpdir(), "shiftwise-pages-"));
+  await buildPages(folder);
+  server = await servePages(folder);
+  browser = await launch(["--use-fake-device-for-media-stream"]);
+});
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+  if (folder) rmSync(folder, { recursive: true });
+});
+
+/** Opens a page; `errors` fills with what a developer would see in red. */
+async function open(path, { base = server.address, ...options } = {}) {
+  const context = await browser.newContext({ viewport: DESKTOP, serviceWorkers: "block", ...options });
+  context.setDefaultTimeout(20_000);
+  const page = await context.newPage();
+  const errors = [];
+  page.on("pageerror", (error) => errors.push(String(error)));
+  page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+  await page.goto(base + path);
+  return { page, context, errors };
+}
+
+const shot = (page, name) => page.screenshot({ path: join(shots, `${name}.png`) });
+const text = (page, selector) => page.locator(selector).textContent();
+const message = async (page) => {
+  await page.waitForSelector("#message:not([hidden])");
+  return text(page, "#message");
+};
+
+test("the start page leads to the four pages, and the theme button turns it dark and stays", { skip }, async () => {
+  const { page, context, errors } = await open("/");
+  assert.equal(await page.locator("a.tile").count(), 4);
+  const before = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  await page.getByRole("button", { name: "Light or dark" }).click();
+  assert.notEqual(await page.evaluate(() => getComputedStyle(document.body).backgroundColor), before);
+  await shot(page, "home-dark");
+  for (const name of ["Draw", "Classify", "Benchmark", "Retrain"]) {
+    await page.getByRole("link", { name, exact: true }).click();
+    await page.waitForURL(`**/${name.toLowerCase()}/`);
+    assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), "dark");
+  }
+  assert.deepEqual(errors, []);
+  await context.close();
+});
+
+for (const [device, options] of [
+  ["desktop", { colorScheme: "light" }],
+  ["phone", { viewport: PHONE, hasTouch: true, isMobile: true, colorScheme: "dark" }],
+]) {
+  test(`Draw on a ${device}: a digit is known while it is drawn, and cleared`, { skip }, async () => {
+    const { page, context, errors } = await open("/draw/", options);
+    await page.waitForFunction(() => document.querySelector("#time-ratio").textContent !== "");
+    const box = await page.locator("#pad").boundingBox();
+    const at = ([x, y]) => [box.x + x * box.width, box.y + y * box.height];
+    await page.mouse.move(...at(DIGIT[0]));
+    await page.mouse.down();
+    for (const point of DIGIT.slice(1)) await page.mouse.move(...at(point), { steps: 4 });
+    await page.mouse.up();
+    assert.deepEqual([await text(page, "#shift-digit"), await text(page, "#float-digit")], ["3", "3"]);
+    assert.match(await text(page, "#size-ratio"), /^4\.\dx smaller$/);
+    await shot(page, `draw-${device}`);
+    // nothing is wider than the screen
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
+    await page.getByRole("button", { name: "Clear" }).click();
+    assert.equal(await text(page, "#shift-digit"), "–");
+    assert.deepEqual(errors, []);
+    await context.close();
+  });
+}
+
+test("Draw by keyboard: a stroke downwards is a one", { skip }, async () => {
+  const { page, context } = await open("/draw/");
+  await page.waitForFunction(() => document.querySelector("#time-ratio").textContent !== "");
+  await page.focus("#pad");
+  for (let i = 0; i < 9; i++) await page.keyboard.press("ArrowUp");
+  await page.keyboard.press("Space");
+  for (let i = 0; i < 18; i++) await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("Space");
+  assert.equal(await text(page, "#shift-digit"), "1");
+  await page.keyboard.press("Escape");
+  assert.equal(await text(page, "#shift-digit"), "–");
+  await context.close();
+});
+
+test("Classify: samples, another model, a file of the visitor's, a wrong file, a wrong picture", { skip }, async () => {
+  const { page, context, errors } = await open("/classify/");
+  await page.getByRole("button", { name: "Sample: 7" }).click();
+  const best = page.locator("#bars .bar b").first();
+  await page.waitForSelector("#bars .bar");
+  assert.equal(await best.textContent(), "7");
+  assert.equal(await page.locator("#bars .bar").count(), 5);
+  await shot(page, "classify");
+  await page.getByRole("radio", { name: "Clothes" }).click();
+  await page.getByRole("button", { name: "Sample: trouser" }).click();
+  await page.waitForFunction(() => document.querySelector("#bars .bar b")?.textContent === "trouser");
+
+  const chooseModel = async (name, buffer) => {
+    const choosing = page.waitForEvent("filechooser");
+    await page.getByRole("radio", { name: "Your file…" }).click();
+    await (await choosing).setFiles({ name, mimeType: "application/octet-stream", buffer });
+  };
+  await chooseModel("wrong.safetensors", Buffer.from("<html><body>not found</body></html>"));
+  assert.match(await message(page), /not a shiftwise model file/);
+  const whole = readFileSync(new URL("../../examples/models/demo.safetensors", import.meta.url));
+  await chooseModel("cut.safetensors", whole.subarray(0, 9000));
+  await page.waitForFunction(() => document.querySelector("#message").textContent.includes("incomplete"));
+  // the model in use is still in use
+  assert.ok(await page.locator('input[value="fashion-shift"]').isChecked());
+  await chooseModel("signs.safetensors", whole);
+  await page.waitForFunction(() => document.querySelector("#model-info").textContent.includes("demo"));
+  assert.equal(await page.locator("#message").isVisible(), false);
+
+  const picking = page.waitForEvent("filechooser");
+  await page.getByRole("button", { name: "Choose a picture" }).click();
+  await (await picking).setFiles({ name: "no.png", mimeType: "image/png", buffer: Buffer.from("no picture") });
+  assert.match(await message(page), /picture cannot be used/);
+  await page.getByRole("radio", { name: "Digits" }).click();
+  await page.getByRole("button", { name: "Sample: 5" }).click();
+  await page.waitForFunction(() => document.querySelector("#bars .bar b")?.textContent === "5");
+  assert.equal(await page.locator("#message").isVisible(), false);
+  assert.deepEqual(errors, []);
+  await context.close();
+});
+
+test("Classify: a dropped picture with dark ink on white is turned round", { skip }, async () => {
+  const { page, context } = await open("/classify/");
+  await page.waitForSelector("#samples button");
+  const data = await page.evaluateHandle(async () => {
+    const canvas = new OffscreenCanvas(200, 200);
+    const paint = canvas.getContext("2d");
+    paint.fillStyle = "#fff";
+    paint.fillRect(0, 0, 200, 200);
+    paint.fillStyle = "#000";
+    paint.fillRect(92, 40, 16, 120);
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([await canvas.convertToBlob()], "one.png", { type: "image/png" }));
+    return transfer;
+  });
+  await page.dispatchEvent("#drop", "drop", { dataTransfer: data });
+  await page.waitForFunction(() => document.querySelector("#bars .bar b")?.textContent === "1");
+  await context.close();
+});
+
+test("Classify: the camera runs, stops, and may be refused", { skip }, async () => {
+  const { page, context } = await open("/classify/", { permissions: ["camera"] });
+  await page.waitForSelector("#samples button");
+  await page.getByRole("button", { name: "Camera" }).click();
+  await page.waitForSelector("#bars .bar");
+  assert.ok(await page.locator("#video").isVisible());
+  await page.getByRole("button", { name: "Stop the camera" }).click();
+  assert.equal(await page.locator("#video").isVisible(), false);
+  await context.close();
+
+  const refused = await open("/classify/");
+  await refused.page.waitForSelector("#samples button");
+  await refused.page.getByRole("button", { name: "Camera" }).click();
+  assert.match(await message(refused.page), /camera was refused/);
+  await refused.page.getByRole("button", { name: "Sample: 7" }).click();
+  await refused.page.waitForSelector("#bars .bar");
+  await refused.context.close();
+});
+
+test("a model that is not there is told, and another one can be chosen", { skip }, async () => {
+  const { page, context } = await open("/");
+  await page.route("**/models/mnist-shift.safetensors", (route) => route.fulfill({ status: 404, body: "gone" }));
+  await page.goto(`${server.address}/classify/`);
+  assert.match(await message(page), /could not be downloaded.*404/);
+  await page.getByRole("radio", { name: "Signs" }).click();
+  await page.getByRole("button", { name: "Sample: ring" }).click();
+  await page.waitForSelector("#bars .bar");
+  await context.close();
+});
+
+test("Benchmark: engines are checked, timed and drawn, and the result is copied", { skip }, async () => {
+  const { page, context, errors } = await open("/benchmark/", { permissions: ["clipboard-read", "clipboard-write"] });
+  assert.match(await text(page, "#machine"), /SIMD.*yes.*Threads.*yes/s);
+  await page.getByRole("button", { name: "Run the benchmark" }).click();
+  await page.waitForSelector("#results:not([hidden])", { timeout: 60_000 });
+  const rows = await page.locator("#rows tr").count();
+  assert.ok(rows >= 5, `${rows} engines`);
+  assert.doesNotMatch(await text(page, "#skipped"), /wrong answer/);
+  await shot(page, "benchmark");
+  await page.getByRole("button", { name: "Copy the result" }).click();
+  await page.getByRole("button", { name: "Copied" }).waitFor();
+  const copied = await page.evaluate(() => navigator.clipboard.readText());
+  assert.match(copied, /shiftwise benchmark, ResNet-20/);
+  assert.equal(copied.match(/ ms /g).length, rows);
+  assert.deepEqual(
+    errors.filter((line) => !line.includes("peers.js") && !line.includes("404")),
+    [],
+  );
+  await context.close();
+});
+
+test("a benchmark can be stopped and the page used again", { skip }, async () => {
+  const { page, context } = await open("/benchmark/", { viewport: PHONE });
+  await page.getByRole("button", { name: "Run the benchmark" }).click();
+  await page.getByRole("button", { name: "Stop" }).click();
+  assert.ok(await page.getByRole("button", { name: "Run the benchmark" }).isVisible());
+  assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
+  await context.close();
+});
+
+test("Retrain: pause, resume, and a model to download that runs", { skip }, async () => {
+  const { page, context, errors } = await open("/retrain/");
+  await page.getByRole("radio", { name: "4" }).click();
+  await page.getByRole("button", { name: "Start" }).click();
+  await page.waitForFunction(() => document.querySelector("#progress").value > 0.05, null, { timeout: 60_000 });
+  await page.getByRole("button", { name: "Pause" }).click();
+  await page.waitForTimeout(300);
+  const held = await page.locator("#progress").evaluate((bar) => bar.value);
+  await page.waitForTimeout(400);
+  assert.equal(await page.locator("#progress").evaluate((bar) => bar.value), held);
+  assert.match(await text(page, "#state"), /Paused/);
+  await page.getByRole("button", { name: "Resume" }).click();
+  await page.waitForSelector("#download:not([hidden])", { timeout: 120_000 });
+  await shot(page, "retrain");
+  const accuracies = [await text(page, "#float-accuracy"), await text(page, "#shift-accuracy")].map(Number.parseFloat);
+  assert.ok(accuracies[0] > 80 && accuracies[1] > 75, accuracies.join());
+  const downloading = page.waitForEvent("download");
+  await page.getByRole("link", { name: "Download the model" }).click();
+  const model = await Model.load(readFileSync(await (await downloading).path()));
+  assert.deepEqual([model.name, model.labels.length], ["signs", 10]);
+  model.dispose();
+  assert.deepEqual(errors, []);
+  await context.close();
+});
+
+test("every page works without a network once it was loaded", { skip }, async () => {
+  const { page, context, errors } = await open("/draw/", { serviceWorkers: "allow" });
+  await page.evaluate(async () => {
+    await navigator.serviceWorker.ready;
+  });
+  await page.waitForFunction(() => navigator.serviceWorker.controller);
+  await context.setOffline(true);
+  await page.reload();
+  await page.waitForFunction(() => document.querySelector("#time-ratio").textContent !== "");
+  assert.equal(await page.evaluate(() => globalThis.crossOriginIsolated), true);
+  await page.goto(`${server.address}/classify/`);
+  await page.getByRole("radio", { name: "Clothes" }).click();
+  await page.getByRole("button", { name: "Sample: dress" }).click();
+  await page.waitForFunction(() => document.querySelector("#bars .bar b")?.textContent === "dress");
+  for (const name of ["benchmark/", "retrain/", ""]) {
+    await page.goto(`${server.address}/${name}`);
+    assert.ok(await page.locator("h1").isVisible());
+  }
+  assert.deepEqual(errors, []);
+  await context.close();
+});
+
+test("a page that is not isolated works on one thread", { skip }, async () => {
+  const plain = await servePages(folder, { isolated: false });
+  const { page, context } = await open("/benchmark/", { base: plain.address });
+  assert.match(await text(page, "#machine"), /not isolated/);
+  await page.goto(`${plain.address}/classify/`);
+  await page.getByRole("button", { name: "Sample: 7" }).click();
+  await page.waitForSelector("#bars .bar");
+  await context.close();
+  await plain.stop();
+});
