@@ -13,7 +13,7 @@ import { freshNetwork, showTraining } from "../../dist/cli/training.js";
 import { openDataset } from "../../dist/data/index.js";
 import { crc32, encodeModel, goldenHash, hex } from "../../dist/format/index.js";
 import { decodeNetwork, encodeNetwork, lower } from "../../dist/graph/index.js";
-import { importOnnx } from "../../dist/onnx/index.js";
+import { importOnnxFile } from "../../dist/onnx/index.js";
 import { prune, train, writeAtomically } from "../../dist/training/index.js";
 
 const CIFAR_NORMALIZATION = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
@@ -21,11 +21,10 @@ const CIFAR_NORMALIZATION = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0
 const HASHED_IMAGES = 64;
 
 /** Where a group of rows starts: data, network, and the training of its float network. */
-const resnet20 = {
+const resnet20From = (file, float) => ({
   data: "cifar10/jpeg",
   async network(shared) {
-    const path = join(shared, "models/resnet20_cifar10_bn.onnx");
-    const network = await importOnnx(new Uint8Array(await readFile(path)));
+    const network = await importOnnxFile(join(shared, "models", file));
     const nodes = network.nodes.map((node) => {
       if (node.op === "input") return { ...node, normalization: CIFAR_NORMALIZATION };
       // what the network was trained with; the export holds 1 - 0.1 rounded to float32
@@ -36,12 +35,15 @@ const resnet20 = {
   float: {
     epochs: 4,
     batchSize: 128,
-    learningRate: 0.02,
     weightDecay: 1e-4,
     schedule: { kind: "cosine" },
     augment: { crop: 4, flip: true },
+    ...float,
   },
-};
+});
+const resnet20 = resnet20From("resnet20_cifar10_bn.onnx", { learningRate: 0.02 });
+// without batch norm the same steps go much further
+const folded20 = resnet20From("resnet20_cifar10_folded.onnx", { learningRate: 0.002, clip: 1 });
 
 const fashion = {
   data: "fashion-mnist",
@@ -70,6 +72,7 @@ const onResnet20 = (settings) => ({
   compensate: 256,
   ...settings,
 });
+const onFolded20 = (settings) => onResnet20({ learningRate: 0.002, clip: 1, scale: "channel", ...settings });
 const onFashion = (settings) => ({
   activations: a8,
   batchSize: 128,
@@ -110,6 +113,10 @@ export const trainingRows = {
     resnet20,
     onResnet20({ ...W5, prune: { sparsity: 0.8, epochs: 4, settle: 1, learningRate: 0.02 } }),
   ),
+  "resnet20-folded-w5a8": row("batch norm folded before, 5-bit weights", folded20, onFolded20(W5)),
+  "resnet20-folded-w4a8": row("the same, 4-bit weights", folded20, onFolded20(W4)),
+  "resnet20-folded-w3a8": row("the same, 3-bit weights", folded20, onFolded20(W3)),
+  "resnet20-folded-w2a8": row("the same, ternary weights", folded20, onFolded20(W2)),
   "fashion-w5a8": row("demo network, Fashion-MNIST, 5-bit weights", fashion, onFashion(W5)),
   "fashion-w4a8": row("the same, 4-bit weights", fashion, onFashion(W4)),
   "fashion-w3a8": row("the same, 3-bit weights", fashion, onFashion(W3)),
