@@ -1,6 +1,7 @@
 // chromium.js: a headless Chromium and a local server for the browser tests, or the reason why there is none.
 import { existsSync } from "node:fs";
 import { createServer } from "node:http";
+import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 import sirv from "sirv";
@@ -12,6 +13,9 @@ const executablePath = process.env.CHROMIUM_PATH ?? CANDIDATES.find((path) => ex
 export const skip = executablePath
   ? false
   : "no Chromium on this machine (set CHROMIUM_PATH, or install Debian's chromium)";
+
+/** Registers a test where there is a browser, and nothing elsewhere: golden.test.js says in one line what is left out. */
+export const browserTest = skip ? () => {} : test;
 
 /**
  * Serves a folder on a free port.

@@ -5,7 +5,7 @@ import { openDataset } from "../../dist/data/index.js";
 import { decodeModel, goldenHash } from "../../dist/format/index.js";
 import { runReference } from "../../dist/reference/index.js";
 import { Model } from "../../dist/runtime/index.js";
-import { launch, serveRepository, skip } from "./chromium.js";
+import { browserTest, launch, serveRepository, skip } from "./chromium.js";
 
 const MODEL = "/examples/models/demo.safetensors";
 const bytes = readFileSync(new URL(`../..${MODEL}`, import.meta.url));
@@ -33,6 +33,8 @@ after(async () => {
   await server?.stop();
 });
 
+test("Chromium is here for the tests that need it", { skip }, () => assert.ok(browser.isConnected()));
+
 test("the demo's model has the hash it was written with", () => {
   assert.equal(decodeModel(bytes).notes.goldenHash, expected);
 });
@@ -48,7 +50,7 @@ test("the reference gives the demo's golden hash", () => {
   });
 });
 
-test("Chromium gives the demo's golden hash", { skip }, async () => {
+browserTest("Chromium gives the demo's golden hash", async () => {
   const page = await browser.newPage();
   const errors = [];
   page.on("pageerror", (error) => errors.push(String(error)));
@@ -68,7 +70,7 @@ test("Chromium gives the demo's golden hash", { skip }, async () => {
   assert.equal(found, expected);
 });
 
-test("a model that is not there is a typed error in Chromium", { skip }, async () => {
+browserTest("a model that is not there is a typed error in Chromium", async () => {
   const page = await browser.newPage();
   await page.goto(`${server.address}/tests/browser/golden.html`);
   const found = await page.evaluate(async () => {

@@ -3,12 +3,12 @@ import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { after, before } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Model } from "../../dist/runtime/index.js";
 import { buildPages } from "../../examples/build.js";
 import { servePages } from "../../examples/server.js";
-import { launch, skip } from "./chromium.js";
+import { browserTest, launch, skip } from "./chromium.js";
 
 const shots = fileURLToPath(new URL("../output/browser/", import.meta.url));
 const DESKTOP = { width: 1280, height: 860 };
@@ -62,7 +62,7 @@ const message = async (page) => {
   return text(page, "#message");
 };
 
-test("the start page leads to the four pages, and the theme button turns it dark and stays", { skip }, async () => {
+browserTest("the start page leads to the four pages, and the theme button turns it dark and stays", async () => {
   const { page, context, errors } = await open("/");
   assert.equal(await page.locator("a.tile").count(), 4);
   const before = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
@@ -82,7 +82,7 @@ for (const [device, options] of [
   ["desktop", { colorScheme: "light" }],
   ["phone", { viewport: PHONE, hasTouch: true, isMobile: true, colorScheme: "dark" }],
 ]) {
-  test(`Draw on a ${device}: a digit is known while it is drawn, and cleared`, { skip }, async () => {
+  browserTest(`Draw on a ${device}: a digit is known while it is drawn, and cleared`, async () => {
     const { page, context, errors } = await open("/draw/", options);
     await page.waitForFunction(() => document.querySelector("#time-ratio").textContent !== "");
     const box = await page.locator("#pad").boundingBox();
@@ -103,7 +103,7 @@ for (const [device, options] of [
   });
 }
 
-test("Draw by keyboard: a stroke downwards is a one", { skip }, async () => {
+browserTest("Draw by keyboard: a stroke downwards is a one", async () => {
   const { page, context } = await open("/draw/");
   await page.waitForFunction(() => document.querySelector("#time-ratio").textContent !== "");
   await page.focus("#pad");
@@ -117,7 +117,7 @@ test("Draw by keyboard: a stroke downwards is a one", { skip }, async () => {
   await context.close();
 });
 
-test("Classify: samples, another model, a file of the visitor's, a wrong file, a wrong picture", { skip }, async () => {
+browserTest("Classify: samples, another model, a file of the visitor's, a wrong file, a wrong picture", async () => {
   const { page, context, errors } = await open("/classify/");
   await page.getByRole("button", { name: "Sample: 7" }).click();
   const best = page.locator("#bars .bar b").first();
@@ -157,7 +157,7 @@ test("Classify: samples, another model, a file of the visitor's, a wrong file, a
   await context.close();
 });
 
-test("Classify: a dropped picture with dark ink on white is turned round", { skip }, async () => {
+browserTest("Classify: a dropped picture with dark ink on white is turned round", async () => {
   const { page, context } = await open("/classify/");
   await page.waitForSelector("#samples button");
   const data = await page.evaluateHandle(async () => {
@@ -176,7 +176,7 @@ test("Classify: a dropped picture with dark ink on white is turned round", { ski
   await context.close();
 });
 
-test("Classify: the camera runs, stops, and may be refused", { skip }, async () => {
+browserTest("Classify: the camera runs, stops, and may be refused", async () => {
   const { page, context } = await open("/classify/", { permissions: ["camera"] });
   await page.waitForSelector("#samples button");
   await page.getByRole("button", { name: "Camera" }).click();
@@ -195,7 +195,7 @@ test("Classify: the camera runs, stops, and may be refused", { skip }, async () 
   await refused.context.close();
 });
 
-test("a model that is not there is told, and another one can be chosen", { skip }, async () => {
+browserTest("a model that is not there is told, and another one can be chosen", async () => {
   const { page, context } = await open("/");
   await page.route("**/models/mnist-shift.safetensors", (route) => route.fulfill({ status: 404, body: "gone" }));
   await page.goto(`${server.address}/classify/`);
@@ -206,7 +206,43 @@ test("a model that is not there is told, and another one can be chosen", { skip 
   await context.close();
 });
 
-test("Benchmark: engines are checked, timed and drawn, and the result is copied", { skip }, async () => {
+browserTest("no memory for a model is told, and the page stays usable", async () => {
+  const { page, context } = await open("/");
+  await page.addInitScript(() => {
+    WebAssembly.Memory = class {
+      constructor() {
+        throw new RangeError("could not allocate memory");
+      }
+    };
+  });
+  await page.goto(`${server.address}/draw/`);
+  assert.match(await message(page), /not enough memory/);
+  await page.click("#pad");
+  await page.getByRole("button", { name: "Clear" }).click();
+  await context.close();
+});
+
+browserTest("a model chosen while another one loads stops that download", async () => {
+  const { page, context, errors } = await open("/classify/");
+  await page.waitForSelector("#samples button");
+  let held = null;
+  await page.route("**/models/fashion-shift.safetensors", (route) => {
+    held = route;
+  });
+  await page.getByRole("radio", { name: "Clothes" }).click();
+  while (!held) await page.waitForTimeout(20);
+  await page.getByRole("radio", { name: "Signs" }).click();
+  await page.waitForFunction(() => document.querySelector("#model-info").textContent.startsWith("demo"));
+  assert.equal(await page.locator("#message").isVisible(), false);
+  await held.continue().catch(() => {});
+  await page.waitForTimeout(200);
+  assert.ok(await page.getByRole("radio", { name: "Signs" }).isChecked());
+  assert.match(await text(page, "#model-info"), /^demo/);
+  assert.deepEqual(errors, []);
+  await context.close();
+});
+
+browserTest("Benchmark: engines are checked, timed and drawn, and the result is copied", async () => {
   const { page, context, errors } = await open("/benchmark/", { permissions: ["clipboard-read", "clipboard-write"] });
   assert.match(await text(page, "#machine"), /SIMD.*yes.*Threads.*yes/s);
   await page.getByRole("button", { name: "Run the benchmark" }).click();
@@ -227,7 +263,7 @@ test("Benchmark: engines are checked, timed and drawn, and the result is copied"
   await context.close();
 });
 
-test("a benchmark can be stopped and the page used again", { skip }, async () => {
+browserTest("a benchmark can be stopped and the page used again", async () => {
   const { page, context } = await open("/benchmark/", { viewport: PHONE });
   await page.getByRole("button", { name: "Run the benchmark" }).click();
   await page.getByRole("button", { name: "Stop" }).click();
@@ -236,7 +272,7 @@ test("a benchmark can be stopped and the page used again", { skip }, async () =>
   await context.close();
 });
 
-test("Retrain: pause, resume, and a model to download that runs", { skip }, async () => {
+browserTest("Retrain: pause, resume, and a model to download that runs", async () => {
   const { page, context, errors } = await open("/retrain/");
   await page.getByRole("radio", { name: "4" }).click();
   await page.getByRole("button", { name: "Start" }).click();
@@ -261,7 +297,7 @@ test("Retrain: pause, resume, and a model to download that runs", { skip }, asyn
   await context.close();
 });
 
-test("every page works without a network once it was loaded", { skip }, async () => {
+browserTest("every page works without a network once it was loaded", async () => {
   const { page, context, errors } = await open("/draw/", { serviceWorkers: "allow" });
   await page.evaluate(async () => {
     await navigator.serviceWorker.ready;
@@ -283,7 +319,7 @@ test("every page works without a network once it was loaded", { skip }, async ()
   await context.close();
 });
 
-test("a page that is not isolated works on one thread", { skip }, async () => {
+browserTest("a page that is not isolated works on one thread", async () => {
   const plain = await servePages(folder, { isolated: false });
   const { page, context } = await open("/benchmark/", { base: plain.address });
   assert.match(await text(page, "#machine"), /not isolated/);

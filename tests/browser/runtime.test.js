@@ -1,10 +1,10 @@
 // runtime.test.js: the runtime in Chromium: isolated or not, under strict policies, with every kind of picture.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { after, before, test } from "node:test";
+import { after, before } from "node:test";
 import { goldenHash } from "../../dist/format/index.js";
 import { Model } from "../../dist/runtime/index.js";
-import { launch, serveRepository, skip } from "./chromium.js";
+import { browserTest, launch, serveRepository, skip } from "./chromium.js";
 
 const MODEL = "/examples/models/mnist-shift.safetensors";
 const PAGE = "/tests/browser/golden.html";
@@ -56,19 +56,19 @@ function measure(page, options, door = "index.js") {
   );
 }
 
-test("an isolated page has threads, and the hash of Node", { skip }, async () => {
+browserTest("an isolated page has threads, and the hash of Node", async () => {
   const page = await open({ isolated: true, policy: STRICT });
   assert.deepEqual(await measure(page, { threads: 2 }), { hash: expected, executor: "wasm", threads: 2 });
   assert.deepEqual(await measure(page, { threads: 2 }, "remote.js"), { hash: expected, executor: "wasm", threads: 2 });
 });
 
-test("a page that is not isolated runs on one thread and says so", { skip }, async () => {
+browserTest("a page that is not isolated runs on one thread and says so", async () => {
   const page = await open({});
   assert.deepEqual(await measure(page, { threads: 2 }), { hash: expected, executor: "wasm", threads: 1 });
   assert.deepEqual(await measure(page, {}, "remote.js"), { hash: expected, executor: "wasm", threads: 1 });
 });
 
-test("a policy without wasm-unsafe-eval leaves the plain executor, with the same hash", { skip }, async () => {
+browserTest("a policy without wasm-unsafe-eval leaves the plain executor, with the same hash", async () => {
   const page = await open({ policy: NO_WASM });
   assert.deepEqual(await measure(page, {}), { hash: expected, executor: "plain", threads: 1 });
   const code = await page.evaluate(async (model) => {
@@ -78,7 +78,7 @@ test("a policy without wasm-unsafe-eval leaves the plain executor, with the same
   assert.equal(code, "UNSUPPORTED");
 });
 
-test("every kind of picture gives what its pixels give", { skip }, async () => {
+browserTest("every kind of picture gives what its pixels give", async () => {
   const page = await open({ policy: STRICT });
   const found = await page.evaluate(async (model) => {
     const { Model: Here } = await import("/dist/runtime/index.js");
@@ -148,7 +148,7 @@ test("every kind of picture gives what its pixels give", { skip }, async () => {
   assert.ok(found.usable);
 });
 
-test("a playing video is a picture", { skip }, async () => {
+browserTest("a playing video is a picture", async () => {
   const page = await open({});
   const sizes = await page.evaluate(async (model) => {
     const { Model: Here } = await import("/dist/runtime/index.js");
@@ -167,7 +167,7 @@ test("a playing video is a picture", { skip }, async () => {
   assert.deepEqual(sizes, [64, 10]);
 });
 
-test("wrong downloads are told apart in Chromium as in Node", { skip }, async () => {
+browserTest("wrong downloads are told apart in Chromium as in Node", async () => {
   const page = await open({});
   const served = {
     "**/cut": (route) => route.fulfill({ body: bytes.subarray(0, 5000) }),
@@ -206,40 +206,44 @@ test("wrong downloads are told apart in Chromium as in Node", { skip }, async ()
   assert.deepEqual(codes, { here: codes5, worker: codes5 });
 });
 
-test("1,000 cycles of load, run and dispose do not grow Chromium", {
-  skip: skip || process.platform !== "linux",
-}, async () => {
-  const page = await open({});
-  const session = await browser.newBrowserCDPSession();
-  const cycles = (count) =>
-    page.evaluate(
-      async ([model, n]) => {
-        const { Model: Here } = await import("/dist/runtime/index.js");
-        globalThis.file ??= new Uint8Array(await (await fetch(model)).arrayBuffer());
-        for (let i = 0; i < n; i++) {
-          const loaded = await Here.load(globalThis.file);
-          loaded.runSync(new Uint8Array(784));
-          loaded.dispose();
-        }
-        for (let i = 0; i < 3; i++) {
-          globalThis.gc();
-          await new Promise((resolve) => setTimeout(resolve, 50));
-        }
-      },
-      [MODEL, count],
-    );
-  /** Bytes resident in all renderers. */
-  const resident = async () => {
-    const { processInfo } = await session.send("SystemInfo.getProcessInfo");
-    const sizes = processInfo
-      .filter(({ type }) => type === "renderer")
-      .map(({ id }) => Number(readFileSync(`/proc/${id}/status`, "utf8").match(/VmRSS:\s+(\d+)/)?.[1] ?? 0) * 1024);
-    return sizes.reduce((sum, size) => sum + size, 0);
-  };
-  await cycles(200);
-  const first = await resident();
-  await cycles(1000);
-  const second = await resident();
-  // 1,000 memories of two pages each would be 131 MB
-  assert.ok(second - first < 40e6, `${first} to ${second} bytes`);
-});
+browserTest(
+  "1,000 cycles of load, run and dispose do not grow Chromium",
+  {
+    skip: skip || process.platform !== "linux",
+  },
+  async () => {
+    const page = await open({});
+    const session = await browser.newBrowserCDPSession();
+    const cycles = (count) =>
+      page.evaluate(
+        async ([model, n]) => {
+          const { Model: Here } = await import("/dist/runtime/index.js");
+          globalThis.file ??= new Uint8Array(await (await fetch(model)).arrayBuffer());
+          for (let i = 0; i < n; i++) {
+            const loaded = await Here.load(globalThis.file);
+            loaded.runSync(new Uint8Array(784));
+            loaded.dispose();
+          }
+          for (let i = 0; i < 3; i++) {
+            globalThis.gc();
+            await new Promise((resolve) => setTimeout(resolve, 50));
+          }
+        },
+        [MODEL, count],
+      );
+    /** Bytes resident in all renderers. */
+    const resident = async () => {
+      const { processInfo } = await session.send("SystemInfo.getProcessInfo");
+      const sizes = processInfo
+        .filter(({ type }) => type === "renderer")
+        .map(({ id }) => Number(readFileSync(`/proc/${id}/status`, "utf8").match(/VmRSS:\s+(\d+)/)?.[1] ?? 0) * 1024);
+      return sizes.reduce((sum, size) => sum + size, 0);
+    };
+    await cycles(200);
+    const first = await resident();
+    await cycles(1000);
+    const second = await resident();
+    // 1,000 memories of two pages each would be 131 MB
+    assert.ok(second - first < 40e6, `${first} to ${second} bytes`);
+  },
+);

@@ -3,12 +3,12 @@ import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { after, before } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { goldenHash } from "../../dist/format/index.js";
 import { Model } from "../../dist/runtime/index.js";
 import { buildWebView } from "../../examples/webview/build.js";
-import { launch, skip } from "./chromium.js";
+import { browserTest, launch, skip } from "./chromium.js";
 
 const shots = fileURLToPath(new URL("../output/browser/", import.meta.url));
 const MODEL = new URL("../../examples/models/mnist-shift.safetensors", import.meta.url);
@@ -66,7 +66,7 @@ const pixels = Uint8Array.from({ length: 784 }, (_, i) => (i * 31 + (i >> 4)) & 
 const rgba = Uint8Array.from({ length: 784 * 4 }, (_, i) => (i % 4 === 3 ? 255 : pixels[i >> 2]));
 const image = { width: 28, height: 28, data: Buffer.from(rgba).toString("base64") };
 
-test("the bridge takes a picture and gives Node's hash back, with no request", { skip }, async () => {
+browserTest("the bridge takes a picture and gives Node's hash back, with no request", async () => {
   const { page, requests, errors } = await openPage();
   const model = await Model.load(readFileSync(MODEL));
   const expected = goldenHash(model.runSync(pixels)[model.outputs[0].name]);
@@ -84,7 +84,7 @@ test("the bridge takes a picture and gives Node's hash back, with no request", {
   await page.context().close();
 });
 
-test("a touch opens the picture chooser, and a wrong picture leaves the page usable", { skip }, async () => {
+browserTest("a touch opens the picture chooser, and a wrong picture leaves the page usable", async () => {
   const { page, errors } = await openPage();
   const choosing = page.waitForEvent("filechooser");
   await page.tap(".pick");
@@ -101,7 +101,7 @@ test("a touch opens the picture chooser, and a wrong picture leaves the page usa
   await page.context().close();
 });
 
-test("a frame is answered by message", { skip }, async () => {
+browserTest("a frame is answered by message", async () => {
   const page = await browser.newPage();
   await page.goto(pathToFileURL(join(folder, "shiftwise.html")).href);
   const answer = await page.evaluate(

@@ -8,7 +8,7 @@ import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 import * as esbuild from "esbuild";
 import { rollup } from "rollup";
-import { launch, serve, skip } from "../browser/chromium.js";
+import { browserTest, launch, serve, skip } from "../browser/chromium.js";
 import { install } from "./install.js";
 
 const ENTRIES = ["app.js", "shiftwise/workers/worker.js", "shiftwise/workers/host.js"];
@@ -31,24 +31,29 @@ after(async () => {
 
 /** What the page in a folder finds, cross-origin isolated and with no right to make code from text. */
 async function open(path, page = "index.html") {
-  const server = await serve(path, {
-    isolated: true,
-    policy: "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'",
-  });
+  const policy = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'";
+  const server = await serve(path, { isolated: true, policy });
   try {
-    const tab = await browser.newPage();
-    const errors = [];
-    tab.on("pageerror", (error) => errors.push(String(error)));
-    tab.on("console", (message) => message.type() === "error" && errors.push(message.text()));
-    await tab.goto(`${server.address}/${page}`);
-    await tab.waitForFunction(() => globalThis.result, null, { timeout: 20_000 }).catch(() => {});
-    const found = await tab.evaluate(async () => globalThis.result);
-    assert.deepEqual(errors, []);
-    await tab.close();
-    return found;
+    return await visit(`${server.address}/${page}`);
   } finally {
     await server.stop();
   }
+}
+
+async function visit(address) {
+  const tab = await browser.newPage();
+  const errors = [];
+  tab.on("pageerror", (error) => errors.push(String(error)));
+  tab.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+  // browsers ask for an icon on their own
+  await tab.route("**/favicon.ico", (route) => route.fulfill({ status: 204 }));
+  await tab.goto(address);
+  // a server for development may load the page anew once it knows what the page imports
+  await tab.waitForFunction(() => globalThis.result, null, { timeout: 30_000 }).catch(() => {});
+  const found = await tab.evaluate(async () => globalThis.result);
+  assert.deepEqual(errors, []);
+  await tab.close();
+  return found;
 }
 
 test("Node: one thread, two, a Worker and no WebAssembly give one hash", () => {
@@ -57,13 +62,32 @@ test("Node: one thread, two, a Worker and no WebAssembly give one hash", () => {
   assert.deepEqual([one.executor, two.threads, plain.executor, worker.executor], ["wasm", 2, "plain", "wasm"]);
 });
 
-test("Vite", { skip }, async () => {
+browserTest("Vite", async () => {
   const { build } = await import("vite");
   await build({ root: folder, logLevel: "error", build: { outDir: "vite" } });
   assert.deepEqual(await open(join(folder, "vite")), expected);
 });
 
-test("webpack 5", { skip }, async () => {
+browserTest("Vite's server for development", async () => {
+  const { createLogger, createServer } = await import("vite");
+  const heard = [];
+  const customLogger = {
+    ...createLogger("silent"),
+    warn: (text) => heard.push(text),
+    error: (text) => heard.push(text),
+  };
+  const headers = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" };
+  const server = await createServer({ root: folder, customLogger, server: { host: "127.0.0.1", port: 0, headers } });
+  try {
+    await server.listen();
+    assert.deepEqual(await visit(server.resolvedUrls.local[0]), expected);
+    assert.deepEqual(heard, []);
+  } finally {
+    await server.close();
+  }
+});
+
+browserTest("webpack 5", async () => {
   const { default: webpack } = await import("webpack");
   const output = { path: join(folder, "webpack"), filename: "app.js", publicPath: "/" };
   const config = { context: folder, mode: "production", entry: "./app.js", output, performance: false };
@@ -73,7 +97,7 @@ test("webpack 5", { skip }, async () => {
   assert.deepEqual(await open(withPage("webpack")), expected);
 });
 
-test("esbuild, which leaves workers to their own entries", { skip }, async () => {
+browserTest("esbuild, which leaves workers to their own entries", async () => {
   await esbuild.build({
     absWorkingDir: folder,
     entryPoints: Object.fromEntries(ENTRIES.map((entry) => [entry.split("/").at(-1).replace(".js", ""), entry])),
@@ -87,7 +111,7 @@ test("esbuild, which leaves workers to their own entries", { skip }, async () =>
   assert.deepEqual(await open(withPage("esbuild")), expected);
 });
 
-test("Rollup, which leaves workers to their own entries", { skip }, async () => {
+browserTest("Rollup, which leaves workers to their own entries", async () => {
   const require = createRequire(join(folder, "app.js"));
   const bundle = await rollup({
     input: ENTRIES.map((entry) => (entry.startsWith("shiftwise") ? require.resolve(entry) : join(folder, entry))),
@@ -99,7 +123,7 @@ test("Rollup, which leaves workers to their own entries", { skip }, async () => 
   assert.deepEqual(await open(withPage("rollup")), expected);
 });
 
-test("no bundler: script type=module from a static server", { skip }, async () => {
+browserTest("no bundler: script type=module from a static server", async () => {
   cpSync(join(folder, "public/demo.safetensors"), join(folder, "demo.safetensors"));
   assert.deepEqual(await open(folder, "plain.html"), expected);
 });
