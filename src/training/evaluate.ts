@@ -49,9 +49,16 @@ export async function evaluate(network: Network, dataset: Dataset, options: Eval
   }
 }
 
-/** Accuracy, 0..1, of the network as a running session has it. */
-export async function measureAccuracy({ pool, options }: Session, dataset: Dataset): Promise<number> {
-  const { accuracy } = await runAll(pool, dataset, options.batchSize);
+/**
+ * Accuracy, 0..1, of the network as a running session has it.
+ * @throws ABORTED
+ */
+export async function measureAccuracy(
+  { pool, options }: Session,
+  dataset: Dataset,
+  signal?: AbortSignal,
+): Promise<number> {
+  const { accuracy } = await runAll(pool, dataset, options.batchSize, signal);
   return accuracy;
 }
 

@@ -85,10 +85,12 @@ export async function retrain(
       epochs: epochs[i],
       ...(options.anneal === "run" && { annealed: { from: sum(epochs.slice(0, i)), of: sum(epochs) } }),
       begin: (grids) =>
-        images > 0 ? roundCompensated(network, dataset, grids, step, images) : advancePortion(network, grids, step),
+        images > 0
+          ? roundCompensated(network, dataset, grids, step, images, control)
+          : advancePortion(network, grids, step),
       async end(session) {
         if (last && reestimate > 0) await reestimateNorms(session, reestimate);
-        return test ? measureAccuracy(session, test) : null;
+        return test ? measureAccuracy(session, test, control.signal) : null;
       },
     };
   });
@@ -119,11 +121,17 @@ async function roundCompensated(
   grids: WeightGrids | null,
   step: PortionOptions,
   images: number,
+  { signal }: Control,
 ): Promise<WeightGrids> {
   const order = Uint32Array.from({ length: size(dataset) }, (_, i) => i);
   createRandom(step.seed ?? 0).shuffle(order);
   const samples = samplesOf(subset(dataset, order.subarray(0, images)));
-  const rounded = await compensate(network, samples, { levels: planPortion(network, grids, step) });
+  const rounded = await compensate(
+    network,
+    samples,
+    { levels: planPortion(network, grids, step) },
+    signal ? { signal } : {},
+  );
   copyParameters(rounded.network, network);
   return rounded.grids;
 }

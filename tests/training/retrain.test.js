@@ -1,5 +1,8 @@
 // retrain.test.js: INQ retraining: what is frozen stays, what is left is on the grid, accuracy survives.
 import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { lower } from "../../dist/graph/index.js";
 import { calibrate, collectHistograms, insertQuantizers, quantizationPoints } from "../../dist/quantize/index.js";
@@ -165,4 +168,30 @@ test("the moving average of the weights is what each portion ends with, frozen w
   const other = copy();
   await retrain(other, data, { ...settings, average: 0.5 });
   assert.notDeepEqual(bitsOf(network), bitsOf(other));
+});
+
+test("a run is stopped while a portion is rounded or tested, too, and resumes from the portion before", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "shiftwise-"));
+  const settings = { ...common, bits: 4, portions: [0.5, 1], epochs: [1, 0], compensate: 32, test: data };
+  const whole = copy();
+  await retrain(whole, data, settings);
+  const path = join(folder, "stopped.safetensors");
+  const controller = new AbortController();
+  const checkpoint = { path, resume: true };
+  const stopped = retrain(
+    copy(),
+    data,
+    { ...settings, checkpoint },
+    {
+      signal: controller.signal,
+      // the last step of the first portion: what follows is its test
+      onProgress: ({ step, steps }) => step === steps && controller.abort(),
+    },
+  );
+  await assert.rejects(stopped, { code: "ABORTED" });
+  const network = copy();
+  const { tests } = await retrain(network, data, { ...settings, checkpoint });
+  assert.equal(tests.length, 2);
+  assert.deepEqual(bitsOf(network), bitsOf(whole));
+  await rm(folder, { recursive: true });
 });
