@@ -1,28 +1,23 @@
 // methods.ts: the methods that compare runs side by side: from a float network to a model, by name and bits.
-import { type Dataset, size, subset } from "../data/index.js";
+import { type Dataset, size } from "../data/index.js";
 import { type ModelDef, ShiftwiseError } from "../format/index.js";
-import { createRandom, decodeNetwork, encodeNetwork, lower, type Network, type WeightGrids } from "../graph/index.js";
+import { decodeNetwork, encodeNetwork, lower, type Network, type WeightGrids } from "../graph/index.js";
 import {
   type ActivationScheme,
   averageBits,
   budgetBits,
-  calibrate,
   checkBits,
-  collectHistograms,
   huffmanBytes,
-  insertQuantizers,
   type LayerBits,
   portionsFor,
   QUANTIZERS,
   type Quantizer,
-  quantizationPoints,
   quantizeWeights,
   shapedBits,
   type WidthShape,
   weightNodes,
 } from "../quantize/index.js";
 import {
-  activations,
   type CommonOptions,
   type Control,
   layerSensitivity,
@@ -30,7 +25,7 @@ import {
   retrainStraightThrough,
 } from "../training/index.js";
 import { activationScheme } from "./arguments.js";
-import { commonSettings } from "./quantization.js";
+import { commonSettings, sampleImages, withQuantizers } from "./quantization.js";
 
 /** Bits of every layer's weights: the same, along a shape with an average, or by sensitivity within one. */
 export type Widths =
@@ -96,9 +91,8 @@ export const METHODS: readonly string[] = [
   "log-sqrt2:5/log4",
 ];
 
-/** Images whose accuracy and loss tell a layer's sensitivity, and whose activations fit the encodings. */
+/** Images whose loss tells a layer's sensitivity. */
 const SENSITIVITY_IMAGES = 2000;
-const CALIBRATION_IMAGES = 512;
 const AUTO_WIDTHS = [1, 2, 3, 4, 5];
 
 /**
@@ -179,7 +173,7 @@ async function widthsFor(
     return shapedBits(layers, kind, average);
   }
   const known = AUTO_WIDTHS.filter((bits) => quantizer!.bits.includes(bits));
-  const images = sample(dataset, SENSITIVITY_IMAGES, training.seed ?? 1);
+  const images = sampleImages(dataset, SENSITIVITY_IMAGES, training.seed ?? 1);
   const measured = await layerSensitivity(network, images, quantizer!, known, { threads: training.threads ?? 1 });
   return budgetBits(measured, average);
 }
@@ -188,18 +182,6 @@ interface Trained {
   /** With quantize nodes. */
   readonly simulated: Network;
   readonly grids: WeightGrids;
-}
-
-async function calibrated(
-  network: Network,
-  dataset: Dataset,
-  scheme: ActivationScheme,
-  seed: number,
-): Promise<Network> {
-  const points = quantizationPoints(network);
-  const images = sample(dataset, CALIBRATION_IMAGES, seed);
-  const histograms = await collectHistograms(points, activations(network, images, points));
-  return insertQuantizers(network, calibrate(network, histograms, { activations: scheme }));
 }
 
 /**
@@ -219,7 +201,7 @@ async function straightThrough(
   const seed = training.seed ?? 1;
   if (epochs === 0) {
     const grids = quantizeWeights(network, quantizer, bits);
-    return { simulated: await calibrated(network, dataset, scheme, seed), grids };
+    return { simulated: await withQuantizers(network, dataset, scheme, seed), grids };
   }
   const share = (epoch: number): number => 0.5 * (1 + Math.cos((Math.PI * epoch) / epochs));
   const latent = new Map(weightNodes(network).map(({ name, weight }) => [name, weight.data.slice()]));
@@ -228,7 +210,7 @@ async function straightThrough(
   const { reestimate } = commonSettings([1], 0, size(dataset), training.batchSize);
   for (let epoch = 0; epoch < epochs; epoch++) {
     if (!last) quantizeWeights(network, quantizer, bits);
-    simulated = await calibrated(network, dataset, scheme, seed);
+    simulated = await withQuantizers(network, dataset, scheme, seed);
     for (const { name, weight } of weightNodes(network)) weight.data.set((last?.latent ?? latent).get(name)!);
     last = await retrainStraightThrough(
       simulated,
@@ -260,7 +242,7 @@ async function incremental(
   control: Control,
 ): Promise<Trained> {
   const bits = widths.kind === "uniform" ? widths.bits : widths.average;
-  const simulated = await calibrated(network, dataset, scheme, training.seed ?? 1);
+  const simulated = await withQuantizers(network, dataset, scheme, training.seed ?? 1);
   const portions = epochs === 0 ? [1] : portionsFor(bits);
   const each = Math.max(1, Math.floor(epochs / 2));
   const common = commonSettings(portions, each, size(dataset), training.batchSize);
@@ -275,10 +257,4 @@ function sparseBytes(model: ModelDef): number {
     if ((layer.op !== "conv" && layer.op !== "dense") || layer.weights.kind !== "codebook") return sum;
     return sum + huffmanBytes(layer.weights.levels, layer.weights.codes);
   }, 0);
-}
-
-function sample(dataset: Dataset, count: number, seed: number): Dataset {
-  const order = Uint32Array.from({ length: size(dataset) }, (_, i) => i);
-  createRandom(seed).shuffle(order);
-  return subset(dataset, order.subarray(0, count));
 }

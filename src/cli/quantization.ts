@@ -49,11 +49,7 @@ export async function quantizeNetwork(
   settings: QuantizationSettings,
   control: QuantizationControl,
 ): Promise<Quantized> {
-  const points = quantizationPoints(network);
-  const sample = calibrationSample(dataset, settings.seed ?? 1);
-  const histograms = await collectHistograms(points, activations(network, sample, points));
-  const encodings = calibrate(network, histograms, { activations: settings.activations });
-  const simulated = insertQuantizers(network, encodings);
+  const simulated = await withQuantizers(network, dataset, settings.activations, settings.seed ?? 1);
   control.onCalibrated();
 
   const { grids, history, tests } = await retrain(simulated, dataset, settings, control);
@@ -87,10 +83,24 @@ function notesFor(settings: QuantizationSettings): Record<string, string> {
   };
 }
 
-function calibrationSample(dataset: Dataset, seed: number): Dataset {
+/** The network with quantize nodes, fitted to what it makes of some of the images. Weights are shared with the one given. */
+export async function withQuantizers(
+  network: Network,
+  dataset: Dataset,
+  scheme: ActivationScheme,
+  seed: number,
+): Promise<Network> {
+  const points = quantizationPoints(network);
+  const images = sampleImages(dataset, CALIBRATION_IMAGES, seed);
+  const histograms = await collectHistograms(points, activations(network, images, points));
+  return insertQuantizers(network, calibrate(network, histograms, { activations: scheme }));
+}
+
+/** Some of a set's images, drawn at random; all of them where there are no more. */
+export function sampleImages(dataset: Dataset, count: number, seed: number): Dataset {
   const order = Uint32Array.from({ length: size(dataset) }, (_, i) => i);
   createRandom(seed).shuffle(order);
-  return subset(dataset, order.subarray(0, CALIBRATION_IMAGES));
+  return subset(dataset, order.subarray(0, count));
 }
 
 /**
