@@ -11,5 +11,12 @@ const { values } = parseArgs({
   },
 });
 const folder = await buildPages();
-const { address } = await servePages(folder, { port: Number(values.port), isolated: !values["no-isolation"] });
-console.log(`pages at ${address} (Ctrl-C ends)`);
+try {
+  const { address } = await servePages(folder, { port: Number(values.port), isolated: !values["no-isolation"] });
+  console.log(`pages at ${address} (Ctrl-C ends)`);
+} catch (error) {
+  console.error(
+    `cannot serve on port ${values.port}: ${error.message}; choose another: npm run examples -- --port 3000`,
+  );
+  process.exitCode = 1;
+}

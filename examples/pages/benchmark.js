@@ -114,7 +114,10 @@ function draw({ engines }) {
       maintainAspectRatio: false,
       scales: {
         x: { beginAtZero: true, ticks: { color: text }, grid: { color: line }, border: { display: false } },
-        y: { ticks: { color: text, autoSkip: false }, grid: { display: false } },
+        y: {
+          ticks: { color: text, autoSkip: false, font: { size: innerWidth < 640 ? 10 : 12 } },
+          grid: { display: false },
+        },
       },
       plugins: { tooltip: { callbacks: { label: ({ parsed }) => `${parsed.x.toFixed(2)} ms` } } },
     },

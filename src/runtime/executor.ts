@@ -1,5 +1,4 @@
 // executor.ts: what a Model hands its work to: the kernels in WebAssembly, or the reference in plain TypeScript.
-import type { ModelDef } from "../format/index.js";
 import type { MemoryUse } from "./memory.js";
 import type { InputBatch } from "./ports.js";
 import type { Step } from "./step.js";
@@ -7,7 +6,7 @@ import type { Step } from "./step.js";
 /** float32 values by output name; each run returns fresh arrays. */
 export type Outputs = { readonly [name: string]: Float32Array };
 
-/** "wasm": the kernels. "plain": the same bits without WebAssembly, a hundred times slower and more. */
+/** "wasm": the kernels. "plain": the same bits without WebAssembly, about a hundred times slower. */
 export type ExecutorKind = "wasm" | "plain";
 
 export interface ExecutorOptions {
@@ -35,5 +34,3 @@ export interface Executor {
   trace(values: InputBatch, visit: Visit): Outputs;
   dispose(): void;
 }
-
-export type CreateExecutor = (def: ModelDef, options: ExecutorOptions) => Promise<Executor>;

@@ -17,8 +17,9 @@ export interface RunOptions {
    */
   readonly threads?: number;
   /**
-   * "wasm" or nothing else, "plain" or nothing else. Default: "wasm", or "plain" where the host has no WebAssembly with
-   * SIMD or a policy forbids it. `model.executor` tells which it is. The results are the same to the bit.
+   * "wasm": the kernels, UNSUPPORTED where they cannot run. "plain": plain TypeScript. Default: the kernels, or plain
+   * TypeScript where the host has no WebAssembly with SIMD or a policy forbids it; `model.executor` tells which. The
+   * results are the same to the bit.
    */
   readonly executor?: ExecutorKind;
 }

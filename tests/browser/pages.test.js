@@ -62,6 +62,21 @@ const message = async (page) => {
   return text(page, "#message");
 };
 
+async function strokeByMouse(page, [first, ...rest]) {
+  await page.mouse.move(first.x, first.y);
+  await page.mouse.down();
+  for (const { x, y } of rest) await page.mouse.move(x, y, { steps: 4 });
+  await page.mouse.up();
+}
+
+async function strokeByFinger(page, path) {
+  const session = await page.context().newCDPSession(page);
+  const send = (type, touchPoints) => session.send("Input.dispatchTouchEvent", { type, touchPoints });
+  await send("touchStart", [path[0]]);
+  for (const point of path.slice(1)) await send("touchMove", [point]);
+  await send("touchEnd", []);
+}
+
 browserTest("the start page leads to the four pages, and the theme button turns it dark and stays", async () => {
   const { page, context, errors } = await open("/");
   assert.equal(await page.locator("a.tile").count(), 4);
@@ -86,11 +101,8 @@ for (const [device, options] of [
     const { page, context, errors } = await open("/draw/", options);
     await page.waitForFunction(() => document.querySelector("#time-ratio").textContent !== "");
     const box = await page.locator("#pad").boundingBox();
-    const at = ([x, y]) => [box.x + x * box.width, box.y + y * box.height];
-    await page.mouse.move(...at(DIGIT[0]));
-    await page.mouse.down();
-    for (const point of DIGIT.slice(1)) await page.mouse.move(...at(point), { steps: 4 });
-    await page.mouse.up();
+    const path = DIGIT.map(([x, y]) => ({ x: box.x + x * box.width, y: box.y + y * box.height }));
+    await (options.hasTouch ? strokeByFinger : strokeByMouse)(page, path);
     assert.deepEqual([await text(page, "#shift-digit"), await text(page, "#float-digit")], ["3", "3"]);
     assert.match(await text(page, "#size-ratio"), /^4\.\dx smaller$/);
     await shot(page, `draw-${device}`);
