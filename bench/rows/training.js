@@ -93,7 +93,12 @@ const onFashion = (settings) => ({
   ...settings,
 });
 
-const row = (about, base, settings) => ({ about, run: (name, options) => runRow(name, base, settings, options) });
+/** `settings` is what quantizeNetwork takes, with `prune` for what goes before. */
+const row = (about, base, settings) => ({
+  about,
+  settings,
+  run: (name, options) => runRow(name, base, settings, options),
+});
 
 /** Portions, and the epochs of retraining after each. */
 const W5 = { bits: 5, portions: [0.5, 0.8, 1], epochs: [1, 1, 0] };

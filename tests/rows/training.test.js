@@ -1,0 +1,39 @@
+// training.test.js: the rows of the results tables are what their names say, and their command answers for itself.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { trainingRows } from "../../bench/rows/training.js";
+import { checkPortions } from "../../dist/quantize/index.js";
+
+/** Most epochs of retraining, pruning included, that the project allows itself. */
+const LIMITS = { w5a8: 8, w4a8: 12, w3a8: 16, w2a8: 24, w5a4: 12, "w5a8-random": 8, "w5a8-pruned80": 16 };
+const sum = (numbers) => numbers.reduce((total, n) => total + n, 0);
+
+test("every row has the bits of its name, portions that rise to 1 and epochs within its limit", () => {
+  for (const [name, { settings, about }] of Object.entries(trainingRows)) {
+    const [, kind, weights, activations] = /-((?:w([2-5])a(\d))(?:-\w+)?)$/.exec(name);
+    assert.deepEqual([settings.bits, settings.activations.bits], [Number(weights), Number(activations)], name);
+    checkPortions(settings.portions);
+    assert.equal(settings.epochs.length, settings.portions.length, name);
+    const pruning = settings.prune ? settings.prune.epochs + settings.prune.settle : 0;
+    assert.ok(sum(settings.epochs) + pruning <= LIMITS[kind], name);
+    assert.equal(settings.partition === "random", name.endsWith("-random"), name);
+    assert.equal(settings.prune?.sparsity, name.endsWith("-pruned80") ? 0.8 : undefined, name);
+    assert.ok(about.length > 0);
+  }
+});
+
+test("the command lists its rows, refuses others, and says what data is missing", () => {
+  const program = fileURLToPath(new URL("../../bench/rows/index.js", import.meta.url));
+  const run = (...args) => spawnSync(process.execPath, [program, ...args], { encoding: "utf8" });
+  const help = run("--help");
+  assert.equal(help.status, 0);
+  for (const name of Object.keys(trainingRows)) assert.ok(help.stdout.includes(`  ${name} `), name);
+  const unknown = run("resnet20-w9a8");
+  assert.equal(unknown.status, 1);
+  assert.match(unknown.stderr, /^error BAD_OPTION: .*resnet20-w9a8/);
+  const missing = run("resnet20-w5a8", "--json", "--shared", "nowhere");
+  assert.deepEqual([missing.status, missing.stdout], [1, ""]);
+  assert.match(missing.stderr, /^error BAD_DATA: nowhere/);
+});
