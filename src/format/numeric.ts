@@ -1,6 +1,6 @@
 // numeric.ts: the float32 arithmetic that every executor must do alike: rounding, bounds, levels, pixels.
 import { zeroOf } from "./geometry.js";
-import type { Clamp, Encoding, Normalization } from "./model.js";
+import type { Clamp, Encoding, Normalization, Weights } from "./model.js";
 
 const TWO_23 = 8388608;
 
@@ -85,4 +85,11 @@ export function toReal(raw: Float32Array, encoding: Encoding): Float32Array {
   const scale = Math.fround(encoding.scale);
   const zero = zeroOf(encoding);
   return raw.map((q) => Math.fround(scale * (q - zero)));
+}
+
+/** The integer a code counts as in an accumulator (+-2^(m - 1) or 0, or its level), or the float weight. */
+export function weightValues(weights: Weights): Float32Array {
+  if (weights.kind === "float32") return weights.values;
+  if (weights.kind === "codebook") return Float32Array.from(weights.codes, (code) => weights.levels[code]);
+  return Float32Array.from(weights.codes, (m) => (m === 0 ? 0 : Math.sign(m) * 2 ** (Math.abs(m) - 1)));
 }

@@ -42,6 +42,7 @@ const constants = (attributes = ""): CatalogEntry => ({ use: "constants", attrib
 export const CATALOG: Readonly<Record<string, CatalogEntry>> = {
   Abs: constants(),
   Add: network(),
+  And: constants(),
   AveragePool: network(`${WINDOW} ceil_mode:int count_include_pad:int`),
   BatchNormalization: network("epsilon:float momentum:float spatial:int=1 training_mode:int=0"),
   Cast: network("to:int saturate:int=1"),
@@ -68,6 +69,7 @@ export const CATALOG: Readonly<Record<string, CatalogEntry>> = {
   GlobalAveragePool: network(),
   GlobalMaxPool: network(),
   Greater: constants(),
+  GreaterOrEqual: constants(),
   HardSigmoid: network("alpha:float beta:float"),
   HardSwish: network(),
   Identity: network(),
@@ -90,6 +92,7 @@ export const CATALOG: Readonly<Record<string, CatalogEntry>> = {
   Resize: network(
     `antialias:int=0 axes:ints ${PLACES} cubic_coeff_a:float exclude_outside:int extrapolation_value:float keep_aspect_ratio_policy:string=stretch|not_larger|not_smaller ${RESIZE_MODES} ${NEAREST} scales:floats`,
   ),
+  Round: constants(),
   Shape: network("start:int end:int"),
   Sigmoid: network(),
   Slice: network("starts:ints ends:ints axes:ints"),

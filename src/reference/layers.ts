@@ -11,21 +11,14 @@ import {
   type MaxPoolLayer,
   type Residual,
   type TensorSpec,
-  type Weights,
   type Window,
+  weightValues,
 } from "../format/index.js";
 
 /** A tensor's raw values with what they mean. Float32Array holds the integers 0..255 exactly as well. */
 export interface Values {
   readonly spec: TensorSpec;
   readonly raw: Float32Array;
-}
-
-/** The integer a code counts as in an accumulator (+-2^(m - 1) or 0, or its level), or the float weight. */
-export function weightValues(weights: Weights): Float32Array {
-  if (weights.kind === "float32") return weights.values;
-  if (weights.kind === "codebook") return Float32Array.from(weights.codes, (code) => weights.levels[code]);
-  return Float32Array.from(weights.codes, (m) => (m === 0 ? 0 : Math.sign(m) * 2 ** (Math.abs(m) - 1)));
 }
 
 const isFloat = (spec: TensorSpec): boolean => spec.encoding.kind === "float32";

@@ -1,7 +1,7 @@
 // elementwise.ts: operators that make each element from the operands' elements at its place.
 import { activationOf, binaryOf, exp } from "../../format/index.js";
 import { elementType, isFloatType, toValue, type Value } from "../tensor.js";
-import { map, zip } from "./arrays.js";
+import { map, roundHalfEven, zip } from "./arrays.js";
 import { type Call, expectNode, type Operator, optional, required, unsupported } from "./call.js";
 
 type Activation = Parameters<typeof activationOf>[0];
@@ -72,6 +72,7 @@ export const ELEMENTWISE: Readonly<Record<string, Operator>> = {
   ...Object.fromEntries(Object.keys(ACTIVATIONS).map((op) => [op, activation])),
   Abs: unary(Math.abs),
   Add: binary(() => binaryOf("add")),
+  And: compare((x, y) => x !== 0 && y !== 0),
   Ceil: unary(Math.ceil),
   Cast: (call) => {
     const { node } = call;
@@ -93,6 +94,7 @@ export const ELEMENTWISE: Readonly<Record<string, Operator>> = {
   Exp: unary(exp),
   Floor: unary(Math.floor),
   Greater: compare((x, y) => x > y),
+  GreaterOrEqual: compare((x, y) => x >= y),
   Less: compare((x, y) => x < y),
   Max: variadic(Math.max),
   Min: variadic(Math.min),
@@ -103,6 +105,7 @@ export const ELEMENTWISE: Readonly<Record<string, Operator>> = {
     return [zip(call.node, x.type, [x, required(call, 1)], binaryOf("prelu"))];
   },
   Relu: unary((x) => Math.max(x, 0)),
+  Round: unary(roundHalfEven),
   Sqrt: unary(Math.sqrt),
   Sub: binary(() => binaryOf("sub")),
   Where: (call) => {

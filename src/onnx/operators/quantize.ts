@@ -1,6 +1,7 @@
 // quantize.ts: QuantizeLinear and DequantizeLinear, a scale for the whole tensor or for each index of an axis.
 import type { OnnxNode } from "../model.js";
 import { createValue, type ElementType, elementType, type Value } from "../tensor.js";
+import { roundHalfEven } from "./arrays.js";
 import { axisOf, expectNode, type Operator, optional, required, unsupported } from "./call.js";
 
 const RANGES: { readonly [type in ElementType]?: readonly [low: number, high: number] } = {
@@ -26,12 +27,6 @@ function scaleIndex(node: OnnxNode, dims: readonly number[], scale: Value): (i: 
   expectNode(ok, node, `one scale or ${dims[axis]}`, scale.dims, "input[1]");
   const inner = dims.slice(axis + 1).reduce((a, b) => a * b, 1);
   return (i) => Math.floor(i / inner) % dims[axis];
-}
-
-function roundHalfEven(x: number): number {
-  const low = Math.floor(x);
-  const rest = x - low;
-  return rest > 0.5 || (rest === 0.5 && low % 2 !== 0) ? low + 1 : low;
 }
 
 const dequantize: Operator = (call) => {

@@ -1,0 +1,131 @@
+// export.test.js: exported models give, in the evaluator and in onnxruntime-web, what the runtime gives.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { loadCifarFolder, samplesOf, subset } from "../../dist/data/index.js";
+import { pixelTable } from "../../dist/format/index.js";
+import { lower } from "../../dist/graph/index.js";
+import { evaluateModel, exportOnnx, importOnnx, importOnnxFile, readModel } from "../../dist/onnx/index.js";
+import { calibrate, collectHistograms, insertQuantizers, quantizationPoints } from "../../dist/quantize/index.js";
+import { runReference } from "../../dist/reference/index.js";
+import { Model } from "../../dist/runtime/index.js";
+import { activations, compensate } from "../../dist/training/index.js";
+import { randomNetwork } from "../graph/random_networks.js";
+import { argmax, MODELS, modelPath, shared, skip } from "./shared.js";
+
+const FORMS = ["float32", "qdq"];
+
+/** Outputs of an exported model for one image, by the evaluator. */
+function evaluate(def, form, image) {
+  const model = readModel(exportOnnx(def, { form }), null);
+  const [{ name }] = def.inputs;
+  const dims = model.inputs[0].dims.with(0, 1);
+  return evaluateModel(model, new Map([[name, { type: "float32", dims, data: image }]]));
+}
+
+test("random quantized networks in both forms: the same values, but for float functions", () => {
+  const property = fc.property(fc.nat(), fc.constantFrom(...FORMS), (seed, form) => {
+    const { network, grids, image } = randomNetwork(seed, true);
+    const def = lower(network, { grids });
+    const data = Float32Array.from(image);
+    const { outputs } = runReference(def, { input: data });
+    const found = evaluate(def, form, data);
+    const exact = def.layers.every(({ op, input }) => {
+      const floatMean = op === "avgPool" && def.tensors[input].encoding.kind === "float32";
+      return !floatMean && !["activation", "binary", "resample", "softmax"].includes(op);
+    });
+    for (const [name, expected] of Object.entries(outputs)) {
+      const { data: values } = found.get(name === "input" ? "input.output" : name);
+      assert.equal(values.length, expected.length);
+      if (exact)
+        assert.deepEqual(
+          Array.from(values, (x) => x + 0),
+          Array.from(expected, (x) => x + 0),
+          `seed ${seed}`,
+        );
+    }
+  });
+  fc.assert(property, { seed: 31, numRuns: 150 });
+});
+
+test("random float networks in both forms", () => {
+  const property = fc.property(fc.nat(), fc.constantFrom(...FORMS), (seed, form) => {
+    const { network, image } = randomNetwork(seed, false);
+    const def = lower(network, { grids: null });
+    const data = Float32Array.from(image);
+    const { outputs } = runReference(def, { input: data });
+    const found = evaluate(def, form, data);
+    for (const [name, expected] of Object.entries(outputs)) {
+      const span = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 1);
+      expected.forEach((value, i) => {
+        const { data: values } = found.get(name === "input" ? "input.output" : name);
+        const difference = Math.abs(values[i] - value);
+        assert.ok(difference <= 1e-4 * span, `seed ${seed} ${form} ${name}[${i}]: ${difference}`);
+      });
+    }
+  });
+  fc.assert(property, { seed: 32, numRuns: 100 });
+});
+
+test("an exported float network is imported again as it was", async () => {
+  const { network, image } = randomNetwork(12, false);
+  const def = lower(network, { grids: null });
+  const again = importOnnx(exportOnnx(def, { form: "float32" }));
+  const data = Float32Array.from(image);
+  const first = runReference(def, { input: data }).outputs;
+  const second = runReference(lower(again, { grids: null }), { input: data }).outputs;
+  for (const [name, values] of Object.entries(first)) {
+    values.forEach((value, i) => {
+      assert.ok(Math.abs(second[name][i] - value) <= 1e-5 * Math.max(1, Math.abs(value)));
+    });
+  }
+});
+
+test("an unknown form", () => {
+  const { network } = randomNetwork(3, false);
+  assert.throws(() => exportOnnx(lower(network, { grids: null }), { form: "int8" }), { code: "BAD_OPTION" });
+});
+
+test("ResNet-8 in 4 bits, in onnxruntime-web: the same class of every test image", { skip }, async () => {
+  const ort = await import("onnxruntime-web/wasm");
+  ort.env.wasm.numThreads = 1;
+  const normalization = MODELS.resnet8_cifar10;
+  const network = await importOnnxFile(modelPath("resnet8_cifar10"), { normalization, logits: true });
+  const { train, test: images } = await loadCifarFolder(shared("cifar10/lossless"));
+  const some = { ...subset(train, [...Array(48).keys()]), normalization };
+  const points = quantizationPoints(network);
+  const histograms = await collectHistograms(points, activations(network, some, points));
+  const encodings = calibrate(network, histograms, { activations: { kind: "linear", bits: 8 } });
+  const levels = () => ({ kind: "powers", bits: 4, scale: "channel" });
+  const simulated = insertQuantizers(network, encodings);
+  const { network: rounded, grids } = await compensate(simulated, samplesOf(some), { levels, sweeps: 0 });
+  const def = lower(rounded, { grids });
+  const model = await Model.from(def);
+  const tables = [0, 1, 2].map((c) => pixelTable(c, normalization));
+  const reals = Float32Array.from(images.images, (pixel, i) => tables[Math.floor((i % 3072) / 1024)][pixel]);
+  const count = images.labels.length;
+  const [{ name: input }] = def.inputs;
+  const [{ name: output }] = def.outputs;
+  const expected = Array.from({ length: count }, (_, i) => {
+    return model.runSync(reals.subarray(i * 3072, (i + 1) * 3072))[output];
+  });
+  for (const form of FORMS) {
+    const bytes = exportOnnx(def, { form });
+    const session = await ort.InferenceSession.create(bytes, { executionProviders: ["wasm"], logSeverityLevel: 3 });
+    let worst = 0;
+    for (let i = 0; i < count; i += 113) {
+      const size = Math.min(113, count - i);
+      const batch = new ort.Tensor("float32", reals.subarray(i * 3072, (i + size) * 3072), [size, 3, 32, 32]);
+      const { data } = (await session.run({ [input]: batch }))[output];
+      for (let n = 0; n < size; n++) {
+        const found = data.subarray(n * 10, (n + 1) * 10);
+        assert.equal(argmax(found), argmax(expected[i + n]), `${form}, image ${i + n}`);
+        found.forEach((value, k) => {
+          worst = Math.max(worst, Math.abs(value - expected[i + n][k]));
+        });
+      }
+    }
+    assert.equal(worst, 0, `${form} gives the same bits`);
+    await session.release();
+  }
+});
