@@ -3,7 +3,7 @@ import { type ConvLayer, elements, largestOf, zeroOf } from "../format/index.js"
 import { planEpilogue } from "./epilogue.js";
 import { roundUp } from "./memory.js";
 import { planPatch, planSliding, type SlidingPlan } from "./patch.js";
-import { compileSchedule, packFloat } from "./schedule.js";
+import { compileSchedule, leastStreamBytes, packFloat } from "./schedule.js";
 import type { PlanContext, Step } from "./step.js";
 import { TILE } from "./taps.js";
 
@@ -39,6 +39,7 @@ function planBucketConv(context: PlanContext, layer: ConvLayer): Step {
   const max = largestOf(encoding)!;
   const perGroup = shape[0] / groups;
   const groupOutputs = outputs / groups;
+  memory.expect(leastStreamBytes(weights));
   const schedule = compileSchedule(weights, outputs, max);
   const stream = memory.constant(schedule.stream);
   const starts = memory.constant(schedule.starts);
@@ -168,6 +169,7 @@ function planFloatConv(context: PlanContext, layer: ConvLayer): Step {
   const epilogue = planEpilogue(context, layer.epilogue, outputs, layer.output, { residual: layer.residual });
   const single = groupOutputs === 1;
   const groupWeights = groupOutputs * depth;
+  memory.expect(weights.values.byteLength);
   const packed = Array.from({ length: groups }, (_, g) =>
     packFloat(weights.values.subarray(g * groupWeights, (g + 1) * groupWeights), groupOutputs, single ? 1 : 4),
   );

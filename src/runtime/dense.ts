@@ -37,6 +37,7 @@ export function planDense(context: PlanContext, layer: DenseLayer | ConvLayer): 
   const listBytes = roundUp(inputs * 4 + 4, 16);
   memory.needScratch(sumsBytes + flatBytes + listBytes);
   const integer = weights.kind !== "float32";
+  memory.expect(integer ? weights.codes.length : weights.values.byteLength);
   const passes = integer ? planPasses(context, weights, outputs) : [];
   const packed = integer ? 0 : memory.constant(packFloat(weights.values, outputs, 16));
   return {

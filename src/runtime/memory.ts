@@ -79,19 +79,53 @@ export function packArena(buffers: readonly Buffer[]): { offsets: number[]; byte
 
 type Blob = Uint8Array | Uint16Array | Uint32Array | Int32Array | Float32Array;
 
-/** Collects constants and the scratch size; addresses are final at once, bytes are written when memory exists. */
+/** What the whole may take, and who shares it. */
+export interface MemoryOptions {
+  /** Most bytes. */
+  readonly limit?: number;
+  /** Each has scratch memory of its own. Default 1. */
+  readonly threads?: number;
+}
+
+/**
+ * Collects constants and the scratch size; addresses are final at once, bytes are written when memory exists. Whatever
+ * would pass the limit is refused as soon as it is asked for.
+ */
 export class MemoryPlan {
   #top = LOW;
   #scratch = 0;
   #guard = GUARD_MIN;
+  readonly #arena: number;
+  readonly #limit: number;
+  readonly #threads: number;
   readonly #blobs: { address: number; data: Blob }[] = [];
   readonly #shared = new Map<string, number>();
 
-  /** Places a constant and `slack` bytes after it; returns its address. */
+  /**
+   * @param arena bytes of the arena
+   * @throws OVERFLOW when it alone passes the limit
+   */
+  constructor(arena: number, { limit = LIMIT, threads = 1 }: MemoryOptions) {
+    this.#arena = arena;
+    this.#limit = Math.min(limit, LIMIT);
+    this.#threads = threads;
+    this.expect(0);
+  }
+
+  /**
+   * Asks whether constants of at least this many bytes still fit, before they are made.
+   * @throws OVERFLOW when they do not
+   */
+  expect(bytes: number): void {
+    const least = Math.max(this.#top + bytes + this.#scratch * this.#threads, this.#guard) + this.#arena + this.#guard;
+    if (least > this.#limit) this.#refuse(`at least ${least}`);
+  }
+
+  /** Places a constant and `slack` bytes after it; returns its address. @throws OVERFLOW */
   constant(data: Blob, slack = 0): number {
     const address = roundUp(this.#top, 16);
     this.#top = address + data.byteLength + slack;
-    if (this.#top > LIMIT) overflow(this.#top, LIMIT);
+    this.expect(0);
     this.#blobs.push({ address, data });
     return address;
   }
@@ -106,31 +140,28 @@ export class MemoryPlan {
     return address;
   }
 
-  /** Asks for at least this much scratch; its address is known after `seal`. */
+  /** Asks for at least this much scratch; its address is known after `seal`. @throws OVERFLOW */
   needScratch(bytes: number): void {
     this.#scratch = Math.max(this.#scratch, roundUp(bytes, ALIGN));
+    this.expect(0);
   }
 
-  /** Asks for at least this much readable memory on both sides of every tensor. */
+  /** Asks for at least this much readable memory on both sides of every tensor. @throws OVERFLOW */
   needGuard(bytes: number): void {
     this.#guard = Math.max(this.#guard, roundUp(bytes, ALIGN));
+    this.expect(0);
   }
 
   /**
    * Ends the planning.
-   * @throws OVERFLOW when the whole would pass `limit` bytes
+   * @throws OVERFLOW when the whole passes the limit
    */
-  seal(
-    arena: number,
-    { limit = LIMIT, threads = 1 }: { limit?: number; threads?: number },
-  ): { scratch: number; arena: number; use: MemoryUse } {
+  seal(): { scratch: number; arena: number; use: MemoryUse } {
     const scratch = roundUp(this.#top, ALIGN);
-    const arenaAt = Math.max(scratch + this.#scratch * threads, this.#guard);
-    const end = arenaAt + arena + this.#guard;
-    const total = roundUp(end, PAGE);
-    if (total > Math.min(limit, LIMIT)) overflow(total, Math.min(limit, LIMIT));
-    const use = { constants: scratch - LOW, scratch: this.#scratch, arena, total };
-    return { scratch, arena: arenaAt, use };
+    const arena = Math.max(scratch + this.#scratch * this.#threads, this.#guard);
+    const total = roundUp(arena + this.#arena + this.#guard, PAGE);
+    if (total > this.#limit) this.#refuse(`${total}`);
+    return { scratch, arena, use: { constants: scratch - LOW, scratch: this.#scratch, arena: this.#arena, total } };
   }
 
   /** Writes every constant. */
@@ -140,11 +171,11 @@ export class MemoryPlan {
       bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), address);
     }
   }
-}
 
-function overflow(found: number, limit: number): never {
-  throw new ShiftwiseError("OVERFLOW", "the model needs more memory than allowed", {
-    expected: `at most ${limit} bytes`,
-    found: `${found} bytes`,
-  });
+  #refuse(bytes: string): never {
+    throw new ShiftwiseError("OVERFLOW", "the model needs more memory than allowed", {
+      expected: `at most ${this.#limit} bytes`,
+      found: `${bytes} bytes, of them ${this.#arena} for activations`,
+    });
+  }
 }

@@ -3,6 +3,7 @@ import { elements, type Layer, layerInputs, type ModelDef } from "../format/inde
 import {
   type Buffer,
   elementBytes,
+  type MemoryOptions,
   MemoryPlan,
   type MemoryUse,
   type Placement,
@@ -23,12 +24,8 @@ export interface Plan {
   readonly placements: ReadonlyMap<string, Placement>;
 }
 
-export interface PlanOptions {
-  /** Most bytes the whole may take. */
-  readonly limit?: number;
-  /** Threads that will run it, each with scratch memory of its own. Default 1. */
-  readonly threads?: number;
-}
+/** Most bytes, and the threads that will run it. */
+export type PlanOptions = MemoryOptions;
 
 /** A tensor's life in the arena; one that a concatenation takes over lies in `parent` from `channel` on. */
 interface Life extends Buffer {
@@ -42,7 +39,11 @@ interface Life extends Buffer {
  * @throws OVERFLOW, UNSUPPORTED
  */
 export function planModel(def: ModelDef, options: PlanOptions = {}): Plan {
-  const memory = new MemoryPlan();
+  const { lives, makers } = planLives(def);
+  const roots = [...lives].filter(([, life]) => life.parent === null);
+  const { offsets, bytes } = packArena(roots.map(([, life]) => life));
+
+  const memory = new MemoryPlan(bytes, options);
   const placements = new Map<string, Placement>();
   const placed: (() => void)[] = [];
   const context: PlanContext = {
@@ -51,8 +52,24 @@ export function planModel(def: ModelDef, options: PlanOptions = {}): Plan {
     place: (tensor) => placements.get(tensor)!,
     whenPlaced: (action) => placed.push(action),
   };
+  const steps = makers.map((make) => make(context));
+  const { arena, scratch, use } = memory.seal();
+  roots.forEach(([name, { planeBytes, bytes: size }], i) => {
+    placements.set(name, { address: arena + offsets[i], planeBytes, bytes: size });
+  });
+  for (const [name, { parent, planeBytes, bytes: size }] of lives) {
+    if (!parent) continue;
+    const address = placements.get(parent.name)!.address + parent.channel * planeBytes;
+    placements.set(name, { address, planeBytes, bytes: size });
+  }
+  for (const action of placed) action();
+  return { steps, memory, use, scratch, placements };
+}
+
+/** The order of the steps, how to plan each, and during which of them every buffer matters. Makes nothing large. */
+function planLives(def: ModelDef): { lives: Map<string, Life>; makers: ((context: PlanContext) => Step)[] } {
   const lives = new Map<string, Life>();
-  const steps: Step[] = [];
+  const makers: ((context: PlanContext) => Step)[] = [];
   const add = (name: string, planes: number, planeBytes: number, from: number): void => {
     lives.set(name, { bytes: planes * planeBytes, planeBytes, from, to: from, parent: null });
   };
@@ -71,40 +88,27 @@ export function planModel(def: ModelDef, options: PlanOptions = {}): Plan {
     const { shape, encoding } = def.tensors[tensor];
     if (encoding.kind === "float32") continue;
     add(stagingOf(tensor), shape[0], planeBytesOf(shape, 4), -1);
-    use(stagingOf(tensor), steps.length);
-    steps.push(planInput(context, tensor, stagingOf(tensor)));
+    use(stagingOf(tensor), makers.length);
+    makers.push((context) => planInput(context, tensor, stagingOf(tensor)));
   }
   for (const layer of def.layers) {
     if (needsPhases(layer, def)) {
       const phases = phasesOf(layer.input);
       if (!lives.has(phases)) {
         const { shape } = def.tensors[layer.input];
-        add(phases, shape[0], 4 * phaseBytesOf(shape), steps.length);
-        use(layer.input, steps.length);
-        steps.push(planSplit(context, layer.input, phases));
+        add(phases, shape[0], 4 * phaseBytesOf(shape), makers.length);
+        use(layer.input, makers.length);
+        makers.push((context) => planSplit(context, layer.input, phases));
       }
-      use(phases, steps.length);
+      use(phases, makers.length);
     }
-    addTensor(layer.output, steps.length);
+    addTensor(layer.output, makers.length);
     const adopted = layer.op === "concat" ? adopt(layer.inputs, layer.output, def, lives) : new Set<number>();
-    for (const input of layerInputs(layer)) use(input, steps.length);
-    steps.push(planLayer(context, layer, adopted));
+    for (const input of layerInputs(layer)) use(input, makers.length);
+    makers.push((context) => planLayer(context, layer, adopted));
   }
-  for (const { tensor } of def.outputs) use(tensor, steps.length);
-
-  const roots = [...lives].filter(([, life]) => life.parent === null);
-  const { offsets, bytes } = packArena(roots.map(([, life]) => life));
-  const { arena, scratch, use: memoryUse } = memory.seal(bytes, options);
-  roots.forEach(([name, { planeBytes, bytes: size }], i) => {
-    placements.set(name, { address: arena + offsets[i], planeBytes, bytes: size });
-  });
-  for (const [name, { parent, planeBytes, bytes: size }] of lives) {
-    if (!parent) continue;
-    const address = placements.get(parent.name)!.address + parent.channel * planeBytes;
-    placements.set(name, { address, planeBytes, bytes: size });
-  }
-  for (const action of placed) action();
-  return { steps, memory, use: memoryUse, scratch, placements };
+  for (const { tensor } of def.outputs) use(tensor, makers.length);
+  return { lives, makers };
 }
 
 /** Bytes that running the model takes, and what for, without allocating them. */

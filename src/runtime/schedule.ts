@@ -55,6 +55,14 @@ function bucketsOf(weights: IntegerWeights): Buckets {
   return { magnitudes: Int32Array.from(sizes), of };
 }
 
+/** Bytes that the stream of a layer takes at least. */
+export function leastStreamBytes(weights: IntegerWeights): number {
+  const { of } = bucketsOf(weights);
+  let words = 0;
+  for (const code of weights.codes) words += of[code & 255] === 0 ? 0 : 1;
+  return 2 * words;
+}
+
 /**
  * Sorts each output channel's non-zero weights into buckets of one |level|, largest first, and writes the ops between.
  *

@@ -55,3 +55,32 @@ test("a memory limit is an error with numbers before anything is allocated", asy
     return true;
   });
 });
+
+test("activations over the limit are refused before any schedule is compiled, schedules before they are made", () => {
+  const def = convModel({ shape: [64, 64, 64], channels: 64 });
+  const { arena, constants } = planMemory(def);
+  const refused = (limit, numbers) => (error) => {
+    assert.ok(error instanceof ShiftwiseError);
+    assert.equal(error.code, "OVERFLOW");
+    assert.match(error.message, new RegExp(`at most ${limit} bytes`));
+    assert.match(error.message, numbers);
+    return true;
+  };
+  const [{ weights }] = def.layers;
+  const { codes } = weights;
+  let reads = 0;
+  Object.defineProperty(weights, "codes", {
+    get: () => {
+      reads++;
+      return codes;
+    },
+  });
+  assert.throws(
+    () => planMemory(def, { limit: arena }),
+    refused(arena, new RegExp(`of them ${arena} for activations`)),
+  );
+  assert.equal(reads, 0);
+  const limit = arena + 8192 + Math.floor(constants / 2);
+  assert.throws(() => planMemory(def, { limit }), refused(limit, /at least \d+ bytes/));
+  assert.equal(reads, 1, "counted, not compiled");
+});
