@@ -1,5 +1,12 @@
 // model.ts: the public Model: a model file made ready to run, one image at a time.
-import { type ModelDef, type Normalization, type Shape, ShiftwiseError, validateModel } from "../format/index.js";
+import {
+  elements,
+  type ModelDef,
+  type Normalization,
+  type Shape,
+  ShiftwiseError,
+  validateModel,
+} from "../format/index.js";
 import type { Executor, ExecutorKind, ExecutorOptions, Outputs, StepTime, Visit } from "./executor.js";
 import { compileKernels } from "./kernels.js";
 import { type FetchOptions, fetchModel, type ModelSource } from "./load.js";
@@ -39,6 +46,8 @@ export interface OutputInfo {
 }
 
 const THREADS_MAX = 16;
+/** After three even small models run on optimized code; one more for slow compilers. */
+const WARM_UP_RUNS = 4;
 
 /** A model ready to run. Its memory is planned before the first run and never grows. */
 export class Model {
@@ -104,6 +113,24 @@ export class Model {
    */
   runSync(inputs: Inputs): Outputs {
     return this.#enter().run(this.#check(inputs));
+  }
+
+  /**
+   * Runs the model on a made-up image until the engine has optimized its kernels, so that the first real one is as fast
+   * as the hundredth. Costs a few runs; gives way to other work between them.
+   * @param onProgress hears the share that is done, 0..1
+   * @throws DISPOSED
+   */
+  async warmUp(onProgress?: (share: number) => void): Promise<void> {
+    const image = Object.fromEntries(
+      this.inputs.map(({ name, shape }) => [name, new Float32Array(elements(shape)).fill(1)]),
+    );
+    for (let run = 1; run <= WARM_UP_RUNS; run++) {
+      this.runSync(image);
+      onProgress?.(run / WARM_UP_RUNS);
+      // optimized code is taken up between runs
+      await new Promise((resolve) => setTimeout(resolve));
+    }
   }
 
   /** Runs one image and tells how long each step took. */
