@@ -105,6 +105,48 @@ function bucket_swar_taps_px64(plane: usize, offsets: usize, masks: usize, strea
   }
 }
 
+/** As bucket_swar_taps_px64, the first 16 pixels of the tile only. */
+function bucket_swar_taps_px16(plane: usize, offsets: usize, masks: usize, stream: usize, totals: usize): i32 {
+  let a = i64x2.splat(0),
+    b = a;
+  let s = stream;
+  while (true) {
+    const subs = <usize>load<u16>(s, 2);
+    const op = <i32>load<u16>(s, 4);
+    let end = s + 6 + ((<usize>load<u16>(s)) << 1);
+    s += 6;
+    while (s < end) {
+      const tap = <usize>load<u16>(s);
+      const v = v128.and(v128.load(plane + <usize>load<i32>(offsets + (tap << 2))), v128.load(masks + (tap << 6)));
+      s += 2;
+      a = i16x8.add(a, v);
+      b = i16x8.add(b, i16x8.shr_u(v, 8));
+    }
+    end = s + (subs << 1);
+    while (s < end) {
+      const tap = <usize>load<u16>(s);
+      const v = v128.and(v128.load(plane + <usize>load<i32>(offsets + (tap << 2))), v128.load(masks + (tap << 6)));
+      s += 2;
+      a = i16x8.sub(a, v);
+      b = i16x8.sub(b, i16x8.shr_u(v, 8));
+    }
+    if (op == DOUBLE) {
+      a = i16x8.add(a, a);
+      b = i16x8.add(b, b);
+    } else if (op & LAST) {
+      v128.store(totals + LANES, a);
+      v128.store(totals + LANES, b, 16);
+      return op;
+    } else {
+      if (op & NEGATE) flush_px16(totals, i16x8.neg(a), i16x8.neg(b), op);
+      else flush_px16(totals, a, b, op);
+      if (op & KEEP) continue;
+      a = i64x2.splat(0);
+      b = a;
+    }
+  }
+}
+
 /**
  * Output channels first..last-1 of one tile of a depthwise convolution whose padding holds 0, `multiplier` for each plane
  * of the input (`first` is the first of its plane). Rows are read at plane + pixel + offset.
@@ -129,7 +171,10 @@ export function conv_swar_depthwise(
   let plane = planes + <usize>(first / multiplier) * planeBytes + <usize>pixel;
   for (let channel = first; channel < last; channel++) {
     const at = stream + <usize>load<u32>(starts + ((<usize>channel) << 2));
-    const op = bucket_swar_taps_px64(plane, offsets, masks, at, totals);
+    const op =
+      pixels <= 16
+        ? bucket_swar_taps_px16(plane, offsets, masks, at, totals)
+        : bucket_swar_taps_px64(plane, offsets, masks, at, totals);
     if (plain) encode_plain_px16(epilogue, channel, totals, pixel, pixels, op);
     else encode_px16(epilogue, channel, totals, pixel, pixels, op);
     if (--left == 0) {
