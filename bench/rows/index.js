@@ -5,10 +5,11 @@ import { Argument, CommanderError } from "commander";
 import { integer } from "../../dist/cli/arguments.js";
 import { newCommand, withContext } from "../../dist/cli/command.js";
 import { reportFailure } from "../../dist/cli/failure.js";
+import { onnxRows } from "./onnx.js";
 import { trainingRows } from "./training.js";
 
 /** name: { about, run(name, settings) }; `run` returns what is printed. */
-const rows = { ...trainingRows };
+const rows = { ...trainingRows, ...onnxRows };
 
 /** Data and models that may not be redistributed lie beside the repository. */
 const shared = fileURLToPath(new URL("../../../shared/data/", import.meta.url));
@@ -20,7 +21,7 @@ const command = newCommand("results", "make one row of the results tables, from 
   .option("--resume", "go on where an interrupted run of the same row stopped")
   .option("--seed <n>", "of everything random", integer("--seed", 0), 1)
   .option("--threads <n>", "training workers; the result depends on their number", integer("--threads", 1, 256), 2)
-  .option("--shared <folder>", "where cifar10/, fashion-mnist/ and models/ lie", shared)
+  .option("--shared <folder>", "where cifar10/, fashion-mnist/, imagenet-val-650/ and models/ lie", shared)
   .addHelpText("after", `\nRows:\n${names.map((name) => `  ${name.padEnd(28)}${rows[name].about}`).join("\n")}`)
   .exitOverride()
   .configureOutput({ outputError: () => {} })

@@ -17,6 +17,11 @@ export type LayerLevels =
     }
   | { readonly kind: "codebook"; readonly levels: readonly number[] };
 
+/** Bits that a weight on these levels takes. */
+export function levelBits(levels: LayerLevels): number {
+  return levels.kind === "powers" ? levels.bits : Math.ceil(Math.log2(levels.levels.length));
+}
+
 /** Scales tried lie this close, and reach this far down from the one at which nothing is clipped. */
 const STEPS_PER_OCTAVE = 12;
 const OCTAVES = 4;

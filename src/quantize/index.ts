@@ -2,6 +2,7 @@
 export * from "./activations.js";
 export * from "./apply.js";
 export * from "./baselines/index.js";
+export * from "./budget.js";
 export * from "./calibrate.js";
 export * from "./channels.js";
 export * from "./histogram.js";

@@ -13,11 +13,11 @@ import {
   type WeightGrid,
   type WeightGrids,
 } from "../graph/index.js";
-import { fitScales, removeQuantizers } from "../quantize/index.js";
+import { fitScales, type LayerLevels, removeQuantizers } from "../quantize/index.js";
 import { type LayerPlan, type LevelsOf, planLayer, type RoundingStep } from "./layer-plan.js";
 import { createMoments, type GroupMoments } from "./moments.js";
 import type { Control } from "./options.js";
-import { createRounder, ROUND, type Rounder } from "./rounding.js";
+import { createRounder, ROUND, type Rounder, type RoundingResult } from "./rounding.js";
 import { createPiece, createStore, type Segment, type Store, segmentsOf, tensorEncodings } from "./segments.js";
 import { compileModule } from "./wasm.js";
 
@@ -36,6 +36,8 @@ export interface CompensateOptions {
    * inputs that the quantized layers before it give. Default true.
    */
   readonly follow?: boolean;
+  /** Other levels to be tried on each layer, in its place in the network, and reported; the result is without them. */
+  readonly explore?: (node: ConvNode | DenseNode) => readonly LayerLevels[];
 }
 
 /** What a layer's rounding has come to; signal to noise in decibels. */
@@ -47,6 +49,8 @@ export interface LayerReport {
   /** Of the layer's outputs: by its own rounding alone, and with all that the layers before have lost. */
   readonly ownSnr: number;
   readonly outputSnr: number;
+  /** ownSnr with each of the levels to be explored. */
+  readonly explored: readonly number[];
 }
 
 export interface CompensateResult {
@@ -197,11 +201,13 @@ interface RoundedLayer {
 }
 
 function roundLayer(
-  { node, levels, scales, states, grid }: LayerPlan,
+  plan: LayerPlan,
   network: Network,
   moments: readonly GroupMoments[],
-  { damping = 0.01, sweeps = 4, follow = true, module, rounders }: Settings,
+  settings: Settings,
 ): RoundedLayer {
+  const { node, states, grid } = plan;
+  const { damping = 0.01, follow = true, module, rounders, explore = () => [] } = settings;
   const { data, shape } = node.weight;
   const n = moments[0].mean.length;
   const rows = shape[0] / moments.length;
@@ -212,48 +218,68 @@ function roundLayer(
   const shift = new Float64Array(shape[0]);
   const rounder = rounders.get(n) ?? createRounder(n, module);
   rounders.set(n, rounder);
-  let error = 0;
+  const others = explore(node).map((levels) => planLayer(node, () => levels)!);
+  const errors = new Float64Array(1 + others.length);
   let signal = 0;
   for (const [group, { mean, twinMean, covariance, cross }] of moments.entries()) {
     const from = group * rows;
-    const [start, end] = [from * n, (from + rows) * n];
-    const original = Float64Array.from(data.subarray(start, end));
+    const original = Float64Array.from(data.subarray(from * n, (from + rows) * n));
     rounder.prepare(keepsMean ? covariance : aboutZero(covariance, mean, mean), damping);
     const target = follow ? rounder.follow(original, keepsMean ? cross : aboutZero(cross, twinMean, mean)) : original;
-    const fitted = scales === "fit";
     const importance = Float64Array.from(mean, (_, i) => covariance[i * n + i] + TINY);
-    const result = rounder.round({
-      target,
-      states: states?.subarray(start, end) ?? null,
-      values: original,
-      levels,
-      scales: fitted ? fitScales(target, importance, levels) : Float64Array.from(scales.subarray(from, from + rows)),
-      refit: fitted && !states,
-      sweeps,
-    });
-    error += result.error;
+    const part = { from, rows, original, target, importance };
+    for (const [i, other] of others.entries()) errors[i + 1] += roundGroup(rounder, other, part, settings).error;
+    const result = roundGroup(rounder, plan, part, settings);
+    errors[0] += result.error;
     signal += rounder.energy(target);
     for (let r = 0; r < rows; r++) {
       const s = Math.fround(result.scales[r]);
       scale[from + r] = s;
       for (let i = r * n; i < (r + 1) * n; i++) {
-        const rounded = !states || states[start + i] === ROUND;
-        const value = Math.fround(rounded ? s * levels[result.codes[i]] : result.values[i]);
-        weight.data[start + i] = value;
+        const rounded = !states || states[from * n + i] === ROUND;
+        const value = Math.fround(rounded ? s * plan.levels[result.codes[i]] : result.values[i]);
+        weight.data[from * n + i] = value;
         shift[from + r] += original[i] * twinMean[i - r * n] - value * mean[i - r * n];
       }
     }
   }
-  return {
-    nodes: keepMean({ ...node, weight }, norm, shift),
-    grid: grid(scale),
-    report: {
-      name: node.name,
-      weights: data.length,
-      weightSnr: weightSignalToNoise(data, weight.data),
-      ownSnr: decibels(signal, error),
-    },
+  const [ownSnr, ...explored] = Array.from(errors, (error) => decibels(signal, error));
+  const report = {
+    name: node.name,
+    weights: data.length,
+    weightSnr: weightSignalToNoise(data, weight.data),
+    ownSnr,
+    explored,
   };
+  return { nodes: keepMean({ ...node, weight }, norm, shift), grid: grid(scale), report };
+}
+
+/** The rows of one group, and what they are to come near to. */
+interface GroupPart {
+  readonly from: number;
+  readonly rows: number;
+  readonly original: Float64Array;
+  readonly target: Float64Array;
+  readonly importance: Float64Array;
+}
+
+function roundGroup(
+  rounder: Rounder,
+  { levels, scales, states }: LayerPlan,
+  { from, rows, original, target, importance }: GroupPart,
+  { sweeps = 4 }: Settings,
+): RoundingResult {
+  const n = importance.length;
+  const fitted = scales === "fit";
+  return rounder.round({
+    target,
+    states: states?.subarray(from * n, (from + rows) * n) ?? null,
+    values: original,
+    levels,
+    scales: fitted ? fitScales(target, importance, levels) : Float64Array.from(scales.subarray(from, from + rows)),
+    refit: fitted && !states,
+    sweeps,
+  });
 }
 
 /** Keeps importances above 0. */

@@ -1,5 +1,5 @@
 // evaluate.ts: accuracy of the float network, and the activations that calibration looks at.
-import { batches, type Dataset, size } from "../data/memory.js";
+import { batches, type Dataset, type Samples, samplesOf, size } from "../data/memory.js";
 import { ShiftwiseError } from "../format/index.js";
 import type { Network } from "../graph/index.js";
 import { createEngine } from "./engine.js";
@@ -88,9 +88,21 @@ export function* activations(
   batchSize = 100,
 ): Generator<ReadonlyMap<string, Float32Array>, void, undefined> {
   checkFit(network, dataset);
-  const engine = createEngine(network, { batch: Math.min(batchSize, size(dataset)), gradients: false, keep: names });
-  for (const { images, labels } of batches(dataset, { batchSize })) {
-    engine.forward(images, labels.length, "eval");
+  yield* sampleActivations(network, samplesOf(dataset), names, batchSize);
+}
+
+/** As `activations`, of images without labels. */
+export function* sampleActivations(
+  network: Network,
+  samples: Samples,
+  names: readonly string[],
+  batchSize = 16,
+): Generator<ReadonlyMap<string, Float32Array>, void, undefined> {
+  const batch = Math.min(batchSize, samples.count);
+  const engine = createEngine(network, { batch, gradients: false, keep: names });
+  for (let from = 0; from < samples.count; from += batch) {
+    const count = Math.min(batch, samples.count - from);
+    engine.forward(samples.read(from, count), count, "eval");
     yield new Map(names.map((name) => [name, engine.tensor(name).slice()]));
   }
 }

@@ -3,15 +3,12 @@ import type { Samples } from "../data/memory.js";
 import { ShiftwiseError } from "../format/index.js";
 import { type BatchNormNode, type ConvNode, inferShapes, type Network, type Node, nodeInputs } from "../graph/index.js";
 import { rewire } from "../quantize/index.js";
-import { createEngine } from "./engine.js";
-
-/** Images that are run at a time. */
-const CHUNK = 16;
+import { sampleActivations } from "./evaluate.js";
 
 /**
- * The same function with a batch norm behind every convolution that has none: its statistics those of the samples, gamma
- * and beta such that nothing changes, the weights of each output channel of norm 1. A folded network cannot be trained with
- * one learning rate, since its channels' weights differ by orders of magnitude; this one can.
+ * The same function with a batch norm behind every convolution that has none and is no output: its statistics those of the
+ * samples, gamma and beta such that nothing changes, the weights of each output channel of norm 1. A folded network cannot
+ * be trained with one learning rate, since its channels' weights differ by orders of magnitude; this one can.
  * @throws BAD_DATA for no samples or others than the network takes.
  */
 export function recoverNorms(network: Network, samples: Samples): Network {
@@ -20,7 +17,9 @@ export function recoverNorms(network: Network, samples: Samples): Network {
     for (const name of nodeInputs(node)) readers.set(name, [...(readers.get(name) ?? []), node]);
   const bare = network.nodes.filter(
     (node): node is ConvNode =>
-      node.op === "conv" && !readers.get(node.name)?.some((reader) => reader.op === "batchNorm"),
+      node.op === "conv" &&
+      !network.outputs.includes(node.name) &&
+      !readers.get(node.name)?.some((reader) => reader.op === "batchNorm"),
   );
   const statistics = outputStatistics(
     network,
@@ -38,7 +37,7 @@ export function recoverNorms(network: Network, samples: Samples): Network {
     if (taken.has(name)) throw new ShiftwiseError("BAD_GRAPH", "name needed for a batch norm", { where: name });
     return withNorm(moved, name, found);
   });
-  return { ...network, nodes, outputs: network.outputs.map(real) };
+  return { ...network, nodes };
 }
 
 interface Statistics {
@@ -83,26 +82,23 @@ function outputStatistics(
 ): ReadonlyMap<string, Statistics> {
   if (samples.count === 0) throw new ShiftwiseError("BAD_DATA", "no images to measure on", { where: "samples" });
   const shapes = inferShapes(network);
-  const engine = createEngine(network, { batch: Math.min(CHUNK, samples.count), gradients: false, keep: names });
   const sums = new Map(
     names.map((name) => {
       const [channels] = shapes.get(name)!;
       return [name, { mean: new Float64Array(channels), variance: new Float64Array(channels) }];
     }),
   );
-  for (let from = 0; from < samples.count; from += CHUNK) {
-    const count = Math.min(CHUNK, samples.count - from);
-    engine.forward(samples.read(from, count), count, "eval");
+  for (const values of sampleActivations(network, samples, names)) {
     for (const [name, { mean, variance }] of sums) {
       const [channels, height, width] = shapes.get(name)!;
-      const values = engine.tensor(name);
+      const tensor = values.get(name)!;
       const plane = height * width;
-      for (let p = 0; p < count * channels; p++) {
+      for (let p = 0; p < tensor.length / plane; p++) {
         let sum = 0;
         let square = 0;
         for (let i = p * plane; i < (p + 1) * plane; i++) {
-          sum += values[i];
-          square += values[i] * values[i];
+          sum += tensor[i];
+          square += tensor[i] * tensor[i];
         }
         mean[p % channels] += sum / (samples.count * plane);
         variance[p % channels] += square / (samples.count * plane);
