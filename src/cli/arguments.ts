@@ -1,7 +1,7 @@
 // arguments.ts: the words of a command line to checked values; each parser throws BAD_OPTION naming its option.
 import { Option } from "commander";
 import type { Augmentation } from "../data/index.js";
-import { ShiftwiseError } from "../format/index.js";
+import { type Shape, ShiftwiseError } from "../format/index.js";
 import { type ActivationScheme, checkBits, checkPortions } from "../quantize/index.js";
 
 function bad(option: string, expected: string, found: string): ShiftwiseError {
@@ -34,6 +34,29 @@ export function positive(option: string): (text: string) => number {
     if (!(value > 0 && value < Number.POSITIVE_INFINITY)) throw bad(option, "a number above 0", text);
     return value;
   };
+}
+
+/** Finite numbers with commas: one a channel, or one for all. */
+export function numberList(option: string): (text: string) => readonly number[] {
+  return (text) => {
+    const values = text.split(",").map((part) => (part.startsWith("-") ? -numeric(part.slice(1)) : numeric(part)));
+    if (!values.every(Number.isFinite)) throw bad(option, "numbers with commas", text);
+    return values;
+  };
+}
+
+/** "3x224x224" */
+export function shapeOption(text: string): Shape {
+  const [, ...sizes] = (/^(\d{1,6})x(\d{1,6})x(\d{1,6})$/.exec(text) ?? []).map(Number);
+  if (sizes.length !== 3 || sizes.some((size) => size < 1)) throw bad("--input-shape", "such as 3x224x224", text);
+  return [sizes[0], sizes[1], sizes[2]];
+}
+
+/** "name=bits" again and again: 2 to 6. */
+export function layerBits(text: string, known: ReadonlyMap<string, number> = new Map()): ReadonlyMap<string, number> {
+  const [, name, bits] = /^(.+)=([2-6])$/.exec(text) ?? [];
+  if (!name) throw bad("--layer", "name=2 to name=6", text);
+  return new Map([...known, [name, Number(bits)]]);
 }
 
 /** 2, 3, 4 or 5. */

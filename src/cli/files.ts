@@ -1,7 +1,8 @@
 // files.ts: model and network files as commands take and leave them.
 import { access, constants, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { decodeModel, isGzip, type ModelDef, readSafetensors, ShiftwiseError } from "../format/index.js";
-import { decodeNetwork, lower, type NetworkFile } from "../graph/index.js";
+import { decodeModel, isGzip, type ModelDef, readSafetensors, type Shape, ShiftwiseError } from "../format/index.js";
+import { decodeNetwork, lower, type Network, type NetworkFile } from "../graph/index.js";
+import { importOnnxFile } from "../onnx/index.js";
 
 /** @throws IO, naming the file. */
 async function readInput(path: string): Promise<Uint8Array> {
@@ -39,6 +40,24 @@ export async function readModelFile(path: string): Promise<ModelFile> {
  */
 export async function readNetworkFile(path: string): Promise<NetworkFile> {
   return decodeNetwork(await readInput(path), path);
+}
+
+/** A safetensors file begins with the length of its JSON header; no ONNX file has a brace there. */
+const BRACE = 0x7b;
+
+/**
+ * Reads a float network from whichever kind of file it is: one that train wrote, or ONNX, whose last softmax is left out.
+ * @param inputShape of an ONNX file that leaves it open.
+ * @throws IO; what decodeNetwork and importOnnx throw; BAD_GRAPH for a network that is quantized already.
+ */
+export async function readAnyNetwork(path: string, inputShape?: Shape): Promise<Network> {
+  const content = await readInput(path);
+  if (content[8] !== BRACE && !isGzip(content)) {
+    return importOnnxFile(path, { logits: true, ...(inputShape && { inputShape }) });
+  }
+  const { network, grids } = decodeNetwork(content, path);
+  if (grids.size === 0) return network;
+  throw new ShiftwiseError("BAD_GRAPH", "already quantized", { where: path, expected: "a float network" });
 }
 
 /**

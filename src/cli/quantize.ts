@@ -2,20 +2,33 @@
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import type { Command } from "commander";
-import { type Augmentation, openDataset, size, type TrainTest } from "../data/index.js";
-import { encodeModel, type ModelDef } from "../format/index.js";
+import { type Augmentation, CHANNELS, openDataset, size, type TrainTest } from "../data/index.js";
+import { encodeModel, type ModelDef, ShiftwiseError } from "../format/index.js";
 import { lower, type Network } from "../graph/index.js";
 import { type ActivationScheme, type Partition, portionsFor } from "../quantize/index.js";
 import { bytes, type Column, count, duration, milliseconds, percent, ratio, table } from "../report/index.js";
 import { type EpochRecord, writeAtomically } from "../training/index.js";
-import { activationsOption, choice, integer, portionList, schemeName, weightBits } from "./arguments.js";
+import {
+  activationsOption,
+  choice,
+  integer,
+  layerBits,
+  numberList,
+  portionList,
+  positive,
+  schemeName,
+  shapeOption,
+  weightBits,
+} from "./arguments.js";
 import { type Context, newCommand, withContext } from "./command.js";
-import { checkCheckpoint, checkpointPath, checkWritable, readNetworkFile, removeCheckpoint } from "./files.js";
+import { checkCheckpoint, checkpointPath, checkWritable, readAnyNetwork, removeCheckpoint } from "./files.js";
 import { checkFits, classesOf, createExecutor, type Measurement, measureShown } from "./measure.js";
+import { type PreprocessingArguments, preprocessingFrom, withPreprocessing } from "./preprocessing.js";
 import { commonSettings, normalizedFor, type Quantized, quantizeNetwork } from "./quantization.js";
+import { type CalibratedArguments, runCalibrated } from "./quantize-calibrated.js";
 import { addRate, addTrainingOptions, resumable, showTraining } from "./training.js";
 
-interface QuantizeArguments {
+interface QuantizeArguments extends PreprocessingArguments {
   readonly json?: boolean;
   readonly data: string;
   readonly out: string;
@@ -33,12 +46,22 @@ interface QuantizeArguments {
 }
 
 export function quantizeCommand(): Command {
-  const command = newCommand("quantize", "turn a float network's weights into powers of two (INQ) and write the model")
-    .argument("<network>", "network file that train wrote")
-    .requiredOption("--data <folder>", "the images it was trained on: a folder, or the word generated")
+  const command = newCommand("quantize", "turn a float network's weights into powers of two and write the model")
+    .argument("<network>", "an ONNX file, or a network file that train wrote")
+    .option("--data <folder>", "retrain (INQ) on labelled images: a folder, or the word generated")
+    .option("--calibrate <path>", "no labels, no retraining: a folder of images, or an .npy or .npz file")
     .requiredOption("--out <file>", "model file to write")
     .option("--bits <n>", "of the weights: 2 to 5", weightBits, 5)
-    .addOption(activationsOption())
+    .addOption(activationsOption());
+  addPreprocessing(command);
+  command
+    .optionsGroup("With --calibrate:")
+    .option("--images <n>", "at most so many", integer("--images", 1), 512)
+    .option("--minutes <n>", "let the float network teach the quantized one for so long", positive("--minutes"), 0)
+    .option("--two-term <n>", "bits of the first and depthwise layers, sums of two powers: 4 to 6, or none", twoTerm, 6)
+    .option("--layer <name=bits>", "bits of one layer, 2 to 6; may be given again and again", layerBits)
+    .option("--budget <bits>", "bits on average, dealt out among the layers in place of --bits", positive("--budget"))
+    .optionsGroup("With --data; rate, batch, augmentation, seed and threads with --minutes too:")
     .option("--portions <list>", "shares of the weights quantized step by step (default: the paper's)", portionList)
     .option(
       "--partition <rule>",
@@ -49,16 +72,49 @@ export function quantizeCommand(): Command {
     .option("--epochs <n>", "of retraining after each portion", integer("--epochs", 0), 2);
   addRate(command, 0.01, "learning rate at the start of each portion");
   addTrainingOptions(command);
-  return command.action((path: string, options: QuantizeArguments) =>
-    withContext(options, (context) => runQuantize(path, options, context)),
+  return command.action((path: string, options: QuantizeArguments & CalibratedArguments) =>
+    withContext(options, (context) => {
+      if ((options.data === undefined) === (options.calibrate === undefined)) {
+        throw new ShiftwiseError("BAD_OPTION", "which images", {
+          where: "quantize",
+          expected: "--data, labelled images to retrain on, or --calibrate, images without labels",
+          found: options.data === undefined ? "neither" : "both",
+        });
+      }
+      if (options.data !== undefined) return runQuantize(path, options, context);
+      // defaults of retraining mean nothing here
+      const given = <T>(name: "batch" | "lr" | "augment", value: T) =>
+        command.getOptionValueSource(name) === "cli" ? { [name]: value } : {};
+      const { batch, lr, augment, ...rest } = options;
+      const told = { ...given("batch", batch), ...given("lr", lr), ...given("augment", augment) };
+      return runCalibrated(path, { ...rest, ...told }, context);
+    }),
   );
 }
+
+/** How images become a network's input. */
+function addPreprocessing(command: Command): void {
+  command
+    .optionsGroup("How images become the input of an ONNX file:")
+    .option("--preprocess <file>", "JSON with the fields resize, channels, range, mean and std")
+    .option("--range <n>", "what a pixel of 255 is before --mean is taken off: 1 or 255", pixelRange)
+    .option("--mean <list>", "one number, or one a channel", numberList("--mean"))
+    .option("--std <list>", "what is divided by then", numberList("--std"))
+    .option("--channels <order>", "rgb, bgr or grey", choice("--channels", CHANNELS))
+    .option("--resize <n>", "length of the shorter side, before the middle is cut out", integer("--resize", 1, 4096))
+    .option("--input-shape <CxHxW>", "of a file that leaves it open", shapeOption);
+}
+
+const pixelRange = (text: string): number => Number(choice("--range", ["1", "255"])(text));
+
+/** 0 for none: commander makes nothing of null. */
+const twoTerm = (text: string): number => (text === "none" ? 0 : integer("--two-term", 4, 6)(text));
 
 async function runQuantize(path: string, options: QuantizeArguments, context: Context): Promise<void> {
   const { out, bits } = options;
   const start = performance.now();
   const checkpoint = checkpointPath(out);
-  const { network } = await readNetworkFile(path);
+  const network = await labelledNetwork(path, options);
   await checkWritable(out);
   if (options.resume) await checkCheckpoint(checkpoint);
   const portions = options.portions ?? portionsFor(bits);
@@ -92,6 +148,13 @@ async function runQuantize(path: string, options: QuantizeArguments, context: Co
     out,
   };
   context.screen.result(result, describe(result));
+}
+
+/** The network, which must say what its pixels are. */
+async function labelledNetwork(path: string, { inputShape, ...options }: QuantizeArguments): Promise<Network> {
+  const network = await readAnyNetwork(path, inputShape);
+  const preprocessing = await preprocessingFrom(options);
+  return preprocessing ? withPreprocessing(network, preprocessing) : network;
 }
 
 /** Quantization with its two progress lines. */

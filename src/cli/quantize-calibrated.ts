@@ -1,0 +1,160 @@
+// quantize-calibrated.ts: shiftwise quantize --calibrate: a network, ONNX or our own, to a model without labels.
+import { promisify } from "node:util";
+import { gzip } from "node:zlib";
+import { type Augmentation, type Calibration, openCalibration, type Preprocessing } from "../data/index.js";
+import { encodeModel, type Normalization, ShiftwiseError } from "../format/index.js";
+import type { Network } from "../graph/index.js";
+import type { ActivationScheme } from "../quantize/index.js";
+import { bytes, type Column, count, duration, table } from "../report/index.js";
+import { writeAtomically } from "../training/index.js";
+import { schemeName } from "./arguments.js";
+import type { Context } from "./command.js";
+import { checkWritable, readAnyNetwork } from "./files.js";
+import { type LayerOutcome, quantizeCalibrated } from "./post-training.js";
+import { type PreprocessingArguments, preprocessingFrom, withPreprocessing } from "./preprocessing.js";
+import type { ProgressLine } from "./screen.js";
+
+export interface CalibratedArguments extends PreprocessingArguments {
+  readonly calibrate: string;
+  readonly out: string;
+  readonly bits: number;
+  /** 0 for none. */
+  readonly twoTerm: number;
+  readonly layer?: ReadonlyMap<string, number>;
+  readonly budget?: number;
+  readonly activations: ActivationScheme;
+  readonly images: number;
+  readonly minutes: number;
+  readonly seed: number;
+  readonly threads: number;
+  /** Only where they were given. */
+  readonly batch?: number;
+  readonly lr?: number;
+  readonly augment?: Augmentation;
+}
+
+/** What self-distillation does unless told. */
+const BATCH = 32;
+const RATE = 0.003;
+
+/** @throws what its parts throw; BAD_OPTION when nothing says how images become the network's input. */
+export async function runCalibrated(path: string, options: CalibratedArguments, context: Context): Promise<void> {
+  const { screen, signal } = context;
+  const { out, minutes } = options;
+  const start = performance.now();
+  await checkWritable(out);
+  const read = await readAnyNetwork(path, options.inputShape);
+  let line: ProgressLine = screen.progress("reading images");
+  const { network, calibration } = await openFor(read, options);
+  line.done(`${count(calibration.samples.count)} to calibrate with`);
+
+  const result = await quantizeCalibrated(
+    network,
+    calibration,
+    {
+      activations: options.activations,
+      bits: options.bits,
+      twoTerm: options.twoTerm || null,
+      layers: options.layer ?? new Map(),
+      budget: options.budget ?? null,
+      minutes,
+      learningRate: options.lr ?? RATE,
+      batchSize: options.batch ?? BATCH,
+      augment: options.augment ?? { crop: Math.max(1, Math.round(calibration.samples.shape[2] / 14)), flip: true },
+      seed: options.seed,
+      threads: options.threads,
+    },
+    {
+      signal,
+      onStep(step) {
+        if (step !== "calibrating") line.done();
+        line = screen.progress(step);
+      },
+      onProgress: (share, detail) => line.update(share, detail),
+    },
+  );
+  line.done();
+  const file = encodeModel(result.model);
+  await writeAtomically(out, file);
+  const summary = {
+    layers: result.layers,
+    averageBits: result.averageBits,
+    activations: schemeName(options.activations),
+    images: calibration.samples.count,
+    epochs: result.epochs,
+    bytes: file.length,
+    gzipBytes: (await promisify(gzip)(file, { level: 9 })).length,
+    seconds: (performance.now() - start) / 1000,
+    out,
+  };
+  screen.result(summary, describe(summary));
+}
+
+/** The network with its preprocessing, and the images prepared for it. */
+async function openFor(
+  network: Network,
+  options: CalibratedArguments,
+): Promise<{ readonly network: Network; readonly calibration: Calibration }> {
+  const input = network.nodes.find((node) => node.op === "input");
+  if (input?.op !== "input") throw new ShiftwiseError("BAD_GRAPH", "no input node", { where: network.name });
+  const told = await preprocessingFrom(options);
+  const preprocessing = told ?? (input.normalization ? described(input.normalization, options) : null);
+  const calibration = await openCalibration(options.calibrate, input.shape, preprocessing ?? {}, options.images);
+  // floats are network values as they are; pixels mean nothing without a range
+  if (calibration.pictures && !preprocessing) {
+    throw new ShiftwiseError("BAD_OPTION", "the file does not say how pixels become the network's input", {
+      where: "--preprocess",
+      expected: "--mean and --std, --range, or --preprocess with a JSON file",
+      found: "none of them",
+    });
+  }
+  if (!preprocessing) return { network, calibration };
+  return { network: withPreprocessing(network, preprocessing), calibration };
+}
+
+function described({ mean, std }: Normalization, { resize, channels }: CalibratedArguments): Preprocessing {
+  return {
+    mean,
+    std,
+    channels: channels ?? (mean.length === 1 ? "grey" : "rgb"),
+    ...(resize !== undefined && { resize }),
+  };
+}
+
+interface Summary {
+  readonly layers: readonly LayerOutcome[];
+  readonly averageBits: number;
+  readonly epochs: readonly number[];
+  readonly bytes: number;
+  readonly gzipBytes: number;
+  readonly seconds: number;
+  readonly out: string;
+}
+
+function describe({ layers, averageBits, epochs, gzipBytes, seconds, out, ...file }: Summary): string {
+  const worst = layers.reduce((least, layer) => (layer.ownSnr < least.ownSnr ? layer : least));
+  const decibels = (value: number) => `${value.toFixed(1)} dB`;
+  const columns: readonly Column[] = [
+    ["layer"],
+    ["weights", "right"],
+    ["bits", "right"],
+    ["SNR of weights", "right"],
+    ["of outputs, own", "right"],
+    ["with all before", "right"],
+    ["one bit more", "right"],
+  ];
+  const rows = layers.map(({ name, weights, bits, weightSnr, ownSnr, outputSnr, more }) => [
+    name === worst.name ? `${name} (loses most)` : name,
+    count(weights),
+    String(bits),
+    decibels(weightSnr),
+    decibels(ownSnr),
+    decibels(outputSnr),
+    more ? `+${bytes(more.bytes)}, ${more.gain < 0 ? "" : "+"}${decibels(more.gain)}` : "",
+  ]);
+  return [
+    table(columns, rows),
+    `${averageBits.toFixed(2)} bits a weight on average${epochs.length > 0 ? `; epochs after each portion: ${epochs.join(", ")}` : ""}`,
+    `${out}: ${bytes(file.bytes)}, gzip ${bytes(gzipBytes)}, in ${duration(seconds)}`,
+  ].join("\n");
+}

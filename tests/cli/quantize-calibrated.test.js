@@ -1,0 +1,132 @@
+// quantize-calibrated.test.js: shiftwise quantize --calibrate: a network file and an ONNX file, without labels.
+import assert from "node:assert/strict";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { decodeModel } from "../../dist/format/index.js";
+import { buildNetwork, createRandom, encodeNetwork } from "../../dist/graph/index.js";
+import { assertEntries, assertFails, shiftwise, shiftwiseJson, temporaryFolder } from "./helpers.js";
+
+const SHARED = fileURLToPath(new URL("../../../shared/data/", import.meta.url));
+
+/** An .npy file of (count, 1, 12, 12) bytes. */
+function npy(count) {
+  const random = createRandom(1);
+  const header = `{'descr': '|u1', 'fortran_order': False, 'shape': (${count}, 1, 12, 12), }`.padEnd(117);
+  const head = Buffer.from([0x93, ...Buffer.from("NUMPY"), 1, 0, 118, 0]);
+  const pixels = Uint8Array.from({ length: 144 * count }, () => random.below(256));
+  return Buffer.concat([head, Buffer.from(`${header}\n`), pixels]);
+}
+
+function network() {
+  const b = buildNetwork("small", createRandom(2));
+  const x = b.relu(b.conv(b.input([1, 12, 12]), 8, { bias: true }));
+  const y = b.relu(b.conv(x, 8, { groups: 8, bias: true, stride: 2 }));
+  return b.finish([b.dense(b.relu(b.batchNorm(b.conv(y, 16))), 5)]);
+}
+
+describe("quantize --calibrate", () => {
+  const folder = temporaryFolder();
+  const path = join(folder, "float.safetensors");
+  const images = join(folder, "images.npy");
+  const out = join(folder, "model.safetensors");
+  const common = [path, "--calibrate", images, "--range", 1, "--out", out];
+
+  before(() => {
+    writeFileSync(path, encodeNetwork(network()));
+    writeFileSync(images, npy(24));
+  });
+
+  test("writes a model, and says layer by layer what was lost", async () => {
+    const result = await shiftwiseJson(["quantize", ...common, "--bits", 4]);
+    assert.deepEqual(
+      result.layers.map(({ name, bits }) => [name, bits]),
+      [
+        ["conv1", 6],
+        ["conv2", 6],
+        ["conv3", 4],
+        ["dense1", 4],
+      ],
+    );
+    for (const { ownSnr, outputSnr, weightSnr, more, bits, weights } of result.layers) {
+      for (const snr of [ownSnr, outputSnr, weightSnr]) assert.ok(snr > 0 && snr < 100);
+      if (bits < 6) assert.deepEqual({ ...more, gain: 0 }, { bits: bits + 1, bytes: Math.ceil(weights / 8), gain: 0 });
+      else assert.equal(more, null);
+    }
+    const weights = result.layers.reduce((sum, layer) => sum + layer.weights, 0);
+    const bits = result.layers.reduce((sum, layer) => sum + layer.weights * layer.bits, 0);
+    assert.ok(Math.abs(result.averageBits - bits / weights) < 1e-9);
+    assert.equal(result.images, 24);
+    assert.equal(result.bytes, readFileSync(out).length);
+    const model = decodeModel(new Uint8Array(readFileSync(out)));
+    assert.deepEqual(model.inputs[0].normalization, { mean: [0], std: [1] });
+    assert.deepEqual(
+      model.layers.map(({ weights: w }) => w?.kind),
+      ["codebook", "codebook", "codes", "codes"],
+    );
+    assertEntries(folder, ["float.safetensors", "images.npy", "model.safetensors"]);
+  });
+
+  test("deals out bits, and keeps those of layers that were given some", async () => {
+    const result = await shiftwiseJson(["quantize", ...common, "--budget", 3.5, "--layer", "conv3=5", "--images", 16]);
+    assert.ok(result.averageBits <= 3.5);
+    assert.equal(result.layers[2].bits, 5);
+    assert.equal(result.images, 16);
+  });
+
+  test("lets the float network teach", async () => {
+    const result = await shiftwiseJson([
+      "quantize",
+      ...common,
+      "--minutes",
+      0.01,
+      "--bits",
+      3,
+      "--threads",
+      1,
+      "--batch",
+      8,
+    ]);
+    assert.equal(result.epochs.length, 4);
+    assert.ok(result.epochs.every((epochs) => epochs >= 1));
+    assert.match(decodeModel(new Uint8Array(readFileSync(out))).notes.distillation, /epochs a portion/);
+  });
+
+  test("shows a table to people", async () => {
+    const { status, stdout } = await shiftwise(["quantize", ...common, "--two-term", "none"]);
+    assert.equal(status, 0);
+    assert.match(stdout, /loses most/);
+    assert.match(stdout, /5\.00 bits a weight on average/);
+  });
+
+  test("refuses what it cannot take, and leaves no file", async () => {
+    const other = join(folder, "other.safetensors");
+    const run = (...args) => ["quantize", path, "--out", other, ...args];
+    await assertFails(run(), "BAD_OPTION", /--data/, /neither/);
+    await assertFails(run("--data", "generated", "--calibrate", images), "BAD_OPTION", /both/);
+    await assertFails(run("--calibrate", images), "BAD_OPTION", /--mean and --std/);
+    await assertFails(run("--calibrate", images, "--range", 2), "BAD_OPTION", /--range/);
+    await assertFails(run("--calibrate", images, "--range", 1, "--layer", "nothing=5"), "BAD_OPTION", /nothing/);
+    await assertFails(run("--calibrate", images, "--range", 1, "--budget", 1), "BAD_OPTION", /budget/);
+    await assertFails(run("--calibrate", join(folder, "none"), "--range", 1), "BAD_DATA", /none/);
+    await assertFails(
+      ["quantize", images, "--calibrate", images, "--out", other, "--range", 1],
+      "BAD_FILE",
+      /images.npy/,
+    );
+    assertEntries(folder, ["float.safetensors", "images.npy", "model.safetensors"]);
+  });
+
+  const onnx = join(SHARED, "models/resnet8_cifar10.onnx");
+  test("takes an ONNX file", { skip: existsSync(onnx) ? false : "no ../shared/data/models" }, async () => {
+    const data = join(SHARED, "cifar10/lossless");
+    const args = ["quantize", onnx, "--calibrate", data, "--range", 255, "--images", 32, "--out", out];
+    const result = await shiftwiseJson(args);
+    assert.equal(result.layers.length, 10);
+    const { accuracy, total } = await shiftwiseJson(["eval", out, "--data", data]);
+    assert.equal(total, 1017);
+    // 88.0 % in float32
+    assert.ok(accuracy > 80, String(accuracy));
+  });
+});
