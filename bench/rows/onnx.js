@@ -50,6 +50,7 @@ const settings = {
   layers: new Map(),
   budget: null,
   minutes: 0,
+  portions: [1],
   batchSize: 32,
   learningRate: 0.003,
   augment: { crop: 4, flip: true },

@@ -52,7 +52,7 @@ const BRACE = 0x7b;
  */
 export async function readAnyNetwork(path: string, inputShape?: Shape): Promise<Network> {
   const content = await readInput(path);
-  if (content[8] !== BRACE && !isGzip(content)) {
+  if (content.length > 8 && content[8] !== BRACE && !isGzip(content)) {
     return importOnnxFile(path, { logits: true, ...(inputShape && { inputShape }) });
   }
   const { network, grids } = decodeNetwork(content, path);

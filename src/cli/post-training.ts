@@ -29,6 +29,8 @@ export interface PostTrainingSettings {
   readonly budget: number | null;
   /** Of self-distillation; 0: none. */
   readonly minutes: number;
+  /** Shares of the weights that are rounded before each part of it. */
+  readonly portions: readonly number[];
   readonly learningRate: number;
   readonly batchSize: number;
   readonly augment: Augmentation;
@@ -119,13 +121,13 @@ export async function quantizeCalibrated(
     control.onStep("distilling");
     const [output] = network.outputs;
     const [classes] = inferShapes(network).get(output)!;
-    const { learningRate, batchSize, augment } = settings;
+    const { portions, learningRate, batchSize, augment } = settings;
     const start = performance.now();
     const share = () => Math.min((performance.now() - start) / 60_000 / minutes, 0.99);
     return distill(
       simulated,
       unlabelled(pictures!, classes),
-      { levels: levelsOf, minutes, learningRate, batchSize, augment, seed, threads, signal },
+      { levels: levelsOf, minutes, portions, learningRate, batchSize, augment, seed, threads, signal },
       {
         onRounding: (portion, done, total) =>
           control.onProgress(share(), `portion ${portion + 1}, layer ${done}/${total}`),

@@ -27,6 +27,7 @@ export interface CalibratedArguments extends PreprocessingArguments {
   readonly minutes: number;
   readonly seed: number;
   readonly threads: number;
+  readonly portions?: readonly number[];
   /** Only where they were given. */
   readonly batch?: number;
   readonly lr?: number;
@@ -58,6 +59,7 @@ export async function runCalibrated(path: string, options: CalibratedArguments, 
       layers: options.layer ?? new Map(),
       budget: options.budget ?? null,
       minutes,
+      portions: options.portions ?? [1],
       learningRate: options.lr ?? RATE,
       batchSize: options.batch ?? BATCH,
       augment: options.augment ?? { crop: Math.max(1, Math.round(calibration.samples.shape[2] / 14)), flip: true },

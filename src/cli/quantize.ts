@@ -61,8 +61,12 @@ export function quantizeCommand(): Command {
     .option("--two-term <n>", "bits of the first and depthwise layers, sums of two powers: 4 to 6, or none", twoTerm, 6)
     .option("--layer <name=bits>", "bits of one layer, 2 to 6; may be given again and again", layerBits)
     .option("--budget <bits>", "bits on average, dealt out among the layers in place of --bits", positive("--budget"))
-    .optionsGroup("With --data; rate, batch, augmentation, seed and threads with --minutes too:")
-    .option("--portions <list>", "shares of the weights quantized step by step (default: the paper's)", portionList)
+    .optionsGroup("With --data; portions, rate, batch, augmentation, seed and threads with --minutes too:")
+    .option(
+      "--portions <list>",
+      "shares of the weights quantized step by step (default: the paper's; with --minutes all at once)",
+      portionList,
+    )
     .option(
       "--partition <rule>",
       "which weights go first: magnitude or random",

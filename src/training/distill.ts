@@ -13,7 +13,10 @@ export interface DistillOptions {
   readonly levels: LevelsOf;
   /** Of the whole run, rounding and training. At least one epoch is trained after each portion, whatever it takes. */
   readonly minutes: number;
-  /** Accumulated shares rising to 1. Default 0.5, 0.75, 0.9, 1. */
+  /**
+   * Accumulated shares rising to 1. Default 1 alone: all weights are rounded at once, biases and batch norm learn. Other
+   * portions let weights learn too, which takes more images and more time before it is better.
+   */
   readonly portions?: readonly number[];
   readonly learningRate: number;
   readonly batchSize: number;
@@ -40,8 +43,6 @@ export interface DistillResult {
   readonly epochs: readonly number[];
 }
 
-const PORTIONS = [0.5, 0.75, 0.9, 1];
-
 /**
  * For each portion: the next share of every layer is rounded with compensation and frozen, then the rest of the weights,
  * biases and batch norm learn from the logits of the float network, on images whose labels do not matter. After the last
@@ -59,7 +60,7 @@ export async function distill(
 ): Promise<DistillResult> {
   const { levels, minutes, seed = 1, threads = 1, signal } = options;
   inRange("minutes", minutes, 0, Number.POSITIVE_INFINITY);
-  const portions = checkPortions(options.portions ?? PORTIONS);
+  const portions = checkPortions(options.portions ?? [1]);
   const start = performance.now();
   const teacher = removeQuantizers(structuredClone(network));
   const student = structuredClone(network);
