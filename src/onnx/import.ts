@@ -1,5 +1,5 @@
 // import.ts: an ONNX model to a network: constants folded, shapes known, the rest converted node by node.
-import { elements, fields, type Normalization, type Shape, ShiftwiseError } from "../format/index.js";
+import { fields, type Normalization, type Shape, ShiftwiseError } from "../format/index.js";
 import { type Network, type Node, nodeInputs, validateNetwork } from "../graph/index.js";
 import { checkSupported } from "./catalog.js";
 import {
@@ -14,6 +14,7 @@ import {
 import { CONVERTERS } from "./convert/index.js";
 import { evaluateNode } from "./evaluate.js";
 import { type OnnxInput, type OnnxModel, readModel } from "./model.js";
+import { AXIS_MAX } from "./operators/call.js";
 import type { ExternalData } from "./tensor.js";
 
 const { at } = fields;
@@ -94,7 +95,7 @@ function addInput(draft: Draft, model: OnnxModel, options: ImportOptions): Activ
     throw new ShiftwiseError("UNSUPPORTED", "an input that is not float32", { where: place, found: input.type });
   }
   const dims = inputDims(input, inputShape, place);
-  if (elements(dims) > 0x7fffffff) {
+  if (dims.some((n) => n > AXIS_MAX)) {
     throw new ShiftwiseError("OVERFLOW", "an input is too large", { where: place, found: dims.join("x") });
   }
   const shape = shapeFor(dims);

@@ -52,6 +52,9 @@ export interface Conversion extends Call {
 
 export type Converter = (conversion: Conversion) => readonly Known[];
 
+/** Most elements of one image's tensor: half a gigabyte of float32. */
+const ELEMENTS_MAX = 2 ** 27;
+
 /** The channels, rows and columns that dimensions stand for: without the batch; a vector is [n, 1, 1]. */
 export function shapeFor(dims: readonly number[]): Shape {
   const [a = 1, b = 1, ...rest] = dims.length > 1 && dims[0] === 1 ? dims.slice(1) : dims;
@@ -103,6 +106,14 @@ export function createDraft(readers: ReadonlyMap<string, number>): { draft: Draf
   };
   const draft: Draft = {
     add(wanted, node, shape) {
+      if (!(elements(shape) <= ELEMENTS_MAX)) {
+        const details = {
+          where: `value ${wanted}`,
+          expected: `at most ${ELEMENTS_MAX} elements`,
+          found: shape.join("x"),
+        };
+        throw new ShiftwiseError("OVERFLOW", "a tensor is too large", details);
+      }
       const name = unique(wanted);
       nodes.set(name, { ...node, name } as Node);
       shapes.set(name, shape);

@@ -1,7 +1,7 @@
 // move.ts: operators that move or regroup elements as nodes of the network; what only regroups needs none.
 import { elements, type Shape, sameShape } from "../../format/index.js";
 import { range } from "../operators/arrays.js";
-import { axisOf, expectNode, required, unsupported } from "../operators/call.js";
+import { axisOf, checkAxis, expectNode, required, unsupported } from "../operators/call.js";
 import { blockMoves, padIndices, padValue, permutationOf, sliceIndices, splitSizes } from "../operators/move.js";
 import { resizing } from "../operators/resize.js";
 import {
@@ -132,6 +132,7 @@ const expand: Converter = (conversion) => {
   const from = [...new Array<number>(rank - x.dims.length).fill(1), ...x.dims];
   const to = [...new Array<number>(rank - wanted.length).fill(1), ...wanted];
   const indices = from.map((n, i) => {
+    checkAxis(node, to[i], "shape");
     expectNode(n === 1 || to[i] === 1 || to[i] === n, node, `a shape that meets ${x.dims.join("x")}`, wanted, "shape");
     return n === 1 ? new Array<number>(to[i]).fill(0) : range(n);
   });

@@ -83,9 +83,12 @@ function correction({ node }: Conversion, window: Window, space: readonly number
   const whole = node.attributes.int("count_include_pad", 0) !== 0;
   const counts = space.map((size, k) =>
     Array.from({ length: window.output[k] }, (_, o) => {
+      // taps i with low <= start + i dilation < high
       const start = o * window.strides[k] - window.before[k];
-      const places = Array.from({ length: window.kernel[k] }, (_, i) => start + i * window.dilations[k]);
-      return places.filter((at) => (whole ? at < size + window.behind[k] : at >= 0 && at < size)).length;
+      const [low, high] = whole ? [start, size + window.behind[k]] : [0, size];
+      const first = Math.max(0, Math.ceil((low - start) / window.dilations[k]));
+      const end = Math.min(window.kernel[k], Math.ceil((high - start) / window.dilations[k]));
+      return Math.max(0, end - first);
     }),
   );
   const [rows, columns = [1]] = counts;

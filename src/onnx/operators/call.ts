@@ -17,6 +17,26 @@ export function expectNode(ok: boolean, node: OnnxNode, expected: string, found:
   fields.expect(ok, field ? `${node.where}.${field}` : node.where, expected, found, "BAD_GRAPH");
 }
 
+/** Longest axis that anything here makes, or walks along: only an attack or a mistake asks for more. */
+export const AXIS_MAX = 2 ** 22;
+/** Most products or comparisons of one node. */
+const WORK_MAX = 2 ** 33;
+
+/** @throws OVERFLOW for an axis longer than AXIS_MAX; BAD_GRAPH for a length that is no integer >= 0 */
+export function checkAxis(node: OnnxNode, length: number, field: string): void {
+  expectNode(Number.isInteger(length) && length >= 0, node, "an integer >= 0", length, field);
+  if (length <= AXIS_MAX) return;
+  const details = { where: `${node.where}.${field}`, expected: `at most ${AXIS_MAX}`, found: length };
+  throw new ShiftwiseError("OVERFLOW", "an axis is too long", details);
+}
+
+/** @throws OVERFLOW where one node would compute for minutes */
+export function checkWork(node: OnnxNode, operations: number): void {
+  if (operations <= WORK_MAX) return;
+  const details = { where: node.where, expected: `at most ${WORK_MAX} operations`, found: operations };
+  throw new ShiftwiseError("OVERFLOW", "too much to compute", details);
+}
+
 /** The error for what is well formed but not done here. */
 export function unsupported(node: OnnxNode, what: string, opset?: number): ShiftwiseError {
   const version = opset === undefined ? "" : ` (opset ${opset})`;

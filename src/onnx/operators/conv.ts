@@ -1,7 +1,7 @@
 // conv.ts: convolution and transposed convolution over one or two axes of space, sums in float64.
 import { elements } from "../../format/index.js";
 import { createValue, type Value } from "../tensor.js";
-import { type Call, expectNode, type Operator, optional, required, unsupported } from "./call.js";
+import { type Call, checkWork, expectNode, type Operator, optional, required, unsupported } from "./call.js";
 import { transposedWindowOf, type Window, windowOf } from "./window.js";
 
 /** A batch of planes; one axis of space is a single row. */
@@ -56,6 +56,7 @@ const conv: Operator = (call) => {
   const y = createValue(x.type, [input.batch, outputs, ...window.output], call.node.where);
   const out = planesOf(y.dims);
   const sums = new Float64Array(out.height * out.width);
+  checkWork(call.node, y.data.length * depth * elements(window.kernel));
   for (let n = 0; n < input.batch; n++) {
     for (let o = 0; o < outputs; o++) {
       sums.fill(bias ? bias.data[o] : 0);
@@ -115,6 +116,7 @@ const convTranspose: Operator = (call) => {
   const y = createValue(x.type, [input.batch, perGroup * groups, ...window.output], call.node.where);
   const out = planesOf(y.dims);
   const sums = new Float64Array(y.data.length);
+  checkWork(call.node, x.data.length * perGroup * elements(window.kernel));
   const size = out.height * out.width;
   const [down, right] = two(window.strides, 1);
   const [dy, dx] = two(window.dilations, 1);

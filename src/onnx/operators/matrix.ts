@@ -2,7 +2,7 @@
 import { elements } from "../../format/index.js";
 import { createValue, type Value } from "../tensor.js";
 import { broadcastDims, broadcastStrides, transposed, walk } from "./arrays.js";
-import { expectNode, type Operator, optional, required } from "./call.js";
+import { checkWork, expectNode, type Operator, optional, required } from "./call.js";
 
 const gemm: Operator = (call) => {
   const { node } = call;
@@ -17,6 +17,7 @@ const gemm: Operator = (call) => {
   expectNode(right.dims[0] === depth, node, `${depth} rows`, right.dims[0], "input[1]");
   const y = createValue(a.type, [rows, columns], node.where);
   const sums = new Float64Array(rows * columns);
+  checkWork(node, rows * depth * columns);
   multiply(left.data, 0, right.data, 0, sums, rows, depth, columns);
   for (let i = 0; i < sums.length; i++) sums[i] *= alpha;
   if (c) {
@@ -67,6 +68,7 @@ const matMul: Operator = (call) => {
     walk(batch, broadcastStrides(dims.slice(0, -2), batch), (_, at) => list.push(at));
     return list;
   };
+  checkWork(node, full.data.length * depth);
   const [placesA, placesB] = [places(left), places(right)];
   const sums = new Float64Array(rows * columns);
   for (let n = 0; n < elements(batch); n++) {

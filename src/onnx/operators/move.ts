@@ -6,6 +6,7 @@ import {
   axesOf,
   axisOf,
   type Call,
+  checkAxis,
   expectNode,
   integersOf,
   type Operator,
@@ -70,8 +71,9 @@ export function padIndices(call: Call, dims: readonly number[]): number[][] {
   const indices = dims.map(range);
   for (const [i, axis] of axes.entries()) {
     const [before, behind, size] = [pads[i], pads[axes.length + i], dims[axis]];
-    const ok = Number.isInteger(before) && Number.isInteger(behind) && Math.max(before, behind) <= 0x7fffff;
+    const ok = Number.isInteger(before) && Number.isInteger(behind);
     expectNode(ok && size + before + behind >= 0, node, "pads that leave a size", [before, behind], "pads");
+    checkAxis(node, size + Math.max(before, 0) + Math.max(behind, 0), "pads");
     indices[axis] = Array.from({ length: size + before + behind }, (_, k) => paddedIndex(mode, k - before, size, node));
   }
   return indices;

@@ -2,7 +2,7 @@
 import { elements } from "../../format/index.js";
 import { createValue, type Value } from "../tensor.js";
 import { largest, sum } from "./arrays.js";
-import { type Call, expectNode, type Operator, required } from "./call.js";
+import { type Call, checkWork, expectNode, type Operator, required } from "./call.js";
 import { spaceOf } from "./conv.js";
 import { type Window, windowOf } from "./window.js";
 
@@ -21,6 +21,7 @@ function overWindows(
   const planes = x.dims[0] * x.dims[1];
   const size = elements(space);
   const outputs = elements(window.output);
+  checkWork(call.node, y.data.length * elements(window.kernel));
   for (let o = 0; o < outputs; o++) {
     const { places, padded } = placesOf(window, space, o);
     for (let p = 0; p < planes; p++) y.data[p * outputs + o] = make(places, padded, p * size);

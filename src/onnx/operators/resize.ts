@@ -3,15 +3,13 @@ import { elements, type Taps } from "../../format/index.js";
 import type { OnnxNode } from "../model.js";
 import { createValue, toValue, type Value } from "../tensor.js";
 import { range } from "./arrays.js";
-import { axesOf, type Call, expectNode, type Operator, optional, required, unsupported } from "./call.js";
+import { axesOf, type Call, checkAxis, expectNode, type Operator, optional, required, unsupported } from "./call.js";
 
 export interface Resizing {
   readonly dims: readonly number[];
   /** For every axis; one tap of weight 1 for each position where nothing is interpolated. */
   readonly taps: readonly Taps[];
 }
-
-const SIZE_MAX = 2 ** 24;
 
 /** What Resize (or Upsample, the older name) does to an input of these dimensions. */
 export function resizing(call: Call, dims: readonly number[]): Resizing {
@@ -27,8 +25,8 @@ export function resizing(call: Call, dims: readonly number[]): Resizing {
   const result = [...dims];
   const taps = dims.map((n): Taps => ({ indices: range(n), weights: new Array<number>(n).fill(1) }));
   for (const [i, axis] of axes.entries()) {
-    const ok = Number.isInteger(sizes[i]) && sizes[i] >= 1 && sizes[i] <= SIZE_MAX;
-    expectNode(ok, node, `sizes in 1..${SIZE_MAX}`, sizes[i], "sizes");
+    checkAxis(node, sizes[i], "sizes");
+    expectNode(sizes[i] >= 1, node, "sizes of 1 or more", sizes[i], "sizes");
     result[axis] = sizes[i];
     if (sizes[i] === dims[axis] && scales[i] === 1) continue;
     const places = range(sizes[i]).map((x) => placeOf(node, where, x, scales[i], dims[axis], sizes[i]));
@@ -51,7 +49,7 @@ function targets(
   if (factors.length > 0) {
     expectNode(factors.length === axes.length, node, `${axes.length} scales`, factors.length, "scales");
     const scales = Array.from(factors);
-    const sound = scales.every((s) => s > 0 && s <= SIZE_MAX);
+    const sound = scales.every((s) => s > 0 && s < Infinity);
     expectNode(sound, node, "positive scales", scales, "scales");
     return { scales, sizes: scales.map((s, i) => Math.floor(lengths[i] * s)) };
   }

@@ -1,6 +1,6 @@
 // window.ts: kernel, strides, dilations and padding of a sliding window, with automatic padding worked out.
 import type { OnnxNode } from "../model.js";
-import { expectNode, unsupported } from "./call.js";
+import { checkAxis, expectNode, unsupported } from "./call.js";
 
 /** One entry for each axis of space. */
 export interface Window {
@@ -13,13 +13,14 @@ export interface Window {
   readonly output: readonly number[];
 }
 
-const LIMIT = 0x7fffffff;
+/** Kernels, strides, paddings and dilations beyond this are mistakes, and would take long to walk through. */
+const NUMBER_MAX = 2 ** 16;
 
 function listOf(node: OnnxNode, name: string, length: number, otherwise: number, low: number): readonly number[] {
   const list = node.attributes.ints(name, new Array<number>(length).fill(otherwise));
   expectNode(list.length === length, node, `${length} integers`, list, name);
-  const ok = list.every((n) => Number.isInteger(n) && n >= low && n <= LIMIT);
-  expectNode(ok, node, `integers of at least ${low}`, list, name);
+  const ok = list.every((n) => Number.isInteger(n) && n >= low && n <= NUMBER_MAX);
+  expectNode(ok, node, `integers in ${low}..${NUMBER_MAX}`, list, name);
   return list;
 }
 
@@ -79,6 +80,7 @@ export function windowOf(node: OnnxNode, space: readonly number[], kernel: reado
       // a window that starts behind the input's end would see padding alone
       if (up && (count - 1) * strides[i] >= size + before[i]) count--;
     }
+    checkAxis(node, size, "input[0]");
     expectNode(count >= 1, node, "a window that fits the padded input", `${shape.join("x")} on ${space.join("x")}`);
     return count;
   });
@@ -97,6 +99,9 @@ export function transposedWindowOf(node: OnnxNode, space: readonly number[], ker
   const before: number[] = [];
   const behind: number[] = [];
   const output = space.map((size, i) => {
+    checkAxis(node, size, "input[0]");
+    checkAxis(node, strides[i] * size, "strides");
+    checkAxis(node, dilations[i] * kernel[i], "dilations");
     const whole = strides[i] * (size - 1) + extra[i] + dilations[i] * (kernel[i] - 1) + 1;
     const same = auto === "SAME_UPPER" || auto === "SAME_LOWER";
     if (!given && !same) {
