@@ -103,9 +103,9 @@ const row = (about, base, settings) => ({
 /** Portions, and the epochs of retraining after each. */
 const W5 = { bits: 5, portions: [0.5, 0.8, 1], epochs: [1, 1, 0] };
 const W4 = { bits: 4, portions: [0.5, 0.8, 1], epochs: [1, 1, 0] };
-const FEW_BITS = { scale: "channel", learningRate: 0.02, distill: { temperature: 2, share: 0.5 } };
-const W3 = { ...FEW_BITS, bits: 3, portions: [0.4, 0.7, 0.85, 0.95, 1], epochs: [1, 1, 1, 1, 1] };
-const W2 = { ...FEW_BITS, bits: 2, portions: [0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 1], epochs: [1, 1, 1, 1, 1, 1, 1] };
+const FEW_BITS = { scale: "channel", distill: { temperature: 2, share: 0.5 } };
+const W3 = { ...FEW_BITS, bits: 3, portions: [0.4, 0.75, 0.95, 1], epochs: [1, 1, 1, 0] };
+const W2 = { ...FEW_BITS, bits: 2, portions: [0.3, 0.6, 0.8, 0.95, 1], epochs: [1, 1, 1, 1, 0] };
 
 export const trainingRows = {
   "resnet20-w5a8": row("ResNet-20, CIFAR-10 as JPEG, 5-bit weights", resnet20, onResnet20(W5)),
