@@ -10,7 +10,6 @@ export interface ResponseParcel {
   readonly body: Blob;
   readonly status: number;
   readonly type: string;
-  readonly url: string;
 }
 
 export type Request =

@@ -16,12 +16,17 @@ interface State {
   crew: Crew | null;
 }
 
+/** Threads that a model can have here. */
+export function threadsFor({ threads }: ExecutorOptions): number {
+  return canShareMemory() ? threads : 1;
+}
+
 /**
  * Plans a valid model, allocates its memory and starts its helpers.
  * @throws OVERFLOW, UNSUPPORTED
  */
 export async function createWasmExecutor(def: ModelDef, options: ExecutorOptions): Promise<Executor> {
-  const threads = canShareMemory() ? options.threads : 1;
+  const threads = threadsFor(options);
   const plan = planModel(def, { limit: options.memoryLimit, threads });
   const module = await compileKernels(threads > 1);
   const memory = allocate(plan.use.total, threads > 1);

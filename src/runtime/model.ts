@@ -10,7 +10,7 @@ import {
 import type { Executor, ExecutorKind, ExecutorOptions, Outputs, StepTime, Visit } from "./executor.js";
 import { compileKernels } from "./kernels.js";
 import { type FetchOptions, fetchModel, type ModelSource } from "./load.js";
-import { createWasmExecutor } from "./machine.js";
+import { createWasmExecutor, threadsFor } from "./machine.js";
 import type { MemoryUse } from "./memory.js";
 import { createPlainExecutor } from "./plain.js";
 import { createInputCheck, type InputBatch, type Inputs } from "./ports.js";
@@ -165,7 +165,8 @@ export class Model {
 /** The executor asked for, or the best that the host allows. */
 async function createExecutor(def: ModelDef, options: ExecutorOptions, kind?: ExecutorKind): Promise<Executor> {
   if (kind === "plain") return createPlainExecutor(def, options);
-  const refused = kind === "wasm" ? false : await compileKernels(false).then(() => false, isUnsupported);
+  const compiling = compileKernels(threadsFor(options) > 1);
+  const refused = kind === "wasm" ? false : await compiling.then(() => false, isUnsupported);
   return refused ? createPlainExecutor(def, options) : createWasmExecutor(def, options);
 }
 

@@ -164,13 +164,17 @@ async function portable(
 ): Promise<{ value: Extract<Request, { kind: "load" }>["source"]; transfer: Transferable[] }> {
   if (source instanceof Response) {
     const { status, headers } = source;
-    const parcel = { body: await source.blob(), status, type: headers.get("content-type") ?? "", url: source.url };
-    return { value: parcel, transfer: [] };
+    const body = await source.blob().catch((cause) => {
+      const details = { where: source.url, found: String(cause), cause };
+      throw new ShiftwiseError("NETWORK", "the model could not be fetched", details);
+    });
+    return { value: { body, status, type: headers.get("content-type") ?? "" }, transfer: [] };
   }
   if (source instanceof Uint8Array) return { value: source, transfer: wholeBuffer(source) };
   if (source instanceof ArrayBuffer) return { value: source, transfer: [source] };
   if (source instanceof Blob) return { value: source, transfer: [] };
-  return { value: new URL(source, globalThis.document?.baseURI ?? globalThis.location?.href).href, transfer: [] };
+  const base = globalThis.document?.baseURI ?? globalThis.location?.href;
+  return { value: base === undefined ? String(source) : new URL(source, base).href, transfer: [] };
 }
 
 function wholeBuffer({ buffer, byteLength }: ArrayBufferView): Transferable[] {

@@ -27,6 +27,7 @@ const DIGIT = [
 
 let folder;
 let server;
+let plain;
 let browser;
 
 before(async () => {
@@ -40,6 +41,7 @@ before(async () => {
 after(async () => {
   await browser?.close();
   await server?.stop();
+  await plain?.stop();
   if (folder) rmSync(folder, { recursive: true });
 });
 
@@ -332,12 +334,11 @@ browserTest("every page works without a network once it was loaded", async () =>
 });
 
 browserTest("a page that is not isolated works on one thread", async () => {
-  const plain = await servePages(folder, { isolated: false });
+  plain = await servePages(folder, { isolated: false });
   const { page, context } = await open("/benchmark/", { base: plain.address });
   assert.match(await text(page, "#machine"), /not isolated/);
   await page.goto(`${plain.address}/classify/`);
   await page.getByRole("button", { name: "Sample: 7" }).click();
   await page.waitForSelector("#bars .bar");
   await context.close();
-  await plain.stop();
 });

@@ -111,6 +111,22 @@ browserTest("esbuild, which leaves workers to their own entries", async () => {
   assert.deepEqual(await open(withPage("esbuild")), expected);
 });
 
+browserTest("a bundle without the programs of the Workers says what is missing", async () => {
+  await esbuild.build({ absWorkingDir: folder, entryPoints: ["app.js"], bundle: true, format: "esm", outdir: "lone" });
+  const server = await serve(withPage("lone"), { isolated: true });
+  try {
+    const tab = await browser.newPage();
+    await tab.goto(server.address);
+    await tab.waitForFunction(() => "result" in globalThis);
+    const found = await tab.evaluate(() => globalThis.result.catch(({ code, message }) => ({ code, message })));
+    assert.equal(found.code, "UNSUPPORTED");
+    assert.match(found.message, /runtime\/worker\.js/);
+    await tab.close();
+  } finally {
+    await server.stop();
+  }
+});
+
 browserTest("Rollup, which leaves workers to their own entries", async () => {
   const require = createRequire(join(folder, "app.js"));
   const bundle = await rollup({

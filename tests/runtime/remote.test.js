@@ -68,6 +68,10 @@ test("a load that fails or is stopped leaves no Worker behind", async () => {
   await assert.rejects(WorkerModel.load(new Blob([new Uint8Array(100)])), { code: "BAD_FILE" });
   await assert.rejects(WorkerModel.load(new Response("", { status: 404 })), { code: "NETWORK", found: "status 404" });
   await assert.rejects(WorkerModel.load(file.slice(), { signal: AbortSignal.abort() }), { code: "ABORTED" });
+  await assert.rejects(WorkerModel.load("no address"), { code: "NETWORK", where: "no address" });
+  const used = new Response(file);
+  await used.arrayBuffer();
+  await assert.rejects(WorkerModel.load(used), { code: "NETWORK" });
   const server = createServer((_, response) => response.writeHead(200).write(file.subarray(0, 100)));
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   const stop = new AbortController();
