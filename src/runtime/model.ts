@@ -1,12 +1,5 @@
 // model.ts: the public Model: a model file made ready to run, one image at a time.
-import {
-  elements,
-  type ModelDef,
-  type Normalization,
-  type Shape,
-  ShiftwiseError,
-  validateModel,
-} from "../format/index.js";
+import { type ModelDef, type Normalization, type Shape, ShiftwiseError, validateModel } from "../format/index.js";
 import type { Executor, ExecutorKind, ExecutorOptions, Outputs, StepTime, Visit } from "./executor.js";
 import { compileKernels } from "./kernels.js";
 import { type FetchOptions, fetchModel, type ModelSource } from "./load.js";
@@ -14,6 +7,7 @@ import { createWasmExecutor, threadsFor } from "./machine.js";
 import type { MemoryUse } from "./memory.js";
 import { createPlainExecutor } from "./plain.js";
 import { createInputCheck, type InputBatch, type Inputs } from "./ports.js";
+import { warmUp } from "./warmup.js";
 
 export interface RunOptions {
   /** Most bytes of memory the model may take; OVERFLOW if it needs more. */
@@ -46,8 +40,6 @@ export interface OutputInfo {
 }
 
 const THREADS_MAX = 16;
-/** After three even small models run on optimized code; one more for slow compilers. */
-const WARM_UP_RUNS = 4;
 
 /** A model ready to run. Its memory is planned before the first run and never grows. */
 export class Model {
@@ -122,15 +114,7 @@ export class Model {
    * @throws DISPOSED
    */
   async warmUp(onProgress?: (share: number) => void): Promise<void> {
-    const image = Object.fromEntries(
-      this.inputs.map(({ name, shape }) => [name, new Float32Array(elements(shape)).fill(1)]),
-    );
-    for (let run = 1; run <= WARM_UP_RUNS; run++) {
-      this.runSync(image);
-      onProgress?.(run / WARM_UP_RUNS);
-      // optimized code is taken up between runs
-      await new Promise((resolve) => setTimeout(resolve));
-    }
+    await warmUp(this.inputs, (image) => this.runSync(image), onProgress);
   }
 
   /** Runs one image and tells how long each step took. */

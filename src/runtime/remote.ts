@@ -7,6 +7,7 @@ import type { MemoryUse } from "./memory.js";
 import type { InputInfo, LoadOptions, OutputInfo } from "./model.js";
 import { type Input, type Inputs, isInput } from "./ports.js";
 import { startThread, type Thread } from "./threads.js";
+import { warmUp } from "./warmup.js";
 
 export { ShiftwiseError } from "../format/index.js";
 
@@ -68,6 +69,11 @@ export class WorkerModel {
   /** As Model.run, in the order of the calls. */
   async run(inputs: Inputs): Promise<Outputs> {
     return this.#send("run", inputs);
+  }
+
+  /** As Model.warmUp. */
+  async warmUp(onProgress?: (share: number) => void): Promise<void> {
+    await warmUp(this.inputs, (image) => this.run(image), onProgress);
   }
 
   /** As Model.profile. */

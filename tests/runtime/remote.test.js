@@ -23,6 +23,9 @@ test("it says and computes what a model here does", async () => {
     const results = await Promise.all([there.run(x.slice()), there.run({ x: x.slice() })]);
     assert.deepEqual(results, [expected, expected]);
     assert.equal((await there.profile(x.slice())).length, here.profile(x).length);
+    const shares = [];
+    await there.warmUp((share) => shares.push(share));
+    assert.equal(shares.at(-1), 1);
     there.dispose();
   }
   here.dispose();

@@ -1,0 +1,25 @@
+// warmup.ts: runs on made-up images until the engine has optimized the kernels.
+import { elements } from "../format/index.js";
+import type { InputInfo } from "./model.js";
+import type { InputBatch } from "./ports.js";
+
+/** After three even small models run on optimized code; one more for slow compilers. */
+const RUNS = 4;
+
+/**
+ * @param run one image; what it is given may be handed over
+ * @param onProgress hears the share that is done, 0..1
+ */
+export async function warmUp(
+  inputs: readonly InputInfo[],
+  run: (image: InputBatch) => unknown,
+  onProgress?: (share: number) => void,
+): Promise<void> {
+  for (let count = 1; count <= RUNS; count++) {
+    const images = inputs.map(({ name, shape }) => [name, new Float32Array(elements(shape)).fill(1)]);
+    await run(Object.fromEntries(images));
+    onProgress?.(count / RUNS);
+    // optimized code is taken up between runs
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+}
