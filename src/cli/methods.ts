@@ -6,6 +6,7 @@ import {
   type ActivationScheme,
   averageBits,
   budgetBits,
+  type CalibrationOptions,
   checkBits,
   huffmanBytes,
   type LayerBits,
@@ -184,9 +185,16 @@ interface Trained {
   readonly grids: WeightGrids;
 }
 
+/** As in the papers, what a ReLU makes has the method's bits, sums and means have 8. */
+function calibrationFor(activations: ActivationScheme): CalibrationOptions {
+  return { activations, others: { bits: 8 } };
+}
+
 /**
- * Straight-through retraining. Activation encodings are fitted anew before each epoch, to what the network with its
- * quantized weights makes, and stay as the last fit left them (WEQ, algorithm 2). The rate falls along one cosine.
+ * Straight-through retraining. Activation encodings are fitted anew before each epoch and stay as the last fit left them
+ * (WEQ, algorithm 2): first to what the float network makes, then to what the network with its quantized weights does. Those
+ * weights do not go with the batch norm statistics of the float network, so before the first epoch they would tell nothing.
+ * The rate falls along one cosine.
  */
 async function straightThrough(
   network: Network,
@@ -201,7 +209,7 @@ async function straightThrough(
   const seed = training.seed ?? 1;
   if (epochs === 0) {
     const grids = quantizeWeights(network, quantizer, bits);
-    return { simulated: await withQuantizers(network, dataset, scheme, seed), grids };
+    return { simulated: await withQuantizers(network, dataset, calibrationFor(scheme), seed), grids };
   }
   const share = (epoch: number): number => 0.5 * (1 + Math.cos((Math.PI * epoch) / epochs));
   const latent = new Map(weightNodes(network).map(({ name, weight }) => [name, weight.data.slice()]));
@@ -209,8 +217,7 @@ async function straightThrough(
   let simulated = network;
   const { reestimate } = commonSettings([1], 0, size(dataset), training.batchSize);
   for (let epoch = 0; epoch < epochs; epoch++) {
-    if (!last) quantizeWeights(network, quantizer, bits);
-    simulated = await withQuantizers(network, dataset, scheme, seed);
+    simulated = await withQuantizers(network, dataset, calibrationFor(scheme), seed);
     for (const { name, weight } of weightNodes(network)) weight.data.set((last?.latent ?? latent).get(name)!);
     last = await retrainStraightThrough(
       simulated,
@@ -242,7 +249,7 @@ async function incremental(
   control: Control,
 ): Promise<Trained> {
   const bits = widths.kind === "uniform" ? widths.bits : widths.average;
-  const simulated = await withQuantizers(network, dataset, scheme, training.seed ?? 1);
+  const simulated = await withQuantizers(network, dataset, calibrationFor(scheme), training.seed ?? 1);
   const portions = epochs === 0 ? [1] : portionsFor(bits);
   const each = Math.max(1, Math.floor(epochs / 2));
   const common = commonSettings(portions, each, size(dataset), training.batchSize);

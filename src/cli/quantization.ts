@@ -4,6 +4,7 @@ import { type ModelDef, ShiftwiseError } from "../format/index.js";
 import { createRandom, lower, type Network } from "../graph/index.js";
 import {
   type ActivationScheme,
+  type CalibrationOptions,
   calibrate,
   collectHistograms,
   insertQuantizers,
@@ -49,7 +50,7 @@ export async function quantizeNetwork(
   settings: QuantizationSettings,
   control: QuantizationControl,
 ): Promise<Quantized> {
-  const simulated = await withQuantizers(network, dataset, settings.activations, settings.seed ?? 1);
+  const simulated = await withQuantizers(network, dataset, { activations: settings.activations }, settings.seed ?? 1);
   control.onCalibrated();
 
   const { grids, history, tests } = await retrain(simulated, dataset, settings, control);
@@ -87,13 +88,13 @@ function notesFor(settings: QuantizationSettings): Record<string, string> {
 export async function withQuantizers(
   network: Network,
   dataset: Dataset,
-  scheme: ActivationScheme,
+  options: CalibrationOptions,
   seed: number,
 ): Promise<Network> {
   const points = quantizationPoints(network);
   const images = sampleImages(dataset, CALIBRATION_IMAGES, seed);
   const histograms = await collectHistograms(points, activations(network, images, points));
-  return insertQuantizers(network, calibrate(network, histograms, { activations: scheme }));
+  return insertQuantizers(network, calibrate(network, histograms, options));
 }
 
 /** Some of a set's images, drawn at random; all of them where there are no more. */

@@ -20,6 +20,11 @@ export interface CalibrationOptions {
   readonly activations: ActivationScheme;
   /** For network inputs, always linear, which hold pixels and may be negative. Default: 8 bits. */
   readonly input?: LinearOptions;
+  /**
+   * For tensors that no ReLU makes: the second operand of an add, the mean of a pool. No convolution sums over the former
+   * and few inputs are the latter's, so more bits cost nothing there. Default: as `activations`.
+   */
+  readonly others?: LinearOptions;
 }
 
 /**
@@ -57,6 +62,7 @@ export function calibrate(
   histograms: ReadonlyMap<string, Histogram>,
   options: CalibrationOptions,
 ): Map<string, Encoding> {
+  const relus = new Set(network.nodes.filter((node) => node.op === "relu").map((node) => node.name));
   const inputs = new Set(network.nodes.filter((node) => node.op === "input").map((node) => node.name));
   const encodings = new Map<string, Encoding>();
   for (const names of encodingGroups(network)) {
@@ -66,9 +72,10 @@ export function calibrate(
       return histogram;
     });
     const histogram = mergeHistograms(parts);
-    const encoding = names.some((name) => inputs.has(name))
-      ? fitLinear(histogram, options.input ?? { bits: 8 })
-      : fitScheme(histogram, options.activations);
+    let encoding: Encoding;
+    if (names.some((name) => inputs.has(name))) encoding = fitLinear(histogram, options.input ?? { bits: 8 });
+    else if (options.others && !names.every((name) => relus.has(name))) encoding = fitLinear(histogram, options.others);
+    else encoding = fitScheme(histogram, options.activations);
     for (const name of names) encodings.set(name, encoding);
   }
   return encodings;
