@@ -7,6 +7,7 @@ import {
   collectHistograms,
   fitLinear,
   fitLog,
+  fitWeightedEntropy,
   insertQuantizers,
   mergeHistograms,
   quantizationPoints,
@@ -66,6 +67,38 @@ test("log levels where there are no negative values, linear of as many bits wher
   const signed = new Map([...histograms, [right, histograms.get(source)]]);
   const mixed = calibrate(network, signed, { activations: scheme });
   assert.deepEqual([mixed.get(left).kind, mixed.get(left).max], ["linear", 7]);
+});
+
+test("what no ReLU makes can have bits of its own; so has a group with such a tensor in it", async () => {
+  const body = buildNetwork("sum", createRandom(1));
+  const x = body.relu(body.conv(body.input([2, 4, 4]), 2));
+  const sum = body.relu(body.add(body.conv(x, 2), body.conv(x, 2)));
+  const whole = body.finish([body.dense(body.globalAvgPool(sum), 3)]);
+  const names = quantizationPoints(whole);
+  const drawn = createRandom(2);
+  const batch = new Map(
+    names.map((name) => [name, Float32Array.from({ length: 100 }, () => Math.abs(drawn.normal()))]),
+  );
+  const histograms = await collectHistograms(names, [batch]);
+  const scheme = { kind: "weq", bits: 3, largest: 31 };
+  const encodings = calibrate(whole, histograms, { activations: scheme, others: { bits: 8 } });
+  const ops = new Map(whole.nodes.map(({ name, op }) => [name, op]));
+  for (const [name, encoding] of encodings) {
+    if (ops.get(name) === "relu") assert.deepEqual(encoding, fitWeightedEntropy(histograms.get(name), scheme));
+    else assert.deepEqual([encoding.kind, encoding.max], ["linear", 255], name);
+  }
+  assert.deepEqual([...encodings.values()].map(({ kind }) => kind).sort(), [
+    "levels",
+    "levels",
+    "linear",
+    "linear",
+    "linear",
+  ]);
+  const mixed = calibrate(network, await collectHistograms(points, [activations(1)]), {
+    activations: { kind: "linear", bits: 4 },
+    others: { bits: 6 },
+  });
+  assert.equal(mixed.get(left).max, 63);
 });
 
 test("refuses what is missing or not finite", async () => {
