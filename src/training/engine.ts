@@ -5,6 +5,7 @@ import { createArena } from "./arena.js";
 import { convolutionLayer } from "./convolution.js";
 import { depthwiseLayer, isDepthwise } from "./depthwise.js";
 import { clampSumLayer, dropoutLayer, leakyReluLayer, quantizeLayer } from "./elementwise.js";
+import { functionLayer } from "./functions.js";
 import { type FusedNode, fuse, outputOf } from "./fusion.js";
 import { planGradients } from "./gradients.js";
 import { type Layer, type Mode, NO_CLAMP, type Plan, untrainable, volume } from "./layer.js";
@@ -271,6 +272,6 @@ export function layerOf(
     case "dropout":
       return dropoutLayer(plan, node);
     default:
-      throw untrainable(node);
+      return functionLayer(plan, node);
   }
 }

@@ -7,6 +7,8 @@ type Flag = 0 | 1;
 
 /** What assembly/training exports; meanings, layouts and units are documented there, file by file. */
 export interface Kernels extends Record<string, unknown> {
+  /** What they work on, for the layers that are plain TypeScript. */
+  readonly memory: WebAssembly.Memory;
   // gemm.ts
   gemmPanel(
     a: Pointer,

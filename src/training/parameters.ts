@@ -32,7 +32,8 @@ export interface ParameterLayout {
 const STATISTICS = new Set(["mean", "variance"]);
 
 export function parameterLayout(network: Network): ParameterLayout {
-  const all = network.nodes.flatMap((node) =>
+  const trainable = network.nodes.filter((node) => node.op !== "constant");
+  const all = trainable.flatMap((node) =>
     nodeParameters(node)
       .filter(([field]) => !STATISTICS.has(field))
       .map(([field, tensor]) => ({ node: node.name, field, tensor })),

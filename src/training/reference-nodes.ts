@@ -1,7 +1,8 @@
 // reference-nodes.ts: one node forward and backward in float64, for reference.ts.
 import { crc32, type Encoding, type Shape } from "../format/index.js";
 import type { ConvNode, Node } from "../graph/index.js";
-import { type Mode, untrainable } from "./layer.js";
+import { functionPass } from "./functions.js";
+import type { Mode } from "./layer.js";
 
 /** A node with everything it reads. */
 export interface Call {
@@ -208,7 +209,8 @@ export function forward(call: Call): Float64Array {
       eachMoved(call, (inner, outer) => (y[inner] = x[outer]));
       return y;
     default:
-      throw untrainable(node);
+      functionPass(node, call.shapes, shape).forward(inputs, y, count);
+      return y;
   }
 }
 
@@ -299,7 +301,12 @@ export function backward(call: Call, dy: Float64Array, dxs: readonly Float64Arra
     case "slice":
       eachMoved(call, (inner, outer) => (dx[outer] = dy[inner]));
       return {};
-    default:
-      throw untrainable(node);
+    default: {
+      const pass = functionPass(node, call.shapes, shape);
+      const y = new Float64Array(dy.length);
+      pass.forward(inputs, y, count);
+      pass.backward(inputs, y, dy, dxs, count);
+      return {};
+    }
   }
 }

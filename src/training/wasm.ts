@@ -39,12 +39,12 @@ export function instantiate(module: WebAssembly.Module, bytes: number): WasmInst
     });
   };
   if (pages > MAXIMUM_PAGES) refuse();
-  let memory: WebAssembly.Memory | undefined;
+  let memory: WebAssembly.Memory;
   try {
     memory = new WebAssembly.Memory({ initial: pages, maximum: MAXIMUM_PAGES });
   } catch (cause) {
-    refuse(cause);
+    return refuse(cause);
   }
   const { exports } = instantiateSync<Kernels>(module, { env: { memory } });
-  return { kernels: exports, memory: memory as WebAssembly.Memory };
+  return { kernels: Object.assign(exports, { memory }), memory };
 }

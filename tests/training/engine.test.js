@@ -62,6 +62,24 @@ const bodies = {
     return b.concat([b.globalAvgPool(y), b.globalAvgPool(b.relu(y))]);
   },
   "dense after dense": (b, x) => b.batchNorm(b.relu(b.dense(x, 11))),
+  "activation functions, shared": (b, x) => {
+    const y = b.conv(x, 5);
+    return b.concat([y, b.activation(y, "hardSwish"), b.activation(y, "sigmoid"), b.activation(y, "elu", [0.5])]);
+  },
+  "a gate and a constant": (b, x) => {
+    const y = b.conv(x, 5);
+    const slope = b.constant([5, 1, 1], Float32Array.of(0.1, -0.2, 0.3, 1.5, 0));
+    return b.binary("prelu", b.binary("mul", y, b.activation(b.globalAvgPool(y), "sigmoid")), slope);
+  },
+  "a tensor times itself": (b, x) => {
+    const y = b.conv(x, 5);
+    return b.binary("mul", y, y);
+  },
+  "moved elements": (b, x) => {
+    const y = b.gather(b.conv(x, 5), { channels: [0, 4, -1], rows: [6, 0, 0], columns: [8, -1, 3] }, 0.5);
+    return b.permute(y, [3, 3, 3], [2, 0, 1], [9, 3, 1]);
+  },
+  "softmax along rows": (b, x) => b.softmax(b.conv(x, 5), 2),
   "leaky ReLU": (b, x) => b.leakyRelu(b.conv(x, 5), 0.1),
   "leaky ReLU of a shared tensor": (b, x) => {
     const y = b.conv(x, 5);

@@ -25,6 +25,27 @@ const bodies = {
   "leaky ReLU": (b, x) => b.leakyRelu(b.conv(x, 4), 0.2),
   pad: (b, x) => b.pad(b.conv(x, 4), { channels: [1, 0], rows: [0, 2], columns: [1, 1] }, 0.5),
   slice: (b, x) => b.slice(b.conv(x, 4), [1, 0, 1], [4, 5, 6], [2, 2, 3]),
+  activations: (b, x) => {
+    const y = b.activation(b.conv(x, 4), "elu", [0.7]);
+    const z = b.activation(b.activation(y, "hardSwish"), "clip", [-0.8, 1.1]);
+    return b.concat([b.activation(y, "tanh"), b.activation(z, "sigmoid"), b.activation(z, "hardSigmoid", [0.3, 0.5])]);
+  },
+  "arithmetic on two operands": (b, x) => {
+    const y = b.conv(x, 4);
+    const gate = b.activation(b.globalAvgPool(y), "sigmoid");
+    const slope = b.constant([4, 1, 1], Float32Array.of(0.1, -0.2, 0.3, 1.5));
+    const z = b.binary("div", b.binary("prelu", b.binary("mul", y, gate), slope), b.binary("add", gate, gate));
+    return b.binary("sub", z, b.binary("mul", y, y));
+  },
+  gather: (b, x) =>
+    b.gather(b.conv(x, 4), { channels: [0, 3, 3, -1], rows: [4, 0, -1, 1], columns: [5, 0, 0, 2] }, 0.3),
+  permute: (b, x) => b.permute(b.conv(x, 4), [2, 2, 5, 6], [1, 3, 0, 2], [12, 2, 5]),
+  resample: (b, x) => {
+    const rows = { indices: [0, 1, 4, 2, 3, 3], weights: [0.5, 0.25, 1, -1, 0.5, 2] };
+    const columns = { indices: [5, 0, 0, 3, 2, 1], weights: [0.75, 0.5, 1, 2, 0, 1] };
+    return b.resample(b.conv(x, 4), [4, 3, 2], rows, columns);
+  },
+  softmax: (b, x) => b.softmax(b.conv(x, 4), 1),
   dropout: (b, x) => b.dropout(b.conv(x, 4), 0.3),
   add: (b, x) => {
     const y = b.conv(x, 4);
