@@ -12,7 +12,7 @@ export async function importOnnxFile(
   path: string,
   options: Omit<ImportOptions, "external" | "where"> = {},
 ): Promise<Network> {
-  const { readFile } = await import("node:fs/promises");
+  const { readFile } = process.getBuiltinModule("node:fs/promises");
   try {
     const bytes = await readFile(path);
     return importOnnx(bytes, { ...options, external: await dataBeside(path), where: path });
@@ -25,8 +25,8 @@ export async function importOnnxFile(
 
 /** Reads external data of the model at `path`. Links that lead out of its folder do not help. */
 async function dataBeside(path: string): Promise<ExternalData> {
-  const { closeSync, fstatSync, openSync, readSync, realpathSync } = await import("node:fs");
-  const { dirname, isAbsolute, relative, resolve } = await import("node:path");
+  const { closeSync, fstatSync, openSync, readSync, realpathSync } = process.getBuiltinModule("node:fs");
+  const { dirname, isAbsolute, relative, resolve } = process.getBuiltinModule("node:path");
   return (location, offset, length, where) => {
     const refuse = (expected: string, cause?: unknown): never => {
       throw new ShiftwiseError("BAD_FILE", "external data", { where, expected, found: location, cause });
