@@ -13,7 +13,7 @@ import { runStages, type Stage } from "./session.js";
 export interface RetrainOptions extends CommonOptions {
   /** See advancePortion. */
   readonly bits: PortionOptions["bits"];
-  /** Accumulated shares rising to 1. Default: the paper's for the bits; needed where bits differ by layer. */
+  /** Accumulated shares rising to 1. Default: the paper's for the bits, of several widths for the fewest. */
   readonly portions?: readonly number[];
   /** Of each portion, or one number for every portion. After the last only biases and batch norm train; 0 is allowed. */
   readonly epochs: number | readonly number[];
@@ -43,13 +43,13 @@ export interface RetrainResult {
   readonly history: readonly EpochRecord[];
   /** Accuracy on the test images after each portion, 0..1; null where there are no test images. */
   readonly tests: readonly (number | null)[];
-  /** All weights of these layers are zero or a power of two now. */
+  /** All weights of these layers are zero or a power of two now, times their channel's scale where there is one. */
   readonly grids: WeightGrids;
 }
 
 /**
  * INQ, algorithm 1. For each portion: the next share of every conv and dense layer, first and last included, is rounded
- * and frozen; rate, schedule and momentum start anew; the rest is retrained, W <- W - rate dE/dW T with T applied after
+ * and frozen; rate and momentum start anew (the rate only if `anneal` says so); the rest is retrained, W <- W - rate dE/dW T with T applied after
  * momentum and weight decay, so that frozen weights never change. Biases and batch norm stay float and train throughout.
  * Quantize nodes of the network act in the forward pass, straight-through in the backward pass.
  * @throws as `train`, and as `advancePortion`.

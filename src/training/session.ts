@@ -10,6 +10,7 @@ import {
   type Position,
   saveCheckpoint,
 } from "./checkpoint.js";
+import { checkFinite, checkLoss, place } from "./divergence.js";
 import { type CommonOptions, type Control, checkCommon, runRecord } from "./options.js";
 import {
   type ParameterLayout,
@@ -67,8 +68,6 @@ export interface RunResult {
   readonly grids: WeightGrids | null;
 }
 
-/** Loss beyond this many times the first one, or that of guessing, counts as diverged. */
-const DIVERGENCE = 10;
 const STEPS_BETWEEN_CUTS = 16;
 /** What is cut at a moment 0..1 of a stage, of what is cut in the end: much at first, the last weights slowly. */
 const cutShare = (moment: number): number => 1 - (1 - moment) ** 3;
@@ -290,28 +289,4 @@ function sumGradients(optimizer: Optimizer, { shards }: PoolResult): void {
     if (i === 0) optimizer.setGradient(memory.gradients);
     else optimizer.addGradient(memory.gradients);
   }
-}
-
-const place = ({ stage, epoch, step }: Position): string => `stage ${stage + 1}, epoch ${epoch + 1}, step ${step + 1}`;
-
-function checkLoss({ loss, nonFinite }: PoolResult, position: Position, classes: number): void {
-  if (nonFinite !== undefined) {
-    throw new ShiftwiseError("DIVERGED", `the loss is not finite, first in ${nonFinite}`, {
-      where: place(position),
-      found: String(loss),
-    });
-  }
-  const limit = DIVERGENCE * Math.max(position.firstLoss ?? loss, Math.log(classes));
-  if (loss > limit) {
-    throw new ShiftwiseError("DIVERGED", "the loss rose tenfold", {
-      where: place(position),
-      expected: `at most ${limit.toFixed(2)}`,
-      found: loss.toFixed(2),
-    });
-  }
-}
-
-function checkFinite(optimizer: Optimizer, position: Position): void {
-  const name = optimizer.firstNonFinite();
-  if (name) throw new ShiftwiseError("DIVERGED", `${name} is not finite`, { where: place(position) });
 }
