@@ -5,6 +5,7 @@ import { Command } from "commander";
 import { compareCommand } from "./compare.js";
 import { demoCommand } from "./demo.js";
 import { evalCommand } from "./eval.js";
+import { exportCommand } from "./export.js";
 import { reportFailure } from "./failure.js";
 import { inspectCommand } from "./inspect.js";
 import { profileCommand } from "./profile.js";
@@ -32,6 +33,7 @@ for (const command of [
   trainCommand(),
   quantizeCommand(),
   evalCommand(),
+  exportCommand(),
   inspectCommand(),
   profileCommand(),
   compareCommand(),

@@ -1,13 +1,14 @@
 // commands.test.js: train, quantize, eval, inspect and profile, one after the other on a small data set.
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { before, describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { decodeModel } from "../../dist/format/index.js";
-import { assertEntries, shiftwise, shiftwiseJson, temporaryFolder, writeIdxFolder } from "./helpers.js";
+import { readModel } from "../../dist/onnx/index.js";
+import { assertEntries, assertFails, shiftwise, shiftwiseJson, temporaryFolder, writeIdxFolder } from "./helpers.js";
 
-const COMMANDS = ["demo", "train", "quantize", "eval", "inspect", "profile", "compare"];
+const COMMANDS = ["demo", "train", "quantize", "eval", "export", "inspect", "profile", "compare"];
 
 test("help names every command, and every command has help", async () => {
   const { status, stdout, stderr } = await shiftwise(["--help"]);
@@ -75,6 +76,24 @@ describe("from images to a model", () => {
     );
     assert.equal(typeof quantized.portions[0].trainingAccuracy, "number");
     assert.equal(quantized.portions[1].trainingAccuracy, null);
+  });
+
+  test("export writes ONNX with a product for every layer that has weights, and refuses what it cannot write", async () => {
+    const out = join(folder, "check.onnx");
+    for (const form of ["float32", "qdq"]) {
+      const result = await shiftwiseJson(["export", model, "--onnx", out, "--form", form]);
+      assert.equal(result.bytes, readFileSync(out).length);
+      assert.equal(result.form, form);
+      const products = readModel(new Uint8Array(readFileSync(out)), null).nodes.filter((node) =>
+        ["Conv", "Gemm", "MatMul"].includes(node.op),
+      );
+      const weighted = decodeModel(new Uint8Array(readFileSync(model))).layers.filter(({ weights }) => weights);
+      assert.ok(products.length >= weighted.length, `${products.length} of ${weighted.length}`);
+    }
+    rmSync(out);
+    await assertFails(["export", model, "--onnx", out, "--form", "int4"], "BAD_OPTION", /--form/);
+    await assertFails(["export", join(folder, "none"), "--onnx", out], "IO", /none/);
+    assert.equal(existsSync(out), false);
   });
 
   test("eval gives the same by wasm and by reference, in the agreed shape", async () => {

@@ -1,0 +1,45 @@
+// export.ts: shiftwise export: a model file as standard ONNX, which other runtimes run and Netron shows.
+import type { Command } from "commander";
+import { exportOnnx } from "../onnx/index.js";
+import { bytes, count } from "../report/index.js";
+import { writeAtomically } from "../training/index.js";
+import { choice } from "./arguments.js";
+import { type Context, newCommand, withContext } from "./command.js";
+import { checkWritable, readModelFile } from "./files.js";
+
+const FORMS = ["float32", "qdq"] as const;
+
+interface ExportArguments {
+  readonly json?: boolean;
+  readonly onnx: string;
+  readonly form: (typeof FORMS)[number];
+}
+
+export function exportCommand(): Command {
+  return newCommand("export", "write a model as standard ONNX")
+    .argument("<model>", "model file that quantize wrote, or a network file")
+    .requiredOption("--onnx <file>", "file to write")
+    .option(
+      "--form <form>",
+      "float32: powers of two as float weights; qdq: 8-bit integers between quantize and dequantize operators",
+      choice("--form", FORMS),
+      "float32",
+    )
+    .action((path: string, options: ExportArguments) => withContext(options, (context) => run(path, options, context)));
+}
+
+async function run(path: string, { onnx: out, form }: ExportArguments, { screen }: Context): Promise<void> {
+  const { def } = await readModelFile(path);
+  await checkWritable(out);
+  const file = exportOnnx(def, { form });
+  await writeAtomically(out, file);
+  const weights = def.layers.reduce((sum, layer) => {
+    if (!("weights" in layer)) return sum;
+    return sum + (layer.weights.kind === "float32" ? layer.weights.values : layer.weights.codes).length;
+  }, 0);
+  const summary = { form, layers: def.layers.length, weights, bytes: file.length, out };
+  screen.result(
+    summary,
+    `${out}: ${bytes(file.length)}, ${count(def.layers.length)} layers with ${count(weights)} weights, ${form}`,
+  );
+}
