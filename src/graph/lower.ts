@@ -18,11 +18,14 @@ import type {
   BatchNormNode,
   ConvNode,
   DenseNode,
+  GatherNode,
   GlobalAvgPoolNode,
   Network,
+  PadNode,
+  SliceNode,
   WeightGrids,
 } from "./network.js";
-import { placesOf } from "./places.js";
+import { composed, placesOf } from "./places.js";
 import { inferShapes, nodeInputs } from "./shapes.js";
 import { validateNetwork } from "./validate.js";
 import { nodeWeights, unitWeights } from "./weights.js";
@@ -43,6 +46,8 @@ interface Draft {
   readonly inputs: InputPort[];
   /** The tensor that holds a node's result; its name differs where a quantize node had nothing to change. */
   readonly held: Map<string, string>;
+  /** How many nodes and outputs read each node's tensor. */
+  readonly readers: ReadonlyMap<string, number>;
 }
 
 /**
@@ -59,7 +64,15 @@ interface Draft {
 export function lower(network: Network, { grids }: LowerOptions): ModelDef {
   validateNetwork(network);
   const shapes = inferShapes(network);
-  const draft: Draft = { shapes, grids, tensors: {}, layers: [], inputs: [], held: new Map() };
+  const draft: Draft = {
+    shapes,
+    grids,
+    tensors: {},
+    layers: [],
+    inputs: [],
+    held: new Map(),
+    readers: countReaders(network),
+  };
   for (const chain of findChains(network)) lowerChain(draft, chain);
   const { tensors, layers, inputs } = draft;
 
@@ -73,6 +86,12 @@ export function lower(network: Network, { grids }: LowerOptions): ModelDef {
   const def: ModelDef = { name, inputs, outputs, ...(labels && { labels }), tensors, layers };
   validateModel(def);
   return def;
+}
+
+function countReaders({ nodes, outputs }: Network): Map<string, number> {
+  const readers = new Map<string, number>();
+  for (const name of [...nodes.flatMap(nodeInputs), ...outputs]) readers.set(name, (readers.get(name) ?? 0) + 1);
+  return readers;
 }
 
 function lowerChain(draft: Draft, chain: Chain): void {
@@ -128,7 +147,7 @@ function lowerChain(draft: Draft, chain: Chain): void {
     case "pad":
     case "slice":
     case "gather":
-      push({ op: "gather", name, input, output: tail, ...placesOf(head, draft.shapes.get(head.input)!) }, given);
+      lowerGather(draft, head, input, tail);
       break;
     case "permute":
       push({ op: "permute", name, input, output: tail, dims: head.dims, order: head.order }, given);
@@ -164,6 +183,23 @@ function lowerChain(draft: Draft, chain: Chain): void {
       draft.layers.push({ op: "concat", name, inputs, output: tail });
     }
   }
+}
+
+/** One layer; with a gather before it that nothing else reads, such as the slice of a pad, one for both. */
+function lowerGather(draft: Draft, head: PadNode | SliceNode | GatherNode, input: string, output: string): void {
+  const places = placesOf(head, draft.shapes.get(head.input)!);
+  const index = draft.layers.findIndex((layer) => layer.op === "gather" && layer.output === input);
+  const before = draft.layers[index];
+  const both = before?.op === "gather" && draft.readers.get(input) === 1 ? composed(before, places) : null;
+  put(draft, output, draft.shapes.get(output)!, draft.tensors[input].encoding);
+  let source = input;
+  if (before?.op === "gather" && both) {
+    source = before.input;
+    draft.layers.splice(index, 1);
+    delete draft.tensors[input];
+  }
+  const { name } = head;
+  draft.layers.push({ op: "gather", name, input: source, output, ...(both ?? places) });
 }
 
 /** Convolution and dense; a batch norm by itself is a depthwise 1x1 convolution. */

@@ -35,3 +35,14 @@ export function placesOf(node: GatherNode | PadNode | SliceNode, input: Shape): 
     }
   }
 }
+
+/** Two gatherings in a row as one; null where they fill in different values. */
+export function composed(first: Places, then: Places): Places | null {
+  const fills = (places: Places): boolean =>
+    [places.channels, places.rows, places.columns].some((list) => list.includes(-1));
+  if (fills(first) && fills(then) && first.value !== then.value) return null;
+  const along = (axis: "channels" | "rows" | "columns"): number[] =>
+    then[axis].map((index) => (index < 0 ? -1 : first[axis][index]));
+  const value = fills(first) ? first.value : then.value;
+  return { channels: along("channels"), rows: along("rows"), columns: along("columns"), value };
+}

@@ -79,17 +79,18 @@ function planFill(context: PlanContext, layer: FloatLayer): Fill {
   const encode = encoderOf(out.encoding);
   switch (layer.op) {
     case "gather": {
-      const { channels, rows, columns } = layer;
+      const { channels, rows } = layer;
+      const columns = Int32Array.from(layer.columns);
       const value = encodeInput(layer.value, encoding);
-      return (to, [from], first, last) => {
+      return ({ values, stride }, [from], first, last) => {
         for (let c = first; c < last; c++) {
-          let at = c * to.stride;
-          for (const row of rows) {
-            const start = channels[c] * from.stride + row * shape[2];
-            const outside = channels[c] < 0 || row < 0;
-            for (const column of columns) {
-              to.values[at++] = outside || column < 0 ? value : from.values[start + column];
+          for (let y = 0, at = c * stride; y < height; y++, at += width) {
+            if (channels[c] < 0 || rows[y] < 0) {
+              values.fill(value, at, at + width);
+              continue;
             }
+            const start = channels[c] * from.stride + rows[y] * shape[2];
+            for (let x = 0; x < width; x++) values[at + x] = columns[x] < 0 ? value : from.values[start + columns[x]];
           }
         }
       };

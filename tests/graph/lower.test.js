@@ -273,3 +273,24 @@ test("sums beyond int32 are refused", () => {
   data.fill(0.5);
   lower(network, { grids });
 });
+
+test("a slice and the pad behind it are one gather, unless something else reads the slice", () => {
+  const make = (shared) =>
+    assertSame(
+      written((b, x) => {
+        const part = b.slice(x, [0, 0, 0], [4, 6, 6], [1, 2, 2]);
+        const padded = b.pad(part, { channels: [1, 0], rows: [0, 0], columns: [2, 0] });
+        return shared
+          ? b.add(
+              b.conv(padded, 4),
+              b.gather(part, { channels: [0, 1, 2, 3], rows: [0, 1, 2], columns: [0, 1, 2, -1, -1] }),
+            )
+          : padded;
+      }),
+    ).layers.filter(({ op }) => op === "gather");
+  assert.deepEqual(
+    make(false).map(({ name, input }) => [name, input]),
+    [["pad1", "quantize1"]],
+  );
+  assert.equal(make(true).length, 3);
+});
