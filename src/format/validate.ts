@@ -335,13 +335,14 @@ function checkWeights(weights: Weights, outputs: number, depth: number, encoding
   else checkGrid(weights.bits, weights.n1, check);
   const size = magnitudeTable(weights);
   const { codes } = weights;
-  for (let c = 0, i = 0; c < outputs; c++) {
-    let sum = 0;
-    for (const end = i + depth; i < end; i++) {
-      const magnitude = size[codes[i] & 255];
-      if (magnitude < 0) check(false, `weights[${i}]`, "a code of the layer's levels", codes[i]);
-      sum += magnitude;
+  const most = Math.max(...size) * depth;
+  for (let c = 0; c < outputs; c++) {
+    const sum = channelSum(codes, size, c * depth, depth);
+    if (sum < 0) {
+      const bad = codes.findIndex((code) => size[code & 255] < 0);
+      check(false, `weights[${bad}]`, "a code of the layer's levels", codes[bad]);
     }
+    if (most * largest <= INT32_MAX) continue;
     check(
       sum * largest <= INT32_MAX,
       `weights of channel ${c}`,
@@ -350,6 +351,18 @@ function checkWeights(weights: Weights, outputs: number, depth: number, encoding
       "OVERFLOW",
     );
   }
+}
+
+/** Sum of a channel's magnitudes, -1 where a code has none. Short and called often: engines compile it early. */
+function channelSum(codes: Int8Array | Uint8Array, size: Int32Array, from: number, depth: number): number {
+  let sum = 0;
+  let signs = 0;
+  for (let i = from; i < from + depth; i++) {
+    const magnitude = size[codes[i] & 255];
+    sum += magnitude;
+    signs |= magnitude;
+  }
+  return signs < 0 ? -1 : sum;
 }
 
 type IntegerWeights = Exclude<Weights, { kind: "float32" }>;

@@ -59,8 +59,34 @@ function bucketsOf(weights: IntegerWeights): Buckets {
 export function leastStreamBytes(weights: IntegerWeights): number {
   const { of } = bucketsOf(weights);
   let words = 0;
-  for (const code of weights.codes) words += of[code & 255] === 0 ? 0 : 1;
+  const { codes } = weights;
+  for (let i = 0; i < codes.length; i++) if (of[codes[i] & 255] !== 0) words++;
   return 2 * words;
+}
+
+/**
+ * Counting sort of one channel's inputs by bucket: rows begin[b] to begin[b + 1] - 1 are those of bucket b. Short and called
+ * often: engines compile it early.
+ */
+function sortChannel(
+  codes: Int8Array | Uint8Array,
+  first: number,
+  bucketOf: Uint8Array,
+  begin: Uint32Array,
+  cursor: Uint32Array,
+  rows: Uint16Array,
+): void {
+  begin.fill(0);
+  for (let k = 0; k < rows.length; k++) begin[bucketOf[codes[first + k] & 255]]++;
+  begin[0] = 0;
+  for (let b = 0; b < cursor.length; b++) {
+    cursor[b] = begin[b];
+    begin[b + 1] += begin[b];
+  }
+  for (let k = 0; k < rows.length; k++) {
+    const bucket = bucketOf[codes[first + k] & 255];
+    if (bucket !== 0) rows[cursor[bucket - 1]++] = k;
+  }
 }
 
 /**
@@ -101,7 +127,6 @@ export function compileSchedule(weights: IntegerWeights, channels: number, max: 
   const begin = new Uint32Array(buckets + 1);
   const cursor = new Uint32Array(buckets);
   const rows = new Uint16Array(depth);
-  const counts = new Uint32Array(buckets + 1);
   let at = 0;
   let largestTotal = 0;
   let largest = 0;
@@ -111,19 +136,7 @@ export function compileSchedule(weights: IntegerWeights, channels: number, max: 
       longer.set(stream);
       stream = longer;
     }
-    const first = channel * depth;
-    counts.fill(0);
-    for (let k = 0; k < depth; k++) counts[bucketOf[codes[first + k] & 255]]++;
-    begin[0] = 0;
-    for (let b = 0; b < buckets; b++) {
-      cursor[b] = begin[b];
-      begin[b + 1] = begin[b] + counts[b + 1];
-    }
-    for (let k = 0; k < depth; k++) {
-      const bucket = bucketOf[codes[first + k] & 255];
-      if (bucket !== 0) rows[cursor[bucket - 1]++] = k;
-    }
-
+    sortChannel(codes, channel * depth, bucketOf, begin, cursor, rows);
     starts[channel] = at * 2;
     let slot = 0; // where the open segment's op word goes; 0 when no segment is open
     let flushed = false;
