@@ -38,7 +38,7 @@ export interface CalibratedArguments extends PreprocessingArguments {
 const BATCH = 32;
 const RATE = 0.003;
 
-/** @throws what its parts throw; BAD_OPTION when nothing says how images become the network's input. */
+/** Where nothing says how pixels become the network's input, the usual way is taken and told. @throws what its parts throw. */
 export async function runCalibrated(path: string, options: CalibratedArguments, context: Context): Promise<void> {
   const { screen, signal } = context;
   const { out, minutes } = options;
@@ -46,8 +46,15 @@ export async function runCalibrated(path: string, options: CalibratedArguments, 
   await checkWritable(out);
   const read = await readAnyNetwork(path, options.inputShape);
   let line: ProgressLine = screen.progress("reading images");
-  const { network, calibration } = await openFor(read, options);
+  const { network, calibration, assumed } = await openFor(read, options);
   line.done(`${count(calibration.samples.count)} to calibrate with`);
+  if (assumed) {
+    const { mean = [], std = [] } = assumed;
+    screen.say(
+      `assumed, since the file does not say it: pixels / 255 with mean ${mean.join(", ")} and deviation ${std.join(", ")}` +
+        "; --range, --mean, --std or --preprocess tell otherwise",
+    );
+  }
 
   const result = await quantizeCalibrated(
     network,
@@ -82,6 +89,7 @@ export async function runCalibrated(path: string, options: CalibratedArguments, 
     layers: result.layers,
     averageBits: result.averageBits,
     activations: schemeName(options.activations),
+    assumedPreprocessing: assumed,
     images: calibration.samples.count,
     epochs: result.epochs,
     bytes: file.length,
@@ -96,22 +104,22 @@ export async function runCalibrated(path: string, options: CalibratedArguments, 
 async function openFor(
   network: Network,
   options: CalibratedArguments,
-): Promise<{ readonly network: Network; readonly calibration: Calibration }> {
+): Promise<{ readonly network: Network; readonly calibration: Calibration; readonly assumed: Preprocessing | null }> {
   const input = network.nodes.find((node) => node.op === "input");
   if (input?.op !== "input") throw new ShiftwiseError("BAD_GRAPH", "no input node", { where: network.name });
   const told = await preprocessingFrom(options);
-  const preprocessing = told ?? (input.normalization ? described(input.normalization, options) : null);
-  const calibration = await openCalibration(options.calibrate, input.shape, preprocessing ?? {}, options.images);
-  // floats are network values as they are; pixels mean nothing without a range
-  if (calibration.pictures && !preprocessing) {
-    throw new ShiftwiseError("BAD_OPTION", "the file does not say how pixels become the network's input", {
-      where: "--preprocess",
-      expected: "--mean and --std, --range, or --preprocess with a JSON file",
-      found: "none of them",
-    });
-  }
-  if (!preprocessing) return { network, calibration };
-  return { network: withPreprocessing(network, preprocessing), calibration };
+  const known = told ?? (input.normalization ? described(input.normalization, options) : null);
+  const preprocessing = known ?? described(usual(input.shape[0]), options);
+  const calibration = await openCalibration(options.calibrate, input.shape, preprocessing, options.images);
+  // floats are network values as they are; only pixels need to be told what they mean
+  if (!known && !calibration.pictures) return { network, calibration, assumed: null };
+  return { network: withPreprocessing(network, preprocessing), calibration, assumed: known ? null : preprocessing };
+}
+
+/** What exports that do not say it were most often trained with: ImageNet's statistics for colours, 0..1 for the rest. */
+function usual(channels: number): Normalization {
+  if (channels !== 3) return { mean: Array<number>(channels).fill(0), std: Array<number>(channels).fill(1) };
+  return { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 }
 
 function described({ mean, std }: Normalization, { resize, channels }: CalibratedArguments): Preprocessing {

@@ -10,7 +10,7 @@ export {
 export type { ExecutorKind, Outputs, StepTime } from "./executor.js";
 export type { LoadProgress, ModelSource } from "./load.js";
 export type { MemoryUse } from "./memory.js";
-export { type InputInfo, type LoadOptions, Model, type OutputInfo, type RunOptions } from "./model.js";
+export { type LoadOptions, Model, type RunOptions } from "./model.js";
 export type { Picture, RgbaPixels } from "./pictures.js";
 export { type PlanOptions, planMemory } from "./plan.js";
-export type { Input, Inputs, InputValues } from "./ports.js";
+export type { Input, InputInfo, Inputs, InputValues, OutputInfo } from "./ports.js";

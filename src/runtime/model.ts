@@ -1,12 +1,12 @@
 // model.ts: the public Model: a model file made ready to run, one image at a time.
-import { type ModelDef, type Normalization, type Shape, ShiftwiseError, validateModel } from "../format/index.js";
+import { type ModelDef, ShiftwiseError, validateModel } from "../format/index.js";
 import type { Executor, ExecutorKind, ExecutorOptions, Outputs, StepTime, Visit } from "./executor.js";
 import { compileKernels } from "./kernels.js";
 import { type FetchOptions, fetchModel, type ModelSource } from "./load.js";
 import { createWasmExecutor, threadsFor } from "./machine.js";
 import type { MemoryUse } from "./memory.js";
 import { createPlainExecutor } from "./plain.js";
-import { createInputCheck, type InputBatch, type Inputs } from "./ports.js";
+import { createInputCheck, type InputBatch, type InputInfo, type Inputs, type OutputInfo } from "./ports.js";
 import { warmUp } from "./warmup.js";
 
 export interface RunOptions {
@@ -27,17 +27,6 @@ export interface RunOptions {
 
 /** `signal` stops the loading, `onProgress` hears of every part of a download. */
 export interface LoadOptions extends RunOptions, FetchOptions {}
-
-export interface InputInfo {
-  readonly name: string;
-  readonly shape: Shape;
-  readonly normalization?: Normalization;
-}
-
-export interface OutputInfo {
-  readonly name: string;
-  readonly shape: Shape;
-}
 
 const THREADS_MAX = 16;
 

@@ -5,12 +5,24 @@ import {
   type ModelDef,
   type Normalization,
   pixelTable,
+  type Shape,
   ShiftwiseError,
   type TensorSpec,
 } from "../format/index.js";
 import type { Kernels } from "./kernels.js";
 import type { Placement } from "./memory.js";
 import { createPictureReader, isPicture, type Picture } from "./pictures.js";
+
+export interface InputInfo {
+  readonly name: string;
+  readonly shape: Shape;
+  readonly normalization?: Normalization;
+}
+
+export interface OutputInfo {
+  readonly name: string;
+  readonly shape: Shape;
+}
 
 /** Real network values, or pixels 0..255; (channel, row, column), all of one image. */
 export type InputValues = Float32Array | Uint8Array | Uint8ClampedArray;

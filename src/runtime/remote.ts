@@ -4,8 +4,8 @@ import type { ExecutorKind, Outputs, StepTime } from "./executor.js";
 import type { Failure, ModelInfo, Reply, Request } from "./host.js";
 import type { ModelSource } from "./load.js";
 import type { MemoryUse } from "./memory.js";
-import type { InputInfo, LoadOptions, OutputInfo } from "./model.js";
-import { type Input, type Inputs, isInput } from "./ports.js";
+import type { LoadOptions } from "./model.js";
+import { type Input, type InputInfo, type Inputs, isInput, type OutputInfo } from "./ports.js";
 import { startThread, type Thread } from "./threads.js";
 import { warmUp } from "./warmup.js";
 

@@ -1,7 +1,6 @@
 // warmup.ts: runs on made-up images until the engine has optimized the kernels.
 import { elements } from "../format/index.js";
-import type { InputInfo } from "./model.js";
-import type { InputBatch } from "./ports.js";
+import type { InputBatch, InputInfo } from "./ports.js";
 
 /** After three even small models run on optimized code; one more for slow compilers. */
 const RUNS = 4;

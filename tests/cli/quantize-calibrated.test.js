@@ -102,12 +102,23 @@ describe("quantize --calibrate", () => {
     assert.match(stdout, /5\.00 bits a weight on average/);
   });
 
+  test("takes pixels the usual way where nothing says how, and tells", async () => {
+    const { stdout, stderr, status } = await shiftwise([
+      "quantize",
+      ...common.filter((x) => x !== "--range" && x !== 1),
+      "--json",
+    ]);
+    assert.equal(status, 0);
+    const { assumedPreprocessing } = JSON.parse(stdout);
+    assert.equal(assumedPreprocessing.mean.length, assumedPreprocessing.std.length);
+    assert.match(stderr, /assumed, since the file does not say it/);
+  });
+
   test("refuses what it cannot take, and leaves no file", async () => {
     const other = join(folder, "other.safetensors");
     const run = (...args) => ["quantize", path, "--out", other, ...args];
     await assertFails(run(), "BAD_OPTION", /--data/, /neither/);
     await assertFails(run("--data", "generated", "--calibrate", images), "BAD_OPTION", /both/);
-    await assertFails(run("--calibrate", images), "BAD_OPTION", /--mean and --std/);
     await assertFails(run("--calibrate", images, "--range", 2), "BAD_OPTION", /--range/);
     await assertFails(run("--calibrate", images, "--range", 1, "--layer", "nothing=5"), "BAD_OPTION", /nothing/);
     await assertFails(run("--calibrate", images, "--range", 1, "--budget", 1), "BAD_OPTION", /budget/);
