@@ -20,7 +20,7 @@ import { integer } from "./arguments.js";
 import { type Context, newCommand, withContext } from "./command.js";
 import { checkWritable, readNetworkFile } from "./files.js";
 import { checkFits, classesOf, compareTimes, createExecutor, type Executor, image, measureShown } from "./measure.js";
-import { METHODS, type Method, type MethodResult, parseMethod, runMethod } from "./methods.js";
+import { checkMethod, METHODS, type Method, type MethodResult, parseMethod, runMethod } from "./methods.js";
 import { commonSettings, normalizedFor } from "./quantization.js";
 import { addRate, addTrainingOptions, showTraining } from "./training.js";
 
@@ -72,7 +72,7 @@ export function compareCommand(): Command {
       (text) => text.split(",").map(parseMethod),
       METHODS.map(parseMethod),
     )
-    .option("--epochs <n>", "of retraining; INQ has half as many after each portion", integer("--epochs", 0), 2)
+    .option("--epochs <n>", "of retraining, the same for every method", integer("--epochs", 0), 2)
     .option("--images <n>", "training images to retrain on (default: all)", integer("--images", 1))
     .option("--out <file>", "page with charts to write", "compare.html")
     .option("--models <folder>", "keep the models there; with --resume, those already there are not made again");
@@ -87,6 +87,7 @@ async function runCompare(options: CompareArguments, resume: boolean, context: C
   const { screen, signal } = context;
   const start = performance.now();
   const { network } = await readNetworkFile(options.net);
+  for (const method of options.methods) checkMethod(network, method);
   await checkWritable(options.out);
   const floatModel = lower(network, { grids: null });
   const data = await openDataset(options.data, { classes: classesOf(floatModel) });

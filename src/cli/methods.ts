@@ -7,7 +7,6 @@ import {
   averageBits,
   budgetBits,
   type CalibrationOptions,
-  checkBits,
   huffmanBytes,
   type LayerBits,
   portionsFor,
@@ -28,9 +27,13 @@ import {
 import { activationScheme } from "./arguments.js";
 import { commonSettings, sampleImages, withQuantizers } from "./quantization.js";
 
-/** Bits of every layer's weights: the same, along a shape with an average, or by sensitivity within one. */
+/**
+ * Bits of every layer's weights: the same, given one by one in the order of the network, along a shape with an average, or by
+ * sensitivity within one.
+ */
 export type Widths =
   | { readonly kind: "uniform"; readonly bits: number }
+  | { readonly kind: "given"; readonly bits: readonly number[] }
   | { readonly kind: WidthShape | "auto"; readonly average: number };
 
 export interface Method {
@@ -59,7 +62,7 @@ export interface MethodResult {
   readonly huffmanBytes: number | null;
 }
 
-/** All of them, on a network of Fashion-MNIST's size in under 40 minutes. */
+/** What runs unless told. */
 export const METHODS: readonly string[] = [
   "inq:5/8",
   "inq:4/8",
@@ -92,23 +95,25 @@ export const METHODS: readonly string[] = [
   "log-sqrt2:5/log4",
 ];
 
+const SHAPES = ["auto", "convex", "concave", "inc", "dec"];
+const INQ_BITS = [2, 3, 4, 5];
 /** Images whose loss tells a layer's sensitivity. */
 const SENSITIVITY_IMAGES = 2000;
 const AUTO_WIDTHS = [1, 2, 3, 4, 5];
 
 /**
- * "name:weights/activations", and "@epochs" for retraining other than the comparison's. Weights are bits, or auto3.5,
- * convex3, concave3, inc3, dec3 with the average over all weights; activations as for quantize. XNOR-Net is bwn:1/1: an
- * activation b of one bit is x = 2 b - 1 up to a factor and a constant of each channel, which batch norm takes in; padding
- * stands at b = 0. Its map of input scales becomes the one scale of the tensor.
+ * "name:weights/activations", and "@epochs" for retraining other than the comparison's. Weights are bits; or bits of every
+ * layer in the order of the network, 5-3-3-4; or auto3.5, convex3, concave3, inc3, dec3 with the average over all weights.
+ * Activations are as for quantize. XNOR-Net is bwn:1/1: an activation b of one bit is x = 2 b - 1 up to a factor and a
+ * constant of each channel, which batch norm takes in; padding stands at b = 0. Its map of input scales becomes the one scale
+ * of the tensor.
  * @throws BAD_OPTION
  */
 export function parseMethod(text: string): Method {
-  const match = /^([a-z0-9-]+):([a-z]*)(\d(?:\.\d+)?)\/([a-z]*\d)(?:@(\d{1,3}))?$/.exec(text);
-  const [, name, shape, bits, scheme, epochs] = match ?? [];
+  const match = /^([a-z0-9-]+):(\d(?:-\d)*|([a-z]+)(\d(?:\.\d+)?))\/([a-z]*\d)(?:@(\d{1,3}))?$/.exec(text);
+  const [, name, weights, shape, average, scheme, epochs] = match ?? [];
   const quantizer = QUANTIZERS.find((candidate) => candidate.name === name) ?? null;
-  const shapes = ["", "auto", "convex", "concave", "inc", "dec"];
-  if (!match || (quantizer === null && name !== "inq") || !shapes.includes(shape)) {
+  if (!match || (quantizer === null && name !== "inq") || !(shape === undefined || SHAPES.includes(shape))) {
     const names = ["inq", ...QUANTIZERS.map((candidate) => candidate.name)].join(", ");
     throw new ShiftwiseError("BAD_OPTION", "no such method", {
       where: "--methods",
@@ -116,21 +121,37 @@ export function parseMethod(text: string): Method {
       found: text,
     });
   }
-  const known = quantizer ? quantizer.bits.includes(Number(bits)) : checkBits(Number(bits), text) > 0;
-  if (shape === "" ? !known : quantizer === null) {
+  const known = quantizer?.bits ?? INQ_BITS;
+  const bits = shape === undefined ? weights.split("-").map(Number) : [];
+  if (shape === undefined ? !bits.every((width) => known.includes(width)) : quantizer === null) {
     throw new ShiftwiseError("BAD_OPTION", "bits that the method does not have", {
       where: `--methods ${text}`,
-      expected: quantizer ? quantizer.bits.join(", ") : "2, 3, 4 or 5, the same for every layer",
-      found: `${shape}${bits}`,
+      expected: known.join(", "),
+      found: weights,
     });
   }
-  const widths: Widths =
-    shape === ""
-      ? { kind: "uniform", bits: Number(bits) }
-      : { kind: shape as WidthShape | "auto", average: Number(bits) };
-  const retraining = epochs === undefined ? null : Number(epochs);
-  return { name: text, quantizer, widths, activations: activationScheme(scheme), epochs: retraining };
+  return {
+    name: text,
+    quantizer,
+    widths: shape === undefined ? widthsOf(bits) : { kind: shape as WidthShape | "auto", average: Number(average) },
+    activations: activationScheme(scheme),
+    epochs: epochs === undefined ? null : Number(epochs),
+  };
 }
+
+/** @throws BAD_OPTION for bits given one by one for another number of layers than the network has. */
+export function checkMethod(network: Network, { name, widths }: Method): void {
+  const layers = weightNodes(network).map((node) => node.name);
+  if (widths.kind !== "given" || widths.bits.length === layers.length) return;
+  throw new ShiftwiseError("BAD_OPTION", "bits for another number of layers", {
+    where: `--methods ${name}`,
+    expected: `${layers.length}: ${layers.join(", ")}`,
+    found: widths.bits.length,
+  });
+}
+
+const widthsOf = (bits: readonly number[]): Widths =>
+  bits.length === 1 ? { kind: "uniform", bits: bits[0] } : { kind: "given", bits };
 
 /**
  * Turns a copy of a float network into a model.
@@ -149,7 +170,7 @@ export async function runMethod(
   const bits = await widthsFor(network, dataset, method, settings);
   const { simulated, grids } = method.quantizer
     ? await straightThrough(network, dataset, method, method.quantizer, bits, epochs, settings, control)
-    : await incremental(network, dataset, method, epochs, settings, control);
+    : await incremental(network, dataset, method, bits, epochs, settings, control);
   const layers = weightNodes(network).map(({ name, weight }) => ({ name, count: weight.data.length }));
   const all = typeof bits === "number" ? new Map(layers.map(({ name }) => [name, bits])) : bits;
   const model = { ...lower(simulated, { grids }), notes: { method: method.name } };
@@ -168,11 +189,10 @@ async function widthsFor(
   { training }: MethodSettings,
 ): Promise<LayerBits> {
   if (widths.kind === "uniform") return widths.bits;
+  const layers = weightNodes(network).map(({ name, weight }) => ({ name, count: weight.data.length }));
+  if (widths.kind === "given") return new Map(layers.map(({ name }, i) => [name, widths.bits[i]]));
   const { average, kind } = widths;
-  if (kind !== "auto") {
-    const layers = weightNodes(network).map(({ name, weight }) => ({ name, count: weight.data.length }));
-    return shapedBits(layers, kind, average);
-  }
+  if (kind !== "auto") return shapedBits(layers, kind, average);
   const known = AUTO_WIDTHS.filter((bits) => quantizer!.bits.includes(bits));
   const images = sampleImages(dataset, SENSITIVITY_IMAGES, training.seed ?? 1);
   const measured = await layerSensitivity(network, images, quantizer!, known, { threads: training.threads ?? 1 });
@@ -239,23 +259,62 @@ async function straightThrough(
   return { simulated, grids: last!.grids };
 }
 
-/** INQ, half of the epochs after each portion but the last, at least one; none at all for 0. */
+/** Training images on which INQ rounds its portions with compensation. */
+const COMPENSATION_IMAGES = 256;
+/** So many bits and fewer: every output channel has a scale of its own. */
+const SCALED_BITS = 3;
+
+/**
+ * INQ in as many epochs as the others have, spread over its portions, the rate falling along one cosine; 3 bits and fewer with
+ * a scale a channel. Without retraining it is the plain rounding of the paper.
+ */
 async function incremental(
   network: Network,
   dataset: Dataset,
-  { widths, activations: scheme }: Method,
+  { activations: scheme }: Method,
+  bits: LayerBits,
   epochs: number,
   { training }: MethodSettings,
   control: Control,
 ): Promise<Trained> {
-  const bits = widths.kind === "uniform" ? widths.bits : widths.average;
   const simulated = await withQuantizers(network, dataset, calibrationFor(scheme), training.seed ?? 1);
-  const portions = epochs === 0 ? [1] : portionsFor(bits);
-  const each = Math.max(1, Math.floor(epochs / 2));
-  const common = commonSettings(portions, each, size(dataset), training.batchSize);
-  const reestimate = epochs === 0 ? 0 : common.reestimate;
-  const { grids } = await retrain(simulated, dataset, { ...training, ...common, bits, reestimate }, control);
+  if (epochs === 0) {
+    const { grids } = await retrain(simulated, dataset, { ...training, bits, portions: [1], epochs: 0 }, control);
+    return { simulated, grids };
+  }
+  const plan = portionsWithin(portionsFor(bits), epochs);
+  const { reestimate } = commonSettings(plan.portions, 0, size(dataset), training.batchSize);
+  const fewest = typeof bits === "number" ? bits : Math.min(...bits.values());
+  const { grids } = await retrain(
+    simulated,
+    dataset,
+    {
+      ...training,
+      ...plan,
+      bits,
+      reestimate,
+      anneal: "run",
+      compensate: Math.min(COMPENSATION_IMAGES, size(dataset)),
+      ...(fewest <= SCALED_BITS && { scale: "channel" }),
+    },
+    control,
+  );
   return { simulated, grids };
+}
+
+/**
+ * As many of the portions as there are epochs to retrain after each, at even distances, and the last, after which no weight is
+ * free; where epochs are left over, the first portions have one more.
+ */
+export function portionsWithin(
+  portions: readonly number[],
+  epochs: number,
+): { readonly portions: readonly number[]; readonly epochs: readonly number[] } {
+  const before = portions.slice(0, -1);
+  const count = Math.min(before.length, epochs);
+  const kept = Array.from({ length: count }, (_, i) => before[Math.round(((i + 1) * before.length) / count) - 1]);
+  const each = kept.map((_, i) => Math.floor(epochs / count) + (i < epochs % count ? 1 : 0));
+  return { portions: [...kept, 1], epochs: [...each, 0] };
 }
 
 /** Weights of all layers as Deep Compression would store them. */

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, describe, test } from "node:test";
-import { METHODS, parseMethod } from "../../dist/cli/methods.js";
+import { METHODS, parseMethod, portionsWithin } from "../../dist/cli/methods.js";
 import { freshNetwork } from "../../dist/cli/training.js";
 import { openDataset } from "../../dist/data/index.js";
 import { decodeModel } from "../../dist/format/index.js";
@@ -17,7 +17,8 @@ describe("compare", () => {
   const models = join(folder, "models");
   const out = join(folder, "compare.html");
   const common = ["compare", "--data", data, "--net", net, "--threads", 1, "--batch", 40, "--out", out];
-  const list = "inq:3/8@0,weq:auto3.5/8@0,weq:2/weq4,bwn:1/1,deepcompression:4/8,ttq:2/4";
+  const byHand = "inq:5-4-3-3-3-3-3-3-3-4/8";
+  const list = `${byHand},inq:3/8@0,weq:auto3.5/8@0,weq:2/weq4,bwn:1/1,deepcompression:4/8,ttq:2/4`;
   let result;
 
   before(async () => {
@@ -42,7 +43,11 @@ describe("compare", () => {
       assert.ok(row.bytes > 0 && row.bytes <= result.rows[0].bytes);
       assert.equal("huffmanBytes" in row, row.method.startsWith("deepcompression"));
     }
-    const [, , auto, , xnor] = result.rows;
+    const [, given, , auto, , xnor] = result.rows;
+    const { layers } = decodeModel(new Uint8Array(readFileSync(join(models, "inq_5-4-3-3-3-3-3-3-3-4_8.safetensors"))));
+    const bits = layers.flatMap(({ weights }) => (weights ? [weights.bits] : []));
+    assert.deepEqual(bits, [5, 4, 3, 3, 3, 3, 3, 3, 3, 4]);
+    assert.ok(given.weightBits > 3 && given.weightBits < 3.5);
     assert.ok(auto.weightBits <= 3.5 && auto.weightBits >= 1);
     assert.deepEqual([xnor.weightBits, xnor.activationBits], [1, 1]);
   });
@@ -69,9 +74,21 @@ describe("compare", () => {
     await fails(["--methods", "bwn:2/8"], /bwn:2\/8/);
     await fails(["--methods", "inq:convex3/8"], /inq:convex3\/8/);
     await fails(["--methods", "weq:3"], /weq:3/);
+    await fails(["--methods", "weq:3-3/8"], /weq:3-3\/8/, /10: conv1/);
+    await fails(["--methods", "inq:3-1/8"], /inq:3-1\/8/);
   });
 });
 
 test("the default methods are all known", () => {
   for (const name of METHODS) assert.equal(parseMethod(name).name, name);
+});
+
+test("INQ's portions have as many epochs as the other methods", () => {
+  const paper = [0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 0.95, 1];
+  assert.deepEqual(portionsWithin(paper, 2), { portions: [0.7, 0.95, 1], epochs: [1, 1, 0] });
+  assert.deepEqual(portionsWithin(paper, 7), { portions: paper, epochs: [1, 1, 1, 1, 1, 1, 1, 0] });
+  assert.deepEqual(portionsWithin([0.5, 0.75, 0.875, 1], 8), {
+    portions: [0.5, 0.75, 0.875, 1],
+    epochs: [3, 3, 2, 0],
+  });
 });
