@@ -171,39 +171,68 @@ function describe(facts: Facts): string {
   ].join("\n");
 }
 
-/**
- * Share of the weights at each level: the codes of one bit width in one table, since they have as many levels; a codebook in
- * one of its own.
- */
+/** Share of the weights at each level, in tables for the codes of one bit width each and one for the codebooks. */
 function histograms(layers: readonly LayerFacts[]): string[] {
-  const books = layers.flatMap(({ name, kind, histogram, weights }) => {
-    if (kind !== "codebook") return [];
-    // integers as keys of an object stand in no useful order
-    const levels = Object.entries(histogram).sort(([a], [b]) => Number(a) - Number(b));
-    const columns = [[`levels of ${name}`] as const, ...levels.map(([level]) => [level, "right"] as const)];
-    return [table(columns, [["", ...levels.map(([, n]) => percent(n / weights))]])];
-  });
   const coded = layers.filter(({ kind }) => kind === "codes");
   const widths = [...new Set(coded.flatMap(({ bits }) => (bits === null ? [] : [bits])))];
-  const powers = widths.map((width) => {
-    const levels = 2 ** (width - 2);
-    return table(
-      [
-        [`codes, ${width} bits`],
-        ["exponents", "right"],
-        ["zero", "right"],
-        ...Array.from(
-          { length: levels },
-          (_, m) => [m === levels - 1 ? "n1" : `n1-${levels - 1 - m}`, "right"] as const,
-        ),
-      ],
-      coded.flatMap(({ name, bits, histogram, weights }) => {
-        if (bits !== width) return [];
-        const named = Object.keys(histogram);
-        const range = `${named[1]}..${named[named.length - 1]}`;
-        return [[name, range, ...Object.values(histogram).map((n) => percent(n / weights))]];
-      }),
-    );
+  const powers = widths.map((width) =>
+    powerTable(
+      width,
+      coded.filter(({ bits }) => bits === width),
+    ),
+  );
+  const books = layers.filter(({ kind }) => kind === "codebook");
+  return books.length > 0 ? [...powers, bookTable(books)] : powers;
+}
+
+function powerTable(width: number, layers: readonly LayerFacts[]): string {
+  const levels = 2 ** (width - 2);
+  const exponents = Array.from({ length: levels }, (_, m) => (m === levels - 1 ? "n1" : `n1-${levels - 1 - m}`));
+  return table(
+    [
+      [`codes, ${width} bits`],
+      ["exponents", "right"],
+      ["zero", "right"],
+      ...exponents.map((name) => [name, "right"] as const),
+    ],
+    layers.map(({ name, histogram, weights }) => {
+      const named = Object.keys(histogram);
+      const range = `${named[1]}..${named[named.length - 1]}`;
+      return [name, range, ...Object.values(histogram).map((n) => percent(n / weights))];
+    }),
+  );
+}
+
+/** Up to 128 levels, different ones in each layer: by octaves of their absolute value. */
+function bookTable(layers: readonly LayerFacts[]): string {
+  const octaveOf = (level: number): number => (level === 0 ? 0 : Math.floor(Math.log2(Math.abs(level))) + 1);
+  const books = layers.map(({ name, histogram, weights }) => {
+    const levels = Object.keys(histogram).map(Number);
+    const shares: number[] = [];
+    for (const level of levels) {
+      const octave = octaveOf(level);
+      shares[octave] = (shares[octave] ?? 0) + histogram[level] / weights;
+    }
+    return { name, levels, shares };
   });
-  return [...powers, ...books];
+  const most = Math.max(...books.map(({ shares }) => shares.length));
+  const octaves = Array.from({ length: most }, (_, octave) => octave).filter((octave) =>
+    books.some(({ shares }) => shares[octave] !== undefined),
+  );
+  const heading = (octave: number): string =>
+    octave < 2 ? String(octave) : `${2 ** (octave - 1)}..${2 ** octave - 1}`;
+  return table(
+    [
+      ["codebooks, |level|"],
+      ["levels", "right"],
+      ["range", "right"],
+      ...octaves.map((octave) => [heading(octave), "right"] as const),
+    ],
+    books.map(({ name, levels, shares }) => [
+      name,
+      String(levels.length),
+      `${Math.min(...levels)}..${Math.max(...levels)}`,
+      ...octaves.map((octave) => (shares[octave] === undefined ? "" : percent(shares[octave]))),
+    ]),
+  );
 }
