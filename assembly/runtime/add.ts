@@ -1,22 +1,22 @@
 // add.ts: sums of two tensors that no convolution could take in, and the flattening of planes for dense layers.
 import { encode_lanes, encode_px16 } from "./epilogue";
-import { FIRST, LANES } from "./lanes";
 
-/** Ends `pixels` u8 values of one plane; the second operand is the epilogue's residual. */
+/** Ends planes of `size` u8 values; the second operand is the epilogue's residual. factors: of one part, 1. */
 export function add_u8(
   planes: usize,
   planeBytes: usize,
   channels: i32,
-  totals: usize,
+  parts: usize,
+  factors: usize,
   epilogue: usize,
   size: i32,
 ): void {
   for (let channel = 0; channel < channels; channel++, planes += planeBytes) {
     for (let pixel = 0; pixel < size; pixel += 16) {
       const bytes = v128.load(planes + <usize>pixel);
-      v128.store(totals + LANES, bytes);
-      v128.store(totals + LANES, i16x8.shr_u(bytes, 8), 16);
-      encode_px16(epilogue, channel, totals, pixel, min(16, size - pixel), FIRST);
+      v128.store(parts, bytes);
+      v128.store(parts, i16x8.shr_u(bytes, 8), 16);
+      encode_px16(epilogue, channel, parts, factors, pixel, min(16, size - pixel));
     }
   }
 }

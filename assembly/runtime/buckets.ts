@@ -1,22 +1,28 @@
 // buckets.ts: bucket sums over weights of a few levels: one load and one add per non-zero weight.
 //
 // patch   depth rows of 64 u8 activations (gather.ts), 64 bytes apart: row k, lane j = activation k of output pixel j
-// stream  u16 words; an output channel is segments up to and with the one marked LAST:
+// stream  u16 words; an output channel is segments up to and with the one that ENDs, and the factors of its parts:
 //
 //           segment = adds | subs | op | adds x row index | subs x row index
 //
 //         Rows under `adds` count +1, rows under `subs` -1. Then op = DOUBLE doubles the lanes: the next segment belongs
-//         to the next smaller power of two (Horner's rule). Any other op ends a part of the sum, lanes << (op & 31):
-//         it is flushed into the totals (set by the FIRST part, added to by the others, subtracted with NEGATE) and the
-//         lanes are zeroed, or stay with KEEP; the LAST part is left in lanes for the epilogue. The host cuts parts so
-//         that no lane can leave its range.
-// totals  and lanes: lanes.ts
+//         to the next smaller power of two (Horner's rule). PARK and END leave the lanes as a part of the sum; PARK zeroes
+//         them for the next. The host cuts parts so that no lane can leave its range.
+// parts   and factors: lanes.ts
 //
 // No function here multiplies: a test reads the compiled text.
-import { DOUBLE, flush_px16, KEEP, LANES, LAST, NEGATE, subtract_px64 } from "./lanes";
+import { PART_BYTES } from "./lanes";
 
-/** One channel of 64 pixels, activations 0..255; returns the last op. Lanes exact while 255 * sum of each sign <= 32767. */
-export function bucket_swar_px64(patch: usize, stream: usize, totals: usize): i32 {
+/** The op that doubles the lanes. */
+export const DOUBLE: i32 = 0;
+/** The op that ends a channel. */
+export const END: i32 = 2;
+
+/**
+ * One channel of 64 pixels, activations 0..255; returns the address of its factors. Lanes are exact while 255 * sum of
+ * each sign <= 32767.
+ */
+export function bucket_swar_px64(patch: usize, stream: usize, parts: usize): usize {
   let a0 = i64x2.splat(0),
     a1 = a0,
     a2 = a0,
@@ -73,27 +79,17 @@ export function bucket_swar_px64(patch: usize, stream: usize, totals: usize): i3
       b1 = i16x8.add(b1, b1);
       b2 = i16x8.add(b2, b2);
       b3 = i16x8.add(b3, b3);
-    } else if (op & LAST) {
-      const lanes = totals + LANES;
-      v128.store(lanes, a0, 0);
-      v128.store(lanes, b0, 16);
-      v128.store(lanes, a1, 32);
-      v128.store(lanes, b1, 48);
-      v128.store(lanes, a2, 64);
-      v128.store(lanes, b2, 80);
-      v128.store(lanes, a3, 96);
-      v128.store(lanes, b3, 112);
-      return op;
     } else {
-      if (op & NEGATE) {
-        subtract_px64(totals, a0, a1, a2, a3, b0, b1, b2, b3, op);
-      } else {
-        flush_px16(totals, a0, b0, op);
-        flush_px16(totals + 64, a1, b1, op);
-        flush_px16(totals + 128, a2, b2, op);
-        flush_px16(totals + 192, a3, b3, op);
-      }
-      if (op & KEEP) continue;
+      v128.store(parts, a0);
+      v128.store(parts, b0, 16);
+      v128.store(parts, a1, 32);
+      v128.store(parts, b1, 48);
+      v128.store(parts, a2, 64);
+      v128.store(parts, b2, 80);
+      v128.store(parts, a3, 96);
+      v128.store(parts, b3, 112);
+      if (op == END) return s;
+      parts += PART_BYTES;
       a0 = i64x2.splat(0);
       a1 = a0;
       a2 = a0;
@@ -107,7 +103,7 @@ export function bucket_swar_px64(patch: usize, stream: usize, totals: usize): i3
 }
 
 /** As bucket_swar_px64, the first 16 pixels of the tile only. */
-export function bucket_swar_px16(patch: usize, stream: usize, totals: usize): i32 {
+export function bucket_swar_px16(patch: usize, stream: usize, parts: usize): usize {
   let a = i64x2.splat(0),
     b = a;
   let s = stream;
@@ -132,14 +128,11 @@ export function bucket_swar_px16(patch: usize, stream: usize, totals: usize): i3
     if (op == DOUBLE) {
       a = i16x8.add(a, a);
       b = i16x8.add(b, b);
-    } else if (op & LAST) {
-      v128.store(totals + LANES, a);
-      v128.store(totals + LANES, b, 16);
-      return op;
     } else {
-      if (op & NEGATE) flush_px16(totals, i16x8.neg(a), i16x8.neg(b), op);
-      else flush_px16(totals, a, b, op);
-      if (op & KEEP) continue;
+      v128.store(parts, a);
+      v128.store(parts, b, 16);
+      if (op == END) return s;
+      parts += PART_BYTES;
       a = i64x2.splat(0);
       b = a;
     }
@@ -150,7 +143,7 @@ export function bucket_swar_px16(patch: usize, stream: usize, totals: usize): i3
  * One channel of 64 pixels, activations 0..max with max <= 127: up to `run` = 255 / max rows are summed in u8 lanes
  * before they are widened as above. runBytes = 2 run.
  */
-export function bucket_u8_px64(patch: usize, stream: usize, totals: usize, runBytes: usize): i32 {
+export function bucket_u8_px64(patch: usize, stream: usize, parts: usize, runBytes: usize): usize {
   let a0 = i64x2.splat(0),
     a1 = a0,
     a2 = a0,
@@ -225,27 +218,17 @@ export function bucket_u8_px64(patch: usize, stream: usize, totals: usize, runBy
       b1 = i16x8.add(b1, b1);
       b2 = i16x8.add(b2, b2);
       b3 = i16x8.add(b3, b3);
-    } else if (op & LAST) {
-      const lanes = totals + LANES;
-      v128.store(lanes, a0, 0);
-      v128.store(lanes, b0, 16);
-      v128.store(lanes, a1, 32);
-      v128.store(lanes, b1, 48);
-      v128.store(lanes, a2, 64);
-      v128.store(lanes, b2, 80);
-      v128.store(lanes, a3, 96);
-      v128.store(lanes, b3, 112);
-      return op;
     } else {
-      if (op & NEGATE) {
-        subtract_px64(totals, a0, a1, a2, a3, b0, b1, b2, b3, op);
-      } else {
-        flush_px16(totals, a0, b0, op);
-        flush_px16(totals + 64, a1, b1, op);
-        flush_px16(totals + 128, a2, b2, op);
-        flush_px16(totals + 192, a3, b3, op);
-      }
-      if (op & KEEP) continue;
+      v128.store(parts, a0);
+      v128.store(parts, b0, 16);
+      v128.store(parts, a1, 32);
+      v128.store(parts, b1, 48);
+      v128.store(parts, a2, 64);
+      v128.store(parts, b2, 80);
+      v128.store(parts, a3, 96);
+      v128.store(parts, b3, 112);
+      if (op == END) return s;
+      parts += PART_BYTES;
       a0 = i64x2.splat(0);
       a1 = a0;
       a2 = a0;

@@ -15,7 +15,7 @@ export function conv_swar(
   starts: usize,
   first: i32,
   last: i32,
-  totals: usize,
+  parts: usize,
   epilogue: usize,
   pixel: i32,
   pixels: i32,
@@ -24,9 +24,9 @@ export function conv_swar(
   let left = groupChannels;
   for (let channel = first; channel < last; channel++) {
     const at = stream + <usize>load<u32>(starts + ((<usize>channel) << 2));
-    const op = pixels <= 16 ? bucket_swar_px16(patch, at, totals) : bucket_swar_px64(patch, at, totals);
-    if (plain) encode_plain_px16(epilogue, channel, totals, pixel, pixels, op);
-    else encode_px16(epilogue, channel, totals, pixel, pixels, op);
+    const factors = pixels <= 16 ? bucket_swar_px16(patch, at, parts) : bucket_swar_px64(patch, at, parts);
+    if (plain) encode_plain_px16(epilogue, channel, parts, factors, pixel, pixels);
+    else encode_px16(epilogue, channel, parts, factors, pixel, pixels);
     if (--left == 0) {
       left = groupChannels;
       patch += patchStep;
@@ -43,7 +43,7 @@ export function conv_u8(
   starts: usize,
   first: i32,
   last: i32,
-  totals: usize,
+  parts: usize,
   epilogue: usize,
   pixel: i32,
   pixels: i32,
@@ -53,10 +53,10 @@ export function conv_u8(
   let left = groupChannels;
   for (let channel = first; channel < last; channel++) {
     const at = stream + <usize>load<u32>(starts + ((<usize>channel) << 2));
-    const op =
-      pixels <= 16 ? bucket_swar_px16(patch, at, totals) : bucket_u8_px64(patch, at, totals, (<usize>run) << 1);
-    if (plain) encode_plain_px16(epilogue, channel, totals, pixel, pixels, op);
-    else encode_px16(epilogue, channel, totals, pixel, pixels, op);
+    const factors =
+      pixels <= 16 ? bucket_swar_px16(patch, at, parts) : bucket_u8_px64(patch, at, parts, (<usize>run) << 1);
+    if (plain) encode_plain_px16(epilogue, channel, parts, factors, pixel, pixels);
+    else encode_px16(epilogue, channel, parts, factors, pixel, pixels);
     if (--left == 0) {
       left = groupChannels;
       patch += patchStep;

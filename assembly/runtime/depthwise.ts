@@ -1,6 +1,7 @@
 // depthwise.ts: bucket sums of depthwise convolutions, whose taps are read where they lie.
+import { DOUBLE, END } from "./buckets";
 import { encode_plain_px16, encode_px16, is_plain } from "./epilogue";
-import { DOUBLE, flush_px16, KEEP, LANES, LAST, NEGATE, subtract_px64 } from "./lanes";
+import { PART_BYTES } from "./lanes";
 
 /**
  * As bucket_swar_px64 for one input channel: the stream's indices are taps, read where they lie in the plane and masked,
@@ -9,7 +10,7 @@ import { DOUBLE, flush_px16, KEEP, LANES, LAST, NEGATE, subtract_px64 } from "./
  * Engines move the loads of a basic block to its front. Eight at once would drive an accumulator out of its register,
  * so a check that never fails parts them.
  */
-function bucket_swar_taps_px64(plane: usize, offsets: usize, masks: usize, stream: usize, totals: usize): i32 {
+function bucket_swar_taps_px64(plane: usize, offsets: usize, masks: usize, stream: usize, parts: usize): usize {
   let a0 = i64x2.splat(0);
   let a1 = a0;
   let a2 = a0;
@@ -72,27 +73,17 @@ function bucket_swar_taps_px64(plane: usize, offsets: usize, masks: usize, strea
       b1 = i16x8.add(b1, b1);
       b2 = i16x8.add(b2, b2);
       b3 = i16x8.add(b3, b3);
-    } else if (op & LAST) {
-      const lanes = totals + LANES;
-      v128.store(lanes, a0);
-      v128.store(lanes, b0, 16);
-      v128.store(lanes, a1, 32);
-      v128.store(lanes, b1, 48);
-      v128.store(lanes, a2, 64);
-      v128.store(lanes, b2, 80);
-      v128.store(lanes, a3, 96);
-      v128.store(lanes, b3, 112);
-      return op;
     } else {
-      if (op & NEGATE) {
-        subtract_px64(totals, a0, a1, a2, a3, b0, b1, b2, b3, op);
-      } else {
-        flush_px16(totals, a0, b0, op);
-        flush_px16(totals + 64, a1, b1, op);
-        flush_px16(totals + 128, a2, b2, op);
-        flush_px16(totals + 192, a3, b3, op);
-      }
-      if (op & KEEP) continue;
+      v128.store(parts, a0);
+      v128.store(parts, b0, 16);
+      v128.store(parts, a1, 32);
+      v128.store(parts, b1, 48);
+      v128.store(parts, a2, 64);
+      v128.store(parts, b2, 80);
+      v128.store(parts, a3, 96);
+      v128.store(parts, b3, 112);
+      if (op == END) return s;
+      parts += PART_BYTES;
       a0 = i64x2.splat(0);
       a1 = a0;
       a2 = a0;
@@ -106,7 +97,7 @@ function bucket_swar_taps_px64(plane: usize, offsets: usize, masks: usize, strea
 }
 
 /** As bucket_swar_taps_px64, the first 16 pixels of the tile only. */
-function bucket_swar_taps_px16(plane: usize, offsets: usize, masks: usize, stream: usize, totals: usize): i32 {
+function bucket_swar_taps_px16(plane: usize, offsets: usize, masks: usize, stream: usize, parts: usize): usize {
   let a = i64x2.splat(0),
     b = a;
   let s = stream;
@@ -133,14 +124,11 @@ function bucket_swar_taps_px16(plane: usize, offsets: usize, masks: usize, strea
     if (op == DOUBLE) {
       a = i16x8.add(a, a);
       b = i16x8.add(b, b);
-    } else if (op & LAST) {
-      v128.store(totals + LANES, a);
-      v128.store(totals + LANES, b, 16);
-      return op;
     } else {
-      if (op & NEGATE) flush_px16(totals, i16x8.neg(a), i16x8.neg(b), op);
-      else flush_px16(totals, a, b, op);
-      if (op & KEEP) continue;
+      v128.store(parts, a);
+      v128.store(parts, b, 16);
+      if (op == END) return s;
+      parts += PART_BYTES;
       a = i64x2.splat(0);
       b = a;
     }
@@ -161,7 +149,7 @@ export function conv_swar_depthwise(
   starts: usize,
   first: i32,
   last: i32,
-  totals: usize,
+  parts: usize,
   epilogue: usize,
   pixel: i32,
   pixels: i32,
@@ -171,12 +159,12 @@ export function conv_swar_depthwise(
   let plane = planes + <usize>(first / multiplier) * planeBytes + <usize>pixel;
   for (let channel = first; channel < last; channel++) {
     const at = stream + <usize>load<u32>(starts + ((<usize>channel) << 2));
-    const op =
+    const factors =
       pixels <= 16
-        ? bucket_swar_taps_px16(plane, offsets, masks, at, totals)
-        : bucket_swar_taps_px64(plane, offsets, masks, at, totals);
-    if (plain) encode_plain_px16(epilogue, channel, totals, pixel, pixels, op);
-    else encode_px16(epilogue, channel, totals, pixel, pixels, op);
+        ? bucket_swar_taps_px16(plane, offsets, masks, at, parts)
+        : bucket_swar_taps_px64(plane, offsets, masks, at, parts);
+    if (plain) encode_plain_px16(epilogue, channel, parts, factors, pixel, pixels);
+    else encode_px16(epilogue, channel, parts, factors, pixel, pixels);
     if (--left == 0) {
       left = multiplier;
       plane += planeBytes;

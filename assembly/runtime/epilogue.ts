@@ -5,16 +5,16 @@
 //   z = z < low ? low : z > high ? high : z
 //   linear: round half to even;  levels: levels[count of thresholds <= z];  float32: z itself
 //
-// The descriptor is 18 words of 4 bytes, written by src/runtime/epilogue.ts:
+// The descriptor is 17 words of 4 bytes, written by src/runtime/epilogue.ts:
 //
 //    0 scale*   4 offset*   8 low   12 high   16 out*   20 out plane bytes   24 kind (LINEAR, LEVELS, FLOAT32)
 //   28 thresholds*   32 level steps*   36 thresholds   40 residual* or 0   44 residual plane bytes
-//   48 residual is float32   52 residual scale   56 totals may pass 2^24
-//   60 plain: LINEAR, no residual, |z| < 2^23, totals within 2^24   64 u8 low, high: what low and high round to   68 ROUND
+//   48 residual is float32   52 residual scale
+//   56 plain: LINEAR, no float32 residual, |z| < 2^15   60 u8 low, high: what low and high round to   64 ROUND
 //
 // Planes start at multiples of 16 elements, so whole vectors may be stored past the last pixel.
 
-import { FIRST, LANES } from "./lanes";
+import { evens, joined_high, joined_low, PART_BYTES } from "./lanes";
 
 const LINEAR: u32 = 0;
 const FLOAT32: u32 = 2;
@@ -22,8 +22,7 @@ const FLOAT32: u32 = 2;
 const TWO_23: f32 = 8388608.0;
 const TWO_23_BITS: i32 = 0x4b000000;
 // ROUND, in the descriptor because engines make a constant anew wherever it is used, is 1.5 * 2^23: it serves for
-// -2^22..2^22. Further out, down to -1.5 * 2^23, the difference of the bits is beyond 2^22 on the same side, so the
-// saturation to 16 bits is right.
+// -2^22..2^22. Of a number in -2^15..2^15 - 1 the low 16 bits are the signed integer.
 
 function clamped(z: v128, low: v128, high: v128): v128 {
   return f32x4.pmin(f32x4.pmax(z, low), high);
@@ -44,84 +43,105 @@ function leveled(z: v128, thresholds: usize, steps: usize, count: u32): v128 {
 
 /** Whether encode_plain_px16 may take the place of encode_px16. */
 export function is_plain(epilogue: usize): bool {
-  return load<u32>(epilogue, 60) != 0;
+  return load<u32>(epilogue, 56) != 0;
 }
 
 /**
  * encode_px16 for descriptors marked plain: what most layers are. Rounding is monotone, so clamping the rounded integer
- * to the rounded bounds gives what rounding the clamped number would, four lanes at a time instead of one.
+ * to the rounded bounds gives what rounding the clamped number would, sixteen bytes at a time instead of four lanes.
  */
 export function encode_plain_px16(
   epilogue: usize,
   channel: i32,
-  totals: usize,
+  parts: usize,
+  factors: usize,
   pixel: i32,
   pixels: i32,
-  op: i32,
 ): void {
   let scale = v128.load32_splat(<usize>load<u32>(epilogue) + ((<usize>channel) << 2));
   const offset = v128.load32_splat(<usize>load<u32>(epilogue, 4) + ((<usize>channel) << 2));
-  const low = v128.load8_splat(epilogue, 64),
-    high = v128.load8_splat(epilogue, 65),
-    round = v128.load32_splat(epilogue, 68);
+  const low = v128.load8_splat(epilogue, 60),
+    high = v128.load8_splat(epilogue, 61),
+    round = v128.load32_splat(epilogue, 64);
+  const residual = <usize>load<u32>(epilogue, 40);
+  const residualScale = v128.load32_splat(epilogue, 52);
   let out = <usize>load<u32>(epilogue, 16) + <usize>channel * <usize>load<u32>(epilogue, 20) + <usize>pixel;
-  // 2^e as a float32; a power of two may move into the scale without another rounding
-  const unit = i32x4.splat(((op & 31) + 127) << 23);
-  let lanes = totals + LANES;
-  const end = totals + ((<usize>pixels) << 2);
-  if (op & FIRST) {
-    scale = f32x4.mul(scale, unit);
-    for (const stop = out + <usize>pixels; out < stop; out += 16, lanes += 32) {
-      const odd = v128.load(lanes, 16);
-      const even = i16x8.sub(v128.load(lanes), i16x8.shl(odd, 8));
-      const z0 = scaled(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(even)), scale, offset, round);
-      const z1 = scaled(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(even)), scale, offset, round);
-      const z2 = scaled(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(odd)), scale, offset, round);
-      const z3 = scaled(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(odd)), scale, offset, round);
-      v128.store(out, i8x16.min_u(i8x16.max_u(packed(z0, z1, z2, z3), low), high));
+  let operand = residual + <usize>channel * <usize>load<u32>(epilogue, 44) + <usize>pixel;
+  const count = <usize>load<u16>(factors);
+  // a power of two may move into the scale without another rounding
+  if (count == 1) scale = f32x4.mul(scale, f32x4.splat(<f32>load<i16>(factors, 2)));
+  const last = factors + 2 + (count << 1);
+  for (const stop = out + <usize>pixels; out < stop; out += 16, parts += 32) {
+    const odds = v128.load(parts, 16);
+    const even = evens(v128.load(parts), odds);
+    let z0: v128, z1: v128, z2: v128, z3: v128;
+    if (count == 1) {
+      z0 = i32x4.extend_low_i16x8_s(even);
+      z1 = i32x4.extend_high_i16x8_s(even);
+      z2 = i32x4.extend_low_i16x8_s(odds);
+      z3 = i32x4.extend_high_i16x8_s(odds);
+    } else {
+      let pair = v128.load32_splat(factors, 2);
+      let odds2 = v128.load(parts, PART_BYTES + 16);
+      let even2 = evens(v128.load(parts, PART_BYTES), odds2);
+      z0 = joined_low(even, even2, pair);
+      z1 = joined_high(even, even2, pair);
+      z2 = joined_low(odds, odds2, pair);
+      z3 = joined_high(odds, odds2, pair);
+      for (let at = factors + 6, next = parts + 2 * PART_BYTES; at < last; at += 4, next += 2 * PART_BYTES) {
+        pair = v128.load32_splat(at);
+        const odds1 = v128.load(next, 16);
+        const even1 = evens(v128.load(next), odds1);
+        odds2 = v128.load(next, PART_BYTES + 16);
+        even2 = evens(v128.load(next, PART_BYTES), odds2);
+        z0 = i32x4.add(z0, joined_low(even1, even2, pair));
+        z1 = i32x4.add(z1, joined_high(even1, even2, pair));
+        z2 = i32x4.add(z2, joined_low(odds1, odds2, pair));
+        z3 = i32x4.add(z3, joined_high(odds1, odds2, pair));
+      }
     }
-    return;
+    z0 = scaled(z0, scale, offset);
+    z1 = scaled(z1, scale, offset);
+    z2 = scaled(z2, scale, offset);
+    z3 = scaled(z3, scale, offset);
+    if (residual) {
+      const bytes = v128.load(operand);
+      const r0 = v128.and(bytes, i16x8.splat(0xff));
+      const r1 = i16x8.shr_u(bytes, 8);
+      z0 = f32x4.add(z0, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(r0)), residualScale));
+      z1 = f32x4.add(z1, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_u(r0)), residualScale));
+      z2 = f32x4.add(z2, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(r1)), residualScale));
+      z3 = f32x4.add(z3, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_u(r1)), residualScale));
+      operand += 16;
+    }
+    const low8 = interleaved(f32x4.add(z0, round), f32x4.add(z2, round));
+    const high8 = interleaved(f32x4.add(z1, round), f32x4.add(z3, round));
+    v128.store(out, i8x16.min_u(i8x16.max_u(i8x16.narrow_i16x8_u(low8, high8), low), high));
   }
-  for (; totals < end; totals += 64, lanes += 32, out += 16) {
-    const odd = v128.load(lanes, 16);
-    const even = i16x8.sub(v128.load(lanes), i16x8.shl(odd, 8));
-    const s0 = together(i32x4.extend_low_i16x8_s(even), unit, v128.load(totals));
-    const s1 = together(i32x4.extend_high_i16x8_s(even), unit, v128.load(totals, 16));
-    const s2 = together(i32x4.extend_low_i16x8_s(odd), unit, v128.load(totals, 32));
-    const s3 = together(i32x4.extend_high_i16x8_s(odd), unit, v128.load(totals, 48));
-    const z0 = scaled(s0, scale, offset, round);
-    const z1 = scaled(s1, scale, offset, round);
-    const z2 = scaled(s2, scale, offset, round);
-    const z3 = scaled(s3, scale, offset, round);
-    v128.store(out, i8x16.min_u(i8x16.max_u(packed(z0, z1, z2, z3), low), high));
-  }
 }
 
-/** sum * scale + offset, rounded to an integer: i32. */
-function scaled(sum: v128, scale: v128, offset: v128, round: v128): v128 {
-  return i32x4.sub(f32x4.add(f32x4.add(f32x4.mul(sum, scale), offset), round), round);
+/** sum * scale + offset: f32. */
+function scaled(sum: v128, scale: v128, offset: v128): v128 {
+  return f32x4.add(f32x4.mul(f32x4.convert_i32x4_s(sum), scale), offset);
 }
 
-/** The last part of a sum in units of `unit`, and the totals of its other parts: f32. */
-function together(part: v128, unit: v128, total: v128): v128 {
-  return f32x4.add(f32x4.mul(f32x4.convert_i32x4_s(part), unit), f32x4.convert_i32x4_s(total));
-}
-
-/** i32 of pixels 0 2 4 6 | 8 10 12 14 | 1 3 5 7 | 9 11 13 15 to bytes in order, saturated. */
-function packed(z0: v128, z1: v128, z2: v128, z3: v128): v128 {
-  const even = i16x8.narrow_i32x4_s(z0, z1),
-    odd = i16x8.narrow_i32x4_s(z2, z3);
-  const low = i8x16.narrow_i16x8_u(even, even),
-    high = i8x16.narrow_i16x8_u(odd, odd);
-  return i8x16.shuffle(low, high, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+/** The low 16 bits of four even and four odd lanes, in order. */
+function interleaved(even: v128, odd: v128): v128 {
+  return i8x16.shuffle(even, i32x4.shl(odd, 16), 0, 1, 18, 19, 4, 5, 22, 23, 8, 9, 26, 27, 12, 13, 30, 31);
 }
 
 /**
- * Ends `pixels` pixels of one channel, from `pixel` on. The sum is the totals (i32; absent when op has FIRST) and the last
- * part, lanes << (op & 31), both as lanes.ts lays them out. Both parts are exact in float32 while the totals stay within
- * 2^24, and their sum is rounded once, as the integer sum would be; beyond that the integers are added.
+ * Ends `pixels` pixels of one channel, from `pixel` on: the sum of its parts, which lanes.ts lays out. It is added up in
+ * 32 bits and rounded to float32 once.
  */
-export function encode_px16(epilogue: usize, channel: i32, totals: usize, pixel: i32, pixels: i32, op: i32): void {
+export function encode_px16(
+  epilogue: usize,
+  channel: i32,
+  parts: usize,
+  factors: usize,
+  pixel: i32,
+  pixels: i32,
+): void {
   const scale = v128.load32_splat(<usize>load<u32>(epilogue) + ((<usize>channel) << 2));
   const offset = v128.load32_splat(<usize>load<u32>(epilogue, 4) + ((<usize>channel) << 2));
   const low = v128.load32_splat(epilogue, 8),
@@ -134,39 +154,27 @@ export function encode_px16(epilogue: usize, channel: i32, totals: usize, pixel:
   let operand = residual + <usize>channel * <usize>load<u32>(epilogue, 44);
   out += kind == FLOAT32 ? (<usize>pixel) << 2 : <usize>pixel;
   operand += residualFloat ? (<usize>pixel) << 2 : <usize>pixel;
-  const alone = (op & FIRST) != 0;
-  const wide = load<u32>(epilogue, 56) != 0;
-  // 2^e as a float32; a power of two may move into the scale without another rounding
-  const unit = i32x4.splat(((op & 31) + 127) << 23);
-  const factor = alone ? f32x4.mul(scale, unit) : scale;
-  let lanes = totals + LANES;
-  for (let end = totals + ((<usize>pixels) << 2); totals < end; totals += 64, lanes += 32) {
-    const odd = v128.load(lanes, 16);
-    const even = i16x8.sub(v128.load(lanes), i16x8.shl(odd, 8));
-    let z0 = i32x4.extend_low_i16x8_s(even);
-    let z1 = i32x4.extend_high_i16x8_s(even);
-    let z2 = i32x4.extend_low_i16x8_s(odd);
-    let z3 = i32x4.extend_high_i16x8_s(odd);
-    if (wide && !alone) {
-      z0 = i32x4.add(i32x4.shl(z0, op), v128.load(totals));
-      z1 = i32x4.add(i32x4.shl(z1, op), v128.load(totals, 16));
-      z2 = i32x4.add(i32x4.shl(z2, op), v128.load(totals, 32));
-      z3 = i32x4.add(i32x4.shl(z3, op), v128.load(totals, 48));
+  const last = factors + 2 + ((<usize>load<u16>(factors)) << 1);
+  for (const stop = parts + ((<usize>pixels) << 1); parts < stop; parts += 32) {
+    let z0 = i32x4.splat(0),
+      z1 = z0,
+      z2 = z0,
+      z3 = z0;
+    for (let at = factors + 2, next = parts; at < last; at += 4, next += 2 * PART_BYTES) {
+      const pair = v128.load32_splat(at);
+      const odds1 = v128.load(next, 16);
+      const even1 = evens(v128.load(next), odds1);
+      const odds2 = v128.load(next, PART_BYTES + 16);
+      const even2 = evens(v128.load(next, PART_BYTES), odds2);
+      z0 = i32x4.add(z0, joined_low(even1, even2, pair));
+      z1 = i32x4.add(z1, joined_high(even1, even2, pair));
+      z2 = i32x4.add(z2, joined_low(odds1, odds2, pair));
+      z3 = i32x4.add(z3, joined_high(odds1, odds2, pair));
     }
-    z0 = f32x4.convert_i32x4_s(z0);
-    z1 = f32x4.convert_i32x4_s(z1);
-    z2 = f32x4.convert_i32x4_s(z2);
-    z3 = f32x4.convert_i32x4_s(z3);
-    if (!wide && !alone) {
-      z0 = f32x4.add(f32x4.mul(z0, unit), f32x4.convert_i32x4_s(v128.load(totals)));
-      z1 = f32x4.add(f32x4.mul(z1, unit), f32x4.convert_i32x4_s(v128.load(totals, 16)));
-      z2 = f32x4.add(f32x4.mul(z2, unit), f32x4.convert_i32x4_s(v128.load(totals, 32)));
-      z3 = f32x4.add(f32x4.mul(z3, unit), f32x4.convert_i32x4_s(v128.load(totals, 48)));
-    }
-    z0 = f32x4.add(f32x4.mul(z0, factor), offset);
-    z1 = f32x4.add(f32x4.mul(z1, factor), offset);
-    z2 = f32x4.add(f32x4.mul(z2, factor), offset);
-    z3 = f32x4.add(f32x4.mul(z3, factor), offset);
+    z0 = scaled(z0, scale, offset);
+    z1 = scaled(z1, scale, offset);
+    z2 = scaled(z2, scale, offset);
+    z3 = scaled(z3, scale, offset);
     if (residual) {
       let r0: v128, r1: v128, r2: v128, r3: v128;
       if (residualFloat) {

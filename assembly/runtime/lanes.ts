@@ -1,61 +1,32 @@
-// lanes.ts: 16-bit sums of u8 pixels in pairs, and the 32-bit totals that take them in.
+// lanes.ts: 16-bit sums of u8 pixels in pairs, and the parts that a channel's sum is made of.
 //
 // Two u8 pixels are read as one 16-bit lane v = even + 256 odd. With A = sum v and B = sum (v >>> 8), both mod 2^16:
 // odd = B and even = A - 256 B, exact while the true sums fit a signed 16-bit lane.
 //
-// Scratch of one tile, for each 16 pixels of 64:
+// A sum too large for the lanes is cut into parts, each with a factor: sum = factor 0 * part 0 + factor 1 * part 1 + ...
+// Kernels leave the parts of a tile in its scratch, and the epilogue joins them two at a time:
 //
-//   totals   64 bytes of i32, pixels 0 2 4 6 | 8 10 12 14 | 1 3 5 7 | 9 11 13 15
-//   lanes    32 bytes behind all totals: A | B
+//   part k     128 bytes, k * 128 bytes in: for each 16 pixels of 64 the lanes A | B, 32 bytes
+//   factors    u16 words: number of parts | factor 0 | factor 1 | ...   as i16; an odd number is filled up with 0
+//
+// A factor is at most 2^14 either way. A lone part has a power of two; what it lacks is filled up with a part times 0.
 
-/** The op that doubles the lanes. */
-export const DOUBLE: i32 = 255;
-/** Set in an op when it begins a sum: what the totals held does not count. */
-export const FIRST: i32 = 32;
-/** Set in an op when it ends a sum: the part stays in the lanes. */
-export const LAST: i32 = 64;
-/** Set in an op whose part is subtracted. */
-export const NEGATE: i32 = 256;
-/** Set in an op whose part stays in the lanes as well: another flush of it, or the next bucket, follows. */
-export const KEEP: i32 = 512;
-/** Offset of the lanes. */
-export const LANES: usize = 256;
+/** Distance of two parts. */
+export const PART_BYTES: usize = 128;
 
-/** totals += lanes << (op & 31), or totals = with FIRST. 16 pixels. */
-export function flush_px16(total: usize, a: v128, odd: v128, op: i32): void {
-  const even = i16x8.sub(a, i16x8.shl(odd, 8));
-  const t0 = i32x4.shl(i32x4.extend_low_i16x8_s(even), op);
-  const t1 = i32x4.shl(i32x4.extend_high_i16x8_s(even), op);
-  const t2 = i32x4.shl(i32x4.extend_low_i16x8_s(odd), op);
-  const t3 = i32x4.shl(i32x4.extend_high_i16x8_s(odd), op);
-  if (op & FIRST) {
-    v128.store(total, t0);
-    v128.store(total, t1, 16);
-    v128.store(total, t2, 32);
-    v128.store(total, t3, 48);
-  } else {
-    v128.store(total, i32x4.add(v128.load(total), t0));
-    v128.store(total, i32x4.add(v128.load(total, 16), t1), 16);
-    v128.store(total, i32x4.add(v128.load(total, 32), t2), 32);
-    v128.store(total, i32x4.add(v128.load(total, 48), t3), 48);
-  }
+/** The even pixels of 8 lanes. */
+export function evens(a: v128, odds: v128): v128 {
+  return i16x8.sub(a, i16x8.shl(odds, 8));
 }
 
-/** totals -= lanes << (op & 31). 64 pixels. Sums of negated lanes are the negated sums; INQ never comes here. */
-export function subtract_px64(
-  totals: usize,
-  a0: v128,
-  a1: v128,
-  a2: v128,
-  a3: v128,
-  b0: v128,
-  b1: v128,
-  b2: v128,
-  b3: v128,
-  op: i32,
-): void {
-  flush_px16(totals, i16x8.neg(a0), i16x8.neg(b0), op);
-  flush_px16(totals + 64, i16x8.neg(a1), i16x8.neg(b1), op);
-  flush_px16(totals + 128, i16x8.neg(a2), i16x8.neg(b2), op);
-  flush_px16(totals + 192, i16x8.neg(a3), i16x8.neg(b3), op);
+/** first * factors[0] + second * factors[1] in 32 bits, lanes 0..3. */
+export function joined_low(first: v128, second: v128, factors: v128): v128 {
+  const pairs = i8x16.shuffle(first, second, 0, 1, 16, 17, 2, 3, 18, 19, 4, 5, 20, 21, 6, 7, 22, 23);
+  return i32x4.dot_i16x8_s(pairs, factors);
+}
+
+/** As joined_low, lanes 4..7. */
+export function joined_high(first: v128, second: v128, factors: v128): v128 {
+  const pairs = i8x16.shuffle(first, second, 8, 9, 24, 25, 10, 11, 26, 27, 12, 13, 28, 29, 14, 15, 30, 31);
+  return i32x4.dot_i16x8_s(pairs, factors);
 }

@@ -1,6 +1,6 @@
 // pool.ts: maximum and sum over windows, from the rows that gather.ts lays out, and sums of whole planes.
 import { encode_lanes, encode_px16 } from "./epilogue";
-import { FIRST, flush_px16, LANES } from "./lanes";
+import { PART_BYTES } from "./lanes";
 
 /** Rows whose u8 values fit a signed 16-bit lane. */
 const ROWS: i32 = 128;
@@ -48,37 +48,38 @@ export function pool_max_f32(
   }
 }
 
-/** Sum over `taps` rows of 64 u8 pixels for each channel from `channel` on, ending in the epilogue. */
+/**
+ * Sum over `taps` rows of 64 u8 pixels for each channel from `channel` on, ending in the epilogue.
+ * factors: 1 for each 128 taps and what is left of them.
+ */
 export function pool_sum_u8(
   patch: usize,
   taps: i32,
   channel: i32,
   channels: i32,
-  totals: usize,
+  parts: usize,
+  factors: usize,
   epilogue: usize,
   pixel: i32,
   pixels: i32,
 ): void {
   for (const last = channel + channels; channel < last; channel++) {
     for (let j: usize = 0; j < 64; j += 16) {
-      const total = totals + (j << 2);
+      let part = parts + (j << 1);
       let row = patch + j;
-      let a = i16x8.splat(0);
-      let b = a;
-      for (let tap = 0; tap < taps; tap++, row += 64) {
-        if (tap > 0 && tap % ROWS == 0) {
-          flush_px16(total, a, b, tap == ROWS ? FIRST : 0);
-          a = i16x8.splat(0);
-          b = a;
+      for (let left = taps; left > 0; left -= ROWS, part += PART_BYTES) {
+        let a = i16x8.splat(0);
+        let b = a;
+        for (const end = row + ((<usize>min(left, ROWS)) << 6); row < end; row += 64) {
+          const v = v128.load(row);
+          a = i16x8.add(a, v);
+          b = i16x8.add(b, i16x8.shr_u(v, 8));
         }
-        const v = v128.load(row);
-        a = i16x8.add(a, v);
-        b = i16x8.add(b, i16x8.shr_u(v, 8));
+        v128.store(part, a);
+        v128.store(part, b, 16);
       }
-      v128.store(totals + LANES + (j << 1), a);
-      v128.store(totals + LANES + (j << 1), b, 16);
     }
-    encode_px16(epilogue, channel, totals, pixel, pixels, taps > ROWS ? 0 : FIRST);
+    encode_px16(epilogue, channel, parts, factors, pixel, pixels);
     patch += (<usize>taps) << 6;
   }
 }

@@ -44,14 +44,14 @@ function planBucketConv(context: PlanContext, layer: ConvLayer): Step {
   const stream = memory.constant(schedule.stream);
   const starts = memory.constant(schedule.starts);
   const { residual, output } = layer;
-  const epilogue = planEpilogue(context, layer.epilogue, outputs, output, { residual, bounds: schedule });
+  const epilogue = planEpilogue(context, layer.epilogue, outputs, output, { residual, largest: schedule.largest });
   if (perGroup === 1 && zeroOf(encoding) === 0) {
-    const sliding = planSliding(context, layer);
+    const sliding = planSliding(context, layer, schedule.partsBytes);
     if (sliding.form === "shifted") {
       return depthwiseStep(layer, sliding, groupOutputs, outputs, stream, starts, epilogue);
     }
   }
-  const patch = planPatch(context, layer, zeroOf(encoding), perGroup);
+  const patch = planPatch(context, layer, zeroOf(encoding), perGroup, schedule.partsBytes);
   const groupBytes = perGroup * patch.taps * 64;
   const run = Math.floor(255 / max);
   // one thread still gathers each patch once

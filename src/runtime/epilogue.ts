@@ -9,7 +9,7 @@ import {
 } from "../format/index.js";
 import type { PlanContext } from "./step.js";
 
-const WORDS = 18;
+const WORDS = 17;
 const KIND = { linear: 0, levels: 1, float32: 2 } as const;
 /** Scales and offsets are read four at a time. */
 const SLACK = 16;
@@ -20,39 +20,29 @@ interface Ending {
   readonly clamp: Clamp;
 }
 
-/** What is known of a layer's integer sums before it runs. */
-export interface SumBounds {
-  /** No total that meets the epilogue can be larger than this, either sign. */
-  readonly largestTotal: number;
-  /** No sum, totals and last part together, can be larger than this, either sign. */
-  readonly largest: number;
-}
-
-const NO_BOUNDS: SumBounds = { largestTotal: Infinity, largest: Infinity };
-
-/** Integers up to this are exact in float32. */
-const EXACT_MAX = 2 ** 24;
-/** Results up to this are rounded by the short way: half of what it takes, since the bound itself is rounded. */
-const PLAIN_MAX = 2 ** 22;
+/** Results below this are rounded by the short way: their integers fit 16 bits, whatever the bound itself lost to rounding. */
+const PLAIN_MAX = 2 ** 15 - 2;
+/** Largest raw u8 value. */
+const BYTE_MAX = 255;
 /** 1.5 * 2^23; added to a float32, it leaves no fraction bits. */
 const ROUND = 12582912;
 
 /**
  * Places a layer's epilogue for `output`; returns the descriptor's address.
  * @param channels how often to repeat a scale that all channels share
- * @param bounds of integer sums
+ * @param largest of integer sums by channel, either sign: none can be larger
  */
 export function planEpilogue(
   context: PlanContext,
   epilogue: Epilogue,
   channels: number,
   output: string,
-  { residual, bounds = NO_BOUNDS }: { residual?: Residual; bounds?: SumBounds } = {},
+  { residual, largest }: { residual?: Residual; largest?: Float64Array } = {},
 ): number {
   const spread = (values: Float32Array): Float32Array =>
     values.length === channels ? values : new Float32Array(channels).fill(values[0]);
   const ending = { scale: spread(epilogue.scale), offset: spread(epilogue.offset), clamp: epilogue.clamp };
-  return placeDescriptor(context, ending, output, residual, bounds);
+  return placeDescriptor(context, ending, output, residual, largest);
 }
 
 /** The epilogue that encodes the real values of a model's input. */
@@ -72,7 +62,7 @@ function placeDescriptor(
   ending: Ending,
   output: string,
   residual?: Residual,
-  { largest, largestTotal } = NO_BOUNDS,
+  largest?: Float64Array,
 ): number {
   const { memory } = context;
   const { encoding } = context.spec(output);
@@ -94,13 +84,11 @@ function placeDescriptor(
     words[12] = Number(context.spec(residual.tensor).encoding.kind === "float32");
     floats[13] = residual.scale;
   }
-  words[14] = Number(largestTotal > EXACT_MAX);
   if (encoding.kind === "linear") {
-    const near = ending.scale.every((scale, c) => Math.abs(scale) * largest + Math.abs(ending.offset[c]) < PLAIN_MAX);
-    words[15] = Number(near && !residual && largestTotal <= EXACT_MAX);
-    words[16] = encodeClamped(low, encoding) | (encodeClamped(high, encoding) << 8);
+    words[14] = Number(largest !== undefined && words[12] === 0 && isPlain(ending, largest, residual));
+    words[15] = encodeClamped(low, encoding) | (encodeClamped(high, encoding) << 8);
   }
-  floats[17] = ROUND;
+  floats[16] = ROUND;
   context.whenPlaced(() => {
     const out = context.place(output);
     words[4] = out.address;
@@ -111,4 +99,13 @@ function placeDescriptor(
     words[11] = operand.planeBytes;
   });
   return memory.constant(words);
+}
+
+/** Whether no result of a channel, before it is clamped, can leave what the short way rounds. */
+function isPlain({ scale, offset }: Ending, largest: Float64Array, residual?: Residual): boolean {
+  const operand = residual ? Math.abs(residual.scale) * BYTE_MAX : 0;
+  return scale.every((factor, c) => {
+    const sum = Math.abs(factor) * largest[c];
+    return sum + Math.abs(offset[c]) + operand < PLAIN_MAX;
+  });
 }

@@ -5,7 +5,7 @@ import type { Placement } from "./memory.js";
 import { type PlanContext, phasesOf } from "./step.js";
 import { type GatherForm, gatherOf, planTaps, type Taps, TILE, windowOf } from "./taps.js";
 
-/** Scratch before the masks and rows: 64 totals and the lanes, or 4 x 64 float sums. */
+/** Scratch before the masks and rows: the parts of one tile's sum, or 4 x 64 float sums. */
 export const SUMS_BYTES = 1024;
 /** A chunk of channels that need not be together is cut to about this, to stay in the first-level cache. */
 const CHUNK_BYTES = 32768;
@@ -18,7 +18,7 @@ type WindowLayer = Extract<Layer, { kernel: unknown }>;
 export interface Tile {
   pixel: number;
   pixels: number;
-  /** Scratch for sums, as SUMS_BYTES says. */
+  /** Scratch for sums. */
   sums: number;
   /** The tile's padding masks, 64 bytes a tap; nothing for the form `pointwise`. */
   masks: number;
@@ -42,7 +42,8 @@ export interface SlidingPlan {
   ) => void;
 }
 
-export function planSliding(context: PlanContext, layer: WindowLayer): SlidingPlan {
+/** @param sumsBytes scratch for sums */
+export function planSliding(context: PlanContext, layer: WindowLayer, sumsBytes = SUMS_BYTES): SlidingPlan {
   const input = context.spec(layer.input);
   const { shape } = context.spec(layer.output);
   const float = input.encoding.kind === "float32";
@@ -50,7 +51,7 @@ export function planSliding(context: PlanContext, layer: WindowLayer): SlidingPl
   const { form, phases } = gatherOf(input.shape, shape, window, float);
   const taps = planTaps(context.memory, { form, phases }, input.shape, shape, window, float ? 4 : 1);
   const size = shape[1] * shape[2];
-  const scratchUsed = SUMS_BYTES + taps.count * TILE;
+  const scratchUsed = sumsBytes + taps.count * TILE;
   context.memory.needScratch(scratchUsed);
   const tile: Tile = { pixel: 0, pixels: 0, sums: 0, masks: 0 };
   return {
@@ -61,7 +62,7 @@ export function planSliding(context: PlanContext, layer: WindowLayer): SlidingPl
     source: () => context.place(phases ? phasesOf(layer.input) : layer.input),
     forEach(kernels, first, last, scratch, visit) {
       tile.sums = scratch;
-      tile.masks = scratch + SUMS_BYTES;
+      tile.masks = scratch + sumsBytes;
       for (let t = first; t < last; t++) {
         tile.pixel = t * TILE;
         tile.pixels = Math.min(TILE, size - tile.pixel);
@@ -96,9 +97,16 @@ export interface PatchPlan {
 /**
  * @param fill raw value of padding
  * @param together channels whose rows must be in one patch: all of a convolution group, or 1 for pooling
+ * @param sumsBytes scratch for sums
  */
-export function planPatch(context: PlanContext, layer: WindowLayer, fill: number, together = 1): PatchPlan {
-  const sliding = planSliding(context, layer);
+export function planPatch(
+  context: PlanContext,
+  layer: WindowLayer,
+  fill: number,
+  together = 1,
+  sumsBytes = SUMS_BYTES,
+): PatchPlan {
+  const sliding = planSliding(context, layer, sumsBytes);
   const { form, taps, source, scratchUsed } = sliding;
   const { shape, encoding } = context.spec(layer.input);
   const width = context.spec(layer.output).shape[2];

@@ -1,32 +1,33 @@
 // schedule.ts: turns the codes of a layer into the word streams that the bucket-sum kernels walk (assembly/runtime/buckets.ts).
-import { magnitudes, ShiftwiseError, signedDigits, type Weights } from "../format/index.js";
-import type { SumBounds } from "./epilogue.js";
+import { magnitudes, ShiftwiseError, type Weights } from "../format/index.js";
 
-/** Op word of a segment that doubles the lanes instead of adding them to the totals. */
-const DOUBLE = 255;
-/** Added to the op word of a channel's first part, which sets the totals instead of adding to them. */
-const FIRST = 32;
-/** Added to the op word of a channel's last part, which the epilogue takes from the lanes. */
-const LAST = 64;
-/** Added to the op word of a part that is subtracted from the totals. */
-const NEGATE = 256;
-/** Added to the op word of a part that stays in the lanes as well. */
-const KEEP = 512;
+/** Op word of a segment that doubles the lanes: another segment follows in the same part. */
+const DOUBLE = 0;
+/** Op word of a segment that ends a part of the sum. */
+const PARK = 1;
+/** Op word of a segment that ends a channel. */
+const END = 2;
 /** Largest magnitude sum a signed 16-bit lane holds. */
 const LANE_MAX = 32767;
 /** Row indices are u16. */
 const DEPTH_MAX = 65536;
-/** What a flush costs, in doublings of the lanes. */
-const FLUSH_COST = 4;
-/** Most op words between two buckets: a level has up to 8 signed digits, and up to 14 doublings follow. */
-const OPS_MAX = 22;
+/** What another part costs, in doublings of the lanes. */
+const PART_COST = 4;
+/** Most doublings between two buckets: levels stay below 2^14. */
+const DOUBLES_MAX = 14;
+/** Bytes of a part of 64 pixels. */
+export const PART_BYTES = 128;
 
 export type IntegerWeights = Exclude<Weights, { kind: "float32" }>;
 
-export interface Schedule extends SumBounds {
+export interface Schedule {
   readonly stream: Uint16Array;
   /** Byte offset of every output channel's stream. */
   readonly starts: Uint32Array;
+  /** By channel: no sum can be larger than this, either sign. */
+  readonly largest: Float64Array;
+  /** Bytes that the parts of any channel take. */
+  readonly partsBytes: number;
 }
 
 /** The levels of a layer by magnitude, and where its codes go. */
@@ -89,17 +90,23 @@ function sortChannel(
   }
 }
 
+/** The factors of a channel's parts as the kernels read them: how many | factor 0 | factor 1 | ... , filled up with 0. */
+export function partFactors(factors: readonly number[]): Uint16Array {
+  // a lone part may have a power of two only; others get a second one, times 0
+  const lone = factors.length === 1 && (factors[0] & (factors[0] - 1)) === 0;
+  const even = factors.length + (factors.length % 2);
+  const words = new Uint16Array(1 + even);
+  words[0] = lone ? 1 : even;
+  words.set(factors, 1);
+  return words;
+}
+
 /**
  * Sorts each output channel's non-zero weights into buckets of one |level|, largest first, and writes the ops between.
  *
  * Let C be what the lanes hold when a bucket of level L is done, and S the sum of the next bucket, of level L'. The sum
- * owes L C + L' S + ... For m = 0, 1, 2, 4, ... that is
- *
- *     (L - m L') C + L' (m C + S)
- *
- * so the lanes, times the signed digits of L - m L', are flushed into the totals, then zeroed (m = 0), kept or doubled, and
- * take up the next bucket. The m with the cheapest flushes is taken: between neighbouring powers of two m = 2 needs none,
- * which is Horner's rule.
+ * owes L C + L' S + ... Where L = m L' with a power of two m that is L' (m C + S): the lanes are doubled log2(m) times and
+ * take up the next bucket, which is Horner's rule. Otherwise they end a part, with L for its factor.
  *
  * Lanes cannot overflow: with P and N the sums that a lane holds, positive and negative, for activations of 1, max * P and
  * max * N stay within 32767; longer buckets are cut. Linear in the number of weights.
@@ -121,15 +128,17 @@ export function compileSchedule(weights: IntegerWeights, channels: number, max: 
   const { magnitudes: sizes, of: bucketOf } = bucketsOf(weights);
   const buckets = 2 * sizes.length;
   // a bucket is one part and one more for each time a lane fills up
-  const channelWords = depth + 3 * OPS_MAX * (sizes.length + 2 * Math.ceil(depth / cap) + 1);
+  const partsMax = sizes.length + 2 * Math.ceil(depth / cap) + 1;
+  const channelWords = depth + (3 * DOUBLES_MAX + 4) * partsMax + 2;
   let stream = new Uint16Array(codes.length + channels * 3 * sizes.length + channelWords);
   const starts = new Uint32Array(channels);
+  const largest = new Float64Array(channels);
   const begin = new Uint32Array(buckets + 1);
   const cursor = new Uint32Array(buckets);
   const rows = new Uint16Array(depth);
+  const factors: number[] = [];
+  let most = 0;
   let at = 0;
-  let largestTotal = 0;
-  let largest = 0;
   for (let channel = 0; channel < channels; channel++) {
     if (at + channelWords > stream.length) {
       const longer = new Uint16Array(2 * stream.length + channelWords);
@@ -138,91 +147,73 @@ export function compileSchedule(weights: IntegerWeights, channels: number, max: 
     }
     sortChannel(codes, channel * depth, bucketOf, begin, cursor, rows);
     starts[channel] = at * 2;
-    let slot = 0; // where the open segment's op word goes; 0 when no segment is open
-    let flushed = false;
-    let bound = 0;
-    let lastPart = 0;
+    factors.length = 0;
     let plusSum = 0;
     let minusSum = 0;
-    const put = (op: number): void => {
-      if (slot === 0) {
-        stream[at] = 0;
-        stream[at + 1] = 0;
-        slot = at + 2;
-        at += 3;
-      }
-      stream[slot] = op;
-      slot = 0;
+    let plusTotal = 0;
+    let minusTotal = 0;
+    let last = 0; // the level under way
+    let op = at; // where the open segment's op goes
+    const segment = (adds: number, subs: number): void => {
+      stream[at] = adds;
+      stream[at + 1] = subs;
+      op = at + 2;
+      at += 3;
     };
-    /** Adds the lanes times `factor` to the totals; the lanes are left as they are with `keep`, else zeroed. */
-    const flush = (factor: number, keep: boolean, last: number): void => {
-      const size = Math.abs(factor);
-      const half = size >> 1;
-      const sum = size + half;
-      const digits = half ^ sum;
-      // smallest first, so that the last one of a positive factor is positive
-      for (let shift = 0; digits >> shift > 0; shift++) {
-        if (((digits >> shift) & 1) === 0) continue;
-        const final = digits >> (shift + 1) === 0;
-        const negative = (((half >> shift) & 1) === 1) !== factor < 0;
-        const ends = final ? last : 0;
-        put(shift | (negative ? NEGATE : 0) | (keep || !final ? KEEP : 0) | (flushed ? 0 : FIRST) | ends);
-        flushed = true;
-        const part = Math.max(plusSum, minusSum) * 2 ** shift;
-        if (ends === 0) bound += part;
-        else lastPart = part;
-      }
+    const end = (ending: number, factor: number): void => {
+      stream[op] = ending;
+      factors.push(factor);
+      plusSum = 0;
+      minusSum = 0;
     };
-    let j = 0;
-    while (j < sizes.length && begin[2 * j] === begin[2 * j + 2]) j++;
-    while (j < sizes.length) {
+    for (let j = 0; j < sizes.length; j++) {
       let plus = begin[2 * j];
       let minus = begin[2 * j + 1];
       const plusEnd = minus;
       const minusEnd = begin[2 * j + 2];
+      if (plus === minusEnd) continue;
+      plusTotal += sizes[j] * (plusEnd - plus);
+      minusTotal += sizes[j] * (minusEnd - minus);
+      if (last > 0) {
+        const times = last / sizes[j];
+        const doubles = Math.log2(times);
+        const fits =
+          times * plusSum + plusEnd - plus <= cap && times * minusSum + minusEnd - minus <= cap && doubles < PART_COST;
+        if (fits && Number.isInteger(doubles)) {
+          stream[op] = DOUBLE;
+          for (let i = 1; i < doubles; i++) {
+            segment(0, 0);
+            stream[op] = DOUBLE;
+          }
+          plusSum *= times;
+          minusSum *= times;
+        } else {
+          end(PARK, last);
+        }
+      }
+      last = sizes[j];
       while (true) {
         const adds = Math.min(plusEnd - plus, cap - plusSum);
         const subs = Math.min(minusEnd - minus, cap - minusSum);
-        stream[at] = adds;
-        stream[at + 1] = subs;
-        slot = at + 2;
-        at += 3;
-        for (const end = plus + adds; plus < end; ) stream[at++] = rows[plus++];
-        for (const end = minus + subs; minus < end; ) stream[at++] = rows[minus++];
+        segment(adds, subs);
+        for (const stop = plus + adds; plus < stop; ) stream[at++] = rows[plus++];
+        for (const stop = minus + subs; minus < stop; ) stream[at++] = rows[minus++];
         plusSum += adds;
         minusSum += subs;
         if (plus === plusEnd && minus === minusEnd) break;
-        flush(sizes[j], false, 0);
-        plusSum = 0;
-        minusSum = 0;
+        end(PARK, last);
       }
-      let next = j + 1;
-      while (next < sizes.length && begin[2 * next] === begin[2 * next + 2]) next++;
-      if (next === sizes.length) break;
-      const nextPlus = begin[2 * next + 1] - begin[2 * next];
-      const nextMinus = begin[2 * next + 2] - begin[2 * next + 1];
-      let times = 0;
-      let least = FLUSH_COST * signedDigits(sizes[j]);
-      for (let m = 1, doubles = 0; m * sizes[next] < 2 * sizes[j]; m *= 2, doubles++) {
-        if (m * plusSum + nextPlus > cap || m * minusSum + nextMinus > cap) break;
-        const cost = FLUSH_COST * signedDigits(sizes[j] - m * sizes[next]) + doubles;
-        if (cost < least) {
-          least = cost;
-          times = m;
-        }
-      }
-      flush(sizes[j] - times * sizes[next], times > 0, 0);
-      for (let m = times; m > 1; m /= 2) put(DOUBLE);
-      plusSum *= times;
-      minusSum *= times;
-      j = next;
     }
     // all weights zero: a part of nothing
-    flush(j < sizes.length ? sizes[j] : 1, false, LAST);
-    largestTotal = Math.max(largestTotal, bound * max);
-    largest = Math.max(largest, (bound + lastPart) * max);
+    if (last === 0) segment(0, 0);
+    end(END, Math.max(last, 1));
+    const words = partFactors(factors);
+    stream.set(words, at);
+    at += words.length;
+    most = Math.max(most, words.length - 1);
+    largest[channel] = Math.max(plusTotal, minusTotal) * max;
   }
-  return { stream: stream.slice(0, at), starts, largestTotal, largest };
+  return { stream: stream.slice(0, at), starts, largest, partsBytes: most * PART_BYTES };
 }
 
 /**

@@ -15,7 +15,11 @@ import { planEpilogue, planInputEncoding } from "./epilogue.js";
 import { planFloat } from "./float.js";
 import { elementBytes } from "./memory.js";
 import { planPatch, SUMS_BYTES } from "./patch.js";
+import { PART_BYTES, partFactors } from "./schedule.js";
 import type { PlanContext, Step } from "./step.js";
+
+/** Rows of a window that fit one part (assembly/runtime/pool.ts). */
+const PART_TAPS = 128;
 
 const planeSize = (shape: readonly number[]): number => shape[1] * shape[2];
 
@@ -108,14 +112,16 @@ function planMaxPool(context: PlanContext, layer: MaxPoolLayer): Step {
   };
 }
 
+/** Factors of a sum whose parts all count once. */
+function onesFor({ memory }: PlanContext, parts: number): number {
+  return memory.shared(`${parts} parts`, () => partFactors(new Array<number>(parts).fill(1)));
+}
+
 function planAvgPool(context: PlanContext, layer: AvgPoolLayer): Step {
   const input = context.spec(layer.input);
   const { shape } = context.spec(layer.output);
   const float = input.encoding.kind === "float32";
-  const largest = 255 * layer.kernel[0] * layer.kernel[1];
-  const epilogue = planEpilogue(context, layer.epilogue, shape[0], layer.output, {
-    bounds: { largest, largestTotal: largest },
-  });
+  const epilogue = planEpilogue(context, layer.epilogue, shape[0], layer.output);
   if (elements(shape) === shape[0] && layer.kernel[0] === input.shape[1] && layer.kernel[1] === input.shape[2]) {
     context.memory.needScratch(shape[0] * 4 + 64);
     return {
@@ -130,7 +136,9 @@ function planAvgPool(context: PlanContext, layer: AvgPoolLayer): Step {
       },
     };
   }
-  const patch = planPatch(context, layer, 0);
+  const rounds = Math.ceil((layer.kernel[0] * layer.kernel[1]) / PART_TAPS);
+  const factors = onesFor(context, rounds);
+  const patch = planPatch(context, layer, 0, 1, Math.max(SUMS_BYTES, (rounds + 1) * PART_BYTES));
   return {
     name: layer.name,
     op: layer.op,
@@ -145,7 +153,7 @@ function planAvgPool(context: PlanContext, layer: AvgPoolLayer): Step {
           if (float) {
             kernels.pool_sum_f32(address, panelBytes, patch.taps, channel, channels, sums, epilogue, pixel, pixels);
           } else {
-            kernels.pool_sum_u8(address, patch.taps, channel, channels, sums, epilogue, pixel, pixels);
+            kernels.pool_sum_u8(address, patch.taps, channel, channels, sums, factors, epilogue, pixel, pixels);
           }
         },
       );
@@ -157,6 +165,7 @@ function planAdd(context: PlanContext, layer: AddLayer): Step {
   const { shape, encoding } = context.spec(layer.input);
   const float = encoding.kind === "float32";
   const epilogue = planEpilogue(context, layer.epilogue, shape[0], layer.output, { residual: layer.residual });
+  const factors = onesFor(context, 1);
   context.memory.needScratch(SUMS_BYTES);
   return {
     name: layer.name,
@@ -165,7 +174,7 @@ function planAdd(context: PlanContext, layer: AddLayer): Step {
     run(kernels, _first, _last, scratch) {
       const { address, planeBytes } = context.place(layer.input);
       if (float) kernels.add_f32(address, planeBytes, shape[0], epilogue, planeSize(shape));
-      else kernels.add_u8(address, planeBytes, shape[0], scratch, epilogue, planeSize(shape));
+      else kernels.add_u8(address, planeBytes, shape[0], scratch, factors, epilogue, planeSize(shape));
     },
   };
 }

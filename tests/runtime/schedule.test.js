@@ -6,25 +6,34 @@ import { createRandom } from "../../dist/graph/index.js";
 import { compileSchedule, packDense, packFloat } from "../../dist/runtime/schedule.js";
 import { randomCodes, randomIndices } from "./models.js";
 
-/** Walks a stream as the kernel does, checking every lane bound; returns the weight of each row. */
-function walk({ stream, starts }, channel, depth, max) {
-  const weights = new Array(depth).fill(0);
+/** Walks a stream as the kernel does, checking every lane bound; returns the weight of each row and the factors. */
+function walk({ stream, starts, partsBytes }, channel, depth, max) {
+  const units = [];
   let at = starts[channel] / 2;
   let open = [];
-  for (let parts = 0; ; ) {
+  for (let part = 0; ; ) {
     const [adds, subs, op] = stream.subarray(at, at + 3);
     at += 3;
-    for (let j = 0; j < adds + subs; j++) open.push({ row: stream[at++], unit: j < adds ? 1 : -1 });
+    for (let j = 0; j < adds + subs; j++) open.push({ row: stream[at++], unit: j < adds ? 1 : -1, part });
     const sum = (sign) => open.reduce((total, { unit }) => total + Math.max(0, sign * unit), 0);
     assert.ok(sum(1) * max <= 32767 && sum(-1) * max <= 32767, "a lane could overflow");
-    if (op === 255) {
+    if (op === 0) {
       for (const entry of open) entry.unit *= 2;
       continue;
     }
-    for (const { row, unit } of open) weights[row] += unit * 2 ** (op & 31) * (op & 256 ? -1 : 1);
-    if (!(op & 512)) open = [];
-    assert.equal((op & 32) !== 0, parts++ === 0, "the first part, and only it, sets the totals");
-    if (op & 64) return weights;
+    units.push(...open);
+    open = [];
+    part++;
+    if (op === 1) continue;
+    assert.equal(op, 2);
+    const count = stream[at];
+    const factors = [...stream.subarray(at + 1, at + 1 + count + (count % 2))].map((word) => (word << 16) >> 16);
+    assert.ok(part === count || (part === count - 1 && factors[part] === 0), "a factor for each part");
+    if (count === 1) assert.ok(Number.isInteger(Math.log2(factors[0])), "a lone part has a power of two");
+    assert.ok(factors.length * 128 <= partsBytes, "parts are left where they were not expected");
+    const weights = new Array(depth).fill(0);
+    for (const { row, unit, part } of units) weights[row] += unit * factors[part];
+    return { weights, factors: factors.slice(0, part) };
   }
 }
 
@@ -49,7 +58,7 @@ test("a schedule holds exactly the weights and never overflows a lane", () => {
           (m) => Math.sign(m) * Math.floor(2 ** (Math.abs(m) - 1)),
         );
         assert.deepEqual(
-          walk(schedule, c, depth, max).map((w) => w + 0),
+          walk(schedule, c, depth, max).weights.map((w) => w + 0),
           row.map((w) => w + 0),
         );
       }
@@ -77,7 +86,7 @@ test("a schedule of a codebook holds exactly its levels and never overflows a la
       for (let c = 0; c < channels; c++) {
         const row = Array.from(weights.codes.subarray(c * depth, (c + 1) * depth), (code) => levels[code]);
         assert.deepEqual(
-          walk(schedule, c, depth, max).map((w) => w + 0),
+          walk(schedule, c, depth, max).weights.map((w) => w + 0),
           row.map((w) => w + 0),
         );
       }
@@ -96,11 +105,19 @@ test("powers of two as a codebook cost what codes cost", () => {
   }
 });
 
-test("evenly spaced levels need one flush a bucket, since the lanes are kept between them", () => {
+test("levels that are no doublings of each other are parts of their own, with the level for a factor", () => {
   const levels = [-7, -5, -3, -1, 1, 3, 5, 7];
-  const codes = randomIndices(createRandom(6), 256, levels);
-  const { stream } = compileSchedule({ kind: "codebook", levels, codes }, 1, 15);
-  assert.equal(stream.length, 256 + 4 * 3);
+  const codes = Uint8Array.from({ length: 256 }, (_, i) => i % 8);
+  assert.deepEqual(walk(compileSchedule({ kind: "codebook", levels, codes }, 1, 15), 0, 256, 15).factors, [7, 5, 3, 1]);
+  const doublings = Uint8Array.of(7, 6, 1, 0);
+  const book = { kind: "codebook", levels: [-12, -6, -3, 0, 1, 3, 6, 12], codes: doublings };
+  assert.deepEqual(walk(compileSchedule(book, 1, 255), 0, 4, 255).factors, [6]);
+});
+
+test("the largest sum of every channel is told", () => {
+  const codes = Int8Array.of(5, -3, 1, -5, -5, 2, 0, 0, 0);
+  const { largest } = compileSchedule({ kind: "codes", bits: 5, n1: 0, codes }, 3, 100);
+  assert.deepEqual([...largest], [1700, 3200, 0]);
 });
 
 test("schedules take at most 3 bytes a non-zero weight from depth 64 on", () => {

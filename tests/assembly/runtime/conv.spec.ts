@@ -1,12 +1,12 @@
 import { conv_swar, conv_u8 } from "../../../assembly/runtime/conv";
 
 const patch = memory.data(64 * 4, 16);
-const totals = memory.data(512, 16);
+const parts = memory.data(512, 16);
 const stream = memory.data(64, 16);
 const starts = memory.data(16, 16);
 const scale = memory.data(16, 16);
 const offset = memory.data(16, 16);
-const descriptor = memory.data(64, 16);
+const descriptor = memory.data(80, 16);
 const out = memory.data(256, 16);
 
 /** Four rows: row k holds 10 k + pixel % 8. */
@@ -31,9 +31,9 @@ function plain(): void {
   store<u32>(descriptor + 56, 0);
 }
 
-/** 4 x0 - 4 x1 + 2 x2 + x3: the first segment is doubled, the second flushed at exponent 1, the third left at 0. */
+/** 4 x0 - 4 x1 + 2 x2 + x3: the first segment is doubled, the second ends a part to be taken twice, the third the sum. */
 function weights(): void {
-  const words: StaticArray<u16> = [1, 1, 255, 0, 1, 1, 0, 33, 2, 1, 0, 64, 3];
+  const words: StaticArray<u16> = [1, 1, 0, 0, 1, 1, 0, 1, 2, 1, 0, 2, 3, 2, 2, 1];
   for (let i = 0; i < words.length; i++) store<u16>(stream + ((<usize>i) << 1), words[i]);
   store<u32>(starts, 0);
 }
@@ -51,14 +51,14 @@ describe("conv_swar", () => {
     fill(255);
     plain();
     weights();
-    conv_swar(patch, 0, 1, stream, starts, 0, 1, totals, descriptor, 0, 64);
+    conv_swar(patch, 0, 1, stream, starts, 0, 1, parts, descriptor, 0, 64);
     expectTotals(255, 64);
   });
   it("takes the short way for 16 pixels and fewer", () => {
     fill(255);
     plain();
     weights();
-    conv_swar(patch, 0, 1, stream, starts, 0, 1, totals, descriptor, 0, 16);
+    conv_swar(patch, 0, 1, stream, starts, 0, 1, parts, descriptor, 0, 16);
     expectTotals(255, 16);
   });
 });
@@ -68,7 +68,7 @@ describe("conv_u8", () => {
     fill(31);
     plain();
     weights();
-    conv_u8(patch, 0, 1, stream, starts, 0, 1, totals, descriptor, 0, 64, 8);
+    conv_u8(patch, 0, 1, stream, starts, 0, 1, parts, descriptor, 0, 64, 8);
     expectTotals(31, 64);
   });
 });
