@@ -31,5 +31,5 @@ export {
 } from "./norm";
 export { interleavePlanes, packPanel, packRows, padPlanes, unpackSums } from "./pack";
 export { avgPool, avgPoolBackward, maxPool, maxPoolBackward } from "./pool";
-export { quantizeBackward, quantizeLevels, quantizeLinear } from "./quantize";
+export { quantizeLevels, quantizeLinear } from "./quantize";
 export { approach, sgdStep, sumOfSquares } from "./sgd";

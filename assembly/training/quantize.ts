@@ -1,4 +1,4 @@
-// quantize.ts: activations rounded to an encoding during training, gradients straight through inside its range.
+// quantize.ts: activations rounded to an encoding during training. Gradients pass as through a clamp (elementwise.ts).
 
 /** q = min(max(nearest(x / scale + zero), 0), max);  y = scale (q - zero). Nearest rounds half to even. */
 export function quantizeLinear(x: usize, y: usize, length: i32, scale: f32, zero: f32, top: f32): void {
@@ -39,22 +39,5 @@ export function quantizeLevels(x: usize, y: usize, length: i32, scale: f32, tabl
     let level: f32 = 0;
     for (let t = table; t < end; t += 8) if (z >= load<f32>(t)) level += load<f32>(t, 4);
     store<f32>(y, scale * level);
-  }
-}
-
-/** dx = dy where low <= x <= high, else 0; with `accumulate` added to dx. */
-export function quantizeBackward(
-  x: usize,
-  dy: usize,
-  dx: usize,
-  length: i32,
-  low: f32,
-  high: f32,
-  accumulate: bool,
-): void {
-  for (let i = 0; i < length; i++, x += 4, dy += 4, dx += 4) {
-    const v = load<f32>(x);
-    const d: f32 = v >= low && v <= high ? load<f32>(dy) : 0;
-    store<f32>(dx, accumulate ? load<f32>(dx) + d : d);
   }
 }

@@ -118,12 +118,21 @@ export function quantizeLayer(plan: Plan, node: QuantizeNode): Layer {
     planBackward(gradients) {
       const dy = gradients.of(node.name);
       const dx = gradients.inPlace(node.name, node.input);
+      // both ends of the range included
+      const low = neighbour(scale * -zero, -1);
+      const high = neighbour(scale * (top - zero), 1);
       return (k, count) => {
-        if (!dx) return;
-        const low = scale * -zero;
-        const high = scale * (top - zero);
-        k.quantizeBackward(x.address, dy, dx.address, count * size, low, high, dx.accumulate);
+        if (dx) k.clampBackward(x.address, dy, dx.address, count * size, low, high, dx.accumulate);
       };
     },
   };
+}
+
+/** The next float32 in a direction. */
+function neighbour(value: number, direction: 1 | -1): number {
+  const float = Float32Array.of(value);
+  const bits = new Int32Array(float.buffer);
+  if (float[0] === 0) return direction * 2 ** -149;
+  bits[0] += Math.sign(float[0]) === direction ? 1 : -1;
+  return float[0];
 }

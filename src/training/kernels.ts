@@ -281,15 +281,6 @@ export interface Kernels extends Record<string, unknown> {
   // quantize.ts
   quantizeLinear(x: Pointer, y: Pointer, length: number, scale: number, zero: number, top: number): void;
   quantizeLevels(x: Pointer, y: Pointer, length: number, scale: number, table: Pointer, thresholds: number): void;
-  quantizeBackward(
-    x: Pointer,
-    dy: Pointer,
-    dx: Pointer,
-    length: number,
-    low: number,
-    high: number,
-    accumulate: Flag,
-  ): void;
   // moments.ts
   productSums(
     a: Pointer,
