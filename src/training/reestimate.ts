@@ -3,9 +3,13 @@ import { batches } from "../data/memory.js";
 import { EVALUATION } from "./pool.js";
 import type { Session } from "./session.js";
 
-/** Running statistics become the plain mean over the first `count` batches of an epoch in shuffled order, unaugmented. */
+/**
+ * Running statistics become the plain mean over the first `count` batches of an epoch in shuffled order, augmented as in
+ * training: the network has learned to work with the statistics of such images.
+ */
 export async function reestimateNorms({ dataset, options, pool, norms }: Session, count: number): Promise<void> {
-  const order = { batchSize: options.batchSize, shuffle: true, seed: options.seed ?? 1 };
+  const { batchSize, augment = {}, seed = 1 } = options;
+  const order = { batchSize, shuffle: true, augment, seed };
   let done = 0;
   for (const { images, labels } of batches(dataset, order)) {
     if (done === count) break;

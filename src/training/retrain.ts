@@ -33,7 +33,10 @@ export interface RetrainOptions extends CommonOptions {
    * it is retrained. Default 0: plain rounding.
    */
   readonly compensate?: number;
-  /** Batches over which batch norm statistics are measured anew when the last portion is done. Default 0: they stay. */
+  /**
+   * Batches, augmented as in training, over which batch norm statistics are measured anew when the last portion is done.
+   * Worth much behind plain rounding; compensated rounding keeps the means itself. Default 0: they stay.
+   */
   readonly reestimate?: number;
   /** Images whose accuracy is measured after every portion. Default: none. */
   readonly test?: Dataset;

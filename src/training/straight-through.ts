@@ -24,7 +24,7 @@ export interface StraightThroughOptions extends CommonOptions {
   readonly every?: number;
   /** Fits by node name to go on from, of a run before. */
   readonly fits?: ReadonlyMap<string, Fit>;
-  /** Batches over which batch norm statistics are measured anew at the end. Default 0: they stay. */
+  /** Batches, augmented, over which batch norm statistics are measured anew at the end. Default 0: they stay. */
   readonly reestimate?: number;
 }
 
