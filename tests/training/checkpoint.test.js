@@ -7,6 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { openFile, tensorSource } from "../../dist/format/index.js";
+import { decodeNetwork } from "../../dist/graph/index.js";
 import { retrain, train, writeAtomically } from "../../dist/training/index.js";
 import { bitsOf, squares, tinyNetwork } from "./helpers.js";
 
@@ -130,6 +132,29 @@ test("a damaged checkpoint is refused, whatever is damaged", async () => {
   version.write('"version":"9"', version.indexOf('"version":"1"'));
   await assert.rejects(attempt(version), { code: "BAD_FILE", found: "9" });
   await attempt(bytes);
+});
+
+test("a run that diverges leaves the checkpoint of the epoch before, finite, and does so again when resumed", async () => {
+  const path = join(folder, "diverged.safetensors");
+  const schedule = { kind: "step", at: [1], factor: 1e30 };
+  const run = (resume, seen = []) =>
+    train(
+      tinyNetwork(),
+      data,
+      { ...training, schedule, checkpoint: { path, resume } },
+      { onProgress: (p) => seen.push(p) },
+    );
+  await assert.rejects(run(false), { code: "DIVERGED", where: /epoch 2, step \d+/ });
+  const good = await readFile(path);
+  const { graph, tensors } = openFile(new Uint8Array(good), "checkpoint", path);
+  assert.deepEqual([graph.position.epoch, graph.position.step], [1, 0]);
+  const { network } = decodeNetwork(tensorSource(tensors, path).bytes("network", null), path);
+  const values = new Float32Array(bitsOf(network).buffer);
+  assert.ok(values.length > 1000 && values.every(Number.isFinite));
+  const seen = [];
+  await assert.rejects(run(true, seen), { code: "DIVERGED", where: /epoch 2/ });
+  assert.ok(seen.every(({ epoch }) => epoch === 1));
+  assert.deepEqual(await readFile(path), good);
 });
 
 test("a checkpoint that cannot be written is an IO error and leaves nothing behind", async () => {

@@ -78,12 +78,18 @@ test("options out of range are refused", async () => {
 test("pruning, averaging and compensated retraining killed with SIGKILL and resumed end in the same bits", async () => {
   const { jobs } = await import("./killed.js");
   const program = fileURLToPath(new URL("./killed.js", import.meta.url));
-  for (const job of ["prune", "retrain"]) {
+  // 10 steps an epoch, 160 reads a test: retraining is killed while the first portion is tested, then the second
+  const moments = {
+    prune: ["3 steps", "8 steps", "11 steps", "9 steps"],
+    retrain: ["3 steps", "20 reads", "200 reads", "4 steps"],
+  };
+  for (const [job, stops] of Object.entries(moments)) {
     const whole = tinyNetwork();
     await jobs[job](whole, {});
     const path = join(folder, `${job}.safetensors`);
-    for (const steps of [3, 8, 11, 9]) {
-      const child = spawn(process.execPath, [program, path, String(steps), job], { stdio: "inherit" });
+    for (const moment of stops) {
+      const [stop, unit] = moment.split(" ");
+      const child = spawn(process.execPath, [program, path, stop, job, unit], { stdio: "inherit" });
       assert.equal(await new Promise((resolve) => child.on("exit", (_code, name) => resolve(name))), "SIGKILL");
     }
     const network = tinyNetwork();

@@ -83,6 +83,48 @@ test("no epochs after the last portion leave biases and batch norm alone; statis
   assert.notDeepEqual(measured.mean.data, before.mean.data);
 });
 
+test("epochs after the last portion train biases and batch norm alone, and the network gets better", async () => {
+  const run = async (epochs, more = {}) => {
+    const network = copy();
+    const { grids, history } = await retrain(network, data, { ...common, bits: 2, portions: [1], epochs, ...more });
+    for (const { frozen } of grids.values()) assert.ok(frozen.every((flag) => flag === 1));
+    return { network, history, norm: network.nodes.find((node) => node.op === "batchNorm") };
+  };
+  for (const more of [{}, { compensate: 64, scale: "channel" }, { average: 0.9 }]) {
+    const [before, after] = [await run(0, more), await run(3, more)];
+    assert.deepEqual(
+      after.history.map(({ stage, epoch }) => [stage, epoch]),
+      [
+        [0, 0],
+        [0, 1],
+        [0, 2],
+      ],
+    );
+    for (const [i, node] of weightNodes(after.network).entries()) {
+      assert.deepEqual(node.weight.data, weightNodes(before.network)[i].weight.data);
+      // all parameters but the weights of this network: the dense layer's bias, gamma, beta
+      if (node.bias) assert.notDeepEqual(node.bias.data, weightNodes(before.network)[i].bias.data);
+    }
+    for (const field of ["gamma", "beta", "mean", "variance"]) {
+      assert.notDeepEqual(after.norm[field].data, before.norm[field].data, field);
+      assert.ok(after.norm[field].data.every(Number.isFinite));
+    }
+    const losses = await Promise.all([before, after].map(({ network }) => evaluate(network, data)));
+    assert.ok(losses[1].loss < losses[0].loss, `${losses[0].loss} became ${losses[1].loss}`);
+  }
+});
+
+test("statistics are measured anew on images as training sees them", async () => {
+  const run = async (augment) => {
+    const network = copy();
+    await retrain(network, data, { ...common, bits: 5, portions: [1], epochs: 0, reestimate: 10, augment });
+    return network.nodes.find((node) => node.op === "batchNorm").mean.data;
+  };
+  const covered = await run({ cutout: 8 });
+  assert.notDeepEqual(covered, await run({}));
+  assert.deepEqual(covered, await run({ cutout: 8 }));
+});
+
 test("the random partition differs from the magnitude partition and follows the seed", async () => {
   const run = async (more) => {
     const network = copy();
