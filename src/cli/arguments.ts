@@ -36,6 +36,20 @@ export function positive(option: string): (text: string) => number {
   };
 }
 
+/** A number in 0..1. */
+export function share(option: string): (text: string) => number {
+  return (text) => {
+    const value = numeric(text);
+    if (!(value >= 0 && value <= 1)) throw bad(option, "a share in 0..1", text);
+    return value;
+  };
+}
+
+/** Numbers of epochs with commas: one for all portions, or one a portion. */
+export function epochList(text: string): readonly number[] {
+  return text.split(",").map(integer("--epochs", 0));
+}
+
 /** Finite numbers with commas: one a channel, or one for all. */
 export function numberList(option: string): (text: string) => readonly number[] {
   return (text) => {

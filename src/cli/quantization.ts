@@ -11,6 +11,7 @@ import {
   portionsFor,
   quantizationPoints,
 } from "../quantize/index.js";
+import { percent } from "../report/index.js";
 import { activations, type EpochRecord, type Progress, type RetrainOptions, retrain } from "../training/index.js";
 import { schemeText } from "./arguments.js";
 import { WEIGHT_DECAY } from "./training.js";
@@ -74,14 +75,28 @@ export function commonSettings(portions: readonly number[], epochs: number, imag
 
 function notesFor(settings: QuantizationSettings): Record<string, string> {
   const { bits, activations: scheme, portions, epochs, partition = "magnitude", learningRate, seed = 1 } = settings;
+  const { scale, compensate, distill, pruned } = settings;
   const widths =
     typeof bits === "number" ? `${bits} bits` : [...bits].map(([name, n]) => `${name} ${n} bits`).join(", ");
   const passes = typeof epochs === "number" ? epochs : epochs.join(" ");
-  return {
-    weights: `INQ, ${widths}, ${partition} order, portions ${(portions ?? portionsFor(bits)).join(" ")}`,
-    activations: schemeText(scheme),
-    retraining: `${passes} epochs a portion, rate ${learningRate}, seed ${seed}`,
-  };
+  const weights = [
+    `INQ, ${widths}, ${partition} order, portions ${(portions ?? portionsFor(bits)).join(" ")}`,
+    ...(scale === "channel" ? ["a scale for every channel"] : []),
+    ...(compensate ? [`rounded with compensation on ${compensate} images`] : []),
+    ...(pruned ? [`${percent(prunedShare(pruned))} of them pruned`] : []),
+  ];
+  const retraining = [
+    `${passes} epochs a portion, rate ${learningRate}, seed ${seed}`,
+    ...(distill ? [`${percent(distill.share ?? 1)} of the loss from the float network`] : []),
+  ];
+  return { weights: weights.join(", "), activations: schemeText(scheme), retraining: retraining.join(", ") };
+}
+
+/** Of all weights of the layers that have a mask. */
+export function prunedShare(pruned: ReadonlyMap<string, Uint8Array>): number {
+  const masks = [...pruned.values()];
+  const zeros = masks.reduce((sum, mask) => sum + mask.reduce((count, flag) => count + flag, 0), 0);
+  return zeros / masks.reduce((sum, mask) => sum + mask.length, 0);
 }
 
 /** The network with quantize nodes, fitted to what it makes of some of the images. Weights are shared with the one given. */

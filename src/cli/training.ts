@@ -48,16 +48,19 @@ export function freshNetwork(name: NetworkName, dataset: Dataset, seed: number, 
   };
 }
 
-/** Shows a training run's progress on one line. */
-export function showTraining(line: ProgressLine): (progress: Progress) => void {
+/**
+ * Shows a training run's progress on one line.
+ * @param part what a stage of the run is called.
+ */
+export function showTraining(line: ProgressLine, part = "portion"): (progress: Progress) => void {
   return (progress) => {
     const { stage, stages, epoch, epochs, step, steps, loss, accuracy, secondsLeft, imagesPerSecond, tests } = progress;
     const share = (stage + (epoch + step / steps) / epochs) / stages;
-    const portion = stages > 1 ? `portion ${stage + 1}/${stages}, ` : "";
+    const where = stages > 1 ? `${part} ${stage + 1}/${stages}, ` : "";
     const last = tests.at(-1);
-    const tested = typeof last === "number" ? `, test ${percent(last)} after portion ${stage}` : "";
+    const tested = typeof last === "number" ? `, test ${percent(last)} after ${part} ${stage}` : "";
     const speed = `${imagesPerSecond.toFixed(0)} images/s`;
-    const detail = `${portion}epoch ${epoch + 1}/${epochs}, ${speed}, loss ${loss.toFixed(3)}, ${percent(accuracy)}${tested}`;
+    const detail = `${where}epoch ${epoch + 1}/${epochs}, ${speed}, loss ${loss.toFixed(3)}, ${percent(accuracy)}${tested}`;
     line.update(share, detail, secondsLeft);
   };
 }

@@ -9,6 +9,7 @@ export type { Mode } from "./layer.js";
 export type { CheckpointOptions, CommonOptions, Control, Distillation, ParameterGroup, Progress } from "./options.js";
 export * from "./parameters.js";
 export * from "./prune.js";
+export * from "./recipes.js";
 export * from "./recover.js";
 export * from "./retrain.js";
 export * from "./schedule.js";

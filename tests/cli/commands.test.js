@@ -175,11 +175,13 @@ describe("from images to a model", () => {
 
   test("bits, LogQuant activations, random order and seed are honoured", async () => {
     const out = join(folder, "log.safetensors");
-    const options = ["--bits", 3, "--activations", "log3", "--partition", "random", "--seed", 9, "--epochs", 0];
+    const recipe = ["--recipe", "paper", "--bits", 3];
+    const options = ["--activations", "log3", "--partition", "random", "--seed", 9, "--epochs", 0, ...recipe];
     const result = await shiftwiseJson(["quantize", float, "--out", out, "--data", data, "--batch", 40, ...options]);
     assert.equal(result.weightBits, 3);
     assert.equal(result.activations, "log3");
     assert.equal(result.portions.length, 8);
+    assert.equal(decodeModel(readFileSync(out)).layers[0].weights.scale, undefined);
     const def = decodeModel(readFileSync(out));
     assert.equal(def.layers[0].weights.bits, 3);
     const levels = def.tensors[def.layers[0].output].encoding;

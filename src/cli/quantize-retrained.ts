@@ -1,0 +1,287 @@
+// quantize-retrained.ts: shiftwise quantize --data: INQ with retraining on labelled images.
+import { promisify } from "node:util";
+import { gzip } from "node:zlib";
+import { type Augmentation, type Dataset, openDataset, samplesOf, size, type TrainTest } from "../data/index.js";
+import { encodeModel, type ModelDef } from "../format/index.js";
+import { lower, type Network } from "../graph/index.js";
+import { type ActivationScheme, type Partition, weightNodes } from "../quantize/index.js";
+import { bytes, type Column, count, duration, milliseconds, percent, ratio, table } from "../report/index.js";
+import {
+  type EpochRecord,
+  type PruneResult,
+  prune,
+  type RecipeName,
+  type RetrainOptions,
+  recipeFor,
+  recoverNorms,
+  writeAtomically,
+} from "../training/index.js";
+import { schemeName } from "./arguments.js";
+import type { Context } from "./command.js";
+import { checkCheckpoint, checkpointPath, checkWritable, readAnyNetwork, removeCheckpoint } from "./files.js";
+import { checkFits, classesOf, createExecutor, type Measurement, measureShown } from "./measure.js";
+import { type PreprocessingArguments, preprocessingFrom, withPreprocessing } from "./preprocessing.js";
+import {
+  commonSettings,
+  normalizedFor,
+  prunedShare,
+  type QuantizationSettings,
+  type Quantized,
+  quantizeNetwork,
+  sampleImages,
+} from "./quantization.js";
+import { resumable, showTraining, WEIGHT_DECAY } from "./training.js";
+
+export interface RetrainedArguments extends PreprocessingArguments {
+  readonly json?: boolean;
+  readonly data: string;
+  readonly out: string;
+  readonly bits: number;
+  readonly layer?: ReadonlyMap<string, number>;
+  readonly activations: ActivationScheme;
+  readonly recipe?: RecipeName;
+  readonly portions?: readonly number[];
+  /** One number for all portions but the last, or one for each. */
+  readonly epochs: readonly number[];
+  readonly partition?: Partition;
+  readonly ranking?: NonNullable<RetrainOptions["ranking"]>;
+  readonly scale?: NonNullable<RetrainOptions["scale"]>;
+  readonly compensate?: number;
+  readonly anneal?: NonNullable<RetrainOptions["anneal"]>;
+  readonly distill?: number;
+  readonly prune: number;
+  readonly pruneEpochs: number;
+  readonly batch: number;
+  readonly lr: number;
+  readonly augment: Augmentation;
+  readonly seed: number;
+  readonly threads: number;
+  readonly resume?: boolean;
+}
+
+/** Training images whose statistics put a folded batch norm back. */
+const RECOVERY_IMAGES = 512;
+/** Pruning bears and needs more than what follows: times the rate of retraining. */
+const PRUNING_RATE = 2;
+/** Epochs in which what is left of a pruned network settles. */
+const SETTLING = 1;
+
+export async function runRetrained(path: string, options: RetrainedArguments, context: Context): Promise<void> {
+  const { out, bits } = options;
+  const start = performance.now();
+  const checkpoints = { pruning: `${checkpointPath(out)}.pruning`, retraining: checkpointPath(out) };
+  const read = await labelledNetwork(path, options);
+  await checkWritable(out);
+  const first = options.prune > 0 ? checkpoints.pruning : checkpoints.retraining;
+  if (options.resume) await checkCheckpoint(first);
+  // one that an earlier run left would be taken for this run's when its pruning is resumed
+  else if (options.prune > 0) await removeCheckpoint(checkpoints.retraining);
+  const floatModel = lower(read, { grids: null });
+  const data = await openDataset(options.data, { classes: classesOf(floatModel) });
+  checkFits(floatModel, data.test);
+  const settings = settingsOf(read, options, size(data.train));
+
+  const { float, shift, model, history, tests, pruned } = await resumable(first, async () => {
+    const before = await test(floatModel, data, "testing float", context);
+    const train = normalizedFor(read, data.train);
+    const network = withNorms(read, train, options.seed, context);
+    const teacher = structuredClone(network);
+    const cut = options.prune > 0 ? await pruneShown(network, train, options, checkpoints.pruning, context) : null;
+    const quantized = await quantizeShown(
+      network,
+      train,
+      {
+        ...settings,
+        ...(settings.share > 0 && { distill: { teacher, share: settings.share } }),
+        ...(cut && { pruned: cut.pruned }),
+        test: normalizedFor(network, data.test),
+        checkpoint: { path: checkpoints.retraining, resume: options.resume === true },
+      },
+      context,
+    );
+    const after = await test(quantized.model, data, "testing", context);
+    return { float: before, shift: after, pruned: cut?.pruned ?? null, ...quantized };
+  });
+
+  const file = encodeModel({ ...model, notes: { ...model.notes, ...notesFor(float, shift) } });
+  await writeAtomically(out, file);
+  await Promise.all(Object.values(checkpoints).map(removeCheckpoint));
+  const result = {
+    ...shift,
+    weightBits: bits,
+    activations: schemeName(options.activations),
+    pruned: pruned ? prunedShare(pruned) : 0,
+    portions: settings.portions.map((portion, i) => ({
+      portion,
+      trainingAccuracy: lastAccuracy(history, i),
+      testAccuracy: percentOf(tests[i]),
+    })),
+    float: { accuracy: float.accuracy, msPerImage: float.msPerImage },
+    bytes: file.length,
+    gzipBytes: (await promisify(gzip)(file, { level: 9 })).length,
+    seconds: (performance.now() - start) / 1000,
+    out,
+  };
+  context.screen.result(result, describe(result));
+}
+
+/**
+ * What retrain is told, but for the networks: the recipe's settings where the command line gives none.
+ * @throws BAD_OPTION
+ */
+function settingsOf(network: Network, options: RetrainedArguments, images: number) {
+  const { bits, layer, activations, partition, ranking, batch, lr, augment, seed, threads } = options;
+  const recipe = recipeFor(options.recipe ?? "tuned", Math.min(bits, ...(layer?.values() ?? [])));
+  const portions = options.portions ?? recipe.portions;
+  const compensate = options.compensate ?? Math.min(recipe.compensate, images);
+  const common = commonSettings(portions, options.epochs[0], images, batch);
+  return {
+    ...common,
+    // compensated rounding keeps the means itself
+    reestimate: compensate > 0 ? 0 : common.reestimate,
+    ...(options.epochs.length > 1 && { epochs: options.epochs }),
+    bits: layer ? new Map([...weightNodes(network).map(({ name }) => [name, bits] as const), ...layer]) : bits,
+    activations,
+    ...(partition && { partition }),
+    ...(ranking && { ranking }),
+    scale: options.scale ?? recipe.scale,
+    compensate,
+    anneal: options.anneal ?? recipe.anneal,
+    share: options.distill ?? recipe.share,
+    learningRate: lr,
+    augment,
+    seed,
+    threads,
+  };
+}
+
+/**
+ * Retraining needs batch norm, which most exports have folded away: where a network has none, every convolution gets one,
+ * and the function stays.
+ */
+function withNorms(network: Network, dataset: Dataset, seed: number, { screen }: Context): Network {
+  const has = (op: string) => network.nodes.some((node) => node.op === op);
+  if (has("batchNorm") || !has("conv")) return network;
+  screen.say("the network has no batch norm: put behind every convolution for retraining, gone again in the model");
+  return recoverNorms(network, samplesOf(sampleImages(dataset, RECOVERY_IMAGES, seed)));
+}
+
+/** Prunes in place; a finished pruning is taken from its checkpoint. */
+async function pruneShown(
+  network: Network,
+  dataset: Dataset,
+  { prune: sparsity, pruneEpochs: epochs, batch, lr, augment, seed, threads, resume }: RetrainedArguments,
+  path: string,
+  { screen, signal }: Context,
+): Promise<PruneResult> {
+  const line = screen.progress("pruning");
+  const result = await prune(
+    network,
+    dataset,
+    {
+      sparsity,
+      epochs,
+      settle: SETTLING,
+      batchSize: batch,
+      learningRate: PRUNING_RATE * lr,
+      weightDecay: WEIGHT_DECAY,
+      schedule: { kind: "cosine" },
+      augment,
+      seed,
+      threads,
+      checkpoint: { path, resume: resume === true },
+    },
+    { signal, onProgress: showTraining(line, "stage") },
+  );
+  line.done();
+  return result;
+}
+
+/** The network, which must say what its pixels are. */
+async function labelledNetwork(path: string, { inputShape, ...options }: RetrainedArguments): Promise<Network> {
+  const network = await readAnyNetwork(path, inputShape);
+  const preprocessing = await preprocessingFrom(options);
+  return preprocessing ? withPreprocessing(network, preprocessing) : network;
+}
+
+/** Quantization with its two progress lines. */
+async function quantizeShown(
+  network: Network,
+  dataset: Dataset,
+  settings: QuantizationSettings,
+  { screen, signal }: Context,
+): Promise<Quantized> {
+  let line = screen.progress("calibrating");
+  const quantized = await quantizeNetwork(network, dataset, settings, {
+    signal,
+    onCalibrated() {
+      line.done();
+      line = screen.progress("retraining");
+    },
+    onProgress: (progress) => showTraining(line)(progress),
+  });
+  line.done();
+  return quantized;
+}
+
+/** Accuracies in percent, after the portion's retraining. */
+interface PortionResult {
+  readonly portion: number;
+  /** On training images, in the last epoch; null where there was none. */
+  readonly trainingAccuracy: number | null;
+  readonly testAccuracy: number | null;
+}
+
+interface RetrainedResult extends Measurement {
+  /** Share of the weights, 0..1. */
+  readonly pruned: number;
+  readonly portions: readonly PortionResult[];
+  readonly float: { readonly accuracy: number; readonly msPerImage: number };
+  readonly bytes: number;
+  readonly gzipBytes: number;
+  readonly seconds: number;
+  readonly out: string;
+}
+
+function describe(result: RetrainedResult): string {
+  const { portions, pruned, float, accuracy, total, msPerImage, gzipBytes, seconds, out } = result;
+  const rows = portions.map(({ portion, trainingAccuracy, testAccuracy }) => [
+    percent(portion),
+    trainingAccuracy === null ? "no retraining" : percent(trainingAccuracy / 100),
+    testAccuracy === null ? "" : percent(testAccuracy / 100),
+  ]);
+  const columns: readonly Column[] = [
+    ["portion", "right"],
+    ["training accuracy", "right"],
+    ["test accuracy", "right"],
+  ];
+  const faster = ratio(float.msPerImage / msPerImage);
+  return [
+    table(columns, rows),
+    `float32: ${percent(float.accuracy / 100)} of ${count(total)} test images, ${milliseconds(float.msPerImage)} an image`,
+    `shift:   ${percent(accuracy / 100)}, ${milliseconds(msPerImage)} an image, ${faster} faster`,
+    ...(pruned > 0 ? [`${percent(pruned)} of the weights pruned`] : []),
+    `${out}: ${bytes(result.bytes)}, gzip ${bytes(gzipBytes)}, in ${duration(seconds)}`,
+  ].join("\n");
+}
+
+async function test(def: ModelDef, data: TrainTest, label: string, context: Context): Promise<Measurement> {
+  const executor = await createExecutor(def);
+  const result = await measureShown(executor, data.test, label, context);
+  executor.dispose();
+  return result;
+}
+
+const percentOf = (share: number | null): number | null => (share === null ? null : 100 * share);
+
+/** Accuracy in the last epoch of a portion's retraining, on training images, in percent; null where there was none. */
+function lastAccuracy(history: readonly EpochRecord[], stage: number): number | null {
+  const epochs = history.filter((record) => record.stage === stage);
+  return epochs.length > 0 ? 100 * epochs[epochs.length - 1].accuracy : null;
+}
+
+/** How the model came to be. Nothing that differs between two equal runs: the same command gives the same file. */
+function notesFor(float: Measurement, shift: Measurement): Record<string, string> {
+  const of = (result: Measurement) => `${percent(result.accuracy / 100)} of ${result.total} test images`;
+  return { accuracy: of(shift), "accuracy in float32": of(float) };
+}

@@ -1,0 +1,120 @@
+// quantize-retrained.test.js: shiftwise quantize --data: recipes, what overrides them, pruning, networks without batch norm.
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { before, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { freshNetwork } from "../../dist/cli/training.js";
+import { generate } from "../../dist/data/index.js";
+import { decodeModel } from "../../dist/format/index.js";
+import { buildNetwork, createRandom, encodeNetwork } from "../../dist/graph/index.js";
+import { assertEntries, assertFails, shiftwise, shiftwiseJson, temporaryFolder, writeIdxFolder } from "./helpers.js";
+
+describe("quantize --data", () => {
+  const folder = temporaryFolder();
+  const data = join(folder, "data");
+  const float = join(folder, "float.safetensors");
+  const out = join(folder, "model.safetensors");
+  const common = [float, "--data", data, "--out", out, "--batch", 40, "--threads", 1];
+  const modelAt = (path) => decodeModel(new Uint8Array(readFileSync(path)));
+  const weightsOf = ({ layers }) => layers.flatMap(({ weights }) => weights ?? []);
+  const { train } = generate({ seed: 3, train: 200, test: 60 });
+
+  before(() => {
+    mkdirSync(data);
+    writeIdxFolder(data);
+    writeFileSync(float, encodeNetwork(freshNetwork("demo", train, 1, 4)));
+  });
+
+  test("few bits get compensated rounding, a scale for every channel and the float network as teacher", async () => {
+    const { portions } = await shiftwiseJson(["quantize", ...common, "--bits", 2, "--epochs", 1]);
+    assert.deepEqual(
+      portions.map(({ portion }) => portion),
+      [0.3, 0.6, 0.8, 0.95, 1],
+    );
+    const { notes } = modelAt(out);
+    assert.match(
+      notes.weights,
+      /^INQ, 2 bits, .*, a scale for every channel, rounded with compensation on 200 images$/,
+    );
+    assert.match(notes.retraining, /^1 1 1 1 0 epochs .*, 50\.00 % of the loss from the float network$/);
+  });
+
+  test("each part of a recipe can be told otherwise, each layer its bits, each portion its epochs", async () => {
+    const plain = ["--scale", "layer", "--compensate", 0, "--distill", 0, "--anneal", "portion"];
+    const order = ["--ranking", "global", "--portions", ".5,1", "--epochs", "0,1", "--layer", "conv1=5"];
+    const { portions } = await shiftwiseJson(["quantize", ...common, "--bits", 3, ...plain, ...order]);
+    assert.equal(portions[0].trainingAccuracy, null);
+    assert.equal(typeof portions[1].trainingAccuracy, "number");
+    const model = modelAt(out);
+    assert.doesNotMatch(`${model.notes.weights} ${model.notes.retraining}`, /channel|compensation|loss/);
+    const [first, ...others] = weightsOf(model);
+    assert.equal(first.bits, 5);
+    for (const { bits } of others) assert.equal(bits, 3);
+  });
+
+  test("pruned weights are zero; killed while pruning and while retraining, it resumes to the same file", async () => {
+    const pruning = ["quantize", ...common, "--prune", 0.7, "--prune-epochs", 3, "--epochs", 3];
+    const { pruned } = await shiftwiseJson(pruning);
+    assert.ok(Math.abs(pruned - 0.7) < 1e-3, `${pruned}`);
+    const whole = readFileSync(out);
+    const codes = weightsOf(modelAt(out)).flatMap((weights) => [...weights.codes]);
+    const zeros = codes.filter((code) => code === 0).length;
+    assert.ok(zeros >= Math.floor(0.7 * codes.length), `${zeros} of ${codes.length}`);
+    assert.match(modelAt(out).notes.weights, /, 70\.\d\d % of them pruned$/);
+
+    const again = join(folder, "again.safetensors");
+    const args = pruning.map((arg) => (arg === out ? again : arg));
+    const killedAt = (checkpoint, more = []) =>
+      shiftwise([...args, ...more], async (child) => {
+        while (!existsSync(checkpoint) && child.exitCode === null) await sleep(2);
+        child.kill("SIGKILL");
+      });
+    assert.equal((await killedAt(`${again}.checkpoint.pruning`)).signal, "SIGKILL");
+    assert.ok(!existsSync(`${again}.checkpoint`));
+    assert.equal((await killedAt(`${again}.checkpoint`, ["--resume"])).signal, "SIGKILL");
+    await shiftwiseJson([...args, "--resume"]);
+    assert.deepEqual(readFileSync(again), whole);
+    assertEntries(folder, ["again.safetensors", "data", "float.safetensors", "model.safetensors"]);
+  });
+
+  test("a network without batch norm gets it for retraining, and says so", async () => {
+    const b = buildNetwork("folded", createRandom(2));
+    const x = b.relu(b.conv(b.input(train.shape), 4, { bias: true, stride: 2 }));
+    const network = b.finish([b.dense(b.relu(b.conv(x, 8, { bias: true, stride: 2 })), train.classes)]);
+    const { normalization } = train;
+    const nodes = network.nodes.map((node) => (node.op === "input" ? { ...node, normalization } : node));
+    const folded = join(folder, "folded.safetensors");
+    writeFileSync(folded, encodeNetwork({ ...network, nodes }));
+    const { stdout, status, stderr } = await shiftwise(["quantize", folded, ...common.slice(1), "--epochs", 1]);
+    assert.equal(status, 0, stderr);
+    assert.match(stdout, /^the network has no batch norm/);
+    assert.deepEqual(
+      modelAt(out).layers.map(({ op }) => op),
+      ["conv", "conv", "dense"],
+    );
+  });
+
+  describe("what does not fit together is refused", () => {
+    const cases = [
+      [["--images", 5], /--images: .*expected --calibrate; found --data/],
+      [["--two-term", "none"], /--two-term: /],
+      [["--layer", "conv99=4"], /bits: .*found conv99/],
+      [["--layer", "conv1=6"], /bits of conv1: .*expected 2, 3, 4 or 5; found 6/],
+      [["--epochs", "1,2"], /epochs: .*expected 4 numbers; found 2/],
+      [["--epochs", "1,x"], /--epochs: .*found x/],
+      [["--compensate", 201], /compensate: .*found 201/],
+      [["--distill", 1.5], /--distill: .*expected a share in 0\.\.1; found 1\.5/],
+      [["--prune", 1], /sparsity: .*expected a share from 0 to below 1; found 1/],
+      [["--recipe", "secret"], /--recipe: .*expected tuned or paper; found secret/],
+    ];
+    for (const [more, pattern] of cases) {
+      test(more.join(" "), () => assertFails(["quantize", ...common, ...more], "BAD_OPTION", pattern));
+    }
+
+    test("--calibrate with what only retraining takes", async () => {
+      const args = ["quantize", float, "--calibrate", data, "--out", out, "--epochs", 1];
+      await assertFails(args, "BAD_OPTION", /--epochs: .*expected --data; found --calibrate/);
+    });
+  });
+});
