@@ -46,6 +46,7 @@ const vww = imagenet("vww_mobilenetv1_025_96", { resize: 96 }, 96);
 
 const settings = {
   activations: { kind: "linear", bits: 8 },
+  levels: "powers",
   twoTerm: null,
   layers: new Map(),
   budget: null,
@@ -71,9 +72,18 @@ export const onnxRows = {
   "onnx-resnet20-folded-w4": row("the same, 4 bits", folded, { bits: 4 }),
   "onnx-resnet20-folded-w4-distilled": row("after self-distillation, 4 bits", folded, { bits: 4, minutes: 3 }),
   "onnx-resnet8-w5": row("ResNet-8 (MLPerf Tiny), no training, 5 bits", resnet8, { bits: 5 }),
+  "onnx-resnet8-w5-two-term": row("the same, levels that are sums of two powers", resnet8, {
+    bits: 5,
+    levels: "two-term",
+  }),
+  "onnx-resnet8-w4-two-term": row("the same, 4 bits", resnet8, { bits: 4, levels: "two-term" }),
   "onnx-resnet8-w5-distilled": row("after self-distillation, 5 bits", resnet8, { bits: 5, minutes: 3 }),
   "onnx-resnet8-w4-distilled": row("the same, 4 bits", resnet8, { bits: 4, minutes: 3 }),
   "onnx-squeezenet-w5": row("SqueezeNet 1.1, no training, 5 bits", squeezenet, { bits: 5 }),
+  "onnx-squeezenet-w5-two-term": row("the same, levels that are sums of two powers", squeezenet, {
+    bits: 5,
+    levels: "two-term",
+  }),
   "onnx-squeezenet-w5-distilled": row("after self-distillation", squeezenet, {
     bits: 5,
     minutes: 12,
@@ -81,6 +91,11 @@ export const onnxRows = {
   }),
   "onnx-mobilenetv2-w5": row("MobileNetV2, no training, two-term levels in depthwise and first layers", mobilenet, {
     bits: 5,
+    twoTerm: 6,
+  }),
+  "onnx-mobilenetv2-w5-two-term": row("two-term levels in every layer", mobilenet, {
+    bits: 5,
+    levels: "two-term",
     twoTerm: 6,
   }),
   "onnx-mobilenetv2-w5-distilled": row("after self-distillation", mobilenet, {

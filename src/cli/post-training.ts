@@ -17,13 +17,18 @@ import {
 import { compensate, distill, type LayerReport, recoverNorms, sampleActivations } from "../training/index.js";
 import { schemeText } from "./arguments.js";
 
+export const LEVEL_KINDS = ["powers", "two-term"] as const;
+export type LevelKind = (typeof LEVEL_KINDS)[number];
+
 export interface PostTrainingSettings {
   readonly activations: ActivationScheme;
-  /** Of the weights; 2 to 5, powers of two. */
+  /** Of the weights, 2 to 5. */
   readonly bits: number;
+  /** Powers of two; or sums of two of them, from 4 bits on. */
+  readonly levels: LevelKind;
   /** Bits of two-term levels for the first convolution and depthwise ones; null: they are as the others. */
   readonly twoTerm: number | null;
-  /** Bits of single layers: 2 to 5, or 6, which are two-term levels. */
+  /** Bits of single layers: 2 to 5, or 6, which are two-term levels in any case. */
   readonly layers: ReadonlyMap<string, number>;
   /** Bits on average over all weights, to be dealt out among the layers; null: `bits` for all. */
   readonly budget: number | null;
@@ -67,6 +72,8 @@ type Weighted = ConvNode | DenseNode;
 const FEWEST_BITS = 2;
 /** The most that single powers have; one more means sums of two powers. */
 const POWER_BITS = 5;
+/** The fewest that sums of two powers have. */
+const TWO_TERM_BITS = 4;
 const MOST_BITS = 6;
 /** Images on which layers are compared before bits are dealt out. */
 const COMPARED_IMAGES = 64;
@@ -92,6 +99,14 @@ export async function quantizeCalibrated(
     });
   }
   checkLayers(network, settings.layers);
+  const { bits: wanted, levels: kind, budget } = settings;
+  if (kind === "two-term" && wanted < TWO_TERM_BITS && budget === null) {
+    throw new ShiftwiseError("BAD_OPTION", "too few bits for sums of two powers", {
+      where: "--bits",
+      expected: `${TWO_TERM_BITS} or more`,
+      found: wanted,
+    });
+  }
   control.onStep("calibrating");
   const float = minutes > 0 ? recoverNorms(network, samples) : network;
   const points = quantizationPoints(float);
@@ -100,10 +115,10 @@ export async function quantizeCalibrated(
   const simulated = insertQuantizers(float, encodings);
 
   const levelsOf =
-    settings.budget === null ? levelsBy(network, settings) : await dealOut(simulated, calibration, settings, control);
+    budget === null ? levelsBy(network, settings) : await dealOut(simulated, calibration, settings, control);
   const explore = (node: Weighted): LayerLevels[] => {
     const bits = levelBits(levelsOf(node));
-    return bits < MOST_BITS ? [levelsWith(bits + 1)] : [];
+    return bits < MOST_BITS ? [levelsWith(bits + 1, kind)] : [];
   };
   const onProgress = (done: number, total: number, layer: string) => control.onProgress(done / total, layer);
   if (minutes === 0) control.onStep("rounding");
@@ -151,20 +166,24 @@ function checkLayers(network: Network, layers: ReadonlyMap<string, number>): voi
 }
 
 /** So many bits: powers of two with a scale a channel, or sums of two of them. */
-function levelsWith(bits: number): LayerLevels {
-  return bits <= POWER_BITS ? { kind: "powers", bits, scale: "channel" } : twoTerms(bits);
+function levelsWith(bits: number, kind: LevelKind): LayerLevels {
+  const most = kind === "two-term" ? TWO_TERM_BITS - 1 : POWER_BITS;
+  return bits <= most ? { kind: "powers", bits, scale: "channel" } : twoTerms(bits);
 }
 
 const twoTerms = (bits: number): LayerLevels => ({ kind: "codebook", levels: twoTermLevels(bits) });
 
 /** Levels as the settings name them. */
-function levelsBy(network: Network, { bits, twoTerm, layers }: PostTrainingSettings): (node: Weighted) => LayerLevels {
+function levelsBy(
+  network: Network,
+  { bits, levels, twoTerm, layers }: PostTrainingSettings,
+): (node: Weighted) => LayerLevels {
   const first = network.nodes.find((node) => node.op === "conv");
   return (node) => {
     const given = layers.get(node.name);
-    if (given !== undefined) return levelsWith(given);
+    if (given !== undefined) return levelsWith(given, levels);
     const few = node.name === first?.name || (node.op === "conv" && node.groups > 1);
-    return few && twoTerm !== null ? twoTerms(twoTerm) : levelsWith(bits);
+    return few && twoTerm !== null ? twoTerms(twoTerm) : levelsWith(bits, levels);
   };
 }
 
@@ -176,7 +195,7 @@ async function dealOut(
   { signal, onStep, onProgress }: PostTrainingControl,
 ): Promise<(node: Weighted) => LayerLevels> {
   onStep("dealing out bits");
-  const { layers, budget } = settings;
+  const { layers, budget, levels: kind } = settings;
   const all = Array.from({ length: MOST_BITS - FEWEST_BITS + 1 }, (_, i) => FEWEST_BITS + i);
   const choicesOf = (name: string) => (layers.has(name) ? [layers.get(name)!] : all);
   const few = { ...samples, count: Math.min(samples.count, COMPARED_IMAGES) };
@@ -184,8 +203,8 @@ async function dealOut(
     simulated,
     few,
     {
-      levels: () => levelsWith(POWER_BITS),
-      explore: ({ name }) => choicesOf(name).map(levelsWith),
+      levels: () => levelsWith(POWER_BITS, kind),
+      explore: ({ name }) => choicesOf(name).map((bits) => levelsWith(bits, kind)),
     },
     { signal, onProgress: (done, total, layer) => onProgress(done / total, layer) },
   );
@@ -195,7 +214,7 @@ async function dealOut(
     choices: choicesOf(name).map((bits, i) => ({ bits, noise: 10 ** (-explored[i] / 10) })),
   }));
   const chosen = allocateBits(candidates, budget!);
-  return ({ name }) => levelsWith(choicesOf(name)[chosen.get(name)!]);
+  return ({ name }) => levelsWith(choicesOf(name)[chosen.get(name)!], kind);
 }
 
 function outcome(network: Network, levelsOf: (node: Weighted) => LayerLevels, reports: readonly LayerReport[]) {
@@ -215,11 +234,11 @@ function outcome(network: Network, levelsOf: (node: Weighted) => LayerLevels, re
 }
 
 function notesFor(
-  { activations, bits, budget, minutes, seed }: PostTrainingSettings,
+  { activations, bits, levels, budget, minutes, seed }: PostTrainingSettings,
   epochs: readonly number[],
 ): Record<string, string> {
   return {
-    weights: `compensated rounding, ${budget === null ? `${bits} bits` : `${budget} bits on average`}`,
+    weights: `compensated rounding, ${budget === null ? `${bits} bits` : `${budget} bits on average`}, ${levels}`,
     activations: schemeText(activations),
     ...(minutes > 0 && { distillation: `${epochs.join(" ")} epochs a portion, seed ${seed}` }),
   };

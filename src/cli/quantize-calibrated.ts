@@ -10,7 +10,7 @@ import { writeAtomically } from "../training/index.js";
 import { schemeName } from "./arguments.js";
 import type { Context } from "./command.js";
 import { checkWritable, readAnyNetwork } from "./files.js";
-import { type LayerOutcome, quantizeCalibrated } from "./post-training.js";
+import { type LayerOutcome, type LevelKind, quantizeCalibrated } from "./post-training.js";
 import { type PreprocessingArguments, preprocessingFrom, withPreprocessing } from "./preprocessing.js";
 import type { ProgressLine } from "./screen.js";
 
@@ -18,6 +18,7 @@ export interface CalibratedArguments extends PreprocessingArguments {
   readonly calibrate: string;
   readonly out: string;
   readonly bits: number;
+  readonly levels: LevelKind;
   /** 0 for none. */
   readonly twoTerm: number;
   readonly layer?: ReadonlyMap<string, number>;
@@ -62,6 +63,7 @@ export async function runCalibrated(path: string, options: CalibratedArguments, 
     {
       activations: options.activations,
       bits: options.bits,
+      levels: options.levels,
       twoTerm: options.twoTerm || null,
       layers: options.layer ?? new Map(),
       budget: options.budget ?? null,

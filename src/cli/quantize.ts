@@ -17,12 +17,13 @@ import {
   weightBits,
 } from "./arguments.js";
 import { newCommand, withContext } from "./command.js";
+import { LEVEL_KINDS } from "./post-training.js";
 import { type CalibratedArguments, runCalibrated } from "./quantize-calibrated.js";
 import { type RetrainedArguments, runRetrained } from "./quantize-retrained.js";
 import { addRate, addTrainingOptions } from "./training.js";
 
 /** Options that mean something on one of the two ways alone. */
-const CALIBRATED = ["images", "minutes", "twoTerm", "budget"];
+const CALIBRATED = ["images", "minutes", "levels", "twoTerm", "budget"];
 const RETRAINED = [
   "recipe",
   "epochs",
@@ -51,6 +52,12 @@ export function quantizeCommand(): Command {
     .optionsGroup("With --calibrate:")
     .option("--images <n>", "at most so many", integer("--images", 1), 512)
     .option("--minutes <n>", "let the float network teach the quantized one for so long", positive("--minutes"), 0)
+    .option(
+      "--levels <kind>",
+      "powers, or two-term: sums of two powers, nearer to the weights and slower, with 4 bits or 5",
+      choice("--levels", LEVEL_KINDS),
+      "powers",
+    )
     .option("--two-term <n>", "bits of the first and depthwise layers, sums of two powers: 4 to 6, or none", twoTerm, 6)
     .option("--budget <bits>", "bits on average, dealt out among the layers in place of --bits", positive("--budget"));
   addRetraining(command);

@@ -75,6 +75,19 @@ describe("quantize --calibrate", () => {
     assert.equal(result.images, 16);
   });
 
+  test("takes sums of two powers for all layers", async () => {
+    const told = [...common, "--levels", "two-term"];
+    const { layers } = await shiftwiseJson(["quantize", ...told, "--bits", 4]);
+    assert.deepEqual(
+      layers.map(({ bits }) => bits),
+      [6, 6, 4, 4],
+    );
+    for (const { weights } of decodeModel(new Uint8Array(readFileSync(out))).layers) {
+      if (weights) assert.equal(weights.kind, "codebook");
+    }
+    await assertFails(["quantize", ...told, "--bits", 3], "BAD_OPTION", /--bits/, /4 or more/);
+  });
+
   test("lets the float network teach", async () => {
     const result = await shiftwiseJson([
       "quantize",
