@@ -1,17 +1,19 @@
 // add.ts: sums of two tensors that no convolution could take in, and the flattening of planes for dense layers.
 import { encode_lanes, encode_px16 } from "./epilogue";
 
-/** Ends planes of `size` u8 values; the second operand is the epilogue's residual. factors: of one part, 1. */
+/** Ends channels first..last-1, planes of `size` u8 values; the second operand is the epilogue's residual. factors: of one part, 1. */
 export function add_u8(
   planes: usize,
   planeBytes: usize,
-  channels: i32,
+  first: i32,
+  last: i32,
   parts: usize,
   factors: usize,
   epilogue: usize,
   size: i32,
 ): void {
-  for (let channel = 0; channel < channels; channel++, planes += planeBytes) {
+  planes += <usize>first * planeBytes;
+  for (let channel = first; channel < last; channel++, planes += planeBytes) {
     for (let pixel = 0; pixel < size; pixel += 16) {
       const bytes = v128.load(planes + <usize>pixel);
       v128.store(parts, bytes);
@@ -21,16 +23,17 @@ export function add_u8(
   }
 }
 
-/** Ends float32 planes: the add of float tensors, and the encoding of a model's input. */
-export function add_f32(planes: usize, planeBytes: usize, channels: i32, epilogue: usize, size: i32): void {
-  for (let channel = 0; channel < channels; channel++, planes += planeBytes) {
+/** Ends the float32 planes of channels first..last-1: the add of float tensors, and the encoding of a model's input. */
+export function add_f32(planes: usize, planeBytes: usize, first: i32, last: i32, epilogue: usize, size: i32): void {
+  planes += <usize>first * planeBytes;
+  for (let channel = first; channel < last; channel++, planes += planeBytes) {
     encode_lanes(epilogue, channel, planes, 0, size, false, false);
   }
 }
 
-/** Ends a vector of sums, one a channel: dense layers and global pooling. */
-export function end_vector(epilogue: usize, sums: usize, channels: i32, integer: bool): void {
-  encode_lanes(epilogue, 0, sums, 0, channels, true, integer);
+/** Ends a vector of sums, one for each of `channels` from `first` on: dense layers and global pooling. */
+export function end_vector(epilogue: usize, sums: usize, first: i32, channels: i32, integer: bool): void {
+  encode_lanes(epilogue, first, sums, 0, channels, true, integer);
 }
 
 /** Copies the first `bytes` of every plane one after the other. */

@@ -10,7 +10,7 @@ import { TILE } from "./taps.js";
 /** Activations up to this are summed in u8 lanes, two rows and more at a time. */
 const U8_LANES_MAX = 127;
 /** Units of a layer that threads should at least find to share. */
-const UNITS_MIN = 16;
+const UNITS_MIN = 64;
 /** Channels of a unit that make up for its call. */
 const CHANNELS_MIN = 16;
 

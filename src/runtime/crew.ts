@@ -33,7 +33,7 @@ export async function startCrew(
       found: `${units} tiles, ${plan.steps.length} steps`,
     });
   }
-  const words = createWords();
+  const words = createWords(threads);
   let dead = false;
   const helpers: Thread[] = [];
   const end = (): void => {
@@ -54,7 +54,7 @@ export async function startCrew(
   return {
     end,
     run(kernels, step) {
-      const seat = { words, steps: plan.steps, kernels, scratch: plan.scratch };
+      const seat = { words, steps: plan.steps, kernels, scratch: plan.scratch, seat: 0, threads };
       if (!dead && lead(seat, step, PATIENCE_MS)) return;
       end();
       throw new ShiftwiseError("UNSUPPORTED", "a helper thread has died; the model goes on with one thread", {

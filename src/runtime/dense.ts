@@ -43,8 +43,8 @@ export function planDense(context: PlanContext, layer: DenseLayer | ConvLayer): 
   return {
     name: layer.name,
     op: layer.op,
-    units: 1,
-    run(kernels, _first, _last, scratch) {
+    units: blocks,
+    run(kernels, first, last, scratch) {
       const from = context.place(layer.input);
       let input = from.address;
       if (plane > 1) {
@@ -55,12 +55,14 @@ export function planDense(context: PlanContext, layer: DenseLayer | ConvLayer): 
         const list = scratch + sumsBytes + flatBytes;
         const count = kernels.dense_nonzero(list, input, inputs);
         for (const [i, { packed, tables, shift }] of passes.entries()) {
-          kernels.dense_codes_c16(packed, inputs * 16, blocks, tables, list, count, scratch, shift, Number(i > 0));
+          const codes = packed + first * inputs * 16;
+          kernels.dense_codes_c16(codes, inputs * 16, last - first, tables, list, count, scratch, shift, Number(i > 0));
         }
       } else {
-        kernels.dense_f32_c16(packed, input, inputs, scratch, blocks);
+        kernels.dense_f32_c16(packed + first * inputs * 64, input, inputs, scratch, last - first);
       }
-      kernels.end_vector(epilogue, scratch, outputs, Number(integer));
+      const ended = Math.min((last - first) * 16, outputs - first * 16);
+      kernels.end_vector(epilogue, scratch, first * 16, ended, Number(integer));
     },
   };
 }

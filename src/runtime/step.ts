@@ -7,7 +7,7 @@ import type { MemoryPlan, Placement } from "./memory.js";
 export interface Step {
   readonly name: string;
   readonly op: Layer["op"] | "input" | "split";
-  /** Tiles, channels, or tiles by blocks of channels, that may run in any order. */
+  /** Tiles, channels, blocks of channels, or tiles by these, that may run in any order. */
   readonly units: number;
   /** Runs units first..last-1 with the scratch memory at `scratch`. */
   readonly run: (kernels: Kernels, first: number, last: number, scratch: number) => void;

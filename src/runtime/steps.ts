@@ -23,6 +23,12 @@ const PART_TAPS = 128;
 
 const planeSize = (shape: readonly number[]): number => shape[1] * shape[2];
 
+/** Channels, which threads may share; but those of vectors lie so close that each is written over by the one before. */
+const unitsOf = (shape: readonly number[]): number => (planeSize(shape) === 1 ? 1 : shape[0]);
+
+/** The channel that begins a unit. */
+const channelOf = (shape: readonly number[], unit: number): number => (planeSize(shape) === 1 ? unit * shape[0] : unit);
+
 /** Encodes a model input from its float staging area. */
 export function planInput(context: PlanContext, tensor: string, staging: string): Step {
   const { shape } = context.spec(tensor);
@@ -30,10 +36,11 @@ export function planInput(context: PlanContext, tensor: string, staging: string)
   return {
     name: tensor,
     op: "input",
-    units: 1,
-    run(kernels) {
+    units: unitsOf(shape),
+    run(kernels, first, last) {
       const from = context.place(staging);
-      kernels.add_f32(from.address, from.planeBytes, shape[0], epilogue, planeSize(shape));
+      const end = channelOf(shape, last);
+      kernels.add_f32(from.address, from.planeBytes, first, end, epilogue, planeSize(shape));
     },
   };
 }
@@ -132,7 +139,7 @@ function planAvgPool(context: PlanContext, layer: AvgPoolLayer): Step {
         const from = context.place(layer.input);
         const sum = float ? kernels.plane_sums_f32 : kernels.plane_sums_u8;
         sum(from.address, from.planeBytes, planeSize(input.shape), shape[0], scratch);
-        kernels.end_vector(epilogue, scratch, shape[0], Number(!float));
+        kernels.end_vector(epilogue, scratch, 0, shape[0], Number(!float));
       },
     };
   }
@@ -170,11 +177,12 @@ function planAdd(context: PlanContext, layer: AddLayer): Step {
   return {
     name: layer.name,
     op: layer.op,
-    units: 1,
-    run(kernels, _first, _last, scratch) {
+    units: unitsOf(shape),
+    run(kernels, first, last, scratch) {
       const { address, planeBytes } = context.place(layer.input);
-      if (float) kernels.add_f32(address, planeBytes, shape[0], epilogue, planeSize(shape));
-      else kernels.add_u8(address, planeBytes, shape[0], scratch, factors, epilogue, planeSize(shape));
+      const end = channelOf(shape, last);
+      if (float) kernels.add_f32(address, planeBytes, first, end, epilogue, planeSize(shape));
+      else kernels.add_u8(address, planeBytes, first, end, scratch, factors, epilogue, planeSize(shape));
     },
   };
 }

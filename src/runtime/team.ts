@@ -1,23 +1,26 @@
-// team.ts: how the threads of one model share a run: work is claimed from one shared word, a tile at a time.
+// team.ts: how the threads of one model share a run. A step's units are cut into one range a thread, in order, so that a
+// thread meets the same part of every image again: what it reads it wrote itself, and its core's cache still holds it. Who
+// has finished its own range goes on with the others'.
 //
-// Int32 words of a SharedArrayBuffer:
-//   CLAIM     step << 19 | next unit     a unit belongs to who moves this word on by compareExchange
-//   DONE      units of the step that are finished; the step is over when all are
-//   SEQUENCE  raised with every step; sleepers wait on it
-//   SLEEPERS  how many do
-//   QUIT      1 when the team is dissolved
+// Int32 words of a SharedArrayBuffer, each in a cache line of its own:
+//   DONE          units of the step that are finished; the step is over when all are
+//   SEQUENCE      raised with every step; sleepers wait on it
+//   SLEEPERS      how many do
+//   QUIT          1 when the team is dissolved
+//   CLAIMS + t    of thread t's range: step << 19 | next unit    units belong to who moves this word on by compareExchange
 //
-// A thread that wakes late finds the claim word of whatever step is under way, so nobody has to be waited for who has
+// A thread that wakes late finds the claim words of whatever step is under way, so nobody has to be waited for who has
 // claimed nothing.
 import type { Kernels } from "./kernels.js";
 import type { Step } from "./step.js";
 
-const CLAIM = 0;
-const DONE = 1;
-const SEQUENCE = 2;
-const SLEEPERS = 3;
-const QUIT = 4;
-const WORDS = 16;
+/** Words of a cache line. */
+const LINE = 16;
+const DONE = 0;
+const SEQUENCE = LINE;
+const SLEEPERS = 2 * LINE;
+const QUIT = 3 * LINE;
+const CLAIMS = 4 * LINE;
 
 const UNIT_BITS = 19;
 const UNIT_MASK = (1 << UNIT_BITS) - 1;
@@ -33,25 +36,38 @@ export interface Seat {
   readonly steps: readonly Step[];
   readonly kernels: Kernels;
   readonly scratch: number;
+  /** 0 for the leading thread. */
+  readonly seat: number;
+  readonly threads: number;
 }
 
-export function createWords(): Int32Array {
-  const words = new Int32Array(new SharedArrayBuffer(WORDS * 4));
+export function createWords(threads: number): Int32Array {
+  const words = new Int32Array(new SharedArrayBuffer((CLAIMS + threads * LINE) * 4));
   // before the first step every unit of it counts as claimed
-  words[CLAIM] = UNIT_MASK;
+  for (let t = 0; t < threads; t++) words[CLAIMS + t * LINE] = UNIT_MASK;
   return words;
 }
 
-/** Claims and runs units of the step under way until none is left. */
-function work({ words, steps, kernels, scratch }: Seat): void {
-  for (;;) {
-    const claim = Atomics.load(words, CLAIM);
+/** Where the range of a thread begins; that of the one before ends there. */
+const rangeStart = (units: number, threads: number, thread: number): number => Math.floor((units * thread) / threads);
+
+/** Claims and runs units of the step under way, its own range's first, until none is left. */
+function work({ words, steps, kernels, scratch, seat, threads }: Seat): void {
+  for (let turn = 0; turn < threads; ) {
+    const owner = (seat + turn) % threads;
+    const claim = Atomics.load(words, CLAIMS + owner * LINE);
     const step = steps[claim >>> UNIT_BITS];
     const unit = claim & UNIT_MASK;
-    if (unit >= step.units) return;
-    if (Atomics.compareExchange(words, CLAIM, claim, claim + 1) !== claim) continue;
-    step.run(kernels, unit, unit + 1, scratch);
-    Atomics.add(words, DONE, 1);
+    const left = rangeStart(step.units, threads, owner + 1) - unit;
+    if (left <= 0) {
+      turn++;
+      continue;
+    }
+    // few claims, and small ones in the end
+    const count = Math.max(1, left >> 1);
+    if (Atomics.compareExchange(words, CLAIMS + owner * LINE, claim, claim + count) !== claim) continue;
+    step.run(kernels, unit, unit + count, scratch);
+    Atomics.add(words, DONE, count);
   }
 }
 
@@ -60,9 +76,11 @@ function work({ words, steps, kernels, scratch }: Seat): void {
  * @returns false when other threads have made no headway for `patience` milliseconds: one of them must have died
  */
 export function lead(seat: Seat, index: number, patience: number): boolean {
-  const { words, steps } = seat;
+  const { words, steps, threads } = seat;
   Atomics.store(words, DONE, 0);
-  Atomics.store(words, CLAIM, index << UNIT_BITS);
+  for (let t = 0; t < threads; t++) {
+    Atomics.store(words, CLAIMS + t * LINE, (index << UNIT_BITS) | rangeStart(steps[index].units, threads, t));
+  }
   Atomics.add(words, SEQUENCE, 1);
   if (Atomics.load(words, SLEEPERS) > 0) Atomics.notify(words, SEQUENCE);
   work(seat);

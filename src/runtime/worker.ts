@@ -24,5 +24,5 @@ port.listen((message) => {
   const scratch = plan.scratch + seat * plan.use.scratch;
   const kernels = instantiate(module, memory);
   port.post("ready");
-  follow({ words, steps: plan.steps, kernels, scratch });
+  follow({ words, steps: plan.steps, kernels, scratch, seat, threads });
 });

@@ -14,6 +14,9 @@ const MODELS = [
   // one tile, shared by output channels
   convModel({ shape: [16, 7, 7], channels: 100, residual: linear() }),
   convModel({ shape: [16, 10, 9], channels: 50, input: linear(15) }),
+  // dense layers, shared by blocks of 16 outputs
+  convModel({ shape: [90, 1, 1], channels: 115, kernel: [1, 1], padding: [0, 0, 0, 0] }),
+  convModel({ shape: [33, 1, 1], channels: 50, kernel: [1, 1], padding: [0, 0, 0, 0], input: FLOAT, output: FLOAT }),
   // the same of depthwise layers, whose blocks keep the channels of one plane together
   convModel({ shape: [97, 7, 7], channels: 97, groups: 97 }),
   convModel({ shape: [37, 9, 9], channels: 111, groups: 37, residual: linear() }),
@@ -82,16 +85,34 @@ test("when a helper dies one run fails, and the model goes on with one thread", 
   model.dispose();
 });
 
+test("a thread left alone runs the units of every range once, its own first", () => {
+  for (const units of [1, 2, 3, 10, 97]) {
+    for (const seat of [0, 1, 2]) {
+      const ran = [];
+      const run = (_kernels, first, last) => {
+        for (let unit = first; unit < last; unit++) ran.push(unit);
+      };
+      const steps = [{ name: "step", op: "conv", units, run }];
+      assert.equal(lead({ words: createWords(3), steps, kernels: {}, scratch: 0, seat, threads: 3 }, 0, 1000), true);
+      const start = Math.floor((units * seat) / 3);
+      assert.deepEqual(
+        ran,
+        Array.from({ length: units }, (_, i) => (start + i) % units),
+      );
+    }
+  }
+});
+
 test("a thread that claimed work and died is noticed", () => {
-  const words = createWords();
+  const words = createWords(1);
   let ran = 0;
   const steps = [{ name: "step", op: "conv", units: 3, run: () => ran++ }];
-  const seat = { words, steps, kernels: {}, scratch: 0 };
+  const seat = { words, steps, kernels: {}, scratch: 0, seat: 0, threads: 1 };
   assert.equal(lead(seat, 0, 1000), true);
   assert.equal(ran, 3);
   // the first unit goes to a thread that never finishes it
   steps[0].run = () => {
-    if (ran++ === 3) Atomics.sub(words, 1, 1);
+    if (ran++ === 3) Atomics.sub(words, 0, 1);
   };
   assert.equal(lead(seat, 0, 30), false);
 });
