@@ -1,5 +1,6 @@
 // widths.ts: how many bits each layer's weights get: in a shape along the network, or by measured sensitivity.
 import { ShiftwiseError } from "../format/index.js";
+import { allocateBits } from "./budget.js";
 
 /**
  * Shapes along the depth of a network (WEQ, section 4): convex has the fewest bits in the middle, concave the most there;
@@ -81,56 +82,16 @@ export function shapedBits(layers: readonly WidthLayer[], shape: WidthShape, ave
 }
 
 /**
- * Bits for each layer with the least sum of drops while the average over all weights stays within a budget. From the
- * fewest bits of every layer, the step along a layer's lower convex hull that saves the most drop for its bits is taken
- * as long as one fits: on the hulls that is the best there is, up to the last step.
+ * Bits for each layer with a small sum of drops while the average over all weights stays within a budget.
  * @throws BAD_OPTION for an average that the measured widths cannot have
  */
 export function budgetBits(layers: readonly LayerSensitivity[], average: number): Map<string, number> {
   checkAverage(average);
-  const total = layers.reduce((sum, { count }) => sum + count, 0);
-  const hulls = layers.map(({ drops }) => lowerHull([...drops].sort(([a], [b]) => a - b)));
-  const places = layers.map(() => 0);
-  let room = average * total - layers.reduce((sum, { count }, i) => sum + count * hulls[i][0][0], 0);
-  if (room < 0) {
-    throw new ShiftwiseError("BAD_OPTION", "a budget below the fewest bits measured", {
-      found: average,
-      where: "bits",
-    });
-  }
-  while (true) {
-    let chosen = -1;
-    let most = 0;
-    for (const [i, { count }] of layers.entries()) {
-      const next = hulls[i][places[i] + 1];
-      if (!next) continue;
-      const [bits, drop] = hulls[i][places[i]];
-      const cost = count * (next[0] - bits);
-      const gain = (drop - next[1]) / cost;
-      if (cost > room || gain <= most) continue;
-      most = gain;
-      chosen = i;
-    }
-    if (chosen < 0) return new Map(layers.map(({ name }, i) => [name, hulls[i][places[i]][0]]));
-    const [before, after] = [hulls[chosen][places[chosen]][0], hulls[chosen][places[chosen] + 1][0]];
-    room -= layers[chosen].count * (after - before);
-    places[chosen]++;
-  }
-}
-
-type Point = readonly [bits: number, drop: number];
-
-/** The points below all lines between others, from the fewest bits on, while the drop falls. */
-function lowerHull(points: readonly Point[]): Point[] {
-  const hull: Point[] = [];
-  for (const point of points) {
-    if (hull.length > 0 && point[1] >= hull[hull.length - 1][1]) continue;
-    while (hull.length > 1) {
-      const [a, b] = hull.slice(-2);
-      if ((b[1] - a[1]) * (point[0] - a[0]) < (point[1] - a[1]) * (b[0] - a[0])) break;
-      hull.pop();
-    }
-    hull.push(point);
-  }
-  return hull;
+  const choices = layers.map(({ name, count, drops }) => ({
+    name,
+    weights: count,
+    choices: [...drops].map(([bits, noise]) => ({ bits, noise })).sort((a, b) => a.bits - b.bits),
+  }));
+  const chosen = allocateBits(choices, average);
+  return new Map(choices.map(({ name, choices: own }) => [name, own[chosen.get(name)!].bits]));
 }

@@ -58,7 +58,7 @@ test("the sensitive layer gets the bits", () => {
       ["b", 2],
     ],
   );
-  assert.throws(() => budgetBits(layers, 1.5), { code: "BAD_OPTION", where: "bits" });
+  assert.throws(() => budgetBits(layers, 1.5), { code: "BAD_OPTION", where: "budget" });
   assert.throws(() => budgetBits(layers, 0.5), { code: "BAD_OPTION", where: "bits" });
 });
 
