@@ -144,6 +144,7 @@ function settingsOf(network: Network, options: RetrainedArguments, images: numbe
     activations,
     ...(partition && { partition }),
     ...(ranking && { ranking }),
+    ...(recipe.rule && { rule: recipe.rule }),
     scale: options.scale ?? recipe.scale,
     compensate,
     anneal: options.anneal ?? recipe.anneal,
