@@ -9,8 +9,16 @@ import {
   type WeightGrid,
   type WeightGrids,
 } from "../graph/index.js";
+import { weightNodes } from "./apply.js";
 import { fitScales, powerLevels } from "./channels.js";
-import { chooseExponent, codebook, type ExponentRule, largestMagnitude, quantizeToLevel } from "./levels.js";
+import {
+  chooseExponent,
+  codebook,
+  defaultRule,
+  type ExponentRule,
+  largestMagnitude,
+  quantizeToLevel,
+} from "./levels.js";
 import { frozenCount, type Partition, selectLargest, selectRandom } from "./partition.js";
 import { checkBits } from "./portions.js";
 
@@ -187,7 +195,7 @@ function firstGrid(
 ): PowersGrid {
   const { data, shape } = node.weight;
   const where = `${node.name}.weight`;
-  const rule = options.rule ?? (bits >= 4 ? "max" : "mse");
+  const rule = options.rule ?? defaultRule(bits);
   const n1 = chooseExponent(data, bits, rule, where);
   const frozen = pruned ? pruned.slice() : new Uint8Array(data.length);
   if (options.scale !== "channel") return { kind: "powers", bits, n1, scale: null, frozen };
@@ -211,7 +219,7 @@ function weightLayers(
   network: Network,
   bits: number | ReadonlyMap<string, number>,
 ): readonly { node: ConvNode | DenseNode; bits: CodeBits }[] {
-  const nodes = network.nodes.filter((node) => node.op === "conv" || node.op === "dense");
+  const nodes = weightNodes(network);
   if (typeof bits === "number") {
     const width = checkBits(bits);
     return nodes.map((node) => ({ node, bits: width }));

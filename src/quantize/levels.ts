@@ -23,6 +23,9 @@ export interface Codebook {
  */
 export type ExponentRule = "max" | "mse";
 
+/** The rule unless told. */
+export const defaultRule = (bits: number): ExponentRule => (bits >= 4 ? "max" : "mse");
+
 /** The lowest n1 tried by `mse` lies this many octaves under the one of `max`. */
 const MSE_OCTAVES = 12;
 

@@ -1,6 +1,7 @@
 // sparsity.ts: how many weights of each layer to prune, and which.
 import { ShiftwiseError } from "../format/index.js";
-import type { ConvNode, DenseNode, Network } from "../graph/index.js";
+import type { Network } from "../graph/index.js";
+import { weightNodes } from "./apply.js";
 import { selectLargest } from "./partition.js";
 
 /**
@@ -19,9 +20,7 @@ export function layerSparsities(network: Network, sparsity: number): Map<string,
       where: "sparsity",
     });
   }
-  const layers = network.nodes.filter(
-    (node): node is ConvNode | DenseNode => node.op === "conv" || node.op === "dense",
-  );
+  const layers = weightNodes(network);
   const scores = layers.map(({ weight }) => lampScores(weight.data));
   const all = Float64Array.from(scores.flatMap((layer) => [...layer])).sort();
   const count = Math.round(sparsity * all.length);

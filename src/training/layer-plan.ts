@@ -3,6 +3,7 @@ import type { ConvNode, DenseNode, Network, WeightGrid, WeightGrids } from "../g
 import {
   checkBits,
   chooseExponent,
+  defaultRule,
   frozenCount,
   type LayerLevels,
   type PortionStep,
@@ -85,7 +86,7 @@ function planWhole(node: ConvNode | DenseNode, wanted: LayerLevels | null): Laye
   // a scale of its own makes a channel's largest level any number: n1 = 0 will do
   const perChannel = wanted.scale === "channel";
   const bits = checkBits(wanted.bits, `bits of ${node.name}`);
-  const rule = wanted.rule ?? (bits >= 4 ? "max" : "mse");
+  const rule = wanted.rule ?? defaultRule(bits);
   const n1 = perChannel ? 0 : chooseExponent(node.weight.data, bits, rule, `${node.name}.weight`);
   const grid = (scale: Float32Array): WeightGrid => ({
     kind: "powers",

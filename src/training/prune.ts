@@ -1,7 +1,7 @@
 // prune.ts: weights cut from a float network while it trains, ready for INQ on what is left.
 import type { Dataset } from "../data/memory.js";
 import type { Network, WeightGrid, WeightGrids } from "../graph/index.js";
-import { layerSparsities, smallest } from "../quantize/index.js";
+import { layerSparsities, smallest, weightNodes } from "../quantize/index.js";
 import type { EpochRecord } from "./checkpoint.js";
 import { type CommonOptions, type Control, count } from "./options.js";
 import { runStages, type Stage } from "./session.js";
@@ -37,7 +37,8 @@ export async function prune(
   count("epochs", epochs, 1);
   count("settle", settle, 0);
   const cut = layerSparsities(network, sparsity);
-  const settled = (): WeightGrids => new Map([...cut].map(([name, dead]) => [name, zeroGrid(network, name, dead)]));
+  const settled = (): WeightGrids =>
+    new Map(weightNodes(network).map(({ name, weight }) => [name, zeroGrid(weight.data, cut.get(name)!)]));
   const stages: Stage[] = [
     { epochs, cut, begin: () => null },
     { epochs: settle, begin: settled },
@@ -48,8 +49,6 @@ export async function prune(
 }
 
 /** A grid on which nothing but the zeros of a layer is frozen. */
-function zeroGrid(network: Network, name: string, dead: number): WeightGrid {
-  const node = network.nodes.find((candidate) => candidate.name === name);
-  const weights = node?.op === "conv" || node?.op === "dense" ? node.weight.data : new Float32Array(0);
+function zeroGrid(weights: Float32Array, dead: number): WeightGrid {
   return { kind: "powers", bits: 5, n1: 0, scale: null, frozen: smallest(weights, dead) };
 }

@@ -1,5 +1,5 @@
 // straight-through.ts: retraining with any weight quantizer: quantized weights forward, the gradient to a float copy.
-import type { Dataset } from "../data/index.js";
+import type { Dataset } from "../data/memory.js";
 import { ShiftwiseError } from "../format/index.js";
 import type { Network, WeightGrids } from "../graph/index.js";
 import {

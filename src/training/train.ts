@@ -2,6 +2,7 @@
 import type { Dataset } from "../data/memory.js";
 import { ShiftwiseError } from "../format/index.js";
 import type { Network, WeightGrids } from "../graph/index.js";
+import { weightNodes } from "../quantize/index.js";
 import type { EpochRecord } from "./checkpoint.js";
 import { type CommonOptions, type Control, count } from "./options.js";
 import { reestimateNorms } from "./reestimate.js";
@@ -39,9 +40,9 @@ export async function train(
   count("epochs", epochs, 1);
   count("reestimate", reestimate, 0);
   const grids = options.grids ?? null;
+  const layers = weightNodes(network);
   for (const [name, { frozen }] of grids ?? []) {
-    const node = network.nodes.find((candidate) => candidate.name === name);
-    const weights = node?.op === "conv" || node?.op === "dense" ? node.weight.data.length : 0;
+    const weights = layers.find((node) => node.name === name)?.weight.data.length ?? 0;
     if (frozen.length === weights) continue;
     throw new ShiftwiseError("BAD_OPTION", "mask of another layer", {
       where: `grids.${name}`,
