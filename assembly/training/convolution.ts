@@ -1,5 +1,5 @@
 // convolution.ts: convolution as panels of pixels; one driver serves the forward pass and the data gradient.
-import { gemmPanel, gemmRuns } from "./gemm";
+import { gemmPanel, gemmTaps } from "./gemm";
 import { interleavePlanes, packPanel } from "./pack";
 
 /**
@@ -77,19 +77,8 @@ export function convWeightGradient(
   for (let n = 0; n < images; n++) {
     interleavePlanes(dy + <usize>n * imageBytes, rows, plane, scratch + ((<usize>(n * plane)) << 5), blockBytes);
   }
-  for (let m = 0; m < rows; m += 8, scratch += blockBytes) {
-    for (let k = 0; k < depthRounded; k += 4, sums += 128) {
-      const t = taps + ((<usize>k) << 2);
-      gemmRuns(
-        x + <usize>load<u32>(t),
-        x + <usize>load<u32>(t, 4),
-        x + <usize>load<u32>(t, 8),
-        x + <usize>load<u32>(t, 12),
-        runs,
-        pixels,
-        scratch,
-        sums,
-      );
-    }
+  const sumBytes = (<usize>depthRounded) << 5;
+  for (let m = 0; m < rows; m += 8, scratch += blockBytes, sums += sumBytes) {
+    gemmTaps(x, taps, depthRounded, runs, pixels, scratch, sums);
   }
 }

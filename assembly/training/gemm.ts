@@ -127,3 +127,19 @@ export function gemmRuns(
   put(c + 64, c2, d2, true);
   put(c + 96, c3, d3, true);
 }
+
+/** gemmRuns for x + taps[k], k < depth in fours: c is [depth][8]. `depth` is a multiple of 4. */
+export function gemmTaps(x: usize, taps: usize, depth: i32, runs: usize, pixels: i32, d: usize, c: usize): void {
+  for (const end = taps + ((<usize>depth) << 2); taps < end; taps += 16, c += 128) {
+    gemmRuns(
+      x + <usize>load<u32>(taps),
+      x + <usize>load<u32>(taps, 4),
+      x + <usize>load<u32>(taps, 8),
+      x + <usize>load<u32>(taps, 12),
+      runs,
+      pixels,
+      d,
+      c,
+    );
+  }
+}

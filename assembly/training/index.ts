@@ -18,7 +18,6 @@ export {
   moveBox,
   scale,
 } from "./elementwise";
-export { gemmPanel, gemmRuns } from "./gemm";
 export { distill, softmaxCrossEntropy } from "./loss";
 export { productSums, tapSums } from "./moments";
 export {
@@ -29,7 +28,7 @@ export {
   normGradientSums,
   normStatistics,
 } from "./norm";
-export { interleavePlanes, packPanel, packRows, padPlanes, unpackSums } from "./pack";
+export { packRows, padPlanes, unpackSums } from "./pack";
 export { avgPool, avgPoolBackward, maxPool, maxPoolBackward } from "./pool";
 export { quantizeLevels, quantizeLinear } from "./quantize";
 export { approach, sgdStep, sumOfSquares } from "./sgd";

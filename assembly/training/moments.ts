@@ -1,5 +1,5 @@
 // moments.ts: sums of products of a layer's inputs over pixels, what second-order compensation is made of.
-import { gemmRuns } from "./gemm";
+import { gemmTaps } from "./gemm";
 import { transpose4 } from "./pack";
 
 /** to[pixel][i] = x[taps[i] + pixel] for 8 taps and the pixels of all runs (see gemmRuns). */
@@ -56,21 +56,7 @@ export function productSums(
   const block = (<usize>depthRounded) << 5;
   for (let m = 0; m < depthRounded; m += 8, sums += block) {
     gatherTaps(b, taps + ((<usize>m) << 2), runs, pixels, scratch);
-    const end = symmetric ? m + 8 : depthRounded;
-    let to = sums;
-    for (let k = 0; k < end; k += 4, to += 128) {
-      const t = taps + ((<usize>k) << 2);
-      gemmRuns(
-        a + <usize>load<u32>(t),
-        a + <usize>load<u32>(t, 4),
-        a + <usize>load<u32>(t, 8),
-        a + <usize>load<u32>(t, 12),
-        runs,
-        pixels,
-        scratch,
-        to,
-      );
-    }
+    gemmTaps(a, taps, symmetric ? m + 8 : depthRounded, runs, pixels, scratch, sums);
   }
 }
 

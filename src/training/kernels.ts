@@ -9,17 +9,6 @@ type Flag = 0 | 1;
 export interface Kernels extends Record<string, unknown> {
   /** What they work on, for the layers that are plain TypeScript. */
   readonly memory: WebAssembly.Memory;
-  // gemm.ts
-  gemmPanel(
-    a: Pointer,
-    b: Pointer,
-    c: Pointer,
-    stride: number,
-    depth: number,
-    rows: number,
-    bias: Pointer,
-    accumulate: Flag,
-  ): void;
   // pack.ts
   padPlanes(
     from: Pointer,
