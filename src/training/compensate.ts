@@ -5,7 +5,6 @@ import {
   type BatchNormNode,
   type ConvNode,
   type DenseNode,
-  inferShapes,
   type Network,
   type Node,
   nodeInputs,
@@ -18,7 +17,7 @@ import { type LayerPlan, type LevelsOf, planLayer, type RoundingStep } from "./l
 import { createMoments, type GroupMoments } from "./moments.js";
 import type { Control } from "./options.js";
 import { createRounder, ROUND, type Rounder, type RoundingResult } from "./rounding.js";
-import { createPiece, createStore, type Segment, type Store, segmentsOf, tensorEncodings } from "./segments.js";
+import { CHUNK, createWalk, type Walk } from "./walk.js";
 import { compileModule } from "./wasm.js";
 
 export interface CompensateOptions {
@@ -65,8 +64,6 @@ export interface CompensateControl extends Pick<Control, "signal"> {
   readonly onProgress?: (done: number, total: number, layer: string) => void;
 }
 
-/** Images that are run at a time. */
-const CHUNK = 16;
 /** Output positions that a layer's moments are taken from, where there are more: this many, or so many an input. */
 const LEAST_POSITIONS = 50_000;
 const POSITIONS_AN_INPUT = 200;
@@ -126,56 +123,6 @@ function checkSamples(network: Network, samples: Samples): void {
       where: network.name,
     });
   }
-}
-
-/** A network on its way through all images, segment by segment. */
-interface Walk {
-  readonly segments: readonly Segment[];
-  readonly shapes: ReadonlyMap<string, Shape>;
-  readonly chunks: readonly number[];
-  values(name: string, chunk: number): Float32Array;
-  /** Runs segment i with these nodes in its place; returns what the first of them makes of the first chunk. */
-  run(i: number, nodes: readonly Node[]): Float32Array;
-}
-
-function createWalk(network: Network, samples: Samples, module: WebAssembly.Module): Walk {
-  const segments = segmentsOf(network);
-  const shapes = inferShapes(network);
-  const encodings = tensorEncodings(network);
-  const stores = new Map<string, Store>();
-  const chunks = Array.from({ length: Math.ceil(samples.count / CHUNK) }, (_, c) =>
-    Math.min(CHUNK, samples.count - c * CHUNK),
-  );
-  const lastReader = new Map<string, number>();
-  for (const [i, { reads }] of segments.entries()) for (const name of reads) lastReader.set(name, i);
-  const values = (name: string, chunk: number) => stores.get(name)!.get(chunk);
-  return {
-    segments,
-    shapes,
-    chunks,
-    values,
-    run(i, nodes) {
-      const { reads, gives } = segments[i];
-      const [head] = nodes;
-      // the input node makes the images themselves
-      const inputs = nodes.filter((node) => node.op === "input").map((node) => node.name);
-      const rest = nodes.filter((node) => node.op !== "input");
-      const from = [...inputs, ...reads];
-      const piece = createPiece(rest, from, [...new Set([...gives, head.name])], shapes, CHUNK, module);
-      for (const name of gives) stores.set(name, createStore(encodings.get(name)!));
-      let first = new Float32Array(0);
-      for (const [c, count] of chunks.entries()) {
-        piece.run(
-          from.map((name) => (inputs.includes(name) ? samples.read(c * CHUNK, count) : values(name, c))),
-          count,
-        );
-        for (const name of gives) stores.get(name)!.put(c, piece.tensor(name));
-        if (c === 0) first = piece.tensor(head.name).slice();
-      }
-      for (const [name, last] of lastReader) if (last === i) stores.delete(name);
-      return first;
-    },
-  };
 }
 
 function momentsOf(node: ConvNode | DenseNode, i: number, own: Walk, twin: Walk, settings: Settings): GroupMoments[] {

@@ -2,7 +2,8 @@
 import { inferShapes, type Network, nodeInputs } from "../graph/index.js";
 import type { SoftTargets } from "./engine.js";
 import type { Mode } from "./layer.js";
-import { backward, type Call, forward } from "./reference-nodes.js";
+import type { Call } from "./reference-loops.js";
+import { backward, forward } from "./reference-nodes.js";
 
 /** (count, channels, height, width) values by tensor name; parameter values and gradients by "node.field". */
 export type Values = Map<string, Float64Array>;
