@@ -17,6 +17,7 @@ import { type LayerPlan, type LevelsOf, planLayer, type RoundingStep } from "./l
 import { createMoments, type GroupMoments } from "./moments.js";
 import type { Control } from "./options.js";
 import { createRounder, ROUND, type Rounder, type RoundingResult } from "./rounding.js";
+import { turn } from "./turn.js";
 import { CHUNK, createWalk, type Walk } from "./walk.js";
 import { compileModule } from "./wasm.js";
 
@@ -102,7 +103,7 @@ export async function compensate(
     }
     control.onProgress?.(i, own.segments.length - 1, head.name);
     if (control.signal?.aborted) throw new ShiftwiseError("ABORTED", "quantization was stopped", { where: head.name });
-    await new Promise((resolve) => setImmediate(resolve));
+    await turn();
   }
   return { network: { ...network, nodes: network.nodes.map((node) => nodes.get(node.name)!) }, grids, layers };
 }

@@ -48,6 +48,18 @@ function distanceFrom(float, network) {
 const dense = (network) => network.nodes.find((node) => node.op === "dense");
 
 describe("compensate", () => {
+  test("needs nothing that browsers lack", async () => {
+    const { setImmediate: kept } = globalThis;
+    const expected = await compensate(mixed(), SAMPLES, { levels: powers(4) });
+    globalThis.setImmediate = undefined;
+    try {
+      const { network } = await compensate(mixed(), SAMPLES, { levels: powers(4) });
+      assert.deepEqual(bitsOf(network), bitsOf(expected.network));
+    } finally {
+      globalThis.setImmediate = kept;
+    }
+  });
+
   test("gives a network that lowers, and whose logits are nearer than plain rounding's", async () => {
     const float = mixed();
     const before = bitsOf(float);
