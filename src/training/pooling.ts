@@ -48,43 +48,18 @@ export function avgPoolLayer(plan: Plan, node: AvgPoolNode | GlobalAvgPoolNode):
   const [, outHeight, outWidth] = y.shape;
   const [kernelHeight, kernelWidth] = node.op === "avgPool" ? node.kernel : [height, width];
   const [strideY, strideX] = node.op === "avgPool" ? node.stride : [1, 1];
+  const window = [height, width, kernelHeight, kernelWidth, strideY, strideX, outHeight, outWidth] as const;
   return {
     output: node.name,
     inputs: [node.input],
     forward(k, count) {
-      k.avgPool(
-        x.address,
-        count * channels,
-        height,
-        width,
-        kernelHeight,
-        kernelWidth,
-        strideY,
-        strideX,
-        outHeight,
-        outWidth,
-        y.address,
-      );
+      k.avgPool(x.address, count * channels, ...window, y.address);
     },
     planBackward(gradients) {
       const dy = gradients.of(node.name);
       const dx = gradients.into(node.input);
       return (k, count) => {
-        if (!dx) return;
-        k.avgPoolBackward(
-          dy,
-          count * channels,
-          height,
-          width,
-          kernelHeight,
-          kernelWidth,
-          strideY,
-          strideX,
-          outHeight,
-          outWidth,
-          dx.address,
-          dx.accumulate,
-        );
+        if (dx) k.avgPoolBackward(dy, count * channels, ...window, dx.address, dx.accumulate);
       };
     },
   };
