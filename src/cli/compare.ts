@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
-import { type Augmentation, type Dataset, openDataset, size, subset, type TrainTest } from "../data/index.js";
+import { type Dataset, openDataset, size, subset, type TrainTest } from "../data/index.js";
 import { decodeModel, encodeModel, type ModelDef, ShiftwiseError } from "../format/index.js";
 import { lower, type Network } from "../graph/index.js";
 import {
@@ -22,9 +22,9 @@ import { checkWritable, readNetworkFile } from "./files.js";
 import { checkFits, classesOf, compareTimes, createExecutor, type Executor, image, measureShown } from "./measure.js";
 import { checkMethod, METHODS, type Method, type MethodResult, parseMethod, runMethod } from "./methods.js";
 import { commonSettings, normalizedFor } from "./quantization.js";
-import { addRate, addTrainingOptions, showTraining } from "./training.js";
+import { addRate, addTrainingOptions, showTraining, type TrainingArguments } from "./training.js";
 
-interface CompareArguments {
+interface CompareArguments extends TrainingArguments {
   readonly json?: boolean;
   readonly data: string;
   readonly net: string;
@@ -33,11 +33,6 @@ interface CompareArguments {
   readonly images?: number;
   readonly out: string;
   readonly models?: string;
-  readonly batch: number;
-  readonly lr: number;
-  readonly augment: Augmentation;
-  readonly seed: number;
-  readonly threads: number;
 }
 
 /** One line of the comparison. */

@@ -1,7 +1,7 @@
 // quantize-retrained.ts: shiftwise quantize --data: INQ with retraining on labelled images.
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import { type Augmentation, type Dataset, openDataset, samplesOf, size, type TrainTest } from "../data/index.js";
+import { type Dataset, openDataset, samplesOf, size, type TrainTest } from "../data/index.js";
 import { encodeModel, type ModelDef } from "../format/index.js";
 import { lower, type Network } from "../graph/index.js";
 import { type ActivationScheme, type Partition, weightNodes } from "../quantize/index.js";
@@ -30,9 +30,9 @@ import {
   quantizeNetwork,
   sampleImages,
 } from "./quantization.js";
-import { resumable, showTraining, WEIGHT_DECAY } from "./training.js";
+import { resumable, showTraining, type TrainingArguments, WEIGHT_DECAY } from "./training.js";
 
-export interface RetrainedArguments extends PreprocessingArguments {
+export interface RetrainedArguments extends PreprocessingArguments, TrainingArguments {
   readonly json?: boolean;
   readonly data: string;
   readonly out: string;
@@ -51,12 +51,6 @@ export interface RetrainedArguments extends PreprocessingArguments {
   readonly distill?: number;
   readonly prune: number;
   readonly pruneEpochs: number;
-  readonly batch: number;
-  readonly lr: number;
-  readonly augment: Augmentation;
-  readonly seed: number;
-  readonly threads: number;
-  readonly resume?: boolean;
 }
 
 /** Training images whose statistics put a folded batch norm back. */

@@ -1,6 +1,6 @@
 // train.ts: shiftwise train: a float network from labelled images.
 import type { Command } from "commander";
-import { type Augmentation, openDataset } from "../data/index.js";
+import { openDataset } from "../data/index.js";
 import { encodeNetwork, lower } from "../graph/index.js";
 import { bytes, count, duration, percent } from "../report/index.js";
 import { train, writeAtomically } from "../training/index.js";
@@ -16,10 +16,11 @@ import {
   type NetworkName,
   resumable,
   showTraining,
+  type TrainingArguments,
   WEIGHT_DECAY,
 } from "./training.js";
 
-interface TrainArguments {
+interface TrainArguments extends TrainingArguments {
   readonly json?: boolean;
   readonly data: string;
   readonly out: string;
@@ -27,12 +28,6 @@ interface TrainArguments {
   readonly net: NetworkName;
   readonly width: number;
   readonly epochs: number;
-  readonly batch: number;
-  readonly lr: number;
-  readonly augment: Augmentation;
-  readonly seed: number;
-  readonly threads: number;
-  readonly resume?: boolean;
 }
 
 export function trainCommand(): Command {

@@ -1,7 +1,7 @@
 // training.ts: what the commands that train have in common: options, progress, Ctrl-C.
 import { existsSync } from "node:fs";
 import { type Command, Option } from "commander";
-import type { Dataset } from "../data/index.js";
+import type { Augmentation, Dataset } from "../data/index.js";
 import { ShiftwiseError } from "../format/index.js";
 import { demoNetwork, type Network, resnet20 } from "../graph/index.js";
 import { percent } from "../report/index.js";
@@ -14,6 +14,16 @@ export const WEIGHT_DECAY = 5e-4;
 
 export const NETWORKS = ["demo", "resnet20"] as const;
 export type NetworkName = (typeof NETWORKS)[number];
+
+/** What addTrainingOptions and addRate make of a command line. */
+export interface TrainingArguments {
+  readonly batch: number;
+  readonly lr: number;
+  readonly augment: Augmentation;
+  readonly seed: number;
+  readonly threads: number;
+  readonly resume?: boolean;
+}
 
 /** --batch, --augment, --seed, --threads and --resume. */
 export function addTrainingOptions(command: Command): Command {
