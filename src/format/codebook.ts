@@ -9,15 +9,6 @@ export const LEVELS_MAX = 128;
 /** Largest |level|: what the runtime's shifts and product tables hold. */
 export const LEVEL_MAX = 16383;
 
-/** Number of non-zero digits of the canonical signed binary form of an integer: what a level costs in shifted adds. */
-export function signedDigits(x: number): number {
-  const size = Math.abs(x);
-  let rest = (3 * size) ^ size;
-  let count = 0;
-  for (; rest !== 0; rest &= rest - 1) count++;
-  return count;
-}
-
 /** Bits of one code. */
 export function codebookWidth(levels: number): number {
   return Math.max(1, 32 - Math.clz32(levels - 1));

@@ -1,5 +1,5 @@
 // channels.ts: levels with a real scale for every output channel, fitted so that rounding errs least.
-import { ShiftwiseError, signedDigits } from "../format/index.js";
+import { ShiftwiseError } from "../format/index.js";
 import { codebook, type ExponentRule } from "./levels.js";
 
 /**
@@ -101,4 +101,11 @@ export function twoTermLevels(bits: number): readonly number[] {
   const magnitudes: number[] = [];
   for (let m = 1; magnitudes.length < 2 ** (bits - 1) - 1; m++) if (signedDigits(m) <= 2) magnitudes.push(m);
   return [...magnitudes.map((m) => -m).reverse(), 0, ...magnitudes];
+}
+
+/** Signed powers of two that make up an integer above 0, at the least: its canonical signed digits. */
+function signedDigits(value: number): number {
+  let count = 0;
+  for (let rest = (3 * value) ^ value; rest !== 0; rest &= rest - 1) count++;
+  return count;
 }

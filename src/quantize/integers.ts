@@ -1,10 +1,9 @@
-// integers.ts: integers that stand for a layer's real levels and that the bucket sums flush with few shifted adds.
+// integers.ts: integers that stand for a layer's real levels and that the bucket sums take in few parts.
 //
-// The kernels meet the levels from the largest |level| down; going from n to n' costs the signed digits of n - m n' for the
-// best m of 0, 1, 2, 4, ... (docs/arithmetic.md, 5a), nothing where both signs share an integer, and the smallest level its
-// own digits. For one scale the cheapest integers within the tolerance are a shortest path through the levels, largest
-// first; the scale is tried too.
-import { signedDigits } from "../format/index.js";
+// The kernels meet the levels from the largest |level| down. Where n is a power of two times the next, n', the lanes are
+// doubled on the way; otherwise a part of the sum ends, which costs a multiplication a pixel (docs/arithmetic.md, 5a and 5b).
+// Both signs share an integer for nothing. For one scale the cheapest integers within the tolerance are a shortest path
+// through the levels, largest first; the scale is tried too.
 
 /** How far an integer may lie from its level, as a share of it. */
 const TOLERANCE = 0.02;
@@ -13,10 +12,10 @@ const TOP_MIN = 64;
 const TOP_MAX = 512;
 /** Ratio of one scale tried to the next. */
 const TOP_RATIO = 1.19;
-/** Candidates of a level have at most so many digits more than its shortest. */
-const DIGITS_MORE = 1;
-/** What a flush costs, in doublings of the lanes. */
-const FLUSH_COST = 4;
+/** What the end of a part costs, in doublings of the lanes. */
+const PART_COST = 4;
+/** Levels of one sign that meet are merged, and those that cross are in the wrong order: worse than any part. */
+const CLASH_COST = 4 * PART_COST;
 /** What a whole tolerance of error costs, squared: it decides between equals. */
 const ERROR_COST = 0.01;
 
@@ -79,28 +78,21 @@ function cheapestPath(levels: readonly number[], room: number): Candidate {
     }
     column = next;
   }
-  for (const end of column) end.cost += FLUSH_COST * signedDigits(end.size);
   return column.reduce((a, b) => (b.cost < a.cost ? b : a));
 }
 
-/** The nearest integer and those within the tolerance, without those of many digits. */
+/** The nearest integer and those within the tolerance. */
 function candidatesOf(level: number, room: number): Candidate[] {
   const reach = TOLERANCE * level;
   const sizes = new Set([Math.min(Math.max(Math.round(level), 1), room)]);
   for (let n = Math.ceil(level - reach); n <= level + reach && n <= room; n++) if (n > 0) sizes.add(n);
-  const fewest = Math.min(...[...sizes].map(signedDigits));
-  return [...sizes]
-    .filter((n) => signedDigits(n) <= fewest + DIGITS_MORE)
-    .map((size) => ({ size, cost: Number.POSITIVE_INFINITY, before: null }));
+  return [...sizes].map((size) => ({ size, cost: Number.POSITIVE_INFINITY, before: null }));
 }
 
-/** What lies between two buckets. Levels of one sign that would meet cost as if they were apart: they are merged. */
+/** What lies between two buckets. */
 function between(size: number, next: number, same: boolean): number {
-  if (next > size) return FLUSH_COST * 4 * (next - size);
-  if (next === size) return same ? FLUSH_COST * 4 : 0;
-  let least = FLUSH_COST * signedDigits(size);
-  for (let m = 1, doubles = 0; m * next < 2 * size; m *= 2, doubles++) {
-    least = Math.min(least, FLUSH_COST * signedDigits(size - m * next) + doubles);
-  }
-  return least;
+  if (next > size) return CLASH_COST * (next - size);
+  if (next === size) return same ? CLASH_COST : 0;
+  const doubles = Math.log2(size / next);
+  return Number.isInteger(doubles) ? Math.min(doubles, PART_COST) : PART_COST;
 }

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { codebookWidth, packIndices, ShiftwiseError, signedDigits, unpackIndices } from "../../dist/format/index.js";
+import { codebookWidth, packIndices, ShiftwiseError, unpackIndices } from "../../dist/format/index.js";
 
 test("a code takes ceil(log2(levels)) bits", () => {
   const widths = [2, 3, 4, 5, 8, 9, 16, 17, 32, 33, 64, 65, 128].map(codebookWidth);
@@ -47,8 +47,4 @@ test("damage is told with its place", () => {
   refuse([0b11_00], 2, 3, /codes\[1\]/);
   refuse([0b1000_0000], 7, 2, /byte 0/);
   assert.throws(() => packIndices(Uint8Array.of(0, 3), 3), { code: "BAD_GRAPH", where: "codes[1]" });
-});
-
-test("signed digits of 0, 1, 3 = 4 - 1, 5, 7 = 8 - 1, 11 = 8 + 4 - 1 and 16383", () => {
-  assert.deepEqual([0, 1, 3, -3, 5, 7, 11, 16383].map(signedDigits), [0, 1, 2, 2, 2, 2, 3, 2]);
 });
