@@ -1,22 +1,13 @@
 // depthwise.ts: convolution with one input channel a group, plane by plane.
+import type { Shape } from "../format/index.js";
 import type { ConvNode } from "../graph/index.js";
 import type { Kernels, Pointer } from "./kernels.js";
 import { type Layer, type Plan, plane, scratch, volume } from "./layer.js";
-import { dataGradient, forwardPass, geometryOf, type PaddedPlane, type Pass, paddedInput, runsOf } from "./tables.js";
+import { padded, placeTables } from "./panels.js";
+import { dataGradient, forwardPass, geometryOf, paddedInput, runsOf } from "./tables.js";
 
 export function isDepthwise(node: ConvNode): boolean {
   return node.groups > 1 && node.weight.shape[1] === 1;
-}
-
-function place(arena: Plan["arena"], pass: Pass) {
-  return {
-    depth: pass.taps.length,
-    pixels: pass.inputs.length,
-    taps: arena.table(pass.taps),
-    inputs: arena.table(pass.inputs),
-    outputs: arena.table(pass.outputs),
-    columns: arena.table(pass.columns),
-  };
 }
 
 export function depthwiseLayer(plan: Plan, node: ConvNode): Layer {
@@ -26,8 +17,11 @@ export function depthwiseLayer(plan: Plan, node: ConvNode): Layer {
   const weight = plan.parameter(node.name, "weight");
   const bias = node.bias ? plan.parameter(node.name, "bias") : null;
   const tables = forwardPass(g, 1);
-  const forward = place(plan.arena, tables);
+  const forward = placeTables(plan.arena, tables);
   const inputPlane = paddedInput(g);
+  // channel by channel
+  const inputShape: Shape = [1, g.input[1], g.input[2]];
+  const outputShape: Shape = [1, g.output[1], g.output[2]];
   const inPlane = plane(g.input);
   const outPlane = plane(g.output);
   const kernelBytes = g.kernel[0] * g.kernel[1] * 4;
@@ -46,7 +40,7 @@ export function depthwiseLayer(plan: Plan, node: ConvNode): Layer {
     for (let n = 0; n < count; n++) {
       for (let c = 0; c < g.input[0]; c++) {
         const from = x.address + (n * volume(g.input) + c * inPlane) * 4;
-        visit(pad(k, from, g.input[1], g.input[2], inputPlane, paddedRoom), n, c);
+        visit(padded(k, from, inputShape, 1, inputPlane, paddedRoom), n, c);
       }
     }
   };
@@ -82,7 +76,7 @@ export function depthwiseLayer(plan: Plan, node: ConvNode): Layer {
       const runs = arena.table(runsOf(tables.inputs));
       // one output channel at a time: the group of the tables is a single channel
       const data = dataGradient({ ...g, groupOutputs: 1 }, 1);
-      const passes = target ? data.passes.map((pass) => place(arena, pass)) : [];
+      const passes = target ? data.passes.map((pass) => placeTables(arena, pass)) : [];
       const paddedRoom = scratch(arena, Math.max(paddedPlaneBytes, data.plane[0] * data.plane[1] * 4));
       return (k, count) => {
         if (bias) k.channelSums(dy, count, outputs, outPlane, bias.gradient);
@@ -99,7 +93,7 @@ export function depthwiseLayer(plan: Plan, node: ConvNode): Layer {
           for (let m = 0; m < outputs; m++) {
             const d = dy + (n * outputs + m) * outPlane * 4;
             const c = Math.floor(m / multiplier);
-            const planes = pad(k, d, g.output[1], g.output[2], data.plane, paddedRoom);
+            const planes = padded(k, d, outputShape, 1, data.plane, paddedRoom);
             for (const pass of passes) {
               k.depthwisePlane(
                 planes,
@@ -120,17 +114,4 @@ export function depthwiseLayer(plan: Plan, node: ConvNode): Layer {
       };
     },
   };
-}
-
-function pad(
-  k: Kernels,
-  from: Pointer,
-  height: number,
-  width: number,
-  [outerHeight, outerWidth, top, left]: PaddedPlane,
-  room: Pointer,
-): Pointer {
-  if (outerHeight === height && outerWidth === width) return from;
-  k.padPlanes(from, room, 1, height, width, outerHeight, outerWidth, top, left);
-  return room;
 }

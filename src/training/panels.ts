@@ -6,37 +6,46 @@ import type { PaddedPlane, Pass } from "./tables.js";
 
 export const roundUp = (n: number, to: number): number => Math.ceil(n / to) * to;
 
-/** A pass whose tables have addresses and whose weights have room, packed anew for every batch. */
-export interface PlacedPass {
+export interface PlacedTables {
   readonly depth: number;
-  readonly rows: number;
-  readonly pixelsPerImage: number;
+  readonly pixels: number;
   readonly taps: Pointer;
   readonly inputs: Pointer;
   readonly outputs: Pointer;
   readonly columns: Pointer;
+}
+
+/** A pass whose tables have addresses and whose weights have room, packed anew for every batch. */
+export interface PlacedPass extends PlacedTables {
+  readonly rows: number;
+  readonly pixelsPerImage: number;
   /** Packed weights, group after group. */
   readonly packed: Pointer;
   readonly packedGroup: number;
 }
 
-export function place(arena: Arena, pass: Pass, rows: number, groups: number, images: number): PlacedPass {
-  const depth = pass.taps.length;
-  const packedGroup = roundUp(rows, 4) * depth * 4;
+/** The tables of a pass in memory. */
+export function placeTables(arena: Arena, { taps, inputs, outputs, columns }: Pass): PlacedTables {
   return {
-    depth,
-    rows,
-    pixelsPerImage: pass.inputs.length / images,
-    taps: arena.table(pass.taps),
-    inputs: arena.table(pass.inputs),
-    outputs: arena.table(pass.outputs),
-    columns: arena.table(pass.columns),
-    packed: arena.reserve(groups * packedGroup),
-    packedGroup,
+    depth: taps.length,
+    pixels: inputs.length,
+    taps: arena.table(taps),
+    inputs: arena.table(inputs),
+    outputs: arena.table(outputs),
+    columns: arena.table(columns),
   };
 }
 
+export function place(arena: Arena, pass: Pass, rows: number, groups: number, images: number): PlacedPass {
+  const tables = placeTables(arena, pass);
+  const packedGroup = roundUp(rows, 4) * tables.depth * 4;
+  const packed = arena.reserve(groups * packedGroup);
+  return { ...tables, rows, pixelsPerImage: tables.pixels / images, packed, packedGroup };
+}
+
 export const panelScratch = (pass: PlacedPass): number => pass.depth * 32 + pass.rows * 32 + 64;
+
+const isPadded = (shape: Shape, [height, width]: PaddedPlane): boolean => height !== shape[1] || width !== shape[2];
 
 /** Planes of a block of images, copied into padding unless there is none. Returns their address. */
 export function padded(
@@ -44,15 +53,14 @@ export function padded(
   from: Pointer,
   shape: Shape,
   images: number,
-  [height, width, top, left]: PaddedPlane,
+  outer: PaddedPlane,
   room: Pointer,
 ): Pointer {
-  if (height === shape[1] && width === shape[2]) return from;
+  if (!isPadded(shape, outer)) return from;
+  const [height, width, top, left] = outer;
   k.padPlanes(from, room, images * shape[0], shape[1], shape[2], height, width, top, left);
   return room;
 }
-
-const isPadded = (shape: Shape, [height, width]: PaddedPlane): boolean => height !== shape[1] || width !== shape[2];
 
 /** Room for a block of padded planes; none where the tensor itself serves. */
 export const paddedBytes = (shape: Shape, to: PaddedPlane, images: number): number =>
