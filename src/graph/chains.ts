@@ -1,7 +1,7 @@
 // chains.ts: groups the nodes that one kernel call computes: conv [+ batchNorm] [+ add] [+ relu] [+ quantize] and the like.
 import type { Clamp, Encoding } from "../format/index.js";
 import type { BatchNormNode, Network, Node } from "./network.js";
-import { nodeInputs } from "./shapes.js";
+import { nodeInputs, readersOf } from "./shapes.js";
 
 /** Nodes that become one layer; `head` computes, the rest is its epilogue. */
 export interface Chain {
@@ -26,8 +26,7 @@ export function findChains(network: Network): Chain[] {
   const nodes = liveNodes(network);
   const byName = new Map(nodes.map((node) => [node.name, node]));
   const position = new Map(nodes.map((node, i) => [node.name, i]));
-  const readers = new Map<string, Node[]>(nodes.map((node) => [node.name, []]));
-  for (const node of nodes) for (const name of nodeInputs(node)) readers.get(name)?.push(node);
+  const readers = readersOf(nodes);
 
   /** The one node that reads a tensor; undefined if there are several or the tensor is an output. */
   const soleReader = (name: string): Node | undefined => {

@@ -5,5 +5,5 @@ export * from "./lower.js";
 export * from "./network.js";
 export * from "./networks.js";
 export * from "./random.js";
-export { inferShapes, nodeInputs, nodeParameters } from "./shapes.js";
+export { inferShapes, nodeInputs, nodeParameters, readersOf } from "./shapes.js";
 export * from "./validate.js";

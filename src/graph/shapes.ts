@@ -17,6 +17,13 @@ export function nodeInputs(node: Node): readonly string[] {
   return "input" in node ? [node.input] : [];
 }
 
+/** The nodes that read each tensor that a node makes; one that reads it twice stands there twice. */
+export function readersOf(nodes: readonly Node[]): ReadonlyMap<string, readonly Node[]> {
+  const readers = new Map<string, Node[]>(nodes.map((node) => [node.name, []]));
+  for (const node of nodes) for (const name of nodeInputs(node)) readers.get(name)?.push(node);
+  return readers;
+}
+
 /** The parameter tensors of a node by field name, in file order; empty for nodes without any. */
 export function nodeParameters(node: Node): readonly (readonly [field: string, tensor: Tensor])[] {
   if (node.op === "conv" || node.op === "dense") {

@@ -1,6 +1,6 @@
 // insert.ts: where a network's activations are rounded, and the quantize nodes put there.
 import { type Encoding, ShiftwiseError } from "../format/index.js";
-import { type Network, type Node, nodeInputs } from "../graph/index.js";
+import { type Network, type Node, nodeInputs, readersOf } from "../graph/index.js";
 
 /**
  * The tensors that inference holds in memory and hands on as integers: the network input, and the end of every fused
@@ -17,7 +17,7 @@ import { type Network, type Node, nodeInputs } from "../graph/index.js";
  * @returns node names in network order.
  */
 export function quantizationPoints(network: Network): string[] {
-  const readers = readersOf(network);
+  const readers = readersOf(network.nodes);
   const position = new Map(network.nodes.map((node, i) => [node.name, i]));
   const outputs = new Set(network.outputs);
   const ends = new Map<string, ChainEnd>();
@@ -48,7 +48,7 @@ export function quantizationPoints(network: Network): string[] {
     if (before) inner.add(operands[0]);
   }
   return network.nodes
-    .filter(({ name, op }) => (op === "input" || ends.has(name)) && !inner.has(name) && readers.has(name))
+    .filter(({ name, op }) => (op === "input" || ends.has(name)) && !inner.has(name) && readers.get(name)!.length > 0)
     .map((node) => node.name);
 }
 
@@ -172,19 +172,6 @@ export function rewire(node: Node, renamed: (name: string) => string): Node {
   }
   if (node.op === "concat") return { ...node, inputs: node.inputs.map(renamed) };
   return { ...node, input: renamed(node.input) };
-}
-
-/** Readers of each tensor that has any; a node that reads a tensor twice counts twice. */
-function readersOf(network: Network): Map<string, string[]> {
-  const readers = new Map<string, string[]>();
-  for (const node of network.nodes) {
-    for (const input of nodeInputs(node)) {
-      const known = readers.get(input);
-      if (known) known.push(node.name);
-      else readers.set(input, [node.name]);
-    }
-  }
-  return readers;
 }
 
 /** The points whose integers a tensor carries: itself, or those behind the nodes that only move integers. */

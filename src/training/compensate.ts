@@ -8,6 +8,7 @@ import {
   type Network,
   type Node,
   nodeInputs,
+  readersOf,
   type Tensor,
   type WeightGrid,
   type WeightGrids,
@@ -240,9 +241,8 @@ function aboutZero(covariance: Float64Array, x: Float64Array, y: Float64Array): 
 
 /** The batch norm that alone reads a tensor. */
 function soleNorm(network: Network, tensor: string): BatchNormNode | null {
-  const readers = network.nodes.filter((node) => nodeInputs(node).includes(tensor));
-  const [first] = readers;
-  return readers.length === 1 && first.op === "batchNorm" && !network.outputs.includes(tensor) ? first : null;
+  const [first, ...others] = readersOf(network.nodes).get(tensor)!;
+  return first?.op === "batchNorm" && others.length === 0 && !network.outputs.includes(tensor) ? first : null;
 }
 
 /** Takes what each channel's mean output has lost into the bias, or into the mean that the batch norm subtracts. */

@@ -1,5 +1,5 @@
 // fusion.ts: which nodes are computed together: batch norm, an addition and a ReLU cost one pass over memory, not three.
-import { type Network, type Node, nodeInputs } from "../graph/index.js";
+import { type Network, type Node, readersOf } from "../graph/index.js";
 import type { NormTail } from "./norm.js";
 
 /** A node as it is computed; `tail` for a batch norm, `addition` for a ReLU that takes an addition in. */
@@ -16,13 +16,12 @@ export interface FusedNode {
  */
 export function fuse(network: Network, keep: ReadonlySet<string>): FusedNode[] {
   const byName = new Map(network.nodes.map((node) => [node.name, node]));
-  const readers = new Map<string, string[]>(network.nodes.map((node) => [node.name, []]));
-  for (const node of network.nodes) for (const input of nodeInputs(node)) readers.get(input)?.push(node.name);
+  const readers = readersOf(network.nodes);
   const position = new Map(network.nodes.map((node, i) => [node.name, i]));
   const kept = (name: string) => keep.has(name) || network.outputs.includes(name);
   const soleReader = (name: string): Node | null => {
     const all = readers.get(name) ?? [];
-    return all.length === 1 && !kept(name) ? (byName.get(all[0]) ?? null) : null;
+    return all.length === 1 && !kept(name) ? all[0] : null;
   };
   const clampOf = (node: Node) => (node.op === "relu" ? { low: 0, high: node.max ?? Number.POSITIVE_INFINITY } : null);
 

@@ -1,7 +1,7 @@
 // recover.ts: batch norm put back where an export has folded it into the convolution.
 import type { Samples } from "../data/memory.js";
 import { ShiftwiseError } from "../format/index.js";
-import { type BatchNormNode, type ConvNode, inferShapes, type Network, type Node, nodeInputs } from "../graph/index.js";
+import { type BatchNormNode, type ConvNode, inferShapes, type Network, type Node, readersOf } from "../graph/index.js";
 import { rewire } from "../quantize/index.js";
 import { sampleActivations } from "./evaluate.js";
 
@@ -12,9 +12,7 @@ import { sampleActivations } from "./evaluate.js";
  * @throws BAD_DATA for no samples or others than the network takes.
  */
 export function recoverNorms(network: Network, samples: Samples): Network {
-  const readers = new Map<string, Node[]>();
-  for (const node of network.nodes)
-    for (const name of nodeInputs(node)) readers.set(name, [...(readers.get(name) ?? []), node]);
+  const readers = readersOf(network.nodes);
   const bare = network.nodes.filter(
     (node): node is ConvNode =>
       node.op === "conv" &&
