@@ -1,18 +1,10 @@
 // engine.ts: a network compiled for one batch size: memory laid out once, then forward, loss and backward on it.
 import { type Shape, ShiftwiseError } from "../format/index.js";
 import { inferShapes, type Network } from "../graph/index.js";
-import { createArena } from "./arena.js";
-import { convolutionLayer } from "./convolution.js";
-import { depthwiseLayer, isDepthwise } from "./depthwise.js";
-import { clampSumLayer, dropoutLayer, leakyReluLayer, quantizeLayer } from "./elementwise.js";
-import { functionLayer } from "./functions.js";
-import { type FusedNode, fuse, outputOf } from "./fusion.js";
+import { compile, type Pair } from "./compile.js";
 import { planGradients } from "./gradients.js";
-import { type Layer, type Mode, NO_CLAMP, type Plan, untrainable, volume } from "./layer.js";
-import { concatLayer, padLayer, sliceLayer } from "./moving.js";
-import { normLayer } from "./norm.js";
-import { type ParameterLayout, parameterLayout, readParameters, readStatistics } from "./parameters.js";
-import { avgPoolLayer, maxPoolLayer } from "./pooling.js";
+import { type Mode, volume } from "./layer.js";
+import { type ParameterLayout, readParameters, readStatistics } from "./parameters.js";
 import { compileModule, instantiate } from "./wasm.js";
 
 export interface EngineOptions {
@@ -104,36 +96,13 @@ export function createEngine(network: Network, options: EngineOptions): Engine {
   const input = network.nodes.find((node) => node.op === "input");
   if (input?.op !== "input") throw new ShiftwiseError("BAD_GRAPH", "no input node", { where: network.name });
 
-  const arena = createArena();
-  const layout = parameterLayout(network);
-  const values = arena.reserve(layout.length * 4);
-  const slopes = arena.reserve(layout.length * 4);
-  const [runningMean, runningVariance, batchMean, batchVariance] = [0, 1, 2, 3].map(() =>
-    arena.reserve(layout.channels * 4),
-  );
-  const steps = fuse(network, new Set(keep));
-  const tensors = new Map(steps.map((step) => [outputOf(step), 0]));
-  for (const name of tensors.keys()) tensors.set(name, arena.reserve(batch * volume(shapes.get(name)!) * 4));
-  const offsets = new Map(layout.entries.map((entry) => [`${entry.node}.${entry.field}`, entry.offset * 4]));
-  const plan: Plan = {
-    arena,
+  const { plan, layout, layers, tensors, values, slopes, running, batchStatistics } = compile(
+    network,
+    shapes,
     batch,
-    tensor: (name) => ({ address: tensors.get(name)!, shape: shapes.get(name)! }),
-    parameter(node, field) {
-      const offset = offsets.get(`${node}.${field}`)!;
-      return { value: values + offset, gradient: slopes + offset };
-    },
-  };
-  const statisticsOf = (node: string) => {
-    const offset = layout.statistics.find((entry) => entry.node === node)!.offset * 4;
-    return {
-      runningMean: runningMean + offset,
-      runningVariance: runningVariance + offset,
-      batchMean: batchMean + offset,
-      batchVariance: batchVariance + offset,
-    };
-  };
-  const layers = steps.flatMap((step) => layerOf(plan, step, statisticsOf) ?? []);
+    keep,
+  );
+  const { arena } = plan;
   const classes = outputShape[0];
   const labels = arena.reserve(batch);
   const teacher = arena.reserve(batch * classes * 4);
@@ -147,9 +116,13 @@ export function createEngine(network: Network, options: EngineOptions): Engine {
   arena.fill(buffer);
   const floats = (address: number, length: number) => new Float32Array(buffer, address, length);
   const parameters = floats(values, layout.length);
-  const running = { mean: floats(runningMean, layout.channels), variance: floats(runningVariance, layout.channels) };
+  const pair = ({ mean, variance }: Pair) => ({
+    mean: floats(mean, layout.channels),
+    variance: floats(variance, layout.channels),
+  });
+  const runningStatistics = pair(running);
   readParameters(layout, parameters);
-  readStatistics(layout, running.mean, running.variance);
+  readStatistics(layout, runningStatistics.mean, runningStatistics.variance);
   const size = volume(input.shape);
   let current = 0;
 
@@ -172,8 +145,8 @@ export function createEngine(network: Network, options: EngineOptions): Engine {
     layout,
     parameters,
     gradients: floats(slopes, layout.length),
-    running,
-    statistics: { mean: floats(batchMean, layout.channels), variance: floats(batchVariance, layout.channels) },
+    running: runningStatistics,
+    statistics: pair(batchStatistics),
     bytes: arena.size(),
     forward(images, count, mode, seed = 0) {
       if (!Number.isInteger(count) || count < 1 || count > batch || images.length !== count * size) {
@@ -229,49 +202,4 @@ export function createEngine(network: Network, options: EngineOptions): Engine {
       return null;
     },
   };
-}
-
-/** The layer that computes a fused node; null for an input. */
-export function layerOf(
-  plan: Plan,
-  { node, tail, addition }: FusedNode,
-  statisticsOf: (node: string) => Parameters<typeof normLayer>[3],
-): Layer | null {
-  switch (node.op) {
-    case "input":
-      return null;
-    case "conv":
-      return isDepthwise(node) ? depthwiseLayer(plan, node) : convolutionLayer(plan, node);
-    case "dense":
-      return convolutionLayer(plan, node);
-    case "batchNorm":
-      return normLayer(plan, node, tail!, statisticsOf(node.name));
-    case "relu":
-      return clampSumLayer(plan, node.name, addition ?? [node.input], {
-        low: 0,
-        high: node.max ?? Number.POSITIVE_INFINITY,
-      });
-    case "add":
-      return clampSumLayer(plan, node.name, node.inputs, NO_CLAMP);
-    case "maxPool":
-      if (node.dilation) throw untrainable(node);
-      return maxPoolLayer(plan, node);
-    case "avgPool":
-    case "globalAvgPool":
-      return avgPoolLayer(plan, node);
-    case "concat":
-      return concatLayer(plan, node);
-    case "quantize":
-      return quantizeLayer(plan, node);
-    case "pad":
-      return padLayer(plan, node);
-    case "slice":
-      return sliceLayer(plan, node);
-    case "leakyRelu":
-      return leakyReluLayer(plan, node);
-    case "dropout":
-      return dropoutLayer(plan, node);
-    default:
-      return functionLayer(plan, node);
-  }
 }

@@ -1,11 +1,9 @@
 // segments.ts: a network cut at its conv and dense nodes, run piece by piece over many images.
 import type { Encoding, Shape } from "../format/index.js";
 import { type Network, type Node, nodeInputs } from "../graph/index.js";
-import { createArena } from "./arena.js";
-import { layerOf } from "./engine.js";
-import { fuse, outputOf } from "./fusion.js";
-import { type Plan, volume } from "./layer.js";
-import { parameterLayout, readParameters, readStatistics } from "./parameters.js";
+import { compile } from "./compile.js";
+import { volume } from "./layer.js";
+import { readParameters, readStatistics } from "./parameters.js";
 import { instantiate } from "./wasm.js";
 
 /** Nodes from one conv or dense node to the next; the first segment begins with the network. */
@@ -54,42 +52,20 @@ export function createPiece(
 ): Piece {
   const inputs = reads.map((name): Node => ({ op: "input", name, shape: shapes.get(name)! }));
   const piece: Network = { name: "piece", nodes: [...inputs, ...nodes], outputs: keep };
-  const arena = createArena();
-  const layout = parameterLayout(piece);
-  const values = arena.reserve(layout.length * 4);
-  const [mean, variance] = [0, 1].map(() => arena.reserve(layout.channels * 4));
-  const steps = fuse(piece, new Set(keep));
-  const addresses = new Map(
-    steps.map((step) => [outputOf(step), arena.reserve(batch * volume(shapes.get(outputOf(step))!) * 4)]),
-  );
-  const offsets = new Map(layout.entries.map((entry) => [`${entry.node}.${entry.field}`, entry.offset * 4]));
-  const plan: Plan = {
-    arena,
-    batch,
-    tensor: (name) => ({ address: addresses.get(name)!, shape: shapes.get(name)! }),
-    parameter: (node, field) => ({ value: values + offsets.get(`${node}.${field}`)!, gradient: 0 }),
-  };
-  const layers = steps.flatMap((step) => {
-    const layer = layerOf(plan, step, (node) => {
-      const offset = layout.statistics.find((entry) => entry.node === node)!.offset * 4;
-      // inference writes no batch statistics
-      return { runningMean: mean + offset, runningVariance: variance + offset, batchMean: 0, batchVariance: 0 };
-    });
-    return layer ?? [];
-  });
-  const { kernels, memory } = instantiate(module, arena.size());
-  arena.fill(memory.buffer);
+  const { plan, layout, layers, tensors, values, running } = compile(piece, shapes, batch, keep);
+  const { kernels, memory } = instantiate(module, plan.arena.size());
+  plan.arena.fill(memory.buffer);
   const floats = (address: number, length: number) => new Float32Array(memory.buffer, address, length);
   readParameters(layout, floats(values, layout.length));
-  readStatistics(layout, floats(mean, layout.channels), floats(variance, layout.channels));
+  readStatistics(layout, floats(running.mean, layout.channels), floats(running.variance, layout.channels));
   let current = 0;
   return {
     run(given, count) {
-      for (const [i, name] of reads.entries()) floats(addresses.get(name)!, given[i].length).set(given[i]);
+      for (const [i, name] of reads.entries()) floats(tensors.get(name)!, given[i].length).set(given[i]);
       current = count;
       for (const layer of layers) layer.forward(kernels, count, "eval", 0);
     },
-    tensor: (name) => floats(addresses.get(name)!, current * volume(shapes.get(name)!)),
+    tensor: (name) => floats(tensors.get(name)!, current * volume(shapes.get(name)!)),
   };
 }
 
