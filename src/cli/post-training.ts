@@ -14,7 +14,14 @@ import {
   quantizationPoints,
   twoTermLevels,
 } from "../quantize/index.js";
-import { compensate, distill, type LayerReport, recoverNorms, sampleActivations } from "../training/index.js";
+import {
+  compensate,
+  type DistillResult,
+  distill,
+  type LayerReport,
+  recoverNorms,
+  sampleActivations,
+} from "../training/index.js";
 import { schemeText } from "./arguments.js";
 
 export const LEVEL_KINDS = ["powers", "two-term"] as const;
@@ -63,9 +70,12 @@ export interface PostTrainingResult {
   readonly layers: readonly LayerOutcome[];
   /** Bits of a weight, on average over all. */
   readonly averageBits: number;
-  /** Trained after each portion of self-distillation. */
-  readonly epochs: readonly number[];
+  /** Null without self-distillation. */
+  readonly distillation: Distillation | null;
 }
+
+/** What self-distillation has done: see DistillResult. */
+export type Distillation = Pick<DistillResult, "epochs" | "heldOut" | "before" | "after" | "attempts">;
 
 type Weighted = ConvNode | DenseNode;
 
@@ -122,14 +132,19 @@ export async function quantizeCalibrated(
   };
   const onProgress = (done: number, total: number, layer: string) => control.onProgress(done / total, layer);
   if (minutes === 0) control.onStep("rounding");
+  const taught = minutes > 0 ? await distilled() : null;
   const rounded =
-    minutes === 0
-      ? { ...(await compensate(simulated, samples, { levels: levelsOf, explore }, { signal, onProgress })), epochs: [] }
-      : await distilled();
+    taught ?? (await compensate(simulated, samples, { levels: levelsOf, explore }, { signal, onProgress }));
   return {
-    model: { ...lower(rounded.network, { grids: rounded.grids }), notes: notesFor(settings, rounded.epochs) },
+    model: { ...lower(rounded.network, { grids: rounded.grids }), notes: notesFor(settings, taught) },
     ...outcome(network, levelsOf, rounded.layers),
-    epochs: rounded.epochs,
+    distillation: taught && {
+      epochs: taught.epochs,
+      heldOut: taught.heldOut,
+      before: taught.before,
+      after: taught.after,
+      attempts: taught.attempts,
+    },
   };
 
   async function distilled() {
@@ -234,12 +249,12 @@ function outcome(network: Network, levelsOf: (node: Weighted) => LayerLevels, re
 }
 
 function notesFor(
-  { activations, bits, levels, budget, minutes, seed }: PostTrainingSettings,
-  epochs: readonly number[],
+  { activations, bits, levels, budget, seed }: PostTrainingSettings,
+  distillation: Distillation | null,
 ): Record<string, string> {
   return {
     weights: `compensated rounding, ${budget === null ? `${bits} bits` : `${budget} bits on average`}, ${levels}`,
     activations: schemeText(activations),
-    ...(minutes > 0 && { distillation: `${epochs.join(" ")} epochs a portion, seed ${seed}` }),
+    ...(distillation && { distillation: `${distillation.epochs.join(" ")} epochs a portion, seed ${seed}` }),
   };
 }

@@ -5,12 +5,12 @@ import { type Augmentation, type Calibration, openCalibration, type Preprocessin
 import { encodeModel, type Normalization, ShiftwiseError } from "../format/index.js";
 import type { Network } from "../graph/index.js";
 import type { ActivationScheme } from "../quantize/index.js";
-import { bytes, type Column, count, duration, table } from "../report/index.js";
+import { bytes, type Column, count, duration, percent, table } from "../report/index.js";
 import { writeAtomically } from "../training/index.js";
 import { schemeName } from "./arguments.js";
 import type { Context } from "./command.js";
 import { checkWritable, readAnyNetwork } from "./files.js";
-import { type LayerOutcome, type LevelKind, quantizeCalibrated } from "./post-training.js";
+import { type Distillation, type LayerOutcome, type LevelKind, quantizeCalibrated } from "./post-training.js";
 import { type PreprocessingArguments, preprocessingFrom, withPreprocessing } from "./preprocessing.js";
 import type { ProgressLine } from "./screen.js";
 
@@ -93,7 +93,7 @@ export async function runCalibrated(path: string, options: CalibratedArguments, 
     activations: schemeName(options.activations),
     assumedPreprocessing: assumed,
     images: calibration.samples.count,
-    epochs: result.epochs,
+    distillation: result.distillation,
     bytes: file.length,
     gzipBytes: (await promisify(gzip)(file, { level: 9 })).length,
     seconds: (performance.now() - start) / 1000,
@@ -136,14 +136,14 @@ function described({ mean, std }: Normalization, { resize, channels }: Calibrate
 interface Summary {
   readonly layers: readonly LayerOutcome[];
   readonly averageBits: number;
-  readonly epochs: readonly number[];
+  readonly distillation: Distillation | null;
   readonly bytes: number;
   readonly gzipBytes: number;
   readonly seconds: number;
   readonly out: string;
 }
 
-function describe({ layers, averageBits, epochs, gzipBytes, seconds, out, ...file }: Summary): string {
+function describe({ layers, averageBits, distillation, gzipBytes, seconds, out, ...file }: Summary): string {
   const worst = layers.reduce((least, layer) => (layer.ownSnr < least.ownSnr ? layer : least));
   const decibels = (value: number) => `${value.toFixed(1)} dB`;
   const columns: readonly Column[] = [
@@ -166,7 +166,19 @@ function describe({ layers, averageBits, epochs, gzipBytes, seconds, out, ...fil
   ]);
   return [
     table(columns, rows),
-    `${averageBits.toFixed(2)} bits a weight on average${epochs.length > 0 ? `; epochs after each portion: ${epochs.join(", ")}` : ""}`,
+    `${averageBits.toFixed(2)} bits a weight on average`,
+    ...(distillation ? [taughtText(distillation)] : []),
     `${out}: ${bytes(file.bytes)}, gzip ${bytes(gzipBytes)}, in ${duration(seconds)}`,
+  ].join("\n");
+}
+
+/** What training has brought, and what of it was undone. */
+function taughtText({ epochs, heldOut, before, after, attempts }: Distillation): string {
+  const kept = attempts.filter((attempt) => attempt.kept).length;
+  const from = (found: Distillation["before"]) =>
+    `${found.kl.toFixed(4)} nats, ${percent(found.agreement)} equal answers`;
+  return [
+    `distance from the float network on ${count(heldOut)} images held out: rounded ${from(before)}; trained ${from(after)}`,
+    `epochs after each portion: ${epochs.join(", ")}; ${kept} of the last portion's ${attempts.length} attempts kept`,
   ].join("\n");
 }

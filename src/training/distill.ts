@@ -1,12 +1,13 @@
-// distill.ts: self-distillation: INQ in compensated portions, the float network teaching between them, in a given time.
-import { type Augmentation, type Dataset, type Samples, samplesOf, size } from "../data/memory.js";
+// distill.ts: self-distillation: rounding with compensation, the float network teaching, in a given time, never for the worse.
+import { type Augmentation, type Dataset, type Samples, samplesOf, size, subset } from "../data/memory.js";
 import { ShiftwiseError } from "../format/index.js";
 import type { Network, WeightGrids } from "../graph/index.js";
 import { checkPortions, removeQuantizers } from "../quantize/index.js";
 import { copyParameters } from "./checkpoint.js";
-import { compensate, type LayerReport } from "./compensate.js";
+import { type CompensateResult, compensate, type LayerReport } from "./compensate.js";
+import { createJudge, type Divergence } from "./judge.js";
 import { type LevelsOf, portionSteps } from "./layer-plan.js";
-import { type Control, inRange, type Progress } from "./options.js";
+import { inRange, type Progress } from "./options.js";
 import { train } from "./train.js";
 
 export interface DistillOptions {
@@ -18,6 +19,7 @@ export interface DistillOptions {
    * portions let weights learn too, which takes more images and more time before it is better.
    */
   readonly portions?: readonly number[];
+  /** Of the first attempt. */
   readonly learningRate: number;
   readonly batchSize: number;
   readonly augment?: Augmentation;
@@ -27,26 +29,42 @@ export interface DistillOptions {
 }
 
 export interface DistillControl {
-  /** A portion is being rounded: layers done, of how many. */
+  /** A portion is being rounded, and before the first of several the last: layers done, of how many. */
   readonly onRounding?: (portion: number, done: number, total: number) => void;
-  /** A portion is being trained. */
+  /** A portion is being trained; the last in several attempts. */
   readonly onTraining?: (portion: number, progress: Progress) => void;
+}
+
+/** Training from the best state so far, all weights rounded. */
+export interface Attempt extends Divergence {
+  readonly epochs: number;
+  readonly learningRate: number;
+  /** Whether it has come nearer to the float network; it is undone otherwise. */
+  readonly kept: boolean;
 }
 
 export interface DistillResult {
   /** The network with rounded weights; the one given is not changed. */
   readonly network: Network;
   readonly grids: WeightGrids;
-  /** Of the last portion's rounding. */
+  /** Of the rounding that the network comes from. */
   readonly layers: readonly LayerReport[];
-  /** Trained after each portion. */
+  /** Trained after each portion, undone attempts included. */
   readonly epochs: readonly number[];
+  /** Images that were neither rounded nor trained on, on which states were compared. */
+  readonly heldOut: number;
+  /** Against the float network: all weights rounded at once without training; the result. */
+  readonly before: Divergence;
+  readonly after: Divergence;
+  readonly attempts: readonly Attempt[];
 }
 
 /**
- * For each portion: the next share of every layer is rounded with compensation and frozen, then the rest of the weights,
- * biases and batch norm learn from the logits of the float network, on images whose labels do not matter. After the last
- * portion biases and batch norm alone learn. Batch norm stays on its running statistics throughout.
+ * All weights are rounded with compensation, or portion by portion, with training of what is still free in between. Then
+ * biases and batch norm learn from the logits of the float network, on images whose labels do not matter, in attempts: each
+ * starts from the best state, its rate falls along a cosine, and it is undone, and the next one slower, where it has not come
+ * nearer to the float network on images that are held out. So the result is no worse there than rounding alone. Batch norm stays
+ * on its running statistics throughout.
  *
  * How many epochs there are follows from the time that the first one takes, so two runs need not agree.
  * @param network with its quantize nodes and float weights.
@@ -61,76 +79,127 @@ export async function distill(
   const { levels, minutes, seed = 1, threads = 1, signal } = options;
   inRange("minutes", minutes, 0, Number.POSITIVE_INFINITY);
   const portions = checkPortions(options.portions ?? [1]);
-  const start = performance.now();
+  const end = performance.now() + 60_000 * minutes;
+  const secondsLeft = () => (end - performance.now()) / 1000;
   const teacher = removeQuantizers(structuredClone(network));
-  const student = structuredClone(network);
-  const samples = samplesOf(dataset);
+  const [learned, held] = holdOut(dataset);
+  const judge = createJudge(teacher, samplesOf(held));
+  const samples = samplesOf(learned);
   const fewer: Samples = { ...samples, count: Math.min(samples.count, PORTION_SAMPLES) };
-  const trainFor = async (epochs: number, portion: number, grids: WeightGrids): Promise<number> => {
+  const last = portions.length - 1;
+
+  const round = (student: Network, grids: WeightGrids | null, i: number): Promise<CompensateResult> =>
+    compensate(
+      student,
+      portions[i] === 1 ? samples : fewer,
+      { levels: portionSteps(student, grids, levels, portions[i]) },
+      { ...(signal && { signal }), onProgress: (layer, total) => control.onRounding?.(i, layer, total) },
+    );
+  let runs = 0;
+  /** Seconds that an epoch took. */
+  const trainFor = async (student: Network, grids: WeightGrids, epochs: number, rate: number, portion: number) => {
     const begin = performance.now();
-    const common: Pick<Control, "signal"> = signal ? { signal } : {};
     await train(
       student,
-      dataset,
+      learned,
       {
         epochs,
-        batchSize: Math.min(options.batchSize, size(dataset)),
-        learningRate: options.learningRate,
+        batchSize: Math.min(options.batchSize, size(learned)),
+        learningRate: rate,
         schedule: { kind: "cosine", warmUp: Math.min(1, epochs / 4) },
         clip: CLIP,
         batchNorm: "frozen",
         distill: { teacher },
         grids,
-        seed: seed + portion,
+        seed: seed + runs++,
         threads,
         ...(options.augment && { augment: options.augment }),
       },
-      { ...common, onProgress: (progress) => control.onTraining?.(portion, progress) },
+      { ...(signal && { signal }), onProgress: (progress) => control.onTraining?.(portion, progress) },
     );
-    return (performance.now() - begin) / 1000;
+    return (performance.now() - begin) / 1000 / epochs;
   };
 
-  let grids: WeightGrids | null = null;
-  let layers: readonly LayerReport[] = [];
-  let rounding = 0;
-  let perEpoch = 0;
-  const done: number[] = [];
-  for (const [i, portion] of portions.entries()) {
-    const begin = performance.now();
-    const rounded = await compensate(
-      student,
-      portion === 1 ? samples : fewer,
-      { levels: portionSteps(student, grids, levels, portion) },
-      { ...(signal && { signal }), onProgress: (layer, total) => control.onRounding?.(i, layer, total) },
-    );
-    copyParameters(rounded.network, student);
-    ({ grids, layers } = rounded);
-    rounding = (performance.now() - begin) / 1000 / (portion === 1 ? samples : fewer).count;
-    // the first portion's first epoch tells how long an epoch is
-    let epochs = 0;
-    if (i === 0) {
-      perEpoch = await trainFor(1, i, grids);
-      epochs = 1;
+  let rounded = await round(network, null, last);
+  const before = judge(rounded.network);
+  let best: State = { network: rounded.network, grids: rounded.grids, layers: rounded.layers, ...before };
+  const epochs: number[] = [];
+  let perEpoch: number | null = null;
+  if (last > 0) {
+    const student = structuredClone(network);
+    let grids: WeightGrids | null = null;
+    for (const i of portions.keys()) {
+      rounded = await round(student, grids, i);
+      copyParameters(rounded.network, student);
+      grids = rounded.grids;
+      if (i === last) break;
+      const share = secondsLeft() / (last - i + LAST_SHARE);
+      const count: number = perEpoch ? Math.max(1, Math.floor(share / perEpoch)) : 1;
+      perEpoch = await trainFor(student, grids, count, options.learningRate, i);
+      epochs.push(count);
     }
-    const left = portions.length - i;
-    const spent = (performance.now() - start) / 1000;
-    const toRound = rounding * (left > 1 ? (left - 2) * fewer.count + samples.count : 0);
-    const share = (60 * minutes - spent - toRound) / (left - 1 + LAST_SHARE);
-    const more = Math.floor((left === 1 ? LAST_SHARE * share : share) / perEpoch);
-    if (more > 0 || epochs === 0) {
-      const seconds = await trainFor(Math.max(more, 1), i, grids);
-      perEpoch = seconds / Math.max(more, 1);
-      epochs += Math.max(more, 1);
-    }
-    done.push(epochs);
+    const found = judge(student);
+    if (found.kl < best.kl) best = { ...rounded, network: student, ...found };
   }
-  if (!grids) throw new ShiftwiseError("BAD_OPTION", "no portions", { where: "portions" });
-  return { network: student, grids, layers, epochs: done };
+
+  const attempts: Attempt[] = [];
+  const length = secondsLeft() / ATTEMPTS;
+  let rate = options.learningRate;
+  while (rate > options.learningRate * LEAST_RATE && (attempts.length === 0 || secondsLeft() > (perEpoch ?? 0))) {
+    const student = structuredClone(best.network);
+    const count: number = perEpoch ? Math.max(1, Math.floor(Math.min(length, secondsLeft()) / perEpoch)) : 1;
+    let found: Divergence = { kl: Number.POSITIVE_INFINITY, agreement: 0 };
+    try {
+      perEpoch = await trainFor(student, best.grids, count, rate, last);
+      found = judge(student);
+    } catch (error) {
+      if (!(error instanceof ShiftwiseError) || error.code !== "DIVERGED") throw error;
+    }
+    const kept = found.kl < best.kl;
+    attempts.push({ epochs: count, learningRate: rate, ...found, kept });
+    if (kept) best = { ...best, network: student, ...found };
+    else rate *= RATE_FALL;
+  }
+  const { kl, agreement, ...state } = best;
+  return {
+    ...state,
+    epochs: [...epochs, attempts.reduce((sum, attempt) => sum + attempt.epochs, 0)],
+    heldOut: size(held),
+    before,
+    after: { kl, agreement },
+    attempts,
+  };
 }
 
+/** A network with all weights rounded, and how far it is from the float network. */
+interface State extends CompensateResult, Divergence {}
+
+/** Every eighth image apart from the others; where there are fewer than eight, all are on both sides. */
+function holdOut(dataset: Dataset): readonly [learned: Dataset, held: Dataset] {
+  const all = Array.from({ length: size(dataset) }, (_, i) => i);
+  if (all.length < HOLD_OUT) return [dataset, dataset];
+  return [
+    subset(
+      dataset,
+      all.filter((i) => i % HOLD_OUT !== 0),
+    ),
+    subset(
+      dataset,
+      all.filter((i) => i % HOLD_OUT === 0),
+    ),
+  ];
+}
+
+/** One image of so many is held out. */
+const HOLD_OUT = 8;
 /** Largest norm of a step's gradient: folded networks have weights that a long step would throw out. */
 const CLIP = 5;
 /** Images for rounding all portions but the last: what they lose is trained away. */
 const PORTION_SAMPLES = 128;
-/** Time for the last portion, of a portion's: only biases and batch norm learn there. */
+/** Time for the attempts after the last portion, of a portion's. */
 const LAST_SHARE = 0.5;
+/** Attempts that the time is for, as long as they take one epoch or more. */
+const ATTEMPTS = 6;
+/** The rate of an attempt after one that was undone, and the one at which there is no point in going on. */
+const RATE_FALL = 1 / 3;
+const LEAST_RATE = 1 / 100;

@@ -5,6 +5,7 @@ export * from "./compensate.js";
 export * from "./distill.js";
 export * from "./engine.js";
 export * from "./evaluate.js";
+export type { Divergence } from "./judge.js";
 export type { Mode } from "./layer.js";
 export type { CheckpointOptions, CommonOptions, Control, Distillation, ParameterGroup, Progress } from "./options.js";
 export * from "./parameters.js";

@@ -103,8 +103,11 @@ describe("quantize --calibrate", () => {
       "--portions",
       ".6,1",
     ]);
-    assert.equal(result.epochs.length, 2);
-    assert.ok(result.epochs.every((epochs) => epochs >= 1));
+    const { epochs, heldOut, before: rounded, after } = result.distillation;
+    assert.equal(epochs.length, 2);
+    assert.ok(epochs.every((count) => count >= 1));
+    assert.equal(heldOut, 3);
+    assert.ok(after.kl <= rounded.kl);
     assert.match(decodeModel(new Uint8Array(readFileSync(out))).notes.distillation, /epochs a portion/);
   });
 

@@ -1,10 +1,10 @@
 // distill.test.js: self-distillation portion by portion, on images whose labels mean nothing.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { unlabelled } from "../../dist/data/index.js";
+import { samplesOf, subset, unlabelled } from "../../dist/data/index.js";
 import { lower } from "../../dist/graph/index.js";
 import { calibrate, collectHistograms, insertQuantizers, quantizationPoints } from "../../dist/quantize/index.js";
-import { activations, distill, evaluate, train } from "../../dist/training/index.js";
+import { activations, compensate, distill, evaluate, train } from "../../dist/training/index.js";
 import { bitsOf, squares, tinyNetwork } from "./helpers.js";
 
 const DATA = squares(192);
@@ -41,11 +41,34 @@ describe("distill", () => {
     assert.deepEqual(bitsOf(network), before, "the network given is not changed");
     assert.equal(result.epochs.length, 2);
     assert.ok(result.epochs.every((epochs) => epochs >= 1));
-    assert.deepEqual([...told.rounding], [0, 1]);
+    assert.deepEqual([...told.rounding], [1, 0], "all weights at once before the portions");
     assert.deepEqual([...told.training], [0, 1]);
+    assert.equal(result.heldOut, 24);
+    assert.ok(result.after.kl <= result.before.kl && result.after.agreement > 0.9);
     lower(result.network, { grids: result.grids });
     const after = await evaluate(result.network, DATA);
     assert.ok(float.accuracy > 0.9 && after.accuracy > float.accuracy - 0.05, `${float.accuracy}, ${after.accuracy}`);
+  });
+
+  test("undoes what does not come nearer to the float network, and goes on more slowly", async () => {
+    const network = await trained();
+    const levels = () => ({ kind: "powers", bits: 3, scale: "channel" });
+    const pictures = unlabelled(DATA, 3);
+    const result = await distill(network, pictures, { levels, minutes: 0, learningRate: 1e6, batchSize: 32 });
+    assert.deepEqual(
+      result.attempts.map(({ epochs, learningRate, kept }) => ({ epochs, learningRate, kept })),
+      [{ epochs: 1, learningRate: 1e6, kept: false }],
+    );
+    assert.ok(!(result.attempts[0].kl < result.before.kl));
+    assert.deepEqual(result.after, result.before);
+    const learned = Array.from({ length: 192 }, (_, i) => i).filter((i) => i % 8 !== 0);
+    const rounded = await compensate(network, samplesOf(subset(pictures, learned)), { levels });
+    assert.deepEqual(bitsOf(result.network), bitsOf(rounded.network), "what rounding alone gives");
+    const longer = await distill(network, pictures, { levels, minutes: 0.03, learningRate: 1e6, batchSize: 32 });
+    assert.ok(longer.attempts.length > 1);
+    for (const [i, { learningRate }] of longer.attempts.entries()) {
+      if (i > 0 && !longer.attempts[i - 1].kept) assert.ok(learningRate < longer.attempts[i - 1].learningRate);
+    }
   });
 
   test("refuses bad options and stops when told", async () => {
