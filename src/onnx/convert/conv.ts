@@ -36,18 +36,18 @@ function biasOf(conversion: Conversion, outputs: number): Tensor | null {
   return conversion.draft.parameter(bias, [outputs]);
 }
 
+/** The input and its sizes in space, and a kernel with as many axes. */
+function operandsOf(conversion: Conversion) {
+  const { activation, shape, input } = planes(conversion);
+  const w = required(conversion, 1);
+  const axes = activation.dims.length;
+  expectNode(w.dims.length === axes, conversion.node, `${axes} dimensions`, w.dims, "input[1]");
+  return { shape, input, space: spaceOf(conversion, activation.dims), w };
+}
+
 const conv: Converter = (conversion) => {
   const { node, draft } = conversion;
-  const { activation, shape, input } = planes(conversion);
-  const space = spaceOf(conversion, activation.dims);
-  const w = required(conversion, 1);
-  expectNode(
-    w.dims.length === activation.dims.length,
-    node,
-    `${activation.dims.length} dimensions`,
-    w.dims,
-    "input[1]",
-  );
+  const { shape, input, space, w } = operandsOf(conversion);
   const window = windowOf(node, space, w.dims.slice(2));
   const groups = node.attributes.int("group", 1);
   const [outputs, depth] = w.dims;
@@ -89,16 +89,7 @@ function mergedPadding({ draft }: Conversion, input: string, padding: Padding): 
  */
 const convTranspose: Converter = (conversion) => {
   const { node, draft } = conversion;
-  const { activation, shape, input } = planes(conversion);
-  const space = spaceOf(conversion, activation.dims);
-  const w = required(conversion, 1);
-  expectNode(
-    w.dims.length === activation.dims.length,
-    node,
-    `${activation.dims.length} dimensions`,
-    w.dims,
-    "input[1]",
-  );
+  const { shape, input, space, w } = operandsOf(conversion);
   const groups = node.attributes.int("group", 1);
   const ok = groups >= 1 && w.dims[0] === shape[0] && shape[0] % groups === 0;
   expectNode(ok, node, `${shape[0]} input channels, in groups`, [w.dims, groups], "input[1]");
