@@ -1,4 +1,5 @@
 // image.ts: one encoded image (JPEG, PNG, WebP, ...) to RGB pixels, through the optional package sharp.
+import type { Sharp } from "sharp";
 import { ShiftwiseError } from "../format/index.js";
 
 export interface Image {
@@ -19,20 +20,8 @@ const MOST_PIXELS = 2 ** 26;
  */
 export async function decodeImage(bytes: Uint8Array, where: string): Promise<Image> {
   const { default: sharp } = await loadSharp(where);
-  const { data, info } = await sharp(bytes, { limitInputPixels: MOST_PIXELS })
-    .rotate()
-    .flatten()
-    .toColourspace("srgb")
-    .raw()
-    .toBuffer({ resolveWithObject: true })
-    .catch((cause: unknown) => {
-      throw new ShiftwiseError("BAD_DATA", "cannot decode the image", {
-        found: cause instanceof Error ? cause.message : String(cause),
-        where,
-        cause,
-      });
-    });
-  return { width: info.width, height: info.height, pixels: new Uint8Array(data) };
+  const picture = sharp(bytes, { limitInputPixels: MOST_PIXELS }).rotate().flatten().toColourspace("srgb");
+  return pixelsOf(picture, "cannot decode the image", where);
 }
 
 /**
@@ -41,18 +30,18 @@ export async function decodeImage(bytes: Uint8Array, where: string): Promise<Ima
  */
 export async function resizeImage(image: Image, width: number, height: number, where: string): Promise<Image> {
   const { default: sharp } = await loadSharp(where);
-  const { data, info } = await sharp(image.pixels, { raw: { width: image.width, height: image.height, channels: 3 } })
-    .resize(width, height, { fit: "fill", kernel: "linear" })
-    .raw()
-    .toBuffer({ resolveWithObject: true })
-    .catch((cause: unknown) => {
-      throw new ShiftwiseError("BAD_DATA", "cannot resize the image", {
-        found: cause instanceof Error ? cause.message : String(cause),
-        where,
-        cause,
-      });
-    });
-  return { width: info.width, height: info.height, pixels: new Uint8Array(data) };
+  const picture = sharp(image.pixels, { raw: { width: image.width, height: image.height, channels: 3 } });
+  return pixelsOf(picture.resize(width, height, { fit: "fill", kernel: "linear" }), "cannot resize the image", where);
+}
+
+async function pixelsOf(picture: Sharp, failure: string, where: string): Promise<Image> {
+  try {
+    const { data, info } = await picture.raw().toBuffer({ resolveWithObject: true });
+    return { width: info.width, height: info.height, pixels: new Uint8Array(data) };
+  } catch (cause) {
+    const found = cause instanceof Error ? cause.message : String(cause);
+    throw new ShiftwiseError("BAD_DATA", failure, { found, where, cause });
+  }
 }
 
 async function loadSharp(where: string) {
