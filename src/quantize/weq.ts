@@ -193,14 +193,7 @@ function pairEntropy(
  *
  *     - A(b) ln P(a) - (A(high) - A(a)) ln P(high - b)
  */
-function moveExhaustively(
-  sums: Float64Array,
-  low: number,
-  at: number,
-  high: number,
-  first: boolean,
-  objective: Objective,
-): number {
+const moveExhaustively: Move = (sums, low, at, high, first, objective) => {
   const { share, zero } = objective;
   const total = sums.length - 1;
   let best = at;
@@ -228,17 +221,10 @@ function moveExhaustively(
   for (let a = low + 1; a < high; a += run) visit(a);
   for (let a = low + 1; a < high; a += run) within(a, Math.min(a + run, high) - 1);
   return best;
-}
+};
 
 /** The top of the hill, if (1) is one between the neighbours. */
-function moveByBisection(
-  sums: Float64Array,
-  low: number,
-  at: number,
-  high: number,
-  first: boolean,
-  objective: Objective,
-): number {
+const moveByBisection: Move = (sums, low, at, high, first, objective) => {
   const value = (place: number) => pairEntropy(sums, low, place, high, first, objective);
   let a = low + 1;
   let b = high - 1;
@@ -248,7 +234,7 @@ function moveByBisection(
     else b = middle;
   }
   return value(a) > value(at) ? a : at;
-}
+};
 
 interface Clusters {
   /** Root mean squares, rising; the first may be 0. */
