@@ -90,6 +90,13 @@ export const onnxRows = {
     minutes: 20,
     augment: { crop: 16, flip: true },
   }),
+  "onnx-squeezenet-w5-two-term-distilled": row("after self-distillation, sums of two powers", squeezenet, {
+    bits: 5,
+    levels: "two-term",
+    twoTerm: 6,
+    minutes: 20,
+    augment: { crop: 16, flip: true },
+  }),
   "onnx-mobilenetv2-w5": row("MobileNetV2, no training, two-term levels in depthwise and first layers", mobilenet, {
     bits: 5,
     twoTerm: 6,
