@@ -1,6 +1,6 @@
 // conv.ts: convolution of one tile of output pixels: the bucket sums of its channels, each ended by the epilogue.
 import { bucket_swar_px16, bucket_swar_px64, bucket_u8_px64 } from "./buckets";
-import { encode_plain_px16, encode_px16, is_plain } from "./epilogue";
+import { encode_lone_px64, encode_plain_px16, encode_px16, form_of, GENERAL, WHOLE } from "./epilogue";
 
 /**
  * Channels first..last-1 of one tile of `pixels` <= 64 output pixels from `pixel` on, ending in the epilogue.
@@ -20,12 +20,13 @@ export function conv_swar(
   pixel: i32,
   pixels: i32,
 ): void {
-  const plain = is_plain(epilogue);
+  const form = form_of(epilogue, pixels);
   let left = groupChannels;
   for (let channel = first; channel < last; channel++) {
     const at = stream + <usize>load<u32>(starts + ((<usize>channel) << 2));
     const factors = pixels <= 16 ? bucket_swar_px16(patch, at, parts) : bucket_swar_px64(patch, at, parts);
-    if (plain) encode_plain_px16(epilogue, channel, parts, factors, pixel, pixels);
+    if (form == WHOLE && load<u16>(factors) == 1) encode_lone_px64(epilogue, channel, parts, factors, pixel);
+    else if (form != GENERAL) encode_plain_px16(epilogue, channel, parts, factors, pixel, pixels);
     else encode_px16(epilogue, channel, parts, factors, pixel, pixels);
     if (--left == 0) {
       left = groupChannels;
@@ -49,13 +50,14 @@ export function conv_u8(
   pixels: i32,
   run: i32,
 ): void {
-  const plain = is_plain(epilogue);
+  const form = form_of(epilogue, pixels);
   let left = groupChannels;
   for (let channel = first; channel < last; channel++) {
     const at = stream + <usize>load<u32>(starts + ((<usize>channel) << 2));
     const factors =
       pixels <= 16 ? bucket_swar_px16(patch, at, parts) : bucket_u8_px64(patch, at, parts, (<usize>run) << 1);
-    if (plain) encode_plain_px16(epilogue, channel, parts, factors, pixel, pixels);
+    if (form == WHOLE && load<u16>(factors) == 1) encode_lone_px64(epilogue, channel, parts, factors, pixel);
+    else if (form != GENERAL) encode_plain_px16(epilogue, channel, parts, factors, pixel, pixels);
     else encode_px16(epilogue, channel, parts, factors, pixel, pixels);
     if (--left == 0) {
       left = groupChannels;

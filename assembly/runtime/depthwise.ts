@@ -1,6 +1,6 @@
 // depthwise.ts: bucket sums of depthwise convolutions, whose taps are read where they lie.
 import { DOUBLE, END } from "./buckets";
-import { encode_plain_px16, encode_px16, is_plain } from "./epilogue";
+import { encode_lone_px64, encode_plain_px16, encode_px16, form_of, GENERAL, WHOLE } from "./epilogue";
 import { PART_BYTES } from "./lanes";
 
 /**
@@ -154,7 +154,7 @@ export function conv_swar_depthwise(
   pixel: i32,
   pixels: i32,
 ): void {
-  const plain = is_plain(epilogue);
+  const form = form_of(epilogue, pixels);
   let left = multiplier;
   let plane = planes + <usize>(first / multiplier) * planeBytes + <usize>pixel;
   for (let channel = first; channel < last; channel++) {
@@ -163,7 +163,8 @@ export function conv_swar_depthwise(
       pixels <= 16
         ? bucket_swar_taps_px16(plane, offsets, masks, at, parts)
         : bucket_swar_taps_px64(plane, offsets, masks, at, parts);
-    if (plain) encode_plain_px16(epilogue, channel, parts, factors, pixel, pixels);
+    if (form == WHOLE && load<u16>(factors) == 1) encode_lone_px64(epilogue, channel, parts, factors, pixel);
+    else if (form != GENERAL) encode_plain_px16(epilogue, channel, parts, factors, pixel, pixels);
     else encode_px16(epilogue, channel, parts, factors, pixel, pixels);
     if (--left == 0) {
       left = multiplier;

@@ -41,9 +41,17 @@ function leveled(z: v128, thresholds: usize, steps: usize, count: u32): v128 {
   return level;
 }
 
-/** Whether encode_plain_px16 may take the place of encode_px16. */
-export function is_plain(epilogue: usize): bool {
-  return load<u32>(epilogue, 56) != 0;
+/** A tile that only encode_px16 may end. */
+export const GENERAL: i32 = 0;
+/** One that encode_plain_px16 may end as well. */
+const PLAIN: i32 = 1;
+/** One whose channels encode_lone_px64 may end, too, if they are of one part. */
+export const WHOLE: i32 = 2;
+
+/** How the channels of a tile of `pixels` pixels may be ended. */
+export function form_of(epilogue: usize, pixels: i32): i32 {
+  if (load<u32>(epilogue, 56) == 0) return GENERAL;
+  return pixels == 64 && load<u32>(epilogue, 40) == 0 ? WHOLE : PLAIN;
 }
 
 /**
@@ -114,15 +122,58 @@ export function encode_plain_px16(
       z3 = f32x4.add(z3, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_u(r1)), residualScale));
       operand += 16;
     }
-    const low8 = interleaved(f32x4.add(z0, round), f32x4.add(z2, round));
-    const high8 = interleaved(f32x4.add(z1, round), f32x4.add(z3, round));
-    v128.store(out, i8x16.min_u(i8x16.max_u(i8x16.narrow_i16x8_u(low8, high8), low), high));
+    v128.store(out, i8x16.min_u(i8x16.max_u(rounded_bytes(z0, z1, z2, z3, round), low), high));
   }
+}
+
+/**
+ * encode_plain_px16 for 64 pixels of one part without a residual, without a loop. A check that never fails parts the
+ * blocks: engines move the loads of a basic block to its front, where eight at once would not fit the registers.
+ */
+export function encode_lone_px64(epilogue: usize, channel: i32, parts: usize, factors: usize, pixel: i32): void {
+  const factor = f32x4.splat(<f32>load<i16>(factors, 2));
+  const scale = f32x4.mul(v128.load32_splat(<usize>load<u32>(epilogue) + ((<usize>channel) << 2)), factor);
+  const offset = v128.load32_splat(<usize>load<u32>(epilogue, 4) + ((<usize>channel) << 2));
+  const low = v128.load8_splat(epilogue, 60),
+    high = v128.load8_splat(epilogue, 61),
+    round = v128.load32_splat(epilogue, 64);
+  const out = <usize>load<u32>(epilogue, 16) + <usize>channel * <usize>load<u32>(epilogue, 20) + <usize>pixel;
+  encode_lone_px16(out, parts, scale, offset, round, low, high);
+  if (out == 0) unreachable();
+  encode_lone_px16(out + 16, parts + 32, scale, offset, round, low, high);
+  if (out == 0) unreachable();
+  encode_lone_px16(out + 32, parts + 64, scale, offset, round, low, high);
+  if (out == 0) unreachable();
+  encode_lone_px16(out + 48, parts + 96, scale, offset, round, low, high);
+}
+
+function encode_lone_px16(
+  out: usize,
+  part: usize,
+  scale: v128,
+  offset: v128,
+  round: v128,
+  low: v128,
+  high: v128,
+): void {
+  const odds = v128.load(part, 16);
+  const even = evens(v128.load(part), odds);
+  const z0 = scaled(i32x4.extend_low_i16x8_s(even), scale, offset);
+  const z1 = scaled(i32x4.extend_high_i16x8_s(even), scale, offset);
+  const z2 = scaled(i32x4.extend_low_i16x8_s(odds), scale, offset);
+  const z3 = scaled(i32x4.extend_high_i16x8_s(odds), scale, offset);
+  v128.store(out, i8x16.min_u(i8x16.max_u(rounded_bytes(z0, z1, z2, z3, round), low), high));
 }
 
 /** sum * scale + offset: f32. */
 function scaled(sum: v128, scale: v128, offset: v128): v128 {
   return f32x4.add(f32x4.mul(f32x4.convert_i32x4_s(sum), scale), offset);
+}
+
+/** Pixels 0 2 4 6 | 8 10 12 14 | 1 3 5 7 | 9 11 13 15, each below 2^15, rounded to bytes in order, saturated. */
+function rounded_bytes(z0: v128, z1: v128, z2: v128, z3: v128, round: v128): v128 {
+  const first = interleaved(f32x4.add(z0, round), f32x4.add(z2, round));
+  return i8x16.narrow_i16x8_u(first, interleaved(f32x4.add(z1, round), f32x4.add(z3, round)));
 }
 
 /** The low 16 bits of four even and four odd lanes, in order. */
