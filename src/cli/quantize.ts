@@ -45,7 +45,11 @@ export function quantizeCommand(): Command {
     .option("--calibrate <path>", "no labels, no retraining: a folder of images, or an .npy or .npz file")
     .requiredOption("--out <file>", "model file to write")
     .option("--bits <n>", "of the weights: 2 to 5", weightBits, 5)
-    .option("--layer <name=bits>", "bits of one layer, 2 to 6; may be given again and again", layerBits)
+    .option(
+      "--layer <name=bits>",
+      "bits of one layer, 2 to 5, with --calibrate also 6; may be given again and again",
+      layerBits,
+    )
     .addOption(activationsOption());
   addPreprocessing(command);
   command

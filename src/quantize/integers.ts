@@ -7,7 +7,7 @@
 
 /** How far an integer may lie from its level, as a share of it. */
 const TOLERANCE = 0.02;
-/** The largest level becomes an integer in this range: coarse enough for short digits, fine enough for the small levels. */
+/** The largest level becomes an integer in this range: coarse enough to share integers, fine enough for the small levels. */
 const TOP_MIN = 64;
 const TOP_MAX = 512;
 /** Ratio of one scale tried to the next. */
