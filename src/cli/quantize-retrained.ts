@@ -267,12 +267,13 @@ async function test(def: ModelDef, data: TrainTest, label: string, context: Cont
   return result;
 }
 
-const percentOf = (share: number | null): number | null => (share === null ? null : 100 * share);
+/** In percent; 1e-4 of one are the noise of the product. */
+const percentOf = (share: number | null): number | null => (share === null ? null : Math.round(1e6 * share) / 1e4);
 
 /** Accuracy in the last epoch of a portion's retraining, on training images, in percent; null where there was none. */
 function lastAccuracy(history: readonly EpochRecord[], stage: number): number | null {
   const epochs = history.filter((record) => record.stage === stage);
-  return epochs.length > 0 ? 100 * epochs[epochs.length - 1].accuracy : null;
+  return percentOf(epochs.at(-1)?.accuracy ?? null);
 }
 
 /** How the model came to be. Nothing that differs between two equal runs: the same command gives the same file. */
