@@ -1,0 +1,19 @@
+// check.ts: one check of a model, told with the place it failed at.
+import { type ErrorCode, ShiftwiseError } from "./error.js";
+import { at } from "./fields.js";
+
+/** The largest sum of a layer, and the most elements of all tensors. */
+export const INT32_MAX = 0x7fffffff;
+
+/** @throws ShiftwiseError unless ok */
+export type Check = (ok: boolean, place: string, expected: string, found: unknown, code?: ErrorCode) => asserts ok;
+
+export function checker(where: string): Check {
+  return (ok, place, expected, found, code = "BAD_GRAPH") => {
+    if (!ok) throw new ShiftwiseError(code, "invalid model", { where: at(where, place), expected, found });
+  };
+}
+
+export function isFloat32(x: number): boolean {
+  return Number.isFinite(x) && Math.fround(x) === x;
+}
