@@ -2,6 +2,7 @@
 // multiplication: GMAC/s for the shapes of the design's table. `node bench/kernels.bench.js [--json]`, after the build.
 import Benchmark from "benchmark";
 import Table from "cli-table3";
+import { toReal } from "../dist/format/index.js";
 import { buildNetwork, createRandom, lower } from "../dist/graph/index.js";
 import { compileKernels, instantiate } from "../dist/runtime/kernels.js";
 import { planModel } from "../dist/runtime/plan.js";
@@ -31,7 +32,8 @@ for (const shape of shapes) {
   const row = { shape: task.name, depth: shape[1] * shape[2] ** 2, speeds: {} };
   for (const variant of Object.keys(variants)) {
     const { def, expected } = task.shifted(variant);
-    row.speeds[variant] = speed(task, await stepOf(def, task.input, (raw) => checkEqual(real(raw, def), expected)));
+    const check = (raw, encoding) => checkEqual(toReal(raw, encoding), expected);
+    row.speeds[variant] = speed(task, await stepOf(def, task.input, check));
   }
   const float = lower(task.network, { grids: null });
   row.speeds.float32 = speed(task, await stepOf(float, task.input, (raw) => checkFloat(raw, task.expected)));
@@ -70,15 +72,10 @@ async function stepOf(def, input, check) {
   createDoor(port, def.tensors[port.tensor], place)(linear.buffer, kernels, { [port.name]: input });
   for (const { units, run } of steps) run(kernels, 0, units, scratch);
   const conv = def.layers.find(({ op }) => op === "conv");
-  refuse(check(readRaw(linear.buffer, def.tensors[conv.output], placements.get(conv.output))));
+  const output = def.tensors[conv.output];
+  refuse(check(readRaw(linear.buffer, output, placements.get(conv.output)), output.encoding));
   const { units, run } = steps.find(({ op }) => op === "conv");
   return () => run(kernels, 0, units, scratch);
-}
-
-/** Integers of the convolution's output as the real values that the model gives. */
-function real(raw, def) {
-  const { scale, zero } = def.tensors[def.layers.find(({ op }) => op === "conv").output].encoding;
-  return raw.map((q) => Math.fround(scale * (q - zero)));
 }
 
 function refuse(problem) {
