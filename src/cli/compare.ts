@@ -20,8 +20,9 @@ import { integer } from "./arguments.js";
 import { type Context, newCommand, withContext } from "./command.js";
 import { checkWritable, readNetworkFile } from "./files.js";
 import { checkFits, classesOf, compareTimes, createExecutor, type Executor, image, measureShown } from "./measure.js";
-import { checkMethod, METHODS, type Method, type MethodResult, parseMethod, runMethod } from "./methods.js";
+import { checkMethod, METHODS, type Method, parseMethod } from "./methods.js";
 import { commonSettings, normalizedFor } from "./quantization.js";
+import { type MethodResult, runMethod } from "./run-method.js";
 import { addRate, addTrainingOptions, showTraining, type TrainingArguments } from "./training.js";
 
 interface CompareArguments extends TrainingArguments {
