@@ -37,6 +37,11 @@ export interface CompensateOptions {
    * inputs that the quantized layers before it give. Default true.
    */
   readonly follow?: boolean;
+  /**
+   * The network was trained with its quantize nodes, so what it does with them is what its rounded layers are to do; else
+   * what it does without them. Default false.
+   */
+  readonly adapted?: boolean;
   /** Other levels to be tried on each layer, in its place in the network, and reported; the result is without them. */
   readonly explore?: (node: ConvNode | DenseNode) => readonly LayerLevels[];
 }
@@ -86,7 +91,7 @@ export async function compensate(
   checkSamples(network, samples);
   const settings: Settings = { ...options, module: compileModule(), rounders: new Map() };
   const own = createWalk(network, samples, settings.module);
-  const twin = createWalk(removeQuantizers(network), samples, settings.module);
+  const twin = createWalk(options.adapted ? network : removeQuantizers(network), samples, settings.module);
   const nodes = new Map(network.nodes.map((node) => [node.name, node]));
   const grids = new Map<string, WeightGrid>();
   const layers: LayerReport[] = [];

@@ -92,7 +92,7 @@ export async function distill(
     compensate(
       student,
       portions[i] === 1 ? samples : fewer,
-      { levels: portionSteps(student, grids, levels, portions[i]) },
+      { levels: portionSteps(student, grids, levels, portions[i]), adapted: grids !== null },
       { ...(signal && { signal }), onProgress: (layer, total) => control.onRounding?.(i, layer, total) },
     );
   let runs = 0;

@@ -132,7 +132,7 @@ async function roundCompensated(
   const rounded = await compensate(
     network,
     samples,
-    { levels: planPortion(network, grids, step) },
+    { levels: planPortion(network, grids, step), adapted: grids !== null },
     signal ? { signal } : {},
   );
   copyParameters(rounded.network, network);

@@ -31,10 +31,10 @@ function mixed(seed = 1) {
   return disturb(b.finish([b.dense(b.maxPool(b.relu(b.conv(z, 12, { kernel: 1, stride: 2 })), 2), 3)]));
 }
 
-async function withQuantizers(network) {
+async function withQuantizers(network, bits = 8) {
   const points = quantizationPoints(network);
   const histograms = await collectHistograms(points, activations(network, DATA, points));
-  return insertQuantizers(network, calibrate(network, histograms, { activations: { kind: "linear", bits: 8 } }));
+  return insertQuantizers(network, calibrate(network, histograms, { activations: { kind: "linear", bits } }));
 }
 
 /** Mean squared difference of logits, over all images, from those of the float network. */
@@ -48,6 +48,17 @@ function distanceFrom(float, network) {
 const dense = (network) => network.nodes.find((node) => node.op === "dense");
 
 describe("compensate", () => {
+  test("a network that was trained with its quantize nodes is followed with them", async () => {
+    const network = await withQuantizers(mixed(), 3);
+    const step = { bits: 5, portion: 1 };
+    advancePortion(network, null, step);
+    const levels = planPortion(network, null, step);
+    const kept = await compensate(network, SAMPLES, { levels, adapted: true });
+    assert.deepEqual(bitsOf(kept.network), bitsOf(network), "on the grid already, nothing to make up for");
+    const moved = await compensate(network, SAMPLES, { levels });
+    assert.notDeepEqual(bitsOf(moved.network), bitsOf(network), "3-bit activations are an error to be made up for");
+  });
+
   test("needs nothing that browsers lack", async () => {
     const { setImmediate: kept } = globalThis;
     const expected = await compensate(mixed(), SAMPLES, { levels: powers(4) });
