@@ -39,7 +39,7 @@ async function main({ only, ids, settings, command, ...output }) {
       settings,
       only,
       ids,
-      multiply: "/bench/build/multiply.wasm",
+      multiply: { plain: "/bench/build/multiply-plain.wasm", relaxed: "/bench/build/multiply-relaxed.wasm" },
       tfjs: `${MODULES}/@tensorflow/tfjs-backend-wasm/dist/`,
     });
     bar.update(bar.getTotal(), { task: "done" });

@@ -3,7 +3,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { SingleBar } from "cli-progress";
 import { measureCold } from "./cold.js";
-import { multiplyContestant } from "./contestants/multiply.js";
+import { multiplyContestants } from "./contestants/multiply.js";
 import { nativeContestants, webContestants } from "./contestants/onnxruntime.js";
 import { floatContestant, shiftContestants } from "./contestants/shiftwise.js";
 import { tfjsContestant } from "./contestants/tfjs.js";
@@ -24,7 +24,7 @@ async function main({ only, ids, settings, command, ...output }) {
   const all = [
     ...shiftContestants,
     floatContestant,
-    multiplyContestant(await buildMultiply()),
+    ...multiplyContestants(await buildMultiply()),
     tfjsContestant(),
     ...webContestants,
     ...nativeContestants,

@@ -4,27 +4,31 @@ import { int8Weights } from "./onnx.js";
 import { convSums } from "./reference.js";
 import { linear } from "./tasks.js";
 
-const cache = new WeakMap();
+/** By largest activation, the layers of the tasks. */
+const made = new Map();
 
 /**
  * A layer task in int8: u8 input with its zero point, int8 weights, and the scale and offset a channel that turn sums
  * into u8 outputs: z = fround(fround(scale * sum) + offset), rounded half to even, 0..255.
+ * @param max largest input
  * @returns input, zero, codes, scale, offset, expected (u8 outputs), conv (the node), shape, outShape
  */
-export function int8Layer(task) {
-  if (!cache.has(task)) cache.set(task, makeLayer(task));
-  return cache.get(task);
+export function int8Layer(task, max = 255) {
+  if (!made.has(max)) made.set(max, new WeakMap());
+  const layers = made.get(max);
+  if (!layers.has(task)) layers.set(task, makeLayer(task, max));
+  return layers.get(task);
 }
 
-function makeLayer({ network, ranges, input: values }) {
+function makeLayer({ network, ranges, input: values }, max) {
   const [x, conv, y] = network.nodes;
-  const from = linear(ranges.get(x.name), 255);
+  const from = linear(ranges.get(x.name), max);
   const to = linear(ranges.get(y.name), 255);
   const shapes = inferShapes(network);
   const { codes, scales } = int8Weights(conv);
   const depth = codes.length / scales.length;
   const input = Uint8Array.from(values, (v) =>
-    Math.min(255, Math.max(0, roundEven(Math.fround(v / from.scale)) + from.zero)),
+    Math.min(max, Math.max(0, roundEven(Math.fround(v / from.scale)) + from.zero)),
   );
   const scale = scales.map((s) => (s * from.scale) / to.scale);
   const offset = scale.map((m, o) => {

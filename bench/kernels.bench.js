@@ -9,7 +9,7 @@ import { planModel } from "../dist/runtime/plan.js";
 import { createDoor, readRaw } from "../dist/runtime/ports.js";
 import { stagingOf } from "../dist/runtime/step.js";
 import { checkEqual, checkFloat } from "./check.js";
-import { multiplyContestant } from "./contestants/multiply.js";
+import { multiplyContestants } from "./contestants/multiply.js";
 import { processor } from "./machine.js";
 import { buildMultiply } from "./multiply/build.js";
 import { shapeTails } from "./networks.js";
@@ -26,7 +26,7 @@ const shapes = [
 ];
 
 const rows = [];
-const multiply = multiplyContestant(await buildMultiply());
+const [multiply] = multiplyContestants(await buildMultiply());
 for (const shape of shapes) {
   const task = taskOf(shape);
   const row = { shape: task.name, depth: shape[1] * shape[2] ** 2, speeds: {} };

@@ -16,6 +16,7 @@ const COLOURS = {
   w5a8_pruned90: "#7b4fa6",
   own_float32: "#9a9a9a",
   own_int8: "#5c5c5c",
+  own_int8_relaxed: "#3c3c3c",
   tfjs: "#e0902f",
   ort_web_float32: "#c8542b",
   ort_web_int8: "#8f2d1d",

@@ -20,6 +20,7 @@ const LAYER_ROWS = [
   ["w5a4_vs_native_float32", "w5a4", ["native_float32"], 1],
   ["w5a8_vs_own_int8_multiply", "w5a8", ["own_int8"], null],
   ["w5a4_vs_own_int8_multiply", "w5a4", ["own_int8"], null],
+  ["w5a8_vs_own_int8_relaxed_dot", "w5a8", ["own_int8_relaxed"], null],
   ["own_float32_vs_best_wasm_float32", "own_float32", WASM_FLOAT, null],
 ];
 

@@ -70,6 +70,7 @@ function summaryTable(rows) {
 const SHORT = {
   own_float32: "f32",
   own_int8: "i8 mul",
+  own_int8_relaxed: "i8 rlx",
   tfjs: "tfjs",
   ort_web_float32: "ortw f32",
   ort_web_int8: "ortw i8",

@@ -1,5 +1,5 @@
 // page.js: what runs in the browser: all contestants that a browser has. Bundled by browser.js.
-import { multiplyContestant } from "../contestants/multiply.js";
+import { multiplyContestants } from "../contestants/multiply.js";
 import { webContestants } from "../contestants/onnxruntime.js";
 import { floatContestant, shiftContestants } from "../contestants/shiftwise.js";
 import { tfjsContestant } from "../contestants/tfjs.js";
@@ -7,11 +7,11 @@ import { runTasks } from "../run.js";
 
 /** Called from outside the page; `report` tells how far it is. */
 globalThis.bench = async ({ settings, only, ids, multiply, tfjs }) => {
-  const bytes = new Uint8Array(await (await fetch(multiply)).arrayBuffer());
+  const bytes = async (url) => new Uint8Array(await (await fetch(url)).arrayBuffer());
   const all = [
     ...shiftContestants,
     floatContestant,
-    multiplyContestant(bytes),
+    ...multiplyContestants({ plain: await bytes(multiply.plain), relaxed: await bytes(multiply.relaxed) }),
     tfjsContestant(tfjs),
     ...webContestants,
   ];

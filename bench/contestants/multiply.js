@@ -7,31 +7,49 @@ import { repeatSync } from "../timing.js";
 /** Gathered panels are cut to about this, to stay in the first-level cache. */
 const PANEL_BYTES = 20480;
 
-/** @param bytes the module of multiply/build.js */
-export const multiplyContestant = (bytes) => ({
-  id: "own_int8",
-  title: "own int8 multiply",
-  prepare: async (task) => {
-    if (task.kind !== "layer") return null;
-    const module = await WebAssembly.compile(bytes);
-    const { exports: wasm } = await WebAssembly.instantiate(module, {});
-    const layer = int8Layer(task);
-    const { run, read } = lay(wasm, layer);
-    return {
-      output: () => {
-        run();
-        return read();
-      },
-      check: (values) => checkEqual(values, layer.expected),
-      time: (count) => repeatSync(count, run),
-      run,
-      dispose: () => {},
-    };
+/** Taps that one dot product adds up, and the type of their weights. */
+const PAIRS = { size: 2, Weights: Int16Array };
+const QUADS = { size: 4, Weights: Int8Array };
+/** What the relaxed dot product's second operand holds on every engine. */
+const SEVEN_BITS = 127;
+
+/** @param bytes the modules of multiply/build.js */
+export const multiplyContestants = ({ plain, relaxed }) => [
+  {
+    id: "own_int8",
+    title: "own int8 multiply",
+    prepare: (task) => prepare(task, plain, PAIRS, 255),
   },
-});
+  {
+    id: "own_int8_relaxed",
+    title: "own int8 relaxed dot, 7-bit",
+    ready: async () => {
+      if (!WebAssembly.validate(relaxed)) throw new Error("this engine has no relaxed SIMD");
+    },
+    prepare: (task) => (task.layerKind === "depthwise" ? null : prepare(task, relaxed, QUADS, SEVEN_BITS)),
+  },
+];
+
+async function prepare(task, bytes, group, max) {
+  if (task.kind !== "layer") return null;
+  const module = await WebAssembly.compile(bytes);
+  const { exports: wasm } = await WebAssembly.instantiate(module, {});
+  const layer = int8Layer(task, max);
+  const { run, read } = lay(wasm, layer, group);
+  return {
+    output: () => {
+      run();
+      return read();
+    },
+    check: (values) => checkEqual(values, layer.expected),
+    time: (count) => repeatSync(count, run),
+    run,
+    dispose: () => {},
+  };
+}
 
 /** Lays a layer out in the module's memory; the input with its padding around it, as a producer would have left it. */
-function lay(wasm, { input, zero, codes, scale, offset, conv, shape, outShape }) {
+function lay(wasm, { input, zero, codes, scale, offset, conv, shape, outShape }, { size, Weights }) {
   const [channels, height, width] = shape;
   const [outputs, outHeight, outWidth] = outShape;
   const [top, left, bottom, right] = conv.padding;
@@ -46,8 +64,8 @@ function lay(wasm, { input, zero, codes, scale, offset, conv, shape, outShape })
   const planeBytes = outHeight * outWidth + 8;
 
   const depth = codes.length / outputs;
-  const pairs = Math.ceil(depth / 2);
-  const offsets = Array.from({ length: 2 * pairs }, (_, index) => {
+  const pairs = Math.ceil(depth / size);
+  const offsets = Array.from({ length: size * pairs }, (_, index) => {
     const k = Math.min(index, depth - 1);
     const tap = k % (conv.kernel[0] * conv.kernel[1]);
     const channel = Math.floor(k / (conv.kernel[0] * conv.kernel[1]));
@@ -80,10 +98,11 @@ function lay(wasm, { input, zero, codes, scale, offset, conv, shape, outShape })
     const row = input.subarray(i * width, (i + 1) * width);
     bytes.set(row, Math.floor(i / height) * inputBytes + (top + (i % height)) * rowBytes + left);
   }
-  const packed = new Int16Array(buffer, weights, padded * pairs * 2);
+  const packed = new Weights(buffer, weights, padded * pairs * size);
   for (let o = 0; o < outputs; o++) {
     for (let k = 0; k < depth; k++) {
-      const at = depthwise ? o * pairs * 2 + k : (((o >> 2) * pairs + (k >> 1)) * 4 + (o & 3)) * 2 + (k & 1);
+      const group = Math.floor(k / size);
+      const at = depthwise ? o * pairs * size + k : (((o >> 2) * pairs + group) * 4 + (o & 3)) * size + (k % size);
       packed[at] = codes[o * depth + k];
     }
   }

@@ -1,6 +1,39 @@
-// index.ts: the multiply kernel that shift-and-add is measured against: int8 convolution by i16 dot products.
-// Patches are gathered into panels of 8 output pixels of one row, two taps side by side, so that one dot product
-// multiplies and adds 2 taps of 4 pixels; 4 channels times 8 pixels share the loads. Input planes come padded.
+// index.ts: the multiply kernels that shift-and-add is measured against: int8 convolution by dot products, compiled twice.
+// Patches are gathered into panels of 8 output pixels of one row, some taps side by side, so that one dot product
+// multiplies and adds them for 4 pixels; 4 channels times 8 pixels share the loads. Input planes come padded.
+//
+//   plain     i32x4.dot_i16x8_s: pairs of taps as i16, any u8 activation
+//   relaxed   i32x4.relaxed_dot_i8x16_i7x16_add_s: four taps as bytes, activations up to 127; no depthwise form
+//
+// Either way a group of taps is 32 bytes of a panel and 4 bytes of a channel's weights.
+
+/** sums += weights * activations, taps of a group added up. */
+function dot(weights: v128, activations: v128, sums: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return i32x4.relaxed_dot_i8x16_i7x16_add_s(weights, activations, sums);
+  return i32x4.add(sums, i32x4.dot_i16x8_s(weights, activations));
+}
+
+/** 8 pixels of one row. */
+function row(from: usize, stride: i32): v128 {
+  if (stride < 2) return v128.load64_zero(from);
+  return i8x16.shuffle(v128.load(from), i64x2.splat(0), 0, 2, 4, 6, 8, 10, 12, 14, 16, 16, 16, 16, 16, 16, 16, 16);
+}
+
+/** As gather, for groups of four taps: 8 pixels x 4 bytes. */
+function gather_quads(to: usize, from: usize, taps: usize, quads: i32, stride: i32): void {
+  for (let k = 0; k < quads; k++) {
+    const a = row(from + <usize>load<u32>(taps), stride);
+    const b = row(from + <usize>load<u32>(taps, 4), stride);
+    const c = row(from + <usize>load<u32>(taps, 8), stride);
+    const d = row(from + <usize>load<u32>(taps, 12), stride);
+    const ab = i8x16.shuffle(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    const cd = i8x16.shuffle(c, d, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    v128.store(to, i16x8.shuffle(ab, cd, 0, 8, 1, 9, 2, 10, 3, 11));
+    v128.store(to, i16x8.shuffle(ab, cd, 4, 12, 5, 13, 6, 14, 7, 15), 16);
+    taps += 16;
+    to += 32;
+  }
+}
 
 /**
  * One panel: for every pair of taps 8 pixels x (tap, next tap) as i16. 32 bytes a pair.
@@ -10,6 +43,10 @@
  * @param stride 1 or 2
  */
 function gather(to: usize, from: usize, taps: usize, pairs: i32, stride: i32): void {
+  if (ASC_FEATURE_RELAXED_SIMD) {
+    gather_quads(to, from, taps, pairs, stride);
+    return;
+  }
   for (let k = 0; k < pairs; k++) {
     const a = from + <usize>load<u32>(taps);
     const b = from + <usize>load<u32>(taps, 4);
@@ -44,7 +81,8 @@ function finish(to: usize, low: v128, high: v128, scale: f32, offset: f32): void
 
 /**
  * A convolution with groups = 1 over some panels. Bytes up to 8 behind an output row are overwritten.
- * @param weights [channels / 4][pairs][4][2] i16
+ * @param weights [channels / 4][pairs][4][2] i16, or [channels / 4][quads][4][4] i8
+ * @param pairs groups of taps
  * @param ends [channels] (f32 scale, f32 offset)
  * @param places per panel: u32 input address, u32 offset in the output plane
  * @param panels scratch for `block` panels
@@ -103,17 +141,17 @@ function dot_4x8(x: usize, w: usize, pairs: i32, ends: usize, to: usize, planeBy
     const p = v128.load(x),
       q = v128.load(x, 16);
     v = v128.load32_splat(w);
-    a0 = i32x4.add(a0, i32x4.dot_i16x8_s(v, p));
-    a1 = i32x4.add(a1, i32x4.dot_i16x8_s(v, q));
+    a0 = dot(v, p, a0);
+    a1 = dot(v, q, a1);
     v = v128.load32_splat(w, 4);
-    b0 = i32x4.add(b0, i32x4.dot_i16x8_s(v, p));
-    b1 = i32x4.add(b1, i32x4.dot_i16x8_s(v, q));
+    b0 = dot(v, p, b0);
+    b1 = dot(v, q, b1);
     v = v128.load32_splat(w, 8);
-    c0 = i32x4.add(c0, i32x4.dot_i16x8_s(v, p));
-    c1 = i32x4.add(c1, i32x4.dot_i16x8_s(v, q));
+    c0 = dot(v, p, c0);
+    c1 = dot(v, q, c1);
     v = v128.load32_splat(w, 12);
-    d0 = i32x4.add(d0, i32x4.dot_i16x8_s(v, p));
-    d1 = i32x4.add(d1, i32x4.dot_i16x8_s(v, q));
+    d0 = dot(v, p, d0);
+    d1 = dot(v, q, d1);
     w += 16;
     x += 32;
   }
