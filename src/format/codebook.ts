@@ -6,7 +6,7 @@ import { at, expect } from "./fields.js";
 
 /** Most levels of a codebook: a code takes at most 7 bits. */
 export const LEVELS_MAX = 128;
-/** Largest |level|: what the runtime's shifts and product tables hold. */
+/** Largest |level|: what the runtime's factors and product tables hold. */
 export const LEVEL_MAX = 16383;
 
 /** Bits of one code. */

@@ -103,6 +103,37 @@ test("sums at the limit of the lanes stay exact", async () => {
   }
 });
 
+test("results on both sides of what the short rounding holds agree", async () => {
+  for (const residual of [null, linear(), FLOAT]) {
+    // a whole tile of one part, and tiles of two parts with a rest
+    for (const [depth, width] of [
+      [40, 8],
+      [200, 9],
+    ]) {
+      for (const target of [32000, 32765, 32767, 32769, 65536, 5e6, 1e8]) {
+        for (const sign of [1, -1]) {
+          const options = {
+            shape: [40, 8, width],
+            kernel: [1, 1],
+            padding: [0, 0, 0, 0],
+            residual,
+            output: linear(255, 3),
+          };
+          const def = convModel(options);
+          const [{ weights, epilogue, residual: operand }] = def.layers;
+          weights.codes.fill(5);
+          const r = operand ? 255 * operand.scale : 0;
+          epilogue.scale.fill((sign * (target - r - 1)) / (depth * 16 * 255));
+          epilogue.offset.fill(sign);
+          const inputs = inputsFor(def);
+          inputs.x.fill(1e9, 0, inputs.x.length / 2);
+          await assertAgree(def, inputs, `${target} ${sign}`);
+        }
+      }
+    }
+  }
+});
+
 test("drawn convolutions agree", async () => {
   const side = fc.integer({ min: 1, max: 19 });
   const kernel = fc.integer({ min: 1, max: 4 });
