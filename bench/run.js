@@ -6,6 +6,8 @@ import { layerTask, networkTask } from "./tasks.js";
 
 /** Before anything is timed every contestant runs for so long on each of these. */
 const FIRST_WARM_MS = 400;
+/** A helper thread compiles and optimizes the program once more, by itself: least warm-up where there are several. */
+const THREADS_WARM_MS = 300;
 const WARM_LAYERS = ["3x3 64>64 @8", "dw 3x3 512>512 @14"];
 
 /**
@@ -32,8 +34,8 @@ export async function runTasks({ contestants: wanted, settings, only, threads, o
     skipped,
     failures: [],
   };
-  const run = async (list, task, some) => {
-    const { results, failures } = await measure(task, some, settings);
+  const run = async (list, task, some, warmMs = settings.warmMs) => {
+    const { results, failures } = await measure(task, some, { ...settings, warmMs });
     const { name, title, layerKind, macs, counts } = task;
     list.push({ name, title, layerKind, macs, counts, results });
     report.failures.push(...failures);
@@ -52,7 +54,7 @@ export async function runTasks({ contestants: wanted, settings, only, threads, o
     await onTask(network.name, layers.length + done, total);
     const task = networkTask(network, titles[network.name]);
     await run(report.networks, task, contestants);
-    if (threads) await run(report.threads, task, [shiftContestants[0], twoThreads]);
+    if (threads) await run(report.threads, task, [shiftContestants[0], twoThreads], THREADS_WARM_MS);
     await onNetwork(task);
   }
   return report;
