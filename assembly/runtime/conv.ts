@@ -1,6 +1,7 @@
 // conv.ts: convolution of one tile of output pixels: the bucket sums of its channels, each ended by the epilogue.
 import { bucket_swar_px16, bucket_swar_px64, bucket_u8_px64 } from "./buckets";
-import { encode_lone_px64, encode_plain_px16, encode_px16, form_of, GENERAL, WHOLE } from "./epilogue";
+import { encode_px16 } from "./epilogue";
+import { encode_lone_px64, encode_plain_px16, form_of, GENERAL, WHOLE } from "./plain";
 
 /**
  * Channels first..last-1 of one tile of `pixels` <= 64 output pixels from `pixel` on, ending in the epilogue.

@@ -1,7 +1,8 @@
 // depthwise.ts: bucket sums of depthwise convolutions, whose taps are read where they lie.
 import { DOUBLE, END } from "./buckets";
-import { encode_lone_px64, encode_plain_px16, encode_px16, form_of, GENERAL, WHOLE } from "./epilogue";
+import { encode_px16 } from "./epilogue";
 import { PART_BYTES } from "./lanes";
+import { encode_lone_px64, encode_plain_px16, form_of, GENERAL, WHOLE } from "./plain";
 
 /**
  * As bucket_swar_px64 for one input channel: the stream's indices are taps, read where they lie in the plane and masked,

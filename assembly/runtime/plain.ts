@@ -1,0 +1,142 @@
+// plain.ts: how most layers end: encode_px16 (epilogue.ts) in fewer instructions, where the descriptor says that its results
+// lie within 16 bits and are linear.
+//
+// ROUND, in the descriptor because engines make a constant anew wherever it is used, is 1.5 * 2^23: it serves for
+// -2^22..2^22. Of a number in -2^15..2^15 - 1 the low 16 bits are the signed integer.
+import { scaled } from "./epilogue";
+import { evens, joined_high, joined_low, PART_BYTES } from "./lanes";
+
+/** A tile that only encode_px16 may end. */
+export const GENERAL: i32 = 0;
+/** One that encode_plain_px16 may end as well. */
+const PLAIN: i32 = 1;
+/** One whose channels encode_lone_px64 may end, too, if they are of one part. */
+export const WHOLE: i32 = 2;
+
+/** How the channels of a tile of `pixels` pixels may be ended. */
+export function form_of(epilogue: usize, pixels: i32): i32 {
+  if (load<u32>(epilogue, 56) == 0) return GENERAL;
+  return pixels == 64 && load<u32>(epilogue, 40) == 0 ? WHOLE : PLAIN;
+}
+
+/**
+ * encode_px16 for descriptors marked plain: what most layers are. Rounding is monotone, so clamping the rounded integer
+ * to the rounded bounds gives what rounding the clamped number would, sixteen bytes at a time instead of four lanes.
+ */
+export function encode_plain_px16(
+  epilogue: usize,
+  channel: i32,
+  parts: usize,
+  factors: usize,
+  pixel: i32,
+  pixels: i32,
+): void {
+  let scale = v128.load32_splat(<usize>load<u32>(epilogue) + ((<usize>channel) << 2));
+  const offset = v128.load32_splat(<usize>load<u32>(epilogue, 4) + ((<usize>channel) << 2));
+  const low = v128.load8_splat(epilogue, 60),
+    high = v128.load8_splat(epilogue, 61),
+    round = v128.load32_splat(epilogue, 64);
+  const residual = <usize>load<u32>(epilogue, 40);
+  const residualScale = v128.load32_splat(epilogue, 52);
+  let out = <usize>load<u32>(epilogue, 16) + <usize>channel * <usize>load<u32>(epilogue, 20) + <usize>pixel;
+  let operand = residual + <usize>channel * <usize>load<u32>(epilogue, 44) + <usize>pixel;
+  const count = <usize>load<u16>(factors);
+  // a power of two may move into the scale without another rounding
+  if (count == 1) scale = f32x4.mul(scale, f32x4.splat(<f32>load<i16>(factors, 2)));
+  const last = factors + 2 + (count << 1);
+  for (const stop = out + <usize>pixels; out < stop; out += 16, parts += 32) {
+    const odds = v128.load(parts, 16);
+    const even = evens(v128.load(parts), odds);
+    let z0: v128, z1: v128, z2: v128, z3: v128;
+    if (count == 1) {
+      z0 = i32x4.extend_low_i16x8_s(even);
+      z1 = i32x4.extend_high_i16x8_s(even);
+      z2 = i32x4.extend_low_i16x8_s(odds);
+      z3 = i32x4.extend_high_i16x8_s(odds);
+    } else {
+      let pair = v128.load32_splat(factors, 2);
+      let odds2 = v128.load(parts, PART_BYTES + 16);
+      let even2 = evens(v128.load(parts, PART_BYTES), odds2);
+      z0 = joined_low(even, even2, pair);
+      z1 = joined_high(even, even2, pair);
+      z2 = joined_low(odds, odds2, pair);
+      z3 = joined_high(odds, odds2, pair);
+      for (let at = factors + 6, next = parts + 2 * PART_BYTES; at < last; at += 4, next += 2 * PART_BYTES) {
+        pair = v128.load32_splat(at);
+        const odds1 = v128.load(next, 16);
+        const even1 = evens(v128.load(next), odds1);
+        odds2 = v128.load(next, PART_BYTES + 16);
+        even2 = evens(v128.load(next, PART_BYTES), odds2);
+        z0 = i32x4.add(z0, joined_low(even1, even2, pair));
+        z1 = i32x4.add(z1, joined_high(even1, even2, pair));
+        z2 = i32x4.add(z2, joined_low(odds1, odds2, pair));
+        z3 = i32x4.add(z3, joined_high(odds1, odds2, pair));
+      }
+    }
+    z0 = scaled(z0, scale, offset);
+    z1 = scaled(z1, scale, offset);
+    z2 = scaled(z2, scale, offset);
+    z3 = scaled(z3, scale, offset);
+    if (residual) {
+      const bytes = v128.load(operand);
+      const r0 = v128.and(bytes, i16x8.splat(0xff));
+      const r1 = i16x8.shr_u(bytes, 8);
+      z0 = f32x4.add(z0, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(r0)), residualScale));
+      z1 = f32x4.add(z1, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_u(r0)), residualScale));
+      z2 = f32x4.add(z2, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(r1)), residualScale));
+      z3 = f32x4.add(z3, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_u(r1)), residualScale));
+      operand += 16;
+    }
+    v128.store(out, i8x16.min_u(i8x16.max_u(rounded_bytes(z0, z1, z2, z3, round), low), high));
+  }
+}
+
+/**
+ * encode_plain_px16 for 64 pixels of one part without a residual, without a loop. A check that never fails parts the
+ * blocks: engines move the loads of a basic block to its front, where eight at once would not fit the registers.
+ */
+export function encode_lone_px64(epilogue: usize, channel: i32, parts: usize, factors: usize, pixel: i32): void {
+  const factor = f32x4.splat(<f32>load<i16>(factors, 2));
+  const scale = f32x4.mul(v128.load32_splat(<usize>load<u32>(epilogue) + ((<usize>channel) << 2)), factor);
+  const offset = v128.load32_splat(<usize>load<u32>(epilogue, 4) + ((<usize>channel) << 2));
+  const low = v128.load8_splat(epilogue, 60),
+    high = v128.load8_splat(epilogue, 61),
+    round = v128.load32_splat(epilogue, 64);
+  const out = <usize>load<u32>(epilogue, 16) + <usize>channel * <usize>load<u32>(epilogue, 20) + <usize>pixel;
+  encode_lone_px16(out, parts, scale, offset, round, low, high);
+  if (out == 0) unreachable();
+  encode_lone_px16(out + 16, parts + 32, scale, offset, round, low, high);
+  if (out == 0) unreachable();
+  encode_lone_px16(out + 32, parts + 64, scale, offset, round, low, high);
+  if (out == 0) unreachable();
+  encode_lone_px16(out + 48, parts + 96, scale, offset, round, low, high);
+}
+
+function encode_lone_px16(
+  out: usize,
+  part: usize,
+  scale: v128,
+  offset: v128,
+  round: v128,
+  low: v128,
+  high: v128,
+): void {
+  const odds = v128.load(part, 16);
+  const even = evens(v128.load(part), odds);
+  const z0 = scaled(i32x4.extend_low_i16x8_s(even), scale, offset);
+  const z1 = scaled(i32x4.extend_high_i16x8_s(even), scale, offset);
+  const z2 = scaled(i32x4.extend_low_i16x8_s(odds), scale, offset);
+  const z3 = scaled(i32x4.extend_high_i16x8_s(odds), scale, offset);
+  v128.store(out, i8x16.min_u(i8x16.max_u(rounded_bytes(z0, z1, z2, z3, round), low), high));
+}
+
+/** Pixels 0 2 4 6 | 8 10 12 14 | 1 3 5 7 | 9 11 13 15, each below 2^15, rounded to bytes in order, saturated. */
+function rounded_bytes(z0: v128, z1: v128, z2: v128, z3: v128, round: v128): v128 {
+  const first = interleaved(f32x4.add(z0, round), f32x4.add(z2, round));
+  return i8x16.narrow_i16x8_u(first, interleaved(f32x4.add(z1, round), f32x4.add(z3, round)));
+}
+
+/** The low 16 bits of four even and four odd lanes, in order. */
+function interleaved(even: v128, odd: v128): v128 {
+  return i8x16.shuffle(even, i32x4.shl(odd, 16), 0, 1, 18, 19, 4, 5, 22, 23, 8, 9, 26, 27, 12, 13, 30, 31);
+}
