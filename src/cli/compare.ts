@@ -1,7 +1,7 @@
 // compare.ts: shiftwise compare: quantization methods side by side: accuracy, bytes and time of the models they make.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { type Dataset, openDataset, size, subset, type TrainTest } from "../data/index.js";
 import { decodeModel, encodeModel, type ModelDef, ShiftwiseError } from "../format/index.js";
 import { lower, type Network } from "../graph/index.js";
@@ -62,11 +62,10 @@ export function compareCommand(): Command {
   const command = newCommand("compare", "run quantization methods side by side and write a table and charts")
     .requiredOption("--data <folder>", "images: a folder, or the word generated")
     .requiredOption("--net <file>", "float network file that train wrote")
-    .option(
-      "--methods <list>",
-      "such as weq:4/weq4,inq:3/8@0: method, weight bits, activations, epochs (default: all)",
-      (text) => text.split(",").map(parseMethod),
-      METHODS.map(parseMethod),
+    .addOption(
+      new Option("--methods <list>", "such as weq:4/weq4,inq:3/8@0: method, weight bits, activations, epochs")
+        .argParser((text) => text.split(",").map(parseMethod))
+        .default(METHODS.map(parseMethod), "all"),
     )
     .option("--epochs <n>", "of retraining, the same for every method", integer("--epochs", 0), 2)
     .option("--images <n>", "training images to retrain on (default: all)", integer("--images", 1))

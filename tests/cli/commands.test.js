@@ -21,6 +21,7 @@ test("help names every command, and every command has help", async () => {
     assert.match(help.stdout, new RegExp(`^Usage: shiftwise ${COMMANDS[i]} `));
     assert.match(help.stdout, /--json/);
     assert.match(help.stdout, /--verbose/);
+    assert.doesNotMatch(help.stdout, /\{"/, "defaults are told in words");
   }
 });
 
