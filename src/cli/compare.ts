@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
-import { type Dataset, openDataset, size, subset, type TrainTest } from "../data/index.js";
+import { type Dataset, openDataset, size, type TrainTest } from "../data/index.js";
 import { decodeModel, encodeModel, type ModelDef, ShiftwiseError } from "../format/index.js";
 import { lower, type Network } from "../graph/index.js";
 import {
@@ -21,7 +21,7 @@ import { type Context, newCommand, withContext } from "./command.js";
 import { checkWritable, readNetworkFile } from "./files.js";
 import { checkFits, classesOf, compareTimes, createExecutor, type Executor, image, measureShown } from "./measure.js";
 import { checkMethod, METHODS, type Method, parseMethod } from "./methods.js";
-import { commonSettings, normalizedFor } from "./quantization.js";
+import { commonSettings, normalizedFor, sampleImages } from "./quantization.js";
 import { type MethodResult, runMethod } from "./run-method.js";
 import { addRate, addTrainingOptions, showTraining, type TrainingArguments } from "./training.js";
 
@@ -140,12 +140,9 @@ async function runCompare(options: CompareArguments, resume: boolean, context: C
   screen.result({ rows: timed, seconds, out: options.out }, `${text}\n${options.out}, in ${duration(seconds)}`);
 }
 
-function trainingImages(dataset: Dataset, { images }: CompareArguments): Dataset {
-  if (images === undefined || images >= size(dataset)) return dataset;
-  return subset(
-    dataset,
-    Uint32Array.from({ length: images }, (_, i) => i),
-  );
+/** Drawn at random: a set may stand in the order of its classes. */
+function trainingImages(dataset: Dataset, { images, seed }: CompareArguments): Dataset {
+  return images === undefined ? dataset : sampleImages(dataset, images, seed);
 }
 
 async function makeModel(
