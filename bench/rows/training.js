@@ -104,8 +104,8 @@ const row = (about, base, settings) => ({
 const W5 = { bits: 5, portions: [0.5, 0.8, 1], epochs: [1, 1, 0] };
 const W4 = { bits: 4, portions: [0.5, 0.8, 1], epochs: [1, 1, 0] };
 const FEW_BITS = { scale: "channel", distill: { temperature: 2, share: 0.5 } };
-const W3 = { ...FEW_BITS, bits: 3, portions: [0.4, 0.75, 0.95, 1], epochs: [1, 1, 1, 0] };
-const W2 = { ...FEW_BITS, bits: 2, portions: [0.3, 0.6, 0.8, 0.95, 1], epochs: [1, 1, 1, 1, 0] };
+const W3 = { ...FEW_BITS, bits: 3, portions: [0.4, 0.7, 0.85, 0.95, 1], epochs: [1, 1, 1, 1, 1] };
+const W2 = { ...FEW_BITS, bits: 2, portions: [0.3, 0.6, 0.8, 0.95, 1], epochs: [1, 1, 2, 2, 1] };
 
 export const trainingRows = {
   "resnet20-w5a8": row("ResNet-20, CIFAR-10 as JPEG, 5-bit weights", resnet20, onResnet20(W5)),
@@ -115,7 +115,7 @@ export const trainingRows = {
   "resnet20-w5a4": row(
     "5-bit weights, 4-bit activations",
     resnet20,
-    onResnet20({ ...W5, activations: { kind: "linear", bits: 4 } }),
+    onResnet20({ ...W5, epochs: [2, 2, 1], distill: FEW_BITS.distill, activations: { kind: "linear", bits: 4 } }),
   ),
   "resnet20-w5a8-random": row(
     "5-bit weights, portions drawn at random",
