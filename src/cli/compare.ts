@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
-import { type Dataset, openDataset, size, type TrainTest } from "../data/index.js";
+import { type Dataset, openDataset, sampleImages, size, type TrainTest } from "../data/index.js";
 import { decodeModel, encodeModel, type ModelDef, ShiftwiseError } from "../format/index.js";
 import { lower, type Network } from "../graph/index.js";
 import {
@@ -21,7 +21,7 @@ import { type Context, newCommand, withContext } from "./command.js";
 import { checkWritable, readNetworkFile } from "./files.js";
 import { checkFits, classesOf, compareTimes, createExecutor, type Executor, image, measureShown } from "./measure.js";
 import { checkMethod, METHODS, type Method, parseMethod } from "./methods.js";
-import { commonSettings, normalizedFor, sampleImages } from "./quantization.js";
+import { commonSettings, normalizedFor } from "./quantization.js";
 import { type MethodResult, runMethod } from "./run-method.js";
 import { addRate, addTrainingOptions, showTraining, type TrainingArguments } from "./training.js";
 

@@ -1,7 +1,7 @@
 // quantization.ts: a float network to the model that runs in integers: calibration, INQ with retraining, lowering.
-import { type Dataset, size, subset } from "../data/index.js";
+import { type Dataset, sampleImages } from "../data/index.js";
 import { type ModelDef, ShiftwiseError } from "../format/index.js";
-import { createRandom, lower, type Network } from "../graph/index.js";
+import { lower, type Network } from "../graph/index.js";
 import {
   type ActivationScheme,
   type CalibrationOptions,
@@ -110,13 +110,6 @@ export async function withQuantizers(
   const images = sampleImages(dataset, CALIBRATION_IMAGES, seed);
   const histograms = await collectHistograms(points, activations(network, images, points));
   return insertQuantizers(network, calibrate(network, histograms, options));
-}
-
-/** Some of a set's images, drawn at random; all of them where there are no more. */
-export function sampleImages(dataset: Dataset, count: number, seed: number): Dataset {
-  const order = Uint32Array.from({ length: size(dataset) }, (_, i) => i);
-  createRandom(seed).shuffle(order);
-  return subset(dataset, order.subarray(0, count));
 }
 
 /**

@@ -1,7 +1,7 @@
 // quantize-retrained.ts: shiftwise quantize --data: INQ with retraining on labelled images.
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import { type Dataset, openDataset, samplesOf, size, type TrainTest } from "../data/index.js";
+import { type Dataset, openDataset, sampleImages, samplesOf, size, type TrainTest } from "../data/index.js";
 import { encodeModel, type ModelDef } from "../format/index.js";
 import { lower, type Network } from "../graph/index.js";
 import { type ActivationScheme, type Partition, weightNodes } from "../quantize/index.js";
@@ -28,7 +28,6 @@ import {
   type QuantizationSettings,
   type Quantized,
   quantizeNetwork,
-  sampleImages,
 } from "./quantization.js";
 import { resumable, showTraining, type TrainingArguments, WEIGHT_DECAY } from "./training.js";
 

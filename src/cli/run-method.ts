@@ -1,5 +1,5 @@
 // run-method.ts: one of the methods that compare runs: from a float network to a model.
-import { type Dataset, size } from "../data/index.js";
+import { type Dataset, sampleImages, size } from "../data/index.js";
 import type { ModelDef } from "../format/index.js";
 import { decodeNetwork, encodeNetwork, lower, type Network, type WeightGrids } from "../graph/index.js";
 import {
@@ -23,7 +23,7 @@ import {
   retrainStraightThrough,
 } from "../training/index.js";
 import type { Method } from "./methods.js";
-import { commonSettings, sampleImages, withQuantizers } from "./quantization.js";
+import { commonSettings, withQuantizers } from "./quantization.js";
 
 export interface MethodSettings {
   readonly epochs: number;

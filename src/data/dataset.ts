@@ -1,5 +1,6 @@
 // dataset.ts: a labelled set of images in memory, and the ways to cut and measure it.
 import { type Normalization, type Shape, ShiftwiseError } from "../format/index.js";
+import { createRandom } from "../graph/index.js";
 
 export interface Dataset {
   /** size x channels x height x width pixels, 0..255, each image as channel planes one after the other. */
@@ -49,6 +50,13 @@ export function subset(dataset: Dataset, indices: ArrayLike<number>): Dataset {
     labels[i] = dataset.labels[from];
   }
   return { ...dataset, images, labels };
+}
+
+/** Some of a set's images, drawn at random; all of them where there are no more. */
+export function sampleImages(dataset: Dataset, count: number, seed: number): Dataset {
+  const order = Uint32Array.from({ length: size(dataset) }, (_, i) => i);
+  createRandom(seed).shuffle(order);
+  return subset(dataset, order.subarray(0, count));
 }
 
 /**

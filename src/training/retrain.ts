@@ -1,7 +1,7 @@
 // retrain.ts: incremental network quantization: freeze a share of the weights on the grid, retrain the rest, repeat.
-import { type Dataset, samplesOf, size, subset } from "../data/memory.js";
+import { type Dataset, sampleImages, samplesOf, size } from "../data/memory.js";
 import { crc32, ShiftwiseError } from "../format/index.js";
-import { createRandom, type Network, type WeightGrids } from "../graph/index.js";
+import type { Network, WeightGrids } from "../graph/index.js";
 import { advancePortion, checkPortions, type PortionOptions, planPortion, portionsFor } from "../quantize/index.js";
 import { copyParameters, type EpochRecord } from "./checkpoint.js";
 import { compensate } from "./compensate.js";
@@ -126,9 +126,7 @@ async function roundCompensated(
   images: number,
   { signal }: Control,
 ): Promise<WeightGrids> {
-  const order = Uint32Array.from({ length: size(dataset) }, (_, i) => i);
-  createRandom(step.seed ?? 0).shuffle(order);
-  const samples = samplesOf(subset(dataset, order.subarray(0, images)));
+  const samples = samplesOf(sampleImages(dataset, images, step.seed ?? 0));
   const rounded = await compensate(
     network,
     samples,

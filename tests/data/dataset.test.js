@@ -1,7 +1,15 @@
 // dataset.test.js: cutting and measuring data sets.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { checkDataset, computeNormalization, imageLength, size, split, subset } from "../../dist/data/index.js";
+import {
+  checkDataset,
+  computeNormalization,
+  imageLength,
+  sampleImages,
+  size,
+  split,
+  subset,
+} from "../../dist/data/index.js";
 
 const dataset = {
   images: Uint8Array.from({ length: 3 * 2 * 1 * 2 }, (_, i) => i),
@@ -15,6 +23,19 @@ const dataset = {
 test("size and image length", () => {
   assert.equal(size(dataset), 3);
   assert.equal(imageLength(dataset), 4);
+});
+
+test("sampleImages draws images of every class of a set in order of its classes, none twice, the same for a seed", () => {
+  const labels = Uint8Array.from({ length: 200 }, (_, i) => Math.floor(i / 20));
+  const ordered = { ...dataset, shape: [1, 1, 1], classes: 10, images: Uint8Array.from(labels.keys()), labels };
+  const drawn = sampleImages(ordered, 100, 1);
+  assert.equal(size(drawn), 100);
+  assert.equal(new Set(drawn.images).size, 100);
+  assert.equal(new Set(drawn.labels).size, 10);
+  for (const [i, image] of drawn.images.entries()) assert.equal(drawn.labels[i], labels[image]);
+  assert.deepEqual(sampleImages(ordered, 100, 1), drawn);
+  assert.notDeepEqual(sampleImages(ordered, 100, 2), drawn);
+  assert.equal(size(sampleImages(ordered, 1000, 1)), 200);
 });
 
 test("subset copies images in the order asked, with repeats", () => {
