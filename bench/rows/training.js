@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { createExecutor, image, measureShown } from "../../dist/cli/measure.js";
-import { normalizedFor, quantizeNetwork } from "../../dist/cli/quantization.js";
+import { normalizedFor, quantizeShown } from "../../dist/cli/quantization.js";
 import { freshNetwork, showTraining } from "../../dist/cli/training.js";
 import { openDataset, samplesOf, size, subset } from "../../dist/data/index.js";
 import { crc32, encodeModel, goldenHash, hex } from "../../dist/format/index.js";
@@ -139,7 +139,6 @@ export const trainingRows = {
 
 /** Data to figures: float network, calibration, INQ, wasm runtime. */
 async function runRow(name, base, settings, { resume, seed, threads, shared, folder, context }) {
-  const { screen, signal } = context;
   const data = await openDataset(join(shared, base.data), { classes: 10 });
   const float = await floatNetwork(base, data, { seed, threads, shared, folder, context });
   const file = join(folder, seed === 1 ? name : `${name}-seed${seed}`);
@@ -149,8 +148,7 @@ async function runRow(name, base, settings, { resume, seed, threads, shared, fol
   const network = structuredClone(float.network);
   const { distill, prune: pruning, ...rest } = settings;
   const cut = pruning && (await pruneNetwork(network, data, { ...rest, ...pruning, seed, threads }, file, context));
-  let line = screen.progress("calibrating");
-  const quantized = await quantizeNetwork(
+  const quantized = await quantizeShown(
     network,
     normalizedFor(network, data.train),
     {
@@ -162,16 +160,8 @@ async function runRow(name, base, settings, { resume, seed, threads, shared, fol
       threads,
       checkpoint: { path: checkpoint, resume: true },
     },
-    {
-      signal,
-      onCalibrated() {
-        line.done();
-        line = screen.progress("retraining");
-      },
-      onProgress: (progress) => showTraining(line)(progress),
-    },
+    context,
   );
-  line.done();
   const { accuracy, hash } = await measureModel(quantized.model, data.test, context);
   const notes = { ...quantized.model.notes, accuracy: `${accuracy} % of the test images, float ${float.accuracy} %` };
   const bytes = encodeModel({ ...quantized.model, notes });

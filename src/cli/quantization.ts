@@ -14,7 +14,8 @@ import {
 import { percent } from "../report/index.js";
 import { activations, type EpochRecord, type Progress, type RetrainOptions, retrain } from "../training/index.js";
 import { schemeText } from "./arguments.js";
-import { WEIGHT_DECAY } from "./training.js";
+import type { Context } from "./command.js";
+import { showTraining, WEIGHT_DECAY } from "./training.js";
 
 /** What `retrain` takes, and the integers that activations become. */
 export interface QuantizationSettings extends RetrainOptions {
@@ -56,6 +57,26 @@ export async function quantizeNetwork(
 
   const { grids, history, tests } = await retrain(simulated, dataset, settings, control);
   return { model: { ...lower(simulated, { grids }), notes: notesFor(settings) }, history, tests };
+}
+
+/** quantizeNetwork with its two progress lines. */
+export async function quantizeShown(
+  network: Network,
+  dataset: Dataset,
+  settings: QuantizationSettings,
+  { screen, signal }: Context,
+): Promise<Quantized> {
+  let line = screen.progress("calibrating");
+  const quantized = await quantizeNetwork(network, dataset, settings, {
+    signal,
+    onCalibrated() {
+      line.done();
+      line = screen.progress("retraining");
+    },
+    onProgress: (progress) => showTraining(line)(progress),
+  });
+  line.done();
+  return quantized;
 }
 
 /**

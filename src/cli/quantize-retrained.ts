@@ -21,14 +21,7 @@ import type { Context } from "./command.js";
 import { checkCheckpoint, checkpointPath, checkWritable, readAnyNetwork, removeCheckpoint } from "./files.js";
 import { checkFits, classesOf, createExecutor, type Measurement, measureShown } from "./measure.js";
 import { type PreprocessingArguments, preprocessingFrom, withPreprocessing } from "./preprocessing.js";
-import {
-  commonSettings,
-  normalizedFor,
-  prunedShare,
-  type QuantizationSettings,
-  type Quantized,
-  quantizeNetwork,
-} from "./quantization.js";
+import { commonSettings, normalizedFor, prunedShare, quantizeShown } from "./quantization.js";
 import { resumable, showTraining, type TrainingArguments, WEIGHT_DECAY } from "./training.js";
 
 export interface RetrainedArguments extends PreprocessingArguments, TrainingArguments {
@@ -196,26 +189,6 @@ async function labelledNetwork(path: string, { inputShape, ...options }: Retrain
   const network = await readAnyNetwork(path, inputShape);
   const preprocessing = await preprocessingFrom(options);
   return preprocessing ? withPreprocessing(network, preprocessing) : network;
-}
-
-/** Quantization with its two progress lines. */
-async function quantizeShown(
-  network: Network,
-  dataset: Dataset,
-  settings: QuantizationSettings,
-  { screen, signal }: Context,
-): Promise<Quantized> {
-  let line = screen.progress("calibrating");
-  const quantized = await quantizeNetwork(network, dataset, settings, {
-    signal,
-    onCalibrated() {
-      line.done();
-      line = screen.progress("retraining");
-    },
-    onProgress: (progress) => showTraining(line)(progress),
-  });
-  line.done();
-  return quantized;
 }
 
 /** Accuracies in percent, after the portion's retraining. */
