@@ -1,7 +1,10 @@
 // add.ts: sums of two tensors that no convolution could take in, and the flattening of planes for dense layers.
 import { encode_lanes, encode_px16 } from "./epilogue";
 
-/** Ends channels first..last-1, planes of `size` u8 values; the second operand is the epilogue's residual. factors: of one part, 1. */
+/**
+ * Ends channels first..last-1, planes of `size` u8 values; the second operand is the epilogue's residual. factors: of one
+ * part, 1.
+ */
 export function add_u8(
   planes: usize,
   planeBytes: usize,

@@ -1,6 +1,7 @@
 // float.ts: float32 convolution, the multiply baseline: 4 output channels x 8 pixels a GEMM tile.
 //
-// weights: blocks of 4 output channels, [depth][4], or of one channel, [depth], for groups of one output; panels as gather.ts lays them: [8 panels][depth][8 pixels].
+// weights: blocks of 4 output channels, [depth][4], or of one channel, [depth], for groups of one output; panels as gather.ts
+// lays them: [8 panels][depth][8 pixels].
 // Each output adds its products in the order of the depth, one rounding a product and one a sum.
 import { encode_lanes } from "./epilogue";
 

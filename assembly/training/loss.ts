@@ -1,5 +1,5 @@
-// loss.ts: softmax cross-entropy, distillation, and their gradients, in float64 with its own exp and log: Math.exp differs between
-// engines, and a training run must not.
+// loss.ts: softmax cross-entropy, distillation, and their gradients, in float64 with its own exp and log.
+// Math.exp differs between engines, and a training run must not.
 
 /** e^x for x <= 0, within 2 units in the last place; 0 below -708. */
 export function exp(x: f64): f64 {

@@ -84,8 +84,8 @@ export function portionList(text: string): readonly number[] {
 }
 
 /**
- * "8": linear with so many bits, 1..8. "log4": LogQuant with so many bits, 2..6; "weq4": with levels by weighted entropy. Up to 3 logarithmic bits the level table
- * stays below 32, which the faster lanes need; more bits get all of 0..255.
+ * "8": linear with so many bits, 1..8. "log4": LogQuant with so many bits, 2..6; "weq4": with levels by weighted entropy. Up
+ * to 3 logarithmic bits the level table stays below 32, which the faster lanes need; more bits get all of 0..255.
  */
 export function activationScheme(text: string): ActivationScheme {
   const match = /^(log|weq)?(\d)$/.exec(text);

@@ -16,8 +16,9 @@ export interface ExportOptions {
 
 /**
  * Exports a model as ONNX, opset 17, with an open batch. Each step of the model's arithmetic is an operator, and its sums are
- * integers, so what a runtime computes differs at most by the rounding of float32 operations it may fuse. Inputs and outputs are real float32 values under the model's
- * names, (batch, channels, rows, columns), vectors (batch, length). How pixels are normalized stands in the metadata.
+ * integers, so what a runtime computes differs at most by the rounding of float32 operations it may fuse. Inputs and outputs
+ * are real float32 values under the model's names, (batch, channels, rows, columns), vectors (batch, length). How pixels are
+ * normalized stands in the metadata.
  * @throws what validateModel throws; BAD_OPTION for another form
  */
 export function exportOnnx(def: ModelDef, { form }: ExportOptions): Uint8Array {

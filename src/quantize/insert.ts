@@ -8,10 +8,10 @@ import { type Network, type Node, nodeInputs, readersOf } from "../graph/index.j
  *
  * A chain starts at a node that computes (conv, dense, a pool that averages, an add or relu that fuses with nothing) and
  * runs on through batch norm, add and relu, in the order of the kernels' epilogue, and then through the functions that
- * run in float32, while each tensor has one reader and is no output. Nothing is rounded inside a chain. An add joins the chain of one of its operands, of two possible ones
- * that of the later node, since its layer then runs when the other operand is there; the other operand is rounded. Max
- * pooling, concatenation, padding and the like move integers without changing them: they are no points, their inputs are.
- * Constants are as they are.
+ * run in float32, while each tensor has one reader and is no output. Nothing is rounded inside a chain. An add joins the
+ * chain of one of its operands, of two possible ones that of the later node, since its layer then runs when the other
+ * operand is there; the other operand is rounded. Max pooling, concatenation, padding and the like move integers without
+ * changing them: they are no points, their inputs are. Constants are as they are.
  *
  * Chain ends that nothing reads are the network's float32 outputs.
  * @returns node names in network order.

@@ -52,8 +52,9 @@ export interface RetrainResult {
 
 /**
  * INQ, algorithm 1. For each portion: the next share of every conv and dense layer, first and last included, is rounded
- * and frozen; rate and momentum start anew (the rate only if `anneal` says so); the rest is retrained, W <- W - rate dE/dW T with T applied after
- * momentum and weight decay, so that frozen weights never change. Biases and batch norm stay float and train throughout.
+ * and frozen; rate and momentum start anew (the rate only if `anneal` says so); the rest is retrained, W <- W - rate dE/dW T
+ * with T applied after momentum and weight decay, so that frozen weights never change. Biases and batch norm stay float and
+ * train throughout.
  * Quantize nodes of the network act in the forward pass, straight-through in the backward pass.
  * @throws as `train`, and as `advancePortion`.
  */

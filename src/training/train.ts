@@ -10,7 +10,10 @@ import { runStages, type Stage } from "./session.js";
 
 export interface TrainOptions extends CommonOptions {
   readonly epochs: number;
-  /** Batches, augmented, over which batch norm statistics are measured anew at the end. Default 0: they stay as they have faded in. */
+  /**
+   * Batches, augmented, over which batch norm statistics are measured anew at the end. Default 0: they stay as they have
+   * faded in.
+   */
   readonly reestimate?: number;
   /** Weights that keep their value. Default: none. */
   readonly grids?: WeightGrids;
