@@ -94,7 +94,7 @@ const row = (about, base, settings) => ({
 /** Portions, and the epochs of retraining after each. */
 const W5 = { bits: 5, portions: [0.5, 0.8, 1], epochs: [1, 1, 0] };
 const W4 = { bits: 4, portions: [0.5, 0.8, 1], epochs: [1, 1, 0] };
-const W3 = { bits: 3, scale: "channel", portions: [0.4, 0.7, 0.85, 0.95, 1], epochs: [1, 1, 1, 1, 1] };
+const W3 = { bits: 3, scale: "channel", portions: [0.4, 0.7, 0.85, 0.95, 1], epochs: [1, 1, 2, 2, 1] };
 const W2 = { bits: 2, scale: "channel", portions: [0.3, 0.6, 0.8, 0.95, 1], epochs: [1, 1, 2, 2, 1] };
 
 export const trainingRows = {
@@ -143,14 +143,13 @@ async function runRow(name, base, settings, { resume, seed, threads, shared, fol
   if (!resume) for (const path of [checkpoint, `${file}.pruning.checkpoint`]) await rm(path, { force: true });
 
   const network = structuredClone(float.network);
-  const { distill, prune: pruning, ...rest } = settings;
+  const { prune: pruning, ...rest } = { ...settings, distill: { ...settings.distill, teacher: float.network } };
   const cut = pruning && (await pruneNetwork(network, data, { ...rest, ...pruning, seed, threads }, file, context));
   const quantized = await quantizeShown(
     network,
     normalizedFor(network, data.train),
     {
       ...rest,
-      ...(distill && { distill: { ...distill, teacher: float.network } }),
       ...(cut && { pruned: cut.pruned }),
       test: normalizedFor(network, data.test),
       seed,
@@ -185,13 +184,21 @@ async function runRow(name, base, settings, { resume, seed, threads, shared, fol
 
 /** Prunes in place; a finished pruning is taken from its checkpoint. */
 async function pruneNetwork(network, data, settings, file, { screen, signal }) {
-  const { batchSize, weightDecay, schedule, augment, learningRate, sparsity, epochs, settle, seed, threads } = settings;
+  const { batchSize, weightDecay, schedule, augment, distill, seed, threads } = settings;
+  const { sparsity, epochs, settle, learningRate } = settings;
   const line = screen.progress("pruning");
-  const options = { batchSize, weightDecay, schedule, augment, learningRate, sparsity, epochs, settle, seed, threads };
+  const options = { batchSize, weightDecay, schedule, augment, distill, seed, threads };
   const result = await prune(
     network,
     normalizedFor(network, data.train),
-    { ...options, checkpoint: { path: `${file}.pruning.checkpoint`, resume: true } },
+    {
+      ...options,
+      sparsity,
+      epochs,
+      settle,
+      learningRate,
+      checkpoint: { path: `${file}.pruning.checkpoint`, resume: true },
+    },
     { signal, onProgress: showTraining(line) },
   );
   line.done();
