@@ -84,7 +84,7 @@ const common = {
 const onResnet20 = (settings) => ({ ...common, weightDecay: 1e-4, augment: { crop: 4, flip: true }, ...settings });
 const onFashion = (settings) => ({ ...common, weightDecay: 5e-4, augment: { shift: 1 }, ...settings });
 
-/** `settings` is what quantizeNetwork takes, with `prune` for what goes before. */
+/** `settings` is what quantizeNetwork takes; `prune` is what differs from it in the pruning that goes before. */
 const row = (about, base, settings) => ({
   about,
   settings,
@@ -93,7 +93,7 @@ const row = (about, base, settings) => ({
 
 /** Portions, and the epochs of retraining after each. */
 const W5 = { bits: 5, portions: [0.5, 0.8, 1], epochs: [1, 1, 0] };
-const W4 = { bits: 4, portions: [0.5, 0.8, 1], epochs: [1, 1, 0] };
+const W4 = { ...W5, bits: 4 };
 const W3 = { bits: 3, scale: "channel", portions: [0.4, 0.7, 0.85, 0.95, 1], epochs: [1, 1, 2, 2, 1] };
 const W2 = { bits: 2, scale: "channel", portions: [0.3, 0.6, 0.8, 0.95, 1], epochs: [1, 1, 2, 2, 1] };
 
@@ -122,7 +122,7 @@ export const trainingRows = {
   "resnet20-w5a8-pruned80": row(
     "80 % of the weights pruned, 5 bits for the others",
     resnet20,
-    onResnet20({ ...W5, prune: { sparsity: 0.8, epochs: 4, settle: 1, learningRate: 0.02 } }),
+    onResnet20({ ...W5, prune: { sparsity: 0.8, epochs: 4, settle: 1, batchNorm: "train" } }),
   ),
   "resnet20-folded-w5a8": row("batch norm folded by the export and put back, 5-bit weights", folded20, onResnet20(W5)),
   "resnet20-folded-w4a8": row("the same, 4-bit weights", folded20, onResnet20(W4)),
@@ -184,21 +184,11 @@ async function runRow(name, base, settings, { resume, seed, threads, shared, fol
 
 /** Prunes in place; a finished pruning is taken from its checkpoint. */
 async function pruneNetwork(network, data, settings, file, { screen, signal }) {
-  const { batchSize, weightDecay, schedule, augment, distill, seed, threads } = settings;
-  const { sparsity, epochs, settle, learningRate } = settings;
   const line = screen.progress("pruning");
-  const options = { batchSize, weightDecay, schedule, augment, distill, seed, threads };
   const result = await prune(
     network,
     normalizedFor(network, data.train),
-    {
-      ...options,
-      sparsity,
-      epochs,
-      settle,
-      learningRate,
-      checkpoint: { path: `${file}.pruning.checkpoint`, resume: true },
-    },
+    { ...settings, checkpoint: { path: `${file}.pruning.checkpoint`, resume: true } },
     { signal, onProgress: showTraining(line) },
   );
   line.done();
