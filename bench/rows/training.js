@@ -10,7 +10,7 @@ import { gzip } from "node:zlib";
 import { createExecutor, image, measureShown } from "../../dist/cli/measure.js";
 import { normalizedFor, quantizeShown } from "../../dist/cli/quantization.js";
 import { freshNetwork, showTraining } from "../../dist/cli/training.js";
-import { openDataset, samplesOf, size, subset } from "../../dist/data/index.js";
+import { openDataset, sampleImages, samplesOf } from "../../dist/data/index.js";
 import { crc32, encodeModel, goldenHash, hex } from "../../dist/format/index.js";
 import { decodeNetwork, encodeNetwork, lower } from "../../dist/graph/index.js";
 import { importOnnxFile } from "../../dist/onnx/index.js";
@@ -25,7 +25,7 @@ const HASHED_IMAGES = 64;
 /** Where a group of rows starts: data, network, and the training of its float network. */
 const resnet20From = (file) => ({
   data: "cifar10/jpeg",
-  async network(shared, data) {
+  async network(shared, data, seed) {
     const network = await importOnnxFile(join(shared, "models", file));
     const nodes = network.nodes.map((node) => {
       if (node.op === "input") return { ...node, normalization: CIFAR_NORMALIZATION };
@@ -34,12 +34,7 @@ const resnet20From = (file) => ({
     });
     const ready = { ...network, nodes };
     if (nodes.some((node) => node.op === "batchNorm")) return ready;
-    // the set stands in the order of its classes: some of each
-    const step = Math.floor(size(data.train) / RECOVERY_IMAGES);
-    const images = subset(
-      data.train,
-      Array.from({ length: RECOVERY_IMAGES }, (_, i) => i * step),
-    );
+    const images = sampleImages(data.train, RECOVERY_IMAGES, seed);
     return recoverNorms(ready, samplesOf({ ...images, normalization: CIFAR_NORMALIZATION }));
   },
   float: {
@@ -122,7 +117,7 @@ export const trainingRows = {
   "resnet20-w5a8-pruned80": row(
     "80 % of the weights pruned, 5 bits for the others",
     resnet20,
-    onResnet20({ ...W5, prune: { sparsity: 0.8, epochs: 4, settle: 1, batchNorm: "train" } }),
+    onResnet20({ ...W5, prune: { sparsity: 0.8, epochs: 5, settle: 9, learningRate: 0.05, batchNorm: "train" } }),
   ),
   "resnet20-folded-w5a8": row("batch norm folded by the export and put back, 5-bit weights", folded20, onResnet20(W5)),
   "resnet20-folded-w4a8": row("the same, 4-bit weights", folded20, onResnet20(W4)),

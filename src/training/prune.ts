@@ -11,7 +11,7 @@ export interface PruneOptions extends CommonOptions {
   readonly sparsity: number;
   /** In which weights are cut and come back, more and more of them cut. */
   readonly epochs: number;
-  /** With the cut weights settled; rate and momentum start anew. Default 0. */
+  /** In which what is left goes on training, the cut weights settled. Default 0. */
   readonly settle?: number;
 }
 
@@ -24,7 +24,7 @@ export interface PruneResult {
 /**
  * Dynamic Network Surgery (Guo et al. 2016): the network trains with its smallest weights held at zero, all weights go on
  * learning, and a weight that grows again is spliced back. The number of weights cut rises to its end along
- * 1 - (1 - t)^3. Trains in place, otherwise as `train` does.
+ * 1 - (1 - t)^3. The schedule runs once over both kinds of epochs. Trains in place, otherwise as `train` does.
  * @throws as `train`; BAD_OPTION for a sparsity outside [0, 1).
  */
 export async function prune(
@@ -39,9 +39,10 @@ export async function prune(
   const cut = layerSparsities(network, sparsity);
   const settled = (): WeightGrids =>
     new Map(weightNodes(network).map(({ name, weight }) => [name, zeroGrid(weight.data, cut.get(name)!)]));
+  const of = epochs + settle;
   const stages: Stage[] = [
-    { epochs, cut, begin: () => null },
-    { epochs: settle, begin: settled },
+    { epochs, annealed: { from: 0, of }, cut, begin: () => null },
+    { epochs: settle, annealed: { from: epochs, of }, begin: settled },
   ];
   const record = { pruning: { sparsity, epochs, settle } };
   const { history, grids } = await runStages(network, dataset, options, stages, record, control);
