@@ -8,14 +8,15 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { createExecutor, image, measureShown } from "../../dist/cli/measure.js";
-import { normalizedFor, quantizeShown } from "../../dist/cli/quantization.js";
+import { normalizedFor, pruneShown, quantizeShown } from "../../dist/cli/quantization.js";
 import { freshNetwork, showTraining } from "../../dist/cli/training.js";
 import { openDataset, sampleImages, samplesOf } from "../../dist/data/index.js";
 import { crc32, encodeModel, goldenHash, hex } from "../../dist/format/index.js";
 import { decodeNetwork, encodeNetwork, lower } from "../../dist/graph/index.js";
 import { importOnnxFile } from "../../dist/onnx/index.js";
-import { prune, recoverNorms, train, writeAtomically } from "../../dist/training/index.js";
+import { recipeFor, recoverNorms, train, writeAtomically } from "../../dist/training/index.js";
 
+const LINEAR8 = { kind: "linear", bits: 8 };
 const CIFAR_NORMALIZATION = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 /** Training images whose statistics put a folded batch norm back. */
 const RECOVERY_IMAGES = 512;
@@ -62,22 +63,14 @@ const fashion = {
   },
 };
 
-/**
- * Settings of all rows of a group; each row has bits, portions and epochs of its own. The float network alone teaches, and
- * batch norm keeps its statistics: labels and statistics that move cost more than they give once a network is trained.
- */
-const common = {
-  activations: { kind: "linear", bits: 8 },
-  batchSize: 128,
-  learningRate: 0.02,
-  schedule: { kind: "cosine" },
-  anneal: "run",
-  compensate: 256,
-  batchNorm: "frozen",
-  distill: { temperature: 2, share: 1 },
-};
-const onResnet20 = (settings) => ({ ...common, weightDecay: 1e-4, augment: { crop: 4, flip: true }, ...settings });
-const onFashion = (settings) => ({ ...common, weightDecay: 5e-4, augment: { shift: 1 }, ...settings });
+/** What `quantize --data` does at this width unless told otherwise; `settings` are a row's own. */
+function tuned(bits, settings) {
+  const { share, ...recipe } = recipeFor("tuned", bits);
+  const distill = { temperature: 2, share };
+  return { bits, activations: LINEAR8, batchSize: 128, schedule: { kind: "cosine" }, ...recipe, distill, ...settings };
+}
+const onResnet20 = (bits, more) => tuned(bits, { weightDecay: 1e-4, augment: { crop: 4, flip: true }, ...more });
+const onFashion = (bits) => tuned(bits, { weightDecay: 5e-4, augment: { shift: 1 } });
 
 /** `settings` is what quantizeNetwork takes; `prune` is what differs from it in the pruning that goes before. */
 const row = (about, base, settings) => ({
@@ -86,22 +79,15 @@ const row = (about, base, settings) => ({
   run: (name, options) => runRow(name, base, settings, options),
 });
 
-/** Portions, and the epochs of retraining after each. */
-const W5 = { bits: 5, portions: [0.5, 0.8, 1], epochs: [1, 1, 0] };
-const W4 = { ...W5, bits: 4 };
-const W3 = { bits: 3, scale: "channel", portions: [0.4, 0.7, 0.85, 0.95, 1], epochs: [1, 1, 2, 2, 1] };
-const W2 = { bits: 2, scale: "channel", portions: [0.3, 0.6, 0.8, 0.95, 1], epochs: [1, 1, 2, 2, 1] };
-
 export const trainingRows = {
-  "resnet20-w5a8": row("ResNet-20, CIFAR-10 as JPEG, 5-bit weights", resnet20, onResnet20(W5)),
-  "resnet20-w4a8": row("the same, 4-bit weights", resnet20, onResnet20(W4)),
-  "resnet20-w3a8": row("the same, 3-bit weights", resnet20, onResnet20(W3)),
-  "resnet20-w2a8": row("the same, ternary weights", resnet20, onResnet20(W2)),
+  "resnet20-w5a8": row("ResNet-20, CIFAR-10 as JPEG, 5-bit weights", resnet20, onResnet20(5)),
+  "resnet20-w4a8": row("the same, 4-bit weights", resnet20, onResnet20(4)),
+  "resnet20-w3a8": row("the same, 3-bit weights", resnet20, onResnet20(3)),
+  "resnet20-w2a8": row("the same, ternary weights", resnet20, onResnet20(2)),
   "resnet20-w5a4": row(
     "5-bit weights, 4-bit activations",
     resnet20,
-    onResnet20({
-      ...W5,
+    onResnet20(5, {
       epochs: [2, 2, 1],
       learningRate: 0.01,
       batchNorm: "train",
@@ -112,21 +98,21 @@ export const trainingRows = {
   "resnet20-w5a8-random": row(
     "5-bit weights, portions drawn at random",
     resnet20,
-    onResnet20({ ...W5, partition: "random" }),
+    onResnet20(5, { partition: "random" }),
   ),
   "resnet20-w5a8-pruned80": row(
     "80 % of the weights pruned, 5 bits for the others",
     resnet20,
-    onResnet20({ ...W5, prune: { sparsity: 0.8, epochs: 5, settle: 9, learningRate: 0.05, batchNorm: "train" } }),
+    onResnet20(5, { prune: { sparsity: 0.8, epochs: 5, settle: 9, learningRate: 0.05, batchNorm: "train" } }),
   ),
-  "resnet20-folded-w5a8": row("batch norm folded by the export and put back, 5-bit weights", folded20, onResnet20(W5)),
-  "resnet20-folded-w4a8": row("the same, 4-bit weights", folded20, onResnet20(W4)),
-  "resnet20-folded-w3a8": row("the same, 3-bit weights", folded20, onResnet20(W3)),
-  "resnet20-folded-w2a8": row("the same, ternary weights", folded20, onResnet20(W2)),
-  "fashion-w5a8": row("demo network, Fashion-MNIST, 5-bit weights", fashion, onFashion(W5)),
-  "fashion-w4a8": row("the same, 4-bit weights", fashion, onFashion(W4)),
-  "fashion-w3a8": row("the same, 3-bit weights", fashion, onFashion(W3)),
-  "fashion-w2a8": row("the same, ternary weights", fashion, onFashion(W2)),
+  "resnet20-folded-w5a8": row("batch norm folded by the export and put back, 5-bit weights", folded20, onResnet20(5)),
+  "resnet20-folded-w4a8": row("the same, 4-bit weights", folded20, onResnet20(4)),
+  "resnet20-folded-w3a8": row("the same, 3-bit weights", folded20, onResnet20(3)),
+  "resnet20-folded-w2a8": row("the same, ternary weights", folded20, onResnet20(2)),
+  "fashion-w5a8": row("demo network, Fashion-MNIST, 5-bit weights", fashion, onFashion(5)),
+  "fashion-w4a8": row("the same, 4-bit weights", fashion, onFashion(4)),
+  "fashion-w3a8": row("the same, 3-bit weights", fashion, onFashion(3)),
+  "fashion-w2a8": row("the same, ternary weights", fashion, onFashion(2)),
 };
 
 /** Data to figures: float network, calibration, INQ, wasm runtime. */
@@ -139,10 +125,13 @@ async function runRow(name, base, settings, { resume, seed, threads, shared, fol
 
   const network = structuredClone(float.network);
   const { prune: pruning, ...rest } = { ...settings, distill: { ...settings.distill, teacher: float.network } };
-  const cut = pruning && (await pruneNetwork(network, data, { ...rest, ...pruning, seed, threads }, file, context));
+  const images = normalizedFor(network, data.train);
+  const saved = { path: `${file}.pruning.checkpoint`, resume: true };
+  const cutting = { ...rest, ...pruning, seed, threads, checkpoint: saved };
+  const cut = pruning && (await pruneShown(network, images, cutting, context));
   const quantized = await quantizeShown(
     network,
-    normalizedFor(network, data.train),
+    images,
     {
       ...rest,
       ...(cut && { pruned: cut.pruned }),
@@ -174,19 +163,6 @@ async function runRow(name, base, settings, { resume, seed, threads, shared, fol
     gzipBytes: (await promisify(gzip)(bytes, { level: 9 })).length,
   };
   await writeAtomically(`${file}.json`, Buffer.from(`${JSON.stringify(result)}\n`));
-  return result;
-}
-
-/** Prunes in place; a finished pruning is taken from its checkpoint. */
-async function pruneNetwork(network, data, settings, file, { screen, signal }) {
-  const line = screen.progress("pruning");
-  const result = await prune(
-    network,
-    normalizedFor(network, data.train),
-    { ...settings, checkpoint: { path: `${file}.pruning.checkpoint`, resume: true } },
-    { signal, onProgress: showTraining(line) },
-  );
-  line.done();
   return result;
 }
 

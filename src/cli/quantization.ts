@@ -12,7 +12,16 @@ import {
   quantizationPoints,
 } from "../quantize/index.js";
 import { percent } from "../report/index.js";
-import { activations, type EpochRecord, type Progress, type RetrainOptions, retrain } from "../training/index.js";
+import {
+  activations,
+  type EpochRecord,
+  type Progress,
+  type PruneOptions,
+  type PruneResult,
+  prune,
+  type RetrainOptions,
+  retrain,
+} from "../training/index.js";
 import { schemeText } from "./arguments.js";
 import type { Context } from "./command.js";
 import { showTraining, WEIGHT_DECAY } from "./training.js";
@@ -77,6 +86,19 @@ export async function quantizeShown(
   });
   line.done();
   return quantized;
+}
+
+/** `prune` with its progress line; a finished pruning is taken from its checkpoint. */
+export async function pruneShown(
+  network: Network,
+  dataset: Dataset,
+  options: PruneOptions,
+  { screen, signal }: Context,
+): Promise<PruneResult> {
+  const line = screen.progress("pruning");
+  const result = await prune(network, dataset, options, { signal, onProgress: showTraining(line, "stage") });
+  line.done();
+  return result;
 }
 
 /**

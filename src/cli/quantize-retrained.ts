@@ -8,8 +8,6 @@ import { type ActivationScheme, type Partition, weightNodes } from "../quantize/
 import { bytes, type Column, count, duration, milliseconds, percent, ratio, table } from "../report/index.js";
 import {
   type EpochRecord,
-  type PruneResult,
-  prune,
   type RecipeName,
   type RetrainOptions,
   recipeFor,
@@ -21,10 +19,10 @@ import type { Context } from "./command.js";
 import { checkCheckpoint, checkpointPath, checkWritable, readAnyNetwork, removeCheckpoint } from "./files.js";
 import { checkFits, classesOf, createExecutor, type Measurement, measureShown } from "./measure.js";
 import { type PreprocessingArguments, preprocessingFrom, withPreprocessing } from "./preprocessing.js";
-import { commonSettings, normalizedFor, prunedShare, quantizeShown } from "./quantization.js";
-import { resumable, showTraining, type TrainingArguments, WEIGHT_DECAY } from "./training.js";
+import { commonSettings, normalizedFor, prunedShare, pruneShown, quantizeShown } from "./quantization.js";
+import { resumable, type TrainingArguments } from "./training.js";
 
-export interface RetrainedArguments extends PreprocessingArguments, TrainingArguments {
+export interface RetrainedArguments extends PreprocessingArguments, Omit<TrainingArguments, "lr"> {
   readonly json?: boolean;
   readonly data: string;
   readonly out: string;
@@ -34,23 +32,27 @@ export interface RetrainedArguments extends PreprocessingArguments, TrainingArgu
   readonly recipe?: RecipeName;
   readonly portions?: readonly number[];
   /** One number for all portions but the last, or one for each. */
-  readonly epochs: readonly number[];
+  readonly epochs?: readonly number[];
+  readonly lr?: number;
   readonly partition?: Partition;
   readonly ranking?: NonNullable<RetrainOptions["ranking"]>;
   readonly scale?: NonNullable<RetrainOptions["scale"]>;
   readonly compensate?: number;
   readonly anneal?: NonNullable<RetrainOptions["anneal"]>;
   readonly distill?: number;
+  readonly batchNorm?: NonNullable<RetrainOptions["batchNorm"]>;
   readonly prune: number;
   readonly pruneEpochs: number;
 }
 
+/** After each portion but the last, where portions are told and epochs are not. */
+const EPOCHS = 2;
 /** Training images whose statistics put a folded batch norm back. */
 const RECOVERY_IMAGES = 512;
 /** Pruning bears and needs more than what follows: times the rate of retraining. */
-const PRUNING_RATE = 2;
-/** Epochs in which what is left of a pruned network settles. */
-const SETTLING = 1;
+const PRUNING_RATE = 2.5;
+/** Share of the epochs of pruning in which weights are cut; in the others what is left settles. */
+const CUTTING = 1 / 3;
 
 export async function runRetrained(path: string, options: RetrainedArguments, context: Context): Promise<void> {
   const { out, bits } = options;
@@ -72,16 +74,26 @@ export async function runRetrained(path: string, options: RetrainedArguments, co
     const train = normalizedFor(read, data.train);
     const network = withNorms(read, train, options.seed, context);
     const teacher = structuredClone(network);
-    const cut = options.prune > 0 ? await pruneShown(network, train, options, checkpoints.pruning, context) : null;
+    const resume = options.resume === true;
+    const distill = settings.share > 0 && { distill: { teacher, share: settings.share } };
+    const cut =
+      options.prune > 0
+        ? await pruneShown(
+            network,
+            train,
+            { ...pruningOf(settings, options), ...distill, checkpoint: { path: checkpoints.pruning, resume } },
+            context,
+          )
+        : null;
     const quantized = await quantizeShown(
       network,
       train,
       {
         ...settings,
-        ...(settings.share > 0 && { distill: { teacher, share: settings.share } }),
+        ...distill,
         ...(cut && { pruned: cut.pruned }),
         test: normalizedFor(network, data.test),
-        checkpoint: { path: checkpoints.retraining, resume: options.resume === true },
+        checkpoint: { path: checkpoints.retraining, resume },
       },
       context,
     );
@@ -116,16 +128,17 @@ export async function runRetrained(path: string, options: RetrainedArguments, co
  * @throws BAD_OPTION
  */
 function settingsOf(network: Network, options: RetrainedArguments, images: number) {
-  const { bits, layer, activations, partition, ranking, batch, lr, augment, seed, threads } = options;
+  const { bits, layer, activations, partition, ranking, batch, augment, seed, threads } = options;
   const recipe = recipeFor(options.recipe ?? "tuned", Math.min(bits, ...(layer?.values() ?? [])));
   const portions = options.portions ?? recipe.portions;
   const compensate = options.compensate ?? Math.min(recipe.compensate, images);
-  const common = commonSettings(portions, options.epochs[0], images, batch);
+  const common = commonSettings(portions, options.epochs?.[0] ?? EPOCHS, images, batch);
+  const epochs = options.epochs || options.portions ? (options.epochs ?? []) : recipe.epochs;
   return {
     ...common,
     // compensated rounding keeps the means itself
     reestimate: compensate > 0 ? 0 : common.reestimate,
-    ...(options.epochs.length > 1 && { epochs: options.epochs }),
+    ...(epochs.length > 1 && { epochs }),
     bits: layer ? new Map([...weightNodes(network).map(({ name }) => [name, bits] as const), ...layer]) : bits,
     activations,
     ...(partition && { partition }),
@@ -135,7 +148,8 @@ function settingsOf(network: Network, options: RetrainedArguments, images: numbe
     compensate,
     anneal: options.anneal ?? recipe.anneal,
     share: options.distill ?? recipe.share,
-    learningRate: lr,
+    batchNorm: options.batchNorm ?? recipe.batchNorm,
+    learningRate: options.lr ?? recipe.learningRate,
     augment,
     seed,
     threads,
@@ -153,35 +167,17 @@ function withNorms(network: Network, dataset: Dataset, seed: number, { screen }:
   return recoverNorms(network, samplesOf(sampleImages(dataset, RECOVERY_IMAGES, seed)));
 }
 
-/** Prunes in place; a finished pruning is taken from its checkpoint. */
-async function pruneShown(
-  network: Network,
-  dataset: Dataset,
-  { prune: sparsity, pruneEpochs: epochs, batch, lr, augment, seed, threads, resume }: RetrainedArguments,
-  path: string,
-  { screen, signal }: Context,
-): Promise<PruneResult> {
-  const line = screen.progress("pruning");
-  const result = await prune(
-    network,
-    dataset,
-    {
-      sparsity,
-      epochs,
-      settle: SETTLING,
-      batchSize: batch,
-      learningRate: PRUNING_RATE * lr,
-      weightDecay: WEIGHT_DECAY,
-      schedule: { kind: "cosine" },
-      augment,
-      seed,
-      threads,
-      checkpoint: { path, resume: resume === true },
-    },
-    { signal, onProgress: showTraining(line, "stage") },
-  );
-  line.done();
-  return result;
+/** What `prune` is told: the settings of the retraining that follows, but for what a network that is cut needs more of. */
+function pruningOf(settings: ReturnType<typeof settingsOf>, { prune, pruneEpochs }: RetrainedArguments) {
+  const cutting = Math.ceil(pruneEpochs * CUTTING);
+  return {
+    ...settings,
+    sparsity: prune,
+    epochs: cutting,
+    settle: pruneEpochs - cutting,
+    learningRate: PRUNING_RATE * settings.learningRate,
+    batchNorm: "train",
+  } as const;
 }
 
 /** The network, which must say what its pixels are. */

@@ -1,5 +1,5 @@
 // quantize.ts: shiftwise quantize: its options, and which of its two ways they ask for.
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import { CHANNELS } from "../data/index.js";
 import { ShiftwiseError } from "../format/index.js";
 import { RECIPES } from "../training/index.js";
@@ -20,7 +20,7 @@ import { newCommand, withContext } from "./command.js";
 import { LEVEL_KINDS } from "./post-training.js";
 import { type CalibratedArguments, runCalibrated } from "./quantize-calibrated.js";
 import { type RetrainedArguments, runRetrained } from "./quantize-retrained.js";
-import { addRate, addTrainingOptions } from "./training.js";
+import { addTrainingOptions } from "./training.js";
 
 /** Options that mean something on one of the two ways alone. */
 const CALIBRATED = ["images", "minutes", "levels", "twoTerm", "budget"];
@@ -33,6 +33,7 @@ const RETRAINED = [
   "compensate",
   "anneal",
   "distill",
+  "batchNorm",
   "prune",
   "pruneEpochs",
   "resume",
@@ -72,7 +73,11 @@ export function quantizeCommand(): Command {
       "shares of the weights quantized step by step (default: the recipe's; with --minutes all at once)",
       portionList,
     );
-  addRate(command, 0.01, "highest learning rate");
+  command.option(
+    "--lr <rate>",
+    "highest learning rate (default: the recipe's; with --minutes 0.003)",
+    positive("--lr"),
+  );
   addTrainingOptions(command);
   return command.action((path: string, options: RetrainedArguments & CalibratedArguments) =>
     withContext(options, (context) => {
@@ -138,10 +143,10 @@ function addRetraining(command: Command): void {
     );
   command.optionsGroup("With --data:");
   oneOf("recipe", "what portions and the options below are unless told", RECIPES, RECIPES[0]);
-  command.addOption(
-    new Option("--epochs <list>", "of retraining after each portion but the last; or one number a portion, with commas")
-      .argParser(epochList)
-      .default([2], "2"),
+  command.option(
+    "--epochs <list>",
+    "of retraining after each portion but the last; or one number a portion, with commas (default: the recipe's)",
+    epochList,
   );
   oneOf("partition", "which weights go first, the largest or any", ["magnitude", "random"], "magnitude");
   oneOf(
@@ -157,6 +162,7 @@ function addRetraining(command: Command): void {
     integer("--compensate", 0),
   );
   oneOf("anneal", "the rate falls to nothing in each portion, or once", ["portion", "run"]);
+  oneOf("batch-norm", "its statistics follow the training, or stay", ["train", "frozen"]);
   command
     .option(
       "--distill <share>",
@@ -164,7 +170,7 @@ function addRetraining(command: Command): void {
       share("--distill"),
     )
     .option("--prune <share>", "of the weights, cut before while training goes on", share("--prune"), 0)
-    .option("--prune-epochs <n>", "of that, and one more with the rest alone", integer("--prune-epochs", 1), 4);
+    .option("--prune-epochs <n>", "of that; weights are cut in the first third", integer("--prune-epochs", 1), 14);
 }
 
 const pixelRange = (text: string): number => Number(choice("--range", ["1", "255"])(text));

@@ -7,29 +7,36 @@ export type RecipeName = (typeof RECIPES)[number];
 
 /** Settings of `retrain`, but for the teacher of the distillation. */
 export interface Recipe
-  extends Required<Pick<RetrainOptions, "portions" | "scale" | "compensate" | "anneal">>,
+  extends Required<Pick<RetrainOptions, "portions" | "scale" | "compensate" | "anneal" | "batchNorm" | "learningRate">>,
     Pick<RetrainOptions, "rule"> {
+  /** After each portion. */
+  readonly epochs: readonly number[];
   /** Of the loss from the float network's logits, 0 for none; see Distillation. */
   readonly share: number;
 }
 
 /** Training images that portions are rounded on. */
 const COMPENSATE = 256;
+/** After each of the paper's portions but the last; it says "less than 8" in all, on ImageNet. */
+const PAPER_EPOCHS = 2;
 
 /**
- * "paper": the paper's portions, plain rounding, n1 by Eq. 3, one scale a layer, the schedule anew in each portion. "tuned":
- * at 5 bits the same, since that loses nothing; below, compensated rounding, fewer portions with a fine tail and one
- * schedule over the run; at 2 and 3 bits besides a scale for every channel and half of the loss from the float network.
+ * "paper": the paper's portions, plain rounding, n1 by Eq. 3, one scale a layer, the schedule anew in each portion, the loss of
+ * the labels. "tuned": fewer portions with a fine tail, rounded with compensation, one schedule over the run; the float network
+ * alone teaches and batch norm keeps its statistics; at 2 and 3 bits besides a scale for every channel.
  * @param bits of the weights, of several widths the fewest.
  * @throws BAD_OPTION for bits outside 2..5.
  */
 export function recipeFor(name: RecipeName, bits: number): Recipe {
   const width = checkBits(bits);
-  const plain = { portions: portionsFor(width), scale: "layer", compensate: 0, anneal: "portion", share: 0 } as const;
-  if (name === "paper") return { ...plain, rule: "max" };
-  if (width === 5) return plain;
-  const common = { compensate: COMPENSATE, anneal: "run" } as const;
-  if (width === 4) return { ...common, portions: [0.5, 0.8, 1], scale: "layer", share: 0 };
-  const portions = width === 3 ? [0.4, 0.75, 0.95, 1] : [0.3, 0.6, 0.8, 0.95, 1];
-  return { ...common, portions, scale: "channel", share: 0.5 };
+  if (name === "paper") {
+    const portions = portionsFor(width);
+    const epochs = portions.map((portion) => (portion < 1 ? PAPER_EPOCHS : 0));
+    const labels = { anneal: "portion", batchNorm: "train", learningRate: 0.01, share: 0 } as const;
+    return { portions, epochs, rule: "max", scale: "layer", compensate: 0, ...labels };
+  }
+  const common = { compensate: COMPENSATE, anneal: "run", batchNorm: "frozen", learningRate: 0.02, share: 1 } as const;
+  if (width >= 4) return { portions: [0.5, 0.8, 1], epochs: [1, 1, 0], scale: "layer", ...common };
+  const portions = width === 3 ? [0.4, 0.7, 0.85, 0.95, 1] : [0.3, 0.6, 0.8, 0.95, 1];
+  return { portions, epochs: [1, 1, 2, 2, 1], scale: "channel", ...common };
 }

@@ -27,7 +27,7 @@ describe("quantize --data", () => {
   });
 
   test("few bits get compensated rounding, a scale for every channel and the float network as teacher", async () => {
-    const { portions } = await shiftwiseJson(["quantize", ...common, "--bits", 2, "--epochs", 1]);
+    const { portions } = await shiftwiseJson(["quantize", ...common, "--bits", 2]);
     assert.deepEqual(
       portions.map(({ portion }) => portion),
       [0.3, 0.6, 0.8, 0.95, 1],
@@ -37,11 +37,25 @@ describe("quantize --data", () => {
       notes.weights,
       /^INQ, 2 bits, .*, a scale for every channel, rounded with compensation on 200 images$/,
     );
-    assert.match(notes.retraining, /^1 1 1 1 0 epochs .*, 50\.00 % of the loss from the float network$/);
+    assert.match(
+      notes.retraining,
+      /^1 1 2 2 1 epochs a portion, rate 0\.02, .*, 100\.00 % of the loss from the float network$/,
+    );
   });
 
   test("each part of a recipe can be told otherwise, each layer its bits, each portion its epochs", async () => {
-    const plain = ["--scale", "layer", "--compensate", 0, "--distill", 0, "--anneal", "portion"];
+    const plain = [
+      "--scale",
+      "layer",
+      "--compensate",
+      0,
+      "--distill",
+      0,
+      "--anneal",
+      "portion",
+      "--batch-norm",
+      "train",
+    ];
     const order = ["--ranking", "global", "--portions", ".5,1", "--epochs", "0,1", "--layer", "conv1=5"];
     const { portions } = await shiftwiseJson(["quantize", ...common, "--bits", 3, ...plain, ...order]);
     assert.equal(portions[0].trainingAccuracy, null);
@@ -101,11 +115,12 @@ describe("quantize --data", () => {
       [["--two-term", "none"], /--two-term: /],
       [["--layer", "conv99=4"], /bits: .*found conv99/],
       [["--layer", "conv1=6"], /bits of conv1: .*expected 2, 3, 4 or 5; found 6/],
-      [["--epochs", "1,2"], /epochs: .*expected 4 numbers; found 2/],
+      [["--epochs", "1,2"], /epochs: .*expected 3 numbers; found 2/],
       [["--epochs", "1,x"], /--epochs: .*found x/],
       [["--compensate", 201], /compensate: .*found 201/],
       [["--distill", 1.5], /--distill: .*expected a share in 0\.\.1; found 1\.5/],
       [["--prune", 1], /sparsity: .*expected a share from 0 to below 1; found 1/],
+      [["--batch-norm", "thawed"], /--batch-norm: .*expected train or frozen; found thawed/],
       [["--recipe", "secret"], /--recipe: .*expected tuned or paper; found secret/],
     ];
     for (const [more, pattern] of cases) {

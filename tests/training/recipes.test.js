@@ -11,7 +11,8 @@ const common = { batchSize: 32, learningRate: 0.05, weightDecay: 1e-3, schedule:
 test("every width has both recipes; other widths have none", () => {
   for (const name of RECIPES) {
     for (const bits of [2, 3, 4, 5]) {
-      const { portions, share } = recipeFor(name, bits);
+      const { portions, epochs, share } = recipeFor(name, bits);
+      assert.equal(epochs.length, portions.length);
       assert.deepEqual(checkPortions(portions), portions);
       assert.ok(share >= 0 && share <= 1);
       if (name === "paper") assert.deepEqual(portions, portionsFor(bits));
@@ -28,7 +29,7 @@ test("at 2 bits the tuned recipe keeps more than the paper's", async () => {
     const network = structuredClone(float);
     const { share, ...recipe } = recipeFor(name, 2);
     const distill = share > 0 && { distill: { teacher: float, share } };
-    await retrain(network, data, { ...common, ...recipe, ...distill, bits: 2, epochs: 1 });
+    await retrain(network, data, { ...common, ...recipe, ...distill, bits: 2 });
     ({ loss: loss[name] } = await evaluate(network, squares(300, 9)));
   }
   assert.ok(loss.tuned < loss.paper, JSON.stringify(loss));
