@@ -1,7 +1,8 @@
 // training.js: the rows that retrain: ResNet-20 on CIFAR-10, the demo network on Fashion-MNIST, INQ at every bit width.
 //
-// A row's float network is fine-tuned or trained once and shared by all rows that ask for the same settings. Whatever is
-// kept between runs lies in bench/results/rows: float-<settings>.safetensors, <row>.checkpoint, <row>.safetensors.
+// A row's float network is fine-tuned or trained once, and pruned once, for all rows that ask for the same settings. Whatever is
+// kept between runs lies in bench/results/rows: float-<settings>.safetensors, pruned-<settings>.checkpoint, <row>.checkpoint,
+// <row>.safetensors.
 import { existsSync } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -70,9 +71,10 @@ function tuned(bits, settings) {
   return { bits, activations: LINEAR8, batchSize: 128, schedule: { kind: "cosine" }, ...recipe, distill, ...settings };
 }
 const onResnet20 = (bits, more) => tuned(bits, { weightDecay: 1e-4, augment: { crop: 4, flip: true }, ...more });
-const onFashion = (bits) => tuned(bits, { weightDecay: 5e-4, augment: { shift: 1 } });
+const onFashion = (bits, more) => tuned(bits, { weightDecay: 5e-4, augment: { shift: 1 }, ...more });
+const pruneTo = (sparsity) => ({ sparsity, epochs: 4, settle: 8, learningRate: 0.05, batchNorm: "train" });
 
-/** `settings` is what quantizeNetwork takes; `prune` is what differs from it in the pruning that goes before. */
+/** `settings` is what quantizeNetwork takes, and `prune` for the pruning that goes before. */
 const row = (about, base, settings) => ({
   about,
   settings,
@@ -103,7 +105,7 @@ export const trainingRows = {
   "resnet20-w5a8-pruned80": row(
     "80 % of the weights pruned, 5 bits for the others",
     resnet20,
-    onResnet20(5, { prune: { sparsity: 0.8, epochs: 5, settle: 9, learningRate: 0.05, batchNorm: "train" } }),
+    onResnet20(5, { prune: pruneTo(0.8) }),
   ),
   "resnet20-folded-w5a8": row("batch norm folded by the export and put back, 5-bit weights", folded20, onResnet20(5)),
   "resnet20-folded-w4a8": row("the same, 4-bit weights", folded20, onResnet20(4)),
@@ -113,6 +115,9 @@ export const trainingRows = {
   "fashion-w4a8": row("the same, 4-bit weights", fashion, onFashion(4)),
   "fashion-w3a8": row("the same, 3-bit weights", fashion, onFashion(3)),
   "fashion-w2a8": row("the same, ternary weights", fashion, onFashion(2)),
+  "fashion-w5a8-pruned90": row("90 % of the weights pruned, 5 bits", fashion, onFashion(5, { prune: pruneTo(0.9) })),
+  "fashion-w4a8-pruned90": row("the same, 4 bits for the others", fashion, onFashion(4, { prune: pruneTo(0.9) })),
+  "fashion-w3a8-pruned90": row("the same, 3 bits for the others", fashion, onFashion(3, { prune: pruneTo(0.9) })),
 };
 
 /** Data to figures: float network, calibration, INQ, wasm runtime. */
@@ -121,14 +126,12 @@ async function runRow(name, base, settings, { resume, seed, threads, shared, fol
   const float = await floatNetwork(base, data, { seed, threads, shared, folder, context });
   const file = join(folder, seed === 1 ? name : `${name}-seed${seed}`);
   const checkpoint = `${file}.checkpoint`;
-  if (!resume) for (const path of [checkpoint, `${file}.pruning.checkpoint`]) await rm(path, { force: true });
+  if (!resume) await rm(checkpoint, { force: true });
 
   const network = structuredClone(float.network);
-  const { prune: pruning, ...rest } = { ...settings, distill: { ...settings.distill, teacher: float.network } };
   const images = normalizedFor(network, data.train);
-  const saved = { path: `${file}.pruning.checkpoint`, resume: true };
-  const cutting = { ...rest, ...pruning, seed, threads, checkpoint: saved };
-  const cut = pruning && (await pruneShown(network, images, cutting, context));
+  const { prune: pruning, ...rest } = { ...settings, distill: { ...settings.distill, teacher: float.network } };
+  const cut = pruning && (await pruneNetwork(network, images, { ...pruning, seed, threads }, rest, folder, context));
   const quantized = await quantizeShown(
     network,
     images,
@@ -164,6 +167,22 @@ async function runRow(name, base, settings, { resume, seed, threads, shared, fol
   };
   await writeAtomically(`${file}.json`, Buffer.from(`${JSON.stringify(result)}\n`));
   return result;
+}
+
+/** Prunes in place, by `pruning` and what of the retraining's settings is of training; once for all rows that prune alike. */
+async function pruneNetwork(
+  network,
+  images,
+  pruning,
+  { batchSize, schedule, weightDecay, augment, distill },
+  folder,
+  context,
+) {
+  const told = { batchSize, schedule, weightDecay, augment, ...pruning };
+  const { temperature, share } = distill;
+  const parts = [encodeNetwork(network), images.images, Buffer.from(JSON.stringify({ ...told, temperature, share }))];
+  const path = join(folder, `pruned-${hex(crc32(...parts))}.checkpoint`);
+  return pruneShown(network, images, { ...told, distill, checkpoint: { path, resume: true } }, context);
 }
 
 const round = (value) => Math.round(value * 100) / 100;

@@ -170,7 +170,7 @@ function addRetraining(command: Command): void {
       share("--distill"),
     )
     .option("--prune <share>", "of the weights, cut before while training goes on", share("--prune"), 0)
-    .option("--prune-epochs <n>", "of that; weights are cut in the first third", integer("--prune-epochs", 1), 14);
+    .option("--prune-epochs <n>", "of that; weights are cut in the first third", integer("--prune-epochs", 1), 12);
 }
 
 const pixelRange = (text: string): number => Number(choice("--range", ["1", "255"])(text));
