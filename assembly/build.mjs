@@ -24,9 +24,12 @@ for (const target of ["runtime", "training"]) {
   }
 }
 
-for (const target of ["runtime", "training"]) {
+for (const [target, room] of [
+  ["runtime", "runtime"],
+  ["training", "training/engine"],
+]) {
   const base64 = readFileSync(`build/${target}.wasm`).toString("base64");
   const head = `// wasm.generated.ts: build/${target}.wasm as text, written by assembly/build.mjs.`;
   const name = `${target.toUpperCase()}_WASM_BASE64`;
-  writeFileSync(`src/${target}/wasm.generated.ts`, `${head}\nexport const ${name} =\n  "${base64}";\n`);
+  writeFileSync(`src/${room}/wasm.generated.ts`, `${head}\nexport const ${name} =\n  "${base64}";\n`);
 }

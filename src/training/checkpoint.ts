@@ -11,7 +11,7 @@ import {
 } from "../format/index.js";
 import { decodeNetwork, encodeNetwork, type Network, nodeParameters, type WeightGrids } from "../graph/index.js";
 import { writeAtomically } from "./atomic.js";
-import type { ParameterLayout } from "./parameters.js";
+import type { ParameterLayout } from "./engine/index.js";
 
 /** Means over one finished epoch. */
 export interface EpochRecord {

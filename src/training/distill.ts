@@ -4,10 +4,9 @@ import { ShiftwiseError } from "../format/index.js";
 import type { Network, WeightGrids } from "../graph/index.js";
 import { checkPortions, removeQuantizers } from "../quantize/index.js";
 import { copyParameters } from "./checkpoint.js";
-import { type CompensateResult, compensate, type LayerReport } from "./compensate.js";
 import { createJudge, type Divergence } from "./judge.js";
-import { type LevelsOf, portionSteps } from "./layer-plan.js";
 import { inRange, type Progress } from "./options.js";
+import { type CompensateResult, compensate, type LayerReport, type LevelsOf, portionSteps } from "./rounding/index.js";
 import { train } from "./train.js";
 
 export interface DistillOptions {

@@ -2,13 +2,10 @@
 import { batches, type Dataset, type Samples, samplesOf, size } from "../data/memory.js";
 import { ShiftwiseError } from "../format/index.js";
 import type { Network } from "../graph/index.js";
-import { createEngine } from "./engine.js";
+import { compileModule, createEngine, parameterLayout, readParameters, readStatistics, turn } from "./engine/index.js";
 import { checkFit, count } from "./options.js";
-import { parameterLayout, readParameters, readStatistics } from "./parameters.js";
 import { createPool, EVALUATION, type Pool } from "./pool.js";
 import type { Session } from "./session.js";
-import { turn } from "./turn.js";
-import { compileModule } from "./wasm.js";
 
 export interface EvaluateOptions {
   /** Default 1. */

@@ -1,9 +1,7 @@
 // pool.ts: a batch split into shards, run in this thread or on workers, always summed in the same order.
 import { ShiftwiseError } from "../format/index.js";
 import { inferShapes, type Network } from "../graph/index.js";
-import { createEngine } from "./engine.js";
-import { volume } from "./layer.js";
-import { parameterLayout } from "./parameters.js";
+import { createEngine, parameterLayout, volume } from "./engine/index.js";
 import {
   runShard,
   type ShardMemory,

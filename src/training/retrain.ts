@@ -4,10 +4,10 @@ import { crc32, ShiftwiseError } from "../format/index.js";
 import type { Network, WeightGrids } from "../graph/index.js";
 import { advancePortion, checkPortions, type PortionOptions, planPortion, portionsFor } from "../quantize/index.js";
 import { copyParameters, type EpochRecord } from "./checkpoint.js";
-import { compensate } from "./compensate.js";
 import { measureAccuracy } from "./evaluate.js";
 import { type CommonOptions, type Control, checkFit, count, inRange } from "./options.js";
 import { reestimateNorms } from "./reestimate.js";
+import { compensate } from "./rounding/index.js";
 import { runStages, type Stage } from "./session.js";
 
 export interface RetrainOptions extends CommonOptions {

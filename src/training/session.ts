@@ -11,22 +11,22 @@ import {
   saveCheckpoint,
 } from "./checkpoint.js";
 import { checkFinite, checkLoss, place } from "./divergence.js";
-import { type CommonOptions, type Control, checkCommon, runRecord } from "./options.js";
 import {
+  compileModule,
   type ParameterLayout,
   parameterLayout,
   readParameters,
   readStatistics,
+  turn,
   writeParameters,
-} from "./parameters.js";
+} from "./engine/index.js";
+import { type CommonOptions, type Control, checkCommon, runRecord } from "./options.js";
 import { createPool, type Pool, type PoolResult } from "./pool.js";
 import { rateFactor } from "./schedule.js";
 import { createOptimizer, type Optimizer } from "./sgd.js";
 import { createNormUpdate, type NormUpdate } from "./statistics.js";
 import { createSurgery, type Surgery } from "./surgery.js";
 import { createTally } from "./tally.js";
-import { turn } from "./turn.js";
-import { compileModule } from "./wasm.js";
 
 /** A part of a run with a schedule and a momentum of its own. */
 export interface Stage {

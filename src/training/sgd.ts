@@ -1,9 +1,7 @@
 // sgd.ts: the optimizer: parameters, gradient and momentum in an instance of their own, updated by one kernel call.
 import type { WeightGrids } from "../graph/index.js";
-import { createArena } from "./arena.js";
+import { createArena, instantiate, type ParameterEntry, type ParameterLayout } from "./engine/index.js";
 import type { ParameterGroup } from "./options.js";
-import type { ParameterEntry, ParameterLayout } from "./parameters.js";
-import { instantiate } from "./wasm.js";
 
 export interface SgdOptions {
   readonly momentum: number;

@@ -1,7 +1,6 @@
 // statistics.ts: running batch norm statistics, from the statistics of a batch's shards.
 import { inferShapes, type Network } from "../graph/index.js";
-import { plane } from "./layer.js";
-import type { ParameterLayout } from "./parameters.js";
+import { type ParameterLayout, plane } from "./engine/index.js";
 import type { PoolResult } from "./pool.js";
 import type { SharedValues } from "./shard.js";
 

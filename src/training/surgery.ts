@@ -3,7 +3,7 @@
 // Guo et al. 2016: the loss is of W T, T in {0, 1}; the update W <- W - rate dL/d(W T) reaches every weight, cut ones too;
 // a weight is cut where |W| < a and comes back where |W| > b, a < b, so that those near the threshold do not flicker.
 import { smallest } from "../quantize/index.js";
-import type { ParameterLayout } from "./parameters.js";
+import type { ParameterLayout } from "./engine/index.js";
 
 /** a and b, as shares of the magnitude that cuts the wanted number of weights. */
 const CUT_BELOW = 0.9;

@@ -2,7 +2,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { ShiftwiseError } from "../format/index.js";
 import type { Network } from "../graph/index.js";
-import { createEngine } from "./engine.js";
+import { createEngine } from "./engine/index.js";
 import { runShard, type ShardRequest, type ShardResult, shardMemory, sharedValues } from "./shard.js";
 
 export interface WorkerData {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { createArena } from "../../dist/training/arena.js";
+import { createArena } from "../../dist/training/engine/arena.js";
 
 test("whatever the order of reserve, borrow and release, live buffers are apart and on cache lines", () => {
   const action = fc.record({

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { createRandom } from "../../dist/graph/index.js";
-import { createMoments } from "../../dist/training/moments.js";
-import { compileModule } from "../../dist/training/wasm.js";
+import { compileModule } from "../../dist/training/engine/wasm.js";
+import { createMoments } from "../../dist/training/rounding/moments.js";
 
 const module = compileModule();
 

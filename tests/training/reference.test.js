@@ -6,7 +6,7 @@ import {
   referenceForward,
   referenceLoss,
   referenceParameters,
-} from "../../dist/training/reference.js";
+} from "../../dist/training/engine/reference.js";
 import { disturb, randomImages, small } from "./helpers.js";
 
 const shape = [3, 5, 6];

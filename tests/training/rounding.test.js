@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { createRandom } from "../../dist/graph/index.js";
-import { outputError, referenceRounding } from "../../dist/training/reference-rounding.js";
-import { createRounder, FIXED, FREE, ROUND } from "../../dist/training/rounding.js";
-import { compileModule } from "../../dist/training/wasm.js";
+import { compileModule } from "../../dist/training/engine/wasm.js";
+import { outputError, referenceRounding } from "../../dist/training/rounding/reference.js";
+import { createRounder, FIXED, FREE, ROUND } from "../../dist/training/rounding/rounding.js";
 
 const module = compileModule();
 const LEVELS = Float64Array.from([-2, -1, -0.5, 0, 0.5, 1, 2]);

@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { createRandom } from "../../dist/graph/index.js";
+import { referenceLoss } from "../../dist/training/engine/reference.js";
+import { compileModule } from "../../dist/training/engine/wasm.js";
 import { createEngine, parameterLayout, readParameters } from "../../dist/training/index.js";
-import { referenceLoss } from "../../dist/training/reference.js";
 import { createOptimizer } from "../../dist/training/sgd.js";
-import { compileModule } from "../../dist/training/wasm.js";
 import { disturb, small, tinyNetwork } from "./helpers.js";
 
 const module = compileModule();

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { buildNetwork, createRandom, demoNetwork } from "../../dist/graph/index.js";
+import { compileModule } from "../../dist/training/engine/wasm.js";
 import { activations, evaluate, train } from "../../dist/training/index.js";
 import { createPool } from "../../dist/training/pool.js";
-import { compileModule } from "../../dist/training/wasm.js";
 import { bitsOf, squares, tinyNetwork } from "./helpers.js";
 
 const data = squares(320);

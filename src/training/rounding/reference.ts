@@ -1,4 +1,4 @@
-// reference-rounding.ts: compensated rounding as it is defined, in plain float64 loops: slow, the tests' oracle.
+// reference.ts: compensated rounding as it is defined, in plain float64 loops: slow, the tests' oracle.
 
 type Matrix = readonly Float64Array[];
 

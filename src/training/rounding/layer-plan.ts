@@ -1,5 +1,5 @@
 // layer-plan.ts: which weights of a layer are rounded next, and to what.
-import type { ConvNode, DenseNode, Network, WeightGrid, WeightGrids } from "../graph/index.js";
+import type { ConvNode, DenseNode, Network, WeightGrid, WeightGrids } from "../../graph/index.js";
 import {
   checkBits,
   chooseExponent,
@@ -9,7 +9,7 @@ import {
   type PortionStep,
   powerLevels,
   selectLargest,
-} from "../quantize/index.js";
+} from "../../quantize/index.js";
 import { FIXED, FREE, ROUND } from "./rounding.js";
 
 /** What a layer's weights become; null leaves it float. */

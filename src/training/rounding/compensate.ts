@@ -1,6 +1,6 @@
 // compensate.ts: a whole network rounded with compensation, layer by layer, from unlabelled images.
-import type { Samples } from "../data/memory.js";
-import { elements, type Shape, ShiftwiseError } from "../format/index.js";
+import type { Samples } from "../../data/memory.js";
+import { elements, type Shape, ShiftwiseError } from "../../format/index.js";
 import {
   type BatchNormNode,
   type ConvNode,
@@ -12,15 +12,13 @@ import {
   type Tensor,
   type WeightGrid,
   type WeightGrids,
-} from "../graph/index.js";
-import { fitScales, type LayerLevels, removeQuantizers } from "../quantize/index.js";
+} from "../../graph/index.js";
+import { fitScales, type LayerLevels, removeQuantizers } from "../../quantize/index.js";
+import { compileModule, turn } from "../engine/index.js";
 import { type LayerPlan, type LevelsOf, planLayer, type RoundingStep } from "./layer-plan.js";
 import { createMoments, type GroupMoments } from "./moments.js";
-import type { Control } from "./options.js";
 import { createRounder, ROUND, type Rounder, type RoundingResult } from "./rounding.js";
-import { turn } from "./turn.js";
 import { CHUNK, createWalk, type Walk } from "./walk.js";
-import { compileModule } from "./wasm.js";
 
 export interface CompensateOptions {
   /**
@@ -66,7 +64,9 @@ export interface CompensateResult {
   readonly layers: readonly LayerReport[];
 }
 
-export interface CompensateControl extends Pick<Control, "signal"> {
+export interface CompensateControl {
+  /** Stops before the next layer. */
+  readonly signal?: AbortSignal;
   /** Layers done, of how many. */
   readonly onProgress?: (done: number, total: number, layer: string) => void;
 }

@@ -1,12 +1,21 @@
 // moments.ts: first and second moments of what a conv or dense layer reads, summed over calibration images.
-import type { Shape } from "../format/index.js";
-import type { ConvNode, DenseNode } from "../graph/index.js";
-import { createArena } from "./arena.js";
-import { denseGeometry } from "./convolution.js";
-import { plane, volume } from "./layer.js";
-import { padded, paddedBytes, roundUp } from "./panels.js";
-import { forwardPass, geometryOf, imagesPerBlock, paddedInput, runsOf } from "./tables.js";
-import { instantiate } from "./wasm.js";
+import type { Shape } from "../../format/index.js";
+import type { ConvNode, DenseNode } from "../../graph/index.js";
+import {
+  createArena,
+  denseGeometry,
+  forwardPass,
+  geometryOf,
+  imagesPerBlock,
+  instantiate,
+  padded,
+  paddedBytes,
+  paddedInput,
+  plane,
+  roundUp,
+  runsOf,
+  volume,
+} from "../engine/index.js";
 
 /**
  * Of one group, over all output positions of all images; x is the vector of the inputs of one output, padding zeros

@@ -1,6 +1,6 @@
 // functions.ts: the nodes that have no kernel of their own, forward and backward in plain TypeScript: activation
 // functions, arithmetic on two operands, constants, gathering, permuting, resampling, softmax.
-import { activationOf, binaryOf, elements, exp, type Shape, softmax, stridesOf } from "../format/index.js";
+import { activationOf, binaryOf, elements, exp, type Shape, softmax, stridesOf } from "../../format/index.js";
 import type {
   ActivationNode,
   BinaryNode,
@@ -9,7 +9,7 @@ import type {
   PermuteNode,
   ResampleNode,
   SoftmaxNode,
-} from "../graph/index.js";
+} from "../../graph/index.js";
 import { type Layer, type Plan, volume } from "./layer.js";
 
 export type FunctionNode =

@@ -1,0 +1,3 @@
+// index.ts: the door of compensated rounding: weights put on a grid, layer by layer, so that the rest makes up for it.
+export * from "./compensate.js";
+export { type LevelsOf, portionSteps } from "./layer-plan.js";
