@@ -1,7 +1,7 @@
 // training.js: the rows that retrain: ResNet-20 on CIFAR-10, the demo network on Fashion-MNIST, INQ at every bit width.
 //
-// A row's float network is fine-tuned or trained once, and pruned once, for all rows that ask for the same settings. Whatever is
-// kept between runs lies in bench/results/rows: float-<settings>.safetensors, pruned-<settings>.checkpoint, <row>.checkpoint,
+// A row's float network is trained once, and pruned once, for all rows that ask for the same settings. Whatever is kept
+// between runs lies in bench/results/rows: float-<settings>.safetensors, pruned-<settings>.checkpoint, <row>.checkpoint,
 // <row>.safetensors.
 import { existsSync } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
@@ -159,6 +159,7 @@ async function runRow(name, base, settings, { resume, seed, threads, shared, fol
     epochs: history.length,
     seconds: Math.round(history.reduce((sum, { seconds }) => sum + seconds, 0)),
     goldenHash: hash,
+    floatHash: float.hash,
     seed,
     tests: quantized.tests.map((share) => round(100 * share)),
     floatBytes: 4 * weights,
@@ -169,7 +170,7 @@ async function runRow(name, base, settings, { resume, seed, threads, shared, fol
   return result;
 }
 
-/** Prunes in place, by `pruning` and what of the retraining's settings is of training; once for all rows that prune alike. */
+/** Prunes in place, with the retraining's settings but for `pruning`; once for all rows that prune alike. */
 async function pruneNetwork(
   network,
   images,
@@ -187,7 +188,7 @@ async function pruneNetwork(
 
 const round = (value) => Math.round(value * 100) / 100;
 
-/** The trained float network and its accuracy in percent, from the file of an earlier run where there is one. */
+/** The trained float network, its accuracy in percent and its golden hash; from the file that an earlier run has left. */
 async function floatNetwork(base, data, { seed, threads, shared, folder, context }) {
   const network = await base.network(shared, data, seed);
   const settings = { ...base.float, seed, threads };
@@ -195,7 +196,8 @@ async function floatNetwork(base, data, { seed, threads, shared, folder, context
   const path = join(folder, `float-${hex(crc32(...parts))}.safetensors`);
   if (existsSync(path)) {
     const saved = decodeNetwork(new Uint8Array(await readFile(path)), path);
-    return { network: saved.network, accuracy: Number(saved.metadata.accuracy) };
+    const { accuracy, goldenHash: hash } = saved.metadata;
+    return { network: saved.network, accuracy: Number(accuracy), hash };
   }
   const line = context.screen.progress("training float");
   await train(
@@ -205,10 +207,10 @@ async function floatNetwork(base, data, { seed, threads, shared, folder, context
     { signal: context.signal, onProgress: showTraining(line) },
   );
   line.done();
-  const { accuracy } = await measureModel(lower(network, { grids: null }), data.test, context);
-  await writeAtomically(path, encodeNetwork(network, { metadata: { accuracy: String(accuracy) } }));
+  const { accuracy, hash } = await measureModel(lower(network, { grids: null }), data.test, context);
+  await writeAtomically(path, encodeNetwork(network, { metadata: { accuracy: String(accuracy), goldenHash: hash } }));
   await rm(`${path}.checkpoint`, { force: true });
-  return { network, accuracy };
+  return { network, accuracy, hash };
 }
 
 /** Accuracy in percent on all test images, and golden hash, from the wasm runtime. */
