@@ -41,6 +41,7 @@ export interface RetrainedArguments extends PreprocessingArguments, Omit<Trainin
   readonly anneal?: NonNullable<RetrainOptions["anneal"]>;
   readonly distill?: number;
   readonly batchNorm?: NonNullable<RetrainOptions["batchNorm"]>;
+  readonly clip?: number;
   readonly prune: number;
   readonly pruneEpochs: number;
 }
@@ -131,6 +132,7 @@ function settingsOf(network: Network, options: RetrainedArguments, images: numbe
   const { bits, layer, activations, partition, ranking, batch, augment, seed, threads } = options;
   const recipe = recipeFor(options.recipe ?? "tuned", Math.min(bits, ...(layer?.values() ?? [])));
   const portions = options.portions ?? recipe.portions;
+  const clip = options.clip ?? recipe.clip;
   const compensate = options.compensate ?? Math.min(recipe.compensate, images);
   const common = commonSettings(portions, options.epochs?.[0] ?? EPOCHS, images, batch);
   const epochs = options.epochs || options.portions ? (options.epochs ?? []) : recipe.epochs;
@@ -150,6 +152,7 @@ function settingsOf(network: Network, options: RetrainedArguments, images: numbe
     share: options.distill ?? recipe.share,
     batchNorm: options.batchNorm ?? recipe.batchNorm,
     learningRate: options.lr ?? recipe.learningRate,
+    ...(clip !== undefined && { clip }),
     augment,
     seed,
     threads,
@@ -167,8 +170,14 @@ function withNorms(network: Network, dataset: Dataset, seed: number, { screen }:
   return recoverNorms(network, samplesOf(sampleImages(dataset, RECOVERY_IMAGES, seed)));
 }
 
-/** What `prune` is told: the settings of the retraining that follows, but for what a network that is cut needs more of. */
-function pruningOf(settings: ReturnType<typeof settingsOf>, { prune, pruneEpochs }: RetrainedArguments) {
+/**
+ * What `prune` is told: the settings of the retraining that follows, but for what a network that is cut needs more of. Batch
+ * norm follows, so gradients are not limited.
+ */
+function pruningOf(
+  { clip: _, ...settings }: ReturnType<typeof settingsOf>,
+  { prune, pruneEpochs }: RetrainedArguments,
+) {
   const cutting = Math.ceil(pruneEpochs * CUTTING);
   return {
     ...settings,

@@ -34,6 +34,7 @@ const RETRAINED = [
   "anneal",
   "distill",
   "batchNorm",
+  "clip",
   "prune",
   "pruneEpochs",
   "resume",
@@ -168,6 +169,11 @@ function addRetraining(command: Command): void {
       "--distill <share>",
       "of the loss from the float network, 0 to 1 (default: the recipe's)",
       share("--distill"),
+    )
+    .option(
+      "--clip <norm>",
+      "longest gradient, others are scaled down to it (default: the recipe's)",
+      positive("--clip"),
     )
     .option("--prune <share>", "of the weights, cut before while training goes on", share("--prune"), 0)
     .option("--prune-epochs <n>", "of that; weights are cut in the first third", integer("--prune-epochs", 1), 12);

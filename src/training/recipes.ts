@@ -8,7 +8,7 @@ export type RecipeName = (typeof RECIPES)[number];
 /** Settings of `retrain`, but for the teacher of the distillation. */
 export interface Recipe
   extends Required<Pick<RetrainOptions, "portions" | "scale" | "compensate" | "anneal" | "batchNorm" | "learningRate">>,
-    Pick<RetrainOptions, "rule"> {
+    Pick<RetrainOptions, "rule" | "clip"> {
   /** After each portion. */
   readonly epochs: readonly number[];
   /** Of the loss from the float network's logits, 0 for none; see Distillation. */
@@ -17,6 +17,8 @@ export interface Recipe
 
 /** Training images that portions are rounded on. */
 const COMPENSATE = 256;
+/** Longest gradient: without batch norm's following, the steps behind a coarse portion can grow until the loss has diverged. */
+const CLIP = 2;
 /** After each of the paper's portions but the last; it says "less than 8" in all, on ImageNet. */
 const PAPER_EPOCHS = 2;
 
@@ -35,7 +37,8 @@ export function recipeFor(name: RecipeName, bits: number): Recipe {
     const labels = { anneal: "portion", batchNorm: "train", learningRate: 0.01, share: 0 } as const;
     return { portions, epochs, rule: "max", scale: "layer", compensate: 0, ...labels };
   }
-  const common = { compensate: COMPENSATE, anneal: "run", batchNorm: "frozen", learningRate: 0.02, share: 1 } as const;
+  const teaching = { batchNorm: "frozen", learningRate: 0.02, clip: CLIP, share: 1 } as const;
+  const common = { compensate: COMPENSATE, anneal: "run", ...teaching } as const;
   if (width >= 4) return { portions: [0.5, 0.8, 1], epochs: [1, 1, 0], scale: "layer", ...common };
   const portions = width === 3 ? [0.4, 0.7, 0.85, 0.95, 1] : [0.3, 0.6, 0.8, 0.95, 1];
   return { portions, epochs: [1, 1, 2, 2, 1], scale: "channel", ...common };

@@ -120,6 +120,7 @@ describe("quantize --data", () => {
       [["--compensate", 201], /compensate: .*found 201/],
       [["--distill", 1.5], /--distill: .*expected a share in 0\.\.1; found 1\.5/],
       [["--prune", 1], /sparsity: .*expected a share from 0 to below 1; found 1/],
+      [["--clip", 0], /--clip: .*found 0/],
       [["--batch-norm", "thawed"], /--batch-norm: .*expected train or frozen; found thawed/],
       [["--recipe", "secret"], /--recipe: .*expected tuned or paper; found secret/],
     ];

@@ -1,0 +1,58 @@
+// models.test.js: the models that rows have left in examples/models are what the results say: size, accuracy, golden hash.
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { basename } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { openDataset, size } from "../../dist/data/index.js";
+import { goldenHash } from "../../dist/format/index.js";
+import { Model } from "../../dist/runtime/index.js";
+import { shared, skip } from "../onnx/shared.js";
+
+const folder = new URL("../../examples/models/fashion/", import.meta.url);
+const results = readFileSync(new URL("../../docs/results.md", import.meta.url), "utf8");
+const rows = readdirSync(fileURLToPath(folder))
+  .filter((name) => name.startsWith("fashion-"))
+  .map((name) => basename(name, ".safetensors"));
+
+/** Cells of a row's line of the results, its name left out. */
+function cellsOf(row) {
+  const line = results.split("\n").find((text) => text.startsWith(`| \`${row}\` `));
+  assert.ok(line, row);
+  return line.split("|").slice(2, -1);
+}
+
+const bytesOf = (row) => readFileSync(new URL(`${row}.safetensors`, folder));
+const kilobytes = (bytes) => (bytes < 99_950 ? (bytes / 1000).toFixed(1) : (bytes / 1000).toFixed(0));
+
+test("the models of the rows have the sizes that the results state", () => {
+  assert.deepEqual(rows.sort(), ["fashion-w2a8", "fashion-w3a8", "fashion-w4a8", "fashion-w5a8"]);
+  for (const row of rows) {
+    const file = bytesOf(row);
+    const sizes = `${kilobytes(file.length)} KB, ${kilobytes(gzipSync(file, { level: 9 }).length)} KB`;
+    assert.ok(
+      cellsOf(row).some((cell) => cell.trim() === sizes),
+      `${row}: ${sizes}`,
+    );
+  }
+});
+
+test("on the test images they have the accuracy and the golden hash that the results state", { skip }, async () => {
+  const { test: held } = await openDataset(shared("fashion-mnist"), { classes: 10 });
+  const pixels = held.images.length / size(held);
+  for (const row of rows) {
+    const model = await Model.load(bytesOf(row));
+    const [{ name }] = model.outputs;
+    const run = (i) => model.runSync(held.images.subarray(i * pixels, (i + 1) * pixels))[name].slice();
+    const hash = goldenHash(...Array.from({ length: 64 }, (_, i) => run(i)));
+    let right = 0;
+    for (let i = 0; i < size(held); i++) {
+      const logits = run(i);
+      if (logits.indexOf(Math.max(...logits)) === held.labels[i]) right++;
+    }
+    model.dispose();
+    const cells = cellsOf(row).join("|");
+    assert.ok(cells.includes(`${((100 * right) / size(held)).toFixed(2)} %`), `${row}: ${right}`);
+    assert.ok(cells.includes(hash), `${row}: ${hash}`);
+  }
+});
