@@ -188,29 +188,31 @@ async function pruneNetwork(
 
 const round = (value) => Math.round(value * 100) / 100;
 
-/** The trained float network, its accuracy in percent and its golden hash; from the file that an earlier run has left. */
-async function floatNetwork(base, data, { seed, threads, shared, folder, context }) {
-  const network = await base.network(shared, data, seed);
-  const settings = { ...base.float, seed, threads };
+/** The trained float network, its accuracy in percent and its golden hash, from a file that this run or another has left. */
+async function floatNetwork(base, data, options) {
+  const network = await base.network(options.shared, data, options.seed);
+  const settings = { ...base.float, seed: options.seed, threads: options.threads };
   const parts = [encodeNetwork(network), data.train.images, Buffer.from(JSON.stringify(settings))];
-  const path = join(folder, `float-${hex(crc32(...parts))}.safetensors`);
-  if (existsSync(path)) {
-    const saved = decodeNetwork(new Uint8Array(await readFile(path)), path);
-    const { accuracy, goldenHash: hash } = saved.metadata;
-    return { network: saved.network, accuracy: Number(accuracy), hash };
-  }
+  const path = join(options.folder, `float-${hex(crc32(...parts))}.safetensors`);
+  if (!existsSync(path)) await trainFloat(network, data, settings, path, options.context);
+  const saved = decodeNetwork(new Uint8Array(await readFile(path)), path);
+  const { accuracy, goldenHash: hash } = saved.metadata;
+  return { network: saved.network, accuracy: Number(accuracy), hash };
+}
+
+async function trainFloat(network, data, settings, path, context) {
+  const checkpoint = `${path}.checkpoint`;
   const line = context.screen.progress("training float");
   await train(
     network,
     normalizedFor(network, data.train),
-    { ...settings, checkpoint: { path: `${path}.checkpoint`, resume: true } },
+    { ...settings, checkpoint: { path: checkpoint, resume: true } },
     { signal: context.signal, onProgress: showTraining(line) },
   );
   line.done();
   const { accuracy, hash } = await measureModel(lower(network, { grids: null }), data.test, context);
   await writeAtomically(path, encodeNetwork(network, { metadata: { accuracy: String(accuracy), goldenHash: hash } }));
-  await rm(`${path}.checkpoint`, { force: true });
-  return { network, accuracy, hash };
+  await rm(checkpoint, { force: true });
 }
 
 /** Accuracy in percent on all test images, and golden hash, from the wasm runtime. */

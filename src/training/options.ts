@@ -1,7 +1,7 @@
 // options.ts: what a training run may be told, checked once, and the record that a checkpoint is held against.
 import { type Augmentation, type Dataset, size } from "../data/memory.js";
 import { crc32, hex, ShiftwiseError, sameShape } from "../format/index.js";
-import { encodeNetwork, inferShapes, type Network, nodeParameters } from "../graph/index.js";
+import { inferShapes, type Network, nodeParameters } from "../graph/index.js";
 import { checkSchedule, type Schedule } from "./schedule.js";
 
 /** What train and retrain have in common. */
@@ -174,13 +174,9 @@ export function runRecord(
   options: CommonOptions,
   stages: Record<string, unknown>,
 ): Record<string, string> {
-  const structure = network.nodes.map((node) => ({
-    ...node,
-    ...Object.fromEntries(nodeParameters(node).map(([field, tensor]) => [field, tensor.shape])),
-  }));
   const sum = (bytes: Uint8Array) => hex(crc32(bytes));
   const fields = {
-    network: `${network.name} ${sum(new TextEncoder().encode(JSON.stringify(structure)))}`,
+    network: `${network.name} ${sum(structureOf(network))}`,
     images: `${size(dataset)} ${sum(dataset.images)}`,
     labels: sum(dataset.labels),
     normalization: dataset.normalization,
@@ -198,8 +194,24 @@ export function runRecord(
     labelSmoothing: options.labelSmoothing ?? 0,
     clip: options.clip ?? null,
     batchNorm: options.batchNorm ?? "train",
-    distill: options.distill ? { ...options.distill, teacher: sum(encodeNetwork(options.distill.teacher)) } : null,
+    distill: options.distill ? { ...options.distill, teacher: identityOf(options.distill.teacher) } : null,
     ...stages,
   };
   return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, JSON.stringify(value)]));
+}
+
+/** Nodes with the shapes of their parameters, as text whose order does not depend on how the network came to be. */
+function structureOf(network: Network): Uint8Array {
+  const nodes = network.nodes.map((node) => {
+    const shapes = nodeParameters(node).map(([field, tensor]) => [field, tensor.shape] as const);
+    const fields = Object.entries({ ...node, ...Object.fromEntries(shapes) });
+    return fields.sort(([a], [b]) => (a < b ? -1 : 1));
+  });
+  return new TextEncoder().encode(JSON.stringify(nodes));
+}
+
+/** Structure and parameters. */
+function identityOf(network: Network): string {
+  const values = network.nodes.flatMap((node) => nodeParameters(node).map(([, { data }]) => data));
+  return hex(crc32(structureOf(network), ...values.map((v) => new Uint8Array(v.buffer, v.byteOffset, v.byteLength))));
 }

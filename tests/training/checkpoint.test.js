@@ -77,6 +77,24 @@ test("training killed with SIGKILL at any moment and resumed", async () => {
   assert.deepEqual(bitsOf(network), bitsOf(whole));
 });
 
+test("a checkpoint knows its run again when the networks come from files, whose nodes are written in another order", async () => {
+  const path = join(folder, "order.safetensors");
+  const options = (teacher) => ({ ...training, distill: { teacher, share: 0.5 }, checkpoint: { path, resume: true } });
+  const controller = new AbortController();
+  const control = { signal: controller.signal, onProgress: () => controller.abort() };
+  await assert.rejects(train(tinyNetwork(), data, options(tinyNetwork(5)), control), { code: "ABORTED" });
+  const turned = (network) => ({
+    ...network,
+    nodes: network.nodes.map((node) => Object.fromEntries(Object.entries(node).reverse())),
+  });
+  const whole = tinyNetwork();
+  await train(whole, data, { ...options(tinyNetwork(5)), checkpoint: undefined });
+  const network = turned(tinyNetwork());
+  await train(network, data, options(turned(tinyNetwork(5))));
+  assert.deepEqual(bitsOf(turned(network)), bitsOf(whole));
+  await assert.rejects(train(tinyNetwork(), data, options(tinyNetwork(6))), { code: "BAD_OPTION", where: /distill/ });
+});
+
 test("a finished run resumes to its end at once", async () => {
   const checkpoint = { path: join(folder, "finished.safetensors"), resume: true };
   const [a, b] = [tinyNetwork(), tinyNetwork()];
