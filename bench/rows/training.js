@@ -9,18 +9,16 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { createExecutor, image, measureShown } from "../../dist/cli/measure.js";
-import { normalizedFor, pruneShown, quantizeShown } from "../../dist/cli/quantization.js";
+import { normalizedFor, pruneShown, quantizeShown, withNorms } from "../../dist/cli/quantization.js";
 import { freshNetwork, showTraining } from "../../dist/cli/training.js";
-import { openDataset, sampleImages, samplesOf } from "../../dist/data/index.js";
+import { openDataset } from "../../dist/data/index.js";
 import { crc32, encodeModel, goldenHash, hex } from "../../dist/format/index.js";
 import { decodeNetwork, encodeNetwork, lower } from "../../dist/graph/index.js";
 import { importOnnxFile } from "../../dist/onnx/index.js";
-import { recipeFor, recoverNorms, train, writeAtomically } from "../../dist/training/index.js";
+import { pruningFor, recipeFor, train, writeAtomically } from "../../dist/training/index.js";
 
 const LINEAR8 = { kind: "linear", bits: 8 };
 const CIFAR_NORMALIZATION = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
-/** Training images whose statistics put a folded batch norm back. */
-const RECOVERY_IMAGES = 512;
 /** Test images whose logits make the golden hash. */
 const HASHED_IMAGES = 64;
 
@@ -35,9 +33,7 @@ const resnet20From = (file) => ({
       return node.op === "batchNorm" ? { ...node, momentum: 0.1 } : node;
     });
     const ready = { ...network, nodes };
-    if (nodes.some((node) => node.op === "batchNorm")) return ready;
-    const images = sampleImages(data.train, RECOVERY_IMAGES, seed);
-    return recoverNorms(ready, samplesOf({ ...images, normalization: CIFAR_NORMALIZATION }));
+    return withNorms(ready, normalizedFor(ready, data.train), seed);
   },
   float: {
     epochs: 4,
@@ -74,7 +70,8 @@ const onResnet20 = (bits, more) => tuned(bits, { weightDecay: 1e-4, augment: { c
 const onFashion = (bits, more) => tuned(bits, { weightDecay: 5e-4, augment: { shift: 1 }, ...more });
 /** Twice the recipe's epochs: nothing may be lost at 5 bits. */
 const LONGER = { epochs: [2, 2, 0] };
-const pruneTo = (sparsity) => ({ sparsity, epochs: 4, settle: 8, learningRate: 0.05, batchNorm: "train" });
+/** As `quantize --prune` does unless told otherwise. */
+const pruneTo = (sparsity) => pruningFor(sparsity, 12, recipeFor("tuned", 5).learningRate);
 
 /** `settings` is what quantizeNetwork takes, and `prune` for the pruning that goes before. */
 const row = (about, base, settings) => ({
@@ -187,10 +184,13 @@ async function pruneNetwork(
 ) {
   const told = { batchSize, schedule, weightDecay, augment, ...pruning };
   const { temperature, share } = distill;
-  const parts = [encodeNetwork(network), images.images, Buffer.from(JSON.stringify({ ...told, temperature, share }))];
-  const path = join(folder, `pruned-${hex(crc32(...parts))}.checkpoint`);
+  const path = join(folder, `pruned-${keyOf(network, images, { ...told, temperature, share })}.checkpoint`);
   return pruneShown(network, images, { ...told, distill, checkpoint: { path, resume: true } }, context);
 }
+
+/** What is trained alike has the same. */
+const keyOf = (network, { images }, settings) =>
+  hex(crc32(encodeNetwork(network), images, Buffer.from(JSON.stringify(settings))));
 
 const round = (value) => Math.round(value * 100) / 100;
 
@@ -198,8 +198,7 @@ const round = (value) => Math.round(value * 100) / 100;
 async function floatNetwork(base, data, options) {
   const network = await base.network(options.shared, data, options.seed);
   const settings = { ...base.float, seed: options.seed, threads: options.threads };
-  const parts = [encodeNetwork(network), data.train.images, Buffer.from(JSON.stringify(settings))];
-  const path = join(options.folder, `float-${hex(crc32(...parts))}.safetensors`);
+  const path = join(options.folder, `float-${keyOf(network, data.train, settings)}.safetensors`);
   if (!existsSync(path)) await trainFloat(network, data, settings, path, options.context);
   const saved = decodeNetwork(new Uint8Array(await readFile(path)), path);
   const { accuracy, goldenHash: hash } = saved.metadata;

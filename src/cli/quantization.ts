@@ -1,5 +1,5 @@
 // quantization.ts: a float network to the model that runs in integers: calibration, INQ with retraining, lowering.
-import { type Dataset, sampleImages } from "../data/index.js";
+import { type Dataset, sampleImages, samplesOf } from "../data/index.js";
 import { type ModelDef, ShiftwiseError } from "../format/index.js";
 import { lower, type Network } from "../graph/index.js";
 import {
@@ -20,6 +20,7 @@ import {
   type PruneResult,
   prune,
   type RetrainOptions,
+  recoverNorms,
   retrain,
 } from "../training/index.js";
 import { schemeText } from "./arguments.js";
@@ -45,6 +46,8 @@ export interface Quantized {
   readonly tests: readonly (number | null)[];
 }
 
+/** Training images whose statistics put a folded batch norm back. */
+const RECOVERY_IMAGES = 512;
 /** Activation ranges are fitted to this many training images. */
 const CALIBRATION_IMAGES = 512;
 /** Batch norm statistics are measured anew over this many batches when all weights are on the grid. */
@@ -140,6 +143,16 @@ export function prunedShare(pruned: ReadonlyMap<string, Uint8Array>): number {
   const masks = [...pruned.values()];
   const zeros = masks.reduce((sum, mask) => sum + mask.reduce((count, flag) => count + flag, 0), 0);
   return zeros / masks.reduce((sum, mask) => sum + mask.length, 0);
+}
+
+/**
+ * Retraining needs batch norm, which most exports have folded away: where a network has none, every convolution gets one,
+ * and the function stays. A network that needs none is returned itself.
+ */
+export function withNorms(network: Network, dataset: Dataset, seed: number): Network {
+  const has = (op: string) => network.nodes.some((node) => node.op === op);
+  if (has("batchNorm") || !has("conv")) return network;
+  return recoverNorms(network, samplesOf(sampleImages(dataset, RECOVERY_IMAGES, seed)));
 }
 
 /** The network with quantize nodes, fitted to what it makes of some of the images. Weights are shared with the one given. */

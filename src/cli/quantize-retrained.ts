@@ -1,17 +1,17 @@
 // quantize-retrained.ts: shiftwise quantize --data: INQ with retraining on labelled images.
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import { type Dataset, openDataset, sampleImages, samplesOf, size, type TrainTest } from "../data/index.js";
+import { openDataset, size, type TrainTest } from "../data/index.js";
 import { encodeModel, type ModelDef } from "../format/index.js";
 import { lower, type Network } from "../graph/index.js";
 import { type ActivationScheme, type Partition, weightNodes } from "../quantize/index.js";
 import { bytes, type Column, count, duration, milliseconds, percent, ratio, table } from "../report/index.js";
 import {
   type EpochRecord,
+  pruningFor,
   type RecipeName,
   type RetrainOptions,
   recipeFor,
-  recoverNorms,
   writeAtomically,
 } from "../training/index.js";
 import { schemeName } from "./arguments.js";
@@ -19,7 +19,7 @@ import type { Context } from "./command.js";
 import { checkCheckpoint, checkpointPath, checkWritable, readAnyNetwork, removeCheckpoint } from "./files.js";
 import { checkFits, classesOf, createExecutor, type Measurement, measureShown } from "./measure.js";
 import { type PreprocessingArguments, preprocessingFrom, withPreprocessing } from "./preprocessing.js";
-import { commonSettings, normalizedFor, prunedShare, pruneShown, quantizeShown } from "./quantization.js";
+import { commonSettings, normalizedFor, prunedShare, pruneShown, quantizeShown, withNorms } from "./quantization.js";
 import { resumable, type TrainingArguments } from "./training.js";
 
 export interface RetrainedArguments extends PreprocessingArguments, Omit<TrainingArguments, "lr"> {
@@ -48,12 +48,6 @@ export interface RetrainedArguments extends PreprocessingArguments, Omit<Trainin
 
 /** After each portion but the last, where portions are told and epochs are not. */
 const EPOCHS = 2;
-/** Training images whose statistics put a folded batch norm back. */
-const RECOVERY_IMAGES = 512;
-/** Pruning bears and needs more than what follows: times the rate of retraining. */
-const PRUNING_RATE = 2.5;
-/** Share of the epochs of pruning in which weights are cut; in the others what is left settles. */
-const CUTTING = 1 / 3;
 
 export async function runRetrained(path: string, options: RetrainedArguments, context: Context): Promise<void> {
   const { out, bits } = options;
@@ -73,19 +67,21 @@ export async function runRetrained(path: string, options: RetrainedArguments, co
   const { float, shift, model, history, tests, pruned } = await resumable(first, async () => {
     const before = await test(floatModel, data, "testing float", context);
     const train = normalizedFor(read, data.train);
-    const network = withNorms(read, train, options.seed, context);
+    const network = withNorms(read, train, options.seed);
+    if (network !== read) {
+      const what = "put behind every convolution for retraining, gone again in the model";
+      context.screen.say(`the network has no batch norm: ${what}`);
+    }
     const teacher = structuredClone(network);
     const resume = options.resume === true;
     const distill = settings.share > 0 && { distill: { teacher, share: settings.share } };
-    const cut =
-      options.prune > 0
-        ? await pruneShown(
-            network,
-            train,
-            { ...pruningOf(settings, options), ...distill, checkpoint: { path: checkpoints.pruning, resume } },
-            context,
-          )
-        : null;
+    const pruning = {
+      ...settings,
+      ...distill,
+      ...pruningFor(options.prune, options.pruneEpochs, settings.learningRate),
+    };
+    const saved = { path: checkpoints.pruning, resume };
+    const cut = options.prune > 0 ? await pruneShown(network, train, { ...pruning, checkpoint: saved }, context) : null;
     const quantized = await quantizeShown(
       network,
       train,
@@ -134,8 +130,8 @@ function settingsOf(network: Network, options: RetrainedArguments, images: numbe
   const portions = options.portions ?? recipe.portions;
   const clip = options.clip ?? recipe.clip;
   const compensate = options.compensate ?? Math.min(recipe.compensate, images);
-  const common = commonSettings(portions, options.epochs?.[0] ?? EPOCHS, images, batch);
-  const epochs = options.epochs || options.portions ? (options.epochs ?? []) : recipe.epochs;
+  const epochs = options.epochs ?? (options.portions ? [EPOCHS] : recipe.epochs);
+  const common = commonSettings(portions, epochs[0], images, batch);
   return {
     ...common,
     // compensated rounding keeps the means itself
@@ -157,36 +153,6 @@ function settingsOf(network: Network, options: RetrainedArguments, images: numbe
     seed,
     threads,
   };
-}
-
-/**
- * Retraining needs batch norm, which most exports have folded away: where a network has none, every convolution gets one,
- * and the function stays.
- */
-function withNorms(network: Network, dataset: Dataset, seed: number, { screen }: Context): Network {
-  const has = (op: string) => network.nodes.some((node) => node.op === op);
-  if (has("batchNorm") || !has("conv")) return network;
-  screen.say("the network has no batch norm: put behind every convolution for retraining, gone again in the model");
-  return recoverNorms(network, samplesOf(sampleImages(dataset, RECOVERY_IMAGES, seed)));
-}
-
-/**
- * What `prune` is told: the settings of the retraining that follows, but for what a network that is cut needs more of. Batch
- * norm follows, so gradients are not limited.
- */
-function pruningOf(
-  { clip: _, ...settings }: ReturnType<typeof settingsOf>,
-  { prune, pruneEpochs }: RetrainedArguments,
-) {
-  const cutting = Math.ceil(pruneEpochs * CUTTING);
-  return {
-    ...settings,
-    sparsity: prune,
-    epochs: cutting,
-    settle: pruneEpochs - cutting,
-    learningRate: PRUNING_RATE * settings.learningRate,
-    batchNorm: "train",
-  } as const;
 }
 
 /** The network, which must say what its pixels are. */

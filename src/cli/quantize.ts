@@ -85,10 +85,9 @@ export function quantizeCommand(): Command {
       checkWay(command, options);
       if (options.data !== undefined) return runRetrained(path, options, context);
       // defaults of retraining mean nothing here
-      const given = <T>(name: "batch" | "lr" | "augment", value: T) =>
-        isGiven(command, name) ? { [name]: value } : {};
-      const { batch, lr, augment, ...rest } = options;
-      const told = { ...given("batch", batch), ...given("lr", lr), ...given("augment", augment) };
+      const given = <T>(name: "batch" | "augment", value: T) => (isGiven(command, name) ? { [name]: value } : {});
+      const { batch, augment, ...rest } = options;
+      const told = { ...given("batch", batch), ...given("augment", augment) };
       return runCalibrated(path, { ...rest, ...told }, context);
     }),
   );

@@ -1,5 +1,6 @@
 // recipes.ts: how INQ goes about a bit width: as the paper did, and as has measured best here.
 import { checkBits, portionsFor } from "../quantize/index.js";
+import type { PruneOptions } from "./prune.js";
 import type { RetrainOptions } from "./retrain.js";
 
 export const RECIPES = ["tuned", "paper"] as const;
@@ -17,10 +18,14 @@ export interface Recipe
 
 /** Training images that portions are rounded on. */
 const COMPENSATE = 256;
-/** Longest gradient: without batch norm's following, the steps behind a coarse portion can grow until the loss has diverged. */
+/** Longest gradient: with batch norm frozen, the steps behind a coarse portion can outgrow each other until the loss diverges. */
 const CLIP = 2;
-/** After each of the paper's portions but the last; it says "less than 8" in all, on ImageNet. */
+/** After each of the paper's portions but the last; the paper says "no more than 8" in all at 5 bits. */
 const PAPER_EPOCHS = 2;
+/** Pruning bears and needs more than what follows: times the rate of retraining. */
+const PRUNING_RATE = 2.5;
+/** Share of the epochs of pruning in which weights are cut; in the others what is left settles. */
+const CUTTING = 1 / 3;
 
 /**
  * "paper": the paper's portions, plain rounding, n1 by Eq. 3, one scale a layer, the schedule anew in each portion, the loss of
@@ -42,4 +47,21 @@ export function recipeFor(name: RecipeName, bits: number): Recipe {
   if (width >= 4) return { portions: [0.5, 0.8, 1], epochs: [1, 1, 0], scale: "layer", ...common };
   const portions = width === 3 ? [0.4, 0.7, 0.85, 0.95, 1] : [0.3, 0.6, 0.8, 0.95, 1];
   return { portions, epochs: [1, 1, 2, 2, 1], scale: "channel", ...common };
+}
+
+/**
+ * What `prune` is told otherwise than the retraining that follows. Batch norm follows, so gradients are not limited.
+ * @param epochs of cutting and settling together.
+ * @param rate of the retraining.
+ */
+export function pruningFor(sparsity: number, epochs: number, rate: number) {
+  const cutting = Math.ceil(epochs * CUTTING);
+  return {
+    sparsity,
+    epochs: cutting,
+    settle: epochs - cutting,
+    learningRate: PRUNING_RATE * rate,
+    batchNorm: "train",
+    clip: Number.POSITIVE_INFINITY,
+  } as const satisfies Partial<PruneOptions>;
 }

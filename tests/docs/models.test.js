@@ -4,8 +4,10 @@ import { readdirSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { openDataset, size } from "../../dist/data/index.js";
+import { image, measure } from "../../dist/cli/measure.js";
+import { openDataset } from "../../dist/data/index.js";
 import { goldenHash } from "../../dist/format/index.js";
+import { bytes, percent } from "../../dist/report/index.js";
 import { Model } from "../../dist/runtime/index.js";
 import { shared, skip } from "../onnx/shared.js";
 
@@ -23,36 +25,30 @@ function cellsOf(row) {
 }
 
 const bytesOf = (row) => readFileSync(new URL(`${row}.safetensors`, folder));
-const kilobytes = (bytes) => (bytes < 99_950 ? (bytes / 1000).toFixed(1) : (bytes / 1000).toFixed(0));
 
 test("the models of the rows have the sizes that the results state", () => {
   assert.deepEqual(rows.sort(), ["fashion-w2a8", "fashion-w3a8", "fashion-w4a8", "fashion-w5a8"]);
   for (const row of rows) {
-    const bytes = `${kilobytes(bytesOf(row).length)} KB`;
+    const stated = bytes(bytesOf(row).length);
     const cells = cellsOf(row).map((cell) => cell.trim());
     assert.ok(
-      cells.some((cell) => cell.startsWith(`${bytes}, `)),
-      `${row}: ${bytes}`,
+      cells.some((cell) => cell.startsWith(`${stated}, `)),
+      `${row}: ${stated}`,
     );
   }
 });
 
 test("on the test images they have the accuracy and the golden hash that the results state", { skip }, async () => {
   const { test: held } = await openDataset(shared("fashion-mnist"), { classes: 10 });
-  const pixels = held.images.length / size(held);
   for (const row of rows) {
     const model = await Model.load(bytesOf(row));
     const [{ name }] = model.outputs;
-    const run = (i) => model.runSync(held.images.subarray(i * pixels, (i + 1) * pixels))[name].slice();
-    const hash = goldenHash(...Array.from({ length: 64 }, (_, i) => run(i)));
-    let right = 0;
-    for (let i = 0; i < size(held); i++) {
-      const logits = run(i);
-      if (logits.indexOf(Math.max(...logits)) === held.labels[i]) right++;
-    }
+    const run = (pixels) => model.runSync(pixels)[name];
+    const hash = goldenHash(...Array.from({ length: 64 }, (_, i) => run(image(held, i)).slice()));
+    const { correct, total } = await measure({ run }, held);
     model.dispose();
     const cells = cellsOf(row).join("|");
-    assert.ok(cells.includes(`${((100 * right) / size(held)).toFixed(2)} %`), `${row}: ${right}`);
+    assert.ok(cells.includes(percent(correct / total)), `${row}: ${correct}`);
     assert.ok(cells.includes(hash), `${row}: ${hash}`);
   }
 });
