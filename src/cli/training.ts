@@ -64,14 +64,13 @@ export function freshNetwork(name: NetworkName, dataset: Dataset, seed: number, 
  */
 export function showTraining(line: ProgressLine, part = "portion"): (progress: Progress) => void {
   return (progress) => {
-    const { stage, stages, epoch, epochs, step, steps, loss, accuracy, secondsLeft, imagesPerSecond, tests } = progress;
-    const share = (stage + (epoch + step / steps) / epochs) / stages;
+    const { stage, stages, epoch, epochs, done, loss, accuracy, secondsLeft, imagesPerSecond, tests } = progress;
     const where = stages > 1 ? `${part} ${stage + 1}/${stages}, ` : "";
     const last = tests.at(-1);
     const tested = typeof last === "number" ? `, test ${percent(last)} after ${part} ${stage}` : "";
     const speed = `${imagesPerSecond.toFixed(0)} images/s`;
     const detail = `${where}epoch ${epoch + 1}/${epochs}, ${speed}, loss ${loss.toFixed(3)}, ${percent(accuracy)}${tested}`;
-    line.update(share, detail, secondsLeft);
+    line.update(done, detail, secondsLeft);
   };
 }
 

@@ -95,6 +95,8 @@ export interface Progress {
   readonly accuracy: number;
   readonly rate: number;
   readonly imagesPerSecond: number;
+  /** Share of the steps of all stages that are done, 0..1. */
+  readonly done: number;
   /** To the end of the last stage. */
   readonly secondsLeft: number;
   /** Of retraining: test accuracy in 0..1 after each finished portion, null where none was asked for. */

@@ -214,8 +214,13 @@ async function runEpoch(state: State, grids: WeightGrids | null, from: Position)
     ...(options.augment && { augment: options.augment }),
   };
   const steps = batchCount(dataset, order);
-  const left = stages.reduce((sum, { epochs }) => sum + epochs, 0) - done - from.epoch;
-  const tally = createTally(from, { steps, stages: stages.length, epochs: stage.epochs, epochsLeft: left });
+  const tally = createTally(from, {
+    steps,
+    epochs: stage.epochs,
+    stages: stages.length,
+    epochsInAll: stages.reduce((sum, { epochs }) => sum + epochs, 0),
+    epochsBefore: done + from.epoch,
+  });
   const kind = options.batchNorm === "frozen" ? "frozen" : "train";
   const threads = options.threads ?? 1;
   const soft = options.distill

@@ -7,8 +7,9 @@ export interface Extent {
   readonly steps: number;
   readonly epochs: number;
   readonly stages: number;
-  /** Epochs to the end of the last stage, this one included. */
-  readonly epochsLeft: number;
+  /** Epochs of all stages, and those before this one. */
+  readonly epochsInAll: number;
+  readonly epochsBefore: number;
 }
 
 export interface Tally {
@@ -21,7 +22,8 @@ export interface Tally {
 }
 
 /** Goes on from a position inside an epoch. */
-export function createTally(from: Position, { steps, epochs, stages, epochsLeft }: Extent): Tally {
+export function createTally(from: Position, extent: Extent): Tally {
+  const { steps, epochs, stages, epochsInAll, epochsBefore } = extent;
   const start = performance.now();
   let { step, loss, correct, firstLoss } = from;
   // images of all steps, and of those that this process has timed
@@ -42,6 +44,8 @@ export function createTally(from: Position, { steps, epochs, stages, epochsLeft 
     position,
     progress(rate) {
       const perStep = elapsed() / timed;
+      const all = epochsInAll * steps;
+      const done = epochsBefore * steps + step;
       return {
         stage: from.stage,
         stages,
@@ -52,7 +56,8 @@ export function createTally(from: Position, { steps, epochs, stages, epochsLeft 
         ...means(),
         rate,
         imagesPerSecond: batch / perStep,
-        secondsLeft: perStep * (epochsLeft * steps - step),
+        done: done / all,
+        secondsLeft: perStep * (all - done),
         tests: from.tests,
       };
     },

@@ -202,6 +202,16 @@ test("a schedule over the run goes on where the portion before has left it", asy
   assert.equal(anew[20], 0.05);
 });
 
+test("progress is the share of all steps, however the epochs lie on the portions", async () => {
+  const seen = [];
+  const settings = { ...common, bits: 5, portions: [0.5, 0.8, 1], epochs: [3, 1, 0] };
+  await retrain(copy(), data, settings, { onProgress: ({ done }) => seen.push(done) });
+  assert.deepEqual(
+    seen,
+    Array.from({ length: 40 }, (_, i) => (i + 1) / 40),
+  );
+});
+
 test("the moving average of the weights is what each portion ends with, frozen weights exactly", async () => {
   const network = copy();
   const settings = { ...common, bits: 5, portions: [0.5, 1], epochs: [1, 1], average: 0.9 };
