@@ -68,8 +68,8 @@ function tuned(bits, settings) {
 }
 const onResnet20 = (bits, more) => tuned(bits, { weightDecay: 1e-4, augment: { crop: 4, flip: true }, ...more });
 const onFashion = (bits, more) => tuned(bits, { weightDecay: 5e-4, augment: { shift: 1 }, ...more });
-/** Twice the recipe's epochs: nothing may be lost at 5 bits. */
-const LONGER = { epochs: [2, 2, 0] };
+/** Twice the recipe's epochs: nothing may be lost at 5 bits, and more than the recipe allows is at 3. */
+const longer = (bits) => ({ epochs: recipeFor("tuned", bits).epochs.map((n) => 2 * n) });
 /** As `quantize --prune` does unless told otherwise. */
 const pruneTo = (sparsity) => pruningFor(sparsity, 12, recipeFor("tuned", 5).learningRate);
 
@@ -81,25 +81,19 @@ const row = (about, base, settings) => ({
 });
 
 export const trainingRows = {
-  "resnet20-w5a8": row("ResNet-20, CIFAR-10 as JPEG, 5-bit weights", resnet20, onResnet20(5, LONGER)),
+  "resnet20-w5a8": row("ResNet-20, CIFAR-10 as JPEG, 5-bit weights", resnet20, onResnet20(5, longer(5))),
   "resnet20-w4a8": row("the same, 4-bit weights", resnet20, onResnet20(4)),
-  "resnet20-w3a8": row("the same, 3-bit weights", resnet20, onResnet20(3)),
+  "resnet20-w3a8": row("the same, 3-bit weights", resnet20, onResnet20(3, longer(3))),
   "resnet20-w2a8": row("the same, ternary weights", resnet20, onResnet20(2)),
   "resnet20-w5a4": row(
     "5-bit weights, 4-bit activations",
     resnet20,
-    onResnet20(5, {
-      epochs: [2, 2, 1],
-      learningRate: 0.01,
-      batchNorm: "train",
-      distill: { temperature: 2, share: 0.5 },
-      activations: { kind: "linear", bits: 4 },
-    }),
+    onResnet20(5, { ...longer(5), activations: { kind: "linear", bits: 4 } }),
   ),
   "resnet20-w5a8-random": row(
     "5-bit weights, portions drawn at random",
     resnet20,
-    onResnet20(5, { ...LONGER, partition: "random" }),
+    onResnet20(5, { ...longer(5), partition: "random" }),
   ),
   "resnet20-w5a8-pruned80": row(
     "80 % of the weights pruned, 5 bits for the others",
@@ -109,10 +103,10 @@ export const trainingRows = {
   "resnet20-folded-w5a8": row(
     "batch norm folded by the export and put back, 5-bit weights",
     folded20,
-    onResnet20(5, LONGER),
+    onResnet20(5, longer(5)),
   ),
   "resnet20-folded-w4a8": row("the same, 4-bit weights", folded20, onResnet20(4)),
-  "resnet20-folded-w3a8": row("the same, 3-bit weights", folded20, onResnet20(3)),
+  "resnet20-folded-w3a8": row("the same, 3-bit weights", folded20, onResnet20(3, longer(3))),
   "resnet20-folded-w2a8": row("the same, ternary weights", folded20, onResnet20(2)),
   "fashion-w5a8": row("demo network, Fashion-MNIST, 5-bit weights", fashion, onFashion(5)),
   "fashion-w4a8": row("the same, 4-bit weights", fashion, onFashion(4)),
