@@ -68,7 +68,7 @@ function tuned(bits, settings) {
 }
 const onResnet20 = (bits, more) => tuned(bits, { weightDecay: 1e-4, augment: { crop: 4, flip: true }, ...more });
 const onFashion = (bits, more) => tuned(bits, { weightDecay: 5e-4, augment: { shift: 1 }, ...more });
-/** Twice the recipe's epochs: nothing may be lost at 5 bits, and more than the recipe allows is at 3. */
+/** Twice the recipe's epochs, where its own miss the bar or may, and for the row that is held against one of these. */
 const longer = (bits) => ({ epochs: recipeFor("tuned", bits).epochs.map((n) => 2 * n) });
 /** As `quantize --prune` does unless told otherwise. */
 const pruneTo = (sparsity) => pruningFor(sparsity, 12, recipeFor("tuned", 5).learningRate);

@@ -201,16 +201,17 @@ async function runFrom(state: State, saved: Checkpoint | null): Promise<RunResul
   return { history, tests, grids };
 }
 
+const countEpochs = (stages: readonly Stage[]): number => stages.reduce((sum, { epochs }) => sum + epochs, 0);
+
 /** Runs what is left of an epoch; returns the position at the start of the next one. */
 async function runEpoch(state: State, grids: WeightGrids | null, from: Position): Promise<Position> {
   const { network, dataset, options, control, run, optimizer, pool, norms, stages } = state;
   const stage = stages[from.stage];
-  const done = stages.slice(0, from.stage).reduce((sum, { epochs }) => sum + epochs, 0);
   const order = {
     batchSize: options.batchSize,
     shuffle: true,
     seed: options.seed ?? 1,
-    epoch: done + from.epoch,
+    epoch: countEpochs(stages.slice(0, from.stage)) + from.epoch,
     ...(options.augment && { augment: options.augment }),
   };
   const steps = batchCount(dataset, order);
@@ -218,8 +219,8 @@ async function runEpoch(state: State, grids: WeightGrids | null, from: Position)
     steps,
     epochs: stage.epochs,
     stages: stages.length,
-    epochsInAll: stages.reduce((sum, { epochs }) => sum + epochs, 0),
-    epochsBefore: done + from.epoch,
+    epochsInAll: countEpochs(stages),
+    epochsBefore: order.epoch,
   });
   const kind = options.batchNorm === "frozen" ? "frozen" : "train";
   const threads = options.threads ?? 1;
