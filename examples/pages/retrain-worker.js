@@ -38,15 +38,14 @@ async function run(bits) {
   const network = { ...fresh, name: "signs", nodes, labels: data.train.classNames };
 
   const portions = portionsFor(bits);
-  const epochs = FLOAT_EPOCHS + (portions.length - 1) * PORTION_EPOCHS;
-  let before = 0;
+  const floatShare = FLOAT_EPOCHS / (FLOAT_EPOCHS + (portions.length - 1) * PORTION_EPOCHS);
   const watch = (quantizing) => ({
-    async onProgress({ stage, epoch, epochs: inStage, step, steps, accuracy, imagesPerSecond }) {
-      const done = before + stage * PORTION_EPOCHS + epoch + step / steps;
-      const what = quantizing ? `portion ${stage + 1} of ${portions.length}` : `epoch ${epoch + 1} of ${inStage}`;
+    async onProgress({ done, stage, epoch, epochs, step, accuracy, imagesPerSecond }) {
+      const share = quantizing ? floatShare + (1 - floatShare) * done : floatShare * done;
+      const what = quantizing ? `portion ${stage + 1} of ${portions.length}` : `epoch ${epoch + 1} of ${epochs}`;
       const text = `${quantizing ? "Retraining" : "Training in float32"}, ${what}, ${Math.round(imagesPerSecond)} images a second`;
       if (quantizing && epoch === 0 && step === 1) postMessage({ kind: "portion", portion: portions[stage] });
-      postMessage({ kind: "progress", share: done / epochs, accuracy, step, quantizing, text });
+      postMessage({ kind: "progress", share, accuracy, step, quantizing, text });
       await gate.passed();
     },
   });
@@ -66,7 +65,6 @@ async function run(bits) {
   const encodings = calibrate(network, histograms, { activations: { kind: "linear", bits: 8 } });
   const simulated = insertQuantizers(network, encodings);
 
-  before = FLOAT_EPOCHS;
   const { grids } = await retrain(
     simulated,
     data.train,
