@@ -103,7 +103,7 @@ export const trainingRows = {
   "resnet20-folded-w5a8": row(
     "batch norm folded by the export and put back, 5-bit weights",
     folded20,
-    onResnet20(5, longer(5)),
+    onResnet20(5, { epochs: [4, 4, 0], distill: { temperature: 2, share: 0.5 } }),
   ),
   "resnet20-folded-w4a8": row("the same, 4-bit weights", folded20, onResnet20(4)),
   "resnet20-folded-w3a8": row("the same, 3-bit weights", folded20, onResnet20(3, longer(3))),
