@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { Argument, CommanderError } from "commander";
 import { integer } from "../../dist/cli/arguments.js";
 import { newCommand, withContext } from "../../dist/cli/command.js";
-import { reportFailure } from "../../dist/cli/failure.js";
+import { endOnFailedOutput, reportFailure } from "../../dist/cli/failure.js";
 import { onnxRows } from "./onnx.js";
 import { trainingRows } from "./training.js";
 
@@ -34,10 +34,11 @@ const command = newCommand("results", "make one row of the results tables, from 
     }),
   );
 
+const verbose = process.argv.includes("--verbose");
+endOnFailedOutput(verbose);
 try {
   await command.parseAsync();
 } catch (error) {
-  const verbose = process.argv.includes("--verbose");
   process.exitCode = reportFailure(error, verbose);
   if (error instanceof CommanderError && error.exitCode !== 0) process.stderr.write(command.helpInformation());
 }

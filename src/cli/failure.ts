@@ -19,6 +19,24 @@ export function reportFailure(error: unknown, verbose: boolean): number {
   return 1;
 }
 
+/**
+ * Lets a failed write to standard output or standard error end the process with status 1: without a word where the reader
+ * has gone away, as `| head` does, else as an IO error.
+ */
+export function endOnFailedOutput(verbose: boolean): void {
+  for (const [where, stream] of Object.entries({
+    "standard output": process.stdout,
+    "standard error": process.stderr,
+  })) {
+    stream.on("error", (cause: NodeJS.ErrnoException) => {
+      if (cause.code !== "EPIPE") {
+        reportFailure(new ShiftwiseError("IO", "cannot write", { where, found: cause.message, cause }), verbose);
+      }
+      process.exit(1);
+    });
+  }
+}
+
 function writeLine(text: string): void {
   process.stderr.write(`${text.replace(/\s*\n\s*/g, " ")}\n`);
 }

@@ -6,7 +6,7 @@ import { compareCommand } from "./compare.js";
 import { demoCommand } from "./demo.js";
 import { evalCommand } from "./eval.js";
 import { exportCommand } from "./export.js";
-import { reportFailure } from "./failure.js";
+import { endOnFailedOutput, reportFailure } from "./failure.js";
 import { inspectCommand } from "./inspect.js";
 import { profileCommand } from "./profile.js";
 import { quantizeCommand } from "./quantize.js";
@@ -41,8 +41,10 @@ for (const command of [
   program.addCommand(command.copyInheritedSettings(program));
 }
 
+const verbose = process.argv.includes("--verbose");
+endOnFailedOutput(verbose);
 try {
   await program.parseAsync();
 } catch (error) {
-  process.exitCode = reportFailure(error, process.argv.includes("--verbose"));
+  process.exitCode = reportFailure(error, verbose);
 }

@@ -1,13 +1,14 @@
 // failures.test.js: what bad input gets: one line that says what and where, status 1, nothing written.
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, describe, test } from "node:test";
 import { freshNetwork } from "../../dist/cli/training.js";
 import { generate } from "../../dist/data/index.js";
 import { encodeModel } from "../../dist/format/index.js";
 import { encodeNetwork, lower } from "../../dist/graph/index.js";
-import { assertFails, shiftwise, temporaryFolder, writeIdxFolder } from "./helpers.js";
+import { assertFails, COMMAND, shiftwise, temporaryFolder, writeIdxFolder } from "./helpers.js";
 
 describe("bad input", () => {
   const folder = temporaryFolder();
@@ -197,6 +198,21 @@ describe("bad input", () => {
     assert.equal(status, 1);
     assert.match(stderr, /^error IO: /);
     assert.match(stderr, /^ {4}at .*dist\/cli\/files\.js/m);
+  });
+
+  test("a reader that goes away is no error to talk about", async () => {
+    const { status, stderr } = await shiftwise(["inspect", model], (child) => child.stdout.destroy());
+    assert.deepEqual({ status, stderr }, { status: 1, stderr: "" });
+  });
+
+  test("a full disk behind standard output", { skip: !existsSync("/dev/full") }, () => {
+    const full = openSync("/dev/full", "w");
+    const { status, stderr } = spawnSync(process.execPath, [COMMAND, "inspect", model], {
+      stdio: ["ignore", full, "pipe"],
+    });
+    closeSync(full);
+    assert.equal(status, 1);
+    assert.match(String(stderr), /^error IO: standard output: cannot write; found ENOSPC.*\n$/);
   });
 
   test("nothing was written in all these cases", () => {

@@ -8,7 +8,7 @@ import { after } from "node:test";
 import { fileURLToPath } from "node:url";
 import { generate } from "../../dist/data/index.js";
 
-const COMMAND = fileURLToPath(new URL("../../dist/cli/index.js", import.meta.url));
+export const COMMAND = fileURLToPath(new URL("../../dist/cli/index.js", import.meta.url));
 
 /** A folder that goes away with the suite or file whose body calls this. */
 export function temporaryFolder() {
