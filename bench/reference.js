@@ -1,6 +1,6 @@
 // reference.js: the plain sums every contestant is checked against: src/reference with a faster loop order.
 // Sums are exact in float64 for integers, and for floats closer to the truth than any contestant's.
-import { encodeClamped, encodeInput, epilogueBounds } from "../dist/format/index.js";
+import { encodeClamped, encodeInput, epilogueBounds } from "../dist/ops/index.js";
 import { add, avgPool, concat, dense, maxPool } from "../dist/reference/layers.js";
 
 /**

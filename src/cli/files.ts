@@ -1,8 +1,11 @@
 // files.ts: model and network files as commands take and leave them.
 import { access, constants, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { decodeModel, isGzip, type ModelDef, readSafetensors, type Shape, ShiftwiseError } from "../format/index.js";
+import { ShiftwiseError } from "../base/index.js";
+import { isGzip, readSafetensors } from "../format/index.js";
 import { decodeNetwork, lower, type Network, type NetworkFile } from "../graph/index.js";
+import { decodeModel, type ModelDef } from "../model/index.js";
 import { importOnnxFile } from "../onnx/index.js";
+import type { Shape } from "../ops/index.js";
 
 /** @throws IO, naming the file. */
 async function readInput(path: string): Promise<Uint8Array> {

@@ -2,7 +2,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
-import { ShiftwiseError } from "../format/index.js";
+import { ShiftwiseError } from "../base/index.js";
 
 const unzip = promisify(gunzip);
 

@@ -1,6 +1,7 @@
 // npy.ts: NumPy's array files, .npy and .npz, as batches of network inputs.
 import { unzipSync } from "fflate";
-import { type Shape, ShiftwiseError } from "../format/index.js";
+import { ShiftwiseError } from "../base/index.js";
+import type { Shape } from "../ops/index.js";
 
 /** An array in row-major order. */
 export interface NpyArray {

@@ -1,5 +1,5 @@
 // safetensors.ts: the container: 8-byte header length, JSON header, little-endian buffers without gaps.
-import { ShiftwiseError } from "./error.js";
+import { ShiftwiseError } from "../base/index.js";
 import { at, dictionary, expect, identifier, integer, list, oneOf, record, text, texts } from "./fields.js";
 
 /** Bytes an element takes, by dtype. Those of the published format whose size is whole bytes. */

@@ -1,5 +1,7 @@
 // attributes.ts: the attributes of one node, read by name and type.
-import { fields, ShiftwiseError } from "../format/index.js";
+
+import { ShiftwiseError } from "../base/index.js";
+import { fields } from "../format/index.js";
 import type { Messages } from "./schema.js";
 import { readTensor, type Value } from "./tensor.js";
 

@@ -1,5 +1,5 @@
 // catalog.ts: which operators and attributes are known, and the check of a whole model against it before any work.
-import { ShiftwiseError } from "../format/index.js";
+import { ShiftwiseError } from "../base/index.js";
 import type { AttributeType } from "./attributes.js";
 import type { OnnxModel, OnnxNode } from "./model.js";
 

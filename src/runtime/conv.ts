@@ -1,5 +1,5 @@
 // conv.ts: the steps of convolution layers: bucket sums for packed codes, a GEMM for float32.
-import { type ConvLayer, elements, largestOf, zeroOf } from "../format/index.js";
+import { type ConvLayer, elements, largestOf, zeroOf } from "../ops/index.js";
 import { planEpilogue } from "./epilogue.js";
 import { roundUp } from "./memory.js";
 import { planPatch, planSliding, type SlidingPlan } from "./patch.js";

@@ -1,5 +1,7 @@
 // dense.ts: the steps of dense layers, and of convolutions of a single pixel.
-import { type ConvLayer, type DenseLayer, elements, magnitudes } from "../format/index.js";
+
+import { magnitudes } from "../format/index.js";
+import { type ConvLayer, type DenseLayer, elements } from "../ops/index.js";
 import { planEpilogue } from "./epilogue.js";
 import { elementBytes, roundUp } from "./memory.js";
 import { type IntegerWeights, packDense, packFloat } from "./schedule.js";

@@ -1,12 +1,5 @@
 // epilogue.ts: the descriptor that ends a layer, as assembly/runtime/epilogue.ts reads it.
-import {
-  type Clamp,
-  type Epilogue,
-  encodeClamped,
-  epilogueBounds,
-  inputAffine,
-  type Residual,
-} from "../format/index.js";
+import { type Clamp, type Epilogue, encodeClamped, epilogueBounds, inputAffine, type Residual } from "../ops/index.js";
 import type { PlanContext } from "./step.js";
 
 const WORDS = 17;

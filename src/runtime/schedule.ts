@@ -1,5 +1,8 @@
 // schedule.ts: turns the codes of a layer into the word streams that the bucket-sum kernels walk (assembly/runtime/buckets.ts).
-import { magnitudes, ShiftwiseError, type Weights } from "../format/index.js";
+
+import { ShiftwiseError } from "../base/index.js";
+import { magnitudes } from "../format/index.js";
+import type { Weights } from "../ops/index.js";
 
 /** Op word of a segment that doubles the lanes: another segment follows in the same part. */
 const DOUBLE = 0;

@@ -8,7 +8,7 @@ import {
   type Layer,
   layerInputs,
   type MaxPoolLayer,
-} from "../format/index.js";
+} from "../ops/index.js";
 import { isPointLayer, planConv } from "./conv.js";
 import { planDense } from "./dense.js";
 import { planEpilogue, planInputEncoding } from "./epilogue.js";

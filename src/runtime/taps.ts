@@ -1,5 +1,5 @@
 // taps.ts: how the patch of a sliding window is gathered: tap offsets, padding masks, and which gather kernel serves.
-import type { Layer, Shape } from "../format/index.js";
+import type { Layer, Shape } from "../ops/index.js";
 import { type MemoryPlan, planeBytesOf } from "./memory.js";
 
 export const TILE = 64;

@@ -1,5 +1,5 @@
 // worker.ts: the entry of a helper thread, a module worker of the browser or of Node.
-import type { ModelDef } from "../format/index.js";
+import type { ModelDef } from "../model/index.js";
 import { instantiate } from "./kernels.js";
 import { planModel } from "./plan.js";
 import { follow } from "./team.js";

@@ -1,5 +1,5 @@
 // sgd.ts: the optimizer: parameters, gradient and momentum in an instance of their own, updated by one kernel call.
-import type { WeightGrids } from "../graph/index.js";
+import type { WeightGrids } from "../ops/index.js";
 import { createArena, instantiate, type ParameterEntry, type ParameterLayout } from "./engine/index.js";
 import type { ParameterGroup } from "./options.js";
 

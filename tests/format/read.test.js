@@ -3,16 +3,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
-import {
-  crc32,
-  decodeModel,
-  encodeModel,
-  hex,
-  readSafetensors,
-  ShiftwiseError,
-  sealFile,
-  writeSafetensors,
-} from "../../dist/format/index.js";
+import { ShiftwiseError } from "../../dist/base/index.js";
+import { crc32, hex, readSafetensors, sealFile, writeSafetensors } from "../../dist/format/index.js";
+import { decodeModel, encodeModel } from "../../dist/model/index.js";
 import { everything } from "./models.js";
 
 const valid = encodeModel(everything());

@@ -1,13 +1,9 @@
 // validate.test.js: each rule of a valid model broken alone, on the model that has everything.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import {
-  convOutputShape,
-  encodeModel,
-  ShiftwiseError,
-  validateEncoding,
-  validateModel,
-} from "../../dist/format/index.js";
+import { ShiftwiseError } from "../../dist/base/index.js";
+import { encodeModel, validateModel } from "../../dist/model/index.js";
+import { convOutputShape, validateEncoding } from "../../dist/ops/index.js";
 import { everything, FLOAT32, LEVELS, LINEAR } from "./models.js";
 
 const layer = (def, name) => def.layers.find((candidate) => candidate.name === name);

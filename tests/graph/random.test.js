@@ -1,7 +1,7 @@
 // random.test.js: the generator against its published sequence, and its derived draws.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createRandom } from "../../dist/graph/index.js";
+import { createRandom } from "../../dist/base/index.js";
 
 test("xoshiro128** gives the reference sequence from state 1 2 3 4", () => {
   const random = createRandom([1, 2, 3, 4]);

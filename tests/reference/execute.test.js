@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { runReference } from "../../dist/reference/index.js";
+import { runReference } from "../../dist/model/index.js";
 
 // Worked by hand: x = 3, 10, -2 (scale 0.5, zero 20) is raw 26, 40, 16; weights +4 (digit 3), padding holds 20.
 const LINEAR = { kind: "linear", scale: 0.5, zero: 20, max: 255 };

@@ -1,6 +1,7 @@
 // models.js: small random models for the tests of both executors.
-import { convOutputShape, elements } from "../../dist/format/index.js";
-import { createRandom } from "../../dist/graph/index.js";
+
+import { createRandom } from "../../dist/base/index.js";
+import { convOutputShape, elements } from "../../dist/ops/index.js";
 
 export const FLOAT = { kind: "float32" };
 export const linear = (max = 255, zero = 0, scale = 0.05) => ({ kind: "linear", scale: Math.fround(scale), zero, max });

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { decodeModel, encodeModel, goldenHash } from "../../dist/format/index.js";
-import { createRandom, demoNetwork, lower, resnet20 } from "../../dist/graph/index.js";
+import { createRandom } from "../../dist/base/index.js";
+import { goldenHash } from "../../dist/format/index.js";
+import { demoNetwork, lower, resnet20 } from "../../dist/graph/index.js";
+import { decodeModel, encodeModel } from "../../dist/model/index.js";
 import { advancePortion, insertQuantizers, quantizationPoints } from "../../dist/quantize/index.js";
 import { assertAgree } from "./agree.js";
 import { LEVELS, randomInput } from "./models.js";

@@ -1,6 +1,5 @@
 // conv.ts: convolutions, products with constant matrices, and batch norms as nodes of the network.
-import { elements, type Shape } from "../../format/index.js";
-import type { Tensor } from "../../graph/index.js";
+import { elements, type Shape, type Tensor } from "../../ops/index.js";
 import { expectNode, optional, required, unsupported } from "../operators/call.js";
 import { spaceOf } from "../operators/conv.js";
 import { transposedWindowOf, type Window, windowOf } from "../operators/window.js";

@@ -1,9 +1,9 @@
 // draft.ts: the network while it grows, and what the converters of operators are given.
-import { elements, type Shape, ShiftwiseError, sameShape } from "../../format/index.js";
-import type { Node, Tensor } from "../../graph/index.js";
+
+import { ShiftwiseError } from "../../base/index.js";
+import { elements, type Node, type Shape, sameShape, type Tensor } from "../../ops/index.js";
 import type { OnnxNode } from "../model.js";
-import type { Call } from "../operators/call.js";
-import { unsupported } from "../operators/call.js";
+import { type Call, unsupported } from "../operators/call.js";
 import type { Value } from "../tensor.js";
 
 /**

@@ -1,6 +1,5 @@
 // elementwise.ts: activation functions and arithmetic on two operands as nodes of the network.
-import { type BinaryName, elements, type Shape, sameShape } from "../../format/index.js";
-import type { BatchNormNode } from "../../graph/index.js";
+import { type BatchNormNode, type BinaryName, elements, type Shape, sameShape } from "../../ops/index.js";
 import { broadcastDims } from "../operators/arrays.js";
 import { unsupported } from "../operators/call.js";
 import { activationCall, clipBounds } from "../operators/elementwise.js";

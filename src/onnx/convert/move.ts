@@ -1,5 +1,5 @@
 // move.ts: operators that move or regroup elements as nodes of the network; what only regroups needs none.
-import { elements, type Shape, sameShape } from "../../format/index.js";
+import { elements, type Shape, sameShape } from "../../ops/index.js";
 import { range } from "../operators/arrays.js";
 import { axisOf, checkAxis, expectNode, required, unsupported } from "../operators/call.js";
 import { blockMoves, padIndices, padValue, permutationOf, sliceIndices, splitSizes } from "../operators/move.js";

@@ -1,5 +1,5 @@
 // pool.ts: pooling, means over space and softmax as nodes of the network.
-import { elements, type Shape, sameShape } from "../../format/index.js";
+import { elements, type Shape, sameShape } from "../../ops/index.js";
 import { expectNode, unsupported } from "../operators/call.js";
 import { spaceOf } from "../operators/conv.js";
 import { reducedAxes, reducedDims, softmaxLines } from "../operators/reduce.js";

@@ -1,5 +1,7 @@
 // call.ts: one evaluation of an operator: what it is given, and how it complains.
-import { fields, ShiftwiseError } from "../../format/index.js";
+
+import { ShiftwiseError } from "../../base/index.js";
+import { fields } from "../../format/index.js";
 import type { OnnxNode } from "../model.js";
 import type { Value } from "../tensor.js";
 

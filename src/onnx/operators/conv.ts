@@ -1,5 +1,5 @@
 // conv.ts: convolution and transposed convolution over one or two axes of space, sums in float64.
-import { elements } from "../../format/index.js";
+import { elements } from "../../ops/index.js";
 import { createValue, type Value } from "../tensor.js";
 import { type Call, checkWork, expectNode, type Operator, optional, required, unsupported } from "./call.js";
 import { transposedWindowOf, type Window, windowOf } from "./window.js";

@@ -1,5 +1,5 @@
 // elementwise.ts: operators that make each element from the operands' elements at its place.
-import { activationOf, binaryOf, exp } from "../../format/index.js";
+import { activationOf, binaryOf, exp } from "../../ops/index.js";
 import { elementType, isFloatType, toValue, type Value } from "../tensor.js";
 import { map, roundHalfEven, zip } from "./arrays.js";
 import { type Call, expectNode, type Operator, optional, required, unsupported } from "./call.js";

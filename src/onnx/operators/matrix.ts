@@ -1,5 +1,5 @@
 // matrix.ts: products of matrices.
-import { elements } from "../../format/index.js";
+import { elements } from "../../ops/index.js";
 import { createValue, type Value } from "../tensor.js";
 import { broadcastDims, broadcastStrides, transposed, walk } from "./arrays.js";
 import { checkWork, expectNode, type Operator, optional, required } from "./call.js";

@@ -1,5 +1,5 @@
 // pool.ts: maxima and means over windows and over whole planes.
-import { elements } from "../../format/index.js";
+import { elements } from "../../ops/index.js";
 import { createValue, type Value } from "../tensor.js";
 import { largest, sum } from "./arrays.js";
 import { type Call, checkWork, expectNode, type Operator, required } from "./call.js";

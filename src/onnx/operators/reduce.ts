@@ -1,5 +1,5 @@
 // reduce.ts: sums, means and maxima along axes, and softmax.
-import { elements, softmax as softmaxOf } from "../../format/index.js";
+import { elements, softmax as softmaxOf } from "../../ops/index.js";
 import { createValue, type Value } from "../tensor.js";
 import { largest, range, sum, transposed } from "./arrays.js";
 import { axesOf, axisOf, type Call, integersOf, type Operator, required } from "./call.js";

@@ -1,5 +1,5 @@
 // resize.ts: enlarging and shrinking, as weighted taps for every position of every axis.
-import { elements, type Taps } from "../../format/index.js";
+import { elements, type Taps } from "../../ops/index.js";
 import type { OnnxNode } from "../model.js";
 import { createValue, toValue, type Value } from "../tensor.js";
 import { range } from "./arrays.js";

@@ -1,5 +1,5 @@
 // shape.ts: operators that tell a shape, or hand on elements under another one.
-import { elements } from "../../format/index.js";
+import { elements } from "../../ops/index.js";
 import type { OnnxNode } from "../model.js";
 import { createValue, integers, toValue, type Value } from "../tensor.js";
 import { pick, zip } from "./arrays.js";

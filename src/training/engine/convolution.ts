@@ -1,5 +1,5 @@
 // convolution.ts: the convolution and dense layers on the panel kernels, a block of images at a time.
-import type { ConvNode, DenseNode } from "../../graph/index.js";
+import type { ConvNode, DenseNode } from "../../ops/index.js";
 import { planDataGradient, planWeightGradient } from "./convolution-gradients.js";
 import { type Layer, type Plan, plane, scratch, volume } from "./layer.js";
 import { padded, paddedBytes, panelScratch, place, roundUp } from "./panels.js";

@@ -1,6 +1,5 @@
 // depthwise.ts: convolution with one input channel a group, plane by plane.
-import type { Shape } from "../../format/index.js";
-import type { ConvNode } from "../../graph/index.js";
+import type { ConvNode, Shape } from "../../ops/index.js";
 import type { Kernels, Pointer } from "./kernels.js";
 import { type Layer, type Plan, plane, scratch, volume } from "./layer.js";
 import { padded, placeTables } from "./panels.js";

@@ -1,6 +1,15 @@
 // elementwise.ts: the layers that keep every value's place: clamped sums, leaky ReLU, dropout, activation rounding.
-import { crc32, largestOf, ShiftwiseError, scaleOf, zeroOf } from "../../format/index.js";
-import type { DropoutNode, LeakyReluNode, QuantizeNode } from "../../graph/index.js";
+
+import { ShiftwiseError } from "../../base/index.js";
+import { crc32 } from "../../format/index.js";
+import {
+  type DropoutNode,
+  type LeakyReluNode,
+  largestOf,
+  type QuantizeNode,
+  scaleOf,
+  zeroOf,
+} from "../../ops/index.js";
 import type { Kernels, Pointer } from "./kernels.js";
 import { type Layer, type Mode, type Plan, type Range, volume } from "./layer.js";
 

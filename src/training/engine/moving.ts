@@ -1,6 +1,5 @@
 // moving.ts: the layers that move values without changing them: concatenation, padding, slicing.
-import type { Shape } from "../../format/index.js";
-import type { ConcatNode, PadNode, SliceNode } from "../../graph/index.js";
+import type { ConcatNode, PadNode, Shape, SliceNode } from "../../ops/index.js";
 import { type Layer, type Plan, plane, volume } from "./layer.js";
 
 export function concatLayer(plan: Plan, node: ConcatNode): Layer {

@@ -1,5 +1,5 @@
 // norm.ts: the batch norm layer, with the addition and the ReLU behind it taken into the same passes over memory.
-import type { BatchNormNode } from "../../graph/index.js";
+import type { BatchNormNode } from "../../ops/index.js";
 import type { Kernels, Pointer } from "./kernels.js";
 import { type Layer, type Mode, NO_CLAMP, type Plan, plane, type Range, volume } from "./layer.js";
 

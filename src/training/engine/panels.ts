@@ -1,5 +1,5 @@
 // panels.ts: what the three products of a convolution share: tables in memory, packed weights, padded planes.
-import type { Shape } from "../../format/index.js";
+import type { Shape } from "../../ops/index.js";
 import type { Arena } from "./arena.js";
 import type { Kernels, Pointer } from "./kernels.js";
 import type { PaddedPlane, Pass } from "./tables.js";

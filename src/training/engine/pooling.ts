@@ -1,5 +1,5 @@
 // pooling.ts: the maximum, average and global average pooling layers.
-import type { AvgPoolNode, GlobalAvgPoolNode, MaxPoolNode } from "../../graph/index.js";
+import type { AvgPoolNode, GlobalAvgPoolNode, MaxPoolNode } from "../../ops/index.js";
 import { type Layer, type Plan, plane, volume } from "./layer.js";
 
 export function maxPoolLayer(plan: Plan, node: MaxPoolNode): Layer {

@@ -1,6 +1,6 @@
 // wasm.ts: how an instance of the training module comes to be.
 import { instantiateSync } from "@assemblyscript/loader";
-import { ShiftwiseError } from "../../format/index.js";
+import { ShiftwiseError } from "../../base/index.js";
 import type { Kernels } from "./kernels.js";
 import { TRAINING_WASM_BASE64 } from "./wasm.generated.js";
 

@@ -1,5 +1,5 @@
 // geometry.ts: sizes that follow from a layer's numbers, and the integer range of an encoding.
-import type { Encoding, Shape } from "./model.js";
+import type { Encoding, Shape } from "./tensor.js";
 
 /** What a sliding window does to rows and columns. */
 export interface Window {

@@ -1,5 +1,5 @@
 // atomic.ts: a file is replaced in one step or not at all.
-import { ShiftwiseError } from "../format/index.js";
+import { ShiftwiseError } from "./error.js";
 
 /**
  * Writes beside the file, flushes to the disk, renames. Whatever happens, `path` holds the old content or the new one.

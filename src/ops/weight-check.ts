@@ -1,9 +1,7 @@
 // validate-weights.ts: the weights of a layer: how many, on which levels, and that no int32 sum of them can overflow.
-import { type Check, INT32_MAX } from "./check.js";
-import { LEVEL_MAX, LEVELS_MAX } from "./codebook.js";
-import { magnitudes } from "./codes.js";
+import { type Check, INT32_MAX, LEVEL_MAX, LEVELS_MAX, magnitudes } from "../format/index.js";
 import { largestOf } from "./geometry.js";
-import type { Encoding, Weights } from "./model.js";
+import type { Encoding, Weights } from "./tensor.js";
 
 /** Each accumulator is a sum of depth products of a weight and a raw input 0..X: |sum| <= X sum |w|. */
 export function checkWeights(weights: Weights, outputs: number, depth: number, encoding: Encoding, check: Check): void {

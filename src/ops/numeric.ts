@@ -1,6 +1,6 @@
 // numeric.ts: the float32 arithmetic that every executor must do alike: rounding, bounds, levels, pixels.
 import { zeroOf } from "./geometry.js";
-import type { Clamp, Encoding, Normalization, Weights } from "./model.js";
+import type { Clamp, Encoding, Normalization, Weights } from "./tensor.js";
 
 const TWO_23 = 8388608;
 

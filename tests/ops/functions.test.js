@@ -1,7 +1,8 @@
 // functions.test.js: the functions of float layers against those of the engine, which are nearly right.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { activationOf, exp, softmax } from "../../dist/format/index.js";
+import { activationOf, exp, softmax } from "../../dist/ops/index.js";
 
 const points = [0, -0, 1e-30, 1e-8, 9e-6, 1.1e-5, 9.9e-5, 1.01e-4, 0.3, 0.5, 1, 3, 17, 88, 699].flatMap((x) => [x, -x]);
 

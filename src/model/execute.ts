@@ -1,8 +1,8 @@
 // execute.ts: runs a whole model in plain TypeScript, keeping every tensor: oracle, and fallback without WebAssembly.
-import { encodeInput, type ModelDef, pixelTable, ShiftwiseError, toReal, validateModel } from "../format/index.js";
-import * as float from "./float.js";
-import type { Values } from "./layers.js";
-import * as layers from "./layers.js";
+import { ShiftwiseError } from "../base/index.js";
+import { encodeInput, layerInputs, layerKind, pixelTable, toReal, type Values } from "../ops/index.js";
+import type { ModelDef } from "./model.js";
+import { validateModel } from "./validate.js";
 
 /** Real values (channel, row, column) in network units, or pixels 0..255 in the same order. */
 export type InputValues = Float32Array | Uint8Array | Uint8ClampedArray;
@@ -34,50 +34,7 @@ export function runReference(
   };
   for (const port of def.inputs) put(port.tensor, encodeInputPort(def, port.name, inputs[port.name]));
   for (const layer of def.layers) {
-    const out = def.tensors[layer.output];
-    switch (layer.op) {
-      case "conv": {
-        const operand = layer.residual ? get(layer.residual.tensor) : null;
-        put(layer.output, layers.conv(layer, get(layer.input), operand, out));
-        break;
-      }
-      case "dense":
-        put(layer.output, layers.dense(layer, get(layer.input), out));
-        break;
-      case "maxPool":
-        put(layer.output, layers.maxPool(layer, get(layer.input), out));
-        break;
-      case "avgPool":
-        put(layer.output, layers.avgPool(layer, get(layer.input), out));
-        break;
-      case "add":
-        put(layer.output, layers.add(layer, get(layer.input), get(layer.residual.tensor), out));
-        break;
-      case "concat":
-        put(layer.output, layers.concat(layer.inputs.map(get)));
-        break;
-      case "gather":
-        put(layer.output, float.gather(layer, get(layer.input), out));
-        break;
-      case "permute":
-        put(layer.output, float.permute(layer, get(layer.input)));
-        break;
-      case "activation":
-        put(layer.output, float.activation(layer, get(layer.input), out));
-        break;
-      case "binary":
-        put(layer.output, float.binary(layer, get(layer.input), get(layer.other), out));
-        break;
-      case "constant":
-        put(layer.output, layer.values);
-        break;
-      case "resample":
-        put(layer.output, float.resample(layer, get(layer.input), out));
-        break;
-      case "softmax":
-        put(layer.output, float.softmax(layer, get(layer.input), out));
-        break;
-    }
+    put(layer.output, layerKind(layer).run(layer, layerInputs(layer).map(get), def.tensors[layer.output]));
   }
   const outputs = Object.fromEntries(
     def.outputs.map((port) => [port.name, toReal(get(port.tensor).raw, def.tensors[port.tensor].encoding)]),

@@ -1,7 +1,32 @@
 // grid.ts: the codes of weights that lie on a grid: INQ's signed digits, or indices into a codebook's levels.
-import { LEVEL_MAX, LEVELS_MAX, magnitudes } from "../format/index.js";
-import type { WeightGrid } from "./network.js";
-import { check } from "./shapes.js";
+import { type Check, checker, LEVEL_MAX, LEVELS_MAX, magnitudes } from "../format/index.js";
+
+/** Says what is wrong with a network at a place. @throws BAD_GRAPH unless ok */
+export const check: Check = /* @__PURE__ */ checker("", "invalid network");
+
+/**
+ * What has been decided for the weights of one conv or dense node: frozen[i] = 1 where weight i must not change any more,
+ * since it already equals fround(scale[c] * level) to the bit, c its output channel and level one of the grid's. Keyed by
+ * node name in a WeightGrids map.
+ * - powers: the levels are 0 and +-2^n2..2^n1, n2 = n1 + 1 - 2^(bits - 2) (INQ); scale null stands for 1.
+ * - codebook: the levels are integers, as the model file's `Weights` have them.
+ * Scales are finite and positive, one an output channel. They end up in the epilogue.
+ */
+export type WeightGrid =
+  | {
+      readonly kind: "powers";
+      readonly bits: 2 | 3 | 4 | 5;
+      readonly n1: number;
+      readonly scale: Float32Array | null;
+      readonly frozen: Uint8Array;
+    }
+  | {
+      readonly kind: "codebook";
+      readonly levels: readonly number[];
+      readonly scale: Float32Array;
+      readonly frozen: Uint8Array;
+    };
+export type WeightGrids = ReadonlyMap<string, WeightGrid>;
 
 type PowersGrid = Extract<WeightGrid, { kind: "powers" }>;
 

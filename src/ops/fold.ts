@@ -5,8 +5,10 @@
 // where u is the real value of one unit of the channel's weights, sum_c the sum of the channel's integer weights (padding holds
 // o_in, so every tap counts) and b = beta - a mean. In units of the output, z = y / s_out + o_out, that is
 //   z = scale acc + offset + residualScale r.
-import { type Encoding, scaleOf, zeroOf } from "../format/index.js";
-import type { BatchNormNode } from "./network.js";
+
+import type { BatchNormNode } from "./batchnorm.js";
+import { scaleOf, zeroOf } from "./geometry.js";
+import type { Encoding } from "./tensor.js";
 
 export interface Affine {
   readonly channels: number;

@@ -1,9 +1,15 @@
 // validate.ts: everything about a model that the runtime relies on, checked once before it runs.
-import { type Check, checker, INT32_MAX, isFloat32 } from "./check.js";
-import { at, identifier } from "./fields.js";
-import { elements } from "./geometry.js";
-import { type Encoding, layerInputs, type ModelDef, type TensorSpec } from "./model.js";
-import { checkLayer } from "./validate-layer.js";
+import { at, type Check, checker, INT32_MAX, fields as json } from "../format/index.js";
+import {
+  checkNormalization,
+  elements,
+  LAYERS,
+  layerInputs,
+  layerKind,
+  type TensorSpec,
+  validateEncoding,
+} from "../ops/index.js";
+import type { ModelDef } from "./model.js";
 
 /**
  * Checks a whole model: names, shapes, encodings, weights, epilogues, and that no int32 sum can overflow.
@@ -30,16 +36,16 @@ export function validateModel(def: ModelDef, where = ""): void {
   };
   const unique = (names: readonly string[], place: string): void => {
     names.forEach((name, i) => {
-      identifier(name, at(where, `${place}[${i}]`));
+      json.identifier(name, at(where, `${place}[${i}]`));
     });
     check(new Set(names).size === names.length, place, "names that differ", names);
   };
 
-  identifier(def.name, at(where, "name"));
-  for (const key of Object.keys(def.notes ?? {})) identifier(key, at(where, "notes"));
+  json.identifier(def.name, at(where, "name"));
+  for (const key of Object.keys(def.notes ?? {})) json.identifier(key, at(where, "notes"));
   let total = 0;
   for (const [name, tensor] of Object.entries(def.tensors)) {
-    const place = `tensor ${identifier(name, at(where, "tensors"))}`;
+    const place = `tensor ${json.identifier(name, at(where, "tensors"))}`;
     check(tensor.shape.length === 3, `${place}.shape`, "3 dimensions", tensor.shape);
     for (const n of tensor.shape)
       check(Number.isInteger(n) && n > 0, `${place}.shape`, "positive integers", tensor.shape);
@@ -61,55 +67,19 @@ export function validateModel(def: ModelDef, where = ""): void {
   for (const port of def.inputs) {
     const place = `input ${port.name}`;
     const [channels] = write(port.tensor, place).shape;
-    if (port.normalization) {
-      const { mean, std } = port.normalization;
-      check(mean.length === channels && mean.every(Number.isFinite), place, `${channels} finite means`, mean);
-      check(
-        std.length === channels && std.every((s) => s > 0 && s < Infinity),
-        place,
-        `${channels} positive stds`,
-        std,
-      );
-    }
+    if (port.normalization) checkNormalization(port.normalization, channels, place, check);
   }
   for (const layer of def.layers) {
     const place = `layer ${layer.name}`;
+    check(Object.hasOwn(LAYERS, layer.op), place, `a kind of layer: ${Object.keys(LAYERS).join(", ")}`, layer.op);
     const second = "residual" in layer && layer.residual ? 1 : null;
     const inputs = layerInputs(layer).map((name, i) => read(name, `${place}.${i === second ? "residual" : "input"}`));
-    const residual = second === null ? null : inputs[second];
     const output = write(layer.output, `${place}.output`);
-    checkLayer(layer, inputs, output, residual, (ok, field, expected, found, code) =>
+    layerKind(layer).check(layer, inputs, output, (ok, field, expected, found, code) =>
       check(ok, at(place, field), expected, found, code),
     );
   }
   for (const port of def.outputs) read(port.tensor, `output ${port.name}`);
   for (const name of Object.keys(def.tensors))
     check(written.has(name), `tensor ${name}`, "a layer that writes it", "none");
-}
-
-/**
- * Checks an activation encoding by itself.
- * @throws BAD_GRAPH
- */
-export function validateEncoding(encoding: Encoding, where = ""): void {
-  const check: Check = checker(where);
-  if (encoding.kind === "float32") return;
-  check(encoding.scale > 0 && encoding.scale < Infinity, "scale", "finite and positive", encoding.scale);
-  if (encoding.kind === "linear") {
-    const { zero, max } = encoding;
-    check(Number.isInteger(max) && max >= 1 && max <= 255, "max", "an integer in 1..255", max);
-    check(Number.isInteger(zero) && zero >= 0 && zero <= max, "zero", `an integer in 0..${max}`, zero);
-    return;
-  }
-  const { levels, thresholds } = encoding;
-  check(levels.length >= 2 && levels[0] === 0, "levels", "two or more, the first 0", levels);
-  levels.forEach((level, i) => {
-    const ok = Number.isInteger(level) && level <= 255 && (i === 0 || level > levels[i - 1]);
-    check(ok, `levels[${i}]`, "ascending integers up to 255", level);
-  });
-  check(thresholds.length === levels.length - 1, "thresholds", `${levels.length - 1} values`, thresholds.length);
-  thresholds.forEach((threshold, i) => {
-    const ok = isFloat32(threshold) && (i === 0 || threshold > thresholds[i - 1]);
-    check(ok, `thresholds[${i}]`, "ascending finite float32 values", threshold);
-  });
 }
