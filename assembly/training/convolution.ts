@@ -20,7 +20,7 @@ export function convPanels(
   bias: usize,
   rows: i32,
   y: usize,
-  stride: usize,
+  stride: u32,
   accumulate: bool,
   scratch: usize,
 ): void {
@@ -66,7 +66,7 @@ export function convWeightGradient(
   runs: usize,
   dy: usize,
   images: i32,
-  imageBytes: usize,
+  imageBytes: u32,
   rows: i32,
   plane: i32,
   sums: usize,

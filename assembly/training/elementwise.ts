@@ -103,15 +103,15 @@ export function fill(x: usize, length: i32, value: f32): void {
  */
 export function moveBox(
   from: usize,
-  fromImage: usize,
-  fromPlane: usize,
-  fromRow: usize,
-  fromColumn: usize,
+  fromImage: u32,
+  fromPlane: u32,
+  fromRow: u32,
+  fromColumn: u32,
   to: usize,
-  toImage: usize,
-  toPlane: usize,
-  toRow: usize,
-  toColumn: usize,
+  toImage: u32,
+  toPlane: u32,
+  toRow: u32,
+  toColumn: u32,
   images: i32,
   planes: i32,
   rows: i32,
@@ -161,10 +161,10 @@ export function scale(x: usize, length: i32, factor: f32): void {
 /** Copies `blocks` runs of `bytes` bytes (a multiple of 4), or adds them as floats. Joins and splits channels. */
 export function moveBlocks(
   from: usize,
-  fromStride: usize,
+  fromStride: u32,
   to: usize,
-  toStride: usize,
-  bytes: usize,
+  toStride: u32,
+  bytes: u32,
   blocks: i32,
   accumulate: bool,
 ): void {

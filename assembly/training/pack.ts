@@ -46,7 +46,7 @@ export function padPlanes(
 }
 
 /** a[m / 4][k][m % 4] = w[m * rowBytes + columns[k]]: weights in fours of rows, missing rows zero. */
-export function packRows(w: usize, rowBytes: usize, columns: usize, rows: i32, depth: i32, a: usize): void {
+export function packRows(w: usize, rowBytes: u32, columns: usize, rows: i32, depth: i32, a: usize): void {
   for (let m = 0; m < rows; m += 4) {
     for (let k = 0; k < depth; k++) {
       let from = w + <usize>load<u32>(columns + ((<usize>k) << 2));

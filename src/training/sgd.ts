@@ -1,4 +1,5 @@
 // sgd.ts: the optimizer: parameters, gradient and momentum in an instance of their own, updated by one kernel call.
+import { NOWHERE, plus } from "../base/address.js";
 import type { WeightGrids } from "../graph/index.js";
 import { createArena, instantiate, type ParameterEntry, type ParameterLayout } from "./engine/index.js";
 import type { ParameterGroup } from "./options.js";
@@ -42,7 +43,7 @@ export function createOptimizer(module: WebAssembly.Module, layout: ParameterLay
   const arena = createArena();
   const bytes = layout.length * 4;
   const [w, g, v, incoming] = [0, 1, 2, 3].map(() => arena.reserve(bytes));
-  const mean = options.average === null ? 0 : arena.reserve(bytes);
+  const mean = options.average === null ? NOWHERE : arena.reserve(bytes);
   const mask = arena.reserve(layout.weights);
   const { kernels, memory } = instantiate(module, arena.size());
   const floats = (address: number) => new Float32Array(memory.buffer, address, layout.length);
@@ -92,10 +93,10 @@ export function createOptimizer(module: WebAssembly.Module, layout: ParameterLay
       for (const { offset, length, masked, factor, decay } of runs) {
         const at = offset * 4;
         kernels.sgdStep(
-          w + at,
-          g + at,
-          v + at,
-          masked ? mask + offset : 0,
+          plus(w, at),
+          plus(g, at),
+          plus(v, at),
+          masked ? plus(mask, offset) : NOWHERE,
           length,
           rate * factor,
           momentum,

@@ -1,9 +1,11 @@
 // convolution-gradients.ts: the gradients of a convolution by its weights and by its input, a block of images at a time.
+
+import { type Address, plus } from "../../base/address.js";
 import type { Arena } from "./arena.js";
-import type { Kernels, Pointer } from "./kernels.js";
 import { type GradientTarget, plane, scratch } from "./layer.js";
 import { padded, paddedBytes, panelScratch, place, roundUp } from "./panels.js";
 import { dataGradient, type Geometry, type Pass, runsOf } from "./tables.js";
+import type { Kernels } from "./wasm.js";
 
 /** dW: sums kept as [output channel / 8][tap][8] over the batch, unpacked at its end. */
 export function planWeightGradient(arena: Arena, g: Geometry, images: number, tables: Pass) {
@@ -21,10 +23,10 @@ export function planWeightGradient(arena: Arena, g: Geometry, images: number, ta
     clear(k: Kernels): void {
       k.clear(sums, (g.groups * groupBytes) / 4);
     },
-    add(k: Kernels, planes: Pointer, dy: Pointer, group: number, block: number, room: Pointer): void {
-      const from = dy + group * g.groupOutputs * outPlane * 4;
+    add(k: Kernels, planes: Address, dy: Address, group: number, block: number, room: Address): void {
+      const from = plus(dy, group * g.groupOutputs * outPlane * 4);
       const imageBytes = g.output[0] * outPlane * 4;
-      const to = sums + group * groupBytes;
+      const to = plus(sums, group * groupBytes);
       k.convWeightGradient(
         planes,
         tapTable,
@@ -39,10 +41,10 @@ export function planWeightGradient(arena: Arena, g: Geometry, images: number, ta
         room,
       );
     },
-    store(k: Kernels, gradient: Pointer, groupWeights: number): void {
+    store(k: Kernels, gradient: Address, groupWeights: number): void {
       for (let group = 0; group < g.groups; group++) {
-        const to = gradient + group * groupWeights;
-        k.unpackSums(sums + group * groupBytes, g.groupOutputs, depth, depthRounded, to);
+        const to = plus(gradient, group * groupWeights);
+        k.unpackSums(plus(sums, group * groupBytes), g.groupOutputs, depth, depthRounded, to);
       }
     },
   };
@@ -60,32 +62,32 @@ export function planDataGradient(arena: Arena, g: Geometry, images: number, targ
   const dyGroup = g.groupOutputs * tables.plane[0] * tables.plane[1] * 4;
   const dxGroup = g.groupInputs * plane(g.input) * 4;
   return {
-    pack(k: Kernels, weight: Pointer): void {
+    pack(k: Kernels, weight: Address): void {
       for (const pass of passes) {
         for (let group = 0; group < g.groups; group++) {
-          const w = weight + group * groupWeights;
-          k.packRows(w, kernelBytes, pass.columns, pass.rows, pass.depth, pass.packed + group * pass.packedGroup);
+          const w = plus(weight, group * groupWeights);
+          k.packRows(w, kernelBytes, pass.columns, pass.rows, pass.depth, plus(pass.packed, group * pass.packedGroup));
         }
       }
     },
-    run(k: Kernels, dy: Pointer, dxOffset: number, block: number): void {
+    run(k: Kernels, dy: Address, dxOffset: number, block: number): void {
       const planes = padded(k, dy, g.output, block, tables.plane, address);
       for (const pass of passes) {
         for (let group = 0; group < g.groups; group++) {
           k.convPanels(
-            planes + group * dyGroup,
+            plus(planes, group * dyGroup),
             pass.taps,
             pass.depth,
             pass.inputs,
             pass.outputs,
             block * pass.pixelsPerImage,
-            pass.packed + group * pass.packedGroup,
+            plus(pass.packed, group * pass.packedGroup),
             noBias,
             pass.rows,
-            target.address + dxOffset + group * dxGroup,
+            plus(target.address, dxOffset + group * dxGroup),
             plane(g.input) * 4,
             target.accumulate,
-            address + room,
+            plus(address, room),
           );
         }
       }

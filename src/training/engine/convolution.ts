@@ -1,4 +1,5 @@
 // convolution.ts: the convolution and dense layers on the panel kernels, a block of images at a time.
+import { plus } from "../../base/address.js";
 import type { ConvNode, DenseNode } from "../../graph/index.js";
 import { planDataGradient, planWeightGradient } from "./convolution-gradients.js";
 import { type Layer, type Plan, plane, scratch, volume } from "./layer.js";
@@ -52,39 +53,39 @@ export function convolutionLayer(plan: Plan, node: ConvNode | DenseNode): Layer 
 
     forward(k, count) {
       for (let group = 0; group < g.groups; group++) {
-        const w = weight.value + group * groupWeights;
+        const w = plus(weight.value, group * groupWeights);
         k.packRows(
           w,
           rowBytes,
           forward.columns,
           forward.rows,
           forward.depth,
-          forward.packed + group * forward.packedGroup,
+          plus(forward.packed, group * forward.packedGroup),
         );
         // a bias packed as a row of depth 1 is itself, rounded up to four with zeros
         if (bias) {
-          const b = bias.value + group * g.groupOutputs * 4;
-          k.packRows(b, 4, biasColumn, g.groupOutputs, 1, packedBias + group * biasGroup);
+          const b = plus(bias.value, group * g.groupOutputs * 4);
+          k.packRows(b, 4, biasColumn, g.groupOutputs, 1, plus(packedBias, group * biasGroup));
         }
       }
       for (let n = 0; n < count; n += images) {
         const block = Math.min(images, count - n);
-        const planes = padded(k, x.address + n * inBytes, g.input, block, inputPlane, forwardRoom);
+        const planes = padded(k, plus(x.address, n * inBytes), g.input, block, inputPlane, forwardRoom);
         for (let group = 0; group < g.groups; group++) {
           k.convPanels(
-            planes + group * inputGroup,
+            plus(planes, group * inputGroup),
             forward.taps,
             forward.depth,
             forward.inputs,
             forward.outputs,
             block * forward.pixelsPerImage,
-            forward.packed + group * forward.packedGroup,
-            packedBias + group * biasGroup,
+            plus(forward.packed, group * forward.packedGroup),
+            plus(packedBias, group * biasGroup),
             forward.rows,
-            y.address + n * outBytes + group * outputGroup,
+            plus(y.address, n * outBytes + group * outputGroup),
             plane(g.output) * 4,
             0,
-            forwardRoom + room,
+            plus(forwardRoom, room),
           );
         }
       }
@@ -103,10 +104,17 @@ export function convolutionLayer(plan: Plan, node: ConvNode | DenseNode): Layer 
         for (let n = 0; n < count; n += images) {
           const block = Math.min(images, count - n);
           // dy of this block is in the cache for both gradients
-          data?.run(k, dy + n * outBytes, n * inBytes, block);
-          const planes = padded(k, x.address + n * inBytes, g.input, block, inputPlane, paddedRoom);
+          data?.run(k, plus(dy, n * outBytes), n * inBytes, block);
+          const planes = padded(k, plus(x.address, n * inBytes), g.input, block, inputPlane, paddedRoom);
           for (let group = 0; group < g.groups; group++) {
-            weights.add(k, planes + group * inputGroup, dy + n * outBytes, group, block, paddedRoom + room);
+            weights.add(
+              k,
+              plus(planes, group * inputGroup),
+              plus(dy, n * outBytes),
+              group,
+              block,
+              plus(paddedRoom, room),
+            );
           }
         }
         weights.store(k, weight.gradient, groupWeights);

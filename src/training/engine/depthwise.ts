@@ -1,10 +1,12 @@
 // depthwise.ts: convolution with one input channel a group, plane by plane.
+
+import { type Address, NOWHERE, plus } from "../../base/address.js";
 import type { Shape } from "../../format/index.js";
 import type { ConvNode } from "../../graph/index.js";
-import type { Kernels, Pointer } from "./kernels.js";
 import { type Layer, type Plan, plane, scratch, volume } from "./layer.js";
 import { padded, placeTables } from "./panels.js";
 import { dataGradient, forwardPass, geometryOf, paddedInput, runsOf } from "./tables.js";
+import type { Kernels } from "./wasm.js";
 
 export function isDepthwise(node: ConvNode): boolean {
   return node.groups > 1 && node.weight.shape[1] === 1;
@@ -34,12 +36,12 @@ export function depthwiseLayer(plan: Plan, node: ConvNode): Layer {
   const eachPlane = (
     k: Kernels,
     count: number,
-    paddedRoom: Pointer,
-    visit: (x: Pointer, image: number, channel: number) => void,
+    paddedRoom: Address,
+    visit: (x: Address, image: number, channel: number) => void,
   ): void => {
     for (let n = 0; n < count; n++) {
       for (let c = 0; c < g.input[0]; c++) {
-        const from = x.address + (n * volume(g.input) + c * inPlane) * 4;
+        const from = plus(x.address, (n * volume(g.input) + c * inPlane) * 4);
         visit(padded(k, from, inputShape, 1, inputPlane, paddedRoom), n, c);
       }
     }
@@ -60,9 +62,9 @@ export function depthwiseLayer(plan: Plan, node: ConvNode): Layer {
             forward.inputs,
             forward.outputs,
             forward.pixels,
-            weight.value + m * kernelBytes,
-            bias ? bias.value + m * 4 : 0,
-            y.address + (n * outputs + m) * outPlane * 4,
+            plus(weight.value, m * kernelBytes),
+            bias ? plus(bias.value, m * 4) : NOWHERE,
+            plus(y.address, (n * outputs + m) * outPlane * 4),
             0,
           );
         }
@@ -83,15 +85,15 @@ export function depthwiseLayer(plan: Plan, node: ConvNode): Layer {
         k.clear(weight.gradient, (outputs * kernelBytes) / 4);
         eachPlane(k, count, paddedRoom, (from, n, c) => {
           for (let m = c * multiplier; m < (c + 1) * multiplier; m++) {
-            const d = dy + (n * outputs + m) * outPlane * 4;
-            const g = weight.gradient + m * kernelBytes;
+            const d = plus(dy, (n * outputs + m) * outPlane * 4);
+            const g = plus(weight.gradient, m * kernelBytes);
             k.depthwiseWeightGradient(from, forward.taps, forward.depth, runs, d, outPlane, g);
           }
         });
         if (!target) return;
         for (let n = 0; n < count; n++) {
           for (let m = 0; m < outputs; m++) {
-            const d = dy + (n * outputs + m) * outPlane * 4;
+            const d = plus(dy, (n * outputs + m) * outPlane * 4);
             const c = Math.floor(m / multiplier);
             const planes = padded(k, d, outputShape, 1, data.plane, paddedRoom);
             for (const pass of passes) {
@@ -103,9 +105,9 @@ export function depthwiseLayer(plan: Plan, node: ConvNode): Layer {
                 pass.inputs,
                 pass.outputs,
                 pass.pixels,
-                weight.value + m * kernelBytes,
-                0,
-                target.address + (n * g.input[0] + c) * inPlane * 4,
+                plus(weight.value, m * kernelBytes),
+                NOWHERE,
+                plus(target.address, (n * g.input[0] + c) * inPlane * 4),
                 target.accumulate || m % multiplier > 0 ? 1 : 0,
               );
             }

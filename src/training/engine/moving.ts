@@ -1,4 +1,5 @@
 // moving.ts: the layers that move values without changing them: concatenation, padding, slicing.
+import { plus } from "../../base/address.js";
 import type { Shape } from "../../format/index.js";
 import type { ConcatNode, PadNode, SliceNode } from "../../graph/index.js";
 import { type Layer, type Plan, plane, volume } from "./layer.js";
@@ -19,7 +20,7 @@ export function concatLayer(plan: Plan, node: ConcatNode): Layer {
     inputs: node.inputs,
     forward(k, count) {
       for (const { address, bytes, offset } of parts) {
-        k.moveBlocks(address, bytes, y.address + offset, imageBytes, bytes, count, 0);
+        k.moveBlocks(address, bytes, plus(y.address, offset), imageBytes, bytes, count, 0);
       }
     },
     planBackward(gradients) {
@@ -28,7 +29,7 @@ export function concatLayer(plan: Plan, node: ConcatNode): Layer {
       return (k, count) => {
         for (const { target, bytes, offset } of targets) {
           if (!target) continue;
-          k.moveBlocks(dy + offset, imageBytes, target.address, bytes, bytes, count, target.accumulate);
+          k.moveBlocks(plus(dy, offset), imageBytes, target.address, bytes, bytes, count, target.accumulate);
         }
       };
     },
@@ -55,13 +56,13 @@ export function padLayer(plan: Plan, node: PadNode): Layer {
     inputs: [node.input],
     forward(k, count) {
       k.fill(y.address, count * volume(y.shape), node.value);
-      k.moveBox(x.address, ...inner, y.address + inside, ...outer, count, ...x.shape, 0);
+      k.moveBox(x.address, ...inner, plus(y.address, inside), ...outer, count, ...x.shape, 0);
     },
     planBackward(gradients) {
       const dy = gradients.of(node.name);
       const dx = gradients.into(node.input);
       return (k, count) => {
-        if (dx) k.moveBox(dy + inside, ...outer, dx.address, ...inner, count, ...x.shape, dx.accumulate);
+        if (dx) k.moveBox(plus(dy, inside), ...outer, dx.address, ...inner, count, ...x.shape, dx.accumulate);
       };
     },
   };
@@ -76,7 +77,7 @@ export function sliceLayer(plan: Plan, node: SliceNode): Layer {
     output: node.name,
     inputs: [node.input],
     forward(k, count) {
-      k.moveBox(x.address + start, ...stepped, y.address, ...dense, count, ...y.shape, 0);
+      k.moveBox(plus(x.address, start), ...stepped, y.address, ...dense, count, ...y.shape, 0);
     },
     planBackward(gradients) {
       const dy = gradients.of(node.name);
@@ -85,7 +86,7 @@ export function sliceLayer(plan: Plan, node: SliceNode): Layer {
         if (!dx) return;
         // what the slice leaves out gets no gradient from here
         if (!dx.accumulate) k.clear(dx.address, count * volume(x.shape));
-        k.moveBox(dy, ...dense, dx.address + start, ...stepped, count, ...y.shape, 1);
+        k.moveBox(dy, ...dense, plus(dx.address, start), ...stepped, count, ...y.shape, 1);
       };
     },
   };

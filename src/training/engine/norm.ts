@@ -1,7 +1,9 @@
 // norm.ts: the batch norm layer, with the addition and the ReLU behind it taken into the same passes over memory.
+
+import { type Address, NOWHERE } from "../../base/address.js";
 import type { BatchNormNode } from "../../graph/index.js";
-import type { Kernels, Pointer } from "./kernels.js";
 import { type Layer, type Mode, NO_CLAMP, type Plan, plane, type Range, volume } from "./layer.js";
+import type { Kernels } from "./wasm.js";
 
 /** What follows the batch norm and is computed with it. */
 export interface NormTail {
@@ -13,11 +15,11 @@ export interface NormTail {
 
 /** Statistics of one batch norm: the running ones that the trainer writes, and those of the last batch. */
 export interface NormStatistics {
-  readonly runningMean: Pointer;
-  readonly runningVariance: Pointer;
-  readonly batchMean: Pointer;
+  readonly runningMean: Address;
+  readonly runningVariance: Address;
+  readonly batchMean: Address;
   /** Biased: divided by count * plane. */
-  readonly batchVariance: Pointer;
+  readonly batchVariance: Address;
 }
 
 export function normLayer(plan: Plan, node: BatchNormNode, tail: NormTail, statistics: NormStatistics): Layer {
@@ -47,7 +49,7 @@ export function normLayer(plan: Plan, node: BatchNormNode, tail: NormTail, stati
       const { mean, variance } = used(mode);
       if (mode === "train") k.normStatistics(x.address, count, channels, pixels, mean, variance);
       k.normFactors(gamma.value, variance, node.epsilon, channels, factor);
-      const r = residual?.address ?? 0;
+      const r = residual?.address ?? NOWHERE;
       k.normApply(x.address, r, y.address, count, channels, pixels, mean, factor, beta.value, low, high);
     },
 
@@ -58,7 +60,7 @@ export function normLayer(plan: Plan, node: BatchNormNode, tail: NormTail, stati
       const mask = tail.clamp && residual ? tail.clamp : null;
       const own = residual ? NO_CLAMP : { low, high };
       const dx = residual ? gradients.into(node.input) : gradients.inPlace(tail.output, node.input);
-      const temporary = dx?.accumulate ? arena.borrow(plan.batch * volume(x.shape) * 4) : 0;
+      const temporary = dx?.accumulate ? arena.borrow(plan.batch * volume(x.shape) * 4) : null;
       const dr = tail.residual ? gradients.inPlace(tail.output, tail.residual) : null;
       if (temporary) arena.release(temporary);
       const sums = arena.reserve(channels * 16);
@@ -85,7 +87,7 @@ export function normLayer(plan: Plan, node: BatchNormNode, tail: NormTail, stati
           slope,
         );
         if (dx) {
-          const to = temporary || dx.address;
+          const to = temporary ?? dx.address;
           k.normBackward(x.address, dy, to, count, channels, pixels, mean, factor, b, own.low, own.high, centre, slope);
           if (temporary) k.addInto(temporary, dx.address, length);
         }

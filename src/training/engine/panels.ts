@@ -1,18 +1,20 @@
 // panels.ts: what the three products of a convolution share: tables in memory, packed weights, padded planes.
+
+import type { Address } from "../../base/address.js";
 import type { Shape } from "../../format/index.js";
 import type { Arena } from "./arena.js";
-import type { Kernels, Pointer } from "./kernels.js";
 import type { PaddedPlane, Pass } from "./tables.js";
+import type { Kernels } from "./wasm.js";
 
 export const roundUp = (n: number, to: number): number => Math.ceil(n / to) * to;
 
 export interface PlacedTables {
   readonly depth: number;
   readonly pixels: number;
-  readonly taps: Pointer;
-  readonly inputs: Pointer;
-  readonly outputs: Pointer;
-  readonly columns: Pointer;
+  readonly taps: Address;
+  readonly inputs: Address;
+  readonly outputs: Address;
+  readonly columns: Address;
 }
 
 /** A pass whose tables have addresses and whose weights have room, packed anew for every batch. */
@@ -20,7 +22,7 @@ export interface PlacedPass extends PlacedTables {
   readonly rows: number;
   readonly pixelsPerImage: number;
   /** Packed weights, group after group. */
-  readonly packed: Pointer;
+  readonly packed: Address;
   readonly packedGroup: number;
 }
 
@@ -50,12 +52,12 @@ const isPadded = (shape: Shape, [height, width]: PaddedPlane): boolean => height
 /** Planes of a block of images, copied into padding unless there is none. Returns their address. */
 export function padded(
   k: Kernels,
-  from: Pointer,
+  from: Address,
   shape: Shape,
   images: number,
   outer: PaddedPlane,
-  room: Pointer,
-): Pointer {
+  room: Address,
+): Address {
   if (!isPadded(shape, outer)) return from;
   const [height, width, top, left] = outer;
   k.padPlanes(from, room, images * shape[0], shape[1], shape[2], height, width, top, left);

@@ -1,4 +1,5 @@
 // moments.ts: first and second moments of what a conv or dense layer reads, summed over calibration images.
+import { NOWHERE, plus } from "../../base/address.js";
 import type { Shape } from "../../format/index.js";
 import type { ConvNode, DenseNode } from "../../graph/index.js";
 import {
@@ -75,7 +76,7 @@ export function createMoments(
   const other = withTwin ? { from: arena.reserve(batch * imageBytes), room: arena.reserve(paddedRoom) } : own;
   const groupFloats = depthRounded * depthRounded;
   const sums = arena.reserve(g.groups * groupFloats * 4);
-  const crossSums = withTwin ? arena.reserve(g.groups * groupFloats * 4) : 0;
+  const crossSums = withTwin ? arena.reserve(g.groups * groupFloats * 4) : NOWHERE;
   const means = arena.reserve(g.groups * depth * 8);
   const twinMeans = withTwin ? arena.reserve(g.groups * depth * 8) : means;
   const scratch = arena.reserve(images * plane(g.output) * 32);
@@ -114,18 +115,19 @@ export function createMoments(
         const { runs } = pass;
         const pixels = pass.pixels(block);
         samples += pixels;
-        const planes = padded(kernels, own.from + n * imageBytes, g.input, block, outer, own.room);
+        const planes = padded(kernels, plus(own.from, n * imageBytes), g.input, block, outer, own.room);
         const twins = withTwin
-          ? padded(kernels, other.from + n * imageBytes, g.input, block, outer, other.room)
+          ? padded(kernels, plus(other.from, n * imageBytes), g.input, block, outer, other.room)
           : planes;
         for (let group = 0; group < g.groups; group++) {
           const at = group * groupBytes;
           const to = group * groupFloats * 4;
-          kernels.productSums(planes + at, planes + at, taps, depthRounded, runs, pixels, 1, sums + to, scratch);
-          kernels.tapSums(planes + at, taps, depth, runs, pixels, means + group * depth * 8);
+          const [ours, theirs] = [plus(planes, at), plus(twins, at)];
+          kernels.productSums(ours, ours, taps, depthRounded, runs, pixels, 1, plus(sums, to), scratch);
+          kernels.tapSums(ours, taps, depth, runs, pixels, plus(means, group * depth * 8));
           if (!withTwin) continue;
-          kernels.productSums(twins + at, planes + at, taps, depthRounded, runs, pixels, 0, crossSums + to, scratch);
-          kernels.tapSums(twins + at, taps, depth, runs, pixels, twinMeans + group * depth * 8);
+          kernels.productSums(theirs, ours, taps, depthRounded, runs, pixels, 0, plus(crossSums, to), scratch);
+          kernels.tapSums(theirs, taps, depth, runs, pixels, plus(twinMeans, group * depth * 8));
         }
       }
       drain(sums, totals, true);

@@ -5,6 +5,7 @@
 // (w - v) R, so weight k can still make up for the errors of those before it:
 //   t_k = w_k + sum over i < k of (w_i - v_i) R_ik / R_kk,   v_k = the level nearest to t_k.
 // This is error feedback through U, the upper Cholesky factor of H^-1, since U = R^-1, without an inverse.
+import type { Address } from "../../base/address.js";
 import { createArena, instantiate } from "../engine/index.js";
 
 /** What may become of a weight. */
@@ -100,7 +101,7 @@ export function createRounder(n: number, module: WebAssembly.Module): Rounder {
     for (let k = 0; k < n; k++) for (let c = 0; c < count; c++) into[k * BLOCK + c] = from[at(k, c)];
   };
   /** room = H x for a block x, by H_ki = H_kk (1 at i = k, else descent_ki). */
-  const timesH = (address: number): void => {
+  const timesH = (address: Address): void => {
     kernels.multiplyBlock(descent, n, address, room);
     const x = doubles(address, n * BLOCK);
     for (let i = 0; i < n * BLOCK; i++) block.room[i] = diagonal[i >> 3] * (block.room[i] + x[i]);
@@ -178,7 +179,7 @@ export function createRounder(n: number, module: WebAssembly.Module): Rounder {
           for (let c = 0; c < count; c++) block.states[k * BLOCK + c] = given ? given[at(k, c)] : ROUND;
         }
         block.scales.fill(1).set(fitted.subarray(first, first + count));
-        const pass = (feedback: number, whole: 0 | 1) =>
+        const pass = (feedback: Address, whole: 0 | 1) =>
           kernels.roundBlock(
             feedback,
             n,
