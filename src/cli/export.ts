@@ -5,7 +5,7 @@ import { bytes, count } from "../report/index.js";
 import { writeAtomically } from "../training/index.js";
 import { choice } from "./arguments.js";
 import { type Context, newCommand, withContext } from "./command.js";
-import { checkWritable, readModelFile } from "./files.js";
+import { checkOutputs, readModelFile } from "./files.js";
 
 const FORMS = ["float32", "qdq"] as const;
 
@@ -30,7 +30,7 @@ export function exportCommand(): Command {
 
 async function run(path: string, { onnx: out, form }: ExportArguments, { screen }: Context): Promise<void> {
   const { def } = await readModelFile(path);
-  await checkWritable(out);
+  await checkOutputs([out], [path]);
   const file = exportOnnx(def, { form });
   await writeAtomically(out, file);
   const weights = def.layers.reduce((sum, layer) => {

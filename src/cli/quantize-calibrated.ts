@@ -9,7 +9,7 @@ import { bytes, type Column, count, duration, percent, table } from "../report/i
 import { writeAtomically } from "../training/index.js";
 import { schemeName } from "./arguments.js";
 import type { Context } from "./command.js";
-import { checkWritable, readAnyNetwork } from "./files.js";
+import { checkOutputs, readAnyNetwork } from "./files.js";
 import { type Distillation, type LayerOutcome, type LevelKind, quantizeCalibrated } from "./post-training.js";
 import { type PreprocessingArguments, preprocessingFrom, withPreprocessing } from "./preprocessing.js";
 import type { ProgressLine } from "./screen.js";
@@ -44,7 +44,7 @@ export async function runCalibrated(path: string, options: CalibratedArguments, 
   const { screen, signal } = context;
   const { out, minutes } = options;
   const start = performance.now();
-  await checkWritable(out);
+  await checkOutputs([out], [path, options.calibrate]);
   const read = await readAnyNetwork(path, options.inputShape);
   let line: ProgressLine = screen.progress("reading images");
   const { network, calibration, assumed } = await openFor(read, options);
