@@ -69,6 +69,7 @@ function shortened(text: string, limit: number): string {
 }
 
 function shown(value: unknown): Shown {
+  if (Object.is(value, -0)) return "-0";
   if (value === null || ["undefined", "number", "boolean"].includes(typeof value)) return value as Shown;
   const text = typeof value === "string" ? value : described(value);
   return text.length > TEXT_LIMIT ? `${text.slice(0, TEXT_LIMIT - 3)}...` : text;

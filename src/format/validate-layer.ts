@@ -1,5 +1,5 @@
 // validate-layer.ts: one layer of a model: that its shapes, numbers and encodings belong together.
-import { type Check, INT32_MAX, isFloat32 } from "./check.js";
+import { type Check, INT32_MAX, isFloat32, isWritable } from "./check.js";
 import {
   broadcastShape,
   convOutputShape,
@@ -97,7 +97,7 @@ export function checkLayer(
     }
     case "gather": {
       check(sameEncoding(input.encoding, output.encoding), "output", "the input's encoding", output.encoding);
-      check(Number.isFinite(layer.value), "value", "a finite number", String(layer.value));
+      check(isWritable(layer.value), "value", "a finite number other than -0", layer.value);
       for (const [axis, field] of (["channels", "rows", "columns"] as const).entries()) {
         const size = input.shape[axis];
         const bad = layer[field].findIndex((n) => !(Number.isInteger(n) && n >= -1 && n < size));
@@ -125,8 +125,8 @@ export function checkLayer(
     case "activation": {
       const { fn, parameters } = layer;
       check(Object.hasOwn(ACTIVATIONS, fn), "fn", `one of ${Object.keys(ACTIVATIONS).join(", ")}`, fn);
-      const ok = parameters.length === ACTIVATIONS[fn] && parameters.every(Number.isFinite);
-      check(ok, "parameters", `${ACTIVATIONS[fn]} finite numbers`, parameters);
+      const ok = parameters.length === ACTIVATIONS[fn] && parameters.every(isWritable);
+      check(ok, "parameters", `${ACTIVATIONS[fn]} finite numbers other than -0`, parameters);
       shaped(input.shape);
       break;
     }
@@ -172,7 +172,7 @@ export function checkLayer(
       `shape ${output.shape.join("x")}`,
       residual.shape.join("x"),
     );
-    check(isFloat32(scale), "residual.scale", "a finite float32", scale);
+    check(isFloat32(scale) && isWritable(scale), "residual.scale", "a finite float32 other than -0", scale);
   }
 }
 

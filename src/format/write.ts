@@ -4,6 +4,7 @@ import { packCodes } from "./codes.js";
 import { sealFile, storeBytes, storeFloats } from "./container.js";
 import type { Layer, ModelDef } from "./model.js";
 import {
+  decodeModel,
   ENCODING_FIELDS,
   LAYER_FIELDS,
   NORMALIZATION_FIELDS,
@@ -16,7 +17,7 @@ import { validateModel } from "./validate.js";
 
 /**
  * Writes a model file (docs/format.md). The same model gives the same bytes.
- * @throws what `validateModel` throws: nothing invalid is ever written
+ * @throws what `validateModel` and `decodeModel` throw: nothing is ever written that cannot be read
  */
 export function encodeModel(def: ModelDef): Uint8Array {
   validateModel(def);
@@ -40,7 +41,9 @@ export function encodeModel(def: ModelDef): Uint8Array {
     layers,
     notes: def.notes,
   };
-  return sealFile("model", graph, tensors);
+  const bytes = sealFile("model", graph, tensors);
+  decodeModel(bytes);
+  return bytes;
 }
 
 /** The layer's JSON; its arrays go into `tensors` and `signs`. */

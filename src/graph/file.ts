@@ -20,7 +20,8 @@ import type { ActivationNode, Network, Node, Tensor, WeightGrid, WeightGrids } f
 import { check, nodeParameters } from "./shapes.js";
 import { validateNetwork } from "./validate.js";
 
-const { at, dictionary, identifier, integer, list, number, oneOf, pair, quad, record, text, texts, triple } = fields;
+const { at, boolean, dictionary, identifier, integer, list, number, oneOf, pair, quad, record, text, texts, triple } =
+  fields;
 const expect: typeof fields.expect = fields.expect;
 
 /** Fields of each kind of node besides op and name; tensors stand for their shapes. */
@@ -69,7 +70,8 @@ export interface NetworkFile {
 
 /**
  * Writes network, weight grids and free text into one file. The same input gives the same bytes.
- * @throws what `validateNetwork` throws; BAD_GRAPH for a grid that belongs to no weight
+ * @throws what `validateNetwork` and `decodeNetwork` throw: nothing is ever written that cannot be read; BAD_GRAPH for a
+ *   grid that belongs to no weight
  */
 export function encodeNetwork(network: Network, { grids = new Map(), metadata = {} }: NetworkExtra = {}): Uint8Array {
   validateNetwork(network);
@@ -100,7 +102,9 @@ export function encodeNetwork(network: Network, { grids = new Map(), metadata = 
       ? { node, kind: grid.kind, bits: grid.bits, n1: grid.n1, scaled: grid.scale !== null }
       : { node, kind: grid.kind, levels: grid.levels },
   );
-  return sealFile("network", { name, nodes, outputs, labels, grids: numbers, metadata }, tensors);
+  const bytes = sealFile("network", { name, nodes, outputs, labels, grids: numbers, metadata }, tensors);
+  decodeNetwork(bytes);
+  return bytes;
 }
 
 /**
@@ -140,7 +144,7 @@ export function decodeNetwork(bytes: Uint8Array, where = ""): NetworkFile {
       return [name, { kind, levels: list(grid.levels, `${p}.levels`, number), scale: scale(), frozen }];
     }
     const bits = oneOf(number(grid.bits, `${p}.bits`), `${p}.bits`, [2, 3, 4, 5]) as CodeBits;
-    const scaled = oneOf(String(grid.scaled), `${p}.scaled`, ["true", "false"]) === "true";
+    const scaled = boolean(grid.scaled, `${p}.scaled`);
     const n1 = integer(grid.n1, `${p}.n1`, -126, 127);
     return [name, { kind, bits, n1, scale: scaled ? scale() : null, frozen }];
   });
@@ -175,7 +179,7 @@ function readNode(value: unknown, where: string, source: TensorSource): Node {
   const common = { name, input: identifier(f.input, `${where}.input`) };
   const weights = (dimensions: number): { weight: Tensor; bias: Tensor | null } => {
     const shape = list(f.weight, `${where}.weight`, (n, p) => integer(n, p, 1), dimensions);
-    const bias = oneOf(String(f.bias), `${where}.bias`, ["true", "false"]) === "true";
+    const bias = boolean(f.bias, `${where}.bias`);
     return { weight: tensor("weight", shape), bias: bias ? tensor("bias", [shape[0]]) : null };
   };
   const integers = (field: string): number[] => list(f[field], `${where}.${field}`, (n, p) => integer(n, p, -1));

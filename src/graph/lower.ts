@@ -37,6 +37,9 @@ export interface LowerOptions {
 
 const FLOAT32: Encoding = { kind: "float32" };
 
+/** 0 for -0, which no file holds. */
+const unsigned = (x: number): number => x + 0;
+
 /** The model while it grows. */
 interface Draft {
   readonly shapes: ReadonlyMap<string, Shape>;
@@ -153,12 +156,15 @@ function lowerChain(draft: Draft, chain: Chain): void {
       push({ op: "permute", name, input, output: tail, dims: head.dims, order: head.order }, given);
       break;
     case "leakyRelu":
-      push({ op: "activation", name, input, output: tail, fn: "leakyRelu", parameters: [head.slope] }, encoding);
+      push(
+        { op: "activation", name, input, output: tail, fn: "leakyRelu", parameters: [unsigned(head.slope)] },
+        encoding,
+      );
       break;
     case "activation": {
       const { fn, parameters } = head;
       if (fn === "clip") convert(draft, name, input, tail, encoding, clamp);
-      else push({ op: "activation", name, input, output: tail, fn, parameters }, encoding);
+      else push({ op: "activation", name, input, output: tail, fn, parameters: parameters.map(unsigned) }, encoding);
       break;
     }
     case "binary":

@@ -4,12 +4,15 @@ import type { GatherNode, PadNode, SliceNode } from "./network.js";
 
 export type Places = Pick<GatherLayer, "channels" | "rows" | "columns" | "value">;
 
-/** @param input shape of the node's input */
+/**
+ * The places of a node's result. Its `value` is never -0, which no file holds.
+ * @param input shape of the node's input
+ */
 export function placesOf(node: GatherNode | PadNode | SliceNode, input: Shape): Places {
   switch (node.op) {
     case "gather": {
       const { channels, rows, columns, value } = node;
-      return { channels, rows, columns, value };
+      return { channels, rows, columns, value: value + 0 };
     }
     case "pad": {
       const along = ([before, behind]: readonly [number, number], size: number): number[] => [
@@ -18,12 +21,11 @@ export function placesOf(node: GatherNode | PadNode | SliceNode, input: Shape): 
         ...Array<number>(behind).fill(-1),
       ];
       const [channels, height, width] = input;
-      const { value } = node;
       return {
         channels: along(node.channels, channels),
         rows: along(node.rows, height),
         columns: along(node.columns, width),
-        value,
+        value: node.value + 0,
       };
     }
     case "slice": {

@@ -108,21 +108,23 @@ export async function loadCheckpoint(
       found: saved[name] ?? "none",
     });
   }
+  const has = (field: "quantizing" | "averaging" | "cutting") => fields.boolean(graph[field], fields.at(path, field));
   const source = tensorSource(file.tensors, path);
   const stored = source.bytes("network", null);
   const velocity = source.floats("velocity", [layout.length]);
-  const average = graph.averaging === true ? source.floats("average", [layout.length]) : null;
-  const kept = graph.cutting === true ? source.bytes("kept", [layout.weights]).slice() : null;
+  const average = has("averaging") ? source.floats("average", [layout.length]) : null;
+  const kept = has("cutting") ? source.bytes("kept", [layout.weights]).slice() : null;
   source.done();
   const { network, grids } = decodeNetwork(stored, fields.at(path, "network"));
+  const quantizing = has("quantizing");
+  fields.expect(quantizing || grids.size === 0, fields.at(path, "network"), "no grids", `${grids.size}`);
   const position = readPosition(graph.position, fields.at(path, "position"));
-  const masks = graph.quantizing === true ? grids : null;
   checkPosition(position, plan, fields.at(path, "position"));
   const place = fields.at(path, "averaging");
   fields.expect(plan.averaging === (average !== null), place, String(plan.averaging), average !== null);
   const cutting = plan.stages[position.stage].cut !== undefined;
   fields.expect(cutting === (kept !== null), fields.at(path, "cutting"), String(cutting), kept !== null);
-  return { network, grids: masks, velocity, average, kept, position, run: saved };
+  return { network, grids: quantizing ? grids : null, velocity, average, kept, position, run: saved };
 }
 
 function readPosition(value: unknown, where: string): Position {

@@ -148,6 +148,11 @@ test("a damaged checkpoint is refused, whatever is damaged", async () => {
   const version = Buffer.from(bytes);
   version.write('"version":"9"', version.indexOf('"version":"1"'));
   await assert.rejects(attempt(version), { code: "BAD_FILE", found: "9" });
+  const { graph, tensors } = openFile(new Uint8Array(bytes), "checkpoint", path);
+  for (const field of ["quantizing", "averaging", "cutting"]) {
+    const changed = sealFile("checkpoint", { ...graph, [field]: "false" }, tensors);
+    await assert.rejects(attempt(changed), { code: "BAD_FILE", where: `${path}: ${field}` });
+  }
   await attempt(bytes);
 });
 
