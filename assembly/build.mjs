@@ -36,7 +36,7 @@ for (const [target, room] of [
     `src/${room}/wasm.generated.ts`,
     `// wasm.generated.ts: build/${target}.wasm as text and the types of its exports, written by assembly/build.mjs.
 import type { Address } from "${up}/base/address.js";
-
+${types.includes("Pointer<") ? `import type { Layout, Pointer } from "${up}/base/record.js";\n` : ""}
 ${types}
 export const ${target.toUpperCase()}_WASM_BASE64 =
   "${bytes.toString("base64")}";

@@ -39,3 +39,23 @@ export function run(k: Kernels): void {
 `);
   assert.deepEqual(errors, ["7: TS2345", "8: TS2554", "9: TS2554", "10: TS2345", "11: TS2345", "12: TS2551"]);
 });
+
+test("a record with a field missing, misspelt or swapped for another kind, and a record for another do not compile", () => {
+  const errors = errorsOf(`import { createArena } from "./arena.js";
+import type { Kernels } from "./wasm.js";
+import { MomentJob, PaddingJob } from "./wasm.generated.js";
+export function run(k: Kernels): void {
+  const arena = createArena();
+  const taps = arena.table([0]);
+  const job = arena.record(MomentJob, { taps, depth: 1, scratch: taps });
+  k.tapSums(job, taps, taps, 1, taps);
+  arena.record(MomentJob, { taps, depth: 1 });
+  arena.record(MomentJob, { taps, depth: 1, scratch: taps, depht: 1 });
+  arena.record(MomentJob, { taps: 1, depth: taps, scratch: taps });
+  k.padPlanes(job, taps, taps, 1);
+  k.padPlanes(taps, taps, taps, 1);
+}
+export const layout = PaddingJob;
+`);
+  assert.deepEqual(errors, ["9: TS2345", "10: TS2561", "11: TS2322", "12: TS2345", "13: TS2345"]);
+});

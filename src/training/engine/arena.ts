@@ -1,10 +1,12 @@
 // arena.ts: the memory plan: addresses are handed out first, the memory comes once they are known.
 import { type Address, plus } from "../../base/address.js";
+import { encode, type Layout, type Pointer } from "../../base/record.js";
 
 /** Every buffer starts on a cache line. */
 const LINE = 64;
 
-const round = (bytes: number): number => Math.ceil(bytes / LINE) * LINE;
+/** Even a buffer of no bytes has an address of its own. */
+const round = (bytes: number): number => Math.ceil(Math.max(bytes, 1) / LINE) * LINE;
 
 /** Addresses of one instance's memory. */
 export interface Arena {
@@ -12,6 +14,8 @@ export interface Arena {
   reserve(bytes: number): Address;
   /** Room filled with a table of offsets once the memory is there. */
   table(values: readonly number[] | Uint32Array | Float32Array): Address;
+  /** Room filled with a record likewise. */
+  record<T extends Record<keyof T, number>>(layout: Layout<T>, values: NoInfer<T>): Pointer<T>;
   /** Room that may be given back with `release` and handed out again. */
   borrow(bytes: number): Address;
   release(address: Address): void;
@@ -28,7 +32,7 @@ export interface Arena {
 export function createArena(): Arena {
   // address 0 stays unused: the kernels read it as "none"
   let top = LINE;
-  const tables: { address: Address; values: Uint32Array | Float32Array }[] = [];
+  const tables: { address: Address; values: Uint8Array | Uint32Array | Float32Array }[] = [];
   const taken = new Map<Address, number>();
   let free: { address: Address; bytes: number }[] = [];
 
@@ -37,14 +41,17 @@ export function createArena(): Arena {
     top += round(bytes);
     return address;
   };
+  const constant = (values: Uint8Array | Uint32Array | Float32Array): Address => {
+    const address = reserve(values.byteLength);
+    tables.push({ address, values });
+    return address;
+  };
   return {
     reserve,
-    table(values) {
-      const typed = values instanceof Uint32Array || values instanceof Float32Array ? values : Uint32Array.from(values);
-      const address = reserve(typed.byteLength);
-      tables.push({ address, values: typed });
-      return address;
-    },
+    table: (values) =>
+      constant(values instanceof Uint32Array || values instanceof Float32Array ? values : Uint32Array.from(values)),
+    record: <T extends Record<keyof T, number>>(layout: Layout<T>, values: NoInfer<T>) =>
+      constant(encode(layout, values)) as Pointer<T>,
     borrow(bytes) {
       const need = round(bytes);
       const fits = free.filter((block) => block.bytes >= need).sort((a, b) => a.bytes - b.bytes);

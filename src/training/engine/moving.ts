@@ -1,8 +1,10 @@
 // moving.ts: the layers that move values without changing them: concatenation, padding, slicing.
 import { plus } from "../../base/address.js";
+import type { Pointer } from "../../base/record.js";
 import type { Shape } from "../../format/index.js";
 import type { ConcatNode, PadNode, SliceNode } from "../../graph/index.js";
 import { type Layer, type Plan, plane, volume } from "./layer.js";
+import { BoxJob } from "./wasm.generated.js";
 
 export function concatLayer(plan: Plan, node: ConcatNode): Layer {
   const y = plan.tensor(node.name);
@@ -41,6 +43,16 @@ function strides(shape: Shape, step: Shape = [1, 1, 1]): readonly [number, numbe
   return [volume(shape) * 4, step[0] * plane(shape) * 4, step[1] * shape[2] * 4, step[2] * 4];
 }
 
+type Strides = ReturnType<typeof strides>;
+
+/** A box of a shape, to be moved between places with these distances. */
+function planBox({ arena }: Plan, [planes, rows, columns]: Shape, from: Strides, to: Strides): Pointer<BoxJob> {
+  const [fromImage, fromPlane, fromRow, fromColumn] = from;
+  const [toImage, toPlane, toRow, toColumn] = to;
+  const source = { fromImage, fromPlane, fromRow, fromColumn };
+  return arena.record(BoxJob, { planes, rows, columns, ...source, toImage, toPlane, toRow, toColumn });
+}
+
 /** Bytes from a tensor's start to an element of its first image. */
 function offsetOf(shape: Shape, [channel, row, column]: Shape): number {
   return ((channel * shape[1] + row) * shape[2] + column) * 4;
@@ -51,18 +63,20 @@ export function padLayer(plan: Plan, node: PadNode): Layer {
   const y = plan.tensor(node.name);
   const inside = offsetOf(y.shape, [node.channels[0], node.rows[0], node.columns[0]]);
   const [inner, outer] = [strides(x.shape), strides(y.shape)];
+  const outwards = planBox(plan, x.shape, inner, outer);
+  const inwards = planBox(plan, x.shape, outer, inner);
   return {
     output: node.name,
     inputs: [node.input],
     forward(k, count) {
       k.fill(y.address, count * volume(y.shape), node.value);
-      k.moveBox(x.address, ...inner, plus(y.address, inside), ...outer, count, ...x.shape, 0);
+      k.moveBox(outwards, x.address, plus(y.address, inside), count, 0);
     },
     planBackward(gradients) {
       const dy = gradients.of(node.name);
       const dx = gradients.into(node.input);
       return (k, count) => {
-        if (dx) k.moveBox(plus(dy, inside), ...outer, dx.address, ...inner, count, ...x.shape, dx.accumulate);
+        if (dx) k.moveBox(inwards, plus(dy, inside), dx.address, count, dx.accumulate);
       };
     },
   };
@@ -73,11 +87,13 @@ export function sliceLayer(plan: Plan, node: SliceNode): Layer {
   const y = plan.tensor(node.name);
   const start = offsetOf(x.shape, node.start);
   const [stepped, dense] = [strides(x.shape, node.step), strides(y.shape)];
+  const outwards = planBox(plan, y.shape, stepped, dense);
+  const inwards = planBox(plan, y.shape, dense, stepped);
   return {
     output: node.name,
     inputs: [node.input],
     forward(k, count) {
-      k.moveBox(plus(x.address, start), ...stepped, y.address, ...dense, count, ...y.shape, 0);
+      k.moveBox(outwards, plus(x.address, start), y.address, count, 0);
     },
     planBackward(gradients) {
       const dy = gradients.of(node.name);
@@ -86,7 +102,7 @@ export function sliceLayer(plan: Plan, node: SliceNode): Layer {
         if (!dx) return;
         // what the slice leaves out gets no gradient from here
         if (!dx.accumulate) k.clear(dx.address, count * volume(x.shape));
-        k.moveBox(dy, ...dense, plus(dx.address, start), ...stepped, count, ...y.shape, 1);
+        k.moveBox(inwards, dy, plus(dx.address, start), count, 1);
       };
     },
   };

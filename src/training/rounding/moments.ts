@@ -9,10 +9,10 @@ import {
   geometryOf,
   imagesPerBlock,
   instantiate,
-  padded,
-  paddedBytes,
+  MomentJob,
   paddedInput,
   plane,
+  planPadding,
   roundUp,
   runsOf,
   volume,
@@ -62,6 +62,7 @@ export function createMoments(
   const depthRounded = roundUp(depth, 8);
   const outer = paddedInput(g);
   const arena = createArena();
+  const padding = planPadding(arena, g.input, outer, images);
   const taps = arena.table(Array.from({ length: depthRounded }, (_, k) => tables.taps[Math.min(k, depth - 1)]));
   const passes = Array.from({ length: step }, (_, phase) => {
     const [height, width] = [g.output[1], g.output[2]];
@@ -71,15 +72,15 @@ export function createMoments(
     return { runs: arena.table(runsOf(inputs)), pixels };
   });
   const imageBytes = volume(g.input) * 4;
-  const paddedRoom = Math.max(paddedBytes(g.input, outer, images), 4);
-  const own = { from: arena.reserve(batch * imageBytes), room: arena.reserve(paddedRoom) };
-  const other = withTwin ? { from: arena.reserve(batch * imageBytes), room: arena.reserve(paddedRoom) } : own;
+  const place = () => ({ from: arena.reserve(batch * imageBytes), room: arena.reserve(padding.bytes) });
+  const own = place();
+  const other = withTwin ? place() : own;
   const groupFloats = depthRounded * depthRounded;
   const sums = arena.reserve(g.groups * groupFloats * 4);
   const crossSums = withTwin ? arena.reserve(g.groups * groupFloats * 4) : NOWHERE;
   const means = arena.reserve(g.groups * depth * 8);
   const twinMeans = withTwin ? arena.reserve(g.groups * depth * 8) : means;
-  const scratch = arena.reserve(images * plane(g.output) * 32);
+  const job = arena.record(MomentJob, { taps, depth, scratch: arena.reserve(images * plane(g.output) * 32) });
   const { kernels, memory } = instantiate(module, arena.size());
   arena.fill(memory.buffer);
 
@@ -115,19 +116,17 @@ export function createMoments(
         const { runs } = pass;
         const pixels = pass.pixels(block);
         samples += pixels;
-        const planes = padded(kernels, plus(own.from, n * imageBytes), g.input, block, outer, own.room);
-        const twins = withTwin
-          ? padded(kernels, plus(other.from, n * imageBytes), g.input, block, outer, other.room)
-          : planes;
+        const planes = padding.run(kernels, plus(own.from, n * imageBytes), block, own.room);
+        const twins = withTwin ? padding.run(kernels, plus(other.from, n * imageBytes), block, other.room) : planes;
         for (let group = 0; group < g.groups; group++) {
           const at = group * groupBytes;
           const to = group * groupFloats * 4;
           const [ours, theirs] = [plus(planes, at), plus(twins, at)];
-          kernels.productSums(ours, ours, taps, depthRounded, runs, pixels, 1, plus(sums, to), scratch);
-          kernels.tapSums(ours, taps, depth, runs, pixels, plus(means, group * depth * 8));
+          kernels.productSums(job, ours, ours, runs, pixels, 1, plus(sums, to));
+          kernels.tapSums(job, ours, runs, pixels, plus(means, group * depth * 8));
           if (!withTwin) continue;
-          kernels.productSums(theirs, ours, taps, depthRounded, runs, pixels, 0, plus(crossSums, to), scratch);
-          kernels.tapSums(theirs, taps, depth, runs, pixels, plus(twinMeans, group * depth * 8));
+          kernels.productSums(job, theirs, ours, runs, pixels, 0, plus(crossSums, to));
+          kernels.tapSums(job, theirs, runs, pixels, plus(twinMeans, group * depth * 8));
         }
       }
       drain(sums, totals, true);

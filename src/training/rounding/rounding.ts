@@ -6,7 +6,7 @@
 //   t_k = w_k + sum over i < k of (w_i - v_i) R_ik / R_kk,   v_k = the level nearest to t_k.
 // This is error feedback through U, the upper Cholesky factor of H^-1, since U = R^-1, without an inverse.
 import type { Address } from "../../base/address.js";
-import { createArena, instantiate } from "../engine/index.js";
+import { createArena, instantiate, RoundingJob } from "../engine/index.js";
 
 /** What may become of a weight. */
 export const FREE = 0;
@@ -67,7 +67,9 @@ export function createRounder(n: number, module: WebAssembly.Module): Rounder {
   const [states, codes] = [0, 1].map(() => arena.reserve(n * BLOCK));
   const scales = arena.reserve(BLOCK * 8);
   const [levels, midpoints] = [0, 1].map(() => arena.reserve(256 * 8));
+  const job = arena.record(RoundingJob, { n, weights, errors, states, codes, scales, levels, midpoints, room });
   const { kernels, memory } = instantiate(module, arena.size());
+  arena.fill(memory.buffer);
   const doubles = (address: number, length: number) => new Float64Array(memory.buffer, address, length);
   const bytes = (address: number, length: number) => new Uint8Array(memory.buffer, address, length);
   const block = {
@@ -179,21 +181,7 @@ export function createRounder(n: number, module: WebAssembly.Module): Rounder {
           for (let c = 0; c < count; c++) block.states[k * BLOCK + c] = given ? given[at(k, c)] : ROUND;
         }
         block.scales.fill(1).set(fitted.subarray(first, first + count));
-        const pass = (feedback: Address, whole: 0 | 1) =>
-          kernels.roundBlock(
-            feedback,
-            n,
-            whole,
-            weights,
-            errors,
-            states,
-            codes,
-            scales,
-            levels,
-            midpoints,
-            table.length,
-            room,
-          );
+        const pass = (feedback: Address, whole: 0 | 1) => kernels.roundBlock(job, feedback, whole, table.length);
         pass(factor, 0);
         for (let sweep = 0; sweep < sweeps; sweep++) {
           if (refit) rescale(count);
