@@ -1,35 +1,45 @@
-// build.mjs: compiles both wasm modules and writes their bytes as TypeScript constants for inlining.
+// build.mjs: compiles both wasm modules and writes their bytes, for inlining, and their types as TypeScript.
 // asc ignores an unknown target or option without a word, so the outcome is checked here.
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import asc from "assemblyscript/asc";
+import { border } from "./border.mjs";
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 process.chdir(root);
 mkdirSync("build", { recursive: true });
 
-for (const target of ["runtime", "training"]) {
-  const outFile = `build/${target}.wasm`;
-  rmSync(outFile, { force: true });
-  const { error, stdout, stderr } = await asc.main([`assembly/${target}/index.ts`, "--target", target]);
-  process.stdout.write(stdout.toString());
-  process.stderr.write(stderr.toString());
-  if (error) process.exit(1);
-  const module = new WebAssembly.Module(readFileSync(outFile));
-  const imports = WebAssembly.Module.imports(module).map((i) => `${i.module}.${i.name}`);
-  if (imports.join() !== "env.memory") {
-    console.error(`${outFile}: imports must be env.memory alone, found ${imports.join() || "none"}`);
-    process.exit(1);
-  }
-}
-
 for (const [target, room] of [
   ["runtime", "runtime"],
   ["training", "training/engine"],
 ]) {
-  const base64 = readFileSync(`build/${target}.wasm`).toString("base64");
-  const head = `// wasm.generated.ts: build/${target}.wasm as text, written by assembly/build.mjs.`;
-  const name = `${target.toUpperCase()}_WASM_BASE64`;
-  writeFileSync(`src/${room}/wasm.generated.ts`, `${head}\nexport const ${name} =\n  "${base64}";\n`);
+  const outFile = `build/${target}.wasm`;
+  rmSync(outFile, { force: true });
+  const entry = `assembly/${target}/index.ts`;
+  let types = "";
+  const transform = border(entry, (text) => {
+    types = text;
+  });
+  const { error, stdout, stderr } = await asc.main([entry, "--target", target], { transforms: [transform] });
+  process.stdout.write(stdout.toString());
+  process.stderr.write(stderr.toString());
+  if (error) process.exit(1);
+  const bytes = readFileSync(outFile);
+  const imports = WebAssembly.Module.imports(new WebAssembly.Module(bytes)).map((i) => `${i.module}.${i.name}`);
+  if (imports.join() !== "env.memory") {
+    console.error(`${outFile}: imports must be env.memory alone, found ${imports.join() || "none"}`);
+    process.exit(1);
+  }
+  const up = room.replace(/[^/]+/g, "..");
+  writeFileSync(
+    `src/${room}/wasm.generated.ts`,
+    `// wasm.generated.ts: build/${target}.wasm as text and the types of its exports, written by assembly/build.mjs.
+import type { ${types.includes("Pointer<") ? "Address, Layout, Pointer" : "Address"} } from "${up}/base/index.js";
+
+${types}
+export const ${target.toUpperCase()}_WASM_BASE64 =
+  "${bytes.toString("base64")}";
+`,
+  );
 }

@@ -80,9 +80,6 @@ function compileLayer(module, [, inputs, size, outputs, options]) {
   const images = imagesPerBlock(g.output[1] * g.output[2], IMAGES);
   const toWeights = planWeightGradient(arena, g, images, forwardPass(g, images));
   const toData = planDataGradient(arena, g, images, { address: dx, accumulate: 0 });
-  const [top, left, bottom, right] = g.padding;
-  const padded = images * inputs * (size + top + bottom) * (size + left + right) * 4;
-  const room = arena.reserve(padded + toWeights.scratch);
   const { kernels: k, memory } = instantiate(module, arena.size());
   arena.fill(memory.buffer);
   const random = createRandom(2);
@@ -95,7 +92,6 @@ function compileLayer(module, [, inputs, size, outputs, options]) {
     for (let i = 0; i < view.length; i++) view[i] = random.normal();
   }
   const perImage = (dimensions) => dimensions.reduce((product, n) => product * n) * 4;
-  const groupBytes = padded / images / g.groups;
   return {
     macs: IMAGES * g.output[1] * g.output[2] * weights,
     forward: () => layer.forward(k, IMAGES),
@@ -108,18 +104,9 @@ function compileLayer(module, [, inputs, size, outputs, options]) {
     weights() {
       toWeights.clear(k);
       for (let n = 0; n < IMAGES; n += images) {
-        const block = Math.min(images, IMAGES - n);
-        let planes = x + n * perImage(shape);
-        if (top + left + bottom + right > 0) {
-          const [height, width] = [size + top + bottom, size + left + right];
-          k.padPlanes(planes, room, block * inputs, size, size, height, width, top, left);
-          planes = room;
-        }
-        for (let group = 0; group < g.groups; group++) {
-          toWeights.add(k, planes + group * groupBytes, dy + n * perImage(g.output), group, block, room + padded);
-        }
+        toWeights.add(k, x + n * perImage(shape), dy + n * perImage(g.output), Math.min(images, IMAGES - n));
       }
-      toWeights.store(k, gradient, (weights / g.groups) * 4);
+      toWeights.store(k, gradient);
     },
   };
 }

@@ -134,27 +134,36 @@ function nearest(z: f64, midpoints: usize, levels: i32): i32 {
 const FREE: u8 = 0;
 const ROUND: u8 = 1;
 
+/** A block of 8 channels, states and codes as bytes [n][8], its `scales`, and the levels that a scale of 1 has. */
+@unmanaged
+export class RoundingJob {
+  n!: i32;
+  weights!: usize;
+  errors!: usize;
+  states!: usize;
+  codes!: usize;
+  scales!: usize;
+  levels!: usize;
+  /** Between neighbouring levels. */
+  midpoints!: usize;
+  /** 64 bytes. */
+  room!: usize;
+}
+
 /**
  * One pass over the weights of 8 channels, k = 0..n-1:  t = w_k + sum over i of feedback[k][i] errors[i]; a weight that is
  * rounded takes the level nearest to t / scale, a free one t itself, and errors[k] = w_k - the new value.
  * feedback = the lower triangle of factorUpper, over i < k: compensation. With `whole`, H_ki / H_kk and 0 on the
- * diagonal, over all i: one sweep of coordinate descent.
- * states, codes: bytes [n][8]; scales: 8; levels and midpoints: those of scale 1. `room`: 64 bytes.
+ * diagonal, over all i: one sweep of coordinate descent. `count`: number of levels.
  */
-export function roundBlock(
-  feedback: usize,
-  n: i32,
-  whole: bool,
-  weights: usize,
-  errors: usize,
-  states: usize,
-  codes: usize,
-  scales: usize,
-  levels: usize,
-  midpoints: usize,
-  count: i32,
-  room: usize,
-): void {
+export function roundBlock(job: RoundingJob, feedback: usize, whole: bool, count: i32): void {
+  const n = job.n;
+  const weights = job.weights;
+  const errors = job.errors;
+  const states = job.states;
+  const codes = job.codes;
+  const scales = job.scales;
+  const room = job.room;
   const row = (<usize>n) << 3;
   for (let k = 0; k < n; k++, feedback += row) {
     const at = (<usize>k) << 6;
@@ -167,9 +176,9 @@ export function roundBlock(
       if (state === FREE) store<f64>(errors + at + (c << 3), w - t);
       else if (state === ROUND) {
         const scale = load<f64>(scales + (c << 3));
-        const code = nearest(t / scale, midpoints, count);
+        const code = nearest(t / scale, job.midpoints, count);
         store<u8>(codes + ((<usize>k) << 3) + c, <u8>code);
-        store<f64>(errors + at + (c << 3), w - scale * load<f64>(levels + ((<usize>code) << 3)));
+        store<f64>(errors + at + (c << 3), w - scale * load<f64>(job.levels + ((<usize>code) << 3)));
       }
     }
   }

@@ -9,24 +9,30 @@ function gather(x: usize, pixels: usize, neighbours: bool): v128 {
   return f32x4.replace_lane(u, 3, load<f32>(x + <usize>load<u32>(pixels, 12)));
 }
 
+/** The product of one channel, whichever it is. */
+@unmanaged
+export class PlaneJob {
+  /** u32 byte offsets: of the taps and their weights, and for each pixel of its first tap and of its result. */
+  taps!: usize;
+  weights!: usize;
+  inputs!: usize;
+  outputs!: usize;
+  depth!: i32;
+  pixels!: i32;
+}
+
 /**
- * One channel: y[outputs[p]] (+)= bias + sum over k of w[weights[k]] x[taps[k] + inputs[p]], offsets in bytes; bias is the
- * address of one float, or 0 for none.
+ * One channel: y[outputs[p]] (+)= bias + sum over k of w[weights[k]] x[taps[k] + inputs[p]]; bias is the address of one
+ * float, or 0 for none.
  * Serves the forward pass and, with the taps of one stride phase, the data gradient.
  */
-export function depthwisePlane(
-  x: usize,
-  taps: usize,
-  weights: usize,
-  depth: i32,
-  inputs: usize,
-  outputs: usize,
-  pixels: i32,
-  w: usize,
-  bias: usize,
-  y: usize,
-  accumulate: bool,
-): void {
+export function depthwisePlane(job: PlaneJob, x: usize, w: usize, bias: usize, y: usize, accumulate: bool): void {
+  const taps = job.taps;
+  const weights = job.weights;
+  const depth = job.depth;
+  const pixels = job.pixels;
+  let inputs = job.inputs;
+  let outputs = job.outputs;
   const start: f32 = bias ? load<f32>(bias) : 0;
   let p = 0;
   for (; p + 4 <= pixels; p += 4, inputs += 16, outputs += 16) {
@@ -61,15 +67,10 @@ function put(to: usize, value: f32, accumulate: bool): void {
 }
 
 /** One channel of one image: g[k] += sum over pixels of dy[pixel] x[taps[k] + offset]; runs as in gemmRuns. */
-export function depthwiseWeightGradient(
-  x: usize,
-  taps: usize,
-  depth: i32,
-  runs: usize,
-  dy: usize,
-  pixels: i32,
-  g: usize,
-): void {
+export function depthwiseWeightGradient(job: PlaneJob, x: usize, runs: usize, dy: usize, g: usize): void {
+  const depth = job.depth;
+  const pixels = job.pixels;
+  let taps = job.taps;
   for (let k = 0; k < depth; k++, taps += 4, g += 4) {
     const base = x + <usize>load<u32>(taps);
     let run = runs;

@@ -97,29 +97,35 @@ export function fill(x: usize, length: i32, value: f32): void {
   for (let end = x + ((<usize>length) << 2); x < end; x += 4) store<f32>(x, value);
 }
 
-/**
- * Copies a box of planes x rows x columns floats of every image between two tensors, or adds it. Distances in bytes:
- * from one image, plane, row and column to the next.
- */
-export function moveBox(
-  from: usize,
-  fromImage: usize,
-  fromPlane: usize,
-  fromRow: usize,
-  fromColumn: usize,
-  to: usize,
-  toImage: usize,
-  toPlane: usize,
-  toRow: usize,
-  toColumn: usize,
-  images: i32,
-  planes: i32,
-  rows: i32,
-  columns: i32,
-  accumulate: bool,
-): void {
+/** The same box of floats in two tensors: its size, and the bytes in each from one image, plane, row, column to the next. */
+@unmanaged
+export class BoxJob {
+  planes!: i32;
+  rows!: i32;
+  columns!: i32;
+  fromImage!: u32;
+  fromPlane!: u32;
+  fromRow!: u32;
+  fromColumn!: u32;
+  toImage!: u32;
+  toPlane!: u32;
+  toRow!: u32;
+  toColumn!: u32;
+}
+
+/** Copies a box of every image from one tensor to another, or adds it. */
+export function moveBox(job: BoxJob, from: usize, to: usize, images: i32, accumulate: bool): void {
+  const planes = job.planes;
+  const rows = job.rows;
+  const columns = job.columns;
+  const fromPlane = <usize>job.fromPlane;
+  const fromRow = <usize>job.fromRow;
+  const fromColumn = <usize>job.fromColumn;
+  const toPlane = <usize>job.toPlane;
+  const toRow = <usize>job.toRow;
+  const toColumn = <usize>job.toColumn;
   const dense = fromColumn === 4 && toColumn === 4;
-  for (let n = 0; n < images; n++, from += fromImage, to += toImage) {
+  for (let n = 0; n < images; n++, from += job.fromImage, to += job.toImage) {
     for (let c = 0; c < planes; c++) {
       let a = from + <usize>c * fromPlane;
       let b = to + <usize>c * toPlane;
@@ -161,10 +167,10 @@ export function scale(x: usize, length: i32, factor: f32): void {
 /** Copies `blocks` runs of `bytes` bytes (a multiple of 4), or adds them as floats. Joins and splits channels. */
 export function moveBlocks(
   from: usize,
-  fromStride: usize,
+  fromStride: u32,
   to: usize,
-  toStride: usize,
-  bytes: usize,
+  toStride: u32,
+  bytes: u32,
   blocks: i32,
   accumulate: bool,
 ): void {

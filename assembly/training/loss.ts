@@ -1,6 +1,23 @@
 // loss.ts: softmax cross-entropy, distillation, and their gradients, in float64 with its own exp and log.
 // Math.exp differs between engines, and a training run must not.
 
+/** Where the loss of a network lies: one row of `classes` for each image. */
+@unmanaged
+export class LossJob {
+  classes!: i32;
+  /** float32: the network's, and what is to come of their gradient. */
+  logits!: usize;
+  dlogits!: usize;
+  /** u8, one for each image. */
+  labels!: usize;
+  /** float32, another network's logits. */
+  teacher!: usize;
+  /** Room for 2 `classes` float64. */
+  probabilities!: usize;
+  /** float64: the sum of losses, the number of right answers. */
+  result!: usize;
+}
+
 /** e^x for x <= 0, within 2 units in the last place; 0 below -708. */
 export function exp(x: f64): f64 {
   if (!(x > -708)) return f64.ne(x, x) ? x : 0;
@@ -28,19 +45,14 @@ function softened(z: usize, classes: i32, temperature: f64, to: usize): f64 {
 /**
  * Hinton et al. 2015: with p and q the softmax of logits / T and of the teacher's logits / T, adds
  *   share T^2 d/dz sum q (ln q - ln p) / divisor = share T (p - q) / divisor
- * to dlogits and returns the sum over the rows of T^2 sum q (ln q - ln p). `probabilities` is room for 2 `classes` float64.
+ * to dlogits and returns the sum over the rows of T^2 sum q (ln q - ln p).
  */
-export function distill(
-  logits: usize,
-  teacher: usize,
-  count: i32,
-  classes: i32,
-  temperature: f64,
-  share: f64,
-  divisor: f64,
-  dlogits: usize,
-  probabilities: usize,
-): f64 {
+export function distill(job: LossJob, count: i32, temperature: f64, share: f64, divisor: f64): f64 {
+  const classes = job.classes;
+  const probabilities = job.probabilities;
+  let logits = job.logits;
+  let teacher = job.teacher;
+  let dlogits = job.dlogits;
   const qs = probabilities + ((<usize>classes) << 3);
   let loss: f64 = 0;
   for (let n = 0; n < count; n++) {
@@ -72,21 +84,16 @@ export function log(x: f64): f64 {
 }
 
 /**
- * Mean cross-entropy of `count` rows of logits against labels (u8), and dlogits = (softmax - target) / divisor.
- * target = (1 - smoothing) one-hot + smoothing / classes. result: f64 sum of losses, f64 number of rows whose largest
- * logit (the first of equals) is the label's. `probabilities` is room for `classes` float64.
+ * Cross-entropy of `count` rows of logits against labels, and dlogits = (softmax - target) / divisor.
+ * target = (1 - smoothing) one-hot + smoothing / classes. An answer is right if the largest logit (the first of equals) is
+ * the label's.
  */
-export function softmaxCrossEntropy(
-  logits: usize,
-  labels: usize,
-  count: i32,
-  classes: i32,
-  smoothing: f64,
-  divisor: f64,
-  dlogits: usize,
-  probabilities: usize,
-  result: usize,
-): void {
+export function softmaxCrossEntropy(job: LossJob, count: i32, smoothing: f64, divisor: f64): void {
+  const classes = job.classes;
+  const labels = job.labels;
+  const probabilities = job.probabilities;
+  let logits = job.logits;
+  let dlogits = job.dlogits;
   let loss: f64 = 0;
   let correct: f64 = 0;
   const even = smoothing / <f64>classes;
@@ -121,6 +128,6 @@ export function softmaxCrossEntropy(
     logits += (<usize>classes) << 2;
     dlogits += (<usize>classes) << 2;
   }
-  store<f64>(result, loss);
-  store<f64>(result, correct, 8);
+  store<f64>(job.result, loss);
+  store<f64>(job.result, correct, 8);
 }

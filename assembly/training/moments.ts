@@ -37,22 +37,32 @@ function gatherTaps(x: usize, taps: usize, runs: usize, pixels: i32, to: usize):
   }
 }
 
+/** The moments of one group. */
+@unmanaged
+export class MomentJob {
+  /** u32 byte offsets, rounded up to 8 by repeating the last. */
+  taps!: usize;
+  depth!: i32;
+  /** 32 bytes for each pixel. */
+  scratch!: usize;
+}
+
 /**
  * sums[m / 8][k][m % 8] += sum over pixels of a[taps[k] + pixel] b[taps[m] + pixel]
- * `taps`: depth rounded up to 8 by repeating the last. With `symmetric` (a = b) only k < 8 (m / 8 + 1) is computed.
- * Scratch: pixels * 32 bytes.
+ * With `symmetric` (a = b) only k < 8 (m / 8 + 1) is computed. runs: see gemmRuns.
  */
 export function productSums(
+  job: MomentJob,
   a: usize,
   b: usize,
-  taps: usize,
-  depthRounded: i32,
   runs: usize,
   pixels: i32,
   symmetric: bool,
   sums: usize,
-  scratch: usize,
 ): void {
+  const taps = job.taps;
+  const scratch = job.scratch;
+  const depthRounded = (job.depth + 7) & ~7;
   const block = (<usize>depthRounded) << 5;
   for (let m = 0; m < depthRounded; m += 8, sums += block) {
     gatherTaps(b, taps + ((<usize>m) << 2), runs, pixels, scratch);
@@ -61,7 +71,9 @@ export function productSums(
 }
 
 /** sums[k] += sum over pixels of x[taps[k] + pixel], sums in float64. */
-export function tapSums(x: usize, taps: usize, depth: i32, runs: usize, pixels: i32, sums: usize): void {
+export function tapSums(job: MomentJob, x: usize, runs: usize, pixels: i32, sums: usize): void {
+  const taps = job.taps;
+  const depth = job.depth;
   for (let k = 0; k < depth; k++, sums += 8) {
     const from = x + <usize>load<u32>(taps + ((<usize>k) << 2));
     let total = load<f64>(sums);

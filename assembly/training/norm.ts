@@ -1,6 +1,31 @@
 // norm.ts: batch normalization over (count, channels, plane) tensors, with the clamp of a following ReLU taken in.
 // Sums run in float32 lanes inside one plane and in float64 from plane to plane.
 
+/** One batch norm and the clamp behind it. */
+@unmanaged
+export class NormJob {
+  channels!: i32;
+  /** Pixels of a channel. */
+  plane!: i32;
+  epsilon!: f64;
+  /** float32 for each channel; factor: see normFactors. */
+  gamma!: usize;
+  beta!: usize;
+  factor!: usize;
+  low!: f32;
+  high!: f32;
+}
+
+/** What its gradient takes besides: float32 for each channel, but 2 float64 of sums. */
+@unmanaged
+export class NormGradient {
+  sums!: usize;
+  dgamma!: usize;
+  dbeta!: usize;
+  centre!: usize;
+  slope!: usize;
+}
+
 function sumLanes(v: v128): f64 {
   const a = <f64>f32x4.extract_lane(v, 0) + <f64>f32x4.extract_lane(v, 1);
   return a + (<f64>f32x4.extract_lane(v, 2) + <f64>f32x4.extract_lane(v, 3));
@@ -37,7 +62,9 @@ function planeSquares(x: usize, plane: i32, centre: f32): f64 {
  * Mean and biased variance of every channel over the batch, as float32. Each plane is summed around its own mean while it
  * is in the cache; planes are joined by M2 = M2a + M2b + (mb - ma)^2 na nb / (na + nb).
  */
-export function normStatistics(x: usize, count: i32, channels: i32, plane: i32, mean: usize, variance: usize): void {
+export function normStatistics(job: NormJob, x: usize, count: i32, mean: usize, variance: usize): void {
+  const channels = job.channels;
+  const plane = job.plane;
   const planeBytes = (<usize>plane) << 2;
   const imageBytes = <usize>channels * planeBytes;
   for (let c = 0; c < channels; c++, x += planeBytes, mean += 4, variance += 4) {
@@ -59,26 +86,23 @@ export function normStatistics(x: usize, count: i32, channels: i32, plane: i32, 
 }
 
 /** factor[c] = gamma[c] / sqrt(variance[c] + epsilon). */
-export function normFactors(gamma: usize, variance: usize, epsilon: f64, channels: i32, factor: usize): void {
-  for (let end = gamma + ((<usize>channels) << 2); gamma < end; gamma += 4, variance += 4, factor += 4) {
+export function normFactors(job: NormJob, variance: usize): void {
+  const epsilon = job.epsilon;
+  let gamma = job.gamma;
+  let factor = job.factor;
+  for (let end = gamma + ((<usize>job.channels) << 2); gamma < end; gamma += 4, variance += 4, factor += 4) {
     store<f32>(factor, <f32>(<f64>load<f32>(gamma) / Math.sqrt(<f64>load<f32>(variance) + epsilon)));
   }
 }
 
 /** y = min(max((x - mean) factor + beta + residual, low), high); residual 0 for none. */
-export function normApply(
-  x: usize,
-  residual: usize,
-  y: usize,
-  count: i32,
-  channels: i32,
-  plane: i32,
-  mean: usize,
-  factor: usize,
-  beta: usize,
-  low: f32,
-  high: f32,
-): void {
+export function normApply(job: NormJob, x: usize, residual: usize, y: usize, count: i32, mean: usize): void {
+  const channels = job.channels;
+  const plane = job.plane;
+  const factor = job.factor;
+  const beta = job.beta;
+  const low = job.low;
+  const high = job.high;
   const lows = f32x4.splat(low);
   const highs = f32x4.splat(high);
   for (let n = 0; n < count; n++) {
@@ -120,18 +144,20 @@ function masked(x: v128, dy: v128, m: v128, f: v128, b: v128, low: v128, high: v
  * First half of the gradient: sums[c] = (sum of dz, sum of dz (x - mean)) in float64, with dz the gradient behind the clamp.
  */
 export function normGradientSums(
+  job: NormJob,
+  gradient: NormGradient,
   x: usize,
   dy: usize,
   count: i32,
-  channels: i32,
-  plane: i32,
   mean: usize,
-  factor: usize,
-  beta: usize,
-  low: f32,
-  high: f32,
-  sums: usize,
 ): void {
+  const channels = job.channels;
+  const plane = job.plane;
+  const factor = job.factor;
+  const beta = job.beta;
+  const low = job.low;
+  const high = job.high;
+  const sums = gradient.sums;
   const lows = f32x4.splat(low);
   const highs = f32x4.splat(high);
   memory.fill(sums, 0, (<usize>channels) << 4);
@@ -174,18 +200,15 @@ export function normGradientSums(
  *   dx = factor dz - centre - slope (x - mean);  batch statistics: centre = factor dbeta / N,
  *   slope = factor dgamma / (N s);  frozen statistics: both 0. `samples` is N, or 0 for frozen.
  */
-export function normGradientFactors(
-  sums: usize,
-  factor: usize,
-  variance: usize,
-  epsilon: f64,
-  channels: i32,
-  samples: f64,
-  dgamma: usize,
-  dbeta: usize,
-  centre: usize,
-  slope: usize,
-): void {
+export function normGradientFactors(job: NormJob, gradient: NormGradient, variance: usize, samples: f64): void {
+  const channels = job.channels;
+  const epsilon = job.epsilon;
+  const factor = job.factor;
+  const sums = gradient.sums;
+  const dgamma = gradient.dgamma;
+  const dbeta = gradient.dbeta;
+  const centre = gradient.centre;
+  const slope = gradient.slope;
   for (let c: usize = 0; c < (<usize>channels) << 2; c += 4) {
     const s = Math.sqrt(<f64>load<f32>(variance + c) + epsilon);
     const f = <f64>load<f32>(factor + c);
@@ -200,20 +223,22 @@ export function normGradientFactors(
 
 /** dx = factor dz - centre - slope (x - mean); dx may be dy. */
 export function normBackward(
+  job: NormJob,
+  gradient: NormGradient,
   x: usize,
   dy: usize,
   dx: usize,
   count: i32,
-  channels: i32,
-  plane: i32,
   mean: usize,
-  factor: usize,
-  beta: usize,
-  low: f32,
-  high: f32,
-  centre: usize,
-  slope: usize,
 ): void {
+  const channels = job.channels;
+  const plane = job.plane;
+  const factor = job.factor;
+  const beta = job.beta;
+  const low = job.low;
+  const high = job.high;
+  const centre = gradient.centre;
+  const slope = gradient.slope;
   const lows = f32x4.splat(low);
   const highs = f32x4.splat(high);
   for (let n = 0; n < count; n++) {

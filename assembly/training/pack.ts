@@ -17,22 +17,24 @@ function copyRow(from: usize, to: usize, bytes: usize): void {
   for (; from < end; from += 4, to += 4) store<f32>(to, load<f32>(from));
 }
 
-/** Copies planes of height x width into the middle of zeroed planes of outerHeight x outerWidth at (top, left). */
-export function padPlanes(
-  from: usize,
-  to: usize,
-  planes: i32,
-  height: i32,
-  width: i32,
-  outerHeight: i32,
-  outerWidth: i32,
-  top: i32,
-  left: i32,
-): void {
-  const row = (<usize>width) << 2;
-  const outerRow = (<usize>outerWidth) << 2;
-  const plane = <usize>outerHeight * outerRow;
-  const start = <usize>top * outerRow + ((<usize>left) << 2);
+/** Planes of height x width in the middle of larger ones, at (top, left). */
+@unmanaged
+export class PaddingJob {
+  height!: i32;
+  width!: i32;
+  outerHeight!: i32;
+  outerWidth!: i32;
+  top!: i32;
+  left!: i32;
+}
+
+/** Copies planes into the middle of zeroed ones. */
+export function padPlanes(job: PaddingJob, from: usize, to: usize, planes: i32): void {
+  const height = job.height;
+  const row = (<usize>job.width) << 2;
+  const outerRow = (<usize>job.outerWidth) << 2;
+  const plane = <usize>job.outerHeight * outerRow;
+  const start = <usize>job.top * outerRow + ((<usize>job.left) << 2);
   for (let p = 0; p < planes; p++) {
     memory.fill(to, 0, plane);
     let at = to + start;
@@ -46,7 +48,7 @@ export function padPlanes(
 }
 
 /** a[m / 4][k][m % 4] = w[m * rowBytes + columns[k]]: weights in fours of rows, missing rows zero. */
-export function packRows(w: usize, rowBytes: usize, columns: usize, rows: i32, depth: i32, a: usize): void {
+export function packRows(w: usize, rowBytes: u32, columns: usize, rows: i32, depth: i32, a: usize): void {
   for (let m = 0; m < rows; m += 4) {
     for (let k = 0; k < depth; k++) {
       let from = w + <usize>load<u32>(columns + ((<usize>k) << 2));
@@ -156,8 +158,9 @@ export function interleavePlanes(from: usize, channels: i32, plane: i32, to: usi
   }
 }
 
-/** g[m][k] = sums[m / 8][k][m % 8], `depth` columns kept out of `depthRounded`. */
-export function unpackSums(sums: usize, rows: i32, depth: i32, depthRounded: i32, g: usize): void {
+/** g[m][k] = sums[m / 8][k][m % 8], whose depth is rounded up to 4. */
+export function unpackSums(sums: usize, rows: i32, depth: i32, g: usize): void {
+  const depthRounded = (depth + 3) & ~3;
   for (let m = 0; m < rows; m++) {
     let from = sums + (((<usize>(m >> 3) * <usize>depthRounded) << 5) + ((<usize>(m & 7)) << 2));
     for (let k = 0; k < depth; k++, from += 32, g += 4) store<f32>(g, load<f32>(from));

@@ -1,25 +1,35 @@
 // pool.ts: maximum and average pooling over planes, forward and backward.
 
+/** Windows over planes of height x width; padding below and to the right is what the output's size makes it. */
+@unmanaged
+export class PoolJob {
+  height!: i32;
+  width!: i32;
+  kernelHeight!: i32;
+  kernelWidth!: i32;
+  strideY!: i32;
+  strideX!: i32;
+  top!: i32;
+  left!: i32;
+  outHeight!: i32;
+  outWidth!: i32;
+}
+
 /**
  * Maximum over windows; padding never wins, the first of equal values does. `winners` keeps, for every output, the
  * index of its maximum inside the input plane (u32), or the plane's size where a window lies wholly in the padding.
  */
-export function maxPool(
-  x: usize,
-  planes: i32,
-  height: i32,
-  width: i32,
-  kernelHeight: i32,
-  kernelWidth: i32,
-  strideY: i32,
-  strideX: i32,
-  top: i32,
-  left: i32,
-  outHeight: i32,
-  outWidth: i32,
-  y: usize,
-  winners: usize,
-): void {
+export function maxPool(job: PoolJob, x: usize, planes: i32, y: usize, winners: usize): void {
+  const height = job.height;
+  const width = job.width;
+  const kernelHeight = job.kernelHeight;
+  const kernelWidth = job.kernelWidth;
+  const strideY = job.strideY;
+  const strideX = job.strideX;
+  const top = job.top;
+  const left = job.left;
+  const outHeight = job.outHeight;
+  const outWidth = job.outWidth;
   for (let p = 0; p < planes; p++, x += (<usize>(height * width)) << 2) {
     for (let oy = 0; oy < outHeight; oy++) {
       const y0 = oy * strideY - top;
@@ -51,14 +61,15 @@ export function maxPool(
 
 /** dx[winner] += dy; dx is cleared first unless `accumulate`. */
 export function maxPoolBackward(
+  job: PoolJob,
   dy: usize,
   winners: usize,
   planes: i32,
-  plane: i32,
-  outPlane: i32,
   dx: usize,
   accumulate: bool,
 ): void {
+  const plane = job.height * job.width;
+  const outPlane = job.outHeight * job.outWidth;
   const planeBytes = (<usize>plane) << 2;
   if (!accumulate) memory.fill(dx, 0, <usize>planes * planeBytes);
   for (let p = 0; p < planes; p++, dx += planeBytes) {
@@ -72,19 +83,15 @@ export function maxPoolBackward(
 }
 
 /** Mean over windows that all lie inside the plane. */
-export function avgPool(
-  x: usize,
-  planes: i32,
-  height: i32,
-  width: i32,
-  kernelHeight: i32,
-  kernelWidth: i32,
-  strideY: i32,
-  strideX: i32,
-  outHeight: i32,
-  outWidth: i32,
-  y: usize,
-): void {
+export function avgPool(job: PoolJob, x: usize, planes: i32, y: usize): void {
+  const height = job.height;
+  const width = job.width;
+  const kernelHeight = job.kernelHeight;
+  const kernelWidth = job.kernelWidth;
+  const strideY = job.strideY;
+  const strideX = job.strideX;
+  const outHeight = job.outHeight;
+  const outWidth = job.outWidth;
   const size = <f32>(kernelHeight * kernelWidth);
   for (let p = 0; p < planes; p++, x += (<usize>(height * width)) << 2) {
     for (let oy = 0; oy < outHeight; oy++) {
@@ -101,20 +108,15 @@ export function avgPool(
 }
 
 /** Every input of a window gets dy / window size; dx is cleared first unless `accumulate`. */
-export function avgPoolBackward(
-  dy: usize,
-  planes: i32,
-  height: i32,
-  width: i32,
-  kernelHeight: i32,
-  kernelWidth: i32,
-  strideY: i32,
-  strideX: i32,
-  outHeight: i32,
-  outWidth: i32,
-  dx: usize,
-  accumulate: bool,
-): void {
+export function avgPoolBackward(job: PoolJob, dy: usize, planes: i32, dx: usize, accumulate: bool): void {
+  const height = job.height;
+  const width = job.width;
+  const kernelHeight = job.kernelHeight;
+  const kernelWidth = job.kernelWidth;
+  const strideY = job.strideY;
+  const strideX = job.strideX;
+  const outHeight = job.outHeight;
+  const outWidth = job.outWidth;
   const size = <f32>(kernelHeight * kernelWidth);
   const planeBytes = (<usize>(height * width)) << 2;
   if (!accumulate) memory.fill(dx, 0, <usize>planes * planeBytes);

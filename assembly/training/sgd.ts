@@ -1,21 +1,32 @@
 // sgd.ts: the parameter update: momentum, Nesterov, weight decay, the INQ mask, and the norm that clipping needs.
 
+/** A run of parameters that are updated alike. */
+@unmanaged
+export class UpdateJob {
+  w!: usize;
+  g!: usize;
+  v!: usize;
+  /** u8 for each weight, 1 trains, 0 is frozen; 0 for no mask. */
+  trainable!: usize;
+  length!: i32;
+  momentum!: f32;
+  decay!: f32;
+  nesterov!: bool;
+}
+
 /**
  * g' = g + decay w;  v = momentum v + g';  step = nesterov ? g' + momentum v : v;  w -= rate step T
- * T: u8 per weight, 1 trains, 0 is frozen; `trainable` 0 for no mask. T comes after momentum and decay (INQ, eq. 8), so a
- * frozen weight keeps its bits.
+ * T, the mask, comes after momentum and decay (INQ, eq. 8), so a frozen weight keeps its bits.
  */
-export function sgdStep(
-  w: usize,
-  g: usize,
-  v: usize,
-  trainable: usize,
-  length: i32,
-  rate: f32,
-  momentum: f32,
-  decay: f32,
-  nesterov: bool,
-): void {
+export function sgdStep(job: UpdateJob, rate: f32): void {
+  const length = job.length;
+  const momentum = job.momentum;
+  const decay = job.decay;
+  const nesterov = job.nesterov;
+  let w = job.w;
+  let g = job.g;
+  let v = job.v;
+  let trainable = job.trainable;
   const rates = f32x4.splat(rate);
   const momenta = f32x4.splat(momentum);
   const decays = f32x4.splat(decay);

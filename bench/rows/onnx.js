@@ -6,7 +6,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import { writeAtomically } from "../../dist/base/atomic.js";
+import { writeAtomically } from "../../dist/base/index.js";
 import { createExecutor, image, measureShown } from "../../dist/cli/measure.js";
 import { quantizeCalibrated } from "../../dist/cli/post-training.js";
 import {

@@ -8,7 +8,7 @@ import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import { writeAtomically } from "../../dist/base/atomic.js";
+import { writeAtomically } from "../../dist/base/index.js";
 import { createExecutor, image, measureShown } from "../../dist/cli/measure.js";
 import { normalizedFor, pruneShown, quantizeShown, withNorms } from "../../dist/cli/quantization.js";
 import { freshNetwork, showTraining } from "../../dist/cli/training.js";

@@ -1,7 +1,7 @@
 // make.js: a network and a model file of the command line to the two models that the pages show, with class names.
 // Usage: node examples/models/make.js <name> <float network> <shift model>; see README.md here.
 import { readFile } from "node:fs/promises";
-import { writeAtomically } from "../../dist/base/atomic.js";
+import { writeAtomically } from "../../dist/base/index.js";
 import { decodeNetwork, lower } from "../../dist/graph/index.js";
 import { decodeModel, encodeModel } from "../../dist/model/index.js";
 

@@ -17,7 +17,7 @@ export type ErrorCode =
   | "UNSUPPORTED"; // well formed, but nothing here runs it
 
 export interface ErrorDetails {
-  /** What was found, as a short text. */
+  /** What was found. */
   found?: unknown;
   /** What was expected in its place. */
   expected?: unknown;
@@ -26,27 +26,85 @@ export interface ErrorDetails {
   cause?: unknown;
 }
 
-/** The only error that shiftwise throws on purpose. The message names code, place, found and expected. */
+/** What an error may carry of a value: primitives as they are, everything else as a short text. */
+type Shown = string | number | boolean | null | undefined;
+
+/**
+ * The only error that shiftwise throws on purpose. The message names code, place, found and expected. Nothing in it is
+ * large, whatever was found: it can be logged, shown and sent to another thread.
+ */
 export class ShiftwiseError extends Error {
   readonly code: ErrorCode;
-  readonly found: unknown;
-  readonly expected: unknown;
+  readonly found: Shown;
+  readonly expected: Shown;
   readonly where: string | undefined;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    const found = shown(details.found);
+    const expected = shown(details.expected);
+    const where = details.where === undefined ? undefined : shortened(details.where, WHERE_LIMIT);
     const parts = [message];
-    if (details.expected !== undefined) parts.push(`expected ${show(details.expected)}`);
-    if (details.found !== undefined) parts.push(`found ${show(details.found)}`);
-    super(`${details.where ? `${details.where}: ` : ""}${parts.join("; ")}`, { cause: details.cause });
+    if (expected !== undefined) parts.push(`expected ${expected}`);
+    if (found !== undefined) parts.push(`found ${found}`);
+    super(`${where ? `${where}: ` : ""}${parts.join("; ")}`, { cause: details.cause });
     this.name = "ShiftwiseError";
     this.code = code;
-    this.found = details.found;
-    this.expected = details.expected;
-    this.where = details.where;
+    this.found = found;
+    this.expected = expected;
+    this.where = where;
   }
 }
 
-function show(value: unknown): string {
-  const text = typeof value === "string" ? value : (JSON.stringify(value) ?? String(value));
-  return text.length > 120 ? `${text.slice(0, 117)}...` : text;
+const TEXT_LIMIT = 120;
+const WHERE_LIMIT = 300;
+/** Elements of an array and fields of an object that are shown, and how deep. */
+const ITEMS = 12;
+const DEPTH = 2;
+
+/** A text cut in the middle: of a path the end tells most, of an address the beginning. */
+function shortened(text: string, limit: number): string {
+  if (text.length <= limit) return text;
+  const head = Math.ceil((limit - 3) / 2);
+  return `${text.slice(0, head)}...${text.slice(head + 3 - limit)}`;
+}
+
+function shown(value: unknown): Shown {
+  if (Object.is(value, -0)) return "-0";
+  if (value === null || ["undefined", "number", "boolean"].includes(typeof value)) return value as Shown;
+  const text = typeof value === "string" ? value : described(value);
+  return text.length > TEXT_LIMIT ? `${text.slice(0, TEXT_LIMIT - 3)}...` : text;
+}
+
+/** A short text for any value at all: it never throws, and looks at a few parts only. */
+export function described(value: unknown): string {
+  try {
+    return print(value, DEPTH);
+  } catch {
+    return "an object that cannot be read";
+  }
+}
+
+function print(value: unknown, depth: number): string {
+  if (typeof value === "string") return JSON.stringify(shortened(value, TEXT_LIMIT));
+  if (typeof value === "bigint") return `${shortened(String(value), TEXT_LIMIT)}n`;
+  if (typeof value === "function") return `function ${value.name}`.trimEnd();
+  if (typeof value !== "object" || value === null) return String(value);
+  // "[object Float32Array]", of any realm
+  const kind = Object.prototype.toString.call(value).slice(8, -1);
+  if (ArrayBuffer.isView(value)) return `${kind} of ${"length" in value ? value.length : value.byteLength}`;
+  if (Array.isArray(value)) {
+    if (depth === 0) return `an array of ${value.length}`;
+    const items = value.slice(0, ITEMS).map((item) => print(item, depth - 1));
+    return `[${[...items, ...(value.length > ITEMS ? ["..."] : [])].join()}]`;
+  }
+  if (kind !== "Object" || depth === 0) return kind;
+  const fields: string[] = [];
+  for (const key in value) {
+    if (fields.length === ITEMS) {
+      fields.push("...");
+      break;
+    }
+    fields.push(`${print(key, 0)}:${print((value as Record<string, unknown>)[key], depth - 1)}`);
+  }
+  return `{${fields.join()}}`;
 }

@@ -4,9 +4,12 @@ import { createScreen, type Screen } from "./screen.js";
 
 export interface Context {
   readonly screen: Screen;
-  /** Aborts at the first Ctrl-C or SIGTERM; a second one ends the process at once. */
+  /** Aborts at the first Ctrl-C, SIGTERM or SIGHUP; a second one ends the process at once. */
   readonly signal: AbortSignal;
 }
+
+/** Ctrl-C, kill, and a terminal that is closed. */
+const STOPPING = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /** A command with the options that all have. */
 export function newCommand(name: string, description: string): Command {
@@ -26,14 +29,12 @@ export async function withContext(
 ): Promise<void> {
   const controller = new AbortController();
   const stop = () => controller.abort();
-  process.once("SIGINT", stop);
-  process.once("SIGTERM", stop);
+  for (const name of STOPPING) process.once(name, stop);
   const screen = createScreen(options.json === true);
   try {
     await work({ screen, signal: controller.signal });
   } finally {
     screen.close();
-    process.off("SIGINT", stop);
-    process.off("SIGTERM", stop);
+    for (const name of STOPPING) process.off(name, stop);
   }
 }

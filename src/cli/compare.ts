@@ -2,8 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
-import { writeAtomically } from "../base/atomic.js";
-import { ShiftwiseError } from "../base/index.js";
+import { ShiftwiseError, writeAtomically } from "../base/index.js";
 import { type Dataset, openDataset, sampleImages, size, type TrainTest } from "../data/index.js";
 import { lower, type Network } from "../graph/index.js";
 import { decodeModel, encodeModel, type ModelDef } from "../model/index.js";
@@ -19,7 +18,7 @@ import {
 } from "../report/index.js";
 import { integer } from "./arguments.js";
 import { type Context, newCommand, withContext } from "./command.js";
-import { checkWritable, readNetworkFile } from "./files.js";
+import { checkOutputs, makeFolder, readNetworkFile } from "./files.js";
 import { checkFits, classesOf, compareTimes, createExecutor, type Executor, image, measureShown } from "./measure.js";
 import { checkMethod, METHODS, type Method, parseMethod } from "./methods.js";
 import { commonSettings, normalizedFor } from "./quantization.js";
@@ -84,10 +83,13 @@ async function runCompare(options: CompareArguments, resume: boolean, context: C
   const start = performance.now();
   const { network } = await readNetworkFile(options.net);
   for (const method of options.methods) checkMethod(network, method);
-  await checkWritable(options.out);
+  const kept = options.methods.flatMap((method) => modelPath(options, method) ?? []);
+  await checkOutputs([options.out], [options.net]);
   const floatModel = lower(network, { grids: null });
   const data = await openDataset(options.data, { classes: classesOf(floatModel) });
   checkFits(floatModel, data.test);
+  if (options.models !== undefined) await makeFolder(options.models);
+  await checkOutputs(kept, [options.net]);
   const training = trainingImages(normalizedFor(network, data.train), options);
 
   const rows: Row[] = [];
@@ -112,9 +114,7 @@ async function runCompare(options: CompareArguments, resume: boolean, context: C
   };
   await add({ model: floatModel, weightBits: 32, activationBits: 32, huffmanBytes: null }, "float32");
   for (const method of options.methods) {
-    const path = options.models
-      ? join(options.models, `${method.name.replaceAll(/[^a-z0-9.-]/g, "_")}.safetensors`)
-      : null;
+    const path = modelPath(options, method);
     const known = path && resume ? await readResult(path) : null;
     const result = known ?? (await makeModel(network, training, method, options, context));
     const noted = { ...result, model: { ...result.model, notes: notesOf(method, result) } };
@@ -139,6 +139,11 @@ async function runCompare(options: CompareArguments, resume: boolean, context: C
   );
   const seconds = (performance.now() - start) / 1000;
   screen.result({ rows: timed, seconds, out: options.out }, `${text}\n${options.out}, in ${duration(seconds)}`);
+}
+
+/** Where a method's model is kept; null for nowhere. */
+function modelPath({ models }: CompareArguments, { name }: Method): string | null {
+  return models === undefined ? null : join(models, `${name.replaceAll(/[^a-z0-9.-]/g, "_")}.safetensors`);
 }
 
 /** Drawn at random: a set may stand in the order of its classes. */

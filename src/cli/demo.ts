@@ -6,7 +6,7 @@ import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import type { Command } from "commander";
-import { writeAtomically } from "../base/atomic.js";
+import { writeAtomically } from "../base/index.js";
 import { type Augmentation, generate, size, type TrainTest } from "../data/index.js";
 import { goldenHash } from "../format/index.js";
 import { lower, type Network } from "../graph/index.js";
@@ -17,7 +17,7 @@ import { Model } from "../runtime/index.js";
 import { train } from "../training/index.js";
 import { activationsOption, integer, schemeText, weightBits } from "./arguments.js";
 import { type Context, newCommand, withContext } from "./command.js";
-import { checkWritable } from "./files.js";
+import { checkOutputs } from "./files.js";
 import { compareTimes, createExecutor, type Executor, image, measureShown } from "./measure.js";
 import { commonSettings, quantizeNetwork } from "./quantization.js";
 import { freshNetwork, showTraining, WEIGHT_DECAY } from "./training.js";
@@ -80,7 +80,7 @@ export function demoCommand(): Command {
 export async function runDemo(options: DemoArguments, context: Context, scale: DemoScale): Promise<void> {
   const { screen, signal } = context;
   const start = performance.now();
-  if (options.out !== undefined) await checkWritable(options.out);
+  if (options.out !== undefined) await checkOutputs([options.out]);
   const generating = screen.progress("generating images");
   const data = generate({ seed: options.seed, train: scale.trainImages, test: scale.testImages });
   generating.done(`${count(size(data.train))} to train on, ${count(size(data.test))} held out`);

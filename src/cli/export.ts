@@ -1,11 +1,11 @@
 // export.ts: shiftwise export: a model file as standard ONNX, which other runtimes run and Netron shows.
 import type { Command } from "commander";
-import { writeAtomically } from "../base/atomic.js";
+import { writeAtomically } from "../base/index.js";
 import { exportOnnx } from "../onnx/index.js";
 import { bytes, count } from "../report/index.js";
 import { choice } from "./arguments.js";
 import { type Context, newCommand, withContext } from "./command.js";
-import { checkWritable, readModelFile } from "./files.js";
+import { checkOutputs, readModelFile } from "./files.js";
 
 const FORMS = ["float32", "qdq"] as const;
 
@@ -30,7 +30,7 @@ export function exportCommand(): Command {
 
 async function run(path: string, { onnx: out, form }: ExportArguments, { screen }: Context): Promise<void> {
   const { def } = await readModelFile(path);
-  await checkWritable(out);
+  await checkOutputs([out], [path]);
   const file = exportOnnx(def, { form });
   await writeAtomically(out, file);
   const weights = def.layers.reduce((sum, layer) => {

@@ -1,6 +1,7 @@
 // files.ts: model and network files as commands take and leave them.
-import { access, constants, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { ShiftwiseError } from "../base/index.js";
+import { access, mkdir, readFile, realpath, rm } from "node:fs/promises";
+import { resolve } from "node:path";
+import { checkWritable, ShiftwiseError } from "../base/index.js";
 import { isGzip, readSafetensors } from "../format/index.js";
 import { decodeNetwork, lower, type Network, type NetworkFile } from "../graph/index.js";
 import { decodeModel, type ModelDef } from "../model/index.js";
@@ -64,22 +65,36 @@ export async function readAnyNetwork(path: string, inputShape?: Shape): Promise<
 }
 
 /**
- * Finds out before hours of work whether a file can be written at all: tries beside it, leaves nothing behind.
+ * Finds out before hours of work whether the files that a command makes can be written, and would not replace what it reads.
+ * @throws IO as writeAtomically does; BAD_OPTION for "-", which is no file here, and for an input.
+ */
+export async function checkOutputs(outputs: readonly string[], inputs: readonly string[] = []): Promise<void> {
+  const real = (path: string) => realpath(path).catch(() => resolve(path));
+  const read = await Promise.all(inputs.map(real));
+  for (const path of outputs) {
+    if (path === "-") {
+      throw new ShiftwiseError("BAD_OPTION", "the result is no stream", {
+        where: path,
+        expected: "the name of a file",
+      });
+    }
+    await checkWritable(path);
+    if (!read.includes(await real(path))) continue;
+    throw new ShiftwiseError("BAD_OPTION", "the file that is read would be replaced", {
+      where: path,
+      expected: "another name for what is written",
+    });
+  }
+}
+
+/**
+ * Makes a folder, and those above it, where there is none.
  * @throws IO
  */
-export async function checkWritable(path: string): Promise<void> {
-  const found = await stat(path).catch(() => null);
-  if (found?.isDirectory()) {
-    throw new ShiftwiseError("IO", "cannot write the file", { where: path, expected: "a file", found: "a folder" });
-  }
-  const beside = `${path}.${process.pid}.partial`;
-  try {
-    if (found) await access(path, constants.W_OK);
-    await writeFile(beside, "");
-    await rm(beside);
-  } catch (cause) {
-    throw refused("cannot write the file", path, cause);
-  }
+export async function makeFolder(path: string): Promise<void> {
+  await mkdir(path, { recursive: true }).catch((cause) => {
+    throw refused("cannot make the folder", path, cause);
+  });
 }
 
 /** Where a run that ends in `out` keeps its checkpoint. */
@@ -97,8 +112,11 @@ export async function checkCheckpoint(path: string): Promise<void> {
   });
 }
 
+/** @throws IO */
 export async function removeCheckpoint(path: string): Promise<void> {
-  await rm(path, { force: true });
+  await rm(path, { force: true }).catch((cause) => {
+    throw refused("cannot remove the checkpoint", path, cause);
+  });
 }
 
 function refused(message: string, where: string, cause: unknown): ShiftwiseError {

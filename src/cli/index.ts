@@ -22,7 +22,8 @@ const program = new Command("shiftwise")
   .addHelpText(
     "after",
     "\nExit status: 0 for success, 1 for any error, which is told in one line on standard error; also 1 after Ctrl-C,\n" +
-      "which lets train and quantize leave a checkpoint for --resume.",
+      "which lets train and quantize leave a checkpoint for --resume. Files are written beside their place and renamed: a link is\n" +
+      "followed, a mode kept; devices, pipes and /dev/stdout are refused.",
   )
   // errors are printed by reportFailure alone, all in one style
   .configureOutput({ outputError: () => {} })

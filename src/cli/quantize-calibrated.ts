@@ -1,8 +1,7 @@
 // quantize-calibrated.ts: shiftwise quantize --calibrate: a network, ONNX or our own, to a model without labels.
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import { writeAtomically } from "../base/atomic.js";
-import { ShiftwiseError } from "../base/index.js";
+import { ShiftwiseError, writeAtomically } from "../base/index.js";
 import { type Augmentation, type Calibration, openCalibration, type Preprocessing } from "../data/index.js";
 import type { Network } from "../graph/index.js";
 import { encodeModel } from "../model/index.js";
@@ -11,7 +10,7 @@ import type { ActivationScheme } from "../quantize/index.js";
 import { bytes, type Column, count, duration, percent, table } from "../report/index.js";
 import { schemeName } from "./arguments.js";
 import type { Context } from "./command.js";
-import { checkWritable, readAnyNetwork } from "./files.js";
+import { checkOutputs, readAnyNetwork } from "./files.js";
 import { type Distillation, type LayerOutcome, type LevelKind, quantizeCalibrated } from "./post-training.js";
 import { type PreprocessingArguments, preprocessingFrom, withPreprocessing } from "./preprocessing.js";
 import type { ProgressLine } from "./screen.js";
@@ -46,7 +45,7 @@ export async function runCalibrated(path: string, options: CalibratedArguments, 
   const { screen, signal } = context;
   const { out, minutes } = options;
   const start = performance.now();
-  await checkWritable(out);
+  await checkOutputs([out], [path, options.calibrate]);
   const read = await readAnyNetwork(path, options.inputShape);
   let line: ProgressLine = screen.progress("reading images");
   const { network, calibration, assumed } = await openFor(read, options);

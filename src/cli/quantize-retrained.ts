@@ -1,7 +1,7 @@
 // quantize-retrained.ts: shiftwise quantize --data: INQ with retraining on labelled images.
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import { writeAtomically } from "../base/atomic.js";
+import { writeAtomically } from "../base/index.js";
 import { openDataset, size, type TrainTest } from "../data/index.js";
 import { lower, type Network } from "../graph/index.js";
 import { encodeModel, type ModelDef } from "../model/index.js";
@@ -10,7 +10,7 @@ import { bytes, type Column, count, duration, milliseconds, percent, ratio, tabl
 import { type EpochRecord, pruningFor, type RecipeName, type RetrainOptions, recipeFor } from "../training/index.js";
 import { schemeName } from "./arguments.js";
 import type { Context } from "./command.js";
-import { checkCheckpoint, checkpointPath, checkWritable, readAnyNetwork, removeCheckpoint } from "./files.js";
+import { checkCheckpoint, checkOutputs, checkpointPath, readAnyNetwork, removeCheckpoint } from "./files.js";
 import { checkFits, classesOf, createExecutor, type Measurement, measureShown } from "./measure.js";
 import { type PreprocessingArguments, preprocessingFrom, withPreprocessing } from "./preprocessing.js";
 import { commonSettings, normalizedFor, prunedShare, pruneShown, quantizeShown, withNorms } from "./quantization.js";
@@ -48,11 +48,12 @@ export async function runRetrained(path: string, options: RetrainedArguments, co
   const start = performance.now();
   const checkpoints = { pruning: `${checkpointPath(out)}.pruning`, retraining: checkpointPath(out) };
   const read = await labelledNetwork(path, options);
-  await checkWritable(out);
-  const first = options.prune > 0 ? checkpoints.pruning : checkpoints.retraining;
+  const prunes = options.prune > 0;
+  await checkOutputs([out, checkpoints.retraining, ...(prunes ? [checkpoints.pruning] : [])], [path]);
+  const first = prunes ? checkpoints.pruning : checkpoints.retraining;
   if (options.resume) await checkCheckpoint(first);
   // one that an earlier run left would be taken for this run's when its pruning is resumed
-  else if (options.prune > 0) await removeCheckpoint(checkpoints.retraining);
+  else if (prunes) await removeCheckpoint(checkpoints.retraining);
   const floatModel = lower(read, { grids: null });
   const data = await openDataset(options.data, { classes: classesOf(floatModel) });
   checkFits(floatModel, data.test);
@@ -75,7 +76,7 @@ export async function runRetrained(path: string, options: RetrainedArguments, co
       ...pruningFor(options.prune, options.pruneEpochs, settings.learningRate),
     };
     const saved = { path: checkpoints.pruning, resume };
-    const cut = options.prune > 0 ? await pruneShown(network, train, { ...pruning, checkpoint: saved }, context) : null;
+    const cut = prunes ? await pruneShown(network, train, { ...pruning, checkpoint: saved }, context) : null;
     const quantized = await quantizeShown(
       network,
       train,

@@ -1,13 +1,13 @@
 // train.ts: shiftwise train: a float network from labelled images.
 import type { Command } from "commander";
-import { writeAtomically } from "../base/atomic.js";
+import { writeAtomically } from "../base/index.js";
 import { openDataset } from "../data/index.js";
 import { encodeNetwork, lower } from "../graph/index.js";
 import { bytes, count, duration, percent } from "../report/index.js";
 import { train } from "../training/index.js";
 import { choice, evenInteger, integer } from "./arguments.js";
 import { type Context, newCommand, withContext } from "./command.js";
-import { checkCheckpoint, checkpointPath, checkWritable, removeCheckpoint } from "./files.js";
+import { checkCheckpoint, checkOutputs, checkpointPath, removeCheckpoint } from "./files.js";
 import { checkFits, createExecutor, measureShown } from "./measure.js";
 import {
   addRate,
@@ -49,7 +49,7 @@ async function runTrain(options: TrainArguments, context: Context): Promise<void
   const { out, seed, threads } = options;
   const start = performance.now();
   const checkpoint = checkpointPath(out);
-  await checkWritable(out);
+  await checkOutputs([out, checkpoint]);
   if (options.resume) await checkCheckpoint(checkpoint);
   const data = await openDataset(options.data, { classes: options.classes });
   const network = freshNetwork(options.net, data.train, seed, options.width);

@@ -21,3 +21,8 @@ export function checker(where: string, what = "invalid model"): Check {
 export function isFloat32(x: number): boolean {
   return Number.isFinite(x) && Math.fround(x) === x;
 }
+
+/** Whether a file can hold x: JSON has neither NaN nor infinities, and loses the sign of -0. */
+export function isWritable(x: number): boolean {
+  return Number.isFinite(x) && !Object.is(x, -0);
+}

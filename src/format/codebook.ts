@@ -22,12 +22,16 @@ export function codebookWidth(levels: number): number {
 export function packIndices(codes: Uint8Array, levels: number): Uint8Array {
   const width = codebookWidth(levels);
   const packed = new Uint8Array(Math.ceil((codes.length * width) / 8));
-  for (let i = 0, bit = 0; i < codes.length; i++, bit += width) {
+  // a count of bits would leave 32 of them
+  for (let i = 0, byte = 0, bit = 0; i < codes.length; i++) {
     expect(codes[i] < levels, `codes[${i}]`, `a code below ${levels}`, codes[i], "BAD_GRAPH");
     // a code reaches into at most two bytes
-    const shifted = codes[i] << (bit & 7);
-    packed[bit >> 3] |= shifted;
-    if (shifted > 255) packed[(bit >> 3) + 1] |= shifted >> 8;
+    const shifted = codes[i] << bit;
+    packed[byte] |= shifted;
+    if (shifted > 255) packed[byte + 1] |= shifted >> 8;
+    bit += width;
+    byte += bit >> 3;
+    bit &= 7;
   }
   return packed;
 }
@@ -44,11 +48,13 @@ export function unpackIndices(packed: Uint8Array, count: number, levels: number,
   expect(packed.length === length, at(where, "codes"), `${length} bytes for ${count} codes`, packed.length);
   const codes = new Uint8Array(count);
   const mask = (1 << width) - 1;
-  for (let i = 0, bit = 0; i < count; i++, bit += width) {
-    const byte = bit >> 3;
-    const code = ((packed[byte] | ((packed[byte + 1] ?? 0) << 8)) >> (bit & 7)) & mask;
+  for (let i = 0, byte = 0, bit = 0; i < count; i++) {
+    const code = ((packed[byte] | ((packed[byte + 1] ?? 0) << 8)) >> bit) & mask;
     if (code >= levels) expect(false, at(where, `codes[${i}]`), `a code below ${levels}`, code);
     codes[i] = code;
+    bit += width;
+    byte += bit >> 3;
+    bit &= 7;
   }
   const used = (count * width) & 7;
   const rest = used === 0 ? 0 : packed[length - 1] >> used;

@@ -46,16 +46,28 @@ export function texts(value: unknown, where: string): Record<string, string> {
   return Object.fromEntries(entries.map(([key, entry]) => [identifier(key, where), text(entry, `${where}.${key}`)]));
 }
 
+/** A string of whole characters: half a surrogate pair is none that UTF-8 could hold. */
 export function text(value: unknown, where: string): string {
   expect(typeof value === "string", where, "a string", value);
+  expect(!/\p{Cs}/u.test(value), where, "a string without lone surrogates", value);
   return value;
 }
 
-/** A name of a layer, tensor, port or field: 1 to 200 characters, none of them a control character. */
-export function identifier(value: unknown, where: string): string {
+/** Most characters of a name in a graph. */
+export const NAME_LIMIT = 200;
+
+/** A name of a layer, tensor, port or field: 1 to `limit` characters, none of them a control character. */
+export function identifier(value: unknown, where: string, limit = NAME_LIMIT): string {
   const name = text(value, where);
-  expect(/^\P{Cc}{1,200}$/u.test(name) && name !== "__proto__", where, "a name of 1 to 200 printable characters", name);
+  const ok = /^\P{Cc}+$/u.test(name) && [...name].length <= limit && name !== "__proto__";
+  expect(ok, where, `a name of 1 to ${limit} printable characters`, name);
   return name;
+}
+
+/** true or false. */
+export function boolean(value: unknown, where: string): boolean {
+  expect(typeof value === "boolean", where, "true or false", value);
+  return value;
 }
 
 export function oneOf<T extends string | number>(value: unknown, where: string, choices: readonly T[]): T {
@@ -63,8 +75,10 @@ export function oneOf<T extends string | number>(value: unknown, where: string, 
   return value as T;
 }
 
+/** A finite number other than -0, which JSON writers tell from 0 or not. */
 export function number(value: unknown, where: string): number {
   expect(typeof value === "number" && Number.isFinite(value), where, "a finite number", value);
+  expect(!Object.is(value, -0), where, "a number other than -0", value);
   return value;
 }
 

@@ -1,5 +1,5 @@
 // index.ts: the door of the format room: the container, its checksum, packed codes, and typed reading of JSON.
-export { type Check, checker, INT32_MAX, isFloat32 } from "./check.js";
+export { type Check, checker, INT32_MAX, isFloat32, isWritable } from "./check.js";
 export { crc32, goldenHash, type HashableArray, hex } from "./checksum.js";
 export { codebookWidth, LEVEL_MAX, LEVELS_MAX, packIndices, unpackIndices } from "./codebook.js";
 export {

@@ -1,6 +1,8 @@
 // safetensors.ts: the container: 8-byte header length, JSON header, little-endian buffers without gaps.
 import { ShiftwiseError } from "../base/index.js";
-import { at, dictionary, expect, identifier, integer, list, oneOf, record, text, texts } from "./fields.js";
+import { at, dictionary, expect, identifier, integer, list, NAME_LIMIT, oneOf, record, text, texts } from "./fields.js";
+
+const [SPACE, QUOTE, COLON, BACKSLASH, BRACE] = [0x20, 0x22, 0x3a, 0x5c, 0x7b];
 
 /** Bytes an element takes, by dtype. Those of the published format whose size is whole bytes. */
 const SIZES = {
@@ -23,6 +25,9 @@ const DTYPES = Object.keys(SIZES) as Dtype[];
 
 /** A header beyond this is refused before it is parsed: 16 MiB. */
 export const HEADER_LIMIT = 1 << 24;
+
+/** Most characters of a tensor's name: a name of the graph, and the longest suffix, ".gridScale". */
+export const TENSOR_NAME_LIMIT = NAME_LIMIT + 10;
 
 export interface StoredTensor {
   readonly dtype: Dtype;
@@ -57,21 +62,26 @@ export function readSafetensors(bytes: Uint8Array, where = ""): Container {
   need(8, at(where, "header length"));
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const length = view.getUint32(0, true) + view.getUint32(4, true) * 0x100000000;
-  expect(length >= 2 && length <= HEADER_LIMIT, at(where, "header length"), `2..${HEADER_LIMIT}`, length);
+  const fits = length >= 8 && length <= HEADER_LIMIT && length % 8 === 0;
+  expect(fits, at(where, "header length"), `a multiple of 8 in 8..${HEADER_LIMIT}`, length);
   need(8 + length, at(where, "header"));
-  const header = parseJson(bytes.subarray(8, 8 + length), at(where, "header"));
+  let end = 8 + length;
+  while (bytes[end - 1] === SPACE) end--;
+  const braced = bytes[8] === BRACE && bytes[end - 1] === BRACE + 2;
+  expect(braced, at(where, "header"), "{ at its beginning, } and spaces at its end", [bytes[8], bytes[end - 1]]);
+  const header = parseJson(bytes.subarray(8, end), at(where, "header"));
 
   // plain views: a slice of Node's Buffer would not be a copy
   const data = new Uint8Array(bytes.buffer, bytes.byteOffset + 8 + length, bytes.length - 8 - length);
   const tensors = new Map<string, StoredTensor>();
-  const spans: { name: string; begin: number; end: number }[] = [];
+  const spans: { name: string; begin: number; end: number; width: number }[] = [];
   let metadata: Record<string, string> = {};
   for (const [key, value] of Object.entries(dictionary(header, at(where, "header")))) {
     if (key === "__metadata__") {
       metadata = texts(value, at(where, key));
       continue;
     }
-    const place = at(where, `tensor ${identifier(key, at(where, "tensor name"))}`);
+    const place = at(where, `tensor ${identifier(key, at(where, "tensor name"), TENSOR_NAME_LIMIT)}`);
     const entry = record(value, place, ["dtype", "shape", "data_offsets"]);
     const dtype = oneOf(text(entry.dtype, `${place}.dtype`), `${place}.dtype`, DTYPES);
     const shape = list(entry.shape, `${place}.shape`, (n, p) => integer(n, p));
@@ -79,16 +89,19 @@ export function readSafetensors(bytes: Uint8Array, where = ""): Container {
     const size = shape.reduce((product, n) => product * n, SIZES[dtype]);
     expect(end - begin === size, `${place}.data_offsets`, `a span of ${size} bytes`, [begin, end]);
     need(8 + length + end, `${place}.data_offsets`);
-    spans.push({ name: key, begin, end });
+    spans.push({ name: key, begin, end, width: SIZES[dtype] });
     tensors.set(key, { dtype, shape, bytes: data.subarray(begin, end) });
   }
 
-  // Sorted by place, the spans must tile the data: no overlap, no gap, nothing behind the last.
+  // Sorted by place, the spans must tile the data: no overlap, no gap, nothing behind the last. Wide elements come first.
   spans.sort((a, b) => a.begin - b.begin || a.end - b.end);
   let next = 0;
-  for (const { name, begin, end } of spans) {
+  let widest = 8;
+  for (const { name, begin, end, width } of spans) {
     expect(begin === next, at(where, `tensor ${name}.data_offsets`), `a begin of ${next}`, begin);
+    expect(width <= widest, at(where, `tensor ${name}`), "a place before all narrower elements", `${width} bytes each`);
     next = end;
+    if (end > begin) widest = width;
   }
   expect(data.length === next, at(where, "data"), `${next} bytes`, `${data.length} bytes`);
   return { metadata, tensors, data };
@@ -129,11 +142,36 @@ export function orderTensors(tensors: ReadonlyMap<string, StoredTensor>): [strin
   return [...tensors].sort(([, a], [, b]) => SIZES[b.dtype] - SIZES[a.dtype]);
 }
 
-/** UTF-8 JSON from bytes, any fault in it a BAD_FILE. */
+/** UTF-8 JSON from bytes; any fault in it, and a key that an object has twice, is a BAD_FILE. */
 export function parseJson(bytes: Uint8Array, where: string): unknown {
+  let value: unknown;
+  let repeated: number;
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
+    value = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
+    repeated = colonsIn(bytes) - keysIn(value);
   } catch (cause) {
     throw new ShiftwiseError("BAD_FILE", "not JSON in UTF-8", { where, cause });
   }
+  expect(repeated === 0, where, "every key once in its object", `${repeated} more`);
+  return value;
+}
+
+/** How many keys JSON has: colons outside of its strings. JSON.parse keeps the last of equal keys and says nothing. */
+function colonsIn(json: Uint8Array): number {
+  let count = 0;
+  let inString = false;
+  for (let i = 0; i < json.length; i++) {
+    const byte = json[i];
+    if (byte === QUOTE) inString = !inString;
+    else if (inString) i += Number(byte === BACKSLASH);
+    else if (byte === COLON) count++;
+  }
+  return count;
+}
+
+/** How many keys the objects in a parsed value have. */
+function keysIn(value: unknown): number {
+  if (typeof value !== "object" || value === null) return 0;
+  const values = Object.values(value);
+  return values.reduce((sum: number, entry) => sum + keysIn(entry), Array.isArray(value) ? 0 : values.length);
 }

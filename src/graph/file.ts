@@ -30,7 +30,7 @@ import {
 import type { Network } from "./network.js";
 import { validateNetwork } from "./validate.js";
 
-const { dictionary, identifier, integer, list, number, oneOf, record, text, texts } = fields;
+const { boolean, dictionary, identifier, integer, list, number, oneOf, record, text, texts } = fields;
 const expect: typeof fields.expect = fields.expect;
 
 /** Fields that every node has besides its kind. */
@@ -54,7 +54,8 @@ export interface NetworkFile {
 
 /**
  * Writes network, weight grids and free text into one file. The same input gives the same bytes.
- * @throws what `validateNetwork` throws; BAD_GRAPH for a grid that belongs to no weight
+ * @throws what `validateNetwork` and `decodeNetwork` throw: nothing is ever written that cannot be read; BAD_GRAPH for a
+ *   grid that belongs to no weight
  */
 export function encodeNetwork(network: Network, { grids = new Map(), metadata = {} }: NetworkExtra = {}): Uint8Array {
   validateNetwork(network);
@@ -73,7 +74,9 @@ export function encodeNetwork(network: Network, { grids = new Map(), metadata = 
   );
   const version = Math.max(1, ...network.nodes.map((node) => versionOf(nodeKind(node), node)));
   const graph = { name, nodes: nodes.map(({ json }) => json), outputs, labels, grids: numbers, metadata };
-  return sealFile("network", graph, tensors, version);
+  const bytes = sealFile("network", graph, tensors, version);
+  decodeNetwork(bytes);
+  return bytes;
 }
 
 /**
@@ -115,7 +118,7 @@ export function decodeNetwork(bytes: Uint8Array, where = ""): NetworkFile {
       return [name, { kind, levels: list(grid.levels, `${p}.levels`, number), scale: scale(), frozen }];
     }
     const bits = oneOf(number(grid.bits, `${p}.bits`), `${p}.bits`, [2, 3, 4, 5]) as CodeBits;
-    const scaled = oneOf(String(grid.scaled), `${p}.scaled`, ["true", "false"]) === "true";
+    const scaled = boolean(grid.scaled, `${p}.scaled`);
     const n1 = integer(grid.n1, `${p}.n1`, -126, 127);
     return [name, { kind, bits, n1, scale: scaled ? scale() : null, frozen }];
   });

@@ -2,12 +2,12 @@
 import { sealFile } from "../format/index.js";
 import { layerKind, orderStores, versionOf, writeEncoding, writeNormalization, writeRecord } from "../ops/index.js";
 import type { ModelDef, Port } from "./model.js";
-import { LAYER_FIELDS } from "./read.js";
+import { decodeModel, LAYER_FIELDS } from "./read.js";
 import { validateModel } from "./validate.js";
 
 /**
  * Writes a model file (docs/format.md). The same model gives the same bytes.
- * @throws what `validateModel` throws: nothing invalid is ever written
+ * @throws what `validateModel` and `decodeModel` throw: nothing is ever written that cannot be read
  */
 export function encodeModel(def: ModelDef): Uint8Array {
   validateModel(def);
@@ -31,7 +31,9 @@ export function encodeModel(def: ModelDef): Uint8Array {
     notes,
   };
   const version = Math.max(1, ...def.layers.map((layer) => versionOf(layerKind(layer), layer)));
-  return sealFile("model", graph, orderStores(layers.map(({ store }) => store)), version);
+  const bytes = sealFile("model", graph, orderStores(layers.map(({ store }) => store)), version);
+  decodeModel(bytes);
+  return bytes;
 }
 
 function writePort({ name, tensor }: Port): object {

@@ -1,5 +1,5 @@
 // activation.ts: functions of one value, as a layer and a node of their own.
-import type { Check } from "../format/index.js";
+import { type Check, isWritable } from "../format/index.js";
 import { lowerMean } from "./avgpool.js";
 import { choice, numbers, tensor } from "./field.js";
 import { type ActivationName, activationOf, FUNCTIONS } from "./functions.js";
@@ -28,10 +28,14 @@ export interface ActivationNode {
 
 const NAMES = Object.keys(FUNCTIONS) as ActivationName[];
 
-function checkFunction({ fn, parameters }: Pick<ActivationLayer, "fn" | "parameters">, check: Check): void {
+function checkFunction(
+  { fn, parameters }: Pick<ActivationLayer, "fn" | "parameters">,
+  check: Check,
+  fits: (x: number) => boolean = Number.isFinite,
+): void {
   check(Object.hasOwn(FUNCTIONS, fn), "fn", `one of ${NAMES.join(", ")}`, fn);
   const count = FUNCTIONS[fn].parameters.length;
-  const ok = parameters.length === count && parameters.every(Number.isFinite);
+  const ok = parameters.length === count && parameters.every(fits);
   check(ok, "parameters", `${count} finite numbers`, parameters);
 }
 
@@ -39,7 +43,7 @@ export const activationLayer: LayerKind<ActivationLayer> = {
   since: 1,
   fields: { input: tensor, fn: choice(NAMES), parameters: numbers },
   check(layer, [input], output, check: Check) {
-    checkFunction(layer, check);
+    checkFunction(layer, check, isWritable);
     checkShape(output, input.shape, check);
   },
   run({ fn, parameters }, [{ spec, raw }], output) {
@@ -59,10 +63,11 @@ export const activationNode: NodeKind<ActivationNode> = {
   },
   role: ({ fn }) => (fn === "clip" ? "clamp" : "float"),
   shape: (_, [input]) => input,
-  check: checkFunction,
+  check: (node, check) => checkFunction(node, check),
   lower({ op, name, fn, parameters }, lowering) {
     const { sources, output, encoding, push } = lowering;
     if (fn === "clip") lowerMean(lowering, name);
-    else push({ op, name, input: sources[0], output, fn, parameters }, encoding);
+    // no file holds -0
+    else push({ op, name, input: sources[0], output, fn, parameters: parameters.map((x) => x + 0) }, encoding);
   },
 };

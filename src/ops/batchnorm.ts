@@ -1,6 +1,5 @@
 // batchnorm.ts: batch normalization, a scale and an offset for every channel; a layer folds it into its epilogue.
-import type { Check } from "../format/index.js";
-import { fields as json, storeFloats } from "../format/index.js";
+import { type Check, fields as json, storeFloats } from "../format/index.js";
 import { lowerConv } from "./conv.js";
 import { type Field, number, type Tensor, tensor } from "./field.js";
 import { sameShape } from "./geometry.js";

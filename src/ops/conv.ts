@@ -1,7 +1,6 @@
 // conv.ts: convolution.
-import type { Check } from "../format/index.js";
+import { type Check, INT32_MAX, fields as json } from "../format/index.js";
 
-import { INT32_MAX, fields as json } from "../format/index.js";
 import { checkEpilogue, checkResidual, epilogue, finish, optionalResidual, residualAt } from "./epilogue.js";
 import { count, padding, pair, type Tensor, tensor } from "./field.js";
 import { foldEpilogue } from "./fold.js";

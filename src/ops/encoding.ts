@@ -79,7 +79,7 @@ export function checkEncoding(encoding: Encoding, check: Check): void {
     return;
   }
   const { levels, thresholds } = encoding;
-  check(levels.length >= 2 && levels[0] === 0, "levels", "two or more, the first 0", levels);
+  check(levels.length >= 2 && Object.is(levels[0], 0), "levels", "two or more, the first 0", levels);
   levels.forEach((level, i) => {
     const ok = Number.isInteger(level) && level <= 255 && (i === 0 || level > levels[i - 1]);
     check(ok, `levels[${i}]`, "ascending integers up to 255", level);

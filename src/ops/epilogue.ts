@@ -1,5 +1,5 @@
 // epilogue.ts: what a layer that computes sums ends with: its fields in the file, its check, its plain arithmetic.
-import { type Check, isFloat32, fields as json, storeFloats } from "../format/index.js";
+import { type Check, isFloat32, isWritable, fields as json, storeFloats } from "../format/index.js";
 import type { Field } from "./field.js";
 import { sameShape } from "./geometry.js";
 import type { Values } from "./kind.js";
@@ -83,7 +83,12 @@ export function checkResidual(
   if (!given || !operand) return;
   const expected = `shape ${output.shape.join("x")}`;
   check(sameShape(operand.shape, output.shape), "residual", expected, operand.shape.join("x"));
-  check(isFloat32(given.scale), "residual.scale", "a finite float32", given.scale);
+  check(
+    isFloat32(given.scale) && isWritable(given.scale),
+    "residual.scale",
+    "a finite float32 other than -0",
+    given.scale,
+  );
 }
 
 /**

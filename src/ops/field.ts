@@ -76,7 +76,7 @@ export function choice<T extends string | number>(choices: readonly T[]): Field<
 
 /** The name of a tensor. */
 export const tensor: Field<string> = {
-  read: json.identifier,
+  read: (value, place) => json.identifier(value, place),
   write: asIs,
   names: (name) => [name],
   renamed: (name, to) => to(name),

@@ -1,5 +1,5 @@
 // gather.ts: values moved along the three axes: gathering, padding and slicing, which are one kind of layer.
-import type { Check } from "../format/index.js";
+import { type Check, isWritable } from "../format/index.js";
 import { indices, number, shape, start, tensor, widths } from "./field.js";
 import { elements, sameEncoding } from "./geometry.js";
 import type { LayerKind, NodeKind } from "./kind.js";
@@ -69,16 +69,12 @@ function placesShape(places: Places, input: Shape, check: Check): Shape {
   return [places.channels.length, places.rows.length, places.columns.length];
 }
 
-function checkValue({ value }: { readonly value: number }, check: Check): void {
-  check(Number.isFinite(value), "value", "a finite number", String(value));
-}
-
 export const gatherLayer: LayerKind<GatherLayer> = {
   since: 1,
   fields,
   check(layer, [input], output, check: Check) {
     check(sameEncoding(input.encoding, output.encoding), "output", "the input's encoding", output.encoding);
-    checkValue(layer, check);
+    check(isWritable(layer.value), "value", "a finite number other than -0", layer.value);
     checkShape(output, placesShape(layer, input.shape, check), check);
   },
   run({ channels, rows, columns, value }, [{ spec, raw }], output) {
@@ -149,6 +145,10 @@ export const sliceNode: NodeKind<SliceNode> = {
   },
 };
 
+function checkValue({ value }: GatherNode | PadNode, check: Check): void {
+  check(Number.isFinite(value), "value", "a finite number", value);
+}
+
 /** Adds one layer; where nothing else reads a gather before it, such as the slice of a pad, one for both. */
 function lowerPlaces(
   { sources, output, spec, soleWriter, remove, push }: Lowering,
@@ -157,9 +157,11 @@ function lowerPlaces(
 ): void {
   const [input] = sources;
   const { encoding } = spec(input);
-  const { channels, rows, columns, value } = places;
+  const { channels, rows, columns } = places;
+  // no file holds -0
+  const value = places.value + 0;
   const before = soleWriter(input);
-  const both = before?.op === "gather" ? composed(before, places) : null;
+  const both = before?.op === "gather" ? composed(before, { channels, rows, columns, value }) : null;
   if (before?.op === "gather" && both) {
     remove(before);
     push({ op: "gather", name, input: before.input, output, ...both }, encoding);

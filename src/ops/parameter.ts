@@ -20,7 +20,7 @@ export function weight(dimensions: number): Field<Tensor> {
 /** One value for each output of the weight before it, or null. */
 export const bias: Field<Tensor | null> = {
   read(value, place, { name, sofar, source }) {
-    if (json.oneOf(String(value), place, ["true", "false"]) === "false") return null;
+    if (!json.boolean(value, place)) return null;
     const [outputs] = (sofar.weight as Tensor).shape;
     return { shape: [outputs], data: source.floats(`${name}.bias`, [outputs]) };
   },

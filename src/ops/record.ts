@@ -100,6 +100,9 @@ export function writeRecord(
     shapeOf,
     store: (suffix, tensor, place = "first") => store.push({ name: `${name}.${suffix}`, tensor, place }),
   };
+  const known = ["op", ...common, ...Object.keys(fields)];
+  const odd = Object.keys(owner).find((field) => !known.includes(field));
+  json.expect(odd === undefined, name, "no field besides those of its kind", odd);
   const written = entriesOf(fields, owner).flatMap(([field, { key = field, write }, value]) => {
     const text = write(value, writing);
     return key === null ? [] : [[key, text]];

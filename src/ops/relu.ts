@@ -41,6 +41,6 @@ export const leakyReluNode: NodeKind<LeakyReluNode> = {
     check(slope >= 0 && slope <= 1, "slope", "a number in 0..1", slope);
   },
   lower({ name, slope }, { sources: [input], output, encoding, push }) {
-    push({ op: "activation", name, input, output, fn: "leakyRelu", parameters: [slope] }, encoding);
+    push({ op: "activation", name, input, output, fn: "leakyRelu", parameters: [slope + 0] }, encoding);
   },
 };

@@ -1,5 +1,5 @@
 // conv.ts: the steps of convolution layers: bucket sums for packed codes, a GEMM for float32.
-import { type ConvLayer, elements, largestOf, zeroOf } from "../ops/index.js";
+import { type ConvLayer, largestOf, zeroOf } from "../ops/index.js";
 import { planEpilogue } from "./epilogue.js";
 import { roundUp } from "./memory.js";
 import { planPatch, planSliding, type SlidingPlan } from "./patch.js";
@@ -14,16 +14,11 @@ const UNITS_MIN = 64;
 /** Channels of a unit that make up for its call. */
 const CHANNELS_MIN = 16;
 
-/** A convolution whose input and output are single pixels is a dense layer. */
-export function isPointLayer(context: PlanContext, layer: ConvLayer): boolean {
-  const input = context.spec(layer.input).shape;
-  const output = context.spec(layer.output).shape;
-  return (
-    elements(input) === input[0] &&
-    elements(output) === output[0] &&
-    layer.groups === 1 &&
-    layer.kernel[0] * layer.kernel[1] === 1
-  );
+/** Whether a convolution is a dense layer: one tap on one pixel, which is the input's only one and no padding. */
+export function isPointLayer(context: PlanContext, { input, kernel, padding, groups }: ConvLayer): boolean {
+  const { shape } = context.spec(input);
+  const sizes = [shape[1], shape[2], kernel[0], kernel[1], groups];
+  return sizes.every((size) => size === 1) && padding.every((p) => p === 0);
 }
 
 export function planConv(context: PlanContext, layer: ConvLayer): Step {
@@ -35,7 +30,8 @@ function planBucketConv(context: PlanContext, layer: ConvLayer): Step {
   const { weights, groups } = layer;
   if (weights.kind === "float32") throw new TypeError("codes expected");
   const { encoding, shape } = context.spec(layer.input);
-  const outputs = context.spec(layer.output).shape[0];
+  const [outputs, outHeight, outWidth] = context.spec(layer.output).shape;
+  const size = outHeight * outWidth;
   const max = largestOf(encoding)!;
   const perGroup = shape[0] / groups;
   const groupOutputs = outputs / groups;
@@ -48,14 +44,15 @@ function planBucketConv(context: PlanContext, layer: ConvLayer): Step {
   if (perGroup === 1 && zeroOf(encoding) === 0) {
     const sliding = planSliding(context, layer, schedule.partsBytes);
     if (sliding.form === "shifted") {
-      return depthwiseStep(layer, sliding, groupOutputs, outputs, stream, starts, epilogue);
+      const blocks = blocksOf(size, outputs);
+      return depthwiseStep(layer, sliding, blocks, groupOutputs, outputs, stream, starts, epilogue);
     }
   }
   const patch = planPatch(context, layer, zeroOf(encoding), perGroup, schedule.partsBytes);
   const groupBytes = perGroup * patch.taps * 64;
   const run = Math.floor(255 / max);
   // one thread still gathers each patch once
-  const blocks = groups === 1 ? blocksOf(patch.tiles, outputs) : 1;
+  const blocks = groups === 1 ? blocksOf(size, outputs) : 1;
   const blockOutputs = Math.ceil(outputs / blocks);
   return {
     name: layer.name,
@@ -109,18 +106,19 @@ function planBucketConv(context: PlanContext, layer: ConvLayer): Step {
 
 /**
  * Every row of a depthwise patch would be read by one channel only, so none is gathered.
+ * @param blocks of output channels, units of their own
  * @param multiplier output channels of each plane
  */
 function depthwiseStep(
   { name, op }: ConvLayer,
   { tiles, taps, source, forEach }: SlidingPlan,
+  blocks: number,
   multiplier: number,
   outputs: number,
   stream: number,
   starts: number,
   epilogue: number,
 ): Step {
-  const blocks = blocksOf(tiles, outputs);
   const blockOutputs = roundUp(Math.ceil(outputs / blocks), multiplier);
   return {
     name,
@@ -151,8 +149,13 @@ function depthwiseStep(
   };
 }
 
-/** Into how many blocks of channels to cut each tile, where there are few tiles for threads to share. */
-function blocksOf(tiles: number, channels: number): number {
+/**
+ * Into how many blocks of channels to cut each tile, where there are few tiles for threads to share. Channels of a single
+ * pixel lie so close that each is written over by the one before, so one thread makes them all, in order.
+ */
+function blocksOf(pixels: number, channels: number): number {
+  if (pixels === 1) return 1;
+  const tiles = Math.ceil(pixels / TILE);
   return Math.max(1, Math.min(Math.ceil(UNITS_MIN / tiles), Math.floor(channels / CHANNELS_MIN)));
 }
 

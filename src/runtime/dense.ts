@@ -1,5 +1,6 @@
 // dense.ts: the steps of dense layers, and of convolutions of a single pixel.
 
+import { ShiftwiseError } from "../base/index.js";
 import { magnitudes } from "../format/index.js";
 import { type ConvLayer, type DenseLayer, elements } from "../ops/index.js";
 import { planEpilogue } from "./epilogue.js";
@@ -7,6 +8,8 @@ import { elementBytes, roundUp } from "./memory.js";
 import { type IntegerWeights, packDense, packFloat } from "./schedule.js";
 import type { PlanContext, Step } from "./step.js";
 
+/** Inputs that an entry of the list of inputs (assembly/runtime/dense.ts) can tell apart: index << 8 | value, u32. */
+const INPUTS_MAX = 2 ** 24;
 /** Levels that one table holds products of. */
 const TABLE_LEVELS = 16;
 /** Levels up to this have products with 0..255 that fit 16 bits. */
@@ -21,6 +24,7 @@ interface Pass {
   readonly shift: number;
 }
 
+/** @throws OVERFLOW for integer weights on more than 2^24 inputs */
 export function planDense(context: PlanContext, layer: DenseLayer | ConvLayer): Step {
   const { memory } = context;
   const { weights } = layer;
@@ -29,6 +33,14 @@ export function planDense(context: PlanContext, layer: DenseLayer | ConvLayer): 
   const plane = inputs / shape[0];
   const outputs = context.spec(layer.output).shape[0];
   const blocks = Math.ceil(outputs / 16);
+  const integer = weights.kind !== "float32";
+  if (integer && inputs > INPUTS_MAX) {
+    throw new ShiftwiseError("OVERFLOW", "too many inputs to a dense layer", {
+      where: `layer ${layer.name}`,
+      expected: `at most ${INPUTS_MAX}`,
+      found: inputs,
+    });
+  }
   const residual = layer.op === "conv" ? layer.residual : undefined;
   const epilogue = planEpilogue(context, layer.epilogue, outputs, layer.output, { residual });
   const bytes = elementBytes(encoding);
@@ -36,9 +48,8 @@ export function planDense(context: PlanContext, layer: DenseLayer | ConvLayer): 
   // scratch: sums | the input flattened | the list of inputs that are not 0 | product tables
   const sumsBytes = blocks * 64;
   const flatBytes = roundUp(inputs * bytes, 16);
-  const listBytes = roundUp(inputs * 4 + 4, 16);
+  const listBytes = integer ? roundUp(inputs * 4 + 4, 16) : 0;
   memory.needScratch(sumsBytes + flatBytes + listBytes);
-  const integer = weights.kind !== "float32";
   memory.expect(integer ? weights.codes.length : weights.values.byteLength);
   const passes = integer ? planPasses(context, weights, outputs) : [];
   const packed = integer ? 0 : memory.constant(packFloat(weights.values, outputs, 16));

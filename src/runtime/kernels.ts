@@ -1,41 +1,15 @@
 // kernels.ts: the wasm module: its functions as TypeScript sees them, compiled once, instantiated per model.
 import { ShiftwiseError } from "../base/index.js";
-import { RUNTIME_WASM_BASE64 } from "./wasm.generated.js";
+import { type Kernels as Exports, RUNTIME_WASM_BASE64 } from "./wasm.generated.js";
 
-type Kernel = (...args: number[]) => void;
+/** A kernel whose addresses are plain numbers. */
+type Plain<F> = F extends (...args: infer A) => infer R ? (...args: { [I in keyof A]: number }) => R : never;
 
-/** Exports of assembly/runtime/index.ts; addresses and counts are numbers. */
-export interface Kernels {
+/** What assembly/runtime exports, documented there. */
+export type Kernels = { readonly [Name in keyof Exports]: Plain<Exports[Name]> } & {
   /** The memory they work on, for the steps that are plain TypeScript. */
   readonly buffer: ArrayBufferLike;
-  readonly add_f32: Kernel;
-  readonly add_u8: Kernel;
-  readonly all_finite: (...args: number[]) => number;
-  readonly end_vector: Kernel;
-  readonly flatten: Kernel;
-  readonly conv_swar: Kernel;
-  readonly conv_swar_depthwise: Kernel;
-  readonly conv_u8: Kernel;
-  readonly conv_f32: Kernel;
-  readonly conv_f32_single: Kernel;
-  readonly dense_codes_c16: Kernel;
-  readonly dense_f32_c16: Kernel;
-  readonly dense_nonzero: (...args: number[]) => number;
-  readonly gather_f32: Kernel;
-  readonly gather_f32_any: Kernel;
-  readonly gather_u8: Kernel;
-  readonly gather_u8_any: Kernel;
-  readonly gather_u8_pointwise: Kernel;
-  readonly gather_u8_rows: Kernel;
-  readonly split_phases_u8: Kernel;
-  readonly tile_masks: Kernel;
-  readonly plane_sums_f32: Kernel;
-  readonly plane_sums_u8: Kernel;
-  readonly pool_max_f32: Kernel;
-  readonly pool_max_u8: Kernel;
-  readonly pool_sum_f32: Kernel;
-  readonly pool_sum_u8: Kernel;
-}
+};
 
 // Behind the 8 bytes of magic and version the module has its types, then its one import, the memory:
 //   ... 3 "env" 6 "memory" 2 flags minimum maximum        flags: 1 has a maximum, 3 is shared as well

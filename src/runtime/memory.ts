@@ -96,7 +96,9 @@ export interface MemoryOptions {
 export class MemoryPlan {
   #top = LOW;
   #scratch = 0;
-  #guard = GUARD_MIN;
+  /** Bytes before and behind the arena. */
+  #before = GUARD_MIN;
+  #behind = GUARD_MIN;
   readonly #arena: number;
   readonly #limit: number;
   readonly #threads: number;
@@ -119,7 +121,8 @@ export class MemoryPlan {
    * @throws OVERFLOW when they do not
    */
   expect(bytes: number): void {
-    const least = Math.max(this.#top + bytes + this.#scratch * this.#threads, this.#guard) + this.#arena + this.#guard;
+    const low = Math.max(this.#top + bytes + this.#scratch * this.#threads, this.#before);
+    const least = low + this.#arena + this.#behind;
     if (least > this.#limit) this.#refuse(`at least ${least}`);
   }
 
@@ -130,6 +133,11 @@ export class MemoryPlan {
     this.expect(0);
     this.#blobs.push({ address, data });
     return address;
+  }
+
+  /** Whether `shared` has made this one. */
+  knows(key: string): boolean {
+    return this.#shared.has(key);
   }
 
   /** As `constant`, made only once for each key. */
@@ -148,9 +156,10 @@ export class MemoryPlan {
     this.expect(0);
   }
 
-  /** Asks for at least this much readable memory on both sides of every tensor. @throws OVERFLOW */
-  needGuard(bytes: number): void {
-    this.#guard = Math.max(this.#guard, roundUp(bytes, ALIGN));
+  /** Asks for at least this many readable bytes before and behind every tensor. @throws OVERFLOW */
+  needGuard(before: number, behind: number): void {
+    this.#before = Math.max(this.#before, roundUp(before, ALIGN));
+    this.#behind = Math.max(this.#behind, roundUp(behind, ALIGN));
     this.expect(0);
   }
 
@@ -160,8 +169,8 @@ export class MemoryPlan {
    */
   seal(): { scratch: number; arena: number; use: MemoryUse } {
     const scratch = roundUp(this.#top, ALIGN);
-    const arena = Math.max(scratch + this.#scratch * this.#threads, this.#guard);
-    const total = roundUp(arena + this.#arena + this.#guard, PAGE);
+    const arena = Math.max(scratch + this.#scratch * this.#threads, this.#before);
+    const total = roundUp(arena + this.#arena + this.#behind, PAGE);
     if (total > this.#limit) this.#refuse(`${total}`);
     return { scratch, arena, use: { constants: scratch - LOW, scratch: this.#scratch, arena: this.#arena, total } };
   }

@@ -37,12 +37,12 @@ export interface Schedule {
 interface Buckets {
   /** Distinct |level| > 0, falling. */
   readonly magnitudes: Int32Array;
-  /** By the low byte of a code: 2 j + 1 for +magnitudes[j], 2 j + 2 for -magnitudes[j], 0 for zero. */
-  readonly of: Uint8Array;
+  /** By the low byte of a code: 2 j + 1 for +magnitudes[j], 2 j + 2 for -magnitudes[j], 0 for zero. 128 make 257 of them. */
+  readonly of: Uint16Array;
 }
 
 function bucketsOf(weights: IntegerWeights): Buckets {
-  const of = new Uint8Array(256);
+  const of = new Uint16Array(256);
   if (weights.kind === "codes") {
     const count = magnitudes(weights.bits);
     for (let m = 1; m <= count; m++) {
@@ -75,7 +75,7 @@ export function leastStreamBytes(weights: IntegerWeights): number {
 function sortChannel(
   codes: Int8Array | Uint8Array,
   first: number,
-  bucketOf: Uint8Array,
+  bucketOf: Uint16Array,
   begin: Uint32Array,
   cursor: Uint32Array,
   rows: Uint16Array,
@@ -131,9 +131,10 @@ export function compileSchedule(weights: IntegerWeights, channels: number, max: 
   const { magnitudes: sizes, of: bucketOf } = bucketsOf(weights);
   const buckets = 2 * sizes.length;
   // a bucket is one part and one more for each time a lane fills up
-  const partsMax = sizes.length + 2 * Math.ceil(depth / cap) + 1;
+  const kinds = Math.min(sizes.length, depth);
+  const partsMax = kinds + 2 * Math.ceil(depth / cap) + 1;
   const channelWords = depth + (3 * DOUBLES_MAX + 4) * partsMax + 2;
-  let stream = new Uint16Array(codes.length + channels * 3 * sizes.length + channelWords);
+  let stream = new Uint16Array(codes.length + channels * 3 * kinds + channelWords);
   const starts = new Uint32Array(channels);
   const largest = new Float64Array(channels);
   const begin = new Uint32Array(buckets + 1);

@@ -1,8 +1,12 @@
 // taps.ts: how the patch of a sliding window is gathered: tap offsets, padding masks, and which gather kernel serves.
 import type { Layer, Shape } from "../ops/index.js";
-import { type MemoryPlan, planeBytesOf } from "./memory.js";
+import { type MemoryPlan, planeBytesOf, roundUp } from "./memory.js";
 
 export const TILE = 64;
+/** A gather that would read more bytes than this outside a plane looks every pixel up instead. */
+const REACH_MAX = 2 ** 20;
+/** Elements of a vector. */
+const LANES = 16;
 
 export interface SlidingWindow {
   readonly kernel: readonly [number, number];
@@ -26,7 +30,7 @@ export function windowOf(layer: Extract<Layer, { kernel: unknown }>): SlidingWin
  * - pointwise: one tap, no padding, stride 1: rows are copied.
  * - shifted: a tap is one offset for the whole tile, padding a mask.
  * - rows: the same for each output row by itself.
- * - any: a table of places.
+ * - any: a table of places. Only this form reads nothing outside the plane.
  */
 export type GatherForm = "pointwise" | "shifted" | "rows" | "any";
 
@@ -48,8 +52,21 @@ export interface Taps {
   readonly rowStep: number;
 }
 
-/** float32 planes know only `shifted` and `any`. */
+/** Elements that a gather reads before and behind a plane: under padding, and up to the end of a tile or a vector. */
+export interface Reach {
+  readonly before: number;
+  readonly behind: number;
+}
+
+/** How a layer gathers. float32 planes know only `shifted` and `any`. */
 export function gatherOf(input: Shape, output: Shape, window: SlidingWindow, float: boolean): Gather {
+  const fast = fastest(input, output, window, float);
+  const { before, behind } = reachOf(fast, input, output, window);
+  const far = Math.max(before, behind) * (float ? 4 : 1) > REACH_MAX;
+  return far ? { form: "any", phases: false } : fast;
+}
+
+function fastest(input: Shape, output: Shape, window: SlidingWindow, float: boolean): Gather {
   const { kernel, stride, padding } = window;
   if (stride[0] === 1 && stride[1] === 1 && input[2] === output[2]) {
     const bare = kernel[0] * kernel[1] === 1 && padding.every((p) => p === 0) && !float;
@@ -59,6 +76,39 @@ export function gatherOf(input: Shape, output: Shape, window: SlidingWindow, flo
   if (stride[1] === 1) return { form: "rows", phases: false };
   if (stride[0] !== 2 || stride[1] !== 2) return { form: "any", phases: false };
   return { form: output[2] === phaseShape(input)[2] ? "shifted" : "rows", phases: true };
+}
+
+/**
+ * What a form reads outside a plane, or outside a channel's four phases. A tap is one offset for all output pixels, so the
+ * last output rows read as far below the plane as the padding below it reaches, and the last tile whole vectors more.
+ */
+export function reachOf(gather: Gather, input: Shape, output: Shape, window: SlidingWindow): Reach {
+  const { form, phases } = gather;
+  if (form === "any") return { before: 0, behind: 0 };
+  const { kernel, dilation, padding } = window;
+  const [, outHeight, outWidth] = output;
+  const rowWidth = rowWidthOf(gather, input);
+  const place = (row: number, column: number): number =>
+    phases ? Math.floor(row / 2) * rowWidth + Math.floor(column / 2) : row * rowWidth + column;
+  const first = place(-padding[0], -padding[1]);
+  const last = place(dilation[0] * (kernel[0] - 1) - padding[0], dilation[1] * (kernel[1] - 1) - padding[1]);
+  const span =
+    form === "rows"
+      ? (outHeight - 1) * rowStepOf(gather, input, window) + outWidth + LANES - 1
+      : roundUp(outHeight * outWidth, TILE);
+  // the last phase has phaseBytes of its own, and begins where the three others end
+  const own = phases ? phaseBytesOf(input) : input[1] * input[2];
+  return { before: Math.max(0, -first), behind: Math.max(0, last + span - own) };
+}
+
+/** Width of the rows that taps are counted in. */
+function rowWidthOf({ phases }: Gather, input: Shape): number {
+  return phases ? phaseShape(input)[2] : input[2];
+}
+
+/** Elements between the inputs of two output rows. */
+function rowStepOf(gather: Gather, input: Shape, { stride }: SlidingWindow): number {
+  return rowWidthOf(gather, input) * (gather.phases ? 1 : stride[0]);
 }
 
 /** Rows and columns of one phase plane of stride 2. */
@@ -71,7 +121,7 @@ export function phaseBytesOf(input: Shape): number {
   return planeBytesOf(phaseShape(input), 1) + 16;
 }
 
-/** Places the tables of a window into memory, sharing equal ones between layers. */
+/** Places the tables of a window into memory, sharing equal ones between layers. @throws OVERFLOW */
 export function planTaps(
   memory: MemoryPlan,
   gather: Gather,
@@ -80,60 +130,82 @@ export function planTaps(
   window: SlidingWindow,
   elementBytes: number,
 ): Taps {
-  const [, height, width] = input;
-  const [, outHeight, outWidth] = output;
   const { kernel, stride, dilation, padding } = window;
   const count = kernel[0] * kernel[1];
+  const { before, behind } = reachOf(gather, input, output, window);
+  memory.needGuard(before * elementBytes, behind * elementBytes);
   if (gather.form === "pointwise") return { count, offsets: 0, masks: 0, places: 0, rowStep: 0 };
 
-  // width of the rows that taps are counted in
-  const rowWidth = gather.phases ? phaseShape(input)[2] : width;
+  memory.expect(count * 12);
+  const columns = planMasks(memory, 1, input, output, window);
+  const rows = planMasks(memory, 0, input, output, window);
+  const rowWidth = rowWidthOf(gather, input);
   const offsets = new Int32Array(count);
   const masks = new Uint32Array(count * 2);
-  const key = `${height}x${width} ${outHeight}x${outWidth}`;
-  const mask = (axis: 0 | 1, tap: number): number => {
-    const shift = tap * dilation[axis] - padding[axis];
-    const size = axis === 0 ? height : width;
-    return memory.shared(
-      `mask ${axis} ${key} ${stride[axis]} ${shift}`,
-      () => {
-        const bytes = new Uint8Array(outHeight * outWidth);
-        for (let i = 0; i < bytes.length; i++) {
-          const at = (axis === 0 ? Math.floor(i / outWidth) : i % outWidth) * stride[axis] + shift;
-          bytes[i] = at >= 0 && at < size ? 255 : 0;
-        }
-        return bytes;
-      },
-      TILE,
-    );
-  };
   for (let ky = 0, tap = 0; ky < kernel[0]; ky++) {
     for (let kx = 0; kx < kernel[1]; kx++, tap++) {
       const row = ky * dilation[0] - padding[0];
       const column = kx * dilation[1] - padding[1];
-      const [down, right] = gather.phases ? [row >> 1, column >> 1] : [row, column];
-      const inPhase = gather.phases ? (row & 1) * 2 + (column & 1) : 0;
-      offsets[tap] = inPhase * phaseBytesOf(input) + down * rowWidth + right;
-      // masked pixels are read all the same, outside the plane
-      memory.needGuard((Math.abs(down * rowWidth + right) + 2 * TILE) * elementBytes);
-      masks[tap * 2] = mask(1, kx);
-      masks[tap * 2 + 1] = mask(0, ky);
+      if (gather.phases) {
+        const phase = (row & 1) * 2 + (column & 1);
+        offsets[tap] = phase * phaseBytesOf(input) + (row >> 1) * rowWidth + (column >> 1);
+      } else {
+        offsets[tap] = row * rowWidth + column;
+      }
+      masks[tap * 2] = columns[kx];
+      masks[tap * 2 + 1] = rows[ky];
     }
   }
-  const places =
-    gather.form === "any"
-      ? memory.shared(
-          `places ${key} ${stride}`,
-          () => {
-            const table = new Int32Array(outHeight * outWidth);
-            for (let y = 0; y < outHeight; y++) {
-              for (let x = 0; x < outWidth; x++) table[y * outWidth + x] = y * stride[0] * width + x * stride[1];
-            }
-            return table;
-          },
-          TILE * 4,
-        )
-      : 0;
-  const rowStep = gather.phases ? rowWidth : stride[0] * width;
+  const places = gather.form === "any" ? planPlaces(memory, input, output, stride) : 0;
+  const rowStep = rowStepOf(gather, input, window);
   return { count, offsets: memory.constant(offsets), masks: memory.constant(masks), places, rowStep };
+}
+
+/** Addresses of the masks of one axis' taps: a byte for each output pixel, 255 where the tap meets the plane. */
+function planMasks(
+  memory: MemoryPlan,
+  axis: 0 | 1,
+  input: Shape,
+  output: Shape,
+  { kernel, stride, dilation, padding }: SlidingWindow,
+): number[] {
+  const [, outHeight, outWidth] = output;
+  const bytes = outHeight * outWidth;
+  const size = input[1 + axis];
+  const shifts = Array.from({ length: kernel[axis] }, (_, tap) => tap * dilation[axis] - padding[axis]);
+  const keyOf = (shift: number): string => `mask ${axis} ${size} ${outHeight}x${outWidth} ${stride[axis]} ${shift}`;
+  memory.expect(shifts.filter((shift) => !memory.knows(keyOf(shift))).length * (bytes + TILE));
+  return shifts.map((shift) =>
+    memory.shared(
+      keyOf(shift),
+      () => {
+        const mask = new Uint8Array(bytes);
+        for (let i = 0; i < bytes; i++) {
+          const at = (axis === 0 ? Math.floor(i / outWidth) : i % outWidth) * stride[axis] + shift;
+          mask[i] = at >= 0 && at < size ? 255 : 0;
+        }
+        return mask;
+      },
+      TILE,
+    ),
+  );
+}
+
+/** Address of the table of the form `any`: where each output pixel's own place lies in the plane. */
+function planPlaces(memory: MemoryPlan, input: Shape, output: Shape, stride: readonly [number, number]): number {
+  const [, , width] = input;
+  const [, outHeight, outWidth] = output;
+  const key = `places ${width} ${outHeight}x${outWidth} ${stride}`;
+  if (!memory.knows(key)) memory.expect(outHeight * outWidth * 4);
+  return memory.shared(
+    key,
+    () => {
+      const table = new Int32Array(outHeight * outWidth);
+      for (let y = 0; y < outHeight; y++) {
+        for (let x = 0; x < outWidth; x++) table[y * outWidth + x] = y * stride[0] * width + x * stride[1];
+      }
+      return table;
+    },
+    TILE * 4,
+  );
 }

@@ -1,7 +1,6 @@
 // checkpoint.ts: everything a run needs to go on as if it had never stopped, in one file.
 
-import { writeAtomically } from "../base/atomic.js";
-import { ShiftwiseError } from "../base/index.js";
+import { ShiftwiseError, writeAtomically } from "../base/index.js";
 import { fields, openFile, sealFile, storeBytes, storeFloats, tensorSource } from "../format/index.js";
 import { decodeNetwork, encodeNetwork, type Network } from "../graph/index.js";
 import { elements, nodeParameters, type WeightGrids } from "../ops/index.js";
@@ -45,6 +44,17 @@ export interface Checkpoint {
   readonly run: Readonly<Record<string, string>>;
 }
 
+/** What a run is made of, as far as a checkpoint of it must fit in. */
+export interface Plan {
+  readonly stages: readonly { readonly epochs: number; readonly cut?: ReadonlyMap<string, number> }[];
+  /** Of an epoch. */
+  readonly steps: number;
+  /** Images of a step. */
+  readonly batchSize: number;
+  /** Whether parameters are averaged. */
+  readonly averaging: boolean;
+}
+
 /** @throws IO when it cannot be written; an older file at `path` is whole then. */
 export async function saveCheckpoint(path: string, checkpoint: Checkpoint): Promise<void> {
   const { network, grids, velocity, average, kept, position, run } = checkpoint;
@@ -64,12 +74,14 @@ export async function saveCheckpoint(path: string, checkpoint: Checkpoint): Prom
 /**
  * Reads a checkpoint and holds it against the run that wants to go on from it.
  * @returns null when there is no file.
- * @throws BAD_FILE, TRUNCATED, CHECKSUM for a damaged file; BAD_OPTION naming what differs for one of another run.
+ * @throws IO for a file that cannot be read; BAD_FILE, TRUNCATED, CHECKSUM for a damaged file; BAD_OPTION naming what differs
+ *   for one of another run; BAD_FILE for a position that is none of the run's.
  */
 export async function loadCheckpoint(
   path: string,
   run: Readonly<Record<string, string>>,
   layout: ParameterLayout,
+  plan: Plan,
 ): Promise<Checkpoint | null> {
   const { readFile } = process.getBuiltinModule("node:fs/promises");
   const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
@@ -89,16 +101,23 @@ export async function loadCheckpoint(
       found: saved[name] ?? "none",
     });
   }
+  const has = (field: "quantizing" | "averaging" | "cutting") => fields.boolean(graph[field], fields.at(path, field));
   const source = tensorSource(file.tensors, path);
   const stored = source.bytes("network", null);
   const velocity = source.floats("velocity", [layout.length]);
-  const average = graph.averaging === true ? source.floats("average", [layout.length]) : null;
-  const kept = graph.cutting === true ? source.bytes("kept", [layout.weights]).slice() : null;
+  const average = has("averaging") ? source.floats("average", [layout.length]) : null;
+  const kept = has("cutting") ? source.bytes("kept", [layout.weights]).slice() : null;
   source.done();
   const { network, grids } = decodeNetwork(stored, fields.at(path, "network"));
+  const quantizing = has("quantizing");
+  fields.expect(quantizing || grids.size === 0, fields.at(path, "network"), "no grids", `${grids.size}`);
   const position = readPosition(graph.position, fields.at(path, "position"));
-  const masks = graph.quantizing === true ? grids : null;
-  return { network, grids: masks, velocity, average, kept, position, run: saved };
+  checkPosition(position, plan, fields.at(path, "position"));
+  const place = fields.at(path, "averaging");
+  fields.expect(plan.averaging === (average !== null), place, String(plan.averaging), average !== null);
+  const cutting = plan.stages[position.stage].cut !== undefined;
+  fields.expect(cutting === (kept !== null), fields.at(path, "cutting"), String(cutting), kept !== null);
+  return { network, grids: quantizing ? grids : null, velocity, average, kept, position, run: saved };
 }
 
 function readPosition(value: unknown, where: string): Position {
@@ -128,6 +147,36 @@ function readPosition(value: unknown, where: string): Position {
       value === null ? null : fields.number(value, place),
     ),
   };
+}
+
+/**
+ * A position that the run comes by: past its end nothing would be left to do, and that would pass for a finished run.
+ * @throws BAD_FILE
+ */
+function checkPosition(position: Position, { stages, steps, batchSize }: Plan, where: string): void {
+  const { stage, epoch, step, correct, history, tests } = position;
+  const within = (name: string, value: number, low: number, high: number) => {
+    if (value >= low && value <= high) return;
+    throw new ShiftwiseError("BAD_FILE", "the checkpoint stands where this run never does", {
+      where: `${where}.${name}`,
+      expected: low === high ? low : `${low}..${high}`,
+      found: value,
+    });
+  };
+  within("stage", stage, 0, stages.length - 1);
+  const { epochs } = stages[stage];
+  within("epoch", epoch, 0, epochs);
+  within("step", step, 0, epoch < epochs ? steps : 0);
+  within("correct", correct, 0, step * batchSize);
+  const done = stages.slice(0, stage).flatMap((before, s) => Array.from({ length: before.epochs }, () => s));
+  const expected = [...done, ...Array.from({ length: epoch }, () => stage)];
+  within("history.length", history.length, expected.length, expected.length);
+  for (const [i, record] of history.entries()) {
+    within(`history[${i}].stage`, record.stage, expected[i], expected[i]);
+    const first = expected.indexOf(expected[i]);
+    within(`history[${i}].epoch`, record.epoch, i - first, i - first);
+  }
+  within("tests.length", tests.length, stage, stage);
 }
 
 /** Copies all parameters of one network into another of the same structure. */

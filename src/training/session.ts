@@ -102,7 +102,10 @@ export async function runStages(
   const layout = parameterLayout(network);
   const { checkpoint } = options;
   const run = checkpoint ? runRecord(network, dataset, options, record) : {};
-  const saved = checkpoint?.resume ? await loadCheckpoint(checkpoint.path, run, layout) : null;
+  const { batchSize, average } = options;
+  const steps = batchCount(dataset, { batchSize, shuffle: true });
+  const plan = { stages, steps, batchSize, averaging: average !== undefined };
+  const saved = checkpoint?.resume ? await loadCheckpoint(checkpoint.path, run, layout, plan) : null;
   const module = compileModule();
   const threads = options.threads ?? 1;
   const optimizer = createOptimizer(module, layout, {

@@ -1,6 +1,7 @@
 // sgd.ts: the optimizer: parameters, gradient and momentum in an instance of their own, updated by one kernel call.
+import { NOWHERE, plus } from "../base/index.js";
 import type { WeightGrids } from "../ops/index.js";
-import { createArena, instantiate, type ParameterEntry, type ParameterLayout } from "./engine/index.js";
+import { createArena, instantiate, type ParameterEntry, type ParameterLayout, UpdateJob } from "./engine/index.js";
 import type { ParameterGroup } from "./options.js";
 
 export interface SgdOptions {
@@ -42,9 +43,17 @@ export function createOptimizer(module: WebAssembly.Module, layout: ParameterLay
   const arena = createArena();
   const bytes = layout.length * 4;
   const [w, g, v, incoming] = [0, 1, 2, 3].map(() => arena.reserve(bytes));
-  const mean = options.average === null ? 0 : arena.reserve(bytes);
+  const mean = options.average === null ? NOWHERE : arena.reserve(bytes);
   const mask = arena.reserve(layout.weights);
+  const { momentum, clip } = options;
+  const nesterov = options.nesterov ? 1 : 0;
+  const updates = runsOf(layout, options).map(({ offset, length, masked, factor, decay }) => {
+    const trainable = masked ? plus(mask, offset) : NOWHERE;
+    const places = { w: plus(w, offset * 4), g: plus(g, offset * 4), v: plus(v, offset * 4), trainable };
+    return { job: arena.record(UpdateJob, { ...places, length, momentum, decay, nesterov }), factor };
+  });
   const { kernels, memory } = instantiate(module, arena.size());
+  arena.fill(memory.buffer);
   const floats = (address: number) => new Float32Array(memory.buffer, address, layout.length);
   const trainable = new Uint8Array(memory.buffer, mask, layout.weights).fill(1);
   const gradient = floats(g);
@@ -52,9 +61,6 @@ export function createOptimizer(module: WebAssembly.Module, layout: ParameterLay
   const parameters = floats(w);
   const velocity = floats(v);
   const average = options.average === null ? null : floats(mean);
-  const { momentum, nesterov, clip } = options;
-  const flag = nesterov ? 1 : 0;
-  const runs = runsOf(layout, options);
   return {
     parameters,
     velocity,
@@ -89,20 +95,7 @@ export function createOptimizer(module: WebAssembly.Module, layout: ParameterLay
     step(rate) {
       const norm = Math.sqrt(kernels.sumOfSquares(g, layout.length));
       if (norm > clip) kernels.scale(g, layout.length, clip / norm);
-      for (const { offset, length, masked, factor, decay } of runs) {
-        const at = offset * 4;
-        kernels.sgdStep(
-          w + at,
-          g + at,
-          v + at,
-          masked ? mask + offset : 0,
-          length,
-          rate * factor,
-          momentum,
-          decay,
-          flag,
-        );
-      }
+      for (const { job, factor } of updates) kernels.sgdStep(job, rate * factor);
       if (options.average !== null) kernels.approach(w, mean, layout.length, 1 - options.average);
       return norm;
     },

@@ -1,6 +1,7 @@
 // chromium.js: a headless Chromium and a local server for the browser tests, or the reason why there is none.
 import { existsSync } from "node:fs";
 import { createServer } from "node:http";
+import { text } from "node:stream/consumers";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
@@ -21,9 +22,10 @@ export const browserTest = skip ? () => {} : test;
  * Serves a folder on a free port.
  * @param options.isolated sends what cross-origin isolation, and so shared memory, takes
  * @param options.policy Content-Security-Policy
+ * @param options.receive called with the body of what a page posts, whatever the address
  * @returns its address and how to stop it
  */
-export async function serve(folder, { isolated = false, policy } = {}) {
+export async function serve(folder, { isolated = false, policy, receive } = {}) {
   const setHeaders = (response) => {
     if (policy) response.setHeader("Content-Security-Policy", policy);
     if (!isolated) return;
@@ -31,7 +33,12 @@ export async function serve(folder, { isolated = false, policy } = {}) {
     response.setHeader("Cross-Origin-Embedder-Policy", "require-corp");
   };
   const handler = sirv(folder, { dev: true, dotfiles: false, setHeaders });
-  const server = createServer((request, response) => {
+  const server = createServer(async (request, response) => {
+    if (receive && request.method === "POST") {
+      receive(await text(request));
+      response.writeHead(204).end();
+      return;
+    }
     // browsers ask for an icon on their own; that there is none is no error of a page
     handler(request, response, () => response.writeHead(request.url === "/favicon.ico" ? 204 : 404).end());
   });

@@ -1,7 +1,17 @@
 // failures.test.js: what bad input gets: one line that says what and where, status 1, nothing written.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { before, describe, test } from "node:test";
 import { freshNetwork } from "../../dist/cli/training.js";
@@ -182,6 +192,49 @@ describe("bad input", () => {
         assert.equal(lines.length, 1);
       });
     }
+  });
+
+  describe("outputs that would be lost, or lose something", () => {
+    test("a pipe, and a dash", { skip: process.platform === "win32" }, async () => {
+      const pipe = at("pipe");
+      assert.equal(spawnSync("mkfifo", [pipe]).status, 0);
+      for (const command of [
+        ["export", model, "--onnx"],
+        ["quantize", float, "--calibrate", data, "--out"],
+      ]) {
+        await assertFails([...command, pipe], "IO", /pipe: .*expected a regular file.*; found a pipe/);
+        await assertFails([...command, "-"], "BAD_OPTION", /-: .*expected the name of a file/);
+      }
+    });
+
+    test("the file that is read, under whatever name", async () => {
+      const link = at("link.safetensors");
+      symlinkSync(float, link);
+      const bytes = readFileSync(float);
+      for (const out of [float, join(folder, ".", "data", "..", "float.safetensors"), link]) {
+        await assertFails(["quantize", float, "--data", data, "--out", out], "BAD_OPTION", /would be replaced/);
+        await assertFails(["quantize", float, "--calibrate", data, "--out", out], "BAD_OPTION", /would be replaced/);
+        await assertFails(["export", float, "--onnx", out], "BAD_OPTION", /would be replaced/);
+        await assertFails(["compare", "--data", data, "--net", float, "--out", out], "BAD_OPTION", /would be replaced/);
+      }
+      assert.deepEqual(readFileSync(float), bytes);
+    });
+
+    test("a checkpoint or a kept model where a folder stands, models in a file", async () => {
+      const out = at("blocked");
+      mkdirSync(`${out}.checkpoint`);
+      await assertFails(["train", "--data", data, "--out", out], "IO", /blocked\.checkpoint: .*found a folder/);
+      await assertFails(
+        ["quantize", float, "--data", data, "--out", out],
+        "IO",
+        /blocked\.checkpoint: .*found a folder/,
+      );
+      rmdirSync(`${out}.checkpoint`);
+      const compare = ["compare", "--data", data, "--net", float, "--out", at("never.html"), "--methods", "inq:3/8@0"];
+      await assertFails([...compare, "--models", model], "IO", /model\.safetensors: cannot make the folder/);
+      mkdirSync(at("kept/inq_3_8_0.safetensors"), { recursive: true });
+      await assertFails([...compare, "--models", at("kept")], "IO", /inq_3_8_0\.safetensors: .*found a folder/);
+    });
   });
 
   test("--resume without a checkpoint", async () => {

@@ -5,9 +5,11 @@ import fc from "fast-check";
 import { ShiftwiseError } from "../../dist/base/index.js";
 import { HEADER_LIMIT, readSafetensors, writeSafetensors } from "../../dist/format/index.js";
 
-/** A file from a header as text or object, and data. */
+/** A file from a header as text or object, filled up with spaces, and data. */
 function file(header, data = 0, length) {
-  const json = new TextEncoder().encode(typeof header === "string" ? header : JSON.stringify(header));
+  const text = new TextEncoder().encode(typeof header === "string" ? header : JSON.stringify(header));
+  const json = new Uint8Array(Math.ceil(text.length / 8) * 8).fill(32);
+  json.set(text);
   const bytes = new Uint8Array(8 + json.length + data);
   new DataView(bytes.buffer).setBigUint64(0, BigInt(length ?? json.length), true);
   bytes.set(json, 8);
@@ -74,14 +76,15 @@ test("truncation and the header length", () => {
   fails(new Uint8Array(0), "TRUNCATED", "header length");
   fails(new Uint8Array(7), "TRUNCATED", "header length");
   fails(new Uint8Array(8), "BAD_FILE", "header length");
-  fails(file("{}", 0, 3), "TRUNCATED", "header");
+  fails(file("{}", 0, 16), "TRUNCATED", "header");
+  for (const length of [2, 7, 9, 12]) fails(file("{}", 100, length), "BAD_FILE", "header length");
   fails(file("{}", 0, HEADER_LIMIT + 1), "BAD_FILE", "header length");
   fails(file("{}", 0, 2n ** 63n), "BAD_FILE", "header length");
   fails(file({ a: tensor(0, 8) }, 7), "TRUNCATED", "tensor a.data_offsets");
 });
 
 test("a header that is not a JSON object in UTF-8", () => {
-  for (const text of ["[]", "null", "12", '"a"']) fails(file(text.padEnd(2)), "BAD_FILE", "header");
+  for (const text of ["[]", "null", "12", '"a"']) fails(file(text), "BAD_FILE", "header");
   for (const text of ["{", "{]", '{"a":}', "{}{}", "\u0000\u0000", "[".repeat(100000)])
     fails(file(text), "BAD_FILE", "header");
   const broken = file('{"__metadata__":{"a":"bc"}}');
@@ -136,7 +139,7 @@ test("overlaps, gaps and bytes that nobody owns", () => {
 test("whatever the bytes, nothing but a ShiftwiseError", () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 64 }), fc.string({ maxLength: 40 }), (data, text) => {
-      for (const bytes of [data, file(text.padEnd(2)), file(`{${text}}`, data.length)]) {
+      for (const bytes of [data, file(text), file(`{${text}}`, data.length)]) {
         try {
           readSafetensors(bytes);
         } catch (error) {
@@ -146,4 +149,34 @@ test("whatever the bytes, nothing but a ShiftwiseError", () => {
     }),
     { seed: 5, numRuns: 1000 },
   );
+});
+
+test("JSON is taken however it is spelled, each key once", () => {
+  const entry = '{"dtype":"U8","shape":[4],"data_offsets":[0,4]}';
+  assert.equal(readSafetensors(file(`{\n "a" : ${entry} }`, 4)).tensors.size, 1);
+  assert.equal(readSafetensors(file(`{"\\u0061":${entry.replace("4]", "4.0]")}}`, 4)).tensors.get("a").bytes.length, 4);
+  assert.deepEqual(readSafetensors(file('{"__metadata__":{"a:\\"b":"{\\\\\\":"}}')).metadata, { 'a:"b': '{\\":' });
+  for (const twice of ["a", "\\u0061"]) fails(file(`{"a":${entry},"${twice}":${entry}}`, 4), "BAD_FILE", "header");
+  fails(file('{"__metadata__":{"a":"x","a":"x"}}'), "BAD_FILE", "header");
+  fails(file(`{"a":${entry.replace("{", '{"dtype":"U8",')}}`, 4), "BAD_FILE", "header");
+});
+
+test("nothing but the header and spaces before the data", () => {
+  for (const text of ['{"a":1}\n', ' {"a":1}', "\ufeff{}   ", "{}\u0000     ", "{}    \t ", "{}     \n"]) {
+    fails(file(text), "BAD_FILE", "header");
+  }
+});
+
+test("wider elements come first, wherever empty ones stand", () => {
+  fails(file({ a: tensor(0, 1), b: tensor(1, 5, [1], "F32") }, 5), "BAD_FILE", "tensor b");
+  fails(file({ a: tensor(0, 4, [1], "F32"), b: tensor(4, 12, [1], "F64") }, 12), "BAD_FILE", "tensor b");
+  const empty = { a: tensor(0, 0), b: tensor(0, 4, [1], "F32"), c: tensor(4, 4, [0], "F32"), d: tensor(4, 5) };
+  assert.equal(readSafetensors(file(empty, 5)).tensors.size, 4);
+});
+
+test("strings are whole characters, names of tensors up to 210 of them", () => {
+  fails(file('{"__metadata__":{"a":"\\ud83d"}}'), "BAD_FILE", "__metadata__.a");
+  fails(file('{"\\udc00":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}'), "BAD_FILE", "tensor name");
+  assert.equal(readSafetensors(file({ ["😀".repeat(210)]: tensor(0, 0) })).tensors.size, 1);
+  fails(file({ ["a".repeat(211)]: tensor(0, 0) }), "BAD_FILE", "tensor name");
 });

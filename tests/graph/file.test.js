@@ -142,6 +142,8 @@ test("errors name the file and the field", () => {
   const cases = [
     [(g) => delete g.nodes[conv].stride, "BAD_FILE", new RegExp(`^n\\.sw: graph\\.nodes\\[${conv}\\].*"stride"`)],
     [(g) => (g.nodes[conv].bias = 1), "BAD_FILE", /\.bias/],
+    [(g) => (g.nodes[conv].bias = String(g.nodes[conv].bias)), "BAD_FILE", /\.bias/],
+    [(g) => (g.grids[0].scaled = "true"), "BAD_FILE", /^n\.sw: graph\.grids\[0\]/],
     [(g) => (g.nodes[conv].input = "nowhere"), "BAD_GRAPH", new RegExp(`^n\\.sw: node ${name}: .*nowhere`)],
     [(g) => (g.outputs = ["nowhere"]), "BAD_GRAPH", /^n\.sw: network\.outputs/],
     [(g) => (g.outputs = []), "BAD_GRAPH", /^n\.sw: network\.outputs/],
@@ -188,6 +190,12 @@ test("a grid's scale and levels come back; weights are held against both", () =>
   );
   const powers = new Map([[name, { kind: "powers", bits: 4, n1: 2, scale, frozen }]]);
   assert.deepEqual(decodeNetwork(encodeNetwork(network, { grids: powers })).grids, powers);
+});
+
+test("a node with a field that no reader knows is not written", () => {
+  const { network } = sample;
+  const nodes = network.nodes.map((node) => ({ ...node, comment: "mine" }));
+  assert.throws(() => encodeNetwork({ ...network, nodes }), { code: "BAD_FILE", found: "comment" });
 });
 
 test("grids that do not belong are not written", () => {

@@ -275,6 +275,14 @@ test("sums beyond int32 are refused", () => {
   lower(network, { grids });
 });
 
+test("-0 in a network is 0 in its model, as a file would have it", () => {
+  const b = buildNetwork("signs", createRandom(1));
+  const padded = b.pad(b.input([1, 2, 2]), { channels: [0, 0], rows: [1, 0], columns: [0, 0] }, -0);
+  const def = lower(b.finish([b.activation(padded, "elu", [-0])]), { grids: null });
+  assert.deepEqual([def.layers[0].value, def.layers[1].parameters], [0, [0]]);
+  assert.deepEqual(decodeModel(encodeModel(def)), def);
+});
+
 test("a slice and the pad behind it are one gather, unless something else reads the slice", () => {
   const make = (shared) =>
     assertSame(

@@ -8,10 +8,12 @@ import { fileURLToPath } from "node:url";
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
 /**
- * Packs the repository and installs the tarball in a new folder. What it depends on is linked from the repository.
+ * Packs the repository and installs the tarball in a new folder, beside an application. What it depends on is linked from
+ * the repository.
+ * @param app folder of the application, from the repository's root
  * @returns the folder with node_modules/shiftwise, the tarball, and how to remove both
  */
-export function install() {
+export function install(app = "tests/package/app") {
   const folder = mkdtempSync(join(tmpdir(), "shiftwise-package-"));
   // scripts are off: the build stands already, and other tests are reading it
   const args = ["pack", "--ignore-scripts", "--json", "--pack-destination", folder];
@@ -27,7 +29,7 @@ export function install() {
     mkdirSync(dirname(link), { recursive: true });
     symlinkSync(join(root, "node_modules", name), link);
   }
-  cpSync(join(root, "tests/package/app"), folder, { recursive: true });
+  cpSync(join(root, app), folder, { recursive: true });
   cpSync(join(root, "examples/models/demo.safetensors"), join(folder, "public/demo.safetensors"));
   return { folder, tarball, remove: () => rmSync(folder, { recursive: true }) };
 }

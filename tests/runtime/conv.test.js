@@ -164,6 +164,8 @@ const BOOKS = {
   weq: [-255, -131, -77, -31, 0, 29, 80, 140, 233],
   allPositive: [2, 3],
   largest: [-16383, -1, 0, 16383],
+  most: Array.from({ length: 128 }, (_, i) => (i < 64 ? 2 * i - 128 : 2 * i - 125)),
+  most16Bits: Array.from({ length: 128 }, (_, i) => (i < 64 ? 250 * i - 16001 : 250 * i - 15800)),
   many: Array.from({ length: 64 }, (_, i) => (i - 32) * 7 - (i % 3)),
 };
 

@@ -1,7 +1,10 @@
 // models.js: small random models for the tests of both executors.
 
 import { createRandom } from "../../dist/base/index.js";
+import { lower } from "../../dist/graph/index.js";
+import { decodeModel, encodeModel } from "../../dist/model/index.js";
 import { convOutputShape, elements } from "../../dist/ops/index.js";
+import { advancePortion, insertQuantizers, quantizationPoints } from "../../dist/quantize/index.js";
 
 export const FLOAT = { kind: "float32" };
 export const linear = (max = 255, zero = 0, scale = 0.05) => ({ kind: "linear", scale: Math.fround(scale), zero, max });
@@ -98,4 +101,19 @@ export function inputsFor(def, seed = 1) {
   return Object.fromEntries(
     def.inputs.map(({ name, tensor }) => [name, randomInput(random, def.tensors[tensor].shape)]),
   );
+}
+
+/** A whole network on the grid and in the file, without training: every layer's kind, shape and fusion as in real use. */
+export function quantized(network, bits, activation) {
+  const relus = new Set(network.nodes.filter((node) => node.op === "relu").map((node) => node.name));
+  const encodings = quantizationPoints(network).map((point) => {
+    const signed = !relus.has(point);
+    const log = activation === "log" && !signed;
+    const max = activation === "log" ? 255 : 2 ** activation - 1;
+    const zero = signed ? (max + 1) / 2 : 0;
+    return [point, log ? LEVELS : { kind: "linear", scale: Math.fround(4 / max), zero, max }];
+  });
+  const simulated = insertQuantizers(network, new Map(encodings));
+  const grids = advancePortion(simulated, null, { bits, portion: 1 });
+  return decodeModel(encodeModel(lower(simulated, { grids })));
 }

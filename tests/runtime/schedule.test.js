@@ -94,6 +94,15 @@ test("a schedule of a codebook holds exactly its levels and never overflows a la
   );
 });
 
+test("a codebook of 128 magnitudes keeps every level, the smallest negative one, too", () => {
+  for (const sign of [1, -1]) {
+    const levels = Array.from({ length: 128 }, (_, i) => sign * (i + 1) * 3 * (i % 2 ? 1 : -1)).sort((a, b) => a - b);
+    const codes = Uint8Array.from({ length: 256 }, (_, i) => i % 128);
+    const schedule = compileSchedule({ kind: "codebook", levels, codes }, 2, 255);
+    for (const channel of [0, 1]) assert.deepEqual(walk(schedule, channel, 128, 255).weights, levels);
+  }
+});
+
 test("powers of two as a codebook cost what codes cost", () => {
   const codes = randomCodes(createRandom(5), 8 * 576, 5, 0.1);
   const levels = [-128, -64, -32, -16, -8, -4, -2, -1, 0, 1, 2, 4, 8, 16, 32, 64, 128];

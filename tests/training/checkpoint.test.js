@@ -1,14 +1,12 @@
 // checkpoint.test.js: a run that was interrupted anywhere ends in the bits of the run that was not.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
-import { chmod, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { spawn, spawnSync } from "node:child_process";
+import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { writeAtomically } from "../../dist/base/atomic.js";
-import { openFile, tensorSource } from "../../dist/format/index.js";
+import { openFile, sealFile, tensorSource } from "../../dist/format/index.js";
 import { decodeNetwork } from "../../dist/graph/index.js";
 import { retrain, train } from "../../dist/training/index.js";
 import { bitsOf, squares, tinyNetwork } from "./helpers.js";
@@ -150,6 +148,11 @@ test("a damaged checkpoint is refused, whatever is damaged", async () => {
   const version = Buffer.from(bytes);
   version.write('"version":"9"', version.indexOf('"version":"1"'));
   await assert.rejects(attempt(version), { code: "BAD_FILE", found: "9" });
+  const { graph, tensors } = openFile(new Uint8Array(bytes), "checkpoint", path);
+  for (const field of ["quantizing", "averaging", "cutting"]) {
+    const changed = sealFile("checkpoint", { ...graph, [field]: "false" }, tensors);
+    await assert.rejects(attempt(changed), { code: "BAD_FILE", where: `${path}: ${field}` });
+  }
   await attempt(bytes);
 });
 
@@ -195,17 +198,51 @@ test("a checkpoint that cannot be written is an IO error and leaves nothing behi
   );
 });
 
-test("a full disk leaves the checkpoint before it whole", {
-  skip: existsSync("/dev/full") ? false : "no /dev/full",
+test("a disk that takes no more leaves the checkpoint before it whole", {
+  skip: process.platform === "win32",
 }, async () => {
-  const path = join(folder, "full.safetensors");
-  await train(tinyNetwork(), data, { ...training, epochs: 1, checkpoint: { path } });
+  const own = await mkdtemp(join(folder, "full-"));
+  const path = join(own, "full.safetensors");
+  const program = fileURLToPath(new URL("./killed.js", import.meta.url));
+  const args = [program, path, "15"];
+  assert.equal(spawnSync(process.execPath, args).signal, "SIGKILL");
   const before = await readFile(path);
-  // what is written beside the file goes to a device that is always full
-  await symlink("/dev/full", `${path}.${process.pid}.partial`);
-  const run = train(tinyNetwork(), data, { ...training, checkpoint: { path } });
-  await assert.rejects(run, { code: "IO", where: path, found: /ENOSPC/ });
+  assert.ok(before.length > 1024);
+  // now no file of the process may have more than a block
+  const { status, stderr } = spawnSync("sh", ["-c", 'ulimit -f 1; exec "$0" "$@"', process.execPath, ...args]);
+  assert.equal(status, 1);
+  assert.match(String(stderr), /EFBIG.*code: 'IO'/s);
   assert.deepEqual(await readFile(path), before);
-  const left = (await readdir(folder)).filter((name) => name.startsWith("full."));
-  assert.deepEqual(left, ["full.safetensors"]);
+  assert.deepEqual(await readdir(own), ["full.safetensors"]);
+});
+
+test("a checkpoint that stands where the run never does is refused, with what is wrong", async () => {
+  const path = join(folder, "beyond.safetensors");
+  await train(tinyNetwork(), data, { ...training, checkpoint: { path } });
+  const { graph, tensors } = openFile(new Uint8Array(await readFile(path)), "checkpoint", path);
+  const attempt = async (change, more = {}) => {
+    const kept = new Map([...tensors].map(([name, { dtype, shape, bytes }]) => [name, { dtype, shape, bytes }]));
+    await writeFile(
+      path,
+      sealFile("checkpoint", { ...graph, position: { ...graph.position, ...change }, ...more }, kept),
+    );
+    return train(tinyNetwork(), data, { ...training, checkpoint: { path, resume: true } });
+  };
+  assert.equal((await attempt({})).history.length, 3);
+  const [first, second, third] = graph.position.history;
+  const cases = [
+    [{ epoch: 4 }, "epoch", 4],
+    [{ epoch: 2 ** 31 - 1 }, "epoch", 2 ** 31 - 1],
+    [{ stage: 1, epoch: 0 }, "stage", 1],
+    [{ epoch: 2, step: 11, history: [first, second] }, "step", 11],
+    [{ step: 1 }, "step", 1],
+    [{ correct: 1 }, "correct", 1],
+    [{ history: [first, third] }, "history.length", 2],
+    [{ history: [first, third, second] }, "history[1].epoch", 2],
+    [{ tests: [0.5] }, "tests.length", 1],
+  ];
+  for (const [change, field, found] of cases) {
+    await assert.rejects(attempt(change), { code: "BAD_FILE", where: `${path}: position.${field}`, found }, field);
+  }
+  await assert.rejects(attempt({}, { cutting: true }), { name: "ShiftwiseError" });
 });

@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { lower } from "../../dist/graph/index.js";
-import { QUANTIZERS } from "../../dist/quantize/index.js";
 import {
   calibrate,
   collectHistograms,
   insertQuantizers,
+  QUANTIZERS,
   quantizationPoints,
   quantizeWeights,
 } from "../../dist/quantize/index.js";

@@ -1,19 +1,23 @@
 // arena.ts: the memory plan: addresses are handed out first, the memory comes once they are known.
+import { type Address, encode, type Layout, type Pointer, plus } from "../../base/index.js";
 
 /** Every buffer starts on a cache line. */
 const LINE = 64;
 
-const round = (bytes: number): number => Math.ceil(bytes / LINE) * LINE;
+/** Even a buffer of no bytes has an address of its own. */
+const round = (bytes: number): number => Math.ceil(Math.max(bytes, 1) / LINE) * LINE;
 
 /** Addresses of one instance's memory. */
 export interface Arena {
   /** Room that stays taken: bytes, cleared at the start. */
-  reserve(bytes: number): number;
+  reserve(bytes: number): Address;
   /** Room filled with a table of offsets once the memory is there. */
-  table(values: readonly number[] | Uint32Array | Float32Array): number;
+  table(values: readonly number[] | Uint32Array | Float32Array): Address;
+  /** Room filled with a record likewise. */
+  record<T extends Record<keyof T, number>>(layout: Layout<T>, values: NoInfer<T>): Pointer<T>;
   /** Room that may be given back with `release` and handed out again. */
-  borrow(bytes: number): number;
-  release(address: number): void;
+  borrow(bytes: number): Address;
+  release(address: Address): void;
   /** Bytes of memory that the plan needs. */
   size(): number;
   /** Writes the tables. */
@@ -27,29 +31,32 @@ export interface Arena {
 export function createArena(): Arena {
   // address 0 stays unused: the kernels read it as "none"
   let top = LINE;
-  const tables: { address: number; values: Uint32Array | Float32Array }[] = [];
-  const taken = new Map<number, number>();
-  let free: { address: number; bytes: number }[] = [];
+  const tables: { address: Address; values: Uint8Array | Uint32Array | Float32Array }[] = [];
+  const taken = new Map<Address, number>();
+  let free: { address: Address; bytes: number }[] = [];
 
-  const reserve = (bytes: number): number => {
-    const address = top;
+  const reserve = (bytes: number): Address => {
+    const address = top as Address;
     top += round(bytes);
+    return address;
+  };
+  const constant = (values: Uint8Array | Uint32Array | Float32Array): Address => {
+    const address = reserve(values.byteLength);
+    tables.push({ address, values });
     return address;
   };
   return {
     reserve,
-    table(values) {
-      const typed = values instanceof Uint32Array || values instanceof Float32Array ? values : Uint32Array.from(values);
-      const address = reserve(typed.byteLength);
-      tables.push({ address, values: typed });
-      return address;
-    },
+    table: (values) =>
+      constant(values instanceof Uint32Array || values instanceof Float32Array ? values : Uint32Array.from(values)),
+    record: <T extends Record<keyof T, number>>(layout: Layout<T>, values: NoInfer<T>) =>
+      constant(encode(layout, values)) as Pointer<T>,
     borrow(bytes) {
       const need = round(bytes);
       const fits = free.filter((block) => block.bytes >= need).sort((a, b) => a.bytes - b.bytes);
       const block = fits[0] ?? { address: reserve(need), bytes: need };
       free = free.filter((other) => other.address !== block.address);
-      if (block.bytes > need) free.push({ address: block.address + need, bytes: block.bytes - need });
+      if (block.bytes > need) free.push({ address: plus(block.address, need), bytes: block.bytes - need });
       taken.set(block.address, need);
       return block.address;
     },

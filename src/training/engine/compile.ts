@@ -1,5 +1,6 @@
 // compile.ts: a network's layers on one memory plan: where its tensors, parameters and statistics lie.
 
+import { type Address, plus } from "../../base/index.js";
 import type { Network } from "../../graph/index.js";
 import type { Shape } from "../../ops/index.js";
 import { createArena } from "./arena.js";
@@ -8,7 +9,6 @@ import { depthwiseLayer, isDepthwise } from "./depthwise.js";
 import { clampSumLayer, dropoutLayer, leakyReluLayer, quantizeLayer } from "./elementwise.js";
 import { functionLayer } from "./functions.js";
 import { type FusedNode, fuse, outputOf } from "./fusion.js";
-import type { Pointer } from "./kernels.js";
 import { type Layer, NO_CLAMP, type Plan, untrainable, volume } from "./layer.js";
 import { concatLayer, padLayer, sliceLayer } from "./moving.js";
 import { type NormStatistics, normLayer } from "./norm.js";
@@ -17,8 +17,8 @@ import { avgPoolLayer, maxPoolLayer } from "./pooling.js";
 
 /** Means and variances of all batch norms, ordered as in the layout. */
 export interface Pair {
-  readonly mean: Pointer;
-  readonly variance: Pointer;
+  readonly mean: Address;
+  readonly variance: Address;
 }
 
 export interface Compiled {
@@ -27,10 +27,10 @@ export interface Compiled {
   /** In forward order. */
   readonly layers: readonly Layer[];
   /** Addresses of the tensors that exist. */
-  readonly tensors: ReadonlyMap<string, Pointer>;
+  readonly tensors: ReadonlyMap<string, Address>;
   /** All parameters and their gradients, ordered as in the layout. */
-  readonly values: Pointer;
-  readonly slopes: Pointer;
+  readonly values: Address;
+  readonly slopes: Address;
   readonly running: Pair;
   readonly batchStatistics: Pair;
 }
@@ -62,16 +62,16 @@ export function compile(
     tensor: (name) => ({ address: tensors.get(name)!, shape: shapes.get(name)! }),
     parameter(node, field) {
       const offset = offsets.get(`${node}.${field}`)!;
-      return { value: values + offset, gradient: slopes + offset };
+      return { value: plus(values, offset), gradient: plus(slopes, offset) };
     },
   };
   const statisticsOf = (node: string): NormStatistics => {
     const offset = layout.statistics.find((entry) => entry.node === node)!.offset * 4;
     return {
-      runningMean: running.mean + offset,
-      runningVariance: running.variance + offset,
-      batchMean: batchStatistics.mean + offset,
-      batchVariance: batchStatistics.variance + offset,
+      runningMean: plus(running.mean, offset),
+      runningVariance: plus(running.variance, offset),
+      batchMean: plus(batchStatistics.mean, offset),
+      batchVariance: plus(batchStatistics.variance, offset),
     };
   };
   const layers = steps.flatMap((step) => layerOf(plan, step, statisticsOf) ?? []);

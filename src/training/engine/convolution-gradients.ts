@@ -1,48 +1,49 @@
 // convolution-gradients.ts: the gradients of a convolution by its weights and by its input, a block of images at a time.
+import { type Address, plus } from "../../base/index.js";
 import type { Arena } from "./arena.js";
-import type { Kernels, Pointer } from "./kernels.js";
-import { type GradientTarget, plane, scratch } from "./layer.js";
-import { padded, paddedBytes, panelScratch, place, roundUp } from "./panels.js";
-import { dataGradient, type Geometry, type Pass, runsOf } from "./tables.js";
+import { type GradientTarget, plane, scratch, volume } from "./layer.js";
+import { panelScratch, planPadding, planPanels, roundUp } from "./panels.js";
+import { dataGradient, type Geometry, type Pass, paddedInput, runsOf } from "./tables.js";
+import { WeightJob } from "./wasm.generated.js";
+import type { Kernels } from "./wasm.js";
 
 /** dW: sums kept as [output channel / 8][tap][8] over the batch, unpacked at its end. */
 export function planWeightGradient(arena: Arena, g: Geometry, images: number, tables: Pass) {
+  const outer = paddedInput(g);
+  const padding = planPadding(arena, g.input, outer, images);
   const depth = tables.taps.length;
   const depthRounded = roundUp(depth, 4);
-  const taps = Array.from({ length: depthRounded }, (_, k) => tables.taps[Math.min(k, depth - 1)]);
-  const tapTable = arena.table(taps);
-  const runs = arena.table(runsOf(tables.inputs));
   const rowsRounded = roundUp(g.groupOutputs, 8);
   const groupBytes = rowsRounded * depthRounded * 4;
   const sums = arena.reserve(g.groups * groupBytes);
   const outPlane = plane(g.output);
+  const room = scratch(arena, padding.bytes + images * outPlane * rowsRounded * 4);
+  const job = arena.record(WeightJob, {
+    taps: arena.table(Array.from({ length: depthRounded }, (_, k) => tables.taps[Math.min(k, depth - 1)])),
+    depth,
+    runs: arena.table(runsOf(tables.inputs)),
+    rows: g.groupOutputs,
+    plane: outPlane,
+    imageBytes: volume(g.output) * 4,
+    scratch: plus(room, padding.bytes),
+  });
+  const xGroup = g.groupInputs * outer[0] * outer[1] * 4;
+  const dyGroup = g.groupOutputs * outPlane * 4;
   return {
-    scratch: images * outPlane * rowsRounded * 4,
     clear(k: Kernels): void {
       k.clear(sums, (g.groups * groupBytes) / 4);
     },
-    add(k: Kernels, planes: Pointer, dy: Pointer, group: number, block: number, room: Pointer): void {
-      const from = dy + group * g.groupOutputs * outPlane * 4;
-      const imageBytes = g.output[0] * outPlane * 4;
-      const to = sums + group * groupBytes;
-      k.convWeightGradient(
-        planes,
-        tapTable,
-        depthRounded,
-        runs,
-        from,
-        block,
-        imageBytes,
-        g.groupOutputs,
-        outPlane,
-        to,
-        room,
-      );
-    },
-    store(k: Kernels, gradient: Pointer, groupWeights: number): void {
+    add(k: Kernels, x: Address, dy: Address, block: number): void {
+      const planes = padding.run(k, x, block, room);
       for (let group = 0; group < g.groups; group++) {
-        const to = gradient + group * groupWeights;
-        k.unpackSums(sums + group * groupBytes, g.groupOutputs, depth, depthRounded, to);
+        const to = plus(sums, group * groupBytes);
+        k.convWeightGradient(job, plus(planes, group * xGroup), plus(dy, group * dyGroup), block, to);
+      }
+    },
+    store(k: Kernels, gradient: Address): void {
+      for (let group = 0; group < g.groups; group++) {
+        const to = plus(gradient, group * g.groupOutputs * depth * 4);
+        k.unpackSums(plus(sums, group * groupBytes), g.groupOutputs, depth, to);
       }
     },
   };
@@ -51,44 +52,30 @@ export function planWeightGradient(arena: Arena, g: Geometry, images: number, ta
 /** dX: one pass per stride phase over padded planes of dy. */
 export function planDataGradient(arena: Arena, g: Geometry, images: number, target: GradientTarget) {
   const tables = dataGradient(g, images);
-  const passes = tables.passes.map((pass) => place(arena, pass, g.groupInputs, g.groups, images));
-  const noBias = arena.reserve(roundUp(g.groupInputs, 4) * 4);
-  const room = paddedBytes(g.output, tables.plane, images);
-  const address = scratch(arena, room + Math.max(...passes.map(panelScratch)));
+  const padding = planPadding(arena, g.output, tables.plane, images);
+  const rows = g.groupInputs;
+  const room = scratch(arena, padding.bytes + Math.max(...tables.passes.map((pass) => panelScratch(pass, rows))));
   const kernelBytes = g.kernel[0] * g.kernel[1] * 4;
-  const groupWeights = g.groupOutputs * g.groupInputs * kernelBytes;
-  const dyGroup = g.groupOutputs * tables.plane[0] * tables.plane[1] * 4;
-  const dxGroup = g.groupInputs * plane(g.input) * 4;
+  const groups = {
+    groups: g.groups,
+    rows,
+    rowBytes: kernelBytes,
+    groupWeights: g.groupOutputs * rows * kernelBytes,
+    bias: arena.reserve(roundUp(rows, 4) * 4),
+    groupBias: 0,
+    from: [g.groupOutputs, tables.plane[0], tables.plane[1]],
+    to: [rows, g.input[1], g.input[2]],
+  } as const;
+  const passes = tables.passes.map((pass) =>
+    planPanels(arena, pass, images, target.accumulate, plus(room, padding.bytes), groups),
+  );
   return {
-    pack(k: Kernels, weight: Pointer): void {
-      for (const pass of passes) {
-        for (let group = 0; group < g.groups; group++) {
-          const w = weight + group * groupWeights;
-          k.packRows(w, kernelBytes, pass.columns, pass.rows, pass.depth, pass.packed + group * pass.packedGroup);
-        }
-      }
+    pack(k: Kernels, weight: Address): void {
+      for (const pass of passes) pass.pack(k, weight);
     },
-    run(k: Kernels, dy: Pointer, dxOffset: number, block: number): void {
-      const planes = padded(k, dy, g.output, block, tables.plane, address);
-      for (const pass of passes) {
-        for (let group = 0; group < g.groups; group++) {
-          k.convPanels(
-            planes + group * dyGroup,
-            pass.taps,
-            pass.depth,
-            pass.inputs,
-            pass.outputs,
-            block * pass.pixelsPerImage,
-            pass.packed + group * pass.packedGroup,
-            noBias,
-            pass.rows,
-            target.address + dxOffset + group * dxGroup,
-            plane(g.input) * 4,
-            target.accumulate,
-            address + room,
-          );
-        }
-      }
+    run(k: Kernels, dy: Address, dxOffset: number, block: number): void {
+      const planes = padding.run(k, dy, block, room);
+      for (const pass of passes) pass.run(k, planes, plus(target.address, dxOffset), block);
     },
   };
 }

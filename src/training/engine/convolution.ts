@@ -1,8 +1,9 @@
 // convolution.ts: the convolution and dense layers on the panel kernels, a block of images at a time.
+import { plus } from "../../base/index.js";
 import type { ConvNode, DenseNode } from "../../ops/index.js";
 import { planDataGradient, planWeightGradient } from "./convolution-gradients.js";
 import { type Layer, type Plan, plane, scratch, volume } from "./layer.js";
-import { padded, paddedBytes, panelScratch, place, roundUp } from "./panels.js";
+import { panelScratch, planPadding, planPanels, roundUp } from "./panels.js";
 import { forwardPass, type Geometry, geometryOf, imagesPerBlock, paddedInput } from "./tables.js";
 
 /** The convolution a dense layer is: the whole input one pixel of in channels. */
@@ -22,94 +23,72 @@ export function denseGeometry(node: DenseNode): Geometry {
 }
 
 export function convolutionLayer(plan: Plan, node: ConvNode | DenseNode): Layer {
+  const { arena } = plan;
   const x = plan.tensor(node.input);
   const y = plan.tensor(node.name);
   const g = node.op === "conv" ? geometryOf(node, x.shape) : denseGeometry(node);
   const weight = plan.parameter(node.name, "weight");
   const bias = node.bias ? plan.parameter(node.name, "bias") : null;
   const images = imagesPerBlock(plane(g.output), plan.batch);
-  const inputPlane = paddedInput(g);
-  const kernelSize = g.kernel[0] * g.kernel[1];
-  const rowBytes = g.groupInputs * kernelSize * 4;
-  const groupWeights = g.groupOutputs * rowBytes;
+  const outer = paddedInput(g);
+  const rows = g.groupOutputs;
+  const rowBytes = g.groupInputs * g.kernel[0] * g.kernel[1] * 4;
   const inBytes = volume(g.input) * 4;
   const outBytes = volume(g.output) * 4;
 
-  const forwardTables = forwardPass(g, images);
-  const forward = place(plan.arena, forwardTables, g.groupOutputs, g.groups, images);
-  const biasGroup = roundUp(g.groupOutputs, 4) * 4;
-  const packedBias = plan.arena.reserve(g.groups * biasGroup);
-  const room = paddedBytes(g.input, inputPlane, images);
-  const forwardRoom = scratch(plan.arena, room + panelScratch(forward));
-  const biasColumn = plan.arena.table([0]);
-
-  const inputGroup = g.groupInputs * inputPlane[0] * inputPlane[1] * 4;
-  const outputGroup = g.groupOutputs * plane(g.output) * 4;
+  const tables = forwardPass(g, images);
+  const padding = planPadding(arena, g.input, outer, images);
+  const room = scratch(arena, padding.bytes + panelScratch(tables, rows));
+  const groupBias = roundUp(rows, 4) * 4;
+  const packedBias = arena.reserve(g.groups * groupBias);
+  const biasColumn = arena.table([0]);
+  const panels = planPanels(arena, tables, images, 0, plus(room, padding.bytes), {
+    groups: g.groups,
+    rows,
+    rowBytes,
+    groupWeights: rows * rowBytes,
+    bias: packedBias,
+    groupBias,
+    from: [g.groupInputs, outer[0], outer[1]],
+    to: [rows, g.output[1], g.output[2]],
+  });
 
   return {
     output: node.name,
     inputs: [node.input],
 
     forward(k, count) {
-      for (let group = 0; group < g.groups; group++) {
-        const w = weight.value + group * groupWeights;
-        k.packRows(
-          w,
-          rowBytes,
-          forward.columns,
-          forward.rows,
-          forward.depth,
-          forward.packed + group * forward.packedGroup,
-        );
+      panels.pack(k, weight.value);
+      for (let group = 0; bias && group < g.groups; group++) {
         // a bias packed as a row of depth 1 is itself, rounded up to four with zeros
-        if (bias) {
-          const b = bias.value + group * g.groupOutputs * 4;
-          k.packRows(b, 4, biasColumn, g.groupOutputs, 1, packedBias + group * biasGroup);
-        }
+        const b = plus(bias.value, group * rows * 4);
+        k.packRows(b, 4, biasColumn, rows, 1, plus(packedBias, group * groupBias));
       }
       for (let n = 0; n < count; n += images) {
         const block = Math.min(images, count - n);
-        const planes = padded(k, x.address + n * inBytes, g.input, block, inputPlane, forwardRoom);
-        for (let group = 0; group < g.groups; group++) {
-          k.convPanels(
-            planes + group * inputGroup,
-            forward.taps,
-            forward.depth,
-            forward.inputs,
-            forward.outputs,
-            block * forward.pixelsPerImage,
-            forward.packed + group * forward.packedGroup,
-            packedBias + group * biasGroup,
-            forward.rows,
-            y.address + n * outBytes + group * outputGroup,
-            plane(g.output) * 4,
-            0,
-            forwardRoom + room,
-          );
-        }
+        const planes = padding.run(k, plus(x.address, n * inBytes), block, room);
+        panels.run(k, planes, plus(y.address, n * outBytes), block);
       }
     },
 
     planBackward(gradients) {
       const dy = gradients.of(node.name);
-      const weights = planWeightGradient(gradients.arena, g, images, forwardTables);
+      // before the others' scratch, which is free again at once
       const target = gradients.into(node.input);
+      const weights = planWeightGradient(gradients.arena, g, images, tables);
       const data = target && planDataGradient(gradients.arena, g, images, target);
-      const paddedRoom = scratch(gradients.arena, room + weights.scratch);
       return (k, count) => {
         if (bias) k.channelSums(dy, count, g.output[0], plane(g.output), bias.gradient);
         weights.clear(k);
         data?.pack(k, weight.value);
         for (let n = 0; n < count; n += images) {
           const block = Math.min(images, count - n);
+          const dyBlock = plus(dy, n * outBytes);
           // dy of this block is in the cache for both gradients
-          data?.run(k, dy + n * outBytes, n * inBytes, block);
-          const planes = padded(k, x.address + n * inBytes, g.input, block, inputPlane, paddedRoom);
-          for (let group = 0; group < g.groups; group++) {
-            weights.add(k, planes + group * inputGroup, dy + n * outBytes, group, block, paddedRoom + room);
-          }
+          data?.run(k, dyBlock, n * inBytes, block);
+          weights.add(k, plus(x.address, n * inBytes), dyBlock, block);
         }
-        weights.store(k, weight.gradient, groupWeights);
+        weights.store(k, weight.gradient);
       };
     },
   };

@@ -1,6 +1,6 @@
 // elementwise.ts: the layers that keep every value's place: clamped sums, leaky ReLU, dropout, activation rounding.
 
-import { ShiftwiseError } from "../../base/index.js";
+import { type Address, NOWHERE, ShiftwiseError } from "../../base/index.js";
 import { crc32 } from "../../format/index.js";
 import {
   type DropoutNode,
@@ -10,8 +10,8 @@ import {
   scaleOf,
   zeroOf,
 } from "../../ops/index.js";
-import type { Kernels, Pointer } from "./kernels.js";
 import { type Layer, type Mode, type Plan, type Range, volume } from "./layer.js";
+import type { Kernels } from "./wasm.js";
 
 /** y = clamp(a + b), or clamp(a) with one input: ReLU, addition, and both at once. */
 export function clampSumLayer(plan: Plan, output: string, inputs: readonly string[], clamp: Range): Layer {
@@ -25,7 +25,7 @@ export function clampSumLayer(plan: Plan, output: string, inputs: readonly strin
     output,
     inputs,
     forward(k, count) {
-      k.clampSum(a.address, b?.address ?? 0, y.address, count * size, low, high);
+      k.clampSum(a.address, b?.address ?? NOWHERE, y.address, count * size, low, high);
     },
     planBackward(gradients) {
       const dy = gradients.of(output);
@@ -73,7 +73,7 @@ export function dropoutLayer(plan: Plan, node: DropoutNode): Layer {
   // two dropouts of one network must not drop the same places
   const own = crc32(new TextEncoder().encode(node.name));
   let last: { readonly mode: Mode; readonly seed: number } = { mode: "eval", seed: 0 };
-  const drop = (k: Kernels, from: Pointer, to: Pointer, count: number, accumulate: 0 | 1): void => {
+  const drop = (k: Kernels, from: Address, to: Address, count: number, accumulate: 0 | 1): void => {
     if (last.mode === "train") k.dropout(from, to, count * size, last.seed ^ own, limit, factor, accumulate);
     else k.moveBlocks(from, 0, to, 0, count * bytes, 1, accumulate);
   };
@@ -116,7 +116,7 @@ export function quantizeLayer(plan: Plan, node: QuantizeNode): Layer {
           encoding.thresholds.flatMap((threshold, i) => [threshold, encoding.levels[i + 1] - encoding.levels[i]]),
         )
       : null;
-  const table = steps ? plan.arena.table(steps) : 0;
+  const table = steps ? plan.arena.table(steps) : NOWHERE;
   return {
     output: node.name,
     inputs: [node.input],

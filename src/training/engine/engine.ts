@@ -7,6 +7,7 @@ import { compile, type Pair } from "./compile.js";
 import { planGradients } from "./gradients.js";
 import { type Mode, volume } from "./layer.js";
 import { type ParameterLayout, readParameters, readStatistics } from "./parameters.js";
+import { LossJob } from "./wasm.generated.js";
 import { compileModule, instantiate } from "./wasm.js";
 
 export interface EngineOptions {
@@ -108,10 +109,17 @@ export function createEngine(network: Network, options: EngineOptions): Engine {
   const classes = outputShape[0];
   const labels = arena.reserve(batch);
   const teacher = arena.reserve(batch * classes * 4);
-  const probabilities = arena.reserve(2 * classes * 8);
   const result = arena.reserve(16);
   const backward = gradients ? planGradients(plan, layers, logits, batch * classes * 4) : null;
-  const dlogits = backward ? backward.dlogits : arena.reserve(batch * classes * 4);
+  const lossJob = arena.record(LossJob, {
+    classes,
+    logits: tensors.get(logits)!,
+    dlogits: backward?.dlogits ?? arena.reserve(batch * classes * 4),
+    labels,
+    teacher,
+    probabilities: arena.reserve(2 * classes * 8),
+    result,
+  });
 
   const { kernels, memory } = instantiate(options.module ?? compileModule(), arena.size());
   const { buffer } = memory;
@@ -165,32 +173,12 @@ export function createEngine(network: Network, options: EngineOptions): Engine {
     },
     loss(target, divisor, smoothing, soft = null) {
       new Uint8Array(buffer, labels, current).set(target.subarray(0, current));
-      kernels.softmaxCrossEntropy(
-        tensors.get(logits)!,
-        labels,
-        current,
-        classes,
-        smoothing,
-        // a share of 0 makes every slope 0
-        soft ? divisor / (1 - soft.share) : divisor,
-        dlogits,
-        probabilities,
-        result,
-      );
+      // a share of 0 makes every slope 0
+      kernels.softmaxCrossEntropy(lossJob, current, smoothing, soft ? divisor / (1 - soft.share) : divisor);
       const [loss, correct] = new Float64Array(buffer, result, 2);
       if (!soft) return { loss, correct };
       floats(teacher, current * classes).set(soft.logits);
-      const distance = kernels.distill(
-        tensors.get(logits)!,
-        teacher,
-        current,
-        classes,
-        soft.temperature,
-        soft.share,
-        divisor,
-        dlogits,
-        probabilities,
-      );
+      const distance = kernels.distill(lossJob, current, soft.temperature, soft.share, divisor);
       return { loss: (1 - soft.share) * loss + soft.share * distance, correct };
     },
     backward() {

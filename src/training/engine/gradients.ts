@@ -1,9 +1,10 @@
 // gradients.ts: plans the backward pass: which tensors need gradients, where they lie and when their room is free again.
+import type { Address } from "../../base/index.js";
 import { type Backward, type GradientPlan, type Layer, type Plan, volume } from "./layer.js";
 
 export interface BackwardPlan {
   /** Where the loss puts its gradient. */
-  readonly dlogits: number;
+  readonly dlogits: Address;
   /** To be run in order, last layer first. */
   readonly steps: readonly Backward[];
 }
@@ -16,7 +17,7 @@ export function planGradients(plan: Plan, layers: readonly Layer[], logits: stri
   const { arena } = plan;
   // everything a layer makes depends on a parameter or is not worth telling apart; only the input needs none
   const wanted = new Set(layers.map((layer) => layer.output));
-  const addresses = new Map<string, number>();
+  const addresses = new Map<string, Address>();
   const dlogits = arena.borrow(bytes);
   addresses.set(logits, dlogits);
 

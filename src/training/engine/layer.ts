@@ -1,9 +1,10 @@
 // layer.ts: what a layer of the compiled network is, and what it is given to plan its memory with.
 
+import type { Address } from "../../base/index.js";
 import { ShiftwiseError } from "../../base/index.js";
 import type { Node, Shape } from "../../ops/index.js";
 import type { Arena } from "./arena.js";
-import type { Kernels, Pointer } from "./kernels.js";
+import type { Kernels } from "./wasm.js";
 
 /**
  * - train: batch norm uses the batch's own statistics.
@@ -14,14 +15,14 @@ export type Mode = "train" | "frozen" | "eval";
 
 /** A tensor of the batch: (count, channels, height, width) float32, channel planes one after the other. */
 export interface Buffer {
-  readonly address: Pointer;
+  readonly address: Address;
   readonly shape: Shape;
 }
 
 /** Where a parameter and its gradient lie. */
 export interface ParameterSlot {
-  readonly value: Pointer;
-  readonly gradient: Pointer;
+  readonly value: Address;
+  readonly gradient: Address;
 }
 
 /** What a layer may ask for while the network is compiled. */
@@ -35,7 +36,7 @@ export interface Plan {
 
 /** Where to put the gradient of an input; `accumulate` when another consumer has already written there. */
 export interface GradientTarget {
-  readonly address: Pointer;
+  readonly address: Address;
   readonly accumulate: 0 | 1;
 }
 
@@ -43,7 +44,7 @@ export interface GradientTarget {
 export interface GradientPlan {
   readonly arena: Arena;
   /** Gradient of the layer's own output, complete by now. */
-  of(tensor: string): Pointer;
+  of(tensor: string): Address;
   /** Null for a tensor that no parameter stands before: it needs none. */
   into(tensor: string): GradientTarget | null;
   /**
@@ -64,7 +65,7 @@ export interface Layer {
 }
 
 /** Borrowed room that is free again for whatever is planned next. */
-export function scratch(arena: Arena, bytes: number): Pointer {
+export function scratch(arena: Arena, bytes: number): Address {
   const address = arena.borrow(bytes);
   arena.release(address);
   return address;

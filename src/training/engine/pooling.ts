@@ -1,40 +1,26 @@
 // pooling.ts: the maximum, average and global average pooling layers.
-import type { AvgPoolNode, GlobalAvgPoolNode, MaxPoolNode } from "../../ops/index.js";
-import { type Layer, type Plan, plane, volume } from "./layer.js";
+import type { Pointer } from "../../base/index.js";
+import type { AvgPoolNode, GlobalAvgPoolNode, MaxPoolNode, Shape } from "../../ops/index.js";
+import { type Layer, type Plan, volume } from "./layer.js";
+import { PoolJob } from "./wasm.generated.js";
 
 export function maxPoolLayer(plan: Plan, node: MaxPoolNode): Layer {
   const x = plan.tensor(node.input);
   const y = plan.tensor(node.name);
-  const [channels, height, width] = x.shape;
-  const [, outHeight, outWidth] = y.shape;
+  const [channels] = x.shape;
+  const job = planPool(plan, x.shape, y.shape, node.kernel, node.stride, node.padding);
   const winners = plan.arena.reserve(plan.batch * volume(y.shape) * 4);
   return {
     output: node.name,
     inputs: [node.input],
     forward(k, count) {
-      k.maxPool(
-        x.address,
-        count * channels,
-        height,
-        width,
-        node.kernel[0],
-        node.kernel[1],
-        node.stride[0],
-        node.stride[1],
-        node.padding[0],
-        node.padding[1],
-        outHeight,
-        outWidth,
-        y.address,
-        winners,
-      );
+      k.maxPool(job, x.address, count * channels, y.address, winners);
     },
     planBackward(gradients) {
       const dy = gradients.of(node.name);
       const dx = gradients.into(node.input);
       return (k, count) => {
-        if (!dx) return;
-        k.maxPoolBackward(dy, winners, count * channels, plane(x.shape), plane(y.shape), dx.address, dx.accumulate);
+        if (dx) k.maxPoolBackward(job, dy, winners, count * channels, dx.address, dx.accumulate);
       };
     },
   };
@@ -45,22 +31,32 @@ export function avgPoolLayer(plan: Plan, node: AvgPoolNode | GlobalAvgPoolNode):
   const x = plan.tensor(node.input);
   const y = plan.tensor(node.name);
   const [channels, height, width] = x.shape;
-  const [, outHeight, outWidth] = y.shape;
-  const [kernelHeight, kernelWidth] = node.op === "avgPool" ? node.kernel : [height, width];
-  const [strideY, strideX] = node.op === "avgPool" ? node.stride : [1, 1];
-  const window = [height, width, kernelHeight, kernelWidth, strideY, strideX, outHeight, outWidth] as const;
+  const { kernel, stride } = node.op === "avgPool" ? node : { kernel: [height, width], stride: [1, 1] };
+  const job = planPool(plan, x.shape, y.shape, kernel, stride, [0, 0]);
   return {
     output: node.name,
     inputs: [node.input],
     forward(k, count) {
-      k.avgPool(x.address, count * channels, ...window, y.address);
+      k.avgPool(job, x.address, count * channels, y.address);
     },
     planBackward(gradients) {
       const dy = gradients.of(node.name);
       const dx = gradients.into(node.input);
       return (k, count) => {
-        if (dx) k.avgPoolBackward(dy, count * channels, ...window, dx.address, dx.accumulate);
+        if (dx) k.avgPoolBackward(job, dy, count * channels, dx.address, dx.accumulate);
       };
     },
   };
+}
+
+function planPool(
+  { arena }: Plan,
+  [, height, width]: Shape,
+  [, outHeight, outWidth]: Shape,
+  [kernelHeight, kernelWidth]: readonly number[],
+  [strideY, strideX]: readonly number[],
+  [top, left]: readonly number[],
+): Pointer<PoolJob> {
+  const window = { height, width, kernelHeight, kernelWidth, strideY, strideX, top, left, outHeight, outWidth };
+  return arena.record(PoolJob, window);
 }

@@ -1,8 +1,10 @@
 // wasm.ts: how an instance of the training module comes to be.
 import { instantiateSync } from "@assemblyscript/loader";
 import { ShiftwiseError } from "../../base/index.js";
-import type { Kernels } from "./kernels.js";
-import { TRAINING_WASM_BASE64 } from "./wasm.generated.js";
+import { type Kernels as Exports, TRAINING_WASM_BASE64 } from "./wasm.generated.js";
+
+/** What assembly/training exports, documented there, and what it works on, for the layers that are plain TypeScript. */
+export type Kernels = Exports & { readonly memory: WebAssembly.Memory };
 
 export interface WasmInstance {
   readonly kernels: Kernels;
@@ -45,6 +47,6 @@ export function instantiate(module: WebAssembly.Module, bytes: number): WasmInst
   } catch (cause) {
     return refuse(cause);
   }
-  const { exports } = instantiateSync<Kernels>(module, { env: { memory } });
+  const { exports } = instantiateSync<Exports & Record<string, unknown>>(module, { env: { memory } });
   return { kernels: Object.assign(exports, { memory }), memory };
 }

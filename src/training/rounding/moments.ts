@@ -1,4 +1,5 @@
 // moments.ts: first and second moments of what a conv or dense layer reads, summed over calibration images.
+import { NOWHERE, plus } from "../../base/index.js";
 import type { ConvNode, DenseNode, Shape } from "../../ops/index.js";
 import {
   createArena,
@@ -7,10 +8,10 @@ import {
   geometryOf,
   imagesPerBlock,
   instantiate,
-  padded,
-  paddedBytes,
+  MomentJob,
   paddedInput,
   plane,
+  planPadding,
   roundUp,
   runsOf,
   volume,
@@ -60,6 +61,7 @@ export function createMoments(
   const depthRounded = roundUp(depth, 8);
   const outer = paddedInput(g);
   const arena = createArena();
+  const padding = planPadding(arena, g.input, outer, images);
   const taps = arena.table(Array.from({ length: depthRounded }, (_, k) => tables.taps[Math.min(k, depth - 1)]));
   const passes = Array.from({ length: step }, (_, phase) => {
     const [height, width] = [g.output[1], g.output[2]];
@@ -69,15 +71,15 @@ export function createMoments(
     return { runs: arena.table(runsOf(inputs)), pixels };
   });
   const imageBytes = volume(g.input) * 4;
-  const paddedRoom = Math.max(paddedBytes(g.input, outer, images), 4);
-  const own = { from: arena.reserve(batch * imageBytes), room: arena.reserve(paddedRoom) };
-  const other = withTwin ? { from: arena.reserve(batch * imageBytes), room: arena.reserve(paddedRoom) } : own;
+  const place = () => ({ from: arena.reserve(batch * imageBytes), room: arena.reserve(padding.bytes) });
+  const own = place();
+  const other = withTwin ? place() : own;
   const groupFloats = depthRounded * depthRounded;
   const sums = arena.reserve(g.groups * groupFloats * 4);
-  const crossSums = withTwin ? arena.reserve(g.groups * groupFloats * 4) : 0;
+  const crossSums = withTwin ? arena.reserve(g.groups * groupFloats * 4) : NOWHERE;
   const means = arena.reserve(g.groups * depth * 8);
   const twinMeans = withTwin ? arena.reserve(g.groups * depth * 8) : means;
-  const scratch = arena.reserve(images * plane(g.output) * 32);
+  const job = arena.record(MomentJob, { taps, depth, scratch: arena.reserve(images * plane(g.output) * 32) });
   const { kernels, memory } = instantiate(module, arena.size());
   arena.fill(memory.buffer);
 
@@ -113,18 +115,17 @@ export function createMoments(
         const { runs } = pass;
         const pixels = pass.pixels(block);
         samples += pixels;
-        const planes = padded(kernels, own.from + n * imageBytes, g.input, block, outer, own.room);
-        const twins = withTwin
-          ? padded(kernels, other.from + n * imageBytes, g.input, block, outer, other.room)
-          : planes;
+        const planes = padding.run(kernels, plus(own.from, n * imageBytes), block, own.room);
+        const twins = withTwin ? padding.run(kernels, plus(other.from, n * imageBytes), block, other.room) : planes;
         for (let group = 0; group < g.groups; group++) {
           const at = group * groupBytes;
           const to = group * groupFloats * 4;
-          kernels.productSums(planes + at, planes + at, taps, depthRounded, runs, pixels, 1, sums + to, scratch);
-          kernels.tapSums(planes + at, taps, depth, runs, pixels, means + group * depth * 8);
+          const [ours, theirs] = [plus(planes, at), plus(twins, at)];
+          kernels.productSums(job, ours, ours, runs, pixels, 1, plus(sums, to));
+          kernels.tapSums(job, ours, runs, pixels, plus(means, group * depth * 8));
           if (!withTwin) continue;
-          kernels.productSums(twins + at, planes + at, taps, depthRounded, runs, pixels, 0, crossSums + to, scratch);
-          kernels.tapSums(twins + at, taps, depth, runs, pixels, twinMeans + group * depth * 8);
+          kernels.productSums(job, theirs, ours, runs, pixels, 0, plus(crossSums, to));
+          kernels.tapSums(job, theirs, runs, pixels, plus(twinMeans, group * depth * 8));
         }
       }
       drain(sums, totals, true);

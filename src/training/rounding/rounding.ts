@@ -5,7 +5,8 @@
 // (w - v) R, so weight k can still make up for the errors of those before it:
 //   t_k = w_k + sum over i < k of (w_i - v_i) R_ik / R_kk,   v_k = the level nearest to t_k.
 // This is error feedback through U, the upper Cholesky factor of H^-1, since U = R^-1, without an inverse.
-import { createArena, instantiate } from "../engine/index.js";
+import type { Address } from "../../base/index.js";
+import { createArena, instantiate, RoundingJob } from "../engine/index.js";
 
 /** What may become of a weight. */
 export const FREE = 0;
@@ -66,7 +67,9 @@ export function createRounder(n: number, module: WebAssembly.Module): Rounder {
   const [states, codes] = [0, 1].map(() => arena.reserve(n * BLOCK));
   const scales = arena.reserve(BLOCK * 8);
   const [levels, midpoints] = [0, 1].map(() => arena.reserve(256 * 8));
+  const job = arena.record(RoundingJob, { n, weights, errors, states, codes, scales, levels, midpoints, room });
   const { kernels, memory } = instantiate(module, arena.size());
+  arena.fill(memory.buffer);
   const doubles = (address: number, length: number) => new Float64Array(memory.buffer, address, length);
   const bytes = (address: number, length: number) => new Uint8Array(memory.buffer, address, length);
   const block = {
@@ -100,7 +103,7 @@ export function createRounder(n: number, module: WebAssembly.Module): Rounder {
     for (let k = 0; k < n; k++) for (let c = 0; c < count; c++) into[k * BLOCK + c] = from[at(k, c)];
   };
   /** room = H x for a block x, by H_ki = H_kk (1 at i = k, else descent_ki). */
-  const timesH = (address: number): void => {
+  const timesH = (address: Address): void => {
     kernels.multiplyBlock(descent, n, address, room);
     const x = doubles(address, n * BLOCK);
     for (let i = 0; i < n * BLOCK; i++) block.room[i] = diagonal[i >> 3] * (block.room[i] + x[i]);
@@ -178,21 +181,7 @@ export function createRounder(n: number, module: WebAssembly.Module): Rounder {
           for (let c = 0; c < count; c++) block.states[k * BLOCK + c] = given ? given[at(k, c)] : ROUND;
         }
         block.scales.fill(1).set(fitted.subarray(first, first + count));
-        const pass = (feedback: number, whole: 0 | 1) =>
-          kernels.roundBlock(
-            feedback,
-            n,
-            whole,
-            weights,
-            errors,
-            states,
-            codes,
-            scales,
-            levels,
-            midpoints,
-            table.length,
-            room,
-          );
+        const pass = (feedback: Address, whole: 0 | 1) => kernels.roundBlock(job, feedback, whole, table.length);
         pass(factor, 0);
         for (let sweep = 0; sweep < sweeps; sweep++) {
           if (refit) rescale(count);

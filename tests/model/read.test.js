@@ -211,6 +211,42 @@ test("foreign files, other kinds, other versions, gzip", () => {
   assert.match(errorOf(reseal({ graph, checksum: sum })).where, /graph/);
 });
 
+test("names may be as long as they are valid: what is stored under them is found again", () => {
+  const def = everything();
+  def.layers[0].name = "é".repeat(200);
+  assert.deepEqual(decodeModel(encodeModel(def)), def);
+});
+
+test("nothing is written that cannot be read", () => {
+  for (const change of [
+    (d) => (d.labels[1] = "\ud83d"),
+    (d) => (d.labels[1] = 1),
+    (d) => (d.notes.accuracy = 98.1),
+    (d) => (d.notes.accuracy = "\udc00"),
+    (d) => (d.tensors["\ud83d"] = d.tensors.x),
+    (d) => (d.layers[0].kernel = [3, 3, 1]),
+    (d) => (d.layers[0].dilation = [1]),
+    (d) => (d.tensors.x.shape = ["2", 6, 6]),
+    (d) => (d.layers[4].value = -0),
+  ]) {
+    const def = everything();
+    change(def);
+    assert.throws(() => encodeModel(def), ShiftwiseError, change.toString());
+  }
+});
+
+test("-0 is no number of a graph", () => {
+  const sealed = (from, to) => {
+    const graph = metadata.graph.replace(from, to);
+    assert.notEqual(graph, metadata.graph);
+    const checksum = hex(crc32(new TextEncoder().encode(graph), readSafetensors(valid).data));
+    return writeSafetensors(tensors, { ...metadata, graph, checksum });
+  };
+  assert.deepEqual(decodeModel(sealed('"value":0.5', '"value" : 5.0e-1')), everything());
+  assert.match(errorOf(sealed('"value":0.5', '"value":-0.0')).message, /value: .*other than -0; found -0/);
+  assert.match(errorOf(sealed('"value":0.5', '"value":1e999')).message, /value: .*finite number; found Infinity/);
+});
+
 test("infinite scales and huge shapes are refused without being allocated", () => {
   const huge = withGraph((g) => {
     g.tensors.a.shape = [2 ** 31 - 1, 2 ** 31 - 1, 6];

@@ -87,6 +87,7 @@ test("encodings", () => {
     [{ ...LINEAR, zero: 256 }, /zero/],
     [{ ...LINEAR, zero: 0.5 }, /zero/],
     [{ ...LEVELS, levels: [0] }, /levels/],
+    [{ ...LEVELS, levels: [-0, 1, 2, 4, 8, 16] }, /levels/],
     [{ ...LEVELS, levels: [1, 2, 3, 4, 5, 6] }, /levels/],
     [{ ...LEVELS, levels: [0, 1, 1, 4, 8, 16] }, /levels\[2\]/],
     [{ ...LEVELS, levels: [0, 1, 2, 4, 8, 256] }, /levels\[5\]/],
@@ -137,6 +138,7 @@ test("epilogues", () => {
   breaks((d) => (layer(d, "conv.a").epilogue.clamp = { low: Number.NaN }), /conv\.a: clamp/);
   breaks((d) => (layer(d, "conv.b").residual.scale = 0.1), /conv\.b: residual\.scale/);
   breaks((d) => (layer(d, "conv.b").residual.scale = Infinity), /conv\.b: residual\.scale/);
+  breaks((d) => (layer(d, "conv.b").residual.scale = -0), /conv\.b: residual\.scale/);
   breaks((d) => (layer(d, "conv.b").residual.tensor = "x"), /conv\.b: residual/);
 });
 
@@ -199,6 +201,7 @@ test("layers that move values or compute real ones", () => {
   breaks((d) => (layer(d, "gather").columns = [-2, 0, 0, 0]), /gather: columns\[0\]/);
   breaks((d) => (layer(d, "gather").columns = [0]), /gather: output/);
   breaks((d) => (layer(d, "gather").value = NaN), /gather: value/);
+  breaks((d) => (layer(d, "gather").value = -0), /gather: value/);
   breaks((d) => (d.tensors.t.encoding = FLOAT32), /permute: output/);
   breaks((d) => (layer(d, "permute").dims = [2, 5, 3]), /permute: dims/);
   breaks((d) => (layer(d, "permute").dims = [4, 10, 0.5, 2]), /permute: dims/);
@@ -206,6 +209,7 @@ test("layers that move values or compute real ones", () => {
   breaks((d) => (layer(d, "activation").fn = "toString"), /activation: fn/);
   breaks((d) => (layer(d, "activation").parameters = []), /activation: parameters/);
   breaks((d) => (layer(d, "activation").parameters = [Infinity]), /activation: parameters/);
+  breaks((d) => (layer(d, "activation").parameters = [-0]), /activation: parameters/);
   breaks((d) => (layer(d, "binary").fn = "pow"), /binary: fn/);
   breaks((d) => (layer(d, "binary").other = "a"), /binary: other/);
   breaks((d) => (layer(d, "constant").values = new Float32Array(3)), /constant: values/);

@@ -1,0 +1,56 @@
+// border.mjs: what a compiled module exports, as TypeScript: its kernels with their signatures, and the layout of the
+// records (unmanaged classes) that kernels are given the address of.
+//
+// `usize` is an address on the host's side and never a number of bytes: those are i32 or u32.
+
+/** What the host calls a type, and the setter of DataView that writes it. */
+const TYPES = {
+  usize: ["Address", "Uint32"],
+  bool: ["0 | 1", "Uint8"],
+  i32: ["number", "Int32"],
+  u32: ["number", "Uint32"],
+  f32: ["number", "Float32"],
+  f64: ["number", "Float64"],
+  void: ["void"],
+};
+
+/** A transform that hands the border of the module with this entry file, once it is compiled, to `done` as text. */
+export function border(entry, done) {
+  return class {
+    afterCompile() {
+      const records = new Map();
+      const typeOf = (type) => {
+        const record = type.classReference;
+        if (!record) return TYPES[type.toString()] ?? fail(`the border knows no ${type}`);
+        if (!records.has(record.name)) {
+          records.set(record.name, null);
+          records.set(record.name, layoutOf(record));
+        }
+        return [`Pointer<${record.name}>`, "Uint32"];
+      };
+      const layoutOf = ({ name, members, nextMemoryOffset }) => {
+        const fields = [...members].map(([field, { instance }]) => ({
+          field,
+          offset: instance.memoryOffset,
+          type: typeOf(instance.type),
+        }));
+        const types = fields.map(({ field, type }) => `  readonly ${field}: ${type[0]};\n`);
+        const places = fields.map(({ field, type, offset }) => `  ${field}: [${offset}, "${type[1]}"],\n`);
+        const bytes = `export const ${name}: Layout<${name}> = [${nextMemoryOffset}, {\n${places.join("")}}];\n`;
+        return `export interface ${name} {\n${types.join("")}}\n${bytes}`;
+      };
+      const { exports } = this.program.filesByName.get(entry.replace(/\.ts$/, ""));
+      const kernels = [...exports].map(([name, prototype]) => {
+        const kernel = prototype.getResolvedInstance("");
+        const { parameterTypes, returnType } = kernel.signature;
+        const parameters = parameterTypes.map((type, i) => `${kernel.getParameterName(i)}: ${typeOf(type)[0]}`);
+        return `  ${name}(${parameters.join(", ")}): ${typeOf(returnType)[0]};\n`;
+      });
+      done(`export interface Kernels {\n${kernels.join("")}}\n\n${[...records.values()].join("\n")}`);
+    }
+  };
+}
+
+function fail(message) {
+  throw new Error(message);
+}
