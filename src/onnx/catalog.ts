@@ -1,7 +1,7 @@
 // catalog.ts: which operators and attributes are known, and the check of a whole model against it before any work.
 import { ShiftwiseError } from "../base/index.js";
 import type { AttributeType } from "./attributes.js";
-import type { OnnxModel, OnnxNode } from "./model.js";
+import { type OnnxModel, type OnnxNode, shown } from "./model.js";
 
 interface AttributeRule {
   readonly type: AttributeType;
@@ -140,6 +140,9 @@ export function dependentValues(model: OnnxModel): Set<string> {
   return dependent;
 }
 
+/** Problems that a message lists. */
+const LISTED_MAX = 100;
+
 /**
  * Checks every node before any work is done.
  * @throws UNSUPPORTED listing all nodes that cannot be imported, with name, operator, attribute and opset; BAD_GRAPH for
@@ -151,10 +154,14 @@ export function checkSupported(model: OnnxModel, where: string): void {
     const inNetwork = node.op !== "Shape" && node.inputs.some((name) => dependent.has(name));
     const operator = `${node.domain ? `${node.domain}.` : ""}${node.op}`;
     const version = node.domain ? "" : `, opset ${model.opset}`;
-    return nodeProblems(node, inNetwork).map((problem) => `node ${node.name}: ${operator}: ${problem}${version}`);
+    return nodeProblems(node, inNetwork).map(
+      (problem) => `node ${shown(node.name)}: ${operator}: ${problem}${version}`,
+    );
   });
   if (problems.length === 0) return;
-  const list = problems.map((line) => `\n  ${line}`).join("");
+  const more = problems.length - LISTED_MAX;
+  const lines = more > 0 ? [...problems.slice(0, LISTED_MAX), `and ${more} more`] : problems;
+  const list = lines.map((line) => `\n  ${line}`).join("");
   throw new ShiftwiseError("UNSUPPORTED", `${problems.length} of the model's nodes cannot be imported:${list}`, {
     where,
   });

@@ -1,11 +1,17 @@
 // evaluate.ts: runs a model node by node on values of any shape: slow, and the oracle of the importer.
 import { ShiftwiseError } from "../base/index.js";
+import { Budget } from "./budget.js";
 import type { OnnxModel, OnnxNode } from "./model.js";
 import { OPERATORS } from "./operators/index.js";
 import type { Value } from "./tensor.js";
 
 /** Outputs of one node. @throws UNSUPPORTED for an operator that is not here; what the operator throws */
-export function evaluateNode(node: OnnxNode, opset: number, inputs: readonly (Value | null)[]): readonly Value[] {
+export function evaluateNode(
+  node: OnnxNode,
+  opset: number,
+  inputs: readonly (Value | null)[],
+  budget: Budget,
+): readonly Value[] {
   const operator = node.domain === "" && Object.hasOwn(OPERATORS, node.op) ? OPERATORS[node.op] : undefined;
   if (!operator) {
     throw new ShiftwiseError("UNSUPPORTED", "no such operator", {
@@ -13,19 +19,21 @@ export function evaluateNode(node: OnnxNode, opset: number, inputs: readonly (Va
       found: `${node.domain ? `${node.domain}.` : ""}${node.op} (opset ${opset})`,
     });
   }
-  return operator({ node, opset, inputs });
+  return operator({ node, opset, inputs, budget });
 }
 
 /**
  * The outputs of a model by name.
  * @param inputs one for each of the model's inputs, by name
  * @param visit is shown every value that a node makes
+ * @param budget what may be made in all; by default each node alone is held to its limits
  * @throws BAD_DATA for a missing input; UNSUPPORTED; BAD_GRAPH
  */
 export function evaluateModel(
   model: OnnxModel,
   inputs: ReadonlyMap<string, Value>,
   visit: (name: string, value: Value) => void = () => {},
+  budget = new Budget(Infinity),
 ): Map<string, Value> {
   const values = new Map(model.constants);
   for (const { name } of model.inputs) {
@@ -33,6 +41,7 @@ export function evaluateModel(
     if (!value) throw new ShiftwiseError("BAD_DATA", "an input is missing", { where: `input ${name}` });
     values.set(name, value);
   }
+  const outputs = new Set(model.outputs);
   const last = new Map<string, number>();
   for (const [i, node] of model.nodes.entries()) for (const name of node.inputs) last.set(name, i);
   for (const [i, node] of model.nodes.entries()) {
@@ -40,6 +49,7 @@ export function evaluateModel(
       node,
       model.opset,
       node.inputs.map((name) => (name === "" ? null : values.get(name)!)),
+      budget,
     );
     for (const [k, name] of node.outputs.entries()) {
       if (name === "") continue;
@@ -47,7 +57,7 @@ export function evaluateModel(
       values.set(name, made[k]);
       visit(name, made[k]);
     }
-    for (const name of node.inputs) if (last.get(name) === i && !model.outputs.includes(name)) values.delete(name);
+    for (const name of node.inputs) if (last.get(name) === i && !outputs.has(name)) values.delete(name);
   }
   return new Map(model.outputs.map((name) => [name, values.get(name)!]));
 }

@@ -23,10 +23,14 @@ export async function importOnnxFile(
   }
 }
 
+/** How often a file of external data may be read: two tensors may share their bytes. */
+const REREAD = 4;
+
 /** Reads external data of the model at `path`. Links that lead out of its folder do not help. */
 async function dataBeside(path: string): Promise<ExternalData> {
-  const { closeSync, fstatSync, openSync, readSync, realpathSync } = process.getBuiltinModule("node:fs");
+  const { closeSync, openSync, readSync, realpathSync, statSync } = process.getBuiltinModule("node:fs");
   const { dirname, isAbsolute, relative, resolve } = process.getBuiltinModule("node:path");
+  const read = new Map<string, number>();
   return (location, offset, length, where) => {
     const refuse = (expected: string, cause?: unknown): never => {
       throw new ShiftwiseError("BAD_FILE", "external data", { where, expected, found: location, cause });
@@ -42,18 +46,22 @@ async function dataBeside(path: string): Promise<ExternalData> {
     if (isAbsolute(location) || inside === "" || inside.startsWith("..") || isAbsolute(inside)) {
       return refuse("a file in the model's folder");
     }
+    // before it is opened: opening a pipe waits for a writer
+    const stat = statSync(file);
+    if (!stat.isFile()) return refuse("a file");
+    const size = length ?? stat.size - offset;
+    if (size < 0 || offset + size > stat.size) return refuse(`${offset + size} bytes, not ${stat.size}`);
+    const total = (read.get(file) ?? 0) + size;
+    if (total > REREAD * stat.size) return refuse(`tensors of at most ${REREAD * stat.size} bytes in all from it`);
+    read.set(file, total);
     const handle = openSync(file, "r");
     try {
-      const stat = fstatSync(handle);
-      if (!stat.isFile()) return refuse("a file");
-      const size = length ?? stat.size - offset;
-      if (size < 0 || offset + size > stat.size) return refuse(`${offset + size} bytes, not ${stat.size}`);
       const bytes = new Uint8Array(size);
       let done = 0;
       while (done < size) {
-        const read = readSync(handle, bytes, done, size - done, offset + done);
-        if (read === 0) return refuse(`${size} bytes from ${offset}`);
-        done += read;
+        const got = readSync(handle, bytes, done, size - done, offset + done);
+        if (got === 0) return refuse(`${size} bytes from ${offset}`);
+        done += got;
       }
       return bytes;
     } finally {

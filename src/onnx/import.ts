@@ -4,6 +4,7 @@ import { ShiftwiseError } from "../base/index.js";
 import { fields } from "../format/index.js";
 import { type Network, validateNetwork } from "../graph/index.js";
 import { type Node, type Normalization, nodeInputs, type Shape } from "../ops/index.js";
+import { type Budget, importBudget } from "./budget.js";
 import { checkSupported } from "./catalog.js";
 import {
   type Activation,
@@ -18,7 +19,7 @@ import { CONVERTERS } from "./convert/index.js";
 import { evaluateNode } from "./evaluate.js";
 import { type OnnxInput, type OnnxModel, readModel } from "./model.js";
 import { AXIS_MAX } from "./operators/call.js";
-import type { ExternalData } from "./tensor.js";
+import { checkRank, type ExternalData } from "./tensor.js";
 
 const { at } = fields;
 
@@ -32,6 +33,11 @@ export interface ImportOptions {
   readonly inputShape?: Shape;
   /** Leaves out a softmax that makes an output, so that the network ends in logits, as training wants. */
   readonly logits?: boolean;
+  /**
+   * How many elements importing may make beyond those in the file: constants that are folded, lists of indices, copies of
+   * weights. 2^24 and 16 for each element of the file unless given.
+   */
+  readonly budget?: number;
   /** Reads tensors that lie in other files. Without it such a model is refused. */
   readonly external?: ExternalData;
   /** File name for error messages. */
@@ -54,12 +60,13 @@ export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Netw
 export function importModel(model: OnnxModel, options: Omit<ImportOptions, "external"> = {}): Network {
   const { where = "" } = options;
   checkSupported(model, where);
-  const readers = countReaders(model);
-  const { draft, nodes } = createDraft(readers);
+  const stored = [...model.constants.values()].reduce((sum, { data }) => sum + data.length, 0);
+  const budget = importBudget(stored, options.budget);
+  const { draft, nodes } = createDraft(countReaders(model), budget);
   const known = new Map<string, Known>(model.constants);
   const input = addInput(draft, model, options);
   known.set(model.inputs[0].name, input);
-  convertNodes(model, draft, known, options.logits ?? false);
+  convertNodes(model, draft, known, budget, options.logits ?? false);
   const outputs = nameOutputs(model, draft, known, where);
   const name = cleanName(options.name ?? model.name);
   const { labels } = options;
@@ -135,27 +142,33 @@ function isChannelsLast(model: OnnxModel, name: string, dims: readonly number[])
 }
 
 /** Puts what every node makes into `known`: a constant, or an activation and the nodes that make it. */
-function convertNodes(model: OnnxModel, draft: Draft, known: Map<string, Known>, logits: boolean): void {
+function convertNodes(
+  model: OnnxModel,
+  draft: Draft,
+  known: Map<string, Known>,
+  budget: Budget,
+  logits: boolean,
+): void {
+  const outputs = new Set(model.outputs);
   const [{ name: inputName }] = model.inputs;
-  const channelsLast = draft.get((known.get(inputName) as Activation).node);
+  const input = known.get(inputName) as Activation;
+  const turned = isChannelsLast(model, inputName, input.dims);
   for (const node of model.nodes) {
+    budget.where = node.where;
     const operands = node.inputs.map((name) => (name === "" ? null : known.get(name)!));
     const inputs = operands.map((operand) => (isActivation(operand) ? null : operand));
     let made: readonly Known[];
     if (node.op !== "Shape" && !operands.some((operand) => isActivation(operand))) {
-      made = evaluateNode(node, model.opset, inputs);
-    } else if (
-      node.op === "Transpose" &&
-      node.inputs[0] === inputName &&
-      isChannelsLast(model, inputName, operands[0]!.dims)
-    ) {
-      const [n, h, w, c] = operands[0]!.dims;
-      made = [{ node: channelsLast.name, dims: [n, c, h, w] }];
+      made = evaluateNode(node, model.opset, inputs, budget);
+    } else if (turned && node.op === "Transpose" && node.inputs[0] === inputName) {
+      const [n, h, w, c] = input.dims;
+      made = [{ node: input.node, dims: [n, c, h, w] }];
     } else {
-      const last = model.outputs.includes(node.outputs[0]);
-      const conversion: Conversion = { node, opset: model.opset, inputs, operands, draft, logits, last };
+      const last = outputs.has(node.outputs[0]);
+      const conversion: Conversion = { node, opset: model.opset, inputs, operands, budget, draft, logits, last };
       made = CONVERTERS[node.op](conversion);
     }
+    for (const { dims } of made) checkRank(dims.length, node.where);
     for (const [i, name] of node.outputs.entries()) {
       if (name === "" || made[i] !== undefined) {
         if (name !== "") known.set(name, made[i]);
@@ -176,6 +189,7 @@ function nameOutputs(
   where: string,
 ): Map<string, string> {
   const names = new Map<string, string>();
+  const outputs = new Set(model.outputs);
   for (const output of model.outputs) {
     const place = at(where, `output ${output}`);
     fields.identifier(output, place);
@@ -184,7 +198,7 @@ function nameOutputs(
       throw new ShiftwiseError("UNSUPPORTED", "an output that does not depend on the input", { where: place });
     }
     const { node } = value;
-    if (draft.get(node).op !== "input" && !names.has(node) && !(node !== output && model.outputs.includes(node))) {
+    if (draft.get(node).op !== "input" && !names.has(node) && !(node !== output && outputs.has(node))) {
       names.set(node, output);
       continue;
     }

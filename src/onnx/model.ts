@@ -45,6 +45,14 @@ export interface OnnxModel {
 /** Operators were versioned anew in 7 (one-way broadcasting and implicit axes ended); older files are refused. */
 export const OPSET_MIN = 7;
 
+/** Nodes of a graph: an unrolled network of hundreds of layers has fewer. */
+const NODES_MAX = 2 ** 16;
+
+/** A name as error messages show it. */
+export function shown(name: string): string {
+  return name.length > 100 ? `${name.slice(0, 97)}...` : name;
+}
+
 /**
  * Reads and checks a model's bytes.
  * @param external reads tensors that lie in other files; null: there are none
@@ -69,16 +77,20 @@ export function readModel(bytes: Uint8Array, external: ExternalData | null, wher
   if (graph.sparseInitializer.length > 0) {
     throw new ShiftwiseError("UNSUPPORTED", "sparse initializers", { where: at(where, "graph.sparse_initializer") });
   }
+  if (graph.node.length > NODES_MAX) {
+    const details = { where: at(where, "graph.node"), expected: `at most ${NODES_MAX}`, found: graph.node.length };
+    throw new ShiftwiseError("OVERFLOW", "too many nodes", details);
+  }
   const constants = new Map<string, Value>();
   for (const [i, tensor] of graph.initializer.entries()) {
     const name = tensor.name ?? "";
-    const place = at(where, `initializer ${name || i}`);
+    const place = at(where, `initializer ${shown(name) || i}`);
     expect(name !== "" && !constants.has(name), place, "a name of its own", name, "BAD_GRAPH");
     constants.set(name, readTensor(tensor, external, place));
   }
   const inputs = graph.input
     .filter(({ name }) => !constants.has(name ?? ""))
-    .map((info, i): OnnxInput => readInput(info, at(where, `input ${info.name || i}`)));
+    .map((info, i): OnnxInput => readInput(info, at(where, `input ${shown(info.name ?? "") || i}`)));
   const nodes = graph.node.map((node, i) => readNode(node, i, where));
   const outputs = graph.output.map(({ name }, i) => {
     expect(name !== undefined && name !== "", at(where, `output ${i}`), "a name", "none", "BAD_GRAPH");
@@ -106,7 +118,7 @@ function readInput(info: Messages["ValueInfoProto"], where: string): OnnxInput {
 function readNode(proto: Messages["NodeProto"], index: number, file: string): OnnxNode {
   const op = proto.opType ?? "";
   const name = proto.name || `${op} ${index}`;
-  const where = at(file, `node ${name}`);
+  const where = at(file, `node ${shown(name)}`);
   expect(op !== "", `${where}.op_type`, "the name of an operator", "none", "BAD_GRAPH");
   const attributes = readAttributes(proto.attribute, where);
   const domain = proto.domain === "ai.onnx" ? "" : (proto.domain ?? "");

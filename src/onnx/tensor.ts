@@ -45,6 +45,10 @@ export interface Value {
   readonly data: Float32Array | Float64Array;
 }
 
+/** Most axes of a value: numpy has no more. */
+const RANK_MAX = 64;
+/** Most places of the other axes where one has length 0: walking along them must not take long for nothing. */
+const EMPTY_MAX = 2 ** 20;
 /** Elements that a value made by evaluation may have: 256 MB of float32. */
 const ELEMENTS_MAX = 2 ** 26;
 
@@ -62,20 +66,30 @@ export function elementType(number: number | undefined, where: string): ElementT
   return type;
 }
 
-/** The number of elements of these dimensions. @throws BAD_FILE for a negative or fractional one, OVERFLOW above 2^31 - 1 */
+/** @throws OVERFLOW for more axes than anything has */
+export function checkRank(rank: number, where: string): void {
+  if (rank <= RANK_MAX) return;
+  const details = { where, expected: `at most ${RANK_MAX}`, found: rank };
+  throw new ShiftwiseError("OVERFLOW", "too many dimensions", details);
+}
+
+/**
+ * The number of elements of these dimensions.
+ * @throws BAD_FILE for a negative or fractional one; OVERFLOW above 2^31 - 1, or for more dimensions than anything has
+ */
 export function countElements(dims: readonly number[], where: string): number {
+  checkRank(dims.length, where);
   let count = 1;
+  let others = 1;
   for (const [i, n] of dims.entries()) {
     fields.expect(Number.isInteger(n) && n >= 0, `${where}.dims[${i}]`, "an integer >= 0", n);
     count *= n;
+    others *= n || 1;
   }
-  if (count > 0x7fffffff) {
-    const found = dims.join("x");
-    throw new ShiftwiseError("OVERFLOW", "a tensor is too large", {
-      where,
-      expected: "at most 2^31 - 1 elements",
-      found,
-    });
+  const most = count === 0 ? EMPTY_MAX : 0x7fffffff;
+  if (others > most) {
+    const expected = count === 0 ? `other axes of at most ${most} beside one of 0` : `at most ${most} elements`;
+    throw new ShiftwiseError("OVERFLOW", "a tensor is too large", { where, expected, found: dims.join("x") });
   }
   return count;
 }

@@ -20,6 +20,16 @@ const WIRE: Readonly<Record<Scalar, number>> = {
 };
 /** A file's graphs lie in each other at most this deep (the bodies of If and Loop). */
 const DEPTH_MAX = 24;
+/** Messages of a file: an empty one takes two bytes there, and a hundred here. */
+const MESSAGES_MAX = 2 ** 20;
+/** Names of the repeated fields of each message. */
+const LISTS: ReadonlyMap<string, readonly string[]> = new Map(
+  Object.entries(SCHEMA).map(([message, table]) => {
+    return [message, Object.values(table).flatMap(({ name, repeated }) => (repeated ? [name] : []))];
+  }),
+);
+/** Stands for every list that a message does not have. */
+const NONE: readonly unknown[] = Object.freeze([]);
 
 /**
  * Reads one message. Bytes fields are views into `bytes`.
@@ -30,7 +40,8 @@ const DEPTH_MAX = 24;
 export function decodeMessage<M extends MessageName>(message: M, bytes: Uint8Array, where = ""): Messages[M] {
   const reader = protobuf.Reader.create(bytes);
   try {
-    return readMessage(reader, message, reader.len, where || message, 0) as unknown as Messages[M];
+    const left = { messages: MESSAGES_MAX };
+    return readMessage(reader, message, reader.len, where || message, 0, left) as unknown as Messages[M];
   } catch (cause) {
     if (cause instanceof ShiftwiseError) throw cause;
     const code = cause instanceof RangeError ? "TRUNCATED" : "BAD_FILE";
@@ -45,17 +56,22 @@ function readMessage(
   end: number,
   where: string,
   depth: number,
+  left: { messages: number },
 ): Record<string, unknown> {
   if (end > reader.len) throw new RangeError(`${where}: ends at ${end} of ${reader.len} bytes`);
   fields.expect(depth <= DEPTH_MAX, where, `messages at most ${DEPTH_MAX} deep`, depth);
+  if (--left.messages < 0) {
+    const details = { where, expected: `at most ${MESSAGES_MAX} messages in a file` };
+    throw new ShiftwiseError("OVERFLOW", "too many messages", details);
+  }
   const result: Record<string, unknown> = {};
-  for (const field of Object.values(SCHEMA[message])) if (field.repeated) result[field.name] = [];
+  for (const name of LISTS.get(message)!) result[name] = NONE;
   while (reader.pos < end) {
     const tag = reader.uint32();
     const wire = tag & 7;
     const field = SCHEMA[message][tag >>> 3];
     if (!field) reader.skipType(wire, 0, tag >>> 3);
-    else readField(reader, field, wire, result, `${where}.${field.name}`, depth);
+    else readField(reader, field, wire, result, where, depth, left);
   }
   if (reader.pos !== end) throw new RangeError(`${where}: runs over its end`);
   return result;
@@ -66,11 +82,14 @@ function readField(
   { name, type, repeated }: Field,
   wire: number,
   into: Record<string, unknown>,
-  where: string,
+  parent: string,
   depth: number,
+  left: { messages: number },
 ): void {
+  const where = `${parent}.${name}`;
   const scalar = isScalar(type);
   const expected = scalar ? WIRE[type] : BYTES;
+  if (into[name] === NONE) into[name] = [];
   const list = repeated ? (into[name] as unknown[]) : null;
   if (list && scalar && expected !== BYTES && wire === BYTES) {
     // packed: a run of values, of which each takes at least a byte
@@ -85,7 +104,7 @@ function readField(
   if (scalar) value = readScalar(reader, type);
   else {
     const end = reader.uint32() + reader.pos;
-    value = readMessage(reader, type, end, list ? `${where}[${list.length}]` : where, depth + 1);
+    value = readMessage(reader, type, end, list ? `${where}[${list.length}]` : where, depth + 1, left);
   }
   if (list) list.push(value);
   else into[name] = value;

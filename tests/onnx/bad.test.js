@@ -1,5 +1,6 @@
 // bad.test.js: what is wrong with an ONNX file becomes a typed error that names node and field, soon and without memory.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -321,12 +322,14 @@ test("external data: beside the model, and nowhere else", async () => {
     const network = await write("data.bin", 8, 288);
     assert.deepEqual([...network.nodes[1].weight.data], [...values]);
     await write("./data.bin", 8);
+    execFileSync("mkfifo", [join(inside, "pipe")]);
     for (const [location, offset, length] of [
       ["../secret.bin", 8, 288],
       [join(folder, "secret.bin"), 8, 288],
       ["link.bin", 8, 288],
       ["missing.bin", 0, 288],
       [".", 0, 288],
+      ["pipe", 0, 288],
       ["data.bin", 9, 288],
       ["data.bin", 2 ** 40, 288],
       ["data.bin", 8, 280],
@@ -340,6 +343,19 @@ test("external data: beside the model, and nowhere else", async () => {
       });
     }
     await assert.rejects(importOnnxFile(join(folder, "none.onnx")), { code: "IO" });
+    const again = (i) => ({
+      ...w(2, 4, 3, 3),
+      floatData: [],
+      dataLocation: 1,
+      externalData: [
+        { key: "location", value: i % 2 ? "data.bin" : "./data.bin" },
+        { key: "offset", value: "8" },
+      ],
+    });
+    const constants = Object.fromEntries(Array.from({ length: 9 }, (_, i) => [`w${i}`, again(i)]));
+    const path = join(inside, "model.onnx");
+    writeFileSync(path, build({ nodes: [["Conv", "x w0", "y"]], constants }));
+    await assert.rejects(importOnnxFile(path), { code: "BAD_FILE", message: /w4: external data.*1184 bytes in all/ });
     const bare = {
       ...w(2, 4, 3, 3),
       floatData: [],

@@ -1,9 +1,10 @@
 // conv.ts: convolutions, products with constant matrices, and batch norms as nodes of the network.
 import { elements, type Shape, type Tensor } from "../../ops/index.js";
-import { expectNode, optional, required, unsupported } from "../operators/call.js";
+import { listOf, map, transposed, whole } from "../operators/arrays.js";
+import { expectNode, make, optional, required, unsupported } from "../operators/call.js";
 import { spaceOf } from "../operators/conv.js";
 import { transposedWindowOf, type Window, windowOf } from "../operators/window.js";
-import { toValue, type Value } from "../tensor.js";
+import type { Value } from "../tensor.js";
 import { type Conversion, type Converter, onlyActivation, planes, resultName } from "./draft.js";
 
 /** (vertical, horizontal); one axis of space is that of rows. */
@@ -100,9 +101,11 @@ const convTranspose: Converter = (conversion) => {
   const before = pairOf(window.before, 0);
   const sparse = ([1, 2] as const).map((axis) => {
     const step = strides[axis - 1];
-    return Array.from({ length: (shape[axis] - 1) * step + 1 }, (_, i) => (i % step === 0 ? i / step : -1));
+    const length = (shape[axis] - 1) * step + 1;
+    conversion.budget.spend(2 * length);
+    return Array.from({ length }, (_, i) => (i % step === 0 ? i / step : -1));
   });
-  const channels = [...Array(shape[0]).keys()];
+  const channels = listOf(conversion, whole(shape[0]));
   const stuffed: Shape = [shape[0], sparse[0].length, sparse[1].length];
   const [rows, columns] = sparse;
   const spread = strides.every((s) => s === 1)
@@ -123,7 +126,7 @@ const convTranspose: Converter = (conversion) => {
     {
       op: "conv",
       input: spread,
-      weight: draft.parameter(turned(w, groups, kernel), [outputs, shape[0] / groups, ...kernel]),
+      weight: draft.parameter(turned(conversion, w, groups, kernel), [outputs, shape[0] / groups, ...kernel]),
       bias: biasOf(conversion, outputs),
       stride: [1, 1],
       dilation,
@@ -142,19 +145,19 @@ const convTranspose: Converter = (conversion) => {
 };
 
 /** (in, out / groups, rows, columns) to (out, in / groups, rows, columns), both axes of space reversed. */
-function turned(w: Value, groups: number, [height, width]: readonly [number, number]): Value {
+function turned(conversion: Conversion, w: Value, groups: number, [height, width]: readonly [number, number]): Value {
   const [inputs, perGroup] = w.dims;
   const depth = inputs / groups;
   const taps = height * width;
-  const data = new Float32Array(w.data.length);
+  const result = make(conversion, "float32", [perGroup * groups, depth, height, width]);
   for (let c = 0; c < inputs; c++) {
     const group = Math.floor(c / depth);
     for (let o = 0; o < perGroup; o++) {
       const to = ((group * perGroup + o) * depth + (c % depth)) * taps;
-      for (let t = 0; t < taps; t++) data[to + t] = w.data[(c * perGroup + o) * taps + taps - 1 - t];
+      for (let t = 0; t < taps; t++) result.data[to + t] = w.data[(c * perGroup + o) * taps + taps - 1 - t];
     }
   }
-  return toValue("float32", [perGroup * groups, depth, height, width], data);
+  return result;
 }
 
 /** Y = alpha A B + beta C with constant B and C. */
@@ -165,14 +168,16 @@ const gemm: Converter = (conversion) => {
   if (attributes.int("transA", 0) !== 0) throw unsupported(node, "transA 1 on values that depend on the input");
   const b = required(conversion, 1);
   expectNode(b.dims.length === 2, node, "a matrix", b.dims, "input[1]");
-  const weight = scaled(attributes.int("transB", 0) ? b : flipped(b), attributes.float("alpha", 1));
+  const alpha = attributes.float("alpha", 1);
+  const upright = attributes.int("transB", 0) ? b : transposed(conversion, b, [1, 0]);
+  const weight = alpha === 1 ? upright : map(conversion, upright, (x) => x * alpha);
   const c = optional(conversion, 2);
   const outputs = weight.dims[0];
   if (c && c.data.length !== 1 && (c.data.length !== outputs || c.dims[c.dims.length - 1] !== outputs)) {
     throw unsupported(node, `an addend of shape ${c.dims.join("x")}`);
   }
   const beta = attributes.float("beta", 1);
-  const bias = c && Float32Array.from({ length: outputs }, (_, i) => beta * c.data[c.data.length === 1 ? 0 : i]);
+  const bias = c && conversion.draft.filled([outputs], (i) => beta * c.data[c.data.length === 1 ? 0 : i]);
   return [product(conversion, a.dims, weight, bias)];
 };
 
@@ -180,23 +185,11 @@ const matMul: Converter = (conversion) => {
   const { dims } = onlyActivation(conversion);
   const b = required(conversion, 1);
   if (b.dims.length !== 2) throw unsupported(conversion.node, `a constant of shape ${b.dims.join("x")}`);
-  return [product(conversion, dims, flipped(b), null)];
+  return [product(conversion, dims, transposed(conversion, b, [1, 0]), null)];
 };
 
-function scaled(value: Value, factor: number): Value {
-  return factor === 1 ? value : { ...value, data: Float32Array.from(value.data, (x) => x * factor) };
-}
-
-function flipped({ dims: [rows, columns], data, type }: Value): Value {
-  const turnedRound = new Float32Array(data.length);
-  for (let i = 0; i < rows; i++) {
-    for (let j = 0; j < columns; j++) turnedRound[j * rows + i] = data[i * columns + j];
-  }
-  return { type, dims: [columns, rows], data: turnedRound };
-}
-
 /** The last axis times a matrix (out, in): a dense layer, or for several rows a 1x1 convolution over them. */
-function product(conversion: Conversion, dims: readonly number[], weight: Value, bias: Float32Array | null) {
+function product(conversion: Conversion, dims: readonly number[], weight: Value, bias: Tensor | null) {
   const { node, draft } = conversion;
   const a = onlyActivation(conversion);
   const [outputs, depth] = weight.dims;
@@ -205,7 +198,7 @@ function product(conversion: Conversion, dims: readonly number[], weight: Value,
   const result = [...dims.slice(0, -1), outputs];
   const name = resultName(conversion);
   const parameters = {
-    bias: bias && { shape: [outputs], data: bias },
+    bias,
     weight: draft.parameter(weight, rows === 1 ? [outputs, depth] : [outputs, depth, 1, 1]),
   };
   if (rows === 1)

@@ -2,8 +2,9 @@
 
 import { ShiftwiseError } from "../../base/index.js";
 import { elements, type Node, type Shape, sameShape, type Tensor } from "../../ops/index.js";
+import type { Budget } from "../budget.js";
 import type { OnnxNode } from "../model.js";
-import { type Call, unsupported } from "../operators/call.js";
+import { type Call, checkSize, unsupported } from "../operators/call.js";
 import type { Value } from "../tensor.js";
 
 /**
@@ -35,6 +36,8 @@ export interface Draft {
   shaped(activation: Activation, shape: Shape): string;
   /** The numbers of a constant as a parameter that nothing else shares. */
   parameter(value: Value, shape: readonly number[]): Tensor;
+  /** A parameter with a value for each of its places. */
+  filled(shape: readonly number[], value: (i: number) => number): Tensor;
   /** How many nodes and outputs of the model read a value. */
   readers(value: string): number;
 }
@@ -51,9 +54,6 @@ export interface Conversion extends Call {
 }
 
 export type Converter = (conversion: Conversion) => readonly Known[];
-
-/** Most elements of one image's tensor: half a gigabyte of float32. */
-const ELEMENTS_MAX = 2 ** 27;
 
 /** The channels, rows and columns that dimensions stand for: without the batch; a vector is [n, 1, 1]. */
 export function shapeFor(dims: readonly number[]): Shape {
@@ -87,33 +87,29 @@ export function resultName({ node }: Conversion): string {
 }
 
 /** A draft with nothing in it. @param readers how many read each of the model's values */
-export function createDraft(readers: ReadonlyMap<string, number>): { draft: Draft; nodes: () => Node[] } {
+export function createDraft(
+  readers: ReadonlyMap<string, number>,
+  budget: Budget,
+): { draft: Draft; nodes: () => Node[] } {
   const nodes = new Map<string, Node>();
   const shapes = new Map<string, Shape>();
   const reshaped = new Map<string, string>();
   const used = new Set<Value["data"]>();
+  const counts = new Map<string, number>();
   const unique = (wanted: string): string => {
     // names that a file may hold: printable, at most 200 characters with room for a number
-    const clean =
-      [...wanted]
-        .filter((c) => /^\P{Cc}$/u.test(c))
-        .slice(0, 180)
-        .join("") || "node";
+    const printable = wanted.replace(/\p{Cc}/gu, "");
+    const clean = (printable.length > 180 ? [...printable].slice(0, 180).join("") : printable) || "node";
     const base = clean === "__proto__" ? "node" : clean;
     let name = base;
-    for (let i = 2; nodes.has(name); i++) name = `${base}.${i}`;
+    let count = counts.get(base) ?? 1;
+    while (nodes.has(name)) name = `${base}.${++count}`;
+    counts.set(base, count);
     return name;
   };
   const draft: Draft = {
     add(wanted, node, shape) {
-      if (!(elements(shape) <= ELEMENTS_MAX)) {
-        const details = {
-          where: `value ${wanted}`,
-          expected: `at most ${ELEMENTS_MAX} elements`,
-          found: shape.join("x"),
-        };
-        throw new ShiftwiseError("OVERFLOW", "a tensor is too large", details);
-      }
+      checkSize({ where: `value ${wanted}` }, shape);
       const name = unique(wanted);
       nodes.set(name, { ...node, name } as Node);
       shapes.set(name, shape);
@@ -149,7 +145,14 @@ export function createDraft(readers: ReadonlyMap<string, number>): { draft: Draf
       }
       const shared = used.has(value.data);
       used.add(value.data);
-      const data = value.data instanceof Float32Array && !shared ? value.data : Float32Array.from(value.data);
+      if (value.data instanceof Float32Array && !shared) return { shape, data: value.data };
+      budget.spend(count);
+      return { shape, data: new Float32Array(value.data) };
+    },
+    filled(shape, value) {
+      budget.spend(elements(shape));
+      const data = new Float32Array(elements(shape));
+      for (let i = 0; i < data.length; i++) data[i] = value(i);
       return { shape, data };
     },
     readers: (value) => readers.get(value) ?? 0,

@@ -1,5 +1,5 @@
 // elementwise.ts: activation functions and arithmetic on two operands as nodes of the network.
-import { type BatchNormNode, type BinaryName, elements, type Shape, sameShape } from "../../ops/index.js";
+import { type BatchNormNode, type BinaryName, elements, type Shape, sameShape, type Tensor } from "../../ops/index.js";
 import { broadcastDims } from "../operators/arrays.js";
 import { unsupported } from "../operators/call.js";
 import { activationCall, clipBounds } from "../operators/elementwise.js";
@@ -121,15 +121,12 @@ function affine(
   const name = isActivation(a) ? node.inputs[0] : node.inputs[1];
   if (!["conv", "dense", "batchNorm"].includes(before.op) || draft.readers(name) > 1) return null;
   const channels = draft.shapeOf(x.node)[0];
-  const values = perChannel(constant, dims, channels);
-  if (!values || !sameShape(shapeFor(dims), draft.shapeOf(x.node)) || (fn === "div" && !isActivation(a))) return null;
+  const value = perChannel(constant, dims, channels);
+  if (!value || !sameShape(shapeFor(dims), draft.shapeOf(x.node)) || (fn === "div" && !isActivation(a))) return null;
   const sign = fn === "sub" && !isActivation(a) ? -1 : 1;
-  const factor = (c: number): number => (fn === "mul" ? values[c] : fn === "div" ? 1 / values[c] : sign);
-  const addend = (c: number): number => (fn === "add" ? values[c] : fn === "sub" ? -sign * values[c] : 0);
-  const list = (make: (c: number) => number): { shape: number[]; data: Float32Array } => ({
-    shape: [channels],
-    data: Float32Array.from({ length: channels }, (_, c) => make(c)),
-  });
+  const factor = (c: number): number => (fn === "mul" ? value(c) : fn === "div" ? 1 / value(c) : sign);
+  const addend = (c: number): number => (fn === "add" ? value(c) : fn === "sub" ? -sign * value(c) : 0);
+  const list = (of: (c: number) => number): Tensor => draft.filled([channels], of);
   if (before.op === "batchNorm") {
     const { gamma, beta } = before;
     const merged: BatchNormNode = {
@@ -155,12 +152,11 @@ function affine(
 }
 
 /** A constant's value for each channel (axis 1 of `dims`) if it has one; null if it differs within a channel. */
-function perChannel(constant: Value, dims: readonly number[], channels: number): Float32Array | null {
-  const { data } = constant;
-  if (data.length === 1) return new Float32Array(channels).fill(data[0]);
+function perChannel({ data, ...constant }: Value, dims: readonly number[], channels: number) {
+  if (data.length === 1) return () => data[0];
   const missing = dims.length - constant.dims.length;
   const alone = constant.dims.every((n, i) => n === 1 || i + missing === 1);
-  return alone && elements(constant.dims) === channels ? Float32Array.from(data) : null;
+  return alone && elements(constant.dims) === channels ? (c: number) => data[c] : null;
 }
 
 export const ELEMENTWISE: Readonly<Record<string, Converter>> = {

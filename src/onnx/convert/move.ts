@@ -1,8 +1,16 @@
 // move.ts: operators that move or regroup elements as nodes of the network; what only regroups needs none.
-import { elements, type Shape, sameShape } from "../../ops/index.js";
-import { range } from "../operators/arrays.js";
-import { axisOf, checkAxis, expectNode, required, unsupported } from "../operators/call.js";
-import { blockMoves, padIndices, padValue, permutationOf, sliceIndices, splitSizes } from "../operators/move.js";
+import { elements, type Shape, sameShape, type Taps } from "../../ops/index.js";
+import { type Indices, listOf, type Run, runOf, whole } from "../operators/arrays.js";
+import { axisOf, checkAxis, checkSize, expectNode, required, unsupported } from "../operators/call.js";
+import {
+  blockMoves,
+  padIndices,
+  padValue,
+  padWidths,
+  permutationOf,
+  sliceIndices,
+  splitSizes,
+} from "../operators/move.js";
 import { resizing } from "../operators/resize.js";
 import {
   flattenedDims,
@@ -12,7 +20,7 @@ import {
   squeezedDims,
   unsqueezedDims,
 } from "../operators/shape.js";
-import { integers, type Value } from "../tensor.js";
+import { checkRank, integers, type Value } from "../tensor.js";
 import {
   type Activation,
   type Conversion,
@@ -37,66 +45,66 @@ const regrouped =
 function picked(
   conversion: Conversion,
   x: Activation,
-  indices: readonly (readonly number[])[],
+  indices: readonly Indices[],
   name: string,
   value = 0,
 ): Activation {
   const { node, draft } = conversion;
-  const dims = indices.map((list) => list.length);
-  if (indices.every((list, axis) => list.length === x.dims[axis] && list.every((n, i) => n === i))) return x;
+  const dims = indices.map(({ length }) => length);
+  const runs = indices.map(runOf);
+  if (runs.every((run, axis) => run?.start === 0 && run.step === 1 && run.length === x.dims[axis])) return x;
   const batch = x.dims.length > 1 && x.dims[0] === 1;
   if (x.dims.length > 4 || (x.dims.length === 4 && !batch)) throw shapeUnsupported(node, x.dims);
-  if (batch && !(indices[0].length === 1 && indices[0][0] === 0)) throw unsupported(node, "a change of the batch");
+  if (batch && !(dims[0] === 1 && runs[0]?.start === 0)) throw unsupported(node, "a change of the batch");
   expectNode(
     dims.every((n) => n >= 1),
     node,
     "a result with elements",
     dims,
   );
-  const [channels = [0], rows = [0], columns = [0]] = batch ? indices.slice(1) : indices;
+  const shape = shapeFor(batch ? dims : [1, ...dims]);
   const input = draft.shaped(x, shapeFor(x.dims));
-  const shape: Shape = [channels.length, rows.length, columns.length];
-  const runs = [channels, rows, columns].map(stepOf);
-  if (runs.every((step) => step !== null)) {
-    const first: Shape = [channels[0], rows[0], columns[0]];
-    const last = [channels, rows, columns].map((list) => list[list.length - 1]);
+  const one: Run = { start: 0, step: 1, length: 1 };
+  const [channel = one, row = one, column = one] = batch ? runs.slice(1) : runs;
+  if (isStepped(channel) && isStepped(row) && isStepped(column)) {
     // a slice of a slice is one
     const before = draft.get(input);
-    const whole = { start: [0, 0, 0], step: [1, 1, 1], input };
-    const from = before.op === "slice" ? before : whole;
-    const along = (make: (axis: 0 | 1 | 2) => number): Shape => [make(0), make(1), make(2)];
-    const start = along((axis) => from.start[axis] + first[axis] * from.step[axis]);
-    const stop = along((axis) => from.start[axis] + last[axis] * from.step[axis] + 1);
-    const step = along((axis) => from.step[axis] * runs[axis]!);
+    const from = before.op === "slice" ? before : { start: [0, 0, 0], step: [1, 1, 1], input };
+    const along = (value: (run: Run, start: number, step: number) => number): Shape => {
+      const [c, y, x] = [channel, row, column].map((run, axis) => value(run, from.start[axis], from.step[axis]));
+      return [c, y, x];
+    };
+    const start = along((run, first, step) => first + run.start * step);
+    const stop = along((run, first, step) => first + (run.start + (run.length - 1) * run.step) * step + 1);
+    const step = along((run, _, step) => step * (run.length > 1 ? run.step : 1));
     return { node: draft.add(name, { op: "slice", input: from.input, start, stop, step }, shape), dims };
   }
+  checkSize(node, dims);
+  const [channels = [0], rows = [0], columns = [0]] = indices
+    .slice(batch ? 1 : 0)
+    .map((list) => listOf(conversion, list));
   return { node: draft.add(name, { op: "gather", input, channels, rows, columns, value }, shape), dims };
 }
 
-/** The one positive step between indices; null if there is none, or one of them is -1. */
-function stepOf(indices: readonly number[]): number | null {
-  const step = indices.length > 1 ? indices[1] - indices[0] : 1;
-  const even = indices.every((n, i) => n === indices[0] + i * step);
-  return even && step >= 1 && indices[0] >= 0 ? step : null;
+function isStepped(run: Run | null): run is Run {
+  return run !== null && (run.step >= 1 || run.length === 1);
 }
 
 const pad: Converter = (conversion) => {
-  const { draft } = conversion;
+  const { node, draft } = conversion;
   const x = onlyActivation(conversion);
-  const indices = padIndices(conversion, x.dims);
+  const widths = padWidths(conversion, x.dims);
   const value = padValue(conversion);
   const name = resultName(conversion);
-  const widths = indices.map((list, axis): readonly [number, number] | null => {
-    const before = list.indexOf(0);
-    const whole = before >= 0 && range(x.dims[axis]).every((i) => list[before + i] === i);
-    const outside = list.every((n, i) => n === -1 || (i >= before && i < before + x.dims[axis]));
-    return whole && outside ? [before, list.length - before - x.dims[axis]] : null;
-  });
   const ranked = x.dims.length >= 2 && x.dims.length <= 4 && x.dims[0] === 1;
-  const plain = ranked && widths.every((one) => one !== null) && widths[0]?.every((n) => n === 0);
-  if (!plain || widths.every((one) => one?.every((n) => n === 0))) return [picked(conversion, x, indices, name, value)];
-  const [channels, rows = [0, 0], columns = [0, 0]] = widths.slice(1) as (readonly [number, number])[];
-  const dims = indices.map((list) => list.length);
+  const constant = node.attributes.string("mode", "constant") === "constant";
+  const grows = widths.every(([before, behind]) => before >= 0 && behind >= 0);
+  const same = widths.every(([before, behind]) => before === 0 && behind === 0);
+  if (!ranked || !constant || !grows || same || widths[0].some((n) => n > 0)) {
+    return [picked(conversion, x, padIndices(conversion, x.dims), name, value)];
+  }
+  const [channels, rows = [0, 0], columns = [0, 0]] = widths.slice(1);
+  const dims = x.dims.map((n, axis) => n + widths[axis][0] + widths[axis][1]);
   const input = draft.shaped(x, shapeFor(x.dims));
   return [{ node: draft.add(name, { op: "pad", input, channels, rows, columns, value }, shapeFor(dims)), dims }];
 };
@@ -105,10 +113,11 @@ const split: Converter = (conversion) => {
   const { node } = conversion;
   const x = onlyActivation(conversion);
   const axis = axisOf(node, node.attributes.int("axis", 0), x.dims.length);
+  const all: Indices[] = x.dims.map(whole);
   let start = 0;
-  return splitSizes(conversion, x.dims[axis]).map((size, part) => {
-    const indices = x.dims.map((n, i) => (i === axis ? range(size).map((k) => start + k) : range(n)));
-    start += size;
+  return splitSizes(conversion, x.dims[axis]).map((length, part) => {
+    const indices = all.with(axis, { start, step: 1, length });
+    start += length;
     return picked(conversion, x, indices, node.outputs[part] || `${node.name}.${part}`);
   });
 };
@@ -118,9 +127,9 @@ const gather: Converter = (conversion) => {
   const x = onlyActivation(conversion);
   const indices = required(conversion, 1);
   const axis = axisOf(node, node.attributes.int("axis", 0), x.dims.length);
-  const list = gatherIndices(node, indices, x.dims[axis]);
-  const all = x.dims.map((n, i) => (i === axis ? list : range(n)));
-  const made = picked(conversion, x, all, resultName(conversion));
+  const all: Indices[] = x.dims.map(whole);
+  const list = gatherIndices(conversion, indices, x.dims[axis]);
+  const made = picked(conversion, x, all.with(axis, list), resultName(conversion));
   return [{ node: made.node, dims: [...x.dims.slice(0, axis), ...indices.dims, ...x.dims.slice(axis + 1)] }];
 };
 
@@ -128,13 +137,14 @@ const expand: Converter = (conversion) => {
   const { node } = conversion;
   const x = onlyActivation(conversion);
   const wanted = [...required(conversion, 1).data];
+  checkRank(wanted.length, `${node.where}.shape`);
   const rank = Math.max(wanted.length, x.dims.length);
   const from = [...new Array<number>(rank - x.dims.length).fill(1), ...x.dims];
   const to = [...new Array<number>(rank - wanted.length).fill(1), ...wanted];
   const indices = from.map((n, i) => {
     checkAxis(node, to[i], "shape");
     expectNode(n === 1 || to[i] === 1 || to[i] === n, node, `a shape that meets ${x.dims.join("x")}`, wanted, "shape");
-    return n === 1 ? new Array<number>(to[i]).fill(0) : range(n);
+    return n === 1 ? { start: 0, step: 0, length: to[i] } : whole(n);
   });
   return [picked(conversion, { ...x, dims: from }, indices, resultName(conversion))];
 };
@@ -217,17 +227,20 @@ const resize: Converter = (conversion) => {
   if (!sameShape(dims.slice(0, 2), activation.dims.slice(0, 2)))
     throw unsupported(node, "a change of batch or channels");
   const result = shapeFor(dims);
-  const [rows, columns = { indices: [0], weights: [1] }] = taps.slice(2);
   const name = resultName(conversion);
-  const nearest = [rows, columns].every(({ weights }) => weights.every((w) => w === 1));
-  if (nearest) {
-    const channels = range(shape[0]);
-    const places = { channels, rows: rows.indices, columns: columns.indices };
+  const [rows, columns] = [taps[2] ?? null, taps[3] ?? null];
+  if ([rows, columns].every((one) => one === null || one.weights.every((w) => w === 1))) {
+    const along = (one: Taps | null, n: number): readonly number[] => one?.indices ?? listOf(conversion, whole(n));
+    const places = { channels: along(null, shape[0]), rows: along(rows, shape[1]), columns: along(columns, shape[2]) };
     return [{ node: draft.add(name, { op: "gather", input, ...places, value: 0 }, result), dims }];
   }
-  const rounded = [rows, columns].map(({ indices, weights }) => ({ indices, weights: weights.map(Math.fround) }));
-  const made = { op: "resample", input, shape: result, rows: rounded[0], columns: rounded[1] } as const;
-  return [{ node: draft.add(name, made, result), dims }];
+  const rounded = (one: Taps | null, n: number): Taps => {
+    conversion.budget.spend(one?.weights.length ?? n);
+    if (!one) return { indices: listOf(conversion, whole(n)), weights: new Array<number>(n).fill(1) };
+    return { indices: one.indices, weights: one.weights.map(Math.fround) };
+  };
+  const lines = { rows: rounded(rows, shape[1]), columns: rounded(columns, shape[2]) };
+  return [{ node: draft.add(name, { op: "resample", input, shape: result, ...lines }, result), dims }];
 };
 
 /** Known before anything runs, whatever the input. */

@@ -49,8 +49,8 @@ const averagePool: Converter = (conversion) => {
   const pad = { op: "pad", input, channels: [0, 0], rows: [top, bottom], columns: [left, right], value: 0 } as const;
   const source = sameShape(padded, shape) ? input : draft.add(`${name}.padded`, pad, padded);
   const count = elements(kernel);
-  const factors = correction(conversion, window, space).map((divisor) => count / divisor);
-  const corrected = factors.some((factor) => factor !== 1);
+  const [rows, columns] = windowCounts(conversion, window, space);
+  const corrected = rows.some((n) => n !== kernel[0]) || columns.some((n) => n !== kernel[1]);
   const dilated = dilation.some((d) => d > 1);
   const mean = corrected || dilated ? `${name}.mean` : name;
   const made = dilated
@@ -59,7 +59,7 @@ const averagePool: Converter = (conversion) => {
         {
           op: "conv",
           input: source,
-          weight: { shape: [shape[0], 1, ...kernel], data: new Float32Array(shape[0] * count).fill(1) },
+          weight: draft.filled([shape[0], 1, ...kernel], () => 1),
           bias: null,
           stride,
           dilation,
@@ -72,27 +72,32 @@ const averagePool: Converter = (conversion) => {
   const dims = [1, shape[0], ...window.output];
   if (!corrected && !dilated) return [{ node: made, dims }];
   // a convolution with weights 1 makes sums, a pool makes means
-  const data = Float32Array.from(factors, (factor) => (dilated ? factor / count : factor));
   const factor: Shape = [1, ...output];
-  const constant = draft.add(`${name}.factor`, { op: "constant", value: { shape: factor, data } }, factor);
+  const value = draft.filled(factor, (i) => {
+    const mean = count / (rows[Math.floor(i / output[1])] * columns[i % output[1]]);
+    return dilated ? mean / count : mean;
+  });
+  const constant = draft.add(`${name}.factor`, { op: "constant", value }, factor);
   return [{ node: draft.add(name, { op: "binary", fn: "mul", inputs: [made, constant] }, result), dims }];
 };
 
-/** What each output's sum is divided by: the places of its window, in the padded input or in the input itself. */
-function correction({ node }: Conversion, window: Window, space: readonly number[]): number[] {
+/**
+ * By how many places each row and each column of windows is divided: those in the padded input, or in the input itself.
+ */
+function windowCounts({ node, budget }: Conversion, window: Window, space: readonly number[]): [number[], number[]] {
   const whole = node.attributes.int("count_include_pad", 0) !== 0;
-  const counts = space.map((size, k) =>
-    Array.from({ length: window.output[k] }, (_, o) => {
+  const [rows, columns = [1]] = space.map((size, k) => {
+    budget.spend(window.output[k]);
+    return Array.from({ length: window.output[k] }, (_, o) => {
       // taps i with low <= start + i dilation < high
       const start = o * window.strides[k] - window.before[k];
       const [low, high] = whole ? [start, size + window.behind[k]] : [0, size];
       const first = Math.max(0, Math.ceil((low - start) / window.dilations[k]));
       const end = Math.min(window.kernel[k], Math.ceil((high - start) / window.dilations[k]));
       return Math.max(0, end - first);
-    }),
-  );
-  const [rows, columns = [1]] = counts;
-  return rows.flatMap((n) => columns.map((m) => n * m));
+    });
+  });
+  return [rows, columns];
 }
 
 const globalPool =

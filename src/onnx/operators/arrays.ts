@@ -1,8 +1,11 @@
 // arrays.ts: walking through arrays of any rank: broadcasting, and results picked element by element.
 import { elements, stridesOf } from "../../ops/index.js";
 import type { OnnxNode } from "../model.js";
-import { createValue, type ElementType, type Value } from "../tensor.js";
-import { expectNode } from "./call.js";
+import type { ElementType, Value } from "../tensor.js";
+import { type Call, expectNode, make } from "./call.js";
+
+/** Who asks for a value: named in errors, and whose budget it comes out of. */
+type Maker = Pick<Call, "node" | "budget">;
 
 /** Dimensions of two arrays met elementwise (numpy's rules). */
 export function broadcastDims(a: readonly number[], b: readonly number[], node: OnnxNode): number[] {
@@ -46,15 +49,16 @@ export function broadcastStrides(dims: readonly number[], to: readonly number[])
 
 /** A value whose element i is f of the operands' elements there, operands repeated as needed. */
 export function zip(
-  node: OnnxNode,
+  call: Maker,
   type: ElementType,
   operands: readonly Value[],
   f: (...numbers: number[]) => number,
 ): Value {
-  const dims = operands.map((operand) => operand.dims).reduce((a, b) => broadcastDims(a, b, node));
-  const result = createValue(type, dims, node.where);
+  const dims = operands.map((operand) => operand.dims).reduce((a, b) => broadcastDims(a, b, call.node));
+  const result = make(call, type, dims);
   const columns = operands.map((operand) => {
     if (elements(operand.dims) === result.data.length) return operand.data;
+    call.budget.spend(result.data.length);
     const column = new Float64Array(result.data.length);
     walk(dims, broadcastStrides(operand.dims, dims), (i, at) => {
       column[i] = operand.data[at];
@@ -67,18 +71,61 @@ export function zip(
 }
 
 /** f of every element. */
-export function map(value: Value, f: (x: number) => number): Value {
-  const data = value.data.slice();
-  for (let i = 0; i < data.length; i++) data[i] = f(data[i]);
-  return { ...value, data };
+export function map(call: Maker, value: Value, f: (x: number) => number): Value {
+  const y = make(call, value.type, value.dims);
+  for (let i = 0; i < y.data.length; i++) y.data[i] = f(value.data[i]);
+  return y;
+}
+
+/** Evenly spaced indices along an axis: start, start + step, and so on. */
+export interface Run {
+  readonly start: number;
+  readonly step: number;
+  readonly length: number;
+}
+
+/** The indices picked along one axis, in their order; -1 in a list where there is no element to pick. */
+export type Indices = Run | readonly number[];
+
+/** All indices of an axis. */
+export function whole(length: number): Run {
+  return { start: 0, step: 1, length };
+}
+
+/** The indices as a run, if they are one. */
+export function runOf(indices: Indices): Run | null {
+  if ("start" in indices) return indices;
+  const { length } = indices;
+  const [start = 0] = indices;
+  const step = length > 1 ? indices[1] - start : 1;
+  return start >= 0 && indices.every((n, i) => n >= 0 && n === start + i * step) ? { start, step, length } : null;
+}
+
+/** The indices one by one. */
+export function listOf({ budget }: Maker, indices: Indices): readonly number[] {
+  if (!("start" in indices)) return indices;
+  const { start, step, length } = indices;
+  budget.spend(2 * length);
+  const list = new Array<number>(length);
+  for (let i = 0; i < length; i++) list[i] = start + i * step;
+  return list;
 }
 
 /** The elements that `indices` pick along each axis; `fill` where an index is -1. */
-export function pick(value: Value, indices: readonly (readonly number[])[], node: OnnxNode, fill = 0): Value {
+export function pick(call: Maker, value: Value, indices: readonly Indices[], fill = 0): Value {
   const strides = stridesOf(value.dims);
-  const dims = indices.map((list) => list.length);
-  const result = createValue(value.type, dims, node.where);
-  const places = indices.map((list, axis) => list.map((index) => (index < 0 ? NaN : index * strides[axis])));
+  const dims = indices.map(({ length }) => length);
+  const result = make(call, value.type, dims);
+  if (result.data.length === 0) return result;
+  // where each index leads; NaN where nothing is picked
+  const places = indices.map((axis, k) => {
+    call.budget.spend(axis.length);
+    const list = new Float64Array(axis.length);
+    const place = (index: number): number => (index < 0 ? NaN : index * strides[k]);
+    if ("start" in axis) for (let i = 0; i < list.length; i++) list[i] = place(axis.start + i * axis.step);
+    else for (let i = 0; i < list.length; i++) list[i] = place(axis[i]);
+    return list;
+  });
   const index = dims.map(() => 0);
   for (let i = 0; i < result.data.length; i++) {
     let at = 0;
@@ -93,17 +140,15 @@ export function pick(value: Value, indices: readonly (readonly number[])[], node
 }
 
 /** The array with its axes in another order: axis i of the result is axis order[i]. */
-export function transposed(value: Value, order: readonly number[], node: OnnxNode): Value {
+export function transposed(call: Maker, value: Value, order: readonly number[]): Value {
   const strides = stridesOf(value.dims);
   const dims = order.map((axis) => value.dims[axis]);
-  const result = createValue(value.type, dims, node.where);
-  walk(
-    dims,
-    order.map((axis) => strides[axis]),
-    (i, at) => {
-      result.data[i] = value.data[at];
-    },
-  );
+  const result = make(call, value.type, dims);
+  const [length, step] = [dims.at(-1) ?? 1, strides[order.at(-1) ?? 0] ?? 1];
+  const outer = order.slice(0, -1).map((axis) => strides[axis]);
+  walk(dims.slice(0, -1), outer, (i, at) => {
+    for (let k = 0; k < length; k++) result.data[i * length + k] = value.data[at + k * step];
+  });
   return result;
 }
 

@@ -2,14 +2,18 @@
 
 import { ShiftwiseError } from "../../base/index.js";
 import { fields } from "../../format/index.js";
+import { elements } from "../../ops/index.js";
+import type { Budget } from "../budget.js";
 import type { OnnxNode } from "../model.js";
-import type { Value } from "../tensor.js";
+import { castNumber, countElements, createValue, type ElementType, type Value } from "../tensor.js";
 
 export interface Call {
   readonly node: OnnxNode;
   readonly opset: number;
   /** null where an optional input is left out. */
   readonly inputs: readonly (Value | null)[];
+  /** What may still be made; asked before anything is. */
+  readonly budget: Budget;
 }
 
 /** An operator: its inputs' values to its outputs' (as many as the node asks for, or fewer). */
@@ -21,6 +25,8 @@ export function expectNode(ok: boolean, node: OnnxNode, expected: string, found:
 
 /** Longest axis that anything here makes, or walks along: only an attack or a mistake asks for more. */
 export const AXIS_MAX = 2 ** 22;
+/** Most elements of a tensor of the network: half a gigabyte of float32. */
+const ELEMENTS_MAX = 2 ** 27;
 /** Most products or comparisons of one node. */
 const WORK_MAX = 2 ** 33;
 
@@ -32,11 +38,37 @@ export function checkAxis(node: OnnxNode, length: number, field: string): void {
   throw new ShiftwiseError("OVERFLOW", "an axis is too long", details);
 }
 
-/** @throws OVERFLOW where one node would compute for minutes */
-export function checkWork(node: OnnxNode, operations: number): void {
-  if (operations <= WORK_MAX) return;
-  const details = { where: node.where, expected: `at most ${WORK_MAX} operations`, found: operations };
-  throw new ShiftwiseError("OVERFLOW", "too much to compute", details);
+/** @throws OVERFLOW for a tensor larger than one of a network may be */
+export function checkSize(node: Pick<OnnxNode, "where">, dims: readonly number[]): void {
+  if (elements(dims) <= ELEMENTS_MAX) return;
+  const details = { where: node.where, expected: `at most ${ELEMENTS_MAX} elements`, found: dims.join("x") };
+  throw new ShiftwiseError("OVERFLOW", "a tensor is too large", details);
+}
+
+/** @throws OVERFLOW where one node would compute for minutes, or beyond the budget */
+export function checkWork({ node, budget }: Pick<Call, "node" | "budget">, operations: number): void {
+  if (operations > WORK_MAX) {
+    const details = { where: node.where, expected: `at most ${WORK_MAX} operations`, found: operations };
+    throw new ShiftwiseError("OVERFLOW", "too much to compute", details);
+  }
+  budget.work(operations);
+}
+
+/** A value of zeros. @throws OVERFLOW where it is larger than anything may be, or than the budget */
+export function make(
+  { node, budget }: Pick<Call, "node" | "budget">,
+  type: ElementType,
+  dims: readonly number[],
+): Value {
+  budget.spend(countElements(dims, node.where));
+  return createValue(type, dims, node.where);
+}
+
+/** The value as Cast makes it of another type. */
+export function cast(call: Pick<Call, "node" | "budget">, type: ElementType, { dims, data }: Value): Value {
+  const y = make(call, type, dims);
+  for (let i = 0; i < data.length; i++) y.data[i] = castNumber(data[i], type);
+  return y;
 }
 
 /** The error for what is well formed but not done here. */
@@ -72,6 +104,7 @@ export function axisOf(node: OnnxNode, axis: number, rank: number): number {
 
 /** Axes counted from the front, each once. */
 export function axesOf(node: OnnxNode, axes: readonly number[], rank: number): number[] {
+  expectNode(axes.length <= rank, node, `at most ${rank} axes`, axes.length, "axes");
   const found = axes.map((axis) => axisOf(node, axis, rank));
   expectNode(new Set(found).size === found.length, node, "axes that differ", axes, "axes");
   return found;

@@ -1,7 +1,7 @@
 // conv.ts: convolution and transposed convolution over one or two axes of space, sums in float64.
 import { elements } from "../../ops/index.js";
-import { createValue, type Value } from "../tensor.js";
-import { type Call, checkWork, expectNode, type Operator, optional, required, unsupported } from "./call.js";
+import type { Value } from "../tensor.js";
+import { type Call, checkWork, expectNode, make, type Operator, optional, required, unsupported } from "./call.js";
 import { transposedWindowOf, type Window, windowOf } from "./window.js";
 
 /** A batch of planes; one axis of space is a single row. */
@@ -53,10 +53,10 @@ const conv: Operator = (call) => {
     "input[1]",
   );
   const outputs = w.dims[0];
-  const y = createValue(x.type, [input.batch, outputs, ...window.output], call.node.where);
+  const y = make(call, x.type, [input.batch, outputs, ...window.output]);
   const out = planesOf(y.dims);
   const sums = new Float64Array(out.height * out.width);
-  checkWork(call.node, y.data.length * depth * elements(window.kernel));
+  checkWork(call, y.data.length * depth * elements(window.kernel));
   for (let n = 0; n < input.batch; n++) {
     for (let o = 0; o < outputs; o++) {
       sums.fill(bias ? bias.data[o] : 0);
@@ -113,10 +113,10 @@ const convTranspose: Operator = (call) => {
   const input = planesOf(x.dims);
   expectNode(w.dims[0] === input.channels, call.node, `${input.channels} input channels`, w.dims[0], "input[1]");
   const perGroup = w.dims[1];
-  const y = createValue(x.type, [input.batch, perGroup * groups, ...window.output], call.node.where);
+  const y = make(call, x.type, [input.batch, perGroup * groups, ...window.output]);
   const out = planesOf(y.dims);
   const sums = new Float64Array(y.data.length);
-  checkWork(call.node, x.data.length * perGroup * elements(window.kernel));
+  checkWork(call, x.data.length * perGroup * elements(window.kernel));
   const size = out.height * out.width;
   const [down, right] = two(window.strides, 1);
   const [dy, dx] = two(window.dilations, 1);
@@ -154,7 +154,7 @@ const batchNormalization: Operator = (call) => {
     expectNode(value.data.length === channels, node, `${channels} values`, value.data.length);
   }
   const plane = elements(x.dims.slice(2));
-  const y = createValue(x.type, x.dims, node.where);
+  const y = make(call, x.type, x.dims);
   for (let i = 0; i < y.data.length; i++) {
     const c = Math.floor(i / plane) % channels;
     const deviation = Math.sqrt(variance.data[c] + epsilon);

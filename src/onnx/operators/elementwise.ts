@@ -1,8 +1,8 @@
 // elementwise.ts: operators that make each element from the operands' elements at its place.
 import { activationOf, binaryOf, exp } from "../../ops/index.js";
-import { elementType, isFloatType, toValue, type Value } from "../tensor.js";
+import { elementType, isFloatType, type Value } from "../tensor.js";
 import { map, roundHalfEven, zip } from "./arrays.js";
-import { type Call, expectNode, type Operator, optional, required, unsupported } from "./call.js";
+import { type Call, cast, expectNode, type Operator, optional, required, unsupported } from "./call.js";
 
 type Activation = Parameters<typeof activationOf>[0];
 
@@ -30,7 +30,7 @@ export function activationCall({ node }: Pick<Call, "node">): { fn: Activation; 
 
 const activation: Operator = (call) => {
   const { fn, parameters } = activationCall(call);
-  return [map(required(call, 0), activationOf(fn, parameters))];
+  return [map(call, required(call, 0), activationOf(fn, parameters))];
 };
 
 /** Integers divide towards zero. */
@@ -43,22 +43,22 @@ const binary =
   (call) => {
     const [a, b] = [required(call, 0), required(call, 1)];
     expectNode(a.type === b.type, call.node, `two inputs of ${a.type}`, b.type);
-    return [zip(call.node, a.type, [a, b], f(a))];
+    return [zip(call, a.type, [a, b], f(a))];
   };
 
 const compare =
   (f: (x: number, y: number) => boolean): Operator =>
-  (call) => [zip(call.node, "bool", [required(call, 0), required(call, 1)], (x, y) => Number(f(x, y)))];
+  (call) => [zip(call, "bool", [required(call, 0), required(call, 1)], (x, y) => Number(f(x, y)))];
 
 const unary =
   (f: (x: number) => number): Operator =>
-  (call) => [map(required(call, 0), f)];
+  (call) => [map(call, required(call, 0), f)];
 
 const variadic =
   (f: (x: number, y: number) => number): Operator =>
   (call) => {
     const values = call.inputs.map((_, i) => required(call, i));
-    return [values.reduce((a, b) => zip(call.node, a.type, [a, b], (x, y) => f(x, y)))];
+    return [values.reduce((a, b) => zip(call, a.type, [a, b], (x, y) => f(x, y)))];
   };
 
 /** Bounds of Clip: attributes before version 11, inputs since. */
@@ -79,15 +79,15 @@ export const ELEMENTWISE: Readonly<Record<string, Operator>> = {
     const value = required(call, 0);
     if (node.attributes.int("saturate", 1) !== 1) throw unsupported(node, "saturate 0");
     const type = elementType(node.attributes.int("to", 0), `${node.where}.to`);
-    return [toValue(type, value.dims, value.data)];
+    return [cast(call, type, value)];
   },
   CastLike: (call) => {
     const value = required(call, 0);
-    return [toValue(required(call, 1).type, value.dims, value.data)];
+    return [cast(call, required(call, 1).type, value)];
   },
   Clip: (call) => {
     const { low, high } = clipBounds(call);
-    return [map(required(call, 0), (x) => Math.min(Math.max(x, low), high))];
+    return [map(call, required(call, 0), (x) => Math.min(Math.max(x, low), high))];
   },
   Div: binary(divide),
   Equal: compare((x, y) => x === y),
@@ -102,7 +102,7 @@ export const ELEMENTWISE: Readonly<Record<string, Operator>> = {
   Neg: unary((x) => -x),
   PRelu: (call) => {
     const x = required(call, 0);
-    return [zip(call.node, x.type, [x, required(call, 1)], binaryOf("prelu"))];
+    return [zip(call, x.type, [x, required(call, 1)], binaryOf("prelu"))];
   },
   Relu: unary((x) => Math.max(x, 0)),
   Round: unary(roundHalfEven),
@@ -110,6 +110,6 @@ export const ELEMENTWISE: Readonly<Record<string, Operator>> = {
   Sub: binary(() => binaryOf("sub")),
   Where: (call) => {
     const [a, b] = [required(call, 1), required(call, 2)];
-    return [zip(call.node, a.type, [required(call, 0), a, b], (condition, x, y) => (condition ? x : y))];
+    return [zip(call, a.type, [required(call, 0), a, b], (condition, x, y) => (condition ? x : y))];
   },
 };

@@ -1,23 +1,23 @@
 // matrix.ts: products of matrices.
 import { elements } from "../../ops/index.js";
-import { createValue, type Value } from "../tensor.js";
+import type { Value } from "../tensor.js";
 import { broadcastDims, broadcastStrides, transposed, walk } from "./arrays.js";
-import { checkWork, expectNode, type Operator, optional, required } from "./call.js";
+import { checkWork, expectNode, make, type Operator, optional, required } from "./call.js";
 
 const gemm: Operator = (call) => {
   const { node } = call;
   const { attributes } = node;
   const [a, b, c] = [required(call, 0), required(call, 1), optional(call, 2)];
   expectNode(a.dims.length === 2 && b.dims.length === 2, node, "two matrices", [a.dims, b.dims]);
-  const left = attributes.int("transA", 0) ? transposed(a, [1, 0], node) : a;
-  const right = attributes.int("transB", 0) ? transposed(b, [1, 0], node) : b;
+  const left = attributes.int("transA", 0) ? transposed(call, a, [1, 0]) : a;
+  const right = attributes.int("transB", 0) ? transposed(call, b, [1, 0]) : b;
   const [alpha, beta] = [attributes.float("alpha", 1), attributes.float("beta", 1)];
   const [rows, depth] = left.dims;
   const columns = right.dims[1];
   expectNode(right.dims[0] === depth, node, `${depth} rows`, right.dims[0], "input[1]");
-  const y = createValue(a.type, [rows, columns], node.where);
+  const y = make(call, a.type, [rows, columns]);
   const sums = new Float64Array(rows * columns);
-  checkWork(node, rows * depth * columns);
+  checkWork(call, rows * depth * columns);
   multiply(left.data, 0, right.data, 0, sums, rows, depth, columns);
   for (let i = 0; i < sums.length; i++) sums[i] *= alpha;
   if (c) {
@@ -62,13 +62,14 @@ const matMul: Operator = (call) => {
   const columns = right[right.length - 1];
   expectNode(right[right.length - 2] === depth, node, `${depth} rows`, right[right.length - 2], "input[1]");
   const batch = broadcastDims(left.slice(0, -2), right.slice(0, -2), node);
-  const full = createValue(a.type, [...batch, rows, columns], node.where);
+  const full = make(call, a.type, [...batch, rows, columns]);
   const places = (dims: readonly number[]): number[] => {
     const list: number[] = [];
     walk(batch, broadcastStrides(dims.slice(0, -2), batch), (_, at) => list.push(at));
     return list;
   };
-  checkWork(node, full.data.length * depth);
+  checkWork(call, full.data.length * depth);
+  call.budget.spend(4 * elements(batch));
   const [placesA, placesB] = [places(left), places(right)];
   const sums = new Float64Array(rows * columns);
   for (let n = 0; n < elements(batch); n++) {

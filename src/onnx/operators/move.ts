@@ -1,7 +1,7 @@
 // move.ts: operators that move elements: transpose, slice, split, concatenate, pad, depth to space.
 import type { OnnxNode } from "../model.js";
-import { createValue, type Value } from "../tensor.js";
-import { pick, range, transposed } from "./arrays.js";
+import type { Value } from "../tensor.js";
+import { type Indices, pick, range, transposed, whole } from "./arrays.js";
 import {
   axesOf,
   axisOf,
@@ -9,6 +9,7 @@ import {
   checkAxis,
   expectNode,
   integersOf,
+  make,
   type Operator,
   optional,
   required,
@@ -24,7 +25,7 @@ export function permutationOf(node: OnnxNode, rank: number): number[] {
 }
 
 /** For every axis the indices that Slice keeps, in its order. */
-export function sliceIndices(call: Call, dims: readonly number[]): number[][] {
+export function sliceIndices(call: Call, dims: readonly number[]): Indices[] {
   const { node } = call;
   const starts = integersOf(call, "starts", 1) ?? [];
   const ends = integersOf(call, "ends", 2) ?? [];
@@ -32,7 +33,7 @@ export function sliceIndices(call: Call, dims: readonly number[]): number[][] {
   const steps = optional(call, 4) ? [...required(call, 4).data] : starts.map(() => 1);
   const same = [ends, axes, steps].every((list) => list.length === starts.length);
   expectNode(same, node, `${starts.length} ends, axes and steps`, [ends.length, axes.length, steps.length]);
-  const indices = dims.map(range);
+  const indices: Indices[] = dims.map(whole);
   for (const [i, axis] of axes.entries()) {
     const [size, step] = [dims[axis], steps[i]];
     expectNode(Number.isInteger(step) && step !== 0, node, "steps other than 0", step, "steps");
@@ -41,7 +42,7 @@ export function sliceIndices(call: Call, dims: readonly number[]): number[][] {
     const [low, high] = step > 0 ? [0, size] : [-1, size - 1];
     const [start, end] = [hold(starts[i], step > 0 ? 0 : -1, high), hold(ends[i], low, high)];
     const count = Math.max(0, Math.ceil((end - start) / step));
-    indices[axis] = Array.from({ length: count }, (_, k) => start + k * step);
+    indices[axis] = { start, step, length: count };
   }
   return indices;
 }
@@ -51,6 +52,8 @@ export function splitSizes(call: Call, size: number): number[] {
   const { node } = call;
   const given = integersOf(call, "split", 1);
   if (given) {
+    const { length } = node.outputs;
+    expectNode(given.length === length, node, `${length} sizes, one an output`, given.length, "split");
     const ok = given.every((n) => Number.isInteger(n) && n >= 0) && given.reduce((a, b) => a + b, 0) === size;
     expectNode(ok, node, `parts that add up to ${size}`, given, "split");
     return [...given];
@@ -61,43 +64,54 @@ export function splitSizes(call: Call, size: number): number[] {
   return range(count).map((i) => Math.max(0, Math.min(part, size - i * part)));
 }
 
-/** For every axis the indices that Pad takes elements from; -1 where it fills in its constant. */
-export function padIndices(call: Call, dims: readonly number[]): number[][] {
+/** What Pad puts before and behind every axis; negative where it cuts off. */
+export function padWidths(call: Call, dims: readonly number[]): (readonly [before: number, behind: number])[] {
   const { node } = call;
-  const mode = node.attributes.string("mode", "constant");
   const pads = integersOf(call, "pads", 1) ?? [];
   const axes = axesOf(node, optional(call, 3) ? [...required(call, 3).data] : range(dims.length), dims.length);
   expectNode(pads.length === 2 * axes.length, node, `${2 * axes.length} integers`, pads, "pads");
-  const indices = dims.map(range);
+  const widths = dims.map((): readonly [number, number] => [0, 0]);
   for (const [i, axis] of axes.entries()) {
     const [before, behind, size] = [pads[i], pads[axes.length + i], dims[axis]];
     const ok = Number.isInteger(before) && Number.isInteger(behind);
     expectNode(ok && size + before + behind >= 0, node, "pads that leave a size", [before, behind], "pads");
     checkAxis(node, size + Math.max(before, 0) + Math.max(behind, 0), "pads");
-    indices[axis] = Array.from({ length: size + before + behind }, (_, k) => paddedIndex(mode, k - before, size, node));
+    widths[axis] = [before, behind];
   }
-  return indices;
+  return widths;
 }
 
-function paddedIndex(mode: string, at: number, size: number, node: OnnxNode): number {
-  if (at >= 0 && at < size) return at;
-  expectNode(mode === "constant" || size > 0, node, "elements to repeat", size, "pads");
-  switch (mode) {
-    case "constant":
-      return -1;
-    case "edge":
-      return at < 0 ? 0 : size - 1;
-    case "wrap":
-      return ((at % size) + size) % size;
-    case "reflect": {
-      if (size === 1) return 0;
-      const period = 2 * (size - 1);
-      const place = ((at % period) + period) % period;
-      return place < size ? place : period - place;
+/** The index of an axis of `size` that stands for one outside it, by Pad's mode. */
+const OUTSIDE: Readonly<Record<string, (at: number, size: number) => number>> = {
+  constant: () => -1,
+  edge: (at, size) => (at < 0 ? 0 : size - 1),
+  wrap: (at, size) => ((at % size) + size) % size,
+  reflect(at, size) {
+    if (size === 1) return 0;
+    const period = 2 * (size - 1);
+    const place = ((at % period) + period) % period;
+    return place < size ? place : period - place;
+  },
+};
+
+/** For every axis the indices that Pad takes elements from; -1 where it fills in its constant. */
+export function padIndices(call: Call, dims: readonly number[]): Indices[] {
+  const { node, budget } = call;
+  const mode = node.attributes.string("mode", "constant");
+  if (!Object.hasOwn(OUTSIDE, mode)) throw unsupported(node, `mode ${mode}`);
+  return padWidths(call, dims).map(([before, behind], axis) => {
+    const size = dims[axis];
+    const length = size + before + behind;
+    if (before <= 0 && behind <= 0) return { start: 0 - before, step: 1, length };
+    expectNode(mode === "constant" || size > 0, node, "elements to repeat", size, "pads");
+    budget.spend(2 * length);
+    const list = new Array<number>(length);
+    for (let i = 0; i < length; i++) {
+      const at = i - before;
+      list[i] = at >= 0 && at < size ? at : OUTSIDE[mode](at, size);
     }
-    default:
-      throw unsupported(node, `mode ${mode}`);
-  }
+    return list;
+  });
 }
 
 /** What Pad fills in: an attribute before version 11, an input since. */
@@ -129,7 +143,7 @@ export function blockMoves(
 const moveBlocks: Operator = (call) => {
   const x = required(call, 0);
   const { dims, order, result } = blockMoves(call.node, x.dims);
-  return [{ ...transposed({ ...x, dims }, order, call.node), dims: result }];
+  return [{ ...transposed(call, { ...x, dims }, order), dims: result }];
 };
 
 const concat: Operator = (call) => {
@@ -144,7 +158,7 @@ const concat: Operator = (call) => {
     expectNode(fits, node, `shapes like ${first.dims.join("x")} but for axis ${axis}`, part.dims);
   }
   const dims = first.dims.map((n, i) => (i === axis ? parts.reduce((sum, part) => sum + part.dims[i], 0) : n));
-  const y = createValue(first.type, dims, node.where);
+  const y = make(call, first.type, dims);
   const outer = first.dims.slice(0, axis).reduce((a, b) => a * b, 1);
   let at = 0;
   for (let o = 0; o < outer; o++) {
@@ -162,11 +176,11 @@ export const MOVES: Readonly<Record<string, Operator>> = {
   DepthToSpace: moveBlocks,
   Pad: (call) => {
     const x = required(call, 0);
-    return [pick(x, padIndices(call, x.dims), call.node, padValue(call))];
+    return [pick(call, x, padIndices(call, x.dims), padValue(call))];
   },
   Slice: (call) => {
     const x = required(call, 0);
-    return [pick(x, sliceIndices(call, x.dims), call.node)];
+    return [pick(call, x, sliceIndices(call, x.dims))];
   },
   SpaceToDepth: moveBlocks,
   Split: (call) => {
@@ -174,13 +188,13 @@ export const MOVES: Readonly<Record<string, Operator>> = {
     const axis = axisOf(call.node, call.node.attributes.int("axis", 0), x.dims.length);
     let start = 0;
     return splitSizes(call, x.dims[axis]).map((size): Value => {
-      const indices = x.dims.map((n, i) => (i === axis ? range(size).map((k) => start + k) : range(n)));
+      const part = { start, step: 1, length: size };
       start += size;
-      return pick(x, indices, call.node);
+      return pick(call, x, x.dims.map(whole).with(axis, part));
     });
   },
   Transpose: (call) => {
     const x = required(call, 0);
-    return [transposed(x, permutationOf(call.node, x.dims.length), call.node)];
+    return [transposed(call, x, permutationOf(call.node, x.dims.length))];
   },
 };

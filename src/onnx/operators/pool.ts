@@ -1,30 +1,30 @@
 // pool.ts: maxima and means over windows and over whole planes.
 import { elements } from "../../ops/index.js";
-import { createValue, type Value } from "../tensor.js";
+import type { Value } from "../tensor.js";
 import { largest, sum } from "./arrays.js";
-import { type Call, checkWork, expectNode, type Operator, required } from "./call.js";
+import { type Call, checkWork, expectNode, make, type Operator, required } from "./call.js";
 import { spaceOf } from "./conv.js";
 import { type Window, windowOf } from "./window.js";
 
 /**
- * Calls `make` for every output with the places in the plane that its window covers, padding left out, and the number
+ * Calls `value` for every output with the places in the plane that its window covers, padding left out, and the number
  * of places in the padded plane.
  */
 function overWindows(
   call: Call,
   x: Value,
   window: Window,
-  make: (places: readonly number[], padded: number, plane: number) => number,
+  value: (places: readonly number[], padded: number, plane: number) => number,
 ): Value {
   const space = x.dims.slice(2);
-  const y = createValue(x.type, [x.dims[0], x.dims[1], ...window.output], call.node.where);
+  const y = make(call, x.type, [x.dims[0], x.dims[1], ...window.output]);
   const planes = x.dims[0] * x.dims[1];
   const size = elements(space);
   const outputs = elements(window.output);
-  checkWork(call.node, y.data.length * elements(window.kernel));
+  checkWork(call, y.data.length * elements(window.kernel));
   for (let o = 0; o < outputs; o++) {
     const { places, padded } = placesOf(window, space, o);
-    for (let p = 0; p < planes; p++) y.data[p * outputs + o] = make(places, padded, p * size);
+    for (let p = 0; p < planes; p++) y.data[p * outputs + o] = value(places, padded, p * size);
   }
   return y;
 }
@@ -83,7 +83,7 @@ const overPlane =
   (call) => {
     const x = required(call, 0);
     expectNode(x.dims.length >= 3, call.node, "an input (batch, channels, ...)", x.dims);
-    const y = createValue(x.type, [x.dims[0], x.dims[1], ...x.dims.slice(2).map(() => 1)], call.node.where);
+    const y = make(call, x.type, [x.dims[0], x.dims[1], ...x.dims.slice(2).map(() => 1)]);
     const size = elements(x.dims.slice(2));
     for (let p = 0; p < y.data.length; p++) y.data[p] = f(x.data.subarray(p * size, (p + 1) * size));
     return [y];

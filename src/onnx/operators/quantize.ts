@@ -1,8 +1,8 @@
 // quantize.ts: QuantizeLinear and DequantizeLinear, a scale for the whole tensor or for each index of an axis.
 import type { OnnxNode } from "../model.js";
-import { createValue, type ElementType, elementType, type Value } from "../tensor.js";
+import { type ElementType, elementType, type Value } from "../tensor.js";
 import { roundHalfEven } from "./arrays.js";
-import { axisOf, expectNode, type Operator, optional, required, unsupported } from "./call.js";
+import { axisOf, expectNode, make, type Operator, optional, required, unsupported } from "./call.js";
 
 const RANGES: { readonly [type in ElementType]?: readonly [low: number, high: number] } = {
   uint8: [0, 255],
@@ -33,7 +33,7 @@ const dequantize: Operator = (call) => {
   const [x, scale, zero] = [required(call, 0), required(call, 1), optional(call, 2)];
   const { node } = call;
   const index = scaleIndex(node, x.dims, scale);
-  const y = createValue(scale.type, x.dims, node.where);
+  const y = make(call, scale.type, x.dims);
   for (let i = 0; i < y.data.length; i++) {
     const k = index(i);
     y.data[i] = (x.data[i] - (zero ? zero.data[k] : 0)) * scale.data[k];
@@ -48,7 +48,7 @@ const quantize: Operator = (call) => {
   const type = zero?.type ?? (declared === 0 ? "uint8" : elementType(declared, `${node.where}.output_dtype`));
   const [low, high] = quantizedRange(type, node);
   const index = scaleIndex(node, x.dims, scale);
-  const y = createValue(type, x.dims, node.where);
+  const y = make(call, type, x.dims);
   for (let i = 0; i < y.data.length; i++) {
     const k = index(i);
     const level = roundHalfEven(Math.fround(x.data[i] / scale.data[k])) + (zero ? zero.data[k] : 0);

@@ -1,8 +1,7 @@
 // reduce.ts: sums, means and maxima along axes, and softmax.
 import { elements, softmax as softmaxOf } from "../../ops/index.js";
-import { createValue, type Value } from "../tensor.js";
 import { largest, range, sum, transposed } from "./arrays.js";
-import { axesOf, axisOf, type Call, integersOf, type Operator, required } from "./call.js";
+import { axesOf, axisOf, type Call, integersOf, make, type Operator, required } from "./call.js";
 
 /** The axes that a reduction takes away: all where none are named, unless that is declared to mean none. */
 export function reducedAxes(call: Call, rank: number): number[] {
@@ -22,9 +21,9 @@ const reduce =
     const x = required(call, 0);
     const axes = reducedAxes(call, x.dims.length);
     const keep = call.node.attributes.int("keepdims", 1) !== 0;
-    const y = createValue(x.type, reducedDims(x.dims, axes, keep), call.node.where);
+    const y = make(call, x.type, reducedDims(x.dims, axes, keep));
     const order = [...range(x.dims.length).filter((axis) => !axes.includes(axis)), ...axes];
-    const lines = transposed(x, order, call.node);
+    const lines = transposed(call, x, order);
     const length = elements(axes.map((axis) => x.dims[axis]));
     for (let i = 0; i < y.data.length; i++) y.data[i] = f(lines.data.subarray(i * length, (i + 1) * length));
     return [y];
@@ -44,7 +43,8 @@ export function softmaxLines({ node, opset }: Pick<Call, "node" | "opset">, dims
 const softmax: Operator = (call) => {
   const x = required(call, 0);
   const [outer, length, inner] = softmaxLines(call, x.dims);
-  const y: Value = createValue(x.type, x.dims, call.node.where);
+  const y = make(call, x.type, x.dims);
+  call.budget.spend(length);
   const line = new Float64Array(length);
   for (let o = 0; o < outer; o++) {
     for (let i = 0; i < inner; i++) {

@@ -1,36 +1,89 @@
 // resize.ts: enlarging and shrinking, as weighted taps for every position of every axis.
 import { elements, type Taps } from "../../ops/index.js";
 import type { OnnxNode } from "../model.js";
-import { createValue, toValue, type Value } from "../tensor.js";
+import type { Value } from "../tensor.js";
 import { range } from "./arrays.js";
-import { axesOf, type Call, checkAxis, expectNode, type Operator, optional, required, unsupported } from "./call.js";
+import {
+  axesOf,
+  type Call,
+  cast,
+  checkAxis,
+  checkSize,
+  checkWork,
+  expectNode,
+  make,
+  type Operator,
+  optional,
+  required,
+  unsupported,
+} from "./call.js";
 
 export interface Resizing {
   readonly dims: readonly number[];
-  /** For every axis; one tap of weight 1 for each position where nothing is interpolated. */
-  readonly taps: readonly Taps[];
+  /** For every axis; null where it stays as it is. */
+  readonly taps: readonly (Taps | null)[];
 }
 
-/** What Resize (or Upsample, the older name) does to an input of these dimensions. */
+/** The place in an input axis of `from` elements that position x of `to` looks at. */
+const PLACES: Readonly<Record<string, (x: number, scale: number, from: number, to: number) => number>> = {
+  half_pixel: (x, scale) => (x + 0.5) / scale - 0.5,
+  pytorch_half_pixel: (x, scale, _, to) => (to > 1 ? (x + 0.5) / scale - 0.5 : 0),
+  asymmetric: (x, scale) => x / scale,
+  align_corners: (x, _, from, to) => (to === 1 ? 0 : (x * (from - 1)) / (to - 1)),
+  half_pixel_symmetric: (x, scale, from, to) => (from / 2) * (1 - to / (scale * from)) + (x + 0.5) / scale - 0.5,
+};
+
+const NEAREST: Readonly<Record<string, (place: number) => number>> = {
+  round_prefer_floor: (place) => Math.ceil(place - 0.5),
+  round_prefer_ceil: (place) => Math.floor(place + 0.5),
+  floor: Math.floor,
+  ceil: Math.ceil,
+};
+
+/** The entry of a table that an attribute names. */
+function chosen<T>(node: OnnxNode, table: Readonly<Record<string, T>>, attribute: string, otherwise: string): T {
+  const name = node.attributes.string(attribute, otherwise);
+  if (!Object.hasOwn(table, name)) throw unsupported(node, `${attribute} ${name}`);
+  return table[name];
+}
+
+/**
+ * What Resize (or Upsample, the older name) does to an input of these dimensions.
+ * @throws OVERFLOW for a result too large, before anything is made
+ */
 export function resizing(call: Call, dims: readonly number[]): Resizing {
-  const { node, opset } = call;
+  const { node, opset, budget } = call;
   const { attributes } = node;
   // before version 11 scales are input 1 and there is one rule for places
   const old = node.op === "Upsample" || opset < 11;
   if (attributes.int("antialias", 0) !== 0) throw unsupported(node, "antialias 1");
-  const mode = attributes.string("mode", "nearest");
-  const where = old ? "asymmetric" : attributes.string("coordinate_transformation_mode", "half_pixel");
+  const place = old ? PLACES.asymmetric : chosen(node, PLACES, "coordinate_transformation_mode", "half_pixel");
   const axes = attributes.has("axes") ? axesOf(node, attributes.ints("axes", []), dims.length) : range(dims.length);
   const { sizes, scales } = targets(call, dims, axes, old);
   const result = [...dims];
-  const taps = dims.map((n): Taps => ({ indices: range(n), weights: new Array<number>(n).fill(1) }));
   for (const [i, axis] of axes.entries()) {
     checkAxis(node, sizes[i], "sizes");
     expectNode(sizes[i] >= 1, node, "sizes of 1 or more", sizes[i], "sizes");
     result[axis] = sizes[i];
-    if (sizes[i] === dims[axis] && scales[i] === 1) continue;
-    const places = range(sizes[i]).map((x) => placeOf(node, where, x, scales[i], dims[axis], sizes[i]));
-    taps[axis] = axisTaps(node, mode, places, dims[axis], old);
+  }
+  checkSize(node, result);
+  const taps = dims.map((): Taps | null => null);
+  for (const [i, axis] of axes.entries()) {
+    const [from, to, scale] = [dims[axis], sizes[i], scales[i]];
+    if (to === from && scale === 1) continue;
+    const kernel = kernelOf(node, from, old);
+    const count = to * kernel.each;
+    budget.spend(4 * count);
+    const [indices, weights] = [new Array<number>(count), new Array<number>(count)];
+    const around: number[] = [];
+    for (let x = 0, at = 0; x < to; x++) {
+      const first = kernel.weigh(place(x, scale, from, to), around);
+      for (let k = 0; k < kernel.each; k++, at++) {
+        indices[at] = Math.min(Math.max(first + k, 0), from - 1);
+        weights[at] = around[k];
+      }
+    }
+    taps[axis] = { indices, weights };
   }
   return { dims: result, taps };
 }
@@ -63,93 +116,76 @@ function targets(
   return { scales: scales.map(() => common), sizes: lengths.map((n) => Math.round(common * n)) };
 }
 
-/** The place in the input that output position x looks at. */
-function placeOf(node: OnnxNode, where: string, x: number, scale: number, from: number, to: number): number {
-  switch (where) {
-    case "half_pixel":
-      return (x + 0.5) / scale - 0.5;
-    case "pytorch_half_pixel":
-      return to > 1 ? (x + 0.5) / scale - 0.5 : 0;
-    case "asymmetric":
-      return x / scale;
-    case "align_corners":
-      return to === 1 ? 0 : (x * (from - 1)) / (to - 1);
-    case "half_pixel_symmetric": {
-      const adjustment = to / (scale * from);
-      return (from / 2) * (1 - adjustment) + (x + 0.5) / scale - 0.5;
-    }
-    default:
-      throw unsupported(node, `coordinate_transformation_mode ${where}`);
-  }
+/** How a place between elements is made of those around it. */
+interface Kernel {
+  readonly each: number;
+  /** Writes the weights of `each` elements; returns the index of the first, which may lie outside. */
+  weigh(place: number, weights: number[]): number;
 }
 
-function axisTaps(node: OnnxNode, mode: string, places: readonly number[], size: number, old: boolean): Taps {
-  const inside = (at: number): number => Math.min(Math.max(at, 0), size - 1);
+function kernelOf(node: OnnxNode, size: number, old: boolean): Kernel {
+  const mode = node.attributes.string("mode", "nearest");
   switch (mode) {
     case "nearest": {
-      const round = nearest(node, old ? "floor" : node.attributes.string("nearest_mode", "round_prefer_floor"));
-      return { indices: places.map((place) => inside(round(place))), weights: places.map(() => 1) };
+      const round = old ? Math.floor : chosen(node, NEAREST, "nearest_mode", "round_prefer_floor");
+      return {
+        each: 1,
+        weigh(place, weights) {
+          weights[0] = 1;
+          return round(place);
+        },
+      };
     }
     case "linear":
     case "bilinear":
       return {
-        indices: places.flatMap((place) => [inside(Math.floor(place)), inside(Math.floor(place) + 1)]),
-        weights: places.flatMap((place) => [1 - (place - Math.floor(place)), place - Math.floor(place)]),
+        each: 2,
+        weigh(place, weights) {
+          const low = Math.floor(place);
+          weights[1] = place - low;
+          weights[0] = 1 - weights[1];
+          return low;
+        },
       };
     case "cubic": {
       const a = node.attributes.float("cubic_coeff_a", -0.75);
-      const exclude = node.attributes.int("exclude_outside", 0) !== 0;
-      const all = places.map((place) => cubicTaps(place, a, size, exclude));
-      return {
-        indices: all.flatMap(({ first }) => [0, 1, 2, 3].map((k) => inside(first + k))),
-        weights: all.flatMap(({ weights }) => weights),
-      };
+      return cubic(a, size, node.attributes.int("exclude_outside", 0) !== 0);
     }
     default:
       throw unsupported(node, `mode ${mode}`);
   }
 }
 
-function nearest(node: OnnxNode, mode: string): (place: number) => number {
-  switch (mode) {
-    case "floor":
-      return Math.floor;
-    case "ceil":
-      return Math.ceil;
-    case "round_prefer_floor":
-      return (place) => Math.ceil(place - 0.5);
-    case "round_prefer_ceil":
-      return (place) => Math.floor(place + 0.5);
-    default:
-      throw unsupported(node, `nearest_mode ${mode}`);
-  }
-}
-
 /** Keys' cubic convolution over the four neighbours (Keys 1981). */
-function cubicTaps(
-  place: number,
-  a: number,
-  size: number,
-  exclude: boolean,
-): { first: number; weights: readonly number[] } {
-  const first = Math.floor(place) - 1;
-  const weights = [0, 1, 2, 3].map((k) => {
-    if (exclude && (first + k < 0 || first + k >= size)) return 0;
-    const x = Math.abs(place - first - k);
+function cubic(a: number, size: number, exclude: boolean): Kernel {
+  const weight = (x: number): number => {
     if (x <= 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
     return x < 2 ? ((a * x - 5 * a) * x + 8 * a) * x - 4 * a : 0;
-  });
-  const sum = exclude ? weights.reduce((total, w) => total + w, 0) : 1;
-  return { first, weights: weights.map((w) => w / sum) };
+  };
+  return {
+    each: 4,
+    weigh(place, weights) {
+      const first = Math.floor(place) - 1;
+      let sum = 0;
+      for (let k = 0; k < 4; k++) {
+        const outside = first + k < 0 || first + k >= size;
+        weights[k] = exclude && outside ? 0 : weight(Math.abs(place - first - k));
+        sum += weights[k];
+      }
+      if (exclude) for (let k = 0; k < 4; k++) weights[k] /= sum;
+      return first;
+    },
+  };
 }
 
 /** Every line along one axis becomes sums of its taps. */
-function resampled(x: Value, axis: number, { indices, weights }: Taps, length: number, node: OnnxNode): Value {
-  const dims = x.dims.map((n, i) => (i === axis ? length : n));
-  const y = createValue("float64", dims, node.where);
+function resampled(call: Call, x: Value, axis: number, { indices, weights }: Taps, length: number): Value {
+  const dims = x.dims.with(axis, length);
+  const y = make(call, "float64", dims);
   const each = indices.length / length;
   const inner = elements(dims.slice(axis + 1));
   const size = x.dims[axis];
+  checkWork(call, y.data.length * each * 8);
   for (let i = 0; i < y.data.length; i++) {
     const outer = Math.floor(i / (inner * length));
     const place = Math.floor(i / inner) % length;
@@ -163,8 +199,8 @@ function resampled(x: Value, axis: number, { indices, weights }: Taps, length: n
 const resize: Operator = (call) => {
   const x = required(call, 0);
   const { dims, taps } = resizing(call, x.dims);
-  const sums = taps.reduce((value, one, axis) => resampled(value, axis, one, dims[axis], call.node), x);
-  return [toValue(x.type, dims, sums.data)];
+  const made = taps.reduce((value, one, axis) => (one ? resampled(call, value, axis, one, dims[axis]) : value), x);
+  return [cast(call, x.type, made)];
 };
 
 export const RESIZES: Readonly<Record<string, Operator>> = { Resize: resize, Upsample: resize };

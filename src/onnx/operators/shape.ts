@@ -1,14 +1,15 @@
 // shape.ts: operators that tell a shape, or hand on elements under another one.
 import { elements } from "../../ops/index.js";
 import type { OnnxNode } from "../model.js";
-import { createValue, integers, toValue, type Value } from "../tensor.js";
-import { pick, zip } from "./arrays.js";
+import { checkRank, integers, toValue, type Value } from "../tensor.js";
+import { type Indices, pick, whole, zip } from "./arrays.js";
 import {
   axesOf,
   axisOf,
   type Call,
   expectNode,
   integersOf,
+  make,
   type Operator,
   optional,
   required,
@@ -17,6 +18,7 @@ import {
 
 /** Dimensions that Reshape asks for: 0 keeps one unless `allowzero`, one -1 takes what is left. */
 export function reshapedDims(node: OnnxNode, dims: readonly number[], wanted: readonly number[]): number[] {
+  checkRank(wanted.length, `${node.where}.shape`);
   const zero = node.attributes.int("allowzero", 0) !== 0;
   const result = wanted.map((n, i) => {
     expectNode(Number.isInteger(n) && n >= -1, node, "integers of at least -1", n, `shape[${i}]`);
@@ -54,6 +56,7 @@ export function squeezedDims(call: Call, dims: readonly number[]): number[] {
 export function unsqueezedDims(call: Call, dims: readonly number[]): number[] {
   const named = integersOf(call, "axes", 1);
   expectNode(named !== null, call.node, "axes", "none", "axes");
+  checkRank(dims.length + named.length, `${call.node.where}.axes`);
   const axes = axesOf(call.node, named, dims.length + named.length);
   const rest = [...dims];
   return Array.from({ length: dims.length + axes.length }, (_, i) => (axes.includes(i) ? 1 : rest.shift()!));
@@ -89,7 +92,7 @@ export const SHAPES: Readonly<Record<string, Operator>> = {
   ConstantOfShape: (call) => {
     const { attributes } = call.node;
     const fill = attributes.has("value") ? attributes.tensor("value") : toValue("float32", [1], [0]);
-    const value = createValue(fill.type, [...required(call, 0).data], call.node.where);
+    const value = make(call, fill.type, [...required(call, 0).data]);
     value.data.fill(fill.data[0]);
     return [value];
   },
@@ -97,25 +100,21 @@ export const SHAPES: Readonly<Record<string, Operator>> = {
     const x = required(call, 0);
     const training = optional(call, 2);
     if (training && training.data[0] !== 0) throw unsupported(call.node, "training_mode");
-    const mask = createValue("bool", x.dims, call.node.where);
+    const mask = make(call, "bool", x.dims);
     mask.data.fill(1);
     return [x, mask];
   },
   Expand: (call) => {
     const x = required(call, 0);
-    const shape = createValue(x.type, [...required(call, 1).data], call.node.where);
-    return [zip(call.node, x.type, [x, shape], (value) => value)];
+    const shape = make(call, x.type, [...required(call, 1).data]);
+    return [zip(call, x.type, [x, shape], (value) => value)];
   },
   Flatten: reshaped(({ node }, x) => flattenedDims(node, x.dims)),
   Gather: (call) => {
     const [x, indices] = [required(call, 0), required(call, 1)];
     const axis = axisOf(call.node, call.node.attributes.int("axis", 0), x.dims.length);
-    const list = gatherIndices(call.node, indices, x.dims[axis]);
-    const picked = pick(
-      x,
-      x.dims.map((n, i) => (i === axis ? list : [...Array(n).keys()])),
-      call.node,
-    );
+    const all: Indices[] = x.dims.map(whole);
+    const picked = pick(call, x, all.with(axis, gatherIndices(call, indices, x.dims[axis])));
     return [{ ...picked, dims: [...x.dims.slice(0, axis), ...indices.dims, ...x.dims.slice(axis + 1)] }];
   },
   Identity: reshaped((_, x) => x.dims),
@@ -126,10 +125,15 @@ export const SHAPES: Readonly<Record<string, Operator>> = {
 };
 
 /** Indices along an axis of `size`, negative ones counted from behind. */
-export function gatherIndices(node: OnnxNode, indices: Value, size: number): number[] {
-  return Array.from(indices.data, (index) => {
+export function gatherIndices({ node, budget }: Call, indices: Value, size: number): number[] {
+  const { data } = indices;
+  budget.spend(2 * data.length);
+  const list = new Array<number>(data.length);
+  for (let i = 0; i < list.length; i++) {
+    const index = data[i];
     const ok = Number.isInteger(index) && index >= -size && index < size;
-    expectNode(ok, node, `indices in ${-size}..${size - 1}`, index, "input[1]");
-    return index < 0 ? index + size : index;
-  });
+    if (!ok) expectNode(ok, node, `indices in ${-size}..${size - 1}`, index, "input[1]");
+    list[i] = index < 0 ? index + size : index;
+  }
+  return list;
 }
