@@ -150,7 +150,7 @@ export function mutateBytes(draw, bytes) {
   const at = bytes.length === 0 ? 0 : draw.below(Math.min(bytes.length, 65536));
   const length = draw.pick([1, 2, 4, 8, 16, 100, 1000]);
   const change = draw.pick(["set", "flip", "fill", "cut", "insert", "double", "end", "word", "swap"]);
-  const copy = bytes.slice();
+  const copy = Uint8Array.from(bytes);
   switch (change) {
     case "set":
       copy[at] = draw.pick([0, 1, 127, 128, 255, draw.below(256)]);

@@ -1,5 +1,6 @@
 // targets.js: what the campaign attacks.
 import { files } from "./files/target.js";
 import { models } from "./models/target.js";
+import { onnx, onnxFiles } from "./onnx/target.js";
 
-export const TARGETS = [models, files];
+export const TARGETS = [models, files, onnx, onnxFiles];

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
-import { decodeModel, elements, encodeModel } from "../../../dist/format/index.js";
+import { decodeModel, encodeModel } from "../../../dist/format/index.js";
 import { decodeNetwork, encodeNetwork, lower } from "../../../dist/graph/index.js";
 import { Model } from "../../../dist/runtime/index.js";
 import { randomNetwork } from "../../graph/random_networks.js";
@@ -11,6 +11,7 @@ import { typed } from "../case.js";
 import { assertAgreement } from "../models/agree.js";
 import { MODEL, makeModel } from "../models/generate.js";
 import { drawReals } from "../models/values.js";
+import { workOf } from "../models/work.js";
 import { mutateBytes, mutateTree } from "../mutate.js";
 import { createDraws, drawFrom, tape } from "../tape.js";
 import { putTogether, takeApart } from "./seal.js";
@@ -65,23 +66,6 @@ function makeFile({ kind, model, changes }) {
     else later.push((file) => new Uint8Array(gzipSync(file)));
   }
   return later.reduce((file, change) => change(file), putTogether(parts, own));
-}
-
-/** About how many operations the plain executor would do. */
-function workOf({ tensors, layers }) {
-  let work = Object.values(tensors).reduce((sum, { shape }) => sum + elements(shape), 0);
-  for (const layer of layers) {
-    const out = elements(tensors[layer.output].shape);
-    const { kernel, rows, columns, weights } = layer;
-    if (weights)
-      work +=
-        (elements(weights.codes ? [weights.codes.length] : [weights.values.length]) / tensors[layer.output].shape[0]) *
-        out;
-    else if (kernel) work += elements(kernel) * out;
-    else if (layer.op === "resample")
-      work += rows.indices.length * columns.indices.length * tensors[layer.output].shape[0];
-  }
-  return work;
 }
 
 /** What must hold of any bytes: a typed error, or a model that is one. */

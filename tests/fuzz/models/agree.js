@@ -17,13 +17,15 @@ export function assertRoundTrip(def) {
  * Runs a model in the plain executor, and `others` of it in wasm.
  * @param runs values for the inputs, run after run
  * @param others models that must behave as the first, with how many threads each has
+ * @param options of all of them
+ * @returns tensors and outputs of each run
  */
-export async function assertAgreement(def, runs, others) {
-  const plain = await Model.from(def, { executor: "plain" });
+export async function assertAgreement(def, runs, others, options = {}) {
+  const plain = await Model.from(def, { ...options, executor: "plain" });
   const expected = runs.map((inputs) => traced(plain, inputs));
   plain.dispose();
   for (const { def: other, threads } of others) {
-    const model = await Model.from(other, { executor: "wasm", threads });
+    const model = await Model.from(other, { ...options, executor: "wasm", threads });
     try {
       const name = `${threads} thread${threads > 1 ? "s" : ""}`;
       runs.forEach((inputs, i) => {
@@ -35,6 +37,7 @@ export async function assertAgreement(def, runs, others) {
       model.dispose();
     }
   }
+  return expected;
 }
 
 /** Raw values of all tensors, and outputs. */
