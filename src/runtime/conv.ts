@@ -1,7 +1,7 @@
 // conv.ts: the steps of convolution layers: bucket sums for packed codes, a GEMM for float32.
 import { type ConvLayer, largestOf, zeroOf } from "../ops/index.js";
 import { planEpilogue } from "./epilogue.js";
-import { roundUp } from "./memory.js";
+import { copy, roundUp } from "./memory.js";
 import { planPatch, planSliding, type SlidingPlan } from "./patch.js";
 import { compileSchedule, leastStreamBytes, packFloat } from "./schedule.js";
 import type { PlanContext, Step } from "./step.js";
@@ -172,16 +172,14 @@ function planFloatConv(context: PlanContext, layer: ConvLayer): Step {
   const epilogue = planEpilogue(context, layer.epilogue, outputs, layer.output, { residual: layer.residual });
   const single = groupOutputs === 1;
   const groupWeights = groupOutputs * depth;
-  memory.expect(weights.values.byteLength);
-  const packed = Array.from({ length: groups }, (_, g) =>
-    packFloat(weights.values.subarray(g * groupWeights, (g + 1) * groupWeights), groupOutputs, single ? 1 : 4),
-  );
-  const groupLength = packed[0].length;
-  const all = new Float32Array(groups * groupLength);
-  packed.forEach((one, g) => {
-    all.set(one, g * groupLength);
+  const lanes = single ? 1 : 4;
+  const groupLength = depth * roundUp(groupOutputs, lanes);
+  const at = memory.later(4 * groups * groupLength, (to) => {
+    for (let g = 0; g < groups; g++) {
+      const part = weights.values.subarray(g * groupWeights, (g + 1) * groupWeights);
+      copy(to.subarray(4 * g * groupLength), packFloat(part, groupOutputs, lanes));
+    }
   });
-  const at = memory.constant(all);
   return {
     name: layer.name,
     op: layer.op,

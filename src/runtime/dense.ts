@@ -4,7 +4,7 @@ import { ShiftwiseError } from "../base/index.js";
 import { magnitudes } from "../format/index.js";
 import { type ConvLayer, type DenseLayer, elements } from "../ops/index.js";
 import { planEpilogue } from "./epilogue.js";
-import { elementBytes, roundUp } from "./memory.js";
+import { copy, elementBytes, roundUp } from "./memory.js";
 import { type IntegerWeights, packDense, packFloat } from "./schedule.js";
 import type { PlanContext, Step } from "./step.js";
 
@@ -12,6 +12,7 @@ import type { PlanContext, Step } from "./step.js";
 const INPUTS_MAX = 2 ** 24;
 /** Levels that one table holds products of. */
 const TABLE_LEVELS = 16;
+const TABLE_BYTES = 256 * 2 * TABLE_LEVELS;
 /** Levels up to this have products with 0..255 that fit 16 bits. */
 const PRODUCT_MAX = 128;
 /** Larger ones are 2^7 high + low. */
@@ -50,9 +51,9 @@ export function planDense(context: PlanContext, layer: DenseLayer | ConvLayer): 
   const flatBytes = roundUp(inputs * bytes, 16);
   const listBytes = integer ? roundUp(inputs * 4 + 4, 16) : 0;
   memory.needScratch(sumsBytes + flatBytes + listBytes);
-  memory.expect(integer ? weights.codes.length : weights.values.byteLength);
-  const passes = integer ? planPasses(context, weights, outputs) : [];
-  const packed = integer ? 0 : memory.constant(packFloat(weights.values, outputs, 16));
+  const packedBytes = blocks * 16 * inputs * bytes;
+  const passes = integer ? planPasses(context, weights, outputs, packedBytes) : [];
+  const packed = integer ? 0 : memory.later(packedBytes, (to) => copy(to, packFloat(weights.values, outputs, 16)));
   return {
     name: layer.name,
     op: layer.op,
@@ -91,7 +92,7 @@ function codeLevels(weights: IntegerWeights): readonly (number | undefined)[] {
   return levels;
 }
 
-function planPasses({ memory }: PlanContext, weights: IntegerWeights, outputs: number): Pass[] {
+function planPasses({ memory }: PlanContext, weights: IntegerWeights, outputs: number, packedBytes: number): Pass[] {
   const known = codeLevels(weights).flatMap((level, code) => (level ? [{ level, code }] : []));
   const passes: Pass[] = [];
   for (let from = 0; from < known.length || from === 0; from += TABLE_LEVELS) {
@@ -100,10 +101,11 @@ function planPasses({ memory }: PlanContext, weights: IntegerWeights, outputs: n
     part.forEach(({ code }, i) => {
       bytes[code] = i;
     });
-    const packed = memory.constant(packDense(weights.codes, outputs, bytes));
+    const packed = memory.later(packedBytes, (to) => to.set(packDense(weights.codes, outputs, bytes)));
     const levels = part.map(({ level }) => level);
     for (const { limb, shift } of limbsOf(levels)) {
-      passes.push({ packed, shift, tables: memory.shared(`products of ${limb}`, () => productTables(limb)) });
+      const tables = memory.shared(`products of ${limb}`, TABLE_BYTES, (to) => writeProducts(to, limb));
+      passes.push({ packed, shift, tables });
     }
   }
   return passes;
@@ -121,13 +123,11 @@ function limbsOf(levels: readonly number[]): { limb: readonly number[]; shift: n
 }
 
 /** For each activation 0..255 its products with up to 16 levels, low bytes then high bytes. */
-function productTables(levels: readonly number[]): Uint8Array {
-  const tables = new Uint8Array(256 * 2 * TABLE_LEVELS);
+function writeProducts(tables: Uint8Array, levels: readonly number[]): void {
   for (let x = 0, at = 0; x < 256; x++, at += 2 * TABLE_LEVELS) {
     levels.forEach((level, i) => {
       tables[at + i] = level * x;
       tables[at + TABLE_LEVELS + i] = (level * x) >> 8;
     });
   }
-  return tables;
 }

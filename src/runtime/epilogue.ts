@@ -1,5 +1,6 @@
 // epilogue.ts: the descriptor that ends a layer, as assembly/runtime/epilogue.ts reads it.
 import { type Clamp, type Epilogue, encodeClamped, epilogueBounds, inputAffine, type Residual } from "../ops/index.js";
+import type { Make, MemoryPlan } from "./memory.js";
 import type { PlanContext } from "./step.js";
 
 const WORDS = 17;
@@ -8,6 +9,8 @@ const KIND = { linear: 0, levels: 1, float32: 2 } as const;
 const SLACK = 16;
 
 interface Ending {
+  readonly channels: number;
+  /** One for each channel, or one for all. */
   readonly scale: Float32Array;
   readonly offset: Float32Array;
   readonly clamp: Clamp;
@@ -32,21 +35,14 @@ export function planEpilogue(
   output: string,
   { residual, largest }: { residual?: Residual; largest?: Float64Array } = {},
 ): number {
-  const spread = (values: Float32Array): Float32Array =>
-    values.length === channels ? values : new Float32Array(channels).fill(values[0]);
-  const ending = { scale: spread(epilogue.scale), offset: spread(epilogue.offset), clamp: epilogue.clamp };
-  return placeDescriptor(context, ending, output, residual, largest);
+  return placeDescriptor(context, { channels, ...epilogue }, output, residual, largest);
 }
 
 /** The epilogue that encodes the real values of a model's input. */
 export function planInputEncoding(context: PlanContext, input: string): number {
   const { shape, encoding } = context.spec(input);
   const { scale, offset } = inputAffine(encoding);
-  const ending = {
-    scale: new Float32Array(shape[0]).fill(scale),
-    offset: new Float32Array(shape[0]).fill(offset),
-    clamp: {},
-  };
+  const ending = { channels: shape[0], scale: Float32Array.of(scale), offset: Float32Array.of(offset), clamp: {} };
   return placeDescriptor(context, ending, input);
 }
 
@@ -62,8 +58,8 @@ function placeDescriptor(
   const { low, high } = epilogueBounds(ending.clamp, encoding);
   const words = new Uint32Array(WORDS);
   const floats = new Float32Array(words.buffer);
-  words[0] = memory.constant(ending.scale, SLACK);
-  words[1] = memory.constant(ending.offset, SLACK);
+  words[0] = placeVector(memory, ending.scale, ending.channels);
+  words[1] = placeVector(memory, ending.offset, ending.channels);
   floats[2] = low;
   floats[3] = high;
   words[6] = KIND[encoding.kind];
@@ -92,6 +88,13 @@ function placeDescriptor(
     words[11] = operand.planeBytes;
   });
   return memory.constant(words);
+}
+
+/** Places one value for each channel. */
+function placeVector(memory: MemoryPlan, values: Float32Array, channels: number): number {
+  if (values.length === channels) return memory.constant(values, SLACK);
+  const spread: Make = ({ buffer, byteOffset }) => new Float32Array(buffer, byteOffset, channels).fill(values[0]);
+  return memory.later(4 * channels, spread, SLACK);
 }
 
 /** Whether no result of a channel, before it is clamped, can leave what the short way rounds. */

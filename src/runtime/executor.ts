@@ -10,7 +10,8 @@ export type Outputs = { readonly [name: string]: Float32Array };
 export type ExecutorKind = "wasm" | "plain";
 
 export interface ExecutorOptions {
-  readonly memoryLimit?: number;
+  /** Most bytes. */
+  readonly memoryLimit: number;
   readonly threads: number;
 }
 

@@ -35,8 +35,8 @@ interface View {
   readonly stride: number;
 }
 
-/** Makes the output channels first..last-1. */
-type Fill = (out: View, inputs: readonly View[], first: number, last: number) => void;
+/** Makes the output channels first..last-1, with the scratch memory at `scratch`. */
+type Fill = (out: View, inputs: readonly View[], first: number, last: number, scratch: number) => void;
 
 export function planFloat(context: PlanContext, layer: FloatLayer, inputs: readonly string[]): Step {
   const view = (tensor: string, buffer: ArrayBufferLike): View => {
@@ -56,9 +56,9 @@ export function planFloat(context: PlanContext, layer: FloatLayer, inputs: reado
     name: layer.name,
     op: layer.op,
     units: whole ? 1 : shape[0],
-    run({ buffer }, first, last) {
+    run({ buffer }, first, last, scratch) {
       const sources = inputs.map((name) => view(name, buffer));
-      fill(view(layer.output, buffer), sources, whole ? 0 : first, whole ? shape[0] : last);
+      fill(view(layer.output, buffer), sources, whole ? 0 : first, whole ? shape[0] : last, scratch);
     },
   };
 }
@@ -174,8 +174,9 @@ function planFill(context: PlanContext, layer: FloatLayer): Fill {
     case "softmax": {
       const { axis } = layer;
       const length = shape[axis];
-      const values = new Float64Array(length);
-      return (to, [from]) => {
+      context.memory.needScratch(8 * length);
+      return (to, [from], _first, _last, scratch) => {
+        const values = new Float64Array(to.values.buffer, scratch, length);
         const place = (view: View, at: readonly number[], k: number): number => {
           const [c, y, x] = at.map((n, i) => (i === axis ? k : n));
           return c * view.stride + y * width + x;

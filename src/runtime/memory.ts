@@ -15,6 +15,8 @@ const ALIGN = 64;
 const SLACK = 64;
 const GUARD_MIN = 4096;
 const PAGE = 65536;
+/** What a model may take unless its user says otherwise: 1 GiB. */
+export const MEMORY_DEFAULT = 2 ** 30;
 /** 32-bit memory, less the room in which an address plus a static offset may not wrap. */
 const LIMIT = 2 ** 32 - PAGE;
 
@@ -59,27 +61,45 @@ export interface Buffer {
 /** Offsets of the buffers in one arena: largest first, each at the lowest place free during its whole life. */
 export function packArena(buffers: readonly Buffer[]): { offsets: number[]; bytes: number } {
   const offsets = new Array<number>(buffers.length).fill(0);
-  const placed: number[] = [];
+  // those placed so far by rising offset: plain numbers, since a large model compares each with each
+  const starts = new Float64Array(buffers.length);
+  const ends = new Float64Array(buffers.length);
+  const froms = new Int32Array(buffers.length);
+  const tos = new Int32Array(buffers.length);
   let total = 0;
   const order = buffers.map((_, i) => i).sort((a, b) => buffers[b].bytes - buffers[a].bytes || a - b);
-  for (const i of order) {
-    const size = roundUp(buffers[i].bytes + SLACK, ALIGN);
-    const others = placed
-      .filter((j) => buffers[j].from <= buffers[i].to && buffers[i].from <= buffers[j].to)
-      .sort((a, b) => offsets[a] - offsets[b]);
+  for (const [count, i] of order.entries()) {
+    const { bytes, from, to } = buffers[i];
+    const size = roundUp(bytes + SLACK, ALIGN);
     let at = 0;
-    for (const j of others) {
-      if (at + size <= offsets[j]) break;
-      at = Math.max(at, offsets[j] + roundUp(buffers[j].bytes + SLACK, ALIGN));
+    let k = 0;
+    for (; k < count && starts[k] < at + size; k++) {
+      if (froms[k] <= to && from <= tos[k] && ends[k] > at) at = ends[k];
     }
     offsets[i] = at;
-    placed.push(i);
     total = Math.max(total, at + size);
+    while (k > 0 && starts[k - 1] > at) k--;
+    for (const [list, value] of [
+      [starts, at],
+      [ends, at + size],
+      [froms, from],
+      [tos, to],
+    ] as const) {
+      list.copyWithin(k + 1, k, count);
+      list[k] = value;
+    }
   }
   return { offsets, bytes: total };
 }
 
 type Blob = Uint8Array | Uint16Array | Uint32Array | Int32Array | Float32Array;
+
+/** Writes a constant into its place, which holds zeros. */
+export type Make = (to: Uint8Array) => void;
+
+/** Writes numbers of any width to the beginning of `to`. */
+export const copy = (to: Uint8Array, { buffer, byteOffset, byteLength }: Blob): void =>
+  to.set(new Uint8Array(buffer, byteOffset, byteLength));
 
 /** What the whole may take, and who shares it. */
 export interface MemoryOptions {
@@ -91,7 +111,8 @@ export interface MemoryOptions {
 
 /**
  * Collects constants and the scratch size; addresses are final at once, bytes are written when memory exists. Whatever
- * would pass the limit is refused as soon as it is asked for.
+ * would pass the limit is refused as soon as it is asked for, and what follows from shapes alone (`later`, `shared`) is made
+ * in its place and only when all of the model has been accepted: a small file can have large shapes.
  */
 export class MemoryPlan {
   #top = LOW;
@@ -102,7 +123,7 @@ export class MemoryPlan {
   readonly #arena: number;
   readonly #limit: number;
   readonly #threads: number;
-  readonly #blobs: { address: number; data: Blob }[] = [];
+  #constants: { readonly address: number; readonly bytes: number; readonly make: Make }[] = [];
   readonly #shared = new Map<string, number>();
 
   /**
@@ -128,23 +149,23 @@ export class MemoryPlan {
 
   /** Places a constant and `slack` bytes after it; returns its address. @throws OVERFLOW */
   constant(data: Blob, slack = 0): number {
+    return this.later(data.byteLength, (to) => copy(to, data), slack);
+  }
+
+  /** As `constant`, for `bytes` bytes that are made in their place. @throws OVERFLOW */
+  later(bytes: number, make: Make, slack = 0): number {
     const address = roundUp(this.#top, 16);
-    this.#top = address + data.byteLength + slack;
+    this.#top = address + bytes + slack;
     this.expect(0);
-    this.#blobs.push({ address, data });
+    this.#constants.push({ address, bytes, make });
     return address;
   }
 
-  /** Whether `shared` has made this one. */
-  knows(key: string): boolean {
-    return this.#shared.has(key);
-  }
-
-  /** As `constant`, made only once for each key. */
-  shared(key: string, make: () => Blob, slack = 0): number {
+  /** As `later`, placed only once for each key. @throws OVERFLOW */
+  shared(key: string, bytes: number, make: Make, slack = 0): number {
     let address = this.#shared.get(key);
     if (address === undefined) {
-      address = this.constant(make(), slack);
+      address = this.later(bytes, make, slack);
       this.#shared.set(key, address);
     }
     return address;
@@ -175,17 +196,20 @@ export class MemoryPlan {
     return { scratch, arena, use: { constants: scratch - LOW, scratch: this.#scratch, arena: this.#arena, total } };
   }
 
-  /** Writes every constant. */
+  /** Writes every constant, and forgets what it was made of. */
   write(buffer: ArrayBufferLike): void {
-    const bytes = new Uint8Array(buffer);
-    for (const { address, data } of this.#blobs) {
-      bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), address);
-    }
+    for (const { address, bytes, make } of this.#constants) make(new Uint8Array(buffer, address, bytes));
+    this.forget();
+  }
+
+  /** Gives back what the constants are made of, where another thread has written them. */
+  forget(): void {
+    this.#constants = [];
   }
 
   #refuse(bytes: string): never {
     throw new ShiftwiseError("OVERFLOW", "the model needs more memory than allowed", {
-      expected: `at most ${this.#limit} bytes`,
+      expected: `at most ${this.#limit} bytes, or a higher memoryLimit`,
       found: `${bytes} bytes, of them ${this.#arena} for activations`,
     });
   }

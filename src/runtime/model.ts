@@ -6,13 +6,16 @@ import type { Executor, ExecutorKind, ExecutorOptions, Outputs, StepTime, Visit 
 import { compileKernels } from "./kernels.js";
 import { type FetchOptions, fetchModel, type ModelSource } from "./load.js";
 import { createWasmExecutor, threadsFor } from "./machine.js";
-import type { MemoryUse } from "./memory.js";
+import { MEMORY_DEFAULT, type MemoryUse } from "./memory.js";
 import { createPlainExecutor } from "./plain.js";
 import { createInputCheck, type InputBatch, type InputInfo, type Inputs, type OutputInfo } from "./ports.js";
 import { warmUp } from "./warmup.js";
 
 export interface RunOptions {
-  /** Most bytes of memory the model may take; OVERFLOW if it needs more. */
+  /**
+   * Most bytes that the model may take, OVERFLOW if it needs more: its memory while it runs, and before that its file
+   * when it is unpacked, and its weights at a byte a code. Default 1 GiB, 2^30; more than 4 GiB is never to be had.
+   */
   readonly memoryLimit?: number;
   /**
    * Threads to run on, 1..16, where memory can be shared (Node; browsers when cross-origin isolated). `model.threads`
@@ -68,7 +71,7 @@ export class Model {
 
   /** Makes a model that is already in memory runnable. Errors as for `load`. */
   static async from(def: ModelDef, options: RunOptions = {}): Promise<Model> {
-    const { threads = 1, executor } = options;
+    const { threads = 1, executor, memoryLimit = MEMORY_DEFAULT } = options;
     if (!Number.isInteger(threads) || threads < 1 || threads > THREADS_MAX) {
       throw badOption("threads", `1 to ${THREADS_MAX}`, threads);
     }
@@ -76,7 +79,7 @@ export class Model {
       throw badOption("executor", "wasm or plain", executor);
     }
     validateModel(def);
-    return new Model(def, await createExecutor(def, { threads, memoryLimit: options.memoryLimit }, executor));
+    return new Model(def, await createExecutor(def, { threads, memoryLimit }, executor));
   }
 
   /** Threads that take part in a run. */

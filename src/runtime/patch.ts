@@ -1,5 +1,5 @@
 // patch.ts: walks a sliding window's output tile by tile, and gathers the patch of input rows that each tile needs.
-import type { Layer } from "../ops/index.js";
+import { elements, type Layer } from "../ops/index.js";
 import type { Kernels } from "./kernels.js";
 import type { Placement } from "./memory.js";
 import { type PlanContext, phasesOf } from "./step.js";
@@ -49,10 +49,10 @@ export function planSliding(context: PlanContext, layer: WindowLayer, sumsBytes 
   const float = input.encoding.kind === "float32";
   const window = windowOf(layer);
   const { form, phases } = gatherOf(input.shape, shape, window, float);
-  const taps = planTaps(context.memory, { form, phases }, input.shape, shape, window, float ? 4 : 1);
   const size = shape[1] * shape[2];
-  const scratchUsed = sumsBytes + taps.count * TILE;
+  const scratchUsed = sumsBytes + elements(window.kernel) * TILE;
   context.memory.needScratch(scratchUsed);
+  const taps = planTaps(context.memory, { form, phases }, input.shape, shape, window, float ? 4 : 1);
   const tile: Tile = { pixel: 0, pixels: 0, sums: 0, masks: 0 };
   return {
     form,
@@ -106,13 +106,15 @@ export function planPatch(
   together = 1,
   sumsBytes = SUMS_BYTES,
 ): PatchPlan {
-  const sliding = planSliding(context, layer, sumsBytes);
-  const { form, taps, source, scratchUsed } = sliding;
   const { shape, encoding } = context.spec(layer.input);
   const width = context.spec(layer.output).shape[2];
   const float = encoding.kind === "float32";
-  const rowBytes = taps.count * (float ? 4 * TILE : TILE);
+  const rowBytes = elements(layer.kernel) * (float ? 4 * TILE : TILE);
   const chunk = Math.min(shape[0], together * Math.max(1, Math.floor(CHUNK_BYTES / (rowBytes * together))));
+  // the rows alone can be too much, and the tables of their taps are not made then
+  context.memory.needScratch(chunk * rowBytes);
+  const sliding = planSliding(context, layer, sumsBytes);
+  const { form, taps, source, scratchUsed } = sliding;
   context.memory.needScratch(scratchUsed + chunk * rowBytes + SLACK);
   const patch: Patch = {
     pixel: 0,

@@ -12,7 +12,7 @@ import type { InputBatch } from "./ports.js";
 export async function createPlainExecutor(def: ModelDef, { memoryLimit }: ExecutorOptions): Promise<Executor> {
   const tensors = Object.values(def.tensors);
   const total = tensors.reduce((sum, { shape }) => sum + elements(shape) * Float32Array.BYTES_PER_ELEMENT, 0);
-  if (memoryLimit !== undefined && total > memoryLimit) {
+  if (total > memoryLimit) {
     throw new ShiftwiseError("OVERFLOW", "the model needs more memory than allowed", {
       expected: `at most ${memoryLimit} bytes`,
       found: `${total} bytes`,

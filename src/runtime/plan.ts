@@ -1,7 +1,7 @@
 // plan.ts: a validated model to a list of steps with every address fixed: what runs, where it reads, where it writes.
 
 import type { ModelDef } from "../model/index.js";
-import { elements, type Layer, layerInputs } from "../ops/index.js";
+import { type ConcatLayer, elements, type Layer, layerInputs } from "../ops/index.js";
 import {
   type Buffer,
   elementBytes,
@@ -85,6 +85,8 @@ function planLives(def: ModelDef): { lives: Map<string, Life>; makers: ((context
     if (life.parent) use(life.parent.name, step);
   };
 
+  const fixed = new Set(def.inputs.map(({ tensor }) => tensor));
+  for (const layer of def.layers) if (layer.op === "concat") fixed.add(layer.output);
   for (const { tensor } of def.inputs) {
     addTensor(tensor, -1);
     const { shape, encoding } = def.tensors[tensor];
@@ -105,7 +107,7 @@ function planLives(def: ModelDef): { lives: Map<string, Life>; makers: ((context
       use(phases, makers.length);
     }
     addTensor(layer.output, makers.length);
-    const adopted = layer.op === "concat" ? adopt(layer.inputs, layer.output, def, lives) : new Set<number>();
+    const adopted = layer.op === "concat" ? adopt(layer, def, lives, fixed) : new Set<number>();
     for (const input of layerInputs(layer)) use(input, makers.length);
     makers.push((context) => planLayer(context, layer, adopted));
   }
@@ -128,18 +130,22 @@ function needsPhases(layer: Layer, def: ModelDef): layer is Extract<Layer, { ker
 /**
  * Lets the inputs of a concatenation be written straight into its output: planes of a layer's output that is not
  * itself part of another whole. Returns the places of those taken over; the others are copied when the step runs.
+ * @param fixed tensors that have a place of their own: inputs and other wholes
  */
-function adopt(inputs: readonly string[], output: string, def: ModelDef, lives: Map<string, Life>): Set<number> {
+function adopt(
+  { inputs, output }: ConcatLayer,
+  def: ModelDef,
+  lives: Map<string, Life>,
+  fixed: ReadonlySet<string>,
+): Set<number> {
   const whole = lives.get(output)!;
   const adopted = new Set<number>();
   const { shape } = def.tensors[output];
-  const wholes = new Set(def.layers.filter((layer) => layer.op === "concat").map((layer) => layer.output));
+  const isPlanes = elements(shape) > shape[0];
   let channel = 0;
   for (const [i, name] of inputs.entries()) {
     const life = lives.get(name)!;
-    const isPlanes = elements(shape) > shape[0];
-    const isInput = def.inputs.some((port) => port.tensor === name);
-    if (isPlanes && !isInput && !wholes.has(name) && life.parent === null) {
+    if (isPlanes && !fixed.has(name) && life.parent === null) {
       life.parent = { name: output, channel };
       whole.from = Math.min(whole.from, life.from);
       whole.to = Math.max(whole.to, life.to);

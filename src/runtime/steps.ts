@@ -1,4 +1,6 @@
 // steps.ts: the steps that are not convolutions: input, phases, dense, pooling, add, concatenation.
+
+import { ShiftwiseError } from "../base/index.js";
 import {
   type AddLayer,
   type AvgPoolLayer,
@@ -13,13 +15,15 @@ import { isPointLayer, planConv } from "./conv.js";
 import { planDense } from "./dense.js";
 import { planEpilogue, planInputEncoding } from "./epilogue.js";
 import { planFloat } from "./float.js";
-import { elementBytes } from "./memory.js";
+import { copy, elementBytes } from "./memory.js";
 import { planPatch, SUMS_BYTES } from "./patch.js";
 import { PART_BYTES, partFactors } from "./schedule.js";
 import type { PlanContext, Step } from "./step.js";
 
 /** Rows of a window that fit one part (assembly/runtime/pool.ts). */
 const PART_TAPS = 128;
+/** Their number is 16 bits wide. */
+const PARTS_MAX = 65534;
 
 const planeSize = (shape: readonly number[]): number => shape[1] * shape[2];
 
@@ -119,9 +123,16 @@ function planMaxPool(context: PlanContext, layer: MaxPoolLayer): Step {
   };
 }
 
-/** Factors of a sum whose parts all count once. */
+/** Factors of a sum whose parts all count once. @throws OVERFLOW for more parts than the kernels can count */
 function onesFor({ memory }: PlanContext, parts: number): number {
-  return memory.shared(`${parts} parts`, () => partFactors(new Array<number>(parts).fill(1)));
+  if (parts > PARTS_MAX) {
+    throw new ShiftwiseError("OVERFLOW", "the window of a pooling layer is too large", {
+      expected: `at most ${PARTS_MAX * PART_TAPS} values`,
+      found: `more than ${(parts - 1) * PART_TAPS}`,
+    });
+  }
+  const factors = partFactors(new Array<number>(parts).fill(1));
+  return memory.shared(`${parts} parts`, factors.byteLength, (to) => copy(to, factors));
 }
 
 function planAvgPool(context: PlanContext, layer: AvgPoolLayer): Step {

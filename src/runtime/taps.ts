@@ -1,8 +1,10 @@
 // taps.ts: how the patch of a sliding window is gathered: tap offsets, padding masks, and which gather kernel serves.
 import type { Layer, Shape } from "../ops/index.js";
-import { type MemoryPlan, planeBytesOf, roundUp } from "./memory.js";
+import { type Make, type MemoryPlan, planeBytesOf, roundUp } from "./memory.js";
 
 export const TILE = 64;
+/** What an entry of the list of masks may cost. */
+const ENTRY_BYTES = 1024;
 /** A gather that would read more bytes than this outside a plane looks every pixel up instead. */
 const REACH_MAX = 2 ** 20;
 /** Elements of a vector. */
@@ -172,40 +174,36 @@ function planMasks(
   const [, outHeight, outWidth] = output;
   const bytes = outHeight * outWidth;
   const size = input[1 + axis];
-  const shifts = Array.from({ length: kernel[axis] }, (_, tap) => tap * dilation[axis] - padding[axis]);
+  const limit = output[1 + axis];
   const keyOf = (shift: number): string => `mask ${axis} ${size} ${outHeight}x${outWidth} ${stride[axis]} ${shift}`;
-  memory.expect(shifts.filter((shift) => !memory.knows(keyOf(shift))).length * (bytes + TILE));
-  return shifts.map((shift) =>
-    memory.shared(
-      keyOf(shift),
-      () => {
-        const mask = new Uint8Array(bytes);
-        for (let i = 0; i < bytes; i++) {
-          const at = (axis === 0 ? Math.floor(i / outWidth) : i % outWidth) * stride[axis] + shift;
-          mask[i] = at >= 0 && at < size ? 255 : 0;
-        }
-        return mask;
-      },
-      TILE,
-    ),
-  );
+  // more than a window of many taps on few pixels takes in the module's memory is its list of masks here
+  memory.expect(kernel[axis] * ENTRY_BYTES);
+  const shifts = Array.from({ length: kernel[axis] }, (_, tap) => tap * dilation[axis] - padding[axis]);
+  return shifts.map((shift) => {
+    // the outputs whose input, at * stride + shift, lies in 0..size-1
+    const first = Math.min(limit, Math.max(0, Math.ceil(-shift / stride[axis])));
+    const last = Math.min(limit, Math.max(0, Math.ceil((size - shift) / stride[axis])));
+    const fill: Make = (to) => {
+      if (axis === 0) {
+        to.fill(255, first * outWidth, last * outWidth);
+        return;
+      }
+      to.fill(255, first, last);
+      for (let done = outWidth; done < bytes; done *= 2) to.copyWithin(done, 0, done);
+    };
+    return memory.shared(keyOf(shift), bytes, fill, TILE);
+  });
 }
 
 /** Address of the table of the form `any`: where each output pixel's own place lies in the plane. */
 function planPlaces(memory: MemoryPlan, input: Shape, output: Shape, stride: readonly [number, number]): number {
   const [, , width] = input;
   const [, outHeight, outWidth] = output;
-  const key = `places ${width} ${outHeight}x${outWidth} ${stride}`;
-  if (!memory.knows(key)) memory.expect(outHeight * outWidth * 4);
-  return memory.shared(
-    key,
-    () => {
-      const table = new Int32Array(outHeight * outWidth);
-      for (let y = 0; y < outHeight; y++) {
-        for (let x = 0; x < outWidth; x++) table[y * outWidth + x] = y * stride[0] * width + x * stride[1];
-      }
-      return table;
-    },
-    TILE * 4,
-  );
+  const fill: Make = ({ buffer, byteOffset }) => {
+    const table = new Int32Array(buffer, byteOffset, outHeight * outWidth);
+    for (let y = 0; y < outHeight; y++) {
+      for (let x = 0; x < outWidth; x++) table[y * outWidth + x] = y * stride[0] * width + x * stride[1];
+    }
+  };
+  return memory.shared(`places ${width} ${outHeight}x${outWidth} ${stride}`, 4 * outHeight * outWidth, fill, TILE * 4);
 }

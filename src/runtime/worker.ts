@@ -21,6 +21,7 @@ port.listen((message) => {
   const { def, module, memory, words, seat, threads } = message as Summons;
   // the same model gives the same plan, so only the weights' bytes need sharing
   const plan = planModel(def, { threads });
+  plan.memory.forget();
   const scratch = plan.scratch + seat * plan.use.scratch;
   const kernels = instantiate(module, memory);
   port.post("ready");

@@ -1,0 +1,215 @@
+// entries.js: the functions that other people call, with arguments that are right.
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import * as data from "../../../dist/data/index.js";
+import * as format from "../../../dist/format/index.js";
+import * as graph from "../../../dist/graph/index.js";
+import { runReference } from "../../../dist/model/index.js";
+import * as onnx from "../../../dist/onnx/index.js";
+import * as quantize from "../../../dist/quantize/index.js";
+import { goldenHash, Model, planMemory } from "../../../dist/runtime/index.js";
+import { WorkerModel } from "../../../dist/runtime/remote.js";
+import * as training from "../../../dist/training/index.js";
+import { build, floats } from "../../onnx/build.js";
+import * as bases from "../data/bases.js";
+
+const LINEAR = { kind: "linear", scale: 0.05, zero: 3, max: 255 };
+
+/** A model of one convolution and one dense layer; pixels are taken by its first input. */
+export function sampleModel() {
+  const epilogue = (n) => ({
+    scale: new Float32Array(n).fill(0.01),
+    offset: new Float32Array(n).fill(3),
+    clamp: { low: 0 },
+  });
+  return {
+    name: "sample",
+    inputs: [{ name: "x", tensor: "x", normalization: { mean: [0.5, 0.5, 0.5], std: [0.2, 0.2, 0.2] } }],
+    outputs: [{ name: "y", tensor: "y" }],
+    tensors: {
+      x: { shape: [3, 2, 2], encoding: LINEAR },
+      a: { shape: [2, 2, 2], encoding: LINEAR },
+      y: { shape: [4, 1, 1], encoding: { kind: "float32" } },
+    },
+    layers: [
+      {
+        op: "conv",
+        name: "conv",
+        input: "x",
+        output: "a",
+        kernel: [1, 1],
+        stride: [1, 1],
+        dilation: [1, 1],
+        padding: [0, 0, 0, 0],
+        groups: 1,
+        weights: { kind: "codes", bits: 5, n1: 0, codes: Int8Array.of(1, -2, 3, 0, 5, 8) },
+        epilogue: epilogue(2),
+      },
+      {
+        op: "dense",
+        name: "dense",
+        input: "a",
+        output: "y",
+        weights: { kind: "codebook", levels: [-3, 0, 7], codes: new Uint8Array(32).fill(2) },
+        epilogue: epilogue(4),
+      },
+    ],
+  };
+}
+
+const values = () => new Float32Array(12).fill(0.5);
+const onnxBytes = () =>
+  new Uint8Array(
+    build({
+      x: [1, 3, 2, 2],
+      nodes: [
+        ["Conv", "x w", "a"],
+        ["Relu", "a", "y"],
+      ],
+      constants: { w: floats([2, 3, 1, 1]) },
+    }),
+  );
+
+let local = null;
+let remote = null;
+let folder = "";
+let network = null;
+let dataset = null;
+let encodings = null;
+let histogram = null;
+let picture = null;
+
+/** What the entries stand on; a model that a case has disposed of is loaded anew. */
+export async function prepareEntries(temporary) {
+  folder = temporary;
+  network = graph.demoNetwork([1, 8, 8], 3, 1, 2);
+  const random = graph.createRandom(1);
+  const images = Uint8Array.from({ length: 24 * 64 }, () => random.below(256));
+  dataset = {
+    images,
+    labels: Uint8Array.from({ length: 24 }, (_, i) => i % 3),
+    shape: [1, 8, 8],
+    classes: 3,
+    normalization: { mean: [0.5], std: [0.25] },
+  };
+  encodings = () =>
+    new Map(
+      quantize
+        .quantizationPoints(network)
+        .map((point) => [point, { kind: "linear", scale: 0.05, zero: 128, max: 255 }]),
+    );
+  histogram = quantize.createHistogram();
+  quantize.addToHistogram(
+    histogram,
+    new Float32Array(20).map((_, i) => i),
+    "h",
+  );
+  [picture] = await bases.pictures();
+  mkdirSync(join(folder, "idx"));
+  const [grey, labels] = [bases.idxImages(), bases.idxLabels()];
+  for (const stem of ["train", "t10k"]) {
+    writeFileSync(join(folder, "idx", `${stem}-images-idx3-ubyte`), grey);
+    writeFileSync(join(folder, "idx", `${stem}-labels-idx1-ubyte`), labels);
+  }
+  writeFileSync(join(folder, "x.npy"), bases.npyFiles()[0]);
+  writeFileSync(join(folder, "preprocessing.json"), bases.preprocessing());
+  writeFileSync(join(folder, "model.onnx"), onnxBytes());
+  local = await Model.from(sampleModel());
+  await reviveRemote();
+}
+
+/** The Worker may be gone after a case. */
+export async function reviveRemote() {
+  const alive = await remote?.run(values()).then(
+    () => true,
+    () => false,
+  );
+  if (alive) return;
+  remote?.dispose();
+  remote = await WorkerModel.load(format.encodeModel(sampleModel()));
+}
+
+const file = () => format.encodeModel(sampleModel());
+/** A run that is asked to be long ends all the same. */
+const soon = () => ({ signal: AbortSignal.timeout(300) });
+const quick = () => ({ epochs: 1, batchSize: 12, learningRate: 0.01, threads: 1 });
+const copy = () => structuredClone(network);
+const images = () => structuredClone(dataset);
+
+/**
+ * By name: the arguments, made anew for every case, and the call. `deep` where an argument is a tree whose inside may be
+ * wrong as well.
+ */
+export const ENTRIES = {
+  "Model.load": {
+    args: () => [file(), { threads: 1 }],
+    call: async (...args) => (await Model.load(...args)).dispose(),
+  },
+  "Model.from": {
+    args: () => [sampleModel(), { memoryLimit: 2 ** 26, threads: 1, executor: "wasm" }],
+    call: async (...args) => (await Model.from(...args)).dispose(),
+  },
+  "Model.from plain": {
+    args: () => [sampleModel(), { memoryLimit: 2 ** 26, executor: "plain" }],
+    call: async (...args) => (await Model.from(...args)).dispose(),
+  },
+  run: { args: () => [{ x: values() }], call: (...args) => local.run(...args) },
+  runSync: { args: () => [{ x: values() }], call: (...args) => local.runSync(...args) },
+  profile: { args: () => [{ x: values() }], call: (...args) => local.profile(...args) },
+  trace: { args: () => [{ x: values() }, () => {}], call: (...args) => local.trace(...args) },
+  warmUp: { args: () => [() => {}], call: (...args) => local.warmUp(...args) },
+  planMemory: { args: () => [sampleModel(), { limit: 2 ** 26, threads: 2 }], call: planMemory },
+  goldenHash: { args: () => [values()], call: goldenHash },
+  "WorkerModel.load": {
+    args: () => [file(), { threads: 1 }],
+    share: 0.2,
+    call: async (...args) => (await WorkerModel.load(...args)).dispose(),
+  },
+  "WorkerModel.run": { args: () => [{ x: values() }], remote: true, call: (...args) => remote.run(...args) },
+  "WorkerModel.profile": { args: () => [{ x: values() }], remote: true, call: (...args) => remote.profile(...args) },
+  "WorkerModel.warmUp": { args: () => [() => {}], remote: true, call: (...args) => remote.warmUp(...args) },
+  runReference: { args: () => [sampleModel(), { x: values() }, () => {}], call: runReference },
+  validateModel: { args: () => [sampleModel(), "here"], call: format.validateModel },
+  encodeModel: { args: () => [sampleModel()], call: format.encodeModel },
+  decodeModel: { args: () => [file(), "here"], call: format.decodeModel },
+  encodeNetwork: { args: () => [copy(), { grids: new Map(), metadata: { a: "b" } }], call: graph.encodeNetwork },
+  decodeNetwork: { args: () => [graph.encodeNetwork(network), "here"], call: graph.decodeNetwork },
+  validateNetwork: { args: () => [copy(), "here"], call: graph.validateNetwork },
+  lower: { args: () => [copy(), { grids: null }], call: graph.lower },
+  importOnnx: {
+    args: () => [onnxBytes(), { name: "n", labels: ["a", "b"], inputShape: [3, 2, 2], where: "here" }],
+    call: onnx.importOnnx,
+  },
+  importOnnxFile: { args: () => [join(folder, "model.onnx"), { name: "n" }], call: onnx.importOnnxFile },
+  exportOnnx: { args: () => [sampleModel(), { form: "qdq" }], call: onnx.exportOnnx },
+  readNpy: { args: () => [bases.npyFiles()[0], "here"], call: data.readNpy },
+  readNpz: { args: () => [bases.npz(), "here"], call: data.readNpz },
+  parseIdx: { args: () => [bases.idxImages(), 3, "here"], call: data.parseIdx },
+  parseCifar: { args: () => [bases.cifar(), "here"], call: data.parseCifar },
+  imagesOf: { args: () => [new Float32Array(12), [1, 3, 2, 2], [3, 2, 2], "here"], call: data.imagesOf },
+  openDataset: { args: () => [join(folder, "idx"), { classes: 10 }], call: data.openDataset },
+  openCalibration: {
+    args: () => [join(folder, "x.npy"), [3, 4, 5], { range: 1, mean: [0], std: [1] }, 2],
+    call: data.openCalibration,
+  },
+  decodeImage: { args: () => [picture.slice(), "here"], call: data.decodeImage },
+  readPreprocessing: { args: () => [join(folder, "preprocessing.json")], call: data.readPreprocessing },
+  batches: {
+    args: () => [images(), { batchSize: 4, shuffle: true, seed: 1, epoch: 0, augment: { shift: 1 } }, 0],
+    call: (...args) => [...data.batches(...args)].length,
+  },
+  subset: { args: () => [images(), [0, 1]], call: data.subset },
+  split: { args: () => [images(), 8], call: data.split },
+  quantizationPoints: { args: () => [copy()], call: quantize.quantizationPoints },
+  insertQuantizers: { args: () => [copy(), encodings()], call: quantize.insertQuantizers },
+  advancePortion: { args: () => [copy(), null, { bits: 5, portion: 1 }], call: quantize.advancePortion },
+  collectHistograms: { args: () => [["a"], [new Map([["a", values()]])]], call: quantize.collectHistograms },
+  fitLinear: { args: () => [structuredClone(histogram), { bits: 8, clip: "mse" }], call: quantize.fitLinear },
+  generate: { args: () => [{ seed: 1, train: 10, test: 10 }], call: data.generate },
+  train: { args: () => [copy(), images(), quick()], call: (...args) => training.train(...args.slice(0, 3), soon()) },
+  retrain: {
+    args: () => [copy(), images(), { ...quick(), bits: 5, portions: [0.5, 1] }],
+    call: (...args) => training.retrain(...args.slice(0, 3), soon()),
+  },
+  evaluate: { args: () => [copy(), images(), { batchSize: 12 }], call: training.evaluate },
+};

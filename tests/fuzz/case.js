@@ -1,0 +1,64 @@
+// case.js: one case of a target: drawn from (seed, target, number), run, and shrunk by fast-check where it fails.
+import fc from "fast-check";
+import { ShiftwiseError } from "../../dist/base/index.js";
+import { crc32 } from "../../dist/format/index.js";
+
+/** Longest that shrinking may take. */
+const SHRINK_MS = 20_000;
+
+const utf8 = new TextEncoder();
+
+/** What fast-check is seeded with. */
+const seedOf = (seed, target, number) => crc32(utf8.encode(`${seed} ${target} ${number}`)) | 0;
+
+/** The case's description, as the target's arbitrary makes it. */
+export function describe({ name, cases }, seed, number) {
+  return fc.sample(cases, { seed: seedOf(seed, name, number), numRuns: 1 })[0];
+}
+
+/**
+ * Runs a case.
+ * @param shrinks whether a failing case is made smaller
+ * @returns what the target says of the case, and how long it took; or a failure: the error, the first description and
+ * the smallest one that fails
+ */
+export async function runCase(target, seed, number, { shrinks = true } = {}) {
+  let outcome = null;
+  let milliseconds = 0;
+  let runs = 0;
+  const property = fc.asyncProperty(target.cases, async (description) => {
+    runs++;
+    const start = performance.now();
+    try {
+      outcome = await target.run(description);
+    } catch (error) {
+      throw error instanceof Error ? error : new Error(`thrown: ${String(error)}`);
+    } finally {
+      if (runs === 1) milliseconds = performance.now() - start;
+    }
+  });
+  const details = await fc.check(property, {
+    seed: seedOf(seed, target.name, number),
+    numRuns: 1,
+    endOnFailure: !shrinks,
+    interruptAfterTimeLimit: SHRINK_MS,
+  });
+  if (!details.failed || details.counterexample === null) return { outcome, milliseconds, failure: null };
+  const [description] = details.counterexample;
+  const first = shrinks ? describe(target, seed, number) : description;
+  return {
+    outcome,
+    milliseconds,
+    failure: { error: details.errorInstance, first, description, shrinks: details.numShrinks },
+  };
+}
+
+/** Runs `action`; an error that is no ShiftwiseError goes on. @returns the value, or the error's code */
+export async function typed(action) {
+  try {
+    return { value: await action(), code: null };
+  } catch (error) {
+    if (error instanceof ShiftwiseError) return { value: null, code: error.code, error };
+    throw new Error(`untyped error: ${error instanceof Error ? error.stack : String(error)}`, { cause: error });
+  }
+}

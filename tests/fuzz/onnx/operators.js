@@ -1,0 +1,461 @@
+// operators.js: a generator for every operator that is read: each adds nodes to the model, or nothing where none fit.
+import { elements } from "../../../dist/ops/index.js";
+import { bytes, Float } from "../../onnx/build.js";
+
+const float = (value) => new Float(Math.fround(value));
+const rank = (n) => (dims) => dims.length === n;
+const isPlanes = (dims) => dims.length === 4 || dims.length === 3;
+
+/** One node on one activation. */
+const unary =
+  (op, attributes = () => ({})) =>
+  (draw, b) =>
+    b.node(op, [b.source(draw)], attributes(draw));
+
+/** Dims that meet these: some axes of length 1, leading ones left out. */
+function meeting(draw, dims) {
+  const all = dims.map((n) => (draw.chance(0.5) ? 1 : n));
+  return all.slice(draw.below(dims.length + 1));
+}
+
+/** One node on an activation and a constant, or another activation. */
+const binary =
+  (op, make = (random) => random.normal()) =>
+  (draw, b) => {
+    const x = b.source(draw);
+    const dims = b.dimsOf(x);
+    const random = draw.random();
+    const other = draw.chance(0.3)
+      ? b.source(draw, (found) => String(found) === String(dims))
+      : b.floats(draw, meeting(draw, dims), () => make(random));
+    b.node(op, draw.chance(0.3) ? [other, x] : [x, other]);
+  };
+
+const awayFromZero = (random) => (random.chance(0.5) ? 1 : -1) * (0.5 + random.uniform());
+
+/** Attributes of a window over `space`, with pads unless auto_pad gives them. */
+function drawWindow(draw, space, kernel = null) {
+  const each = (make) => space.map(make);
+  const shape = kernel ?? each((n) => Math.min(n, draw.pick([2, 1, 3, n])));
+  const dilations = each((n, i) => (shape[i] > 1 && draw.chance(0.2) && n >= 2 * shape[i] ? 2 : 1));
+  const auto = draw.pick(["pads", "pads", "none", "SAME_UPPER", "SAME_LOWER", "VALID"]);
+  const pads = [...each((_, i) => draw.below(shape[i])), ...each((_, i) => draw.below(shape[i]))];
+  return {
+    ...(kernel && draw.chance(0.5) ? {} : { kernel_shape: shape }),
+    ...(draw.chance(0.6) && { strides: each(() => draw.pick([1, 2, 1, 3])) }),
+    ...(dilations.some((d) => d > 1) && { dilations }),
+    ...(auto === "pads" ? { pads } : auto === "none" ? {} : { auto_pad: auto }),
+  };
+}
+
+function conv(draw, b) {
+  const x = b.source(draw, isPlanes);
+  if (!x) return;
+  const [, channels, ...space] = b.dimsOf(x);
+  const group = draw.pick([1, 1, channels]);
+  const outputs = group * draw.pick([1, 2, 3]);
+  const kernel = space.map((n) => Math.min(n, draw.pick([1, 3, 2, 4])));
+  const w = b.floats(draw, [outputs, channels / group, ...kernel]);
+  const bias = draw.chance(0.5) ? [b.floats(draw, [outputs])] : [];
+  b.node("Conv", [x, w, ...bias], { ...drawWindow(draw, space, kernel), ...(group > 1 && { group }) });
+}
+
+function convTranspose(draw, b) {
+  const x = b.source(draw, isPlanes);
+  if (!x) return;
+  const [, channels, ...space] = b.dimsOf(x);
+  const group = draw.pick([1, 1, channels]);
+  const kernel = space.map(() => draw.pick([1, 3, 2]));
+  const w = b.floats(draw, [channels, draw.pick([1, 2, 3]), ...kernel]);
+  const strides = space.map(() => draw.pick([1, 2, 3]));
+  const output_padding = strides.map((s) => draw.below(s));
+  const bias = draw.chance(0.3) && group === 1 ? [b.floats(draw, [b.dimsOf(w)[1]])] : [];
+  const { pads, auto_pad } = drawWindow(draw, space, kernel);
+  const padding = pads ? { pads } : auto_pad ? { auto_pad } : {};
+  b.node("ConvTranspose", [x, w, ...bias], {
+    strides,
+    ...padding,
+    ...(draw.chance(0.4) && { output_padding }),
+    ...(group > 1 && { group }),
+  });
+}
+
+const pool =
+  (op, more = () => ({})) =>
+  (draw, b) => {
+    const x = b.source(draw, isPlanes);
+    if (x)
+      b.node(op, [x], {
+        kernel_shape: [1, 1],
+        ...drawWindow(draw, b.dimsOf(x).slice(2)),
+        ...(draw.chance(0.3) && b.opset >= 10 && { ceil_mode: 1 }),
+        ...more(draw, b),
+      });
+  };
+
+const globalPool = (op) => (draw, b) => {
+  const x = b.source(draw, isPlanes);
+  if (x) b.node(op, [x]);
+};
+
+function gemm(draw, b) {
+  const x = b.source(draw, rank(2));
+  if (!x) return;
+  const [, depth] = b.dimsOf(x);
+  const outputs = draw.pick([1, 3, 10, 17]);
+  const transB = draw.below(2);
+  const w = b.floats(draw, transB ? [outputs, depth] : [depth, outputs]);
+  const c = draw.chance(0.6) || b.opset < 11 ? [b.floats(draw, draw.pick([[outputs], [1, outputs], [1], []]))] : [];
+  b.node("Gemm", [x, w, ...c], {
+    ...(transB && { transB }),
+    ...(draw.chance(0.3) && { alpha: float(0.5) }),
+    ...(draw.chance(0.3) && { beta: float(-2) }),
+  });
+}
+
+function matMul(draw, b) {
+  const x = b.source(draw, (dims) => dims.length >= 2);
+  if (x) b.node("MatMul", [x, b.floats(draw, [b.dimsOf(x).at(-1), draw.pick([1, 2, 5, 16])])]);
+}
+
+function batchNorm(draw, b) {
+  const x = b.source(draw, (dims) => dims.length >= 2);
+  if (!x) return;
+  const random = draw.random();
+  const c = [b.dimsOf(x)[1]];
+  const [gamma, beta, mean] = [0, 1, 2].map(() => b.floats(draw, c));
+  const variance = b.floats(draw, c, () => 0.1 + random.uniform());
+  b.node("BatchNormalization", [x, gamma, beta, mean, variance], draw.chance(0.5) ? { epsilon: float(0.01) } : {});
+}
+
+const mixedAxis = (draw, dims) => draw.below(dims.length) - (draw.chance(0.3) ? dims.length : 0);
+
+function concat(draw, b) {
+  const x = b.source(draw, (dims) => dims.length > 0);
+  const dims = b.dimsOf(x);
+  const axis = dims.length > 1 ? draw.integer(1, dims.length - 1) : 0;
+  const parts = [
+    x,
+    b.source(draw, (found) => found.length === dims.length && found.every((n, i) => i === axis || n === dims[i])),
+  ];
+  if (draw.chance(0.3)) parts.push(b.floats(draw, dims));
+  b.node("Concat", parts, { axis: draw.chance(0.3) ? axis - dims.length : axis });
+}
+
+/** Parameters that are attributes before a version and inputs since. */
+const either = (b, since, name, list) => (b.opset < since ? [{ [name]: list }, []] : [{}, [b.ints(...list)]]);
+
+function split(draw, b) {
+  const x = b.source(draw, (dims) => dims.some((n) => n > 1));
+  if (!x) return;
+  const dims = b.dimsOf(x);
+  const axis = dims.findLastIndex((n) => n > 1);
+  const first = draw.integer(1, dims[axis] - 1);
+  const [attributes, inputs] = either(b, 13, "split", [first, dims[axis] - first]);
+  b.node("Split", [x, ...inputs], { axis, ...attributes }, 2);
+}
+
+function slice(draw, b) {
+  const x = b.source(draw, (dims) => dims.length > 0);
+  const dims = b.dimsOf(x);
+  const axis = draw.below(dims.length);
+  const n = dims[axis];
+  const [start, end] = [draw.pick([0, 1, -1, -n, n >> 1, 100]), draw.pick([n, -1, 2 ** 31 - 1, n >> 1, -(2 ** 31), 1])];
+  if (b.opset < 10) b.node("Slice", [x], { starts: [start], ends: [end], axes: [axis] });
+  else
+    b.node("Slice", [
+      x,
+      b.ints(start),
+      b.ints(end),
+      b.ints(mixedAxis(draw, dims) * 0 + axis),
+      b.ints(draw.pick([1, 2, -1, 3])),
+    ]);
+}
+
+function pad(draw, b) {
+  const x = b.source(draw);
+  const dims = b.dimsOf(x);
+  const widths = (low) => dims.map((_, i) => (i === 0 && dims.length > 1 ? 0 : draw.integer(low, 2)));
+  const mode = draw.pick(["constant", "reflect", "edge", ...(b.opset >= 19 ? ["wrap"] : [])]);
+  const low = draw.pick([0, 0, -1]);
+  const pads = [...widths(low), ...widths(low)];
+  const value = draw.pick([0, -0, 1.5, -3]);
+  if (b.opset < 11) b.node("Pad", [x], { pads, mode, ...(mode === "constant" && { value: float(value) }) });
+  else b.node("Pad", [x, b.ints(...pads), ...(draw.chance(0.5) ? [b.floats(draw, [], () => value)] : [])], { mode });
+}
+
+function transpose(draw, b) {
+  const x = b.source(draw);
+  const dims = b.dimsOf(x);
+  const [first, ...rest] = dims.keys();
+  const perm =
+    draw.chance(0.8) && dims.length > 1
+      ? [first, ...draw.random().shuffle(rest)]
+      : draw.random().shuffle([...dims.keys()]);
+  b.node("Transpose", [x], draw.chance(0.1) ? {} : { perm });
+}
+
+function reshape(draw, b) {
+  const x = b.source(draw);
+  const dims = b.dimsOf(x);
+  const count = elements(dims);
+  const divisors = Array.from({ length: Math.min(count, 64) }, (_, i) => i + 1).filter((k) => count % k === 0);
+  const c = draw.pick(divisors);
+  const target = draw.pick([
+    [1, -1],
+    [1, c, -1],
+    [1, c, count / c],
+    [1, c, count / c, 1],
+    [1, 1, c, -1],
+    [0, -1],
+    [-1],
+    [-1, c],
+  ]);
+  b.node("Reshape", [x, b.ints(...target)]);
+}
+
+function squeeze(draw, b) {
+  const x = b.source(draw, (dims) => dims.slice(1).includes(1));
+  if (!x) return;
+  const axis = b.dimsOf(x).lastIndexOf(1);
+  const [attributes, inputs] = draw.chance(0.2) ? [{}, []] : either(b, 13, "axes", [axis]);
+  b.node("Squeeze", [x, ...inputs], attributes);
+}
+
+function unsqueeze(draw, b) {
+  const x = b.source(draw, (dims) => dims.length < 5);
+  if (!x) return;
+  const [attributes, inputs] = either(b, 13, "axes", [draw.pick([2, 1, -1, 0])]);
+  b.node("Unsqueeze", [x, ...inputs], attributes);
+}
+
+function gather(draw, b) {
+  const x = b.source(draw, (dims) => dims.length > 0);
+  const dims = b.dimsOf(x);
+  const axis = dims.length > 1 ? draw.integer(1, dims.length - 1) : 0;
+  const list = Array.from(
+    { length: draw.pick([2, 1, 3]) },
+    () => draw.below(dims[axis]) - (draw.chance(0.3) ? dims[axis] : 0),
+  );
+  b.node("Gather", [x, b.ints(...list)], { axis });
+}
+
+function expand(draw, b) {
+  const x = b.source(draw);
+  const target = b.dimsOf(x).map((n, i) => (n === 1 && i > 0 ? draw.pick([1, 2, 3]) : draw.pick([1, n])));
+  b.node("Expand", [x, b.ints(...(draw.chance(0.2) ? target.slice(1) : target))]);
+}
+
+const blocks = (op) => (draw, b) => {
+  const x = b.source(draw, rank(4));
+  if (x)
+    b.node(op, [x], {
+      blocksize: draw.pick([2, 1, 3]),
+      ...(op === "DepthToSpace" && draw.chance(0.4) && b.opset >= 11 && { mode: "CRD" }),
+    });
+};
+
+function resize(draw, b) {
+  const x = b.source(draw, rank(4));
+  if (!x) return;
+  const [n, c, h, w] = b.dimsOf(x);
+  const mode = draw.pick(["nearest", "linear", "cubic"]);
+  const scales = [1, 1, draw.pick([2, 1, 0.5, 1.3, 3]), draw.pick([2, 1, 0.6, 1.7])];
+  const places = draw.pick([
+    "half_pixel",
+    "asymmetric",
+    "align_corners",
+    "pytorch_half_pixel",
+    ...(b.opset >= 19 ? ["half_pixel_symmetric"] : []),
+  ]);
+  const attributes = { mode, coordinate_transformation_mode: places };
+  if (mode === "nearest" && draw.chance(0.5))
+    attributes.nearest_mode = draw.pick(["floor", "ceil", "round_prefer_ceil"]);
+  if (mode === "cubic" && draw.chance(0.3))
+    Object.assign(attributes, { exclude_outside: 1, cubic_coeff_a: float(-0.5) });
+  let at = 0;
+  const scaled = () => b.floats(draw, [4], () => scales[at++]);
+  if (b.opset < 10) return;
+  if (b.opset === 10) b.node("Resize", [x, scaled()], { mode: draw.pick(["nearest", "linear"]) });
+  else if (draw.chance(0.5))
+    b.node("Resize", [x, "", "", b.ints(n, c, Math.ceil(h * scales[2]), Math.ceil(w * scales[3]))], attributes);
+  else b.node("Resize", [x, "", scaled()], attributes);
+}
+
+function upsample(draw, b) {
+  const x = b.source(draw, rank(4));
+  if (!x || b.opset > 9) return;
+  const scales = [1, 1, draw.pick([2, 1, 3]), draw.pick([2, 1, 1.5])];
+  const mode = draw.pick(["nearest", "linear"]);
+  let at = 0;
+  if (b.opset < 9) b.node("Upsample", [x], { mode, scales: scales.map(float) });
+  else b.node("Upsample", [x, b.floats(draw, [4], () => scales[at++])], { mode });
+}
+
+function quantized(draw, b) {
+  const x = b.source(draw);
+  const scale = b.floats(draw, [], () => draw.pick([0.05, 0.5, 0.01]));
+  const signed = draw.chance(0.3);
+  const zero = b.constant(bytes([], [signed ? 0 : draw.pick([0, 128, 255])], signed ? 3 : 2));
+  const made = b.node("QuantizeLinear", [x, scale, zero]);
+  if (made) b.node("DequantizeLinear", [made[0], scale, zero]);
+}
+
+function reduceMean(draw, b) {
+  const x = b.source(draw, (dims) => dims.length > 0);
+  const dims = b.dimsOf(x);
+  const axes = [...new Set([mixedAxis(draw, dims), ...(draw.chance(0.5) ? [dims.length - 1] : [])])];
+  const [attributes, inputs] = draw.chance(0.2) ? [{}, []] : either(b, 18, "axes", axes);
+  b.node("ReduceMean", [x, ...inputs], { ...attributes, ...(draw.chance(0.4) && { keepdims: 0 }) });
+}
+
+function clip(draw, b) {
+  const x = b.source(draw);
+  const [low, high] = [draw.pick([0, -1, -0, 0.25]), draw.pick([6, 1, 0.5])];
+  const has = [draw.chance(0.8), draw.chance(0.8)];
+  if (b.opset < 11) b.node("Clip", [x], { ...(has[0] && { min: float(low) }), ...(has[1] && { max: float(high) }) });
+  else b.node("Clip", [x, has[0] ? b.floats(draw, [], () => low) : "", has[1] ? b.floats(draw, [], () => high) : ""]);
+}
+
+function dropout(draw, b) {
+  const x = b.source(draw);
+  if (b.opset < 12) b.node("Dropout", [x], draw.chance(0.5) ? { ratio: float(0.3) } : {});
+  else b.node("Dropout", [x, ...(draw.chance(0.5) ? [b.floats(draw, [], () => 0.3)] : [])]);
+}
+
+/** What is known before anything runs, made by constants alone and added to an activation. */
+const known = (make) => (draw, b) => {
+  const x = b.source(draw);
+  const operand = b.floats(draw, meeting(draw, b.dimsOf(x)));
+  const made = make(draw, b, operand, b.dimsOf(operand));
+  if (made) b.node("Add", [x, made[0]]);
+};
+const knownUnary = (op, attributes = {}) => known((_, b, c) => b.node(op, [c], attributes));
+const knownBinary = (op) => known((draw, b, c, dims) => b.node(op, [c, b.floats(draw, dims)]));
+/** Comparisons make booleans, which Cast or Where takes back. */
+const comparison = (op) =>
+  known((draw, b, c, dims) => {
+    const made = b.node(op, [c, b.floats(draw, dims)]);
+    return (
+      made &&
+      (draw.chance(0.5) ? b.node("Cast", [made[0]], { to: 1 }) : b.node("Where", [made[0], c, b.floats(draw, dims)]))
+    );
+  });
+const positive = (op) =>
+  known((_, b, c) => {
+    const made = b.node("Abs", [c]);
+    return made && b.node(op, made);
+  });
+const reduced = (op, since) =>
+  known((_, b, c, dims) => {
+    if (dims.length === 0) return b.node(op, [c]);
+    const [attributes, inputs] = either(b, since, "axes", [dims.length - 1]);
+    return b.node(op, [c, ...inputs], attributes);
+  });
+
+/** A Reshape whose target is taken from the value's own shape. */
+function shape(draw, b) {
+  const x = b.source(draw, (dims) => dims.length >= 2);
+  if (!x) return;
+  const made = b.node("Shape", [x]);
+  if (!made) return;
+  const first = b.node("Gather", [made[0], b.ints(0)], { axis: 0 });
+  const target = first && b.node("Concat", [first[0], b.ints(-1)], { axis: 0 });
+  if (target) b.node("Reshape", [x, target[0]]);
+}
+
+function cast(draw, b) {
+  b.node("Cast", [b.source(draw)], { to: 1 });
+}
+
+function constantOfShape(draw, b) {
+  const x = b.source(draw, (dims) => dims.length > 0);
+  const made = b.node("ConstantOfShape", [b.ints(...meeting(draw, b.dimsOf(x)).concat(1).slice(-1))]);
+  if (made) b.node("Add", [x, made[0]]);
+}
+
+function constant(draw, b) {
+  const made = b.node(
+    "Constant",
+    [],
+    draw.pick([{ value: bytes([1], [3], 6) }, { value_float: float(1.5) }, { value_floats: [float(2)] }]),
+  );
+  const real = made && b.node("Cast", made, { to: 1 });
+  if (real) b.node("Mul", [b.source(draw), real[0]]);
+}
+
+/** By the name of the operator; every one that the catalogue knows has an entry (fuzz.test.js). */
+export const OPERATORS = {
+  Abs: knownUnary("Abs"),
+  Add: binary("Add"),
+  And: known((draw, b, c, dims) => {
+    const [p, q] = [b.node("Greater", [c, b.floats(draw, dims)]), b.node("Less", [c, b.floats(draw, dims)])];
+    const made = p && q && b.node("And", [p[0], q[0]]);
+    return made && b.node("Cast", made, { to: 1 });
+  }),
+  AveragePool: pool("AveragePool", (draw, b) => (draw.chance(0.4) && b.opset >= 7 ? { count_include_pad: 1 } : {})),
+  BatchNormalization: batchNorm,
+  Cast: cast,
+  CastLike: known((draw, b, c, dims) => b.node("CastLike", [c, b.floats(draw, dims)])),
+  Ceil: knownUnary("Ceil"),
+  Clip: clip,
+  Concat: concat,
+  Constant: constant,
+  ConstantOfShape: constantOfShape,
+  Conv: conv,
+  ConvTranspose: convTranspose,
+  DepthToSpace: blocks("DepthToSpace"),
+  DequantizeLinear: quantized,
+  Div: binary("Div", awayFromZero),
+  Dropout: dropout,
+  Elu: unary("Elu", (draw) => (draw.chance(0.5) ? { alpha: float(0.6) } : {})),
+  Equal: comparison("Equal"),
+  Exp: knownUnary("Exp"),
+  Expand: expand,
+  Flatten: unary("Flatten", (draw) => (draw.chance(0.2) ? { axis: draw.pick([1, 0, 2, -1]) } : {})),
+  Floor: knownUnary("Floor"),
+  Gather: gather,
+  Gemm: gemm,
+  GlobalAveragePool: globalPool("GlobalAveragePool"),
+  GlobalMaxPool: globalPool("GlobalMaxPool"),
+  Greater: comparison("Greater"),
+  GreaterOrEqual: comparison("GreaterOrEqual"),
+  HardSigmoid: unary("HardSigmoid", (draw) => (draw.chance(0.5) ? { alpha: float(0.3), beta: float(0.4) } : {})),
+  HardSwish: unary("HardSwish"),
+  Identity: unary("Identity"),
+  LeakyRelu: unary("LeakyRelu", (draw) => (draw.chance(0.5) ? { alpha: float(draw.pick([0.2, 0, 1.5, -0.5])) } : {})),
+  Less: comparison("Less"),
+  MatMul: matMul,
+  Max: knownBinary("Max"),
+  MaxPool: pool("MaxPool"),
+  Min: knownBinary("Min"),
+  Mul: binary("Mul"),
+  Neg: knownUnary("Neg"),
+  PRelu: (draw, b) => {
+    const x = b.source(draw);
+    b.node("PRelu", [x, b.floats(draw, meeting(draw, b.dimsOf(x)))]);
+  },
+  Pad: pad,
+  QuantizeLinear: quantized,
+  ReduceMax: reduced("ReduceMax", 18),
+  ReduceMean: reduceMean,
+  ReduceSum: reduced("ReduceSum", 13),
+  Relu: unary("Relu"),
+  Reshape: reshape,
+  Resize: resize,
+  Round: knownUnary("Round"),
+  Shape: shape,
+  Sigmoid: unary("Sigmoid"),
+  Slice: slice,
+  Softmax: unary("Softmax", (draw) => (draw.chance(0.6) ? { axis: draw.pick([-1, 1, 2]) } : {})),
+  SpaceToDepth: blocks("SpaceToDepth"),
+  Split: split,
+  Sqrt: positive("Sqrt"),
+  Squeeze: squeeze,
+  Sub: binary("Sub"),
+  Tanh: unary("Tanh"),
+  Transpose: transpose,
+  Unsqueeze: unsqueeze,
+  Upsample: upsample,
+  Where: comparison("Greater"),
+};

@@ -1,0 +1,54 @@
+// threads.js: helper threads that serve one model after another, since starting one takes longer than a hundred cases.
+import workerThreads from "node:worker_threads";
+
+/** Helpers at rest. Their program answers each summons and returns to its event loop when the team is dissolved. */
+const resting = [];
+
+/** A helper that was started for another model, behind the interface of a new one. */
+class KeptWorker {
+  #worker;
+  #listeners = { message: [], error: [], exit: [] };
+
+  constructor(url, options) {
+    this.#worker = String(url).endsWith("/runtime/worker.js") ? (resting.pop() ?? null) : null;
+    this.#worker ??= Object.assign(new Started(url, options), { kept: String(url).endsWith("/runtime/worker.js") });
+  }
+
+  on(event, listener) {
+    this.#listeners[event].push(listener);
+    this.#worker.on(event, listener);
+    return this;
+  }
+
+  once(event, listener) {
+    return this.on(event, listener);
+  }
+
+  postMessage(message, transfer) {
+    this.#worker.postMessage(message, transfer);
+  }
+
+  ref() {
+    this.#worker.ref();
+  }
+
+  unref() {
+    this.#worker.unref();
+  }
+
+  async terminate() {
+    const worker = this.#worker;
+    if (!worker.kept) return worker.terminate();
+    for (const [event, listeners] of Object.entries(this.#listeners))
+      for (const listener of listeners) worker.off(event, listener);
+    resting.push(worker);
+    return 0;
+  }
+}
+
+const Started = workerThreads.Worker;
+
+/** From now on helper threads of models are kept, in this process. */
+export function keepThreads() {
+  workerThreads.Worker = KeptWorker;
+}

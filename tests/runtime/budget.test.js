@@ -1,0 +1,132 @@
+// budget.test.js: what a small file may cost: everything that follows from shapes alone is counted before it is made.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { encodeModel } from "../../dist/model/index.js";
+import { convOutputShape } from "../../dist/ops/index.js";
+import { Model } from "../../dist/runtime/index.js";
+import { FLOAT, linear } from "./models.js";
+
+const U8 = linear();
+const ONE = { scale: Float32Array.of(1), offset: Float32Array.of(0), clamp: {} };
+
+function oneLayer(shape, outShape, encoding, layer) {
+  return {
+    name: "small",
+    inputs: [{ name: "x", tensor: "x" }],
+    outputs: [{ name: "y", tensor: "y" }],
+    tensors: { x: { shape, encoding }, y: { shape: outShape, encoding } },
+    layers: [{ name: "layer", input: "x", output: "y", ...layer }],
+  };
+}
+
+function pooling(op, shape, kernel, encoding, extra = {}) {
+  const window = { kernel, stride: [1, 1], ...extra };
+  const ending = op === "avgPool" ? { epilogue: ONE } : { padding: [0, 0, 0, 0] };
+  return oneLayer(shape, convOutputShape(shape, shape[0], window), encoding, { op, ...ending, ...window });
+}
+
+function convolution(size, padding, stride = [1, 1]) {
+  const window = { kernel: [1, 1], stride, padding, dilation: [1, 1] };
+  const weights = { kind: "codes", bits: 2, n1: 0, codes: Int8Array.of(1) };
+  const shape = [1, size, size];
+  const layer = { op: "conv", groups: 1, weights, epilogue: ONE, ...window };
+  return oneLayer(shape, convOutputShape(shape, 1, window), U8, layer);
+}
+
+const vector = (n, encoding, layer) => oneLayer([n, 1, 1], [n, 1, 1], encoding, layer);
+const addition = (n) => vector(n, U8, { op: "add", epilogue: ONE, residual: { tensor: "x", scale: 1 } });
+const planes = { op: "gather", channels: [0], rows: [0], columns: [0], value: 0 };
+
+const REFUSED = {
+  "a window of 2900 x 2900, averaged": () => pooling("avgPool", [1, 2901, 2901], [2900, 2900], U8),
+  "the same in float32": () => pooling("avgPool", [1, 2901, 2901], [2900, 2900], FLOAT),
+  "its maximum": () => pooling("maxPool", [1, 2901, 2901], [2900, 2900], U8),
+  "3 x 3 windows on 10,000 x 10,000": () =>
+    pooling("maxPool", [1, 10_000, 10_000], [3, 3], U8, { padding: [1, 1, 1, 1] }),
+  "1 x 4,000,000 windows": () => pooling("maxPool", [1, 1, 4_000_001], [1, 4_000_000], U8),
+  "1 x 200 windows on 3,000 x 3,000": () =>
+    pooling("maxPool", [1, 3000, 3000], [1, 200], U8, { padding: [0, 99, 0, 100] }),
+  "padding of 2^30 rows": () => convolution(1, [2 ** 30, 0, 0, 0]),
+  "padding to 23,000 x 23,000": () => convolution(1, [11_500, 11_500, 11_500, 11_500]),
+  "a plane of 46,340 x 46,340": () => oneLayer([1, 46_340, 46_340], [1, 1, 1], U8, planes),
+  "a sum of 2^26 channels": () => addition(2 ** 26),
+  "a sum of 2^28 channels": () => addition(2 ** 28),
+  "softmax over 2^28 channels": () => vector(2 ** 28, U8, { op: "softmax", axis: 0 }),
+  "softmax over 2^26 columns": () => oneLayer([1, 1, 2 ** 26], [1, 1, 2 ** 26], FLOAT, { op: "softmax", axis: 2 }),
+};
+
+const LOADED = {
+  "padding of 2^30 rows in one step": () => convolution(1, [2 ** 30, 0, 0, 0], [2 ** 30, 1]),
+  "1 x 100,000 windows, their maximum": () => pooling("maxPool", [1, 1, 100_001], [1, 100_000], U8),
+  "a window of 1000 x 1000, averaged": () => pooling("avgPool", [1, 1001, 1001], [1000, 1000], U8),
+  "3 x 3 windows on 5,000 x 5,000": () => pooling("maxPool", [1, 5000, 5000], [3, 3], U8, { padding: [1, 1, 1, 1] }),
+  "padding of 2^26 columns": () => convolution(1, [0, 0, 0, 2 ** 26]),
+  "a sum of 2^24 channels": () => addition(2 ** 24),
+  "softmax over 2^24 channels": () => vector(2 ** 24, U8, { op: "softmax", axis: 0 }),
+};
+
+/** Seconds that this process has worked: other processes do not count. */
+function worked() {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
+}
+
+const peak = () => process.resourceUsage().maxRSS * 1024;
+
+test("a small file with large sizes is refused at once, and nothing is made of it", async () => {
+  await Model.load(encodeModel(pooling("maxPool", [1, 9, 9], [3, 3], U8)));
+  const before = peak();
+  for (const [name, make] of Object.entries(REFUSED)) {
+    const file = encodeModel(make());
+    assert.ok(file.length < 1024, name);
+    for (const options of [{}, { threads: 2 }]) {
+      const start = worked();
+      await assert.rejects(Model.load(file, options), { code: "OVERFLOW" }, name);
+      assert.ok(worked() - start < 1, `${name}: ${worked() - start} s`);
+    }
+  }
+  assert.ok(peak() - before < 200e6, `${peak() - before} bytes`);
+});
+
+test("one within the default limit loads within a second", async () => {
+  for (const [name, make] of Object.entries(LOADED)) {
+    const file = encodeModel(make());
+    const start = worked();
+    const model = await Model.load(file);
+    assert.ok(worked() - start < 1, `${name}: ${worked() - start} s`);
+    assert.ok(model.memory.total <= 2 ** 30, name);
+    model.dispose();
+  }
+});
+
+test("many layers, inputs and concatenations are planned in time that follows their number", async () => {
+  const count = 3000;
+  const names = Array.from({ length: count }, (_, i) => `t${i}`);
+  const tensors = Object.fromEntries(names.map((name) => [name, { shape: [1, 2, 1], encoding: U8 }]));
+  const concat = (inputs, output) => ({ op: "concat", name: `to ${output}`, inputs, output });
+  const chain = {
+    name: "chain",
+    inputs: [{ name: "x", tensor: "t0" }],
+    outputs: [{ name: "y", tensor: names[count - 1] }],
+    tensors,
+    layers: names.slice(1).map((name, i) => concat([names[i]], name)),
+  };
+  const wide = {
+    name: "wide",
+    inputs: names.map((name) => ({ name, tensor: name })),
+    outputs: [{ name: "y", tensor: "y" }],
+    tensors: { ...tensors, y: { shape: [count, 2, 1], encoding: U8 } },
+    layers: [concat(names, "y")],
+  };
+  for (const def of [chain, wide]) {
+    const file = encodeModel(def);
+    const start = worked();
+    (await Model.load(file)).dispose();
+    assert.ok(worked() - start < 1, `${def.name}: ${worked() - start} s`);
+  }
+});
+
+test("the limit is one of the plain executor, too", async () => {
+  const def = addition(2 ** 28);
+  await assert.rejects(Model.from(def, { executor: "plain" }), { code: "OVERFLOW" });
+});
