@@ -182,8 +182,8 @@ function readLayer(
     return { op, ...common, values: source.floats(`${common.name}.values`, shapeOf(common.output)) };
   }
   const input = identifier(fields.input, `${where}.input`);
-  const integers = (field: string): number[] =>
-    list(fields[field], `${where}.${field}`, (entry, p) => integer(entry, p, -1));
+  const integers = (field: string, low: number): number[] =>
+    list(fields[field], `${where}.${field}`, (entry, p) => integer(entry, p, low));
   const epilogue = (length: number): Epilogue => ({
     scale: source.floats(`${common.name}.scale`, [length]),
     offset: source.floats(`${common.name}.offset`, [length]),
@@ -242,11 +242,11 @@ function readLayer(
       return { op, ...common, input, epilogue: epilogue(1), residual: residual() };
     case "gather": {
       const value = number(fields.value, `${where}.value`);
-      const [c, rows, columns] = ["channels", "rows", "columns"].map(integers);
+      const [c, rows, columns] = ["channels", "rows", "columns"].map((field) => integers(field, -1));
       return { op, ...common, input, channels: c, rows, columns, value };
     }
     case "permute":
-      return { op, ...common, input, dims: integers("dims"), order: integers("order") };
+      return { op, ...common, input, dims: integers("dims", 1), order: integers("order", 0) };
     case "activation": {
       const fn = oneOf(fields.fn, `${where}.fn`, Object.keys(ACTIVATIONS) as ActivationName[]);
       return { op, ...common, input, fn, parameters: list(fields.parameters, `${where}.parameters`, number) };
@@ -264,7 +264,12 @@ function readLayer(
         columns: readTaps(fields.columns, `${where}.columns`),
       };
     case "softmax":
-      return { op, ...common, input, axis: oneOf(fields.axis, `${where}.axis`, [0, 1, 2] as const) };
+      return {
+        op,
+        ...common,
+        input,
+        axis: oneOf(number(fields.axis, `${where}.axis`) as 0 | 1 | 2, `${where}.axis`, [0, 1, 2]),
+      };
   }
 }
 

@@ -182,7 +182,8 @@ function readNode(value: unknown, where: string, source: TensorSource): Node {
     const bias = boolean(f.bias, `${where}.bias`);
     return { weight: tensor("weight", shape), bias: bias ? tensor("bias", [shape[0]]) : null };
   };
-  const integers = (field: string): number[] => list(f[field], `${where}.${field}`, (n, p) => integer(n, p, -1));
+  const integers = (field: string, low: number): number[] =>
+    list(f[field], `${where}.${field}`, (n, p) => integer(n, p, low));
   const kernel = () => pair(f.kernel, `${where}.kernel`);
   const stride = () => pair(f.stride, `${where}.stride`);
   const padding = () => quad(f.padding, `${where}.padding`);
@@ -228,19 +229,19 @@ function readNode(value: unknown, where: string, source: TensorSource): Node {
       return { op, ...common, fn, parameters: list(f.parameters, `${where}.parameters`, number) };
     }
     case "gather": {
-      const [channels, rows, columns] = ["channels", "rows", "columns"].map(integers);
+      const [channels, rows, columns] = ["channels", "rows", "columns"].map((field) => integers(field, -1));
       return { op, ...common, channels, rows, columns, value: number(f.value, `${where}.value`) };
     }
     case "permute": {
       const shape = triple(f.shape, `${where}.shape`);
-      return { op, ...common, dims: integers("dims"), order: integers("order"), shape };
+      return { op, ...common, dims: integers("dims", 1), order: integers("order", 0), shape };
     }
     case "resample": {
       const [rows, columns] = [readTaps(f.rows, `${where}.rows`), readTaps(f.columns, `${where}.columns`)];
       return { op, ...common, shape: triple(f.shape, `${where}.shape`), rows, columns };
     }
     case "softmax":
-      return { op, ...common, axis: oneOf(f.axis, `${where}.axis`, [0, 1, 2] as const) };
+      return { op, ...common, axis: oneOf(number(f.axis, `${where}.axis`) as 0 | 1 | 2, `${where}.axis`, [0, 1, 2]) };
     case "maxPool": {
       const dilation = f.dilation === undefined ? {} : { dilation: pair(f.dilation, `${where}.dilation`) };
       return { op, ...common, kernel: kernel(), stride: stride(), padding: padding(), ...dilation };

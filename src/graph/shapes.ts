@@ -138,6 +138,8 @@ function outputShape(node: Node, inputs: readonly Shape[], where: string): Shape
       return [node.channels.length, node.rows.length, node.columns.length];
     case "permute": {
       const { dims, order, shape } = node;
+      const sizes = dims.length >= 1 && dims.length <= 8 && dims.every((n) => Number.isInteger(n) && n >= 1);
+      check(sizes, `${where}.dims`, "1 to 8 positive integers", dims);
       const counts = [elements(dims), elements(shape)];
       check(
         counts.every((n) => n === elements(input)),

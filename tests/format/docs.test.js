@@ -107,7 +107,7 @@ test("metadata, limits and fields of the graph", () => {
     Object.keys(metadata),
   );
   assert.equal(quoted(fields[2][1])[0], FORMAT_VERSION);
-  assert.ok(doc.includes(`2..${HEADER_LIMIT}`));
+  assert.ok(doc.includes(`8..${HEADER_LIMIT}`));
   const graph = JSON.parse(metadata.graph);
   for (const [op, listed] of table("| `op` | fields | stored tensors |")) {
     const layer = graph.layers.find((candidate) => candidate.op === quoted(op)[0]);
