@@ -7,6 +7,7 @@
 const TYPES = {
   usize: ["Address", "Uint32"],
   bool: ["0 | 1", "Uint8"],
+  u8: ["number", "Uint8"],
   i32: ["number", "Int32"],
   u32: ["number", "Uint32"],
   f32: ["number", "Float32"],

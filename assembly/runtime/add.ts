@@ -1,5 +1,5 @@
 // add.ts: sums of two tensors that no convolution could take in, and the flattening of planes for dense layers.
-import { encode_lanes, encode_px16 } from "./epilogue";
+import { Epilogue, encode_lanes, encode_px16 } from "./epilogue";
 
 /**
  * Ends channels first..last-1, planes of `size` u8 values; the second operand is the epilogue's residual. factors: of one
@@ -7,12 +7,12 @@ import { encode_lanes, encode_px16 } from "./epilogue";
  */
 export function add_u8(
   planes: usize,
-  planeBytes: usize,
+  planeBytes: u32,
   first: i32,
   last: i32,
   parts: usize,
   factors: usize,
-  epilogue: usize,
+  epilogue: Epilogue,
   size: i32,
 ): void {
   planes += <usize>first * planeBytes;
@@ -27,7 +27,7 @@ export function add_u8(
 }
 
 /** Ends the float32 planes of channels first..last-1: the add of float tensors, and the encoding of a model's input. */
-export function add_f32(planes: usize, planeBytes: usize, first: i32, last: i32, epilogue: usize, size: i32): void {
+export function add_f32(planes: usize, planeBytes: u32, first: i32, last: i32, epilogue: Epilogue, size: i32): void {
   planes += <usize>first * planeBytes;
   for (let channel = first; channel < last; channel++, planes += planeBytes) {
     encode_lanes(epilogue, channel, planes, 0, size, false, false);
@@ -35,17 +35,17 @@ export function add_f32(planes: usize, planeBytes: usize, first: i32, last: i32,
 }
 
 /** Ends a vector of sums, one for each of `channels` from `first` on: dense layers and global pooling. */
-export function end_vector(epilogue: usize, sums: usize, first: i32, channels: i32, integer: bool): void {
+export function end_vector(epilogue: Epilogue, sums: usize, first: i32, channels: i32, integer: bool): void {
   encode_lanes(epilogue, first, sums, 0, channels, true, integer);
 }
 
 /** Copies the first `bytes` of every plane one after the other. */
-export function flatten(out: usize, planes: usize, planeBytes: usize, channels: i32, bytes: usize): void {
+export function flatten(out: usize, planes: usize, planeBytes: u32, channels: i32, bytes: u32): void {
   for (; channels > 0; channels--, planes += planeBytes, out += bytes) memory.copy(out, planes, bytes);
 }
 
 /** Whether no value of the planes is an infinity or NaN: the exponent bits of none are all ones. */
-export function all_finite(planes: usize, planeBytes: usize, channels: i32, size: i32): bool {
+export function all_finite(planes: usize, planeBytes: u32, channels: i32, size: i32): bool {
   const exponent = i32x4.splat(0x7f800000);
   let found = i32x4.splat(0);
   for (; channels > 0; channels--, planes += planeBytes) {

@@ -11,12 +11,7 @@
 // parts   and factors: lanes.ts
 //
 // No function here multiplies: a test reads the compiled text.
-import { PART_BYTES } from "./lanes";
-
-/** The op that doubles the lanes. */
-export const DOUBLE: i32 = 0;
-/** The op that ends a channel. */
-export const END: i32 = 2;
+import { DOUBLE, END, PART_BYTES } from "../../src/runtime/layout";
 
 /**
  * One channel of 64 pixels, activations 0..255; returns the address of its factors. Lanes are exact while 255 * sum of

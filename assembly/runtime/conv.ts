@@ -1,6 +1,6 @@
 // conv.ts: convolution of one tile of output pixels: the bucket sums of its channels, each ended by the epilogue.
 import { bucket_swar_px16, bucket_swar_px64, bucket_u8_px64 } from "./buckets";
-import { encode_px16 } from "./epilogue";
+import { Epilogue, encode_px16 } from "./epilogue";
 import { encode_lone_px64, encode_plain_px16, form_of, GENERAL, WHOLE } from "./plain";
 
 /**
@@ -10,14 +10,14 @@ import { encode_lone_px64, encode_plain_px16, form_of, GENERAL, WHOLE } from "./
  */
 export function conv_swar(
   patch: usize,
-  patchStep: usize,
+  patchStep: u32,
   groupChannels: i32,
   stream: usize,
   starts: usize,
   first: i32,
   last: i32,
   parts: usize,
-  epilogue: usize,
+  epilogue: Epilogue,
   pixel: i32,
   pixels: i32,
 ): void {
@@ -39,14 +39,14 @@ export function conv_swar(
 /** As conv_swar for activations 0..max, max <= 127: run = 255 / max rows fit a u8 lane. */
 export function conv_u8(
   patch: usize,
-  patchStep: usize,
+  patchStep: u32,
   groupChannels: i32,
   stream: usize,
   starts: usize,
   first: i32,
   last: i32,
   parts: usize,
-  epilogue: usize,
+  epilogue: Epilogue,
   pixel: i32,
   pixels: i32,
   run: i32,

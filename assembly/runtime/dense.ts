@@ -24,7 +24,7 @@ export function dense_nonzero(list: usize, input: usize, inputs: i32): i32 {
  */
 export function dense_codes_c16(
   codes: usize,
-  blockBytes: usize,
+  blockBytes: u32,
   blocks: i32,
   tables: usize,
   list: usize,

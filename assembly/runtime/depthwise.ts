@@ -1,7 +1,6 @@
 // depthwise.ts: bucket sums of depthwise convolutions, whose taps are read where they lie.
-import { DOUBLE, END } from "./buckets";
-import { encode_px16 } from "./epilogue";
-import { PART_BYTES } from "./lanes";
+import { DOUBLE, END, PART_BYTES } from "../../src/runtime/layout";
+import { Epilogue, encode_px16 } from "./epilogue";
 import { encode_lone_px64, encode_plain_px16, form_of, GENERAL, WHOLE } from "./plain";
 
 /**
@@ -142,7 +141,7 @@ function bucket_swar_taps_px16(plane: usize, offsets: usize, masks: usize, strea
  */
 export function conv_swar_depthwise(
   planes: usize,
-  planeBytes: usize,
+  planeBytes: u32,
   multiplier: i32,
   offsets: usize,
   masks: usize,
@@ -151,7 +150,7 @@ export function conv_swar_depthwise(
   first: i32,
   last: i32,
   parts: usize,
-  epilogue: usize,
+  epilogue: Epilogue,
   pixel: i32,
   pixels: i32,
 ): void {

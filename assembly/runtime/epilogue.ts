@@ -5,22 +5,44 @@
 //   z = z < low ? low : z > high ? high : z
 //   linear: round half to even;  levels: levels[count of thresholds <= z];  float32: z itself
 //
-// The descriptor is 17 words of 4 bytes, written by src/runtime/epilogue.ts:
-//
-//    0 scale*   4 offset*   8 low   12 high   16 out*   20 out plane bytes   24 kind (LINEAR, LEVELS, FLOAT32)
-//   28 thresholds*   32 level steps*   36 thresholds   40 residual* or 0   44 residual plane bytes
-//   48 residual is float32   52 residual scale
-//   56 plain: LINEAR, no float32 residual, |z| < 2^15   60 u8 low, high: what low and high round to   64 ROUND
-//
 // Planes start at multiples of 16 elements, so whole vectors may be stored past the last pixel.
+import { FLOAT32, LINEAR, PART_BYTES } from "../../src/runtime/layout";
+import { evens, joined_high, joined_low } from "./lanes";
 
-import { evens, joined_high, joined_low, PART_BYTES } from "./lanes";
-
-const LINEAR: u32 = 0;
-const FLOAT32: u32 = 2;
 // Adding 2^23 to a float32 in 0..2^22 leaves its value, rounded half to even, in the low bits.
 const TWO_23: f32 = 8388608.0;
 const TWO_23_BITS: i32 = 0x4b000000;
+
+/** How a layer ends. */
+@unmanaged
+export class Epilogue {
+  /** float32 for each channel. */
+  scale!: usize;
+  offset!: usize;
+  /** Bounds of z. */
+  low!: f32;
+  high!: f32;
+  /** The planes to be written, outBytes apart: LINEAR, LEVELS or FLOAT32. */
+  out!: usize;
+  outBytes!: u32;
+  kind!: u32;
+  /** For LEVELS `count` float32, and the i32 steps from each level to the next. */
+  thresholds!: usize;
+  steps!: usize;
+  count!: u32;
+  /** Planes of the second operand, residualBytes apart, u8 or float32; or 0. */
+  residual!: usize;
+  residualBytes!: u32;
+  residualFloat!: bool;
+  residualScale!: f32;
+  /** LINEAR, no float32 residual and |z| < 2^15, so that plain.ts may end the layer. */
+  plain!: bool;
+  /** What low and high round to. */
+  lowByte!: u8;
+  highByte!: u8;
+  /** 1.5 * 2^23: see plain.ts. */
+  round!: f32;
+}
 
 function clamped(z: v128, low: v128, high: v128): v128 {
   return f32x4.pmin(f32x4.pmax(z, low), high);
@@ -49,23 +71,23 @@ export function scaled(sum: v128, scale: v128, offset: v128): v128 {
  * 32 bits and rounded to float32 once.
  */
 export function encode_px16(
-  epilogue: usize,
+  epilogue: Epilogue,
   channel: i32,
   parts: usize,
   factors: usize,
   pixel: i32,
   pixels: i32,
 ): void {
-  const scale = v128.load32_splat(<usize>load<u32>(epilogue) + ((<usize>channel) << 2));
-  const offset = v128.load32_splat(<usize>load<u32>(epilogue, 4) + ((<usize>channel) << 2));
-  const low = v128.load32_splat(epilogue, 8),
-    high = v128.load32_splat(epilogue, 12);
-  const kind = load<u32>(epilogue, 24);
-  const residual = <usize>load<u32>(epilogue, 40);
-  const residualFloat = load<u32>(epilogue, 48) != 0;
-  const residualScale = v128.load32_splat(epilogue, 52);
-  let out = <usize>load<u32>(epilogue, 16) + <usize>channel * <usize>load<u32>(epilogue, 20);
-  let operand = residual + <usize>channel * <usize>load<u32>(epilogue, 44);
+  const scale = v128.load32_splat(epilogue.scale + ((<usize>channel) << 2));
+  const offset = v128.load32_splat(epilogue.offset + ((<usize>channel) << 2));
+  const low = f32x4.splat(epilogue.low),
+    high = f32x4.splat(epilogue.high);
+  const kind = epilogue.kind;
+  const residual = epilogue.residual;
+  const residualFloat = epilogue.residualFloat;
+  const residualScale = f32x4.splat(epilogue.residualScale);
+  let out = epilogue.out + <usize>channel * epilogue.outBytes;
+  let operand = residual + <usize>channel * epilogue.residualBytes;
   out += kind == FLOAT32 ? (<usize>pixel) << 2 : <usize>pixel;
   operand += residualFloat ? (<usize>pixel) << 2 : <usize>pixel;
   const last = factors + 2 + ((<usize>load<u16>(factors)) << 1);
@@ -134,9 +156,9 @@ export function encode_px16(
       z2 = rounded(z2);
       z3 = rounded(z3);
     } else {
-      const thresholds = <usize>load<u32>(epilogue, 28),
-        steps = <usize>load<u32>(epilogue, 32);
-      const count = load<u32>(epilogue, 36);
+      const thresholds = epilogue.thresholds,
+        steps = epilogue.steps;
+      const count = epilogue.count;
       z0 = leveled(z0, thresholds, steps, count);
       z1 = leveled(z1, thresholds, steps, count);
       z2 = leveled(z2, thresholds, steps, count);
@@ -152,7 +174,7 @@ export function encode_px16(
  * value of every channel from `channel` on (byChannel = true, `pixel` 0). Sums are float32, or i32 with `integer`.
  */
 export function encode_lanes(
-  epilogue: usize,
+  epilogue: Epilogue,
   channel: i32,
   sums: usize,
   pixel: i32,
@@ -160,18 +182,18 @@ export function encode_lanes(
   byChannel: bool,
   integer: bool,
 ): void {
-  let scales = <usize>load<u32>(epilogue) + ((<usize>channel) << 2);
-  let offsets = <usize>load<u32>(epilogue, 4) + ((<usize>channel) << 2);
+  let scales = epilogue.scale + ((<usize>channel) << 2);
+  let offsets = epilogue.offset + ((<usize>channel) << 2);
   let scale = v128.load32_splat(scales),
     offset = v128.load32_splat(offsets);
-  const low = v128.load32_splat(epilogue, 8),
-    high = v128.load32_splat(epilogue, 12);
-  const kind = load<u32>(epilogue, 24);
-  const residual = <usize>load<u32>(epilogue, 40);
-  const residualFloat = load<u32>(epilogue, 48) != 0;
-  const residualScale = v128.load32_splat(epilogue, 52);
-  let out = <usize>load<u32>(epilogue, 16) + <usize>channel * <usize>load<u32>(epilogue, 20);
-  let operand = residual + <usize>channel * <usize>load<u32>(epilogue, 44);
+  const low = f32x4.splat(epilogue.low),
+    high = f32x4.splat(epilogue.high);
+  const kind = epilogue.kind;
+  const residual = epilogue.residual;
+  const residualFloat = epilogue.residualFloat;
+  const residualScale = f32x4.splat(epilogue.residualScale);
+  let out = epilogue.out + <usize>channel * epilogue.outBytes;
+  let operand = residual + <usize>channel * epilogue.residualBytes;
   out += kind == FLOAT32 ? (<usize>pixel) << 2 : <usize>pixel;
   operand += residualFloat ? (<usize>pixel) << 2 : <usize>pixel;
   for (let i = 0; i < count; i += 4, sums += 16) {
@@ -201,10 +223,7 @@ export function encode_lanes(
       out += 16;
       continue;
     }
-    const levels =
-      kind == LINEAR
-        ? rounded(z)
-        : leveled(z, <usize>load<u32>(epilogue, 28), <usize>load<u32>(epilogue, 32), load<u32>(epilogue, 36));
+    const levels = kind == LINEAR ? rounded(z) : leveled(z, epilogue.thresholds, epilogue.steps, epilogue.count);
     const narrow = i16x8.narrow_i32x4_s(levels, levels);
     store<u32>(out, i32x4.extract_lane(i8x16.narrow_i16x8_u(narrow, narrow), 0));
     out += 4;

@@ -3,7 +3,7 @@
 // weights: blocks of 4 output channels, [depth][4], or of one channel, [depth], for groups of one output; panels as gather.ts
 // lays them: [8 panels][depth][8 pixels].
 // Each output adds its products in the order of the depth, one rounding a product and one a sum.
-import { encode_lanes } from "./epilogue";
+import { Epilogue, encode_lanes } from "./epilogue";
 
 /** sums: 4 channels x 64 pixels of float32, of which 8 pixels from `sums` on are written. */
 function gemm_c4px8(weights: usize, panel: usize, depth: i32, sums: usize): void {
@@ -44,13 +44,13 @@ function gemm_c4px8(weights: usize, panel: usize, depth: i32, sums: usize): void
 /** Channels first..last-1 (first a multiple of 4 within its group) of one tile, ending in the epilogue. */
 export function conv_f32(
   patch: usize,
-  panelBytes: usize,
+  panelBytes: u32,
   depth: i32,
   weights: usize,
   first: i32,
   last: i32,
   sums: usize,
-  epilogue: usize,
+  epilogue: Epilogue,
   pixel: i32,
   pixels: i32,
 ): void {
@@ -103,13 +103,13 @@ function gemm_c1px32(weights: usize, panel: usize, panelBytes: usize, depth: i32
 /** As conv_f32 for `channels` groups of one output each: group g reads the `depth` rows from row g * depth on. */
 export function conv_f32_single(
   patch: usize,
-  panelBytes: usize,
+  panelBytes: u32,
   depth: i32,
   weights: usize,
   first: i32,
   last: i32,
   sums: usize,
-  epilogue: usize,
+  epilogue: Epilogue,
   pixel: i32,
   pixels: i32,
 ): void {

@@ -24,7 +24,7 @@ export function tile_masks(masks: usize, tapMasks: usize, taps: i32, pixel: i32)
 export function gather_u8(
   patch: usize,
   planes: usize,
-  planeBytes: usize,
+  planeBytes: u32,
   channels: i32,
   offsets: usize,
   masks: usize,
@@ -59,7 +59,7 @@ export function gather_u8(
 export function gather_u8_rows(
   patch: usize,
   planes: usize,
-  planeBytes: usize,
+  planeBytes: u32,
   channels: i32,
   offsets: usize,
   masks: usize,
@@ -94,7 +94,7 @@ export function gather_u8_rows(
 }
 
 /** One tap and no padding: 64 bytes of every plane. */
-export function gather_u8_pointwise(patch: usize, planes: usize, planeBytes: usize, channels: i32, pixel: i32): void {
+export function gather_u8_pointwise(patch: usize, planes: usize, planeBytes: u32, channels: i32, pixel: i32): void {
   for (let from = planes + <usize>pixel; channels > 0; channels--, from += planeBytes, patch += 64) {
     v128.store(patch, v128.load(from));
     v128.store(patch, v128.load(from, 16), 16);
@@ -107,7 +107,7 @@ export function gather_u8_pointwise(patch: usize, planes: usize, planeBytes: usi
 export function gather_u8_any(
   patch: usize,
   planes: usize,
-  planeBytes: usize,
+  planeBytes: u32,
   channels: i32,
   offsets: usize,
   masks: usize,
@@ -133,9 +133,9 @@ export function gather_u8_any(
 /** float32 rows with equal widths: as gather_u8, any fill. */
 export function gather_f32(
   patch: usize,
-  panelBytes: usize,
+  panelBytes: u32,
   planes: usize,
-  planeBytes: usize,
+  planeBytes: u32,
   channels: i32,
   offsets: usize,
   masks: usize,
@@ -160,9 +160,9 @@ export function gather_f32(
 /** float32 rows of any geometry: as gather_u8_any with offsets and places in elements. */
 export function gather_f32_any(
   patch: usize,
-  panelBytes: usize,
+  panelBytes: u32,
   planes: usize,
-  planeBytes: usize,
+  planeBytes: u32,
   channels: i32,
   offsets: usize,
   masks: usize,
@@ -191,9 +191,9 @@ export function gather_f32_any(
  */
 export function split_phases_u8(
   out: usize,
-  phaseBytes: usize,
+  phaseBytes: u32,
   planes: usize,
-  planeBytes: usize,
+  planeBytes: u32,
   channels: i32,
   height: i32,
   width: i32,

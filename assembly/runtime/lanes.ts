@@ -11,9 +11,6 @@
 //
 // A factor is at most 2^14 either way. A lone part has a power of two; what it lacks is filled up with a part times 0.
 
-/** Distance of two parts. */
-export const PART_BYTES: usize = 128;
-
 /** The even pixels of 8 lanes. */
 export function evens(a: v128, odds: v128): v128 {
   return i16x8.sub(a, i16x8.shl(odds, 8));

@@ -3,8 +3,9 @@
 //
 // ROUND, in the descriptor because engines make a constant anew wherever it is used, is 1.5 * 2^23: it serves for
 // -2^22..2^22. Of a number in -2^15..2^15 - 1 the low 16 bits are the signed integer.
-import { scaled } from "./epilogue";
-import { evens, joined_high, joined_low, PART_BYTES } from "./lanes";
+import { PART_BYTES } from "../../src/runtime/layout";
+import { Epilogue, scaled } from "./epilogue";
+import { evens, joined_high, joined_low } from "./lanes";
 
 /** A tile that only encode_px16 may end. */
 export const GENERAL: i32 = 0;
@@ -14,9 +15,9 @@ const PLAIN: i32 = 1;
 export const WHOLE: i32 = 2;
 
 /** How the channels of a tile of `pixels` pixels may be ended. */
-export function form_of(epilogue: usize, pixels: i32): i32 {
-  if (load<u32>(epilogue, 56) == 0) return GENERAL;
-  return pixels == 64 && load<u32>(epilogue, 40) == 0 ? WHOLE : PLAIN;
+export function form_of(epilogue: Epilogue, pixels: i32): i32 {
+  if (!epilogue.plain) return GENERAL;
+  return pixels == 64 && epilogue.residual == 0 ? WHOLE : PLAIN;
 }
 
 /**
@@ -24,22 +25,22 @@ export function form_of(epilogue: usize, pixels: i32): i32 {
  * to the rounded bounds gives what rounding the clamped number would, sixteen bytes at a time instead of four lanes.
  */
 export function encode_plain_px16(
-  epilogue: usize,
+  epilogue: Epilogue,
   channel: i32,
   parts: usize,
   factors: usize,
   pixel: i32,
   pixels: i32,
 ): void {
-  let scale = v128.load32_splat(<usize>load<u32>(epilogue) + ((<usize>channel) << 2));
-  const offset = v128.load32_splat(<usize>load<u32>(epilogue, 4) + ((<usize>channel) << 2));
-  const low = v128.load8_splat(epilogue, 60),
-    high = v128.load8_splat(epilogue, 61),
-    round = v128.load32_splat(epilogue, 64);
-  const residual = <usize>load<u32>(epilogue, 40);
-  const residualScale = v128.load32_splat(epilogue, 52);
-  let out = <usize>load<u32>(epilogue, 16) + <usize>channel * <usize>load<u32>(epilogue, 20) + <usize>pixel;
-  let operand = residual + <usize>channel * <usize>load<u32>(epilogue, 44) + <usize>pixel;
+  let scale = v128.load32_splat(epilogue.scale + ((<usize>channel) << 2));
+  const offset = v128.load32_splat(epilogue.offset + ((<usize>channel) << 2));
+  const low = i8x16.splat(epilogue.lowByte),
+    high = i8x16.splat(epilogue.highByte),
+    round = f32x4.splat(epilogue.round);
+  const residual = epilogue.residual;
+  const residualScale = f32x4.splat(epilogue.residualScale);
+  let out = epilogue.out + <usize>channel * epilogue.outBytes + <usize>pixel;
+  let operand = residual + <usize>channel * epilogue.residualBytes + <usize>pixel;
   const count = <usize>load<u16>(factors);
   // a power of two may move into the scale without another rounding
   if (count == 1) scale = f32x4.mul(scale, f32x4.splat(<f32>load<i16>(factors, 2)));
@@ -95,14 +96,14 @@ export function encode_plain_px16(
  * encode_plain_px16 for 64 pixels of one part without a residual, without a loop. A check that never fails parts the
  * blocks: engines move the loads of a basic block to its front, where eight at once would not fit the registers.
  */
-export function encode_lone_px64(epilogue: usize, channel: i32, parts: usize, factors: usize, pixel: i32): void {
+export function encode_lone_px64(epilogue: Epilogue, channel: i32, parts: usize, factors: usize, pixel: i32): void {
   const factor = f32x4.splat(<f32>load<i16>(factors, 2));
-  const scale = f32x4.mul(v128.load32_splat(<usize>load<u32>(epilogue) + ((<usize>channel) << 2)), factor);
-  const offset = v128.load32_splat(<usize>load<u32>(epilogue, 4) + ((<usize>channel) << 2));
-  const low = v128.load8_splat(epilogue, 60),
-    high = v128.load8_splat(epilogue, 61),
-    round = v128.load32_splat(epilogue, 64);
-  const out = <usize>load<u32>(epilogue, 16) + <usize>channel * <usize>load<u32>(epilogue, 20) + <usize>pixel;
+  const scale = f32x4.mul(v128.load32_splat(epilogue.scale + ((<usize>channel) << 2)), factor);
+  const offset = v128.load32_splat(epilogue.offset + ((<usize>channel) << 2));
+  const low = i8x16.splat(epilogue.lowByte),
+    high = i8x16.splat(epilogue.highByte),
+    round = f32x4.splat(epilogue.round);
+  const out = epilogue.out + <usize>channel * epilogue.outBytes + <usize>pixel;
   encode_lone_px16(out, parts, scale, offset, round, low, high);
   if (out == 0) unreachable();
   encode_lone_px16(out + 16, parts + 32, scale, offset, round, low, high);

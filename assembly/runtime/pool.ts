@@ -1,12 +1,9 @@
 // pool.ts: maximum and sum over windows, from the rows that gather.ts lays out, and sums of whole planes.
-import { encode_lanes, encode_px16 } from "./epilogue";
-import { PART_BYTES } from "./lanes";
-
-/** Rows whose u8 values fit a signed 16-bit lane. */
-const ROWS: i32 = 128;
+import { PART_BYTES, PART_ROWS } from "../../src/runtime/layout";
+import { Epilogue, encode_lanes, encode_px16 } from "./epilogue";
 
 /** Maximum over `taps` rows of 64 u8 pixels for each channel. Padding holds 0, which never wins. */
-export function pool_max_u8(patch: usize, taps: i32, channels: i32, out: usize, planeBytes: usize, pixels: i32): void {
+export function pool_max_u8(patch: usize, taps: i32, channels: i32, out: usize, planeBytes: u32, pixels: i32): void {
   for (; channels > 0; channels--, out += planeBytes) {
     for (let j: usize = 0; j < <usize>pixels; j += 16) {
       let row = patch + j;
@@ -24,11 +21,11 @@ export function pool_max_u8(patch: usize, taps: i32, channels: i32, out: usize, 
 /** As pool_max_u8 for the float32 panels of gather_f32; padding holds -infinity. */
 export function pool_max_f32(
   patch: usize,
-  panelBytes: usize,
+  panelBytes: u32,
   taps: i32,
   channels: i32,
   out: usize,
-  planeBytes: usize,
+  planeBytes: u32,
   pixels: i32,
 ): void {
   for (; channels > 0; channels--, out += planeBytes) {
@@ -59,7 +56,7 @@ export function pool_sum_u8(
   channels: i32,
   parts: usize,
   factors: usize,
-  epilogue: usize,
+  epilogue: Epilogue,
   pixel: i32,
   pixels: i32,
 ): void {
@@ -67,10 +64,10 @@ export function pool_sum_u8(
     for (let j: usize = 0; j < 64; j += 16) {
       let part = parts + (j << 1);
       let row = patch + j;
-      for (let left = taps; left > 0; left -= ROWS, part += PART_BYTES) {
+      for (let left = taps; left > 0; left -= PART_ROWS, part += PART_BYTES) {
         let a = i16x8.splat(0);
         let b = a;
-        for (const end = row + ((<usize>min(left, ROWS)) << 6); row < end; row += 64) {
+        for (const end = row + ((<usize>min(left, PART_ROWS)) << 6); row < end; row += 64) {
           const v = v128.load(row);
           a = i16x8.add(a, v);
           b = i16x8.add(b, i16x8.shr_u(v, 8));
@@ -87,12 +84,12 @@ export function pool_sum_u8(
 /** As pool_sum_u8 for float32 panels; sums in tap order. */
 export function pool_sum_f32(
   patch: usize,
-  panelBytes: usize,
+  panelBytes: u32,
   taps: i32,
   channel: i32,
   channels: i32,
   sums: usize,
-  epilogue: usize,
+  epilogue: Epilogue,
   pixel: i32,
   pixels: i32,
 ): void {
@@ -114,7 +111,7 @@ export function pool_sum_f32(
 }
 
 /** i32 sum of every u8 plane of `size` pixels (what lies behind a plane's end is not counted). */
-export function plane_sums_u8(planes: usize, planeBytes: usize, size: i32, channels: i32, sums: usize): void {
+export function plane_sums_u8(planes: usize, planeBytes: u32, size: i32, channels: i32, sums: usize): void {
   for (; channels > 0; channels--, planes += planeBytes, sums += 4) {
     let lanes = i32x4.splat(0);
     let i: usize = 0;
@@ -132,7 +129,7 @@ export function plane_sums_u8(planes: usize, planeBytes: usize, size: i32, chann
 }
 
 /** float32 sum of every plane, in pixel order. */
-export function plane_sums_f32(planes: usize, planeBytes: usize, size: i32, channels: i32, sums: usize): void {
+export function plane_sums_f32(planes: usize, planeBytes: u32, size: i32, channels: i32, sums: usize): void {
   for (; channels > 0; channels--, planes += planeBytes, sums += 4) {
     let sum: f32 = 0;
     for (let at = planes, end = planes + ((<usize>size) << 2); at < end; at += 4) sum += load<f32>(at);

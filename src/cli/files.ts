@@ -1,21 +1,13 @@
 // files.ts: model and network files as commands take and leave them.
-import { access, mkdir, readFile, realpath, rm } from "node:fs/promises";
+import { access, mkdir, realpath, rm } from "node:fs/promises";
 import { resolve } from "node:path";
 import { checkWritable, ShiftwiseError } from "../base/index.js";
+import { readWhole } from "../data/index.js";
 import { isGzip, readSafetensors } from "../format/index.js";
 import { decodeNetwork, lower, type Network, type NetworkFile } from "../graph/index.js";
 import { decodeModel, type ModelDef } from "../model/index.js";
 import { importOnnxFile } from "../onnx/index.js";
 import type { Shape } from "../ops/index.js";
-
-/** @throws IO, naming the file. */
-async function readInput(path: string): Promise<Uint8Array> {
-  try {
-    return new Uint8Array(await readFile(path));
-  } catch (cause) {
-    throw refused("cannot read the file", path, cause);
-  }
-}
 
 export interface ModelFile {
   /** "network": a trainable float network, lowered to what the runtime runs. */
@@ -30,7 +22,7 @@ export interface ModelFile {
  * @throws IO, BAD_FILE, TRUNCATED, CHECKSUM, BAD_GRAPH, OVERFLOW
  */
 export async function readModelFile(path: string): Promise<ModelFile> {
-  const bytes = await readInput(path);
+  const bytes = await readWhole(path);
   // decodeModel has its own word for gzip
   const isNetwork = !isGzip(bytes) && readSafetensors(bytes, path).metadata.kind === "network";
   if (!isNetwork) return { kind: "model", def: decodeModel(bytes, path), bytes };
@@ -43,7 +35,7 @@ export async function readModelFile(path: string): Promise<ModelFile> {
  * @throws IO, BAD_FILE, TRUNCATED, CHECKSUM, BAD_GRAPH
  */
 export async function readNetworkFile(path: string): Promise<NetworkFile> {
-  return decodeNetwork(await readInput(path), path);
+  return decodeNetwork(await readWhole(path), path);
 }
 
 /** A safetensors file begins with the length of its JSON header; no ONNX file has a brace there. */
@@ -55,7 +47,7 @@ const BRACE = 0x7b;
  * @throws IO; what decodeNetwork and importOnnx throw; BAD_GRAPH for a network that is quantized already.
  */
 export async function readAnyNetwork(path: string, inputShape?: Shape): Promise<Network> {
-  const content = await readInput(path);
+  const content = await readWhole(path);
   if (content.length > 8 && content[8] !== BRACE && !isGzip(content)) {
     return importOnnxFile(path, { logits: true, ...(inputShape && { inputShape }) });
   }

@@ -5,9 +5,10 @@ import { ShiftwiseError } from "../base/index.js";
 import type { Shape } from "../ops/index.js";
 import { listFolder, readBytes } from "./bytes.js";
 import { loadCifarFolder, looksLikeCifar } from "./cifar.js";
+import { imagesOf } from "./fit.js";
 import { loadIdxFolder, looksLikeIdx } from "./idx.js";
 import { decodeImage } from "./image.js";
-import { imagesOf, type NpyArray, readNpy, readNpz } from "./npy.js";
+import { type NpyArray, readNpy, readNpz } from "./npy.js";
 import { normalizationOf, type Preprocessing, prepareImage } from "./preprocessing.js";
 import { type Pictures, type Samples, samplesOf } from "./samples.js";
 

@@ -1,7 +1,7 @@
 // cifar.ts: the CIFAR-10 binary version, gzip or not.
 import { join } from "node:path";
 import { ShiftwiseError } from "../base/index.js";
-import { listFolder, readBytes } from "./bytes.js";
+import { allocate, listFolder, readBytes } from "./bytes.js";
 import { checkDataset, computeNormalization, type Dataset, type TrainTest } from "./dataset.js";
 
 const SHAPE = [3, 32, 32] as const;
@@ -72,7 +72,7 @@ async function readAll(folder: string, entries: readonly string[], stem: string)
   }
   const parts = await Promise.all(paths.map(async (path) => parseCifar(await readBytes(path), path)));
   const count = parts.reduce((sum, part) => sum + part.labels.length, 0);
-  const images = new Uint8Array(count * PIXELS);
+  const images = allocate(Uint8Array, count * PIXELS, "images", folder);
   const labels = new Uint8Array(count);
   let at = 0;
   for (const part of parts) {

@@ -36,6 +36,13 @@ const NAMES = {
  * @throws BAD_DATA for another magic, type or rank, a dimension of 0 or bytes left over; TRUNCATED for bytes missing.
  */
 export function parseIdx(bytes: Uint8Array, rank: number, where: string): IdxArray {
+  const { dims, length } = parseHeader(bytes, rank, where);
+  checkLength(bytes.length, length, where);
+  return { dims, data: bytes.subarray(4 + 4 * rank) };
+}
+
+/** The dimensions, and what they make the file's length. */
+function parseHeader(bytes: Uint8Array, rank: number, where: string) {
   const header = 4 + 4 * rank;
   if (bytes.length < 4) checkLength(bytes.length, header, `${where}: header`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -52,8 +59,7 @@ export function parseIdx(bytes: Uint8Array, rank: number, where: string): IdxArr
   const dims = Array.from({ length: rank }, (_, i) => view.getUint32(4 + 4 * i));
   const count = dims.reduce((product, dim) => product * dim, 1);
   if (count === 0) throw new ShiftwiseError("BAD_DATA", "empty array", { found: dims, where: `${where}: dimensions` });
-  checkLength(bytes.length, header + count, where);
-  return { dims, data: bytes.subarray(header) };
+  return { dims, length: header + count };
 }
 
 /** Whether a folder's entries look like a set in IDX files: any of the four is there. */
@@ -79,7 +85,8 @@ export async function loadIdxFolder(folder: string, options: IdxOptions = {}): P
   const entries = await listFolder(folder);
   const read = async (name: string, rank: number) => {
     const path = join(folder, entries.includes(name) ? name : `${name}.gz`);
-    return { path, ...parseIdx(await readBytes(path), rank, path) };
+    const bytes = await readBytes(path, (head) => parseHeader(head, rank, path).length);
+    return { path, ...parseIdx(bytes, rank, path) };
   };
   const [trainImages, trainLabels, testImages, testLabels] = await Promise.all([
     read(NAMES.trainImages, 3),

@@ -1,6 +1,8 @@
 // image.ts: one encoded image (JPEG, PNG, WebP, ...) to RGB pixels, through the optional package sharp.
 import type { Sharp } from "sharp";
 import { ShiftwiseError } from "../base/index.js";
+import { reason } from "./bytes.js";
+import { contentOf, imageKind } from "./kinds.js";
 
 export interface Image {
   readonly width: number;
@@ -10,18 +12,72 @@ export interface Image {
 }
 
 /** No photograph that a network is shown is larger; what claims to be is refused before it is unpacked. */
-const MOST_PIXELS = 2 ** 26;
+export const MOST_PIXELS = 2 ** 26;
+/** Images up to here are decoded as they come; larger ones share MOST_PIXELS with all others that are being decoded. */
+const FEW_PIXELS = 2 ** 22;
 
 /**
  * Decodes an image to 8-bit sRGB: grey becomes three equal channels, transparency is laid on black, a photograph is turned
- * as its EXIF orientation says.
+ * as its EXIF orientation says, of several pictures in a file the first is taken. The kind is told by the content: JPEG, PNG,
+ * WebP, GIF, TIFF, AVIF.
  * @param where file to name in errors.
- * @throws UNSUPPORTED when sharp is not installed; BAD_DATA for bytes that are no image, or one of more than 2^26 pixels.
+ * @throws UNSUPPORTED when sharp is not installed; BAD_DATA for bytes that are no such image, or one of more than 2^26 pixels.
  */
 export async function decodeImage(bytes: Uint8Array, where: string): Promise<Image> {
+  const kind = imageKind(bytes);
+  if (kind === null || kind === "BMP") {
+    const message = bytes.length === 0 ? "an empty file" : "cannot decode the image";
+    throw new ShiftwiseError("BAD_DATA", message, {
+      expected: "JPEG, PNG, WebP, GIF, TIFF or AVIF",
+      found: contentOf(bytes),
+      where,
+    });
+  }
   const { default: sharp } = await loadSharp(where);
-  const picture = sharp(bytes, { limitInputPixels: MOST_PIXELS }).rotate().flatten().toColourspace("srgb");
-  return pixelsOf(picture, "cannot decode the image", where);
+  const decode = async (limitInputPixels: number): Promise<Image> =>
+    pixelsOf(sharp(bytes, { limitInputPixels }).rotate().flatten().toColourspace("srgb"));
+  const failed = (cause: unknown) =>
+    new ShiftwiseError("BAD_DATA", "cannot decode the image", { found: reason(cause), where, cause });
+  try {
+    return await decode(FEW_PIXELS);
+  } catch (cause) {
+    // too large for the quick way, or broken
+    const size = await sharp(bytes, { limitInputPixels: false })
+      .metadata()
+      .catch(() => ({ width: 0, height: 0 }));
+    const count = size.width * size.height;
+    if (count <= FEW_PIXELS) throw failed(cause);
+    if (count <= MOST_PIXELS) {
+      return withRoom(count, () => decode(MOST_PIXELS)).catch((error) => {
+        throw failed(error);
+      });
+    }
+    throw new ShiftwiseError("BAD_DATA", "an image too large", {
+      expected: `at most ${MOST_PIXELS} pixels`,
+      found: `${size.width}x${size.height}`,
+      where,
+      cause,
+    });
+  }
+}
+
+/** Pixels of the large images that are being decoded, and who waits until there are fewer. */
+let decoding = 0;
+const waiting: (() => void)[] = [];
+
+async function withRoom<T>(count: number, work: () => Promise<T>): Promise<T> {
+  while (decoding > 0 && decoding + count > MOST_PIXELS) {
+    await new Promise<void>((resolve) => {
+      waiting.push(resolve);
+    });
+  }
+  decoding += count;
+  try {
+    return await work();
+  } finally {
+    decoding -= count;
+    for (const go of waiting.splice(0)) go();
+  }
 }
 
 /**
@@ -30,18 +86,17 @@ export async function decodeImage(bytes: Uint8Array, where: string): Promise<Ima
  */
 export async function resizeImage(image: Image, width: number, height: number, where: string): Promise<Image> {
   const { default: sharp } = await loadSharp(where);
-  const picture = sharp(image.pixels, { raw: { width: image.width, height: image.height, channels: 3 } });
-  return pixelsOf(picture.resize(width, height, { fit: "fill", kernel: "linear" }), "cannot resize the image", where);
+  try {
+    const picture = sharp(image.pixels, { raw: { width: image.width, height: image.height, channels: 3 } });
+    return await pixelsOf(picture.resize(width, height, { fit: "fill", kernel: "linear" }));
+  } catch (cause) {
+    throw new ShiftwiseError("BAD_DATA", "cannot resize the image", { found: reason(cause), where, cause });
+  }
 }
 
-async function pixelsOf(picture: Sharp, failure: string, where: string): Promise<Image> {
-  try {
-    const { data, info } = await picture.raw().toBuffer({ resolveWithObject: true });
-    return { width: info.width, height: info.height, pixels: new Uint8Array(data) };
-  } catch (cause) {
-    const found = cause instanceof Error ? cause.message : String(cause);
-    throw new ShiftwiseError("BAD_DATA", failure, { found, where, cause });
-  }
+async function pixelsOf(picture: Sharp): Promise<Image> {
+  const { data, info } = await picture.raw().toBuffer({ resolveWithObject: true });
+  return { width: info.width, height: info.height, pixels: new Uint8Array(data) };
 }
 
 async function loadSharp(where: string) {

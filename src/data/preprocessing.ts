@@ -1,9 +1,10 @@
 // preprocessing.ts: how an image file becomes what a network reads: size, channels, range, mean and deviation.
-import { readFile } from "node:fs/promises";
+
 import { ShiftwiseError } from "../base/index.js";
 import { fields } from "../format/index.js";
 import type { Normalization, Shape } from "../ops/index.js";
-import { type Image, resizeImage } from "./image.js";
+import { readWhole, reason } from "./bytes.js";
+import { type Image, MOST_PIXELS, resizeImage } from "./image.js";
 
 /**
  * In this order: the shorter side is resized to `resize`, the middle is cut out, the channels are put in order, a pixel
@@ -26,14 +27,12 @@ export interface Preprocessing {
  * @throws IO, BAD_FILE
  */
 export async function readPreprocessing(path: string): Promise<Preprocessing> {
-  const text = await readFile(path, "utf8").catch((cause) => {
-    throw new ShiftwiseError("IO", "cannot read the file", { where: path, found: String(cause.message), cause });
-  });
+  const text = new TextDecoder().decode(await readWhole(path));
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw new ShiftwiseError("BAD_FILE", "not JSON", { where: path, found: text.slice(0, 40), cause });
+    throw new ShiftwiseError("BAD_FILE", "not JSON", { where: path, found: reason(cause), cause });
   }
   const f = fields.record(value, path, [], ["resize", "channels", "range", "mean", "std"]);
   const numbers = (field: "mean" | "std") => fields.list(f[field], `${path}: ${field}`, fields.number);
@@ -70,7 +69,8 @@ export function normalizationOf({ range = 1, mean = [0], std = [1] }: Preprocess
 
 /**
  * The middle of an image as channel planes of the size a network reads.
- * @throws BAD_OPTION for channels that the shape has not; what resizeImage throws.
+ * @throws BAD_OPTION for channels that the shape has not; BAD_DATA for an image so narrow that it would become huge; what
+ *   resizeImage throws.
  */
 export async function prepareImage(
   image: Image,
@@ -90,6 +90,13 @@ export async function prepareImage(
   const factor = Math.max(resize === undefined ? 1 : resize / Math.min(image.width, image.height), least);
   const across = Math.max(Math.round(image.width * factor), width);
   const down = Math.max(Math.round(image.height * factor), height);
+  if (across * down > MOST_PIXELS) {
+    throw new ShiftwiseError("BAD_DATA", "an image too long for its width", {
+      where,
+      expected: `at most ${MOST_PIXELS} pixels once it has the network's size`,
+      found: `${image.width}x${image.height}, which becomes ${across}x${down}`,
+    });
+  }
   const sized = factor === 1 ? image : await resizeImage(image, across, down, where);
   const top = Math.floor((sized.height - height) / 2);
   const left = Math.floor((sized.width - width) / 2);

@@ -4,9 +4,10 @@ import { buffer } from "node:stream/consumers";
 import { extract } from "tar-stream";
 import { ShiftwiseError } from "../base/index.js";
 import type { Shape } from "../ops/index.js";
-import { readBytes } from "./bytes.js";
+import { allocate, readBytes, unpackLimit } from "./bytes.js";
 import { computeNormalization, type Dataset, type TrainTest } from "./dataset.js";
 import { decodeImage } from "./image.js";
+import { isHidden } from "./kinds.js";
 
 const ARCHIVES = ["train.tar", "test.tar"] as const;
 const IMAGE = /\.(jpe?g|png|webp)$/i;
@@ -55,14 +56,16 @@ export async function loadTarFolder(folder: string): Promise<TrainTest> {
 
 async function readArchive(path: string): Promise<Entry[]> {
   const archive = extract();
-  archive.end(await readBytes(path));
+  const content = await readBytes(path);
+  archive.end(content);
   const entries: Entry[] = [];
   try {
     for await (const stream of archive) {
       const { name, type } = stream.header;
-      const bytes = await buffer(stream);
-      if (type !== "file" || !IMAGE.test(name)) continue;
-      entries.push({ path: name, className: name.split("/").at(-2) ?? "", bytes });
+      if (type === "file" && IMAGE.test(name) && !isHidden(name)) {
+        entries.push({ path: name, className: name.split("/").at(-2) ?? "", bytes: await buffer(stream) });
+      }
+      stream.resume();
     }
   } catch (cause) {
     throw new ShiftwiseError("BAD_DATA", "damaged tar archive", {
@@ -72,7 +75,12 @@ async function readArchive(path: string): Promise<Entry[]> {
     });
   }
   if (entries.length === 0) {
-    throw new ShiftwiseError("BAD_DATA", "no images in the archive", { expected: "class/image.jpg", where: path });
+    const found = content.length === 0 ? "an empty file" : "none";
+    throw new ShiftwiseError("BAD_DATA", "no images in the archive", {
+      expected: "class/image.jpg",
+      found,
+      where: path,
+    });
   }
   const stray = entries.find(({ className }) => className === "" || className === ".");
   if (stray) {
@@ -93,7 +101,16 @@ async function decodeAll(
   where: string,
 ): Promise<Pick<Dataset, "images" | "labels">> {
   const plane = height * width;
-  const images = new Uint8Array(entries.length * channels * plane);
+  const bytes = entries.reduce((sum, entry) => sum + entry.bytes.length, 0);
+  const length = entries.length * channels * plane;
+  if (length > unpackLimit(bytes)) {
+    throw new ShiftwiseError("BAD_DATA", "the images hold far more than their bytes", {
+      expected: `at most ${unpackLimit(bytes)} bytes unpacked`,
+      found: `${entries.length} of ${width}x${height}, ${length} bytes`,
+      where,
+    });
+  }
+  const images = allocate(Uint8Array, length, "images", where);
   const labels = new Uint8Array(entries.length);
   const classes = new Map(classNames.map((name, i) => [name, i]));
   let next = 0;

@@ -1,6 +1,6 @@
 // safetensors.ts: the container: 8-byte header length, JSON header, little-endian buffers without gaps.
 import { ShiftwiseError } from "../base/index.js";
-import { at, dictionary, expect, identifier, integer, list, NAME_LIMIT, oneOf, record, text, texts } from "./fields.js";
+import { at, expect, identifier, integer, type Json, list, NAME_LIMIT, oneOf, record, text, texts } from "./fields.js";
 
 const [SPACE, QUOTE, COLON, BACKSLASH, BRACE] = [0x20, 0x22, 0x3a, 0x5c, 0x7b];
 
@@ -69,14 +69,14 @@ export function readSafetensors(bytes: Uint8Array, where = ""): Container {
   while (bytes[end - 1] === SPACE) end--;
   const braced = bytes[8] === BRACE && bytes[end - 1] === BRACE + 2;
   expect(braced, at(where, "header"), "{ at its beginning, } and spaces at its end", [bytes[8], bytes[end - 1]]);
-  const header = parseJson(bytes.subarray(8, end), at(where, "header"));
+  const header = parseJson(bytes.subarray(8, end), at(where, "header")) as Json;
 
   // plain views: a slice of Node's Buffer would not be a copy
   const data = new Uint8Array(bytes.buffer, bytes.byteOffset + 8 + length, bytes.length - 8 - length);
   const tensors = new Map<string, StoredTensor>();
   const spans: { name: string; begin: number; end: number; width: number }[] = [];
   let metadata: Record<string, string> = {};
-  for (const [key, value] of Object.entries(dictionary(header, at(where, "header")))) {
+  for (const [key, value] of Object.entries(header)) {
     if (key === "__metadata__") {
       metadata = texts(value, at(where, key));
       continue;

@@ -71,7 +71,11 @@ export function optional<T>(field: Field<T>): Field<T> {
 
 /** One of several words or numbers. */
 export function choice<T extends string | number>(choices: readonly T[]): Field<T> {
-  return plain((value, place) => json.oneOf(value, place, choices));
+  return plain((value, place) => {
+    // 0 and -0 are equal, but a file has no -0
+    if (typeof value === "number") json.number(value, place);
+    return json.oneOf(value, place, choices);
+  });
 }
 
 /** The name of a tensor. */
@@ -110,6 +114,14 @@ export const count: Field<number> = /* @__PURE__ */ plain((value, place) => json
 /** Indices from 0 on; -1 stands for none. */
 export const indices: Field<readonly number[]> = /* @__PURE__ */ plain((value, place) =>
   json.list(value, place, (entry, at) => json.integer(entry, at, -1)),
+);
+/** Integers from 1 on. */
+export const sizes: Field<readonly number[]> = /* @__PURE__ */ plain((value, place) =>
+  json.list(value, place, (entry, at) => json.integer(entry, at, 1)),
+);
+/** Integers from 0 on. */
+export const axes: Field<readonly number[]> = /* @__PURE__ */ plain((value, place) =>
+  json.list(value, place, (entry, at) => json.integer(entry, at)),
 );
 /** Two integers from 1 on, vertical and horizontal. */
 export const pair: Field<readonly [number, number]> = /* @__PURE__ */ plain((value, place) => json.pair(value, place));

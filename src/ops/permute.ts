@@ -1,6 +1,6 @@
 // permute.ts: axes in another order.
 import type { Check } from "../format/index.js";
-import { indices, shape, tensor } from "./field.js";
+import { axes, shape, sizes, tensor } from "./field.js";
 import { elements, sameEncoding, sameShape, stridesOf } from "./geometry.js";
 import type { LayerKind, NodeKind } from "./kind.js";
 import type { Shape } from "./tensor.js";
@@ -36,13 +36,13 @@ function checkOrder({ dims, order }: Order, input: Shape, output: Shape, check: 
   check(positive, "dims", "positive integers", dims);
   check(elements(dims) === elements(input), "dims", `${elements(input)} elements`, dims);
   check(elements(dims) === elements(output), "output", `${elements(dims)} elements`, output);
-  const axes = order.toSorted((a, b) => a - b);
-  check(sameShape(axes, [...dims.keys()]), "order", `the axes 0..${dims.length - 1}`, order);
+  const sorted = order.toSorted((a, b) => a - b);
+  check(sameShape(sorted, [...dims.keys()]), "order", `the axes 0..${dims.length - 1}`, order);
 }
 
 export const permuteLayer: LayerKind<PermuteLayer> = {
   since: 1,
-  fields: { input: tensor, dims: indices, order: indices },
+  fields: { input: tensor, dims: sizes, order: axes },
   check(layer, [input], output, check: Check) {
     check(sameEncoding(input.encoding, output.encoding), "output", "the input's encoding", output.encoding);
     checkOrder(layer, input.shape, output.shape, check);
@@ -59,7 +59,7 @@ export const permuteLayer: LayerKind<PermuteLayer> = {
 
 export const permuteNode: NodeKind<PermuteNode> = {
   since: 1,
-  fields: { input: tensor, dims: indices, order: indices, shape },
+  fields: { input: tensor, dims: sizes, order: axes, shape },
   role: () => "move",
   shape(node, [input], check: Check) {
     checkOrder(node, input, node.shape, check);

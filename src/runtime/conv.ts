@@ -1,11 +1,11 @@
 // conv.ts: the steps of convolution layers: bucket sums for packed codes, a GEMM for float32.
 import { type ConvLayer, largestOf, zeroOf } from "../ops/index.js";
 import { planEpilogue } from "./epilogue.js";
+import { TILE } from "./layout.js";
 import { copy, roundUp } from "./memory.js";
 import { planPatch, planSliding, type SlidingPlan } from "./patch.js";
 import { compileSchedule, leastStreamBytes, packFloat } from "./schedule.js";
 import type { PlanContext, Step } from "./step.js";
-import { TILE } from "./taps.js";
 
 /** Activations up to this are summed in u8 lanes, two rows and more at a time. */
 const U8_LANES_MAX = 127;
@@ -49,7 +49,7 @@ function planBucketConv(context: PlanContext, layer: ConvLayer): Step {
     }
   }
   const patch = planPatch(context, layer, zeroOf(encoding), perGroup, schedule.partsBytes);
-  const groupBytes = perGroup * patch.taps * 64;
+  const groupBytes = perGroup * patch.taps * TILE;
   const run = Math.floor(255 / max);
   // one thread still gathers each patch once
   const blocks = groups === 1 ? blocksOf(size, outputs) : 1;

@@ -1,9 +1,9 @@
 // dense.ts: the steps of dense layers, and of convolutions of a single pixel.
-
-import { ShiftwiseError } from "../base/index.js";
+import { plus, ShiftwiseError } from "../base/index.js";
 import { magnitudes } from "../format/index.js";
 import { type ConvLayer, type DenseLayer, elements } from "../ops/index.js";
 import { planEpilogue } from "./epilogue.js";
+import { BLOCK } from "./layout.js";
 import { copy, elementBytes, roundUp } from "./memory.js";
 import { type IntegerWeights, packDense, packFloat } from "./schedule.js";
 import type { PlanContext, Step } from "./step.js";
@@ -33,7 +33,7 @@ export function planDense(context: PlanContext, layer: DenseLayer | ConvLayer): 
   const inputs = elements(shape);
   const plane = inputs / shape[0];
   const outputs = context.spec(layer.output).shape[0];
-  const blocks = Math.ceil(outputs / 16);
+  const blocks = Math.ceil(outputs / BLOCK);
   const integer = weights.kind !== "float32";
   if (integer && inputs > INPUTS_MAX) {
     throw new ShiftwiseError("OVERFLOW", "too many inputs to a dense layer", {
@@ -47,13 +47,13 @@ export function planDense(context: PlanContext, layer: DenseLayer | ConvLayer): 
   const bytes = elementBytes(encoding);
 
   // scratch: sums | the input flattened | the list of inputs that are not 0 | product tables
-  const sumsBytes = blocks * 64;
+  const sumsBytes = blocks * BLOCK * 4;
   const flatBytes = roundUp(inputs * bytes, 16);
   const listBytes = integer ? roundUp(inputs * 4 + 4, 16) : 0;
   memory.needScratch(sumsBytes + flatBytes + listBytes);
-  const packedBytes = blocks * 16 * inputs * bytes;
+  const packedBytes = blocks * BLOCK * inputs * bytes;
   const passes = integer ? planPasses(context, weights, outputs, packedBytes) : [];
-  const packed = integer ? 0 : memory.later(packedBytes, (to) => copy(to, packFloat(weights.values, outputs, 16)));
+  const packed = integer ? 0 : memory.later(packedBytes, (to) => copy(to, packFloat(weights.values, outputs, BLOCK)));
   return {
     name: layer.name,
     op: layer.op,
@@ -62,21 +62,31 @@ export function planDense(context: PlanContext, layer: DenseLayer | ConvLayer): 
       const from = context.place(layer.input);
       let input = from.address;
       if (plane > 1) {
-        input = scratch + sumsBytes;
+        input = plus(scratch, sumsBytes);
         kernels.flatten(input, from.address, from.planeBytes, shape[0], plane * bytes);
       }
       if (integer) {
         const list = scratch + sumsBytes + flatBytes;
         const count = kernels.dense_nonzero(list, input, inputs);
         for (const [i, { packed, tables, shift }] of passes.entries()) {
-          const codes = packed + first * inputs * 16;
-          kernels.dense_codes_c16(codes, inputs * 16, last - first, tables, list, count, scratch, shift, Number(i > 0));
+          const codes = packed + first * inputs * BLOCK;
+          kernels.dense_codes_c16(
+            codes,
+            inputs * BLOCK,
+            last - first,
+            tables,
+            list,
+            count,
+            scratch,
+            shift,
+            Number(i > 0),
+          );
         }
       } else {
-        kernels.dense_f32_c16(packed + first * inputs * 64, input, inputs, scratch, last - first);
+        kernels.dense_f32_c16(packed + first * inputs * BLOCK * 4, input, inputs, scratch, last - first);
       }
-      const ended = Math.min((last - first) * 16, outputs - first * 16);
-      kernels.end_vector(epilogue, scratch, first * 16, ended, Number(integer));
+      const ended = Math.min((last - first) * BLOCK, outputs - first * BLOCK);
+      kernels.end_vector(epilogue, scratch, first * BLOCK, ended, Number(integer));
     },
   };
 }

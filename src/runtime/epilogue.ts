@@ -1,10 +1,20 @@
-// epilogue.ts: the descriptor that ends a layer, as assembly/runtime/epilogue.ts reads it.
-import { type Clamp, type Epilogue, encodeClamped, epilogueBounds, inputAffine, type Residual } from "../ops/index.js";
+// epilogue.ts: the record that ends a layer, as assembly/runtime/epilogue.ts reads it.
+import { type Address, NOWHERE, type Pointer } from "../base/index.js";
+import {
+  type Clamp,
+  type Encoding,
+  type Epilogue,
+  encodeClamped,
+  epilogueBounds,
+  inputAffine,
+  type Residual,
+} from "../ops/index.js";
+import { FLOAT32, LEVELS, LINEAR } from "./layout.js";
 import type { Make, MemoryPlan } from "./memory.js";
 import type { PlanContext } from "./step.js";
+import { Epilogue as EpilogueRecord } from "./wasm.generated.js";
 
-const WORDS = 17;
-const KIND = { linear: 0, levels: 1, float32: 2 } as const;
+const KIND = { linear: LINEAR, levels: LEVELS, float32: FLOAT32 };
 /** Scales and offsets are read four at a time. */
 const SLACK = 16;
 
@@ -24,7 +34,7 @@ const BYTE_MAX = 255;
 const ROUND = 12582912;
 
 /**
- * Places a layer's epilogue for `output`; returns the descriptor's address.
+ * Places a layer's epilogue for `output`; returns the record's address.
  * @param channels how often to repeat a scale that all channels share
  * @param largest of integer sums by channel, either sign: none can be larger
  */
@@ -34,64 +44,71 @@ export function planEpilogue(
   channels: number,
   output: string,
   { residual, largest }: { residual?: Residual; largest?: Float64Array } = {},
-): number {
-  return placeDescriptor(context, { channels, ...epilogue }, output, residual, largest);
+): Pointer<EpilogueRecord> {
+  return placeRecord(context, { channels, ...epilogue }, output, residual, largest);
 }
 
 /** The epilogue that encodes the real values of a model's input. */
-export function planInputEncoding(context: PlanContext, input: string): number {
+export function planInputEncoding(context: PlanContext, input: string): Pointer<EpilogueRecord> {
   const { shape, encoding } = context.spec(input);
   const { scale, offset } = inputAffine(encoding);
   const ending = { channels: shape[0], scale: Float32Array.of(scale), offset: Float32Array.of(offset), clamp: {} };
-  return placeDescriptor(context, ending, input);
+  return placeRecord(context, ending, input);
 }
 
-function placeDescriptor(
+function placeRecord(
   context: PlanContext,
   ending: Ending,
   output: string,
   residual?: Residual,
   largest?: Float64Array,
-): number {
+): Pointer<EpilogueRecord> {
   const { memory } = context;
   const { encoding } = context.spec(output);
   const { low, high } = epilogueBounds(ending.clamp, encoding);
-  const words = new Uint32Array(WORDS);
-  const floats = new Float32Array(words.buffer);
-  words[0] = placeVector(memory, ending.scale, ending.channels);
-  words[1] = placeVector(memory, ending.offset, ending.channels);
-  floats[2] = low;
-  floats[3] = high;
-  words[6] = KIND[encoding.kind];
-  if (encoding.kind === "levels") {
-    const steps = encoding.levels.slice(1).map((level, i) => level - encoding.levels[i]);
-    words[7] = memory.constant(Float32Array.from(encoding.thresholds));
-    words[8] = memory.constant(Int32Array.from(steps));
-    words[9] = steps.length;
-  }
-  if (residual) {
-    words[12] = Number(context.spec(residual.tensor).encoding.kind === "float32");
-    floats[13] = residual.scale;
-  }
-  if (encoding.kind === "linear") {
-    words[14] = Number(largest !== undefined && words[12] === 0 && isPlain(ending, largest, residual));
-    words[15] = encodeClamped(low, encoding) | (encodeClamped(high, encoding) << 8);
-  }
-  floats[16] = ROUND;
-  context.whenPlaced(() => {
+  const scale = placeVector(memory, ending.scale, ending.channels);
+  const offset = placeVector(memory, ending.offset, ending.channels);
+  const levels = encoding.kind === "levels" ? placeLevels(context, encoding) : NO_LEVELS;
+  const linear = encoding.kind === "linear";
+  const residualFloat = residual && context.spec(residual.tensor).encoding.kind === "float32" ? 1 : 0;
+  const plain = linear && largest && !residualFloat && isPlain(ending, largest, residual) ? 1 : 0;
+  return memory.record(EpilogueRecord, () => {
     const out = context.place(output);
-    words[4] = out.address;
-    words[5] = out.planeBytes;
-    if (!residual) return;
-    const operand = context.place(residual.tensor);
-    words[10] = operand.address;
-    words[11] = operand.planeBytes;
+    const operand = residual && context.place(residual.tensor);
+    return {
+      ...levels,
+      scale,
+      offset,
+      low,
+      high,
+      out: out.address,
+      outBytes: out.planeBytes,
+      kind: KIND[encoding.kind],
+      residual: operand?.address ?? NOWHERE,
+      residualBytes: operand?.planeBytes ?? 0,
+      residualFloat,
+      residualScale: residual?.scale ?? 0,
+      plain,
+      lowByte: linear ? encodeClamped(low, encoding) : 0,
+      highByte: linear ? encodeClamped(high, encoding) : 0,
+      round: ROUND,
+    };
   });
-  return memory.constant(words);
+}
+
+const NO_LEVELS = { thresholds: NOWHERE, steps: NOWHERE, count: 0 };
+
+function placeLevels({ memory }: PlanContext, { thresholds, levels }: Extract<Encoding, { kind: "levels" }>) {
+  const steps = levels.slice(1).map((level, i) => level - levels[i]);
+  return {
+    thresholds: memory.constant(Float32Array.from(thresholds)),
+    steps: memory.constant(Int32Array.from(steps)),
+    count: steps.length,
+  };
 }
 
 /** Places one value for each channel. */
-function placeVector(memory: MemoryPlan, values: Float32Array, channels: number): number {
+function placeVector(memory: MemoryPlan, values: Float32Array, channels: number): Address {
   if (values.length === channels) return memory.constant(values, SLACK);
   const spread: Make = ({ buffer, byteOffset }) => new Float32Array(buffer, byteOffset, channels).fill(values[0]);
   return memory.later(4 * channels, spread, SLACK);

@@ -35,7 +35,8 @@ export async function createWasmExecutor(def: ModelDef, options: ExecutorOptions
   const memory = allocate(plan.use.total, threads > 1);
   plan.memory.write(memory.buffer);
   const kernels = instantiate(module, memory);
-  const crew = threads > 1 ? await startCrew(def, plan, module, memory, threads) : null;
+  const shared = threads > 1 && plan.steps.length > 0;
+  const crew = shared ? await startCrew(def, plan, module, memory, threads) : null;
   const state: State = { kernels, memory, crew };
   const doors = def.inputs.map((port) => {
     const place = plan.placements.get(stagingOf(port.tensor)) ?? plan.placements.get(port.tensor)!;

@@ -6,8 +6,7 @@
 // Constants are written once. The arena holds the activations; two tensors may share bytes when their lifetimes do not
 // meet. Kernels load and store whole vectors, so every tensor is followed by some slack; they read what padding then
 // masks, so on both sides of the arena there is memory, if only a guard.
-
-import { ShiftwiseError } from "../base/index.js";
+import { type Address, encode, type Layout, type Pointer, ShiftwiseError } from "../base/index.js";
 import type { Encoding, Shape } from "../ops/index.js";
 
 const LOW = 1024;
@@ -24,7 +23,7 @@ export const roundUp = (n: number, to: number): number => Math.ceil(n / to) * to
 
 /** How a tensor lies in memory: channel planes, dense rows, planeBytes apart. */
 export interface Placement {
-  readonly address: number;
+  readonly address: Address;
   readonly planeBytes: number;
   readonly bytes: number;
 }
@@ -123,8 +122,8 @@ export class MemoryPlan {
   readonly #arena: number;
   readonly #limit: number;
   readonly #threads: number;
-  #constants: { readonly address: number; readonly bytes: number; readonly make: Make }[] = [];
-  readonly #shared = new Map<string, number>();
+  #constants: { readonly address: Address; readonly bytes: number; readonly make: Make }[] = [];
+  readonly #shared = new Map<string, Address>();
 
   /**
    * @param arena bytes of the arena
@@ -148,21 +147,26 @@ export class MemoryPlan {
   }
 
   /** Places a constant and `slack` bytes after it; returns its address. @throws OVERFLOW */
-  constant(data: Blob, slack = 0): number {
+  constant(data: Blob, slack = 0): Address {
     return this.later(data.byteLength, (to) => copy(to, data), slack);
   }
 
   /** As `constant`, for `bytes` bytes that are made in their place. @throws OVERFLOW */
-  later(bytes: number, make: Make, slack = 0): number {
-    const address = roundUp(this.#top, 16);
+  later(bytes: number, make: Make, slack = 0): Address {
+    const address = roundUp(this.#top, 16) as Address;
     this.#top = address + bytes + slack;
     this.expect(0);
     this.#constants.push({ address, bytes, make });
     return address;
   }
 
+  /** As `later`, for a record that kernels read. @throws OVERFLOW */
+  record<T extends Record<keyof T, number>>(layout: Layout<T>, values: () => NoInfer<T>): Pointer<T> {
+    return this.later(layout[0], (to) => to.set(encode(layout, values()))) as Pointer<T>;
+  }
+
   /** As `later`, placed only once for each key. @throws OVERFLOW */
-  shared(key: string, bytes: number, make: Make, slack = 0): number {
+  shared(key: string, bytes: number, make: Make, slack = 0): Address {
     let address = this.#shared.get(key);
     if (address === undefined) {
       address = this.later(bytes, make, slack);
@@ -188,9 +192,9 @@ export class MemoryPlan {
    * Ends the planning.
    * @throws OVERFLOW when the whole passes the limit
    */
-  seal(): { scratch: number; arena: number; use: MemoryUse } {
-    const scratch = roundUp(this.#top, ALIGN);
-    const arena = Math.max(scratch + this.#scratch * this.#threads, this.#before);
+  seal(): { scratch: Address; arena: Address; use: MemoryUse } {
+    const scratch = roundUp(this.#top, ALIGN) as Address;
+    const arena = Math.max(scratch + this.#scratch * this.#threads, this.#before) as Address;
     const total = roundUp(arena + this.#arena + this.#behind, PAGE);
     if (total > this.#limit) this.#refuse(`${total}`);
     return { scratch, arena, use: { constants: scratch - LOW, scratch: this.#scratch, arena: this.#arena, total } };

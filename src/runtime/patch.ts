@@ -1,9 +1,10 @@
 // patch.ts: walks a sliding window's output tile by tile, and gathers the patch of input rows that each tile needs.
 import { elements, type Layer } from "../ops/index.js";
 import type { Kernels } from "./kernels.js";
+import { TILE } from "./layout.js";
 import type { Placement } from "./memory.js";
 import { type PlanContext, phasesOf } from "./step.js";
-import { type GatherForm, gatherOf, planTaps, type Taps, TILE, windowOf } from "./taps.js";
+import { type GatherForm, gatherOf, planTaps, type Taps, windowOf } from "./taps.js";
 
 /** Scratch before the masks and rows: the parts of one tile's sum, or 4 x 64 float sums. */
 export const SUMS_BYTES = 1024;

@@ -1,5 +1,5 @@
 // plan.ts: a validated model to a list of steps with every address fixed: what runs, where it reads, where it writes.
-
+import { type Address, plus } from "../base/index.js";
 import type { ModelDef } from "../model/index.js";
 import { type ConcatLayer, elements, type Layer, layerInputs } from "../ops/index.js";
 import {
@@ -21,7 +21,7 @@ export interface Plan {
   readonly memory: MemoryPlan;
   readonly use: MemoryUse;
   /** Address of the first thread's scratch; the others' follow, use.scratch apart. */
-  readonly scratch: number;
+  readonly scratch: Address;
   /** Where every tensor lies. Bytes may be shared by tensors whose lives do not meet. */
   readonly placements: ReadonlyMap<string, Placement>;
 }
@@ -47,24 +47,21 @@ export function planModel(def: ModelDef, options: PlanOptions = {}): Plan {
 
   const memory = new MemoryPlan(bytes, options);
   const placements = new Map<string, Placement>();
-  const placed: (() => void)[] = [];
   const context: PlanContext = {
     memory,
     spec: (tensor) => def.tensors[tensor],
     place: (tensor) => placements.get(tensor)!,
-    whenPlaced: (action) => placed.push(action),
   };
   const steps = makers.map((make) => make(context));
   const { arena, scratch, use } = memory.seal();
   roots.forEach(([name, { planeBytes, bytes: size }], i) => {
-    placements.set(name, { address: arena + offsets[i], planeBytes, bytes: size });
+    placements.set(name, { address: plus(arena, offsets[i]), planeBytes, bytes: size });
   });
   for (const [name, { parent, planeBytes, bytes: size }] of lives) {
     if (!parent) continue;
-    const address = placements.get(parent.name)!.address + parent.channel * planeBytes;
+    const address = plus(placements.get(parent.name)!.address, parent.channel * planeBytes);
     placements.set(name, { address, planeBytes, bytes: size });
   }
-  for (const action of placed) action();
   return { steps, memory, use, scratch, placements };
 }
 

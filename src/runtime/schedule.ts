@@ -3,13 +3,8 @@
 import { ShiftwiseError } from "../base/index.js";
 import { magnitudes } from "../format/index.js";
 import type { Weights } from "../ops/index.js";
+import { BLOCK, DOUBLE, END, PARK, PART_BYTES } from "./layout.js";
 
-/** Op word of a segment that doubles the lanes: another segment follows in the same part. */
-const DOUBLE = 0;
-/** Op word of a segment that ends a part of the sum. */
-const PARK = 1;
-/** Op word of a segment that ends a channel. */
-const END = 2;
 /** Largest magnitude sum a signed 16-bit lane holds. */
 const LANE_MAX = 32767;
 /** Row indices are u16. */
@@ -18,8 +13,6 @@ const DEPTH_MAX = 65536;
 const PART_COST = 4;
 /** Most doublings between two buckets: levels stay below 2^14. */
 const DOUBLES_MAX = 14;
-/** Bytes of a part of 64 pixels. */
-export const PART_BYTES = 128;
 
 export type IntegerWeights = Exclude<Weights, { kind: "float32" }>;
 
@@ -226,11 +219,11 @@ export function compileSchedule(weights: IntegerWeights, channels: number, max: 
  */
 export function packDense(codes: Int8Array | Uint8Array, outputs: number, bytes: Uint8Array): Uint8Array {
   const inputs = codes.length / outputs;
-  const blocks = Math.ceil(outputs / 16);
-  const packed = new Uint8Array(blocks * inputs * 16).fill(255);
+  const blocks = Math.ceil(outputs / BLOCK);
+  const packed = new Uint8Array(blocks * inputs * BLOCK).fill(255);
   for (let o = 0; o < outputs; o++) {
-    const to = (o >> 4) * inputs * 16 + (o & 15);
-    for (let i = 0; i < inputs; i++) packed[to + i * 16] = bytes[codes[o * inputs + i] & 255];
+    const to = Math.floor(o / BLOCK) * inputs * BLOCK + (o % BLOCK);
+    for (let i = 0; i < inputs; i++) packed[to + i * BLOCK] = bytes[codes[o * inputs + i] & 255];
   }
   return packed;
 }

@@ -1,4 +1,5 @@
 // step.ts: one step of a plan, and what those who plan steps are given.
+import type { Address } from "../base/index.js";
 import type { Layer, TensorSpec } from "../ops/index.js";
 import type { Kernels } from "./kernels.js";
 import type { MemoryPlan, Placement } from "./memory.js";
@@ -10,17 +11,15 @@ export interface Step {
   /** Tiles, channels, blocks of channels, or tiles by these, that may run in any order. */
   readonly units: number;
   /** Runs units first..last-1 with the scratch memory at `scratch`. */
-  readonly run: (kernels: Kernels, first: number, last: number, scratch: number) => void;
+  readonly run: (kernels: Kernels, first: number, last: number, scratch: Address) => void;
 }
 
 /** What the planner of a step may ask for. */
 export interface PlanContext {
   readonly memory: MemoryPlan;
   readonly spec: (tensor: string) => TensorSpec;
-  /** Final when planning has ended: for steps to call when they run. */
+  /** Final when planning has ended: for constants made later, and for steps to call when they run. */
   readonly place: (tensor: string) => Placement;
-  /** Runs once all places are final and before the constants are written. */
-  readonly whenPlaced: (action: () => void) => void;
 }
 
 /** Names of the buffers behind a tensor: its float staging area, its phase planes. */

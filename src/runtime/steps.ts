@@ -1,6 +1,5 @@
 // steps.ts: the steps that are not convolutions: input, phases, dense, pooling, add, concatenation.
-
-import { ShiftwiseError } from "../base/index.js";
+import { plus, ShiftwiseError } from "../base/index.js";
 import {
   type AddLayer,
   type AvgPoolLayer,
@@ -15,14 +14,13 @@ import { isPointLayer, planConv } from "./conv.js";
 import { planDense } from "./dense.js";
 import { planEpilogue, planInputEncoding } from "./epilogue.js";
 import { planFloat } from "./float.js";
+import { PART_BYTES, PART_ROWS, TILE } from "./layout.js";
 import { copy, elementBytes } from "./memory.js";
 import { planPatch, SUMS_BYTES } from "./patch.js";
-import { PART_BYTES, partFactors } from "./schedule.js";
+import { partFactors } from "./schedule.js";
 import type { PlanContext, Step } from "./step.js";
 
-/** Rows of a window that fit one part (assembly/runtime/pool.ts). */
-const PART_TAPS = 128;
-/** Their number is 16 bits wide. */
+/** The number of a sum's parts is 16 bits wide. */
 const PARTS_MAX = 65534;
 
 const planeSize = (shape: readonly number[]): number => shape[1] * shape[2];
@@ -96,7 +94,7 @@ function planMaxPool(context: PlanContext, layer: MaxPoolLayer): Step {
   const { encoding } = context.spec(layer.output);
   const float = encoding.kind === "float32";
   const patch = planPatch(context, layer, float ? -Infinity : 0);
-  const tileBytes = float ? 256 : 64;
+  const tileBytes = float ? 4 * TILE : TILE;
   return {
     name: layer.name,
     op: layer.op,
@@ -104,7 +102,7 @@ function planMaxPool(context: PlanContext, layer: MaxPoolLayer): Step {
     run(kernels, first, last, scratch) {
       const out = context.place(layer.output);
       patch.forEach(kernels, first, last, scratch, (tile) => {
-        const to = out.address + tile.channel * out.planeBytes + (tile.pixel / 64) * tileBytes;
+        const to = out.address + tile.channel * out.planeBytes + (tile.pixel / TILE) * tileBytes;
         if (float) {
           kernels.pool_max_f32(
             tile.address,
@@ -127,8 +125,8 @@ function planMaxPool(context: PlanContext, layer: MaxPoolLayer): Step {
 function onesFor({ memory }: PlanContext, parts: number): number {
   if (parts > PARTS_MAX) {
     throw new ShiftwiseError("OVERFLOW", "the window of a pooling layer is too large", {
-      expected: `at most ${PARTS_MAX * PART_TAPS} values`,
-      found: `more than ${(parts - 1) * PART_TAPS}`,
+      expected: `at most ${PARTS_MAX * PART_ROWS} values`,
+      found: `more than ${(parts - 1) * PART_ROWS}`,
     });
   }
   const factors = partFactors(new Array<number>(parts).fill(1));
@@ -154,7 +152,7 @@ function planAvgPool(context: PlanContext, layer: AvgPoolLayer): Step {
       },
     };
   }
-  const rounds = Math.ceil((layer.kernel[0] * layer.kernel[1]) / PART_TAPS);
+  const rounds = Math.ceil((layer.kernel[0] * layer.kernel[1]) / PART_ROWS);
   const factors = onesFor(context, rounds);
   const patch = planPatch(context, layer, 0, 1, Math.max(SUMS_BYTES, (rounds + 1) * PART_BYTES));
   return {
@@ -215,7 +213,7 @@ function planConcat(context: PlanContext, layer: ConcatLayer, adopted: ReadonlyS
           const size = planeSize(shape) === 1 ? shape[0] * bytes : shape[0] * planeBytes;
           kernels.flatten(to, from.address, 0, 1, size);
         }
-        to += shape[0] * planeBytes;
+        to = plus(to, shape[0] * planeBytes);
       }
     },
   };

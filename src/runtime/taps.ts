@@ -1,8 +1,8 @@
 // taps.ts: how the patch of a sliding window is gathered: tap offsets, padding masks, and which gather kernel serves.
 import type { Layer, Shape } from "../ops/index.js";
+import { TILE } from "./layout.js";
 import { type Make, type MemoryPlan, planeBytesOf, roundUp } from "./memory.js";
 
-export const TILE = 64;
 /** What an entry of the list of masks may cost. */
 const ENTRY_BYTES = 1024;
 /** A gather that would read more bytes than this outside a plane looks every pixel up instead. */

@@ -11,6 +11,7 @@
 //
 // A thread that wakes late finds the claim words of whatever step is under way, so nobody has to be waited for who has
 // claimed nothing.
+import type { Address } from "../base/index.js";
 import type { Kernels } from "./kernels.js";
 import type { Step } from "./step.js";
 
@@ -35,7 +36,7 @@ export interface Seat {
   readonly words: Int32Array;
   readonly steps: readonly Step[];
   readonly kernels: Kernels;
-  readonly scratch: number;
+  readonly scratch: Address;
   /** 0 for the leading thread. */
   readonly seat: number;
   readonly threads: number;

@@ -1,4 +1,5 @@
 // worker.ts: the entry of a helper thread, a module worker of the browser or of Node.
+import { plus } from "../base/index.js";
 import type { ModelDef } from "../model/index.js";
 import { instantiate } from "./kernels.js";
 import { planModel } from "./plan.js";
@@ -22,7 +23,7 @@ port.listen((message) => {
   // the same model gives the same plan, so only the weights' bytes need sharing
   const plan = planModel(def, { threads });
   plan.memory.forget();
-  const scratch = plan.scratch + seat * plan.use.scratch;
+  const scratch = plus(plan.scratch, seat * plan.use.scratch);
   const kernels = instantiate(module, memory);
   port.post("ready");
   follow({ words, steps: plan.steps, kernels, scratch, seat, threads });

@@ -108,6 +108,9 @@ export async function loadCheckpoint(
   const average = has("averaging") ? source.floats("average", [layout.length]) : null;
   const kept = has("cutting") ? source.bytes("kept", [layout.weights]).slice() : null;
   source.done();
+  checkValues("velocity", velocity, Number.isFinite, "a finite number", path);
+  checkValues("average", average ?? [], Number.isFinite, "a finite number", path);
+  checkValues("kept", kept ?? [], (flag) => flag <= 1, "0 or 1", path);
   const { network, grids } = decodeNetwork(stored, fields.at(path, "network"));
   const quantizing = has("quantizing");
   fields.expect(quantizing || grids.size === 0, fields.at(path, "network"), "no grids", `${grids.size}`);
@@ -118,6 +121,17 @@ export async function loadCheckpoint(
   const cutting = plan.stages[position.stage].cut !== undefined;
   fields.expect(cutting === (kept !== null), fields.at(path, "cutting"), String(cutting), kept !== null);
   return { network, grids: quantizing ? grids : null, velocity, average, kept, position, run: saved };
+}
+
+function checkValues(
+  tensor: string,
+  values: ArrayLike<number>,
+  isGood: (value: number) => boolean,
+  expected: string,
+  path: string,
+): void {
+  const bad = Array.prototype.findIndex.call(values, (value) => !isGood(value));
+  fields.expect(bad < 0, fields.at(path, `tensor ${tensor}[${bad}]`), expected, values[bad]);
 }
 
 function readPosition(value: unknown, where: string): Position {

@@ -49,6 +49,17 @@ test("refuses wrong lengths and labels", () => {
   });
 });
 
+test("refuses a packed file of nothing but zeros", async () => {
+  const path = folderWith({
+    "data_batch_1.bin.gz": gzipSync(Buffer.alloc(22000 * 3073)),
+    "test_batch.bin": record(1, 1),
+  });
+  await assert.rejects(loadCifarFolder(path), {
+    code: "BAD_DATA",
+    expected: /at most 67108864 bytes unpacked; gunzip/,
+  });
+});
+
 test("refuses a folder without one of the parts, or a damaged file", async () => {
   const noTest = folderWith({ "data_batch_1.bin": record(1, 1) });
   await assert.rejects(loadCifarFolder(noTest), {

@@ -1,6 +1,7 @@
 // idx.test.js: IDX files made here, broken in every way, and the published ones where they are.
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -93,6 +94,44 @@ test("a huge declared size is refused without being allocated", () => {
   header.writeUInt32BE(0xffffffff, 4);
   header.writeUInt32BE(0xffffffff, 8);
   assert.throws(() => parseIdx(header, 3, "f"), { code: "TRUNCATED", where: "f" });
+});
+
+test("a packed file is unpacked as far as its header says, and not at all where that cannot be", async () => {
+  const name = "t10k-images-idx3-ubyte.gz";
+  const zeros = new Uint8Array(2 ** 27);
+  const declaring = (dims) => idx(dims, []);
+  const cases = [
+    // a few bytes that declare billions
+    [gzipSync(declaring([0xffffffff, 28, 28])), "TRUNCATED", /3367254359296 bytes/],
+    [gzipSync(declaring([0xffffffff, 0xffffffff, 0xffffffff])), "TRUNCATED", /bytes/],
+    // a header that tells the truth about far too much
+    [gzipSync(Buffer.concat([declaring([2 ** 17, 32, 32]), zeros])), "BAD_DATA", /at most 67108864 bytes unpacked/],
+    // more than it says
+    [gzipSync(Buffer.concat([declaring([2, 2, 2]), zeros])), "BAD_DATA", /24 bytes, as the file's header says/],
+    [gzipSync(zeros), "BAD_DATA", /0x00000803/],
+  ];
+  for (const [bytes, code, expected] of cases) {
+    const path = folderWith({ [name]: bytes });
+    const start = performance.now();
+    await assert.rejects(loadIdxFolder(path), (error) => {
+      assert.deepEqual([error.code, error.where.startsWith(join(path, name))], [code, true], String(error));
+      assert.match(error.expected, expected);
+      return true;
+    });
+    assert.ok(performance.now() - start < 500);
+  }
+});
+
+test("what is no file is refused, not waited for", { skip: process.platform === "win32" }, async () => {
+  const path = folderWith({ "t10k-images-idx3-ubyte.gz": null });
+  assert.equal(spawnSync("mkfifo", [join(path, "t10k-images-idx3-ubyte")]).status, 0);
+  await assert.rejects(loadIdxFolder(path), { code: "IO", found: "a named pipe" });
+  const other = folderWith({ "t10k-images-idx3-ubyte.gz": null });
+  symlinkSync("/dev/zero", join(other, "t10k-images-idx3-ubyte"));
+  await assert.rejects(loadIdxFolder(other), { code: "IO", found: "a device" });
+  const folders = folderWith({ "t10k-images-idx3-ubyte.gz": null });
+  mkdirSync(join(folders, "t10k-images-idx3-ubyte"));
+  await assert.rejects(loadIdxFolder(folders), { code: "IO", found: "a folder" });
 });
 
 test("other numbers of classes", async () => {

@@ -93,6 +93,25 @@ test("what is wrong with an archive is named with the entry", { skip }, async ()
   await assert.rejects(strange, { code: "BAD_DATA", found: "b", expected: "a" });
 });
 
+test("a Mac's second files are passed over", { skip }, async () => {
+  const good = { "a/1.png": await png(2, 2, 0, 0, 0) };
+  const files = { ...good, "a/._1.png": "Mac OS X", "__MACOSX/a/1.png": "x", ".a/2.png": "x" };
+  const { train } = await loadTarFolder(await folderWith(files, good));
+  assert.equal(train.labels.length, 1);
+});
+
+test("images that hold far more than their bytes are refused before they are decoded", { skip }, async () => {
+  const bomb = await png(2000, 2000, 0, 0, 0);
+  const files = Object.fromEntries(Array.from({ length: 10 }, (_, i) => [`a/${i}.png`, bomb]));
+  const start = performance.now();
+  await assert.rejects(loadTarFolder(await folderWith(files, { "a/1.png": bomb })), {
+    code: "BAD_DATA",
+    message: /far more than their bytes/,
+    found: "10 of 2000x2000, 120000000 bytes",
+  });
+  assert.ok(performance.now() - start < 2000);
+});
+
 const shared = fileURLToPath(new URL("../../../shared/data/cifar10/jpeg/test.tar", import.meta.url));
 const absent = existsSync(shared) ? skip : `no CIFAR-10 at ${shared}`;
 

@@ -106,7 +106,7 @@ test("metadata, limits and fields of the graph", () => {
     Object.keys(metadata),
   );
   assert.equal(quoted(fields[2][1])[0], String(FORMAT_VERSIONS.model));
-  assert.ok(doc.includes(`2..${HEADER_LIMIT}`));
+  assert.ok(doc.includes(`8..${HEADER_LIMIT}`));
   const graph = JSON.parse(metadata.graph);
   for (const [op, listed] of table("| `op` | fields | stored tensors |")) {
     const layer = graph.layers.find((candidate) => candidate.op === quoted(op)[0]);

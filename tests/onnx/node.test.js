@@ -17,7 +17,7 @@ const names = skip ? [] : readdirSync(folder);
 /** What the evaluator does not run, and why: nothing else may be refused. */
 const REASONS = {
   "windows over three axes of space": /windows over 3 axes/,
-  "training mode": /training_mode 1/,
+  "training mode": /training_mode = 1/,
   "not a float operator": /found (ConvInteger|MatMulInteger|QLinearConv) /,
   "operator outside the list": /found (GatherElements|SplitToSequence) /,
   "float8, float4, int4 and int2 elements": /element type; found TensorProto.DataType (17|19|2[1-6])/,

@@ -58,6 +58,16 @@ test("threads out of range are refused", async () => {
   }
 });
 
+test("a model without steps has nothing to share: no helper is started that would die of it", async () => {
+  const tensors = { x: { shape: [2, 3, 4], encoding: FLOAT } };
+  const ports = [{ name: "x", tensor: "x" }];
+  const model = await Model.from({ name: "empty", inputs: ports, outputs: ports, tensors, layers: [] }, { threads: 2 });
+  assert.equal(model.threads, 1);
+  const values = Float32Array.from({ length: 24 }, (_, i) => i);
+  assert.deepEqual(model.runSync(values).x, values);
+  model.dispose();
+});
+
 test("a disposed model says so", async () => {
   const model = await Model.from(MODELS[0], { threads: 2 });
   model.dispose();

@@ -1,7 +1,6 @@
 // depthwise.ts: convolution with one input channel a group, plane by plane.
 
-import type { Pointer } from "../../base/index.js";
-import { type Address, NOWHERE, plus } from "../../base/index.js";
+import { type Address, NOWHERE, type Pointer, plus } from "../../base/index.js";
 import type { ConvNode } from "../../ops/index.js";
 import type { Arena } from "./arena.js";
 import { type Layer, type Plan, plane, scratch, volume } from "./layer.js";

@@ -1,7 +1,6 @@
 // layer.ts: what a layer of the compiled network is, and what it is given to plan its memory with.
 
-import type { Address } from "../../base/index.js";
-import { ShiftwiseError } from "../../base/index.js";
+import { type Address, ShiftwiseError } from "../../base/index.js";
 import type { Node, Shape } from "../../ops/index.js";
 import type { Arena } from "./arena.js";
 import type { Kernels } from "./wasm.js";

@@ -1,7 +1,6 @@
 // moving.ts: the layers that move values without changing them: concatenation, padding, slicing.
 
-import type { Pointer } from "../../base/index.js";
-import { plus } from "../../base/index.js";
+import { type Pointer, plus } from "../../base/index.js";
 import type { ConcatNode, PadNode, Shape, SliceNode } from "../../ops/index.js";
 import { type Layer, type Plan, plane, volume } from "./layer.js";
 import { BoxJob } from "./wasm.generated.js";

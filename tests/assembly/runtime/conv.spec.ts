@@ -1,4 +1,6 @@
 import { conv_swar, conv_u8 } from "../../../assembly/runtime/conv";
+import { Epilogue } from "../../../assembly/runtime/epilogue";
+import { FLOAT32 } from "../../../src/runtime/layout";
 
 const patch = memory.data(64 * 4, 16);
 const parts = memory.data(512, 16);
@@ -6,7 +8,7 @@ const stream = memory.data(64, 16);
 const starts = memory.data(16, 16);
 const scale = memory.data(16, 16);
 const offset = memory.data(16, 16);
-const descriptor = memory.data(80, 16);
+const epilogue = changetype<Epilogue>(memory.data(80, 16));
 const out = memory.data(256, 16);
 
 /** Four rows: row k holds 10 k + pixel % 8. */
@@ -20,15 +22,15 @@ function fill(limit: i32): void {
 function plain(): void {
   store<f32>(scale, 1);
   store<f32>(offset, 0);
-  store<u32>(descriptor, <u32>scale);
-  store<u32>(descriptor + 4, <u32>offset);
-  store<f32>(descriptor + 8, -f32.MAX_VALUE);
-  store<f32>(descriptor + 12, f32.MAX_VALUE);
-  store<u32>(descriptor + 16, <u32>out);
-  store<u32>(descriptor + 20, 256);
-  store<u32>(descriptor + 24, 2);
-  store<u32>(descriptor + 40, 0);
-  store<u32>(descriptor + 56, 0);
+  epilogue.scale = scale;
+  epilogue.offset = offset;
+  epilogue.low = -f32.MAX_VALUE;
+  epilogue.high = f32.MAX_VALUE;
+  epilogue.out = out;
+  epilogue.outBytes = 256;
+  epilogue.kind = FLOAT32;
+  epilogue.residual = 0;
+  epilogue.plain = false;
 }
 
 /** 4 x0 - 4 x1 + 2 x2 + x3: the first segment is doubled, the second ends a part to be taken twice, the third the sum. */
@@ -51,14 +53,14 @@ describe("conv_swar", () => {
     fill(255);
     plain();
     weights();
-    conv_swar(patch, 0, 1, stream, starts, 0, 1, parts, descriptor, 0, 64);
+    conv_swar(patch, 0, 1, stream, starts, 0, 1, parts, epilogue, 0, 64);
     expectTotals(255, 64);
   });
   it("takes the short way for 16 pixels and fewer", () => {
     fill(255);
     plain();
     weights();
-    conv_swar(patch, 0, 1, stream, starts, 0, 1, parts, descriptor, 0, 16);
+    conv_swar(patch, 0, 1, stream, starts, 0, 1, parts, epilogue, 0, 16);
     expectTotals(255, 16);
   });
 });
@@ -68,7 +70,7 @@ describe("conv_u8", () => {
     fill(31);
     plain();
     weights();
-    conv_u8(patch, 0, 1, stream, starts, 0, 1, parts, descriptor, 0, 64, 8);
+    conv_u8(patch, 0, 1, stream, starts, 0, 1, parts, epilogue, 0, 64, 8);
     expectTotals(31, 64);
   });
 });

@@ -1,11 +1,9 @@
-// draft.ts: the network while it grows, and what the converters of operators are given.
+// draft.ts: the network while it grows out of a model's nodes.
 
-import { ShiftwiseError } from "../../base/index.js";
-import { elements, type Node, type Shape, sameShape, type Tensor } from "../../ops/index.js";
-import type { Budget } from "../budget.js";
-import type { OnnxNode } from "../model.js";
-import { type Call, checkSize, unsupported } from "../operators/call.js";
-import type { Value } from "../tensor.js";
+import { ShiftwiseError } from "../base/index.js";
+import { elements, type Node, type Shape, sameShape, type Tensor } from "../ops/index.js";
+import type { Budget } from "./budget.js";
+import { checkSize, type Value } from "./tensor.js";
 
 /**
  * A value that depends on the input: the tensor of a node, read as an array of ONNX's dimensions. The node's own shape
@@ -23,11 +21,13 @@ export function isActivation(known: Known | null | undefined): known is Activati
   return known !== null && known !== undefined && "node" in known;
 }
 
-type Unnamed<N> = N extends Node ? Omit<N, "name"> : never;
+type WithoutName<N> = N extends Node ? Omit<N, "name"> : never;
+/** A node before the draft names it. */
+export type Unnamed = WithoutName<Node>;
 
 export interface Draft {
   /** Adds a node, under a name made from `name`, which says what ONNX calls its result. */
-  add(name: string, node: Unnamed<Node>, shape: Shape): string;
+  add(name: string, node: Unnamed, shape: Shape): string;
   /** A node that is there; the one it replaces keeps its name. */
   get(name: string): Node;
   replace(node: Node): void;
@@ -42,48 +42,10 @@ export interface Draft {
   readers(value: string): number;
 }
 
-/** One node to convert. */
-export interface Conversion extends Call {
-  readonly draft: Draft;
-  /** As `inputs`, with activations; in `inputs` those are null. */
-  readonly operands: readonly (Known | null)[];
-  /** Options of the import. */
-  readonly logits: boolean;
-  /** Whether the first output is an output of the model. */
-  readonly last: boolean;
-}
-
-export type Converter = (conversion: Conversion) => readonly Known[];
-
 /** The channels, rows and columns that dimensions stand for: without the batch; a vector is [n, 1, 1]. */
 export function shapeFor(dims: readonly number[]): Shape {
   const [a = 1, b = 1, ...rest] = dims.length > 1 && dims[0] === 1 ? dims.slice(1) : dims;
   return [a, b, elements(rest)];
-}
-
-/** The first input, which must depend on the model's input, with all others constant. */
-export function onlyActivation({ node, operands }: Conversion): Activation {
-  const [first, ...others] = operands;
-  if (!isActivation(first)) throw unsupported(node, "a constant first input");
-  const dynamic = others.findIndex((operand) => isActivation(operand));
-  if (dynamic >= 0) throw unsupported(node, `input ${dynamic + 1} depends on the model's input`);
-  return first;
-}
-
-/** An activation (batch 1, channels, ...) as channels, rows and columns; one axis of space is that of rows. */
-export function planes(conversion: Conversion): { activation: Activation; shape: Shape; input: string } {
-  const activation = onlyActivation(conversion);
-  const { dims } = activation;
-  if (dims.length < 2 || dims.length > 4 || dims[0] !== 1) {
-    throw unsupported(conversion.node, `an input of shape ${dims.join("x")}`);
-  }
-  const shape = shapeFor(dims);
-  return { activation, shape, input: conversion.draft.shaped(activation, shape) };
-}
-
-/** The name that ONNX gives the conversion's first result. */
-export function resultName({ node }: Conversion): string {
-  return node.outputs[0] ?? node.name;
 }
 
 /** A draft with nothing in it. @param readers how many read each of the model's values */
@@ -109,7 +71,7 @@ export function createDraft(
   };
   const draft: Draft = {
     add(wanted, node, shape) {
-      checkSize({ where: `value ${wanted}` }, shape);
+      checkSize(shape, `value ${wanted}`);
       const name = unique(wanted);
       nodes.set(name, { ...node, name } as Node);
       shapes.set(name, shape);
@@ -158,9 +120,4 @@ export function createDraft(
     readers: (value) => readers.get(value) ?? 0,
   };
   return { draft, nodes: () => [...nodes.values()] };
-}
-
-/** The error for an activation of a shape that does not fit an operator here. */
-export function shapeUnsupported(node: OnnxNode, dims: readonly number[]): ShiftwiseError {
-  return unsupported(node, `an input of shape ${dims.join("x")}`);
 }

@@ -1,0 +1,101 @@
+// image.test.js: pictures told by their content, the first of several, within limits; what is none is named.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { decodeImage, prepareImage } from "../../dist/data/index.js";
+
+const sharp = await import("sharp").then(
+  ({ default: found }) => found,
+  () => null,
+);
+const skip = sharp ? false : "sharp is not installed";
+
+const plain = (width, height) => sharp({ create: { width, height, channels: 3, background: { r: 90, g: 60, b: 30 } } });
+
+describe("decodeImage", { skip }, () => {
+  for (const kind of ["jpeg", "png", "webp", "gif", "tiff", "avif"]) {
+    test(kind, async () => {
+      const { width, height, pixels } = await decodeImage(await plain(6, 4).toFormat(kind).toBuffer(), "x");
+      assert.deepEqual([width, height, pixels.length], [6, 4, 72]);
+      assert.ok(Math.abs(pixels[0] - 90) <= 3 && Math.abs(pixels[2] - 30) <= 3, pixels.slice(0, 3).join());
+    });
+  }
+
+  for (const kind of ["gif", "webp"]) {
+    test(`of a ${kind} that moves the first picture`, async () => {
+      const frames = Buffer.concat([200, 50].map((grey) => Buffer.alloc(8 * 8 * 3, grey)));
+      const raw = { width: 8, height: 16, channels: 3, pageHeight: 8 };
+      const moving = await sharp(frames, { raw })
+        .toFormat(kind, { delay: [9, 9], loop: 0, lossless: true })
+        .toBuffer();
+      assert.equal((await sharp(moving).metadata()).pages, 2);
+      const { height, pixels } = await decodeImage(moving, "x");
+      assert.equal(height, 8);
+      assert.ok(Math.abs(pixels[0] - 200) < 3);
+    });
+  }
+
+  test("what claims to be larger than any photograph is refused by its header", async () => {
+    const bytes = await plain(9000, 9000).png().toBuffer();
+    const start = performance.now();
+    await assert.rejects(decodeImage(bytes, "x.png"), {
+      code: "BAD_DATA",
+      where: "x.png",
+      found: "9000x9000",
+      expected: "at most 67108864 pixels",
+    });
+    assert.ok(performance.now() - start < 300);
+  });
+
+  test("large ones are decoded by turns, all of them", async () => {
+    const bytes = await plain(4000, 3000).jpeg().toBuffer();
+    const broken = bytes.subarray(0, bytes.length / 2);
+    const jobs = Array.from({ length: 9 }, (_, i) =>
+      i === 4 ? assert.rejects(decodeImage(broken, "x"), { code: "BAD_DATA" }) : decodeImage(bytes, "x"),
+    );
+    const images = await Promise.all(jobs);
+    assert.deepEqual(
+      images.map((image) => image?.pixels.length),
+      Array.from({ length: 9 }, (_, i) => (i === 4 ? undefined : 36_000_000)),
+    );
+  });
+
+  test("what is no picture is named, with its file", async () => {
+    const cases = [
+      [Buffer.alloc(0), "an empty file"],
+      [Buffer.from("<!DOCTYPE html><html>"), "an HTML page"],
+      [Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"/>'), "an SVG drawing"],
+      [Buffer.from('<?xml version="1.0"?>\n<svg/>'), "an SVG drawing"],
+      [Buffer.from("version https://git-lfs.github.com/spec/v1\n"), /^a Git LFS pointer: .*git lfs pull/],
+      [Buffer.from("%PDF-1.7"), "a PDF"],
+      [Buffer.from("\0\0\0\x18ftypheic"), /HEIC.*save it as JPEG/],
+      [Buffer.from("\x93NUMPY", "latin1"), "a NumPy array (.npy)"],
+      [Buffer.from("hello"), 'a text that begins with "hello"'],
+      [Buffer.from([0, 1, 2, 3]), "bytes of an unknown kind"],
+    ];
+    for (const [bytes, found] of cases) {
+      await assert.rejects(decodeImage(bytes, "dir/x.jpg"), { code: "BAD_DATA", where: "dir/x.jpg", found });
+    }
+    for (const kind of ["jpeg", "png", "webp", "gif", "tiff", "avif"]) {
+      const bytes = await plain(64, 64).toFormat(kind).toBuffer();
+      for (const cut of [12, 20, 40, bytes.length >> 1]) {
+        const broken = decodeImage(bytes.subarray(0, cut), "x");
+        await broken.catch((error) =>
+          assert.deepEqual([error.name, error.where], ["ShiftwiseError", "x"], String(error)),
+        );
+      }
+    }
+  });
+});
+
+describe("prepareImage", { skip }, () => {
+  test("a picture so narrow that it would become huge is refused", async () => {
+    const image = await decodeImage(await plain(1, 20000).png().toBuffer(), "x");
+    const start = performance.now();
+    await assert.rejects(prepareImage(image, [3, 224, 224], {}, "x"), {
+      code: "BAD_DATA",
+      where: "x",
+      found: "1x20000, which becomes 224x4480000",
+    });
+    assert.ok(performance.now() - start < 100);
+  });
+});
