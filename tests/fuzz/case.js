@@ -1,6 +1,6 @@
 // case.js: one case of a target: drawn from (seed, target, number), run, and shrunk by fast-check where it fails.
 import fc from "fast-check";
-import { crc32, ShiftwiseError } from "../../dist/format/index.js";
+import { crc32, ShiftwiseError } from "./project.js";
 
 /** Longest that shrinking may take. */
 const SHRINK_MS = 20_000;

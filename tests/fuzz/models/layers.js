@@ -7,7 +7,7 @@ import {
   elements,
   largestOf,
   sameEncoding,
-} from "../../../dist/format/index.js";
+} from "../project.js";
 import { drawEpilogue, drawFactors, drawPlaces, drawResidual, drawWeights } from "./builder.js";
 import { drawEncoding, drawNumber, drawReals, drawShape } from "./values.js";
 

@@ -1,10 +1,7 @@
 // builder.js: an ONNX model while it grows, each node evaluated as soon as it is there: its shapes need not be derived.
-import { elements, ShiftwiseError } from "../../../dist/format/index.js";
-import { readAttributes } from "../../../dist/onnx/attributes.js";
-import { evaluateNode } from "../../../dist/onnx/evaluate.js";
-import { readTensor } from "../../../dist/onnx/tensor.js";
-import { encodeMessage } from "../../../dist/onnx/wire.js";
+
 import { floats, ints, message, node as nodeOf } from "../../onnx/build.js";
+import { elements, encodeMessage, evaluateNode, readAttributes, readTensor, ShiftwiseError } from "../project.js";
 
 const ELEMENTS_MOST = 1500;
 
