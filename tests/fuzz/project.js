@@ -19,8 +19,6 @@ export {
 export { LAYER_FIELDS } from "../../dist/format/read.js";
 export * as graph from "../../dist/graph/index.js";
 export { createRandom, decodeNetwork, encodeNetwork, lower } from "../../dist/graph/index.js";
-export { readAttributes } from "../../dist/onnx/attributes.js";
-export { evaluateNode } from "../../dist/onnx/evaluate.js";
 export * as onnx from "../../dist/onnx/index.js";
 export { CATALOG, evaluateModel, importOnnx, readModel } from "../../dist/onnx/index.js";
 export { readTensor } from "../../dist/onnx/tensor.js";

@@ -164,7 +164,7 @@ let shared = [];
 /** The bytes of a case on a file beside the repository. */
 function makeShared({ file, changes }) {
   const base = shared[file % shared.length];
-  return changed(decodeMessage("ModelProto", base), changes);
+  return changed(structuredClone(decodeMessage("ModelProto", base)), changes);
 }
 
 export const onnxFiles = {
