@@ -33,7 +33,7 @@ const unitsOf = (shape: readonly number[]): number => (planeSize(shape) === 1 ? 
 const channelOf = (shape: readonly number[], unit: number): number => (planeSize(shape) === 1 ? unit * shape[0] : unit);
 
 /** Encodes a model input from its float staging area. */
-export function planInput(context: PlanContext, tensor: string, staging: string): Step {
+export function planInput(context: PlanContext, tensor: string): Step {
   const { shape } = context.spec(tensor);
   const epilogue = planInputEncoding(context, tensor);
   return {
@@ -41,7 +41,7 @@ export function planInput(context: PlanContext, tensor: string, staging: string)
     op: "input",
     units: unitsOf(shape),
     run(kernels, first, last) {
-      const from = context.place(staging);
+      const from = context.place(tensor, "staging");
       const end = channelOf(shape, last);
       kernels.add_f32(from.address, from.planeBytes, first, end, epilogue, planeSize(shape));
     },
@@ -49,15 +49,15 @@ export function planInput(context: PlanContext, tensor: string, staging: string)
 }
 
 /** Splits planes into the four phases that stride 2 reads. */
-export function planSplit(context: PlanContext, tensor: string, phases: string): Step {
+export function planSplit(context: PlanContext, tensor: string): Step {
   const [channels, height, width] = context.spec(tensor).shape;
   return {
-    name: phases,
+    name: `${tensor} (phases)`,
     op: "split",
     units: channels,
     run(kernels, first, last) {
       const from = context.place(tensor);
-      const to = context.place(phases);
+      const to = context.place(tensor, "phases");
       kernels.split_phases_u8(
         to.address + first * to.planeBytes,
         to.planeBytes / 4,
