@@ -4,6 +4,7 @@ import {
   broadcastShape,
   convOutputShape,
   elements,
+  emptyWindow,
   largestOf,
   sameEncoding,
   sameShape,
@@ -36,7 +37,7 @@ export function checkLayer(
   switch (layer.op) {
     case "conv": {
       const { groups, padding, dilation, kernel } = layer;
-      const [channels, height, width] = input.shape;
+      const [channels] = input.shape;
       checkWindow(layer, input.shape, check);
       check(
         padding.every((p) => p >= 0) && dilation.every((d) => d >= 1),
@@ -46,8 +47,6 @@ export function checkLayer(
       );
       const fits = Number.isInteger(groups) && groups >= 1 && channels % groups === 0 && output.shape[0] % groups === 0;
       check(fits, "groups", `a divisor of ${channels} and ${output.shape[0]}`, groups);
-      const padded = (height + padding[0] + padding[2]) * (width + padding[1] + padding[3]) * channels;
-      check(padded <= INT32_MAX, "padding", `at most ${INT32_MAX} elements`, padded, "OVERFLOW");
       shaped(convOutputShape(input.shape, output.shape[0], layer));
       checkWeights(layer.weights, output.shape[0], (channels / groups) * elements(kernel), input.encoding, check);
       checkEpilogue(layer.epilogue, output.shape[0], check);
@@ -70,6 +69,11 @@ export function checkLayer(
         const limit = layer.kernel[i % 2];
         check(p >= 0 && p < limit, "padding", `less than the kernel's ${limit}`, p);
       });
+      for (const axis of [0, 1] as const) {
+        const empty = emptyWindow(input.shape, layer, axis);
+        const found = `padding alone under output ${axis === 0 ? "row" : "column"} ${empty}`;
+        check(empty < 0, "padding", "windows that meet the plane", found);
+      }
       shaped(convOutputShape(input.shape, input.shape[0], layer));
       check(sameEncoding(input.encoding, output.encoding), "output", "the input's encoding", output.encoding);
       break;
@@ -186,6 +190,9 @@ function checkWindow(window: Window, input: Shape, check: Check): void {
     "kernel and stride >= 1",
     [...kernel, ...stride],
   );
+  const [channels, height, width] = input;
+  const padded = (height + padding[0] + padding[2]) * (width + padding[1] + padding[3]) * channels;
+  check(padded <= INT32_MAX, "padding", `at most ${INT32_MAX} elements`, padded, "OVERFLOW");
   const [, rows, columns] = convOutputShape(input, 1, window);
   check(rows >= 1 && columns >= 1, "kernel", "one that fits the padded input", kernel);
 }

@@ -4,6 +4,7 @@ import {
   convOutputShape,
   type ErrorCode,
   elements,
+  emptyWindow,
   fields,
   type Shape,
   ShiftwiseError,
@@ -105,7 +106,13 @@ function outputShape(node: Node, inputs: readonly Shape[], where: string): Shape
       window(node, [...padding, ...dilation.map((d) => d - 1)], where);
       const inside = padding.every((p, i) => p < kernel[i % 2]);
       check(inside, `${where}.padding`, `less than the kernel ${kernel.join("x")}`, padding);
-      return convOutputShape(input, input[0], node);
+      const output = convOutputShape(input, input[0], node);
+      for (const axis of [0, 1] as const) {
+        const empty = output[1 + axis] < 1 ? -1 : emptyWindow(input, node, axis);
+        const found = `padding alone under output ${axis === 0 ? "row" : "column"} ${empty}`;
+        check(empty < 0, `${where}.padding`, "windows that meet the plane", found);
+      }
+      return output;
     }
     case "avgPool":
       window(node, [], where);

@@ -88,25 +88,29 @@ export function dense(layer: DenseLayer, input: Values, out: TensorSpec): Float3
   });
 }
 
+/** The first tap of a window that meets an axis of this size, and the one behind the last. */
+function tapsInside(start: number, dilation: number, kernel: number, size: number): [first: number, end: number] {
+  return [Math.max(0, Math.ceil(-start / dilation)), Math.min(kernel, Math.ceil((size - start) / dilation))];
+}
+
 /** Calls `visit` with the values under each window, padding left out, for every output position in order. */
 function windows(input: Values, out: TensorSpec, layer: Window, visit: (values: number[]) => number): Float32Array {
   const [channels, height, width] = input.spec.shape;
   const [, outHeight, outWidth] = out.shape;
-  const [top, left] = layer.padding ?? [0, 0];
-  const [down, right] = layer.dilation ?? [1, 1];
+  const { kernel, stride, dilation = [1, 1], padding = [0, 0] } = layer;
   const result = new Float32Array(channels * outHeight * outWidth);
   let at = 0;
   for (let c = 0; c < channels; c++) {
     for (let y = 0; y < outHeight; y++) {
+      const top = y * stride[0] - padding[0];
+      const [firstRow, endRow] = tapsInside(top, dilation[0], kernel[0], height);
       for (let x = 0; x < outWidth; x++) {
+        const left = x * stride[1] - padding[1];
+        const [firstColumn, endColumn] = tapsInside(left, dilation[1], kernel[1], width);
         const values: number[] = [];
-        for (let ky = 0; ky < layer.kernel[0]; ky++) {
-          for (let kx = 0; kx < layer.kernel[1]; kx++) {
-            const row = y * layer.stride[0] + ky * down - top;
-            const column = x * layer.stride[1] + kx * right - left;
-            if (row < 0 || row >= height || column < 0 || column >= width) continue;
-            values.push(input.raw[(c * height + row) * width + column]);
-          }
+        for (let ky = firstRow; ky < endRow; ky++) {
+          const row = (c * height + top + ky * dilation[0]) * width + left;
+          for (let kx = firstColumn; kx < endColumn; kx++) values.push(input.raw[row + kx * dilation[1]]);
         }
         result[at++] = visit(values);
       }

@@ -66,6 +66,49 @@ test("shapes", () => {
   breaks((d) => (layer(d, "concat").inputs = ["a", "x"]), /concat: output/);
 });
 
+test("windows of maximum pooling that lie wholly in padding", () => {
+  /** Whether some tap of every window meets the plane, by trying all. */
+  const allMeet = (size, { kernel, stride, dilation, padding }, axis, outputs) =>
+    Array.from({ length: outputs }, (_, o) => o * stride[axis] - padding[axis]).every((start) =>
+      Array.from({ length: kernel[axis] }, (_, tap) => start + tap * dilation[axis]).some((at) => at >= 0 && at < size),
+    );
+  let refused = 0;
+  for (const size of [1, 2, 3, 7]) {
+    for (const kernel of [1, 2, 3, 5]) {
+      for (const dilation of [1, 2, 3, 4, 9]) {
+        for (const stride of [1, 2, 3]) {
+          for (let before = 0; before < kernel; before++) {
+            for (let behind = 0; behind < kernel; behind++) {
+              for (const axis of [0, 1]) {
+                const on = (n, other) => (axis === 0 ? [n, other] : [other, n]);
+                const window = {
+                  kernel: on(kernel, 1),
+                  stride: on(stride, 1),
+                  dilation: on(dilation, 1),
+                  padding: [...on(before, 0), ...on(behind, 0)],
+                };
+                const shape = [1, ...on(size, 4)];
+                const output = convOutputShape(shape, 1, window);
+                if (output[1 + axis] < 1) continue;
+                const tensors = { x: { shape, encoding: FLOAT32 }, y: { shape: output, encoding: FLOAT32 } };
+                const ports = { inputs: [{ name: "x", tensor: "x" }], outputs: [{ name: "y", tensor: "y" }] };
+                const pool = { op: "maxPool", name: "pool", input: "x", output: "y", ...window };
+                const validate = () => validateModel({ name: "m", ...ports, tensors, layers: [pool] });
+                if (allMeet(size, window, axis, output[1 + axis])) validate();
+                else {
+                  refused++;
+                  assert.throws(validate, { code: "BAD_GRAPH", where: "layer pool: padding" });
+                }
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+  assert.ok(refused > 10, `${refused}`);
+});
+
 test("windows", () => {
   breaks((d) => (layer(d, "conv.a").stride = [0, 1]), /conv\.a: window/);
   breaks((d) => (layer(d, "conv.a").stride = [1, 1.5]), /conv\.a: window/);
@@ -76,6 +119,9 @@ test("windows", () => {
   breaks((d) => (layer(d, "conv.a").groups = 0), /conv\.a: groups/);
   breaks((d) => (layer(d, "pool").padding = [2, 0, 0, 0]), /pool: padding/);
   breaks((d) => (layer(d, "pool").padding = [0, 0, 0, 2]), /pool: padding/);
+  breaks((d) => (layer(d, "pool").kernel = [2 ** 16, 2 ** 16]), /pool: kernel/);
+  const huge = { kernel: [2 ** 16, 2 ** 16], padding: [65535, 65535, 65535, 65535] };
+  breaks((d) => Object.assign(layer(d, "pool"), huge), /pool: padding/, "OVERFLOW");
   breaks((d) => (layer(d, "conv.f").padding = [30000, 30000, 30000, 30000]), /conv\.f: padding/, "OVERFLOW");
 });
 
