@@ -18,7 +18,10 @@ export function pool_max_u8(patch: usize, taps: i32, channels: i32, out: usize, 
   }
 }
 
-/** As pool_max_u8 for the float32 panels of gather_f32; padding holds -infinity. */
+/**
+ * As pool_max_u8 for the float32 panels of gather_f32; padding holds -infinity. Of equal values the first stays, so 0 and -0
+ * do, and a NaN anywhere in the window makes a NaN, which pmax alone would only let through in some places.
+ */
 export function pool_max_f32(
   patch: usize,
   panelBytes: u32,
@@ -33,13 +36,20 @@ export function pool_max_f32(
       let row = patch + (j >> 3) * panelBytes;
       let a = v128.load(row),
         b = v128.load(row, 16);
+      let aNaN = f32x4.ne(a, a),
+        bNaN = f32x4.ne(b, b);
       for (let tap = 1; tap < taps; tap++) {
         row += 32;
-        a = f32x4.pmax(a, v128.load(row));
-        b = f32x4.pmax(b, v128.load(row, 16));
+        const v = v128.load(row),
+          w = v128.load(row, 16);
+        a = f32x4.pmax(a, v);
+        b = f32x4.pmax(b, w);
+        aNaN = v128.or(aNaN, f32x4.ne(v, v));
+        bNaN = v128.or(bNaN, f32x4.ne(w, w));
       }
-      v128.store(out + (j << 2), a);
-      v128.store(out + (j << 2), b, 16);
+      // all bits set is a NaN
+      v128.store(out + (j << 2), v128.or(a, aNaN));
+      v128.store(out + (j << 2), v128.or(b, bNaN), 16);
     }
     patch += (<usize>taps) << 5;
   }

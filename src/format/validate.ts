@@ -3,6 +3,7 @@ import { type Check, checker, INT32_MAX, isFloat32 } from "./check.js";
 import { at, identifier } from "./fields.js";
 import { elements } from "./geometry.js";
 import { type Encoding, layerInputs, type ModelDef, type TensorSpec } from "./model.js";
+import { pixelToReal } from "./numeric.js";
 import { checkLayer } from "./validate-layer.js";
 
 /**
@@ -70,6 +71,10 @@ export function validateModel(def: ModelDef, where = ""): void {
         `${channels} positive stds`,
         std,
       );
+      for (let c = 0; c < channels; c++) {
+        const ends = [0, 255].map((pixel) => pixelToReal(pixel, c, port.normalization!));
+        check(ends.every(Number.isFinite), place, "pixels that float32 holds", { mean: mean[c], std: std[c] });
+      }
     }
   }
   for (const layer of def.layers) {
@@ -99,6 +104,7 @@ export function validateEncoding(encoding: Encoding, where = ""): void {
     const { zero, max } = encoding;
     check(Number.isInteger(max) && max >= 1 && max <= 255, "max", "an integer in 1..255", max);
     check(Number.isInteger(zero) && zero >= 0 && zero <= max, "zero", `an integer in 0..${max}`, zero);
+    checkScale(encoding.scale, Math.max(zero, max - zero), check);
     return;
   }
   const { levels, thresholds } = encoding;
@@ -112,4 +118,14 @@ export function validateEncoding(encoding: Encoding, where = ""): void {
     const ok = isFloat32(threshold) && (i === 0 || threshold > thresholds[i - 1]);
     check(ok, `thresholds[${i}]`, "ascending finite float32 values", threshold);
   });
+  checkScale(encoding.scale, levels[levels.length - 1], check);
+}
+
+/** Values are scaled in float32, so a scale, its inverse and every real value that it makes are numbers there. */
+function checkScale(scale: number, farthest: number, check: Check): void {
+  const inverse = Math.fround(1 / scale);
+  const inFloat32 = Math.fround(scale) > 0 && inverse > 0 && inverse < Infinity;
+  check(inFloat32, "scale", "a scale and an inverse that float32 holds", scale);
+  const real = Math.fround(Math.fround(scale) * farthest);
+  check(real < Infinity, "scale", `a real value of ${farthest} steps that float32 holds`, scale);
 }

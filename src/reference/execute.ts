@@ -1,5 +1,13 @@
 // execute.ts: runs a whole model in plain TypeScript, keeping every tensor: oracle, and fallback without WebAssembly.
-import { encodeInput, type ModelDef, pixelTable, ShiftwiseError, toReal, validateModel } from "../format/index.js";
+import {
+  canonicalNaNs,
+  encodeInput,
+  type ModelDef,
+  pixelTable,
+  ShiftwiseError,
+  toReal,
+  validateModel,
+} from "../format/index.js";
 import * as float from "./float.js";
 import type { Values } from "./layers.js";
 import * as layers from "./layers.js";
@@ -29,7 +37,7 @@ export function runReference(
   const values = new Map<string, Values>();
   const get = (name: string): Values => values.get(name)!;
   const put = (name: string, raw: Float32Array): void => {
-    values.set(name, { spec: def.tensors[name], raw });
+    values.set(name, { spec: def.tensors[name], raw: canonicalNaNs(raw) });
     visit(name, raw);
   };
   for (const port of def.inputs) put(port.tensor, encodeInputPort(def, port.name, inputs[port.name]));

@@ -4,11 +4,13 @@ import {
   type AddLayer,
   type AvgPoolLayer,
   type ConvLayer,
+  clampTo,
   type DenseLayer,
   type Epilogue,
   encodeClamped,
   epilogueBounds,
   type MaxPoolLayer,
+  maximum,
   type Residual,
   type TensorSpec,
   type Window,
@@ -33,9 +35,7 @@ function finish(acc: number, c: number, epilogue: Epilogue, residual: number | n
   let z = Math.fround(Math.fround(Math.fround(acc) * epilogue.scale[c]) + epilogue.offset[c]);
   if (residual !== null) z = Math.fround(z + residual);
   const { low, high } = epilogueBounds(epilogue.clamp, out.encoding);
-  // comparisons, not Math.min and max: those would turn -0 into 0
-  // biome-ignore lint/complexity/useMathMinMax: see above
-  return encodeClamped(z < low ? low : z > high ? high : z, out.encoding);
+  return encodeClamped(clampTo(z, low, high, out.encoding), out.encoding);
 }
 
 function residualAt(operand: Values | null, residual: Residual | undefined, i: number): number | null {
@@ -120,8 +120,7 @@ function windows(input: Values, out: TensorSpec, layer: Window, visit: (values: 
 }
 
 export function maxPool(layer: MaxPoolLayer, input: Values, out: TensorSpec): Float32Array {
-  // biome-ignore lint/complexity/useMathMinMax: Math.max orders -0 and 0, the kernels do not
-  return windows(input, out, layer, (values) => values.reduce((best, v) => (best < v ? v : best)));
+  return windows(input, out, layer, (values) => values.reduce(maximum));
 }
 
 export function avgPool(layer: AvgPoolLayer, input: Values, out: TensorSpec): Float32Array {

@@ -10,6 +10,7 @@ import {
   packArena,
   planeBytesOf,
 } from "./memory.js";
+import { isLarge } from "./pool.js";
 import type { Content, Placements, PlanContext, Step } from "./step.js";
 import { planInput, planLayer, planSplit } from "./steps.js";
 import { gatherOf, phaseBytesOf, windowOf } from "./taps.js";
@@ -120,7 +121,7 @@ export function planMemory(def: ModelDef, options: PlanOptions = {}): MemoryUse 
 }
 
 function needsPhases(layer: Layer, def: ModelDef): layer is Extract<Layer, { kernel: unknown }> {
-  if (!("kernel" in layer)) return false;
+  if (!("kernel" in layer) || (layer.op !== "conv" && isLarge(layer))) return false;
   const { shape, encoding } = def.tensors[layer.input];
   const output = def.tensors[layer.output].shape;
   return gatherOf(shape, output, windowOf(layer), encoding.kind === "float32").phases;

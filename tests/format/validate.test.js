@@ -270,3 +270,30 @@ test("layers that move values or compute real ones", () => {
   breaks((d) => (layer(d, "softmax").axis = 3), /softmax: axis/);
   breaks((d) => (layer(d, "pool").dilation = [1, 0]), /pool/);
 });
+
+test("scales that float32 does not hold", () => {
+  const linear = (scale, zero = 0) => ({ kind: "linear", scale, zero, max: 255 });
+  const levels = (scale) => ({ ...LEVELS, scale });
+  for (const make of [linear, levels]) {
+    // rounds to 0; has no inverse; rounds to infinity; makes a real value beyond float32
+    for (const scale of [1e-300, 1e-46, 2e-39, 1e39, 1e300, 3e37]) {
+      assert.throws(() => validateEncoding(make(scale), "e"), { code: "BAD_GRAPH", where: "e: scale" }, `${scale}`);
+    }
+    for (const scale of [3e-39, 1e-38, 1, 1.3e36]) validateEncoding(make(scale));
+  }
+  assert.throws(() => validateEncoding(linear(2e36, 30)), { where: "scale" });
+  validateEncoding(linear(2e36, 128));
+});
+
+test("normalizations whose pixels float32 does not hold", () => {
+  const given = (mean, std) => (d) => {
+    d.inputs[0].normalization = { mean: [0.5, mean], std: [0.5, std] };
+  };
+  breaks(given(0.5, 1e-300), /input/);
+  breaks(given(0, 1e-46), /input/);
+  breaks(given(1e300, 1), /input/);
+  breaks(given(1, 1e-39), /input/);
+  const def = everything();
+  given(-1000, 1e-30)(def);
+  validateModel(def);
+});
