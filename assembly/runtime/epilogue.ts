@@ -45,7 +45,7 @@ export class Epilogue {
   round!: f32;
 }
 
-// pmax(a, b) is a < b ? b : a, so of what compares with nothing the first operand stays.
+// pmax(a, b) is a < b ? b : a: where a NaN is compared, the first operand stays.
 function clamped(z: v128, low: v128, high: v128): v128 {
   return f32x4.pmin(f32x4.pmax(z, low), high);
 }
@@ -227,12 +227,14 @@ export function encode_lanes(
       }
       z = f32x4.add(z, f32x4.mul(r, residualScale));
     }
+    z = clamped(z, low, high);
     if (kind == FLOAT32) {
-      v128.store(out, clamped(z, low, high));
+      v128.store(out, z);
       out += 16;
       continue;
     }
-    z = clampedNumber(z, low, high);
+    // a NaN is still one; all others are at least low
+    z = f32x4.pmax(low, z);
     const levels = kind == LINEAR ? rounded(z) : leveled(z, epilogue.thresholds, epilogue.steps, epilogue.count);
     const narrow = i16x8.narrow_i32x4_s(levels, levels);
     store<u32>(out, i32x4.extract_lane(i8x16.narrow_i16x8_u(narrow, narrow), 0));
