@@ -57,7 +57,9 @@ async function runProfile(path: string, options: ProfileArguments, { screen, sig
 
   const macs = layerMacs(def);
   const layers = first.map(({ name, op }, i): LayerTime => {
-    return { name, op, ms: median(times[i]), macs: macs.get(name) ?? 0 };
+    // the steps before layers bear names of tensors
+    const isLayer = op !== "input" && op !== "split";
+    return { name, op, ms: median(times[i]), macs: (isLayer && macs.get(name)) || 0 };
   });
   const total = layers.reduce((sum, { ms }) => sum + ms, 0);
   screen.result({ msPerImage: total, runs: options.runs, layers }, describe(layers, total));

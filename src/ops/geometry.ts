@@ -23,6 +23,27 @@ export function convOutputShape(input: Shape, channels: number, window: Window):
   return [channels, along(0), along(1)];
 }
 
+/**
+ * The first output row or column whose window lies wholly in padding, or -1. Padding is less than the kernel, and the window
+ * fits the padded input.
+ * @param axis 0 for rows, 1 for columns
+ */
+export function emptyWindow(input: Shape, window: Window, axis: 0 | 1): number {
+  const { kernel, stride, dilation = [1, 1], padding = [0, 0, 0, 0] } = window;
+  const size = input[1 + axis];
+  const meets = (place: number): boolean => {
+    const start = place * stride[axis] - padding[axis];
+    // the first tap that is not before the plane
+    const tap = start < 0 ? Math.ceil(-start / dilation[axis]) : 0;
+    return tap < kernel[axis] && start + tap * dilation[axis] < size;
+  };
+  // taps step over a plane only when they are farther apart than it is long
+  const before = dilation[axis] > size ? Math.ceil(padding[axis] / stride[axis]) : 0;
+  const last = convOutputShape(input, 1, window)[1 + axis] - 1;
+  for (let place = 0; place < Math.min(before, last); place++) if (!meets(place)) return place;
+  return meets(last) ? -1 : last;
+}
+
 export function elements(shape: readonly number[]): number {
   return shape.reduce((product, n) => product * n, 1);
 }

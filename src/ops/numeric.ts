@@ -9,6 +9,11 @@ export function roundHalfEven(z: number): number {
   return Math.fround(z + TWO_23) - TWO_23;
 }
 
+/** The larger of the maximum so far and one more value: the first of equal ones, whatever their sign, and NaN if either is. */
+export function maximum(best: number, value: number): number {
+  return Number.isNaN(best) || value <= best ? best : value;
+}
+
 /**
  * The float32 bounds an epilogue clamps to, in units of the output's encoding: the layer's own clamp and, for a
  * linear encoding, its range 0..max.
@@ -23,6 +28,15 @@ export function epilogueBounds(clamp: Clamp, encoding: Encoding): { low: number;
     high = Math.max(Math.min(high, encoding.max), 0);
   }
   return { low, high };
+}
+
+/** z held within low..high. A NaN stays one in float32; integers have none, so with them it counts as low. */
+export function clampTo(z: number, low: number, high: number, encoding: Encoding): number {
+  // comparisons, not Math.min and max: those would turn -0 into 0
+  // biome-ignore lint/complexity/useMathMinMax: see above
+  if (encoding.kind === "float32") return z < low ? low : z > high ? high : z;
+  // biome-ignore lint/complexity/useMathMinMax: a NaN compares with nothing, and is to become low
+  return z > low ? (z > high ? high : z) : low;
 }
 
 /** Raw value of z, already clamped: a float32, or an integer 0..255. */
@@ -52,8 +66,7 @@ export function encoderOf(encoding: Encoding): (x: number) => number {
   const { low, high } = epilogueBounds({}, encoding);
   return (x) => {
     const z = Math.fround(Math.fround(Math.fround(x) * scale) + offset);
-    // as the kernels compare: see docs/arithmetic.md, section 3; NaN, of which no integer can tell, counts as 0
-    return encodeClamped(z < low ? low : z > high ? high : Number.isNaN(z) ? 0 : z, encoding);
+    return encodeClamped(clampTo(z, low, high, encoding), encoding);
   };
 }
 
@@ -77,6 +90,23 @@ export function pixelToReal(pixel: number, channel: number, normalization: Norma
 /** Real values of all 256 pixels of one channel. */
 export function pixelTable(channel: number, normalization: Normalization): Float32Array {
   return Float32Array.from({ length: 256 }, (_, pixel) => pixelToReal(pixel, channel, normalization));
+}
+
+/** What every NaN is where a model hands values out: engines and processors differ in its sign and its other bits. */
+const NAN_BITS = 0x7fc00000;
+const INFINITY_BITS = 0x7f800000;
+
+/** Gives every NaN in `values` the same bits, in place, and returns `values`. */
+export function canonicalNaNs(values: Float32Array): Float32Array {
+  const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  // constants may be shared: nothing is written that is not changed
+  for (let i = 0; i < words.length; i++) if (canonicalWord(words[i]) !== words[i]) words[i] = NAN_BITS;
+  return values;
+}
+
+/** The bits of a float32, those of a NaN replaced. */
+export function canonicalWord(word: number): number {
+  return (word & 0x7fffffff) > INFINITY_BITS ? NAN_BITS : word;
 }
 
 /** Real values of raw ones; float32 arrays are handed back as they are. */

@@ -10,7 +10,8 @@ import {
   type Residual,
 } from "../ops/index.js";
 import { FLOAT32, LEVELS, LINEAR } from "./layout.js";
-import type { Make, MemoryPlan } from "./memory.js";
+import { copy, type Make, type MemoryPlan } from "./memory.js";
+import { partFactors } from "./schedule.js";
 import type { PlanContext } from "./step.js";
 import { Epilogue as EpilogueRecord } from "./wasm.generated.js";
 
@@ -54,6 +55,12 @@ export function planInputEncoding(context: PlanContext, input: string): Pointer<
   const { scale, offset } = inputAffine(encoding);
   const ending = { channels: shape[0], scale: Float32Array.of(scale), offset: Float32Array.of(offset), clamp: {} };
   return placeRecord(context, ending, input);
+}
+
+/** Factors of a sum whose parts all count once. */
+export function planOnes({ memory }: PlanContext, parts: number): Address {
+  const factors = partFactors(new Array<number>(parts).fill(1));
+  return memory.shared(`${parts} parts`, factors.byteLength, (to) => copy(to, factors));
 }
 
 function placeRecord(

@@ -3,7 +3,7 @@ import { elements, type Layer } from "../ops/index.js";
 import type { Kernels } from "./kernels.js";
 import { TILE } from "./layout.js";
 import type { Placement } from "./memory.js";
-import { type PlanContext, phasesOf } from "./step.js";
+import type { PlanContext } from "./step.js";
 import { type GatherForm, gatherOf, planTaps, type Taps, windowOf } from "./taps.js";
 
 /** Scratch before the masks and rows: the parts of one tile's sum, or 4 x 64 float sums. */
@@ -60,7 +60,7 @@ export function planSliding(context: PlanContext, layer: WindowLayer, sumsBytes 
     taps,
     tiles: Math.ceil(size / TILE),
     scratchUsed,
-    source: () => context.place(phases ? phasesOf(layer.input) : layer.input),
+    source: () => context.place(layer.input, phases ? "phases" : "raw"),
     forEach(kernels, first, last, scratch, visit) {
       tile.sums = scratch;
       tile.masks = scratch + sumsBytes;

@@ -14,7 +14,7 @@ import {
   pixelToReal,
   softmax,
 } from "../../dist/ops/index.js";
-import { FLOAT32, LEVELS, LINEAR } from "../format/models.js";
+import { FLOAT32, LEVELS, LINEAR } from "../model/models.js";
 
 const doc = readFileSync(new URL("../../docs/arithmetic.md", import.meta.url), "utf8");
 const fround = Math.fround;

@@ -121,6 +121,10 @@ export const networkRefusals = {
     node("maxPool1", (n) => (n.padding[side] = 3)),
     /node maxPool1\.padding: .*less than the kernel/,
   ]),
+  "node-windows": [
+    [node("maxPool1", (n) => Object.assign(n, { kernel: [2, 3], dilation: [8, 1] })), /under output row 0/],
+    [node("maxPool1", (n) => Object.assign(n, { kernel: [3, 2], dilation: [1, 9] })), /under output column 0/],
+  ],
   "node-shapes": [
     [set("add1", { inputs: ["relu1", "input"] }), /node add1: .*shape 4x6x6/],
     [set("prelu1", { inputs: ["elu1", "relu1"] }), /node prelu1: .*a shape that meets/],

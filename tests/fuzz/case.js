@@ -1,7 +1,11 @@
 // case.js: one case of a target: drawn from (seed, target, number), run, and shrunk by fast-check where it fails.
 import fc from "fast-check";
+<<<<<<< HEAD
 import { ShiftwiseError } from "../../dist/base/index.js";
 import { crc32 } from "../../dist/format/index.js";
+=======
+import { crc32, ShiftwiseError } from "./project.js";
+>>>>>>> main
 
 /** Longest that shrinking may take. */
 const SHRINK_MS = 20_000;
@@ -19,22 +23,25 @@ export function describe({ name, cases }, seed, number) {
 /**
  * Runs a case.
  * @param shrinks whether a failing case is made smaller
- * @returns what the target says of the case, and how long it took; or a failure: the error, the first description and
+ * @returns what the target says of the case, and what it took in processor time and by the clock; or a failure: the error, the first description and
  * the smallest one that fails
  */
 export async function runCase(target, seed, number, { shrinks = true } = {}) {
   let outcome = null;
   let milliseconds = 0;
+  let clock = 0;
   let runs = 0;
   const property = fc.asyncProperty(target.cases, async (description) => {
     runs++;
     const start = performance.now();
+    const used = process.cpuUsage();
     try {
       outcome = await target.run(description);
     } catch (error) {
       throw error instanceof Error ? error : new Error(`thrown: ${String(error)}`);
     } finally {
-      if (runs === 1) milliseconds = performance.now() - start;
+      const { user, system } = process.cpuUsage(used);
+      if (runs === 1) [milliseconds, clock] = [(user + system) / 1000, performance.now() - start];
     }
   });
   const details = await fc.check(property, {
@@ -43,12 +50,13 @@ export async function runCase(target, seed, number, { shrinks = true } = {}) {
     endOnFailure: !shrinks,
     interruptAfterTimeLimit: SHRINK_MS,
   });
-  if (!details.failed || details.counterexample === null) return { outcome, milliseconds, failure: null };
+  if (!details.failed || details.counterexample === null) return { outcome, milliseconds, clock, failure: null };
   const [description] = details.counterexample;
   const first = shrinks ? describe(target, seed, number) : description;
   return {
     outcome,
     milliseconds,
+    clock,
     failure: { error: details.errorInstance, first, description, shrinks: details.numShrinks },
   };
 }

@@ -103,7 +103,9 @@ async function repeat(target, seed, at) {
   await target.prepare?.();
   const { outcome, milliseconds, failure } = await runCase(target, seed, at);
   if (!failure) {
-    console.log(`${target.name}: seed ${seed}, case ${at}: ${outcome}, ${milliseconds.toFixed(0)} ms`);
+    console.log(
+      `${target.name}: seed ${seed}, case ${at}: ${outcome}, ${milliseconds.toFixed(0)} ms of processor time`,
+    );
     return 0;
   }
   const artifact = target.artifact?.(failure.description);

@@ -62,6 +62,49 @@ test("shapes", () => {
   breaks((d) => (layer(d, "concat").inputs = ["a", "x"]), /concat: output/);
 });
 
+test("windows of maximum pooling that lie wholly in padding", () => {
+  /** Whether some tap of every window meets the plane, by trying all. */
+  const allMeet = (size, { kernel, stride, dilation, padding }, axis, outputs) =>
+    Array.from({ length: outputs }, (_, o) => o * stride[axis] - padding[axis]).every((start) =>
+      Array.from({ length: kernel[axis] }, (_, tap) => start + tap * dilation[axis]).some((at) => at >= 0 && at < size),
+    );
+  let refused = 0;
+  for (const size of [1, 2, 3, 7]) {
+    for (const kernel of [1, 2, 3, 5]) {
+      for (const dilation of [1, 2, 3, 4, 9]) {
+        for (const stride of [1, 2, 3]) {
+          for (let before = 0; before < kernel; before++) {
+            for (let behind = 0; behind < kernel; behind++) {
+              for (const axis of [0, 1]) {
+                const on = (n, other) => (axis === 0 ? [n, other] : [other, n]);
+                const window = {
+                  kernel: on(kernel, 1),
+                  stride: on(stride, 1),
+                  dilation: on(dilation, 1),
+                  padding: [...on(before, 0), ...on(behind, 0)],
+                };
+                const shape = [1, ...on(size, 4)];
+                const output = convOutputShape(shape, 1, window);
+                if (output[1 + axis] < 1) continue;
+                const tensors = { x: { shape, encoding: FLOAT32 }, y: { shape: output, encoding: FLOAT32 } };
+                const ports = { inputs: [{ name: "x", tensor: "x" }], outputs: [{ name: "y", tensor: "y" }] };
+                const pool = { op: "maxPool", name: "pool", input: "x", output: "y", ...window };
+                const validate = () => validateModel({ name: "m", ...ports, tensors, layers: [pool] });
+                if (allMeet(size, window, axis, output[1 + axis])) validate();
+                else {
+                  refused++;
+                  assert.throws(validate, { code: "BAD_GRAPH", where: "layer pool: padding" });
+                }
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+  assert.ok(refused > 10, `${refused}`);
+});
+
 test("windows", () => {
   breaks((d) => (layer(d, "conv.a").stride = [0, 1]), /conv\.a: window/);
   breaks((d) => (layer(d, "conv.a").stride = [1, 1.5]), /conv\.a: window/);
@@ -72,6 +115,9 @@ test("windows", () => {
   breaks((d) => (layer(d, "conv.a").groups = 0), /conv\.a: groups/);
   breaks((d) => (layer(d, "pool").padding = [2, 0, 0, 0]), /pool: padding/);
   breaks((d) => (layer(d, "pool").padding = [0, 0, 0, 2]), /pool: padding/);
+  breaks((d) => (layer(d, "pool").kernel = [2 ** 16, 2 ** 16]), /pool: kernel/);
+  const huge = { kernel: [2 ** 16, 2 ** 16], padding: [65535, 65535, 65535, 65535] };
+  breaks((d) => Object.assign(layer(d, "pool"), huge), /pool: padding/, "OVERFLOW");
   breaks((d) => (layer(d, "conv.f").padding = [30000, 30000, 30000, 30000]), /conv\.f: padding/, "OVERFLOW");
 });
 
@@ -219,4 +265,31 @@ test("layers that move values or compute real ones", () => {
   breaks((d) => (layer(d, "resample").columns.weights[3] = NaN), /resample: columns\.weights/);
   breaks((d) => (layer(d, "softmax").axis = 3), /softmax: axis/);
   breaks((d) => (layer(d, "pool").dilation = [1, 0]), /pool/);
+});
+
+test("scales that float32 does not hold", () => {
+  const linear = (scale, zero = 0) => ({ kind: "linear", scale, zero, max: 255 });
+  const levels = (scale) => ({ ...LEVELS, scale });
+  for (const make of [linear, levels]) {
+    // rounds to 0; has no inverse; rounds to infinity; makes a real value beyond float32
+    for (const scale of [1e-300, 1e-46, 2e-39, 1e39, 1e300, 3e37]) {
+      assert.throws(() => validateEncoding(make(scale), "e"), { code: "BAD_GRAPH", where: "e: scale" }, `${scale}`);
+    }
+    for (const scale of [3e-39, 1e-38, 1, 1.3e36]) validateEncoding(make(scale));
+  }
+  assert.throws(() => validateEncoding(linear(2e36, 30)), { where: "scale" });
+  validateEncoding(linear(2e36, 128));
+});
+
+test("normalizations whose pixels float32 does not hold", () => {
+  const given = (mean, std) => (d) => {
+    d.inputs[0].normalization = { mean: [0.5, mean], std: [0.5, std] };
+  };
+  breaks(given(0.5, 1e-300), /input/);
+  breaks(given(0, 1e-46), /input/);
+  breaks(given(1e300, 1), /input/);
+  breaks(given(1, 1e-39), /input/);
+  const def = everything();
+  given(-1000, 1e-30)(def);
+  validateModel(def);
 });

@@ -3,9 +3,12 @@ import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
+<<<<<<< HEAD
 import { decodeNetwork, encodeNetwork, lower } from "../../../dist/graph/index.js";
 import { decodeModel, encodeModel } from "../../../dist/model/index.js";
 import { Model } from "../../../dist/runtime/index.js";
+=======
+>>>>>>> main
 import { randomNetwork } from "../../graph/random_networks.js";
 import { typed } from "../case.js";
 import { assertAgreement } from "../models/agree.js";
@@ -13,6 +16,7 @@ import { MODEL, makeModel } from "../models/generate.js";
 import { drawReals } from "../models/values.js";
 import { workOf } from "../models/work.js";
 import { mutateBytes, mutateTree } from "../mutate.js";
+import { decodeModel, decodeNetwork, encodeModel, encodeNetwork, lower, Model } from "../project.js";
 import { createDraws, drawFrom, tape } from "../tape.js";
 import { putTogether, takeApart } from "./seal.js";
 

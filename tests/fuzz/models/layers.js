@@ -8,7 +8,11 @@ import {
   elements,
   largestOf,
   sameEncoding,
+<<<<<<< HEAD
 } from "../../../dist/ops/index.js";
+=======
+} from "../project.js";
+>>>>>>> main
 import { drawEpilogue, drawFactors, drawPlaces, drawResidual, drawWeights } from "./builder.js";
 import { drawEncoding, drawNumber, drawReals, drawShape } from "./values.js";
 
