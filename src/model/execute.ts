@@ -1,23 +1,8 @@
 // execute.ts: runs a whole model in plain TypeScript, keeping every tensor: oracle, and fallback without WebAssembly.
-<<<<<<< HEAD:src/model/execute.ts
 import { ShiftwiseError } from "../base/index.js";
-import { encodeInput, layerInputs, layerKind, pixelTable, toReal, type Values } from "../ops/index.js";
+import { canonicalNaNs, encodeInput, layerInputs, layerKind, pixelTable, toReal, type Values } from "../ops/index.js";
 import type { ModelDef } from "./model.js";
 import { validateModel } from "./validate.js";
-=======
-import {
-  canonicalNaNs,
-  encodeInput,
-  type ModelDef,
-  pixelTable,
-  ShiftwiseError,
-  toReal,
-  validateModel,
-} from "../format/index.js";
-import * as float from "./float.js";
-import type { Values } from "./layers.js";
-import * as layers from "./layers.js";
->>>>>>> main:src/reference/execute.ts
 
 /** Real values (channel, row, column) in network units, or pixels 0..255 in the same order. */
 export type InputValues = Float32Array | Uint8Array | Uint8ClampedArray;

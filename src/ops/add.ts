@@ -1,6 +1,5 @@
 // add.ts: the sum of two tensors of one shape.
 import type { Check } from "../format/index.js";
-
 import { checkEpilogue, checkResidual, finish, residual, residualAt, sharedEpilogue } from "./epilogue.js";
 import { tensor, twoTensors } from "./field.js";
 import { foldEpilogue } from "./fold.js";

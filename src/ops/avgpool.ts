@@ -1,6 +1,5 @@
 // avgpool.ts: means over windows and over whole planes; with windows of 1x1 the way from one encoding to another.
 import { type Check, INT32_MAX } from "../format/index.js";
-
 import { checkEpilogue, finish, sharedEpilogue } from "./epilogue.js";
 import { pair, tensor } from "./field.js";
 import { foldEpilogue } from "./fold.js";

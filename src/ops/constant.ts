@@ -1,6 +1,5 @@
 // constant.ts: values that do not depend on the input.
 import { type Check, fields as json, storeFloats } from "../format/index.js";
-
 import type { Field, Tensor } from "./field.js";
 import { elements } from "./geometry.js";
 import type { LayerKind, NodeKind } from "./kind.js";

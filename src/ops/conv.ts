@@ -1,6 +1,5 @@
 // conv.ts: convolution.
-import { type Check, INT32_MAX, fields as json } from "../format/index.js";
-
+import { type Check, fields as json } from "../format/index.js";
 import { checkEpilogue, checkResidual, epilogue, finish, optionalResidual, residualAt } from "./epilogue.js";
 import { count, padding, pair, type Tensor, tensor } from "./field.js";
 import { foldEpilogue } from "./fold.js";
@@ -67,14 +66,11 @@ export const convLayer: LayerKind<ConvLayer> = {
   },
   check(layer, [input, operand], output, check: Check) {
     const { groups, kernel } = layer;
-    const [channels, height, width] = input.shape;
+    const [channels] = input.shape;
     const [outputs] = output.shape;
     checkWindow(layer, input.shape, check);
     const fits = Number.isInteger(groups) && groups >= 1 && channels % groups === 0 && outputs % groups === 0;
     check(fits, "groups", `a divisor of ${channels} and ${outputs}`, groups);
-    const [top, left, bottom, right] = layer.padding;
-    const padded = (height + top + bottom) * (width + left + right) * channels;
-    check(padded <= INT32_MAX, "padding", `at most ${INT32_MAX} elements`, padded, "OVERFLOW");
     checkShape(output, convOutputShape(input.shape, outputs, layer), check);
     checkWeights(layer.weights, outputs, (channels / groups) * elements(kernel), input.encoding, check);
     checkEpilogue(layer.epilogue, outputs, check);

@@ -1,6 +1,5 @@
 // dense.ts: dense layers, products of a matrix and the flattened input.
 import type { Check } from "../format/index.js";
-
 import { accumulate } from "./conv.js";
 import { checkEpilogue, epilogue, finish } from "./epilogue.js";
 import { type Tensor, tensor } from "./field.js";

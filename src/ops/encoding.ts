@@ -1,5 +1,7 @@
 // encoding.ts: encodings, normalizations and taps in a file: read from JSON, and checked by themselves.
+
 import { type Check, checker, isFloat32, fields as json } from "../format/index.js";
+import { pixelToReal } from "./numeric.js";
 import type { Encoding, Normalization, Taps } from "./tensor.js";
 
 /** Fields of each kind of encoding in the order of the file. */
@@ -44,6 +46,10 @@ export function checkNormalization({ mean, std }: Normalization, channels: numbe
   check(mean.length === channels && mean.every(Number.isFinite), place, `${channels} finite means`, mean);
   const positive = std.length === channels && std.every((s) => s > 0 && s < Infinity);
   check(positive, place, `${channels} positive stds`, std);
+  for (let c = 0; c < channels; c++) {
+    const ends = [0, 255].map((pixel) => pixelToReal(pixel, c, { mean, std }));
+    check(ends.every(Number.isFinite), place, "pixels that float32 holds", { mean: mean[c], std: std[c] });
+  }
 }
 
 /** Reads the JSON of Taps; which indices there are is for the caller to check. @throws BAD_FILE */
@@ -76,6 +82,7 @@ export function checkEncoding(encoding: Encoding, check: Check): void {
     const { zero, max } = encoding;
     check(Number.isInteger(max) && max >= 1 && max <= 255, "max", "an integer in 1..255", max);
     check(Number.isInteger(zero) && zero >= 0 && zero <= max, "zero", `an integer in 0..${max}`, zero);
+    checkScale(encoding.scale, Math.max(zero, max - zero), check);
     return;
   }
   const { levels, thresholds } = encoding;
@@ -89,4 +96,14 @@ export function checkEncoding(encoding: Encoding, check: Check): void {
     const ok = isFloat32(threshold) && (i === 0 || threshold > thresholds[i - 1]);
     check(ok, `thresholds[${i}]`, "ascending finite float32 values", threshold);
   });
+  checkScale(encoding.scale, levels[levels.length - 1], check);
+}
+
+/** Values are scaled in float32, so a scale, its inverse and every real value that it makes are numbers there. */
+function checkScale(scale: number, farthest: number, check: Check): void {
+  const inverse = Math.fround(1 / scale);
+  const inFloat32 = Math.fround(scale) > 0 && inverse > 0 && inverse < Infinity;
+  check(inFloat32, "scale", "a scale and an inverse that float32 holds", scale);
+  const real = Math.fround(Math.fround(scale) * farthest);
+  check(real < Infinity, "scale", `a real value of ${farthest} steps that float32 holds`, scale);
 }

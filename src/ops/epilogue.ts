@@ -3,7 +3,7 @@ import { type Check, isFloat32, isWritable, fields as json, storeFloats } from "
 import type { Field } from "./field.js";
 import { sameShape } from "./geometry.js";
 import type { Values } from "./kind.js";
-import { encodeClamped, epilogueBounds } from "./numeric.js";
+import { clampTo, encodeClamped, epilogueBounds } from "./numeric.js";
 import type { Clamp, Encoding, Epilogue, Residual, Shape, TensorSpec } from "./tensor.js";
 
 function readClamp(value: unknown, where: string): Clamp {
@@ -99,9 +99,7 @@ export function finish(acc: number, c: number, ending: Epilogue, added: number |
   let z = Math.fround(Math.fround(Math.fround(acc) * ending.scale[c]) + ending.offset[c]);
   if (added !== null) z = Math.fround(z + added);
   const { low, high } = epilogueBounds(ending.clamp, encoding);
-  // comparisons, not Math.min and max: those would turn -0 into 0
-  // biome-ignore lint/complexity/useMathMinMax: see above
-  return encodeClamped(z < low ? low : z > high ? high : z, encoding);
+  return encodeClamped(clampTo(z, low, high, encoding), encoding);
 }
 
 /** The residual operand of output i times its scale; null where nothing is added. */

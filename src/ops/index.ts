@@ -34,6 +34,7 @@ export {
   broadcastShape,
   convOutputShape,
   elements,
+  emptyWindow,
   largestOf,
   sameEncoding,
   sameShape,
@@ -49,12 +50,16 @@ export type { Lowering } from "./lowering.js";
 export type { MaxPoolLayer, MaxPoolNode } from "./maxpool.js";
 export { NODES, type Node, nodeInputs, nodeKind, nodeParameters, rewire } from "./nodes.js";
 export {
+  canonicalNaNs,
+  canonicalWord,
+  clampTo,
   decoderOf,
   encodeClamped,
   encodeInput,
   encoderOf,
   epilogueBounds,
   inputAffine,
+  maximum,
   pixelTable,
   pixelToReal,
   roundHalfEven,

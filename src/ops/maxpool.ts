@@ -1,9 +1,10 @@
 // maxpool.ts: maximum over windows.
-import type { Check } from "../format/index.js";
 
+import type { Check } from "../format/index.js";
 import { optionalPair, padding, pair, tensor } from "./field.js";
 import { convOutputShape, sameEncoding } from "./geometry.js";
 import type { LayerKind, NodeKind } from "./kind.js";
+import { maximum } from "./numeric.js";
 import { checkPoolPadding, checkShape, checkWindow, eachWindow } from "./window.js";
 
 interface Fields {
@@ -30,12 +31,11 @@ export const maxPoolLayer: LayerKind<MaxPoolLayer> = {
   fields,
   check(layer, [input], output, check: Check) {
     checkWindow(layer, input.shape, check);
-    checkPoolPadding(layer, check);
+    checkPoolPadding(input.shape, layer, check);
     checkShape(output, convOutputShape(input.shape, input.shape[0], layer), check);
     check(sameEncoding(input.encoding, output.encoding), "output", "the input's encoding", output.encoding);
   },
-  // biome-ignore lint/complexity/useMathMinMax: Math.max orders -0 and 0, the kernels do not
-  run: (layer, [input], output) => eachWindow(input, output, layer, (all) => all.reduce((a, b) => (a < b ? b : a))),
+  run: (layer, [input], output) => eachWindow(input, output, layer, (values) => values.reduce(maximum)),
 };
 
 export const maxPoolNode: NodeKind<MaxPoolNode> = {
@@ -44,7 +44,7 @@ export const maxPoolNode: NodeKind<MaxPoolNode> = {
   role: () => "move",
   shape(node, [input], check: Check) {
     checkWindow(node, input, check);
-    checkPoolPadding(node, check);
+    checkPoolPadding(input, node, check);
     return convOutputShape(input, input[0], node);
   },
   lower({ op, name, kernel, stride, padding: around, dilation }, { sources: [input], output, spec, push }) {

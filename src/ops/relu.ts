@@ -1,6 +1,5 @@
 // relu.ts: ReLU and leaky ReLU as nodes; a chain makes the first a clamp of its epilogue.
 import type { Check } from "../format/index.js";
-
 import { lowerMean } from "./avgpool.js";
 import { number, optional, tensor } from "./field.js";
 import type { NodeKind } from "./kind.js";

@@ -1,21 +1,6 @@
-<<<<<<< HEAD
-// steps.ts: the steps that are not convolutions: input, phases, dense, pooling, add, concatenation.
-import { plus, ShiftwiseError } from "../base/index.js";
-import {
-  type AddLayer,
-  type AvgPoolLayer,
-  type ConcatLayer,
-  type DenseLayer,
-  elements,
-  type Layer,
-  layerInputs,
-  type MaxPoolLayer,
-} from "../ops/index.js";
-=======
 // steps.ts: which step a layer becomes, and the steps of inputs, phases, sums of two tensors and concatenations.
-import { plus } from "../base/address.js";
-import { type AddLayer, type ConcatLayer, type DenseLayer, type Layer, layerInputs } from "../format/index.js";
->>>>>>> main
+import { plus } from "../base/index.js";
+import { type AddLayer, type ConcatLayer, type DenseLayer, type Layer, layerInputs } from "../ops/index.js";
 import { isPointLayer, planConv } from "./conv.js";
 import { planDense } from "./dense.js";
 import { planEpilogue, planInputEncoding, planOnes } from "./epilogue.js";

@@ -2,7 +2,7 @@
 
 import { storeFloats } from "../../dist/format/index.js";
 import { encodeModel } from "../../dist/model/index.js";
-import { everything, FLOAT32, tiny } from "./models.js";
+import { everything, FLOAT32, tiny } from "../model/models.js";
 import { NAN, patched, variants } from "./refusals.js";
 
 export const model = variants(encodeModel(everything()), "model");

@@ -1,11 +1,6 @@
 // case.js: one case of a target: drawn from (seed, target, number), run, and shrunk by fast-check where it fails.
 import fc from "fast-check";
-<<<<<<< HEAD
-import { ShiftwiseError } from "../../dist/base/index.js";
-import { crc32 } from "../../dist/format/index.js";
-=======
 import { crc32, ShiftwiseError } from "./project.js";
->>>>>>> main
 
 /** Longest that shrinking may take. */
 const SHRINK_MS = 20_000;

@@ -3,12 +3,6 @@ import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
-<<<<<<< HEAD
-import { decodeNetwork, encodeNetwork, lower } from "../../../dist/graph/index.js";
-import { decodeModel, encodeModel } from "../../../dist/model/index.js";
-import { Model } from "../../../dist/runtime/index.js";
-=======
->>>>>>> main
 import { randomNetwork } from "../../graph/random_networks.js";
 import { typed } from "../case.js";
 import { assertAgreement } from "../models/agree.js";

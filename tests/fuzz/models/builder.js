@@ -1,9 +1,5 @@
 // builder.js: a model while it grows: tensors that layers may read, and the pieces that several kinds of layers share.
-<<<<<<< HEAD
-import { elements, largestOf } from "../../../dist/ops/index.js";
-=======
 import { elements, largestOf } from "../project.js";
->>>>>>> main
 import { drawName, drawNumber, EDGES, filled } from "./values.js";
 
 /** Largest sum that an accumulator holds, and the largest level of a codebook. */

@@ -1,10 +1,6 @@
 // target.js: random valid models: the same bits in every executor, and the same model behind its file.
 import { inspect } from "node:util";
-<<<<<<< HEAD
-import { encodeModel } from "../../../dist/model/index.js";
-=======
 import { encodeModel } from "../project.js";
->>>>>>> main
 import { assertAgreement, assertRoundTrip } from "./agree.js";
 import { MODEL, makeModel } from "./generate.js";
 

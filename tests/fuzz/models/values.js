@@ -1,9 +1,5 @@
 // values.js: numbers, sizes, names and encodings as models may have them, the ordinary ones first.
-<<<<<<< HEAD
-import { elements } from "../../../dist/ops/index.js";
-=======
 import { elements } from "../project.js";
->>>>>>> main
 
 /** Sizes at which tiles, lanes and blocks of the kernels begin and end. */
 const SIZES = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 16, 17, 20, 31, 32, 33, 48, 63, 64, 65, 100, 128, 129];

@@ -1,9 +1,5 @@
 // work.js: what running a model costs, before it is run.
-<<<<<<< HEAD
-import { elements } from "../../../dist/ops/index.js";
-=======
 import { elements } from "../project.js";
->>>>>>> main
 
 /** About how many operations the plain executor would do. */
 export function workOf({ tensors, layers }) {

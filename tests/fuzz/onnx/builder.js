@@ -1,17 +1,7 @@
 // builder.js: an ONNX model while it grows, each node evaluated as soon as it is there: its shapes need not be derived.
 
-<<<<<<< HEAD
-import { ShiftwiseError } from "../../../dist/base/index.js";
-import { readAttributes } from "../../../dist/onnx/attributes.js";
-import { evaluateNode } from "../../../dist/onnx/evaluate.js";
-import { readTensor } from "../../../dist/onnx/tensor.js";
-import { encodeMessage } from "../../../dist/onnx/wire.js";
-import { elements } from "../../../dist/ops/index.js";
-import { floats, ints, message, node as nodeOf } from "../../onnx/build.js";
-=======
 import { floats, ints, message } from "../../onnx/build.js";
 import { elements, encodeMessage, evaluateModel, readModel, readTensor, ShiftwiseError } from "../project.js";
->>>>>>> main
 
 const ELEMENTS_MOST = 1500;
 

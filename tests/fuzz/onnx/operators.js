@@ -1,9 +1,5 @@
 // operators.js: a generator for every operator that is read: each adds nodes to the model, or nothing where none fit.
-<<<<<<< HEAD
-import { elements } from "../../../dist/ops/index.js";
-=======
 
->>>>>>> main
 import { bytes, Float } from "../../onnx/build.js";
 import { elements } from "../project.js";
 

@@ -4,13 +4,6 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
-<<<<<<< HEAD
-import { lower } from "../../../dist/graph/index.js";
-import { evaluateModel, importOnnx, readModel } from "../../../dist/onnx/index.js";
-import { decodeMessage } from "../../../dist/onnx/wire.js";
-import { elements } from "../../../dist/ops/index.js";
-=======
->>>>>>> main
 import { typed } from "../case.js";
 import { assertAgreement } from "../models/agree.js";
 import { workOf } from "../models/work.js";
