@@ -1,6 +1,6 @@
 // validate.ts: checks that a network is complete, consistent and finite.
 import { at, type Check, checker, fields } from "../format/index.js";
-import { elements, nodeInputs, nodeKind, nodeParameters } from "../ops/index.js";
+import { elements, nodeKind, nodeParameters } from "../ops/index.js";
 import type { Network } from "./network.js";
 import { inferShapes, nodeChecker } from "./shapes.js";
 
@@ -23,7 +23,6 @@ export function validateNetwork(network: Network, where = ""): void {
   for (const name of outputs) check(shapes.has(name), "network.outputs", "the name of a node", name);
 
   for (const node of network.nodes) {
-    for (const name of nodeInputs(node)) fields.identifier(name, at(where, `node ${node.name}.input`));
     const checkNode: Check = nodeChecker(node.name, where);
     for (const [field, { shape, data }] of nodeParameters(node)) {
       const positive = shape.every((n) => Number.isInteger(n) && n >= 1);

@@ -14,7 +14,8 @@ const KINDS = Object.keys(ENCODING_FIELDS) as Encoding["kind"][];
 
 /** Reads the JSON of an Encoding; `validateEncoding` checks its values. @throws BAD_FILE */
 export function readEncoding(value: unknown, where: string): Encoding {
-  const kind = json.oneOf(json.dictionary(value, where).kind, `${where}.kind`, KINDS);
+  const named = json.text(json.dictionary(value, where).kind, `${where}.kind`);
+  const kind = json.oneOf(named as Encoding["kind"], `${where}.kind`, KINDS);
   const given = json.record(value, where, ENCODING_FIELDS[kind]);
   const number = (field: string): number => json.number(given[field], `${where}.${field}`);
   const numbers = (field: string): number[] => json.list(given[field], `${where}.${field}`, json.number);

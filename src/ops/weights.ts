@@ -79,7 +79,8 @@ export function weightsOf<L>(
   return {
     read(value, place, reading) {
       const shape = shapeFor(reading.sofar as L, reading.shapeOf, reading.where);
-      const kind = json.oneOf(json.dictionary(value, place).kind, `${place}.kind`, KINDS);
+      const named = json.text(json.dictionary(value, place).kind, `${place}.kind`);
+      const kind = json.oneOf(named as Weights["kind"], `${place}.kind`, KINDS);
       return STORAGE[kind].read(json.record(value, place, STORAGE[kind].fields), place, shape, reading);
     },
     write(weights, { owner, shapeOf, store }) {

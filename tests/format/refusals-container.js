@@ -115,7 +115,11 @@ export const containerRefusals = {
     [header((h) => delete h.__metadata__), /format: .*"shiftwise"/],
   ],
   kind: [[metadata({ kind: "network" }), /kind: .*"model"/]],
-  version: [[metadata({ version: "999" }), /version: .*found 999/]],
+  version: [
+    [metadata({ version: "999" }), /written by a later shiftwise: update shiftwise.*found 999/],
+    [metadata({ version: "0" }), /version: .*found 0/],
+    [metadata({ version: "1.0" }), /version: .*found 1\.0/],
+  ],
   checksum: [
     [metadata({ checksum: "00000000" }), /not what was written/],
     [raw((bytes) => (bytes[bytes.length - 1] ^= 1)), /not what was written/],
