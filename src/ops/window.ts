@@ -1,7 +1,6 @@
 // window.ts: what layers and nodes with a sliding window share: checks, and a walk over the windows of a tensor.
 
-import type { Check } from "../format/index.js";
-import { INT32_MAX } from "../format/index.js";
+import { type Check, INT32_MAX } from "../format/index.js";
 import { convOutputShape, emptyWindow, type Window } from "./geometry.js";
 import type { Values } from "./kind.js";
 import type { Shape, TensorSpec } from "./tensor.js";

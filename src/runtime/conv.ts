@@ -36,7 +36,7 @@ function planBucketConv(context: PlanContext, layer: ConvLayer): Step {
   const perGroup = shape[0] / groups;
   const groupOutputs = outputs / groups;
   memory.expect(leastStreamBytes(weights));
-  const schedule = compileSchedule(weights, outputs, max);
+  const schedule = compileSchedule(weights, outputs, max, `layer ${layer.name}`);
   const stream = memory.constant(schedule.stream);
   const starts = memory.constant(schedule.starts);
   const { residual, output } = layer;

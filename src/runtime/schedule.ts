@@ -109,13 +109,15 @@ export function partFactors(factors: readonly number[]): Uint16Array {
  *
  * @param channels of the output; codes are (channels, depth)
  * @param max largest activation, 1..255
+ * @param where layer, for error messages
  * @throws OVERFLOW when a channel has more than 65,536 inputs
  */
-export function compileSchedule(weights: IntegerWeights, channels: number, max: number): Schedule {
+export function compileSchedule(weights: IntegerWeights, channels: number, max: number, where?: string): Schedule {
   const { codes } = weights;
   const depth = codes.length / channels;
   if (depth > DEPTH_MAX) {
     throw new ShiftwiseError("OVERFLOW", "too many inputs to one output channel", {
+      where,
       expected: `at most ${DEPTH_MAX}`,
       found: depth,
     });
