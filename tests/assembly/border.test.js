@@ -43,6 +43,7 @@ export function run(k: Kernels): void {
 test("a record with a field missing, misspelt or swapped for another kind, and a record for another do not compile", () => {
   const errors = errorsOf(`import { createArena } from "./arena.js";
 import { MomentJob, PaddingJob } from "./wasm.generated.js";
+import type { Kernels } from "./wasm.js";
 export function run(k: Kernels): void {
   const arena = createArena();
   const taps = arena.table([0]);
