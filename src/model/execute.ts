@@ -1,6 +1,6 @@
 // execute.ts: runs a whole model in plain TypeScript, keeping every tensor: oracle, and fallback without WebAssembly.
-import { ShiftwiseError } from "../base/index.js";
-import { canonicalNaNs, encodeInput, layerInputs, layerKind, pixelTable, toReal, type Values } from "../ops/index.js";
+import { canonicalNaNs, ShiftwiseError } from "../base/index.js";
+import { encodeInput, layerInputs, layerKind, pixelTable, toReal, type Values } from "../ops/index.js";
 import type { ModelDef } from "./model.js";
 import { validateModel } from "./validate.js";
 

@@ -1,8 +1,8 @@
 // ports.ts: the doors of a model: inputs checked, written to the kernels' memory; tensors read from it.
 
-import { ShiftwiseError } from "../base/index.js";
+import { canonicalNaNs, ShiftwiseError } from "../base/index.js";
 import type { InputPort, ModelDef } from "../model/index.js";
-import { canonicalNaNs, elements, type Normalization, pixelTable, type Shape, type TensorSpec } from "../ops/index.js";
+import { elements, type Normalization, pixelTable, type Shape, type TensorSpec } from "../ops/index.js";
 import type { Kernels } from "./kernels.js";
 import type { Placement } from "./memory.js";
 import { createPictureReader, isPicture, type Picture } from "./pictures.js";
