@@ -2,12 +2,12 @@
 // multiplication: GMAC/s for the shapes of the design's table. `node bench/kernels.bench.js [--json]`, after the build.
 import Benchmark from "benchmark";
 import Table from "cli-table3";
-import { toReal } from "../dist/format/index.js";
-import { buildNetwork, createRandom, lower } from "../dist/graph/index.js";
+import { createRandom } from "../dist/base/index.js";
+import { buildNetwork, lower } from "../dist/graph/index.js";
+import { toReal } from "../dist/ops/index.js";
 import { compileKernels, instantiate } from "../dist/runtime/kernels.js";
 import { planModel } from "../dist/runtime/plan.js";
 import { createDoor, readRaw } from "../dist/runtime/ports.js";
-import { stagingOf } from "../dist/runtime/step.js";
 import { checkEqual, checkFloat } from "./check.js";
 import { multiplyContestants } from "./contestants/multiply.js";
 import { processor } from "./machine.js";
@@ -68,12 +68,12 @@ async function stepOf(def, input, check) {
   memory.write(linear.buffer);
   const kernels = instantiate(await compileKernels(false), linear);
   const [port] = def.inputs;
-  const place = placements.get(stagingOf(port.tensor)) ?? placements.get(port.tensor);
+  const place = placements.staging.get(port.tensor) ?? placements.raw.get(port.tensor);
   createDoor(port, def.tensors[port.tensor], place)(linear.buffer, kernels, { [port.name]: input });
   for (const { units, run } of steps) run(kernels, 0, units, scratch);
   const conv = def.layers.find(({ op }) => op === "conv");
   const output = def.tensors[conv.output];
-  refuse(check(readRaw(linear.buffer, output, placements.get(conv.output)), output.encoding));
+  refuse(check(readRaw(linear.buffer, output, placements.raw.get(conv.output)), output.encoding));
   const { units, run } = steps.find(({ op }) => op === "conv");
   return () => run(kernels, 0, units, scratch);
 }

@@ -2,7 +2,8 @@
 //
 //   z = f32(total) * scale[c] + offset[c]     two roundings, no fused multiply-add
 //   z = z + f32(residual) * residualScale     only with a residual operand
-//   z = z < low ? low : z > high ? high : z
+//   z = z < low ? low : z > high ? high : z                                  float32; a NaN stays one
+//   z = z > low ? (z > high ? high : z) : low                                linear and levels; a NaN becomes low
 //   linear: round half to even;  levels: levels[count of thresholds <= z];  float32: z itself
 //
 // Planes start at multiples of 16 elements, so whole vectors may be stored past the last pixel.
@@ -44,8 +45,13 @@ export class Epilogue {
   round!: f32;
 }
 
+// pmax(a, b) is a < b ? b : a: where a NaN is compared, the first operand stays.
 function clamped(z: v128, low: v128, high: v128): v128 {
   return f32x4.pmin(f32x4.pmax(z, low), high);
+}
+
+function clampedNumber(z: v128, low: v128, high: v128): v128 {
+  return f32x4.pmin(f32x4.pmax(low, z), high);
 }
 
 function rounded(z: v128): v128 {
@@ -138,11 +144,11 @@ export function encode_px16(
       z2 = f32x4.add(z2, f32x4.mul(r2, residualScale));
       z3 = f32x4.add(z3, f32x4.mul(r3, residualScale));
     }
-    z0 = clamped(z0, low, high);
-    z1 = clamped(z1, low, high);
-    z2 = clamped(z2, low, high);
-    z3 = clamped(z3, low, high);
     if (kind == FLOAT32) {
+      z0 = clamped(z0, low, high);
+      z1 = clamped(z1, low, high);
+      z2 = clamped(z2, low, high);
+      z3 = clamped(z3, low, high);
       v128.store(out, i8x16.shuffle(z0, z2, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23));
       v128.store(out, i8x16.shuffle(z0, z2, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31), 16);
       v128.store(out, i8x16.shuffle(z1, z3, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23), 32);
@@ -150,6 +156,10 @@ export function encode_px16(
       out += 64;
       continue;
     }
+    z0 = clampedNumber(z0, low, high);
+    z1 = clampedNumber(z1, low, high);
+    z2 = clampedNumber(z2, low, high);
+    z3 = clampedNumber(z3, low, high);
     if (kind == LINEAR) {
       z0 = rounded(z0);
       z1 = rounded(z1);
@@ -223,6 +233,8 @@ export function encode_lanes(
       out += 16;
       continue;
     }
+    // a NaN is still one; all others are at least low
+    z = f32x4.pmax(low, z);
     const levels = kind == LINEAR ? rounded(z) : leveled(z, epilogue.thresholds, epilogue.steps, epilogue.count);
     const narrow = i16x8.narrow_i32x4_s(levels, levels);
     store<u32>(out, i32x4.extract_lane(i8x16.narrow_i16x8_u(narrow, narrow), 0));

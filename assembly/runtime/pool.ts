@@ -18,7 +18,10 @@ export function pool_max_u8(patch: usize, taps: i32, channels: i32, out: usize, 
   }
 }
 
-/** As pool_max_u8 for the float32 panels of gather_f32; padding holds -infinity. */
+/**
+ * As pool_max_u8 for the float32 panels of gather_f32; padding holds -infinity. Of equal values the first stays, so 0 and -0
+ * do. A NaN anywhere in a window makes a NaN: pmax lets it through in some places only, but no sum loses one.
+ */
 export function pool_max_f32(
   patch: usize,
   panelBytes: u32,
@@ -28,20 +31,72 @@ export function pool_max_f32(
   planeBytes: u32,
   pixels: i32,
 ): void {
-  for (; channels > 0; channels--, out += planeBytes) {
-    for (let j: usize = 0; j < <usize>pixels; j += 8) {
-      let row = patch + (j >> 3) * panelBytes;
-      let a = v128.load(row),
-        b = v128.load(row, 16);
-      for (let tap = 1; tap < taps; tap++) {
-        row += 32;
-        a = f32x4.pmax(a, v128.load(row));
-        b = f32x4.pmax(b, v128.load(row, 16));
+  let s0 = f32x4.splat(0),
+    s1 = s0,
+    s2 = s0,
+    s3 = s0;
+  let first = patch;
+  let to = out;
+  for (let left = channels; left > 0; left--, to += planeBytes, first += (<usize>taps) << 5) {
+    // two panels a turn: planes are whole vectors of 16 long
+    for (let j: usize = 0; j < <usize>pixels; j += 16) {
+      let row = first + (j >> 3) * panelBytes,
+        next = row + panelBytes;
+      let a0 = v128.load(row),
+        a1 = v128.load(row, 16),
+        a2 = v128.load(next),
+        a3 = v128.load(next, 16);
+      s0 = f32x4.add(s0, a0);
+      s1 = f32x4.add(s1, a1);
+      s2 = f32x4.add(s2, a2);
+      s3 = f32x4.add(s3, a3);
+      for (const end = row + ((<usize>taps) << 5); (row += 32) < end; ) {
+        next += 32;
+        const v0 = v128.load(row),
+          v1 = v128.load(row, 16),
+          v2 = v128.load(next),
+          v3 = v128.load(next, 16);
+        a0 = f32x4.pmax(a0, v0);
+        a1 = f32x4.pmax(a1, v1);
+        a2 = f32x4.pmax(a2, v2);
+        a3 = f32x4.pmax(a3, v3);
+        s0 = f32x4.add(s0, v0);
+        s1 = f32x4.add(s1, v1);
+        s2 = f32x4.add(s2, v2);
+        s3 = f32x4.add(s3, v3);
       }
-      v128.store(out + (j << 2), a);
-      v128.store(out + (j << 2), b, 16);
+      v128.store(to + (j << 2), a0);
+      v128.store(to + (j << 2), a1, 16);
+      v128.store(to + (j << 2), a2, 32);
+      v128.store(to + (j << 2), a3, 48);
     }
-    patch += (<usize>taps) << 5;
+  }
+  const sum = f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3));
+  // infinities of both signs are told from a NaN in there
+  if (v128.any_true(f32x4.ne(sum, sum))) mark_nans(patch, panelBytes, taps, channels, out, planeBytes, pixels);
+}
+
+/** Makes the maximum of every window that holds a NaN one. */
+function mark_nans(
+  patch: usize,
+  panelBytes: usize,
+  taps: i32,
+  channels: i32,
+  out: usize,
+  planeBytes: usize,
+  pixels: i32,
+): void {
+  for (; channels > 0; channels--, out += planeBytes, patch += (<usize>taps) << 5) {
+    for (let j: usize = 0; j < <usize>pixels; j += 4) {
+      let row = patch + (j >> 3) * panelBytes + ((j & 4) << 2);
+      let found = f32x4.splat(0);
+      for (const end = row + ((<usize>taps) << 5); row < end; row += 32) {
+        const v = v128.load(row);
+        found = v128.or(found, f32x4.ne(v, v));
+      }
+      // all bits set are a NaN
+      v128.store(out + (j << 2), v128.or(v128.load(out + (j << 2)), found));
+    }
   }
 }
 

@@ -1,7 +1,8 @@
 // profile.ts: shiftwise profile: where the time of one image goes, layer by layer.
 import type { Command } from "commander";
-import { elements, type ModelDef, type Shape, ShiftwiseError } from "../format/index.js";
-import { createRandom } from "../graph/index.js";
+import { createRandom, ShiftwiseError } from "../base/index.js";
+import type { ModelDef } from "../model/index.js";
+import { elements, type Shape } from "../ops/index.js";
 import { milliseconds, percent, table } from "../report/index.js";
 import { type Inputs, Model } from "../runtime/index.js";
 import { integer } from "./arguments.js";
@@ -56,7 +57,9 @@ async function runProfile(path: string, options: ProfileArguments, { screen, sig
 
   const macs = layerMacs(def);
   const layers = first.map(({ name, op }, i): LayerTime => {
-    return { name, op, ms: median(times[i]), macs: macs.get(name) ?? 0 };
+    // the steps before layers bear names of tensors
+    const isLayer = op !== "input" && op !== "split";
+    return { name, op, ms: median(times[i]), macs: (isLayer && macs.get(name)) || 0 };
   });
   const total = layers.reduce((sum, { ms }) => sum + ms, 0);
   screen.result({ msPerImage: total, runs: options.runs, layers }, describe(layers, total));

@@ -1,7 +1,11 @@
 // checksum.ts: CRC-32 of a file's content, and the 64-bit FNV-1a "golden hash" of a model's outputs.
+import { canonicalWord } from "../ops/index.js";
 
-/** Four tables for slicing-by-4: TABLES[256 k + b] advances byte b past k more zero bytes. Filled on first use. */
+let filled: Uint32Array | null = null;
+
+/** Four tables for slicing-by-4: [256 k + b] advances byte b past k more zero bytes. Filled on first use. */
 function crcTables(): Uint32Array {
+  if (filled) return filled;
   const tables = new Uint32Array(1024);
   for (let b = 0; b < 256; b++) {
     let c = b;
@@ -9,6 +13,7 @@ function crcTables(): Uint32Array {
     tables[b] = c;
   }
   for (let i = 256; i < 1024; i++) tables[i] = (tables[i - 256] >>> 8) ^ tables[tables[i - 256] & 255];
+  filled = tables;
   return tables;
 }
 
@@ -35,7 +40,8 @@ export function crc32(...parts: readonly Uint8Array[]): number {
 export type HashableArray = Float32Array | Int32Array | Uint32Array | Int8Array | Uint8Array;
 
 /**
- * 64-bit FNV-1a over the bytes of the arrays in little-endian order, one array after the other.
+ * 64-bit FNV-1a over the bytes of the arrays in little-endian order, one array after the other. Every NaN of a Float32Array
+ * counts as the bytes 00 00 c0 7f.
  * @returns 16 lower-case hexadecimal digits; equal for bit-identical outputs on every host
  */
 export function goldenHash(...arrays: readonly HashableArray[]): string {
@@ -43,10 +49,12 @@ export function goldenHash(...arrays: readonly HashableArray[]): string {
   let high = 0xcbf29ce4 | 0;
   let low = 0x84222325 | 0;
   for (const array of arrays) {
+    // by the name of its kind, which an array of another realm has as well
+    const floats = array[Symbol.toStringTag] === "Float32Array";
     const width = array.BYTES_PER_ELEMENT;
     const words = width === 1 ? array : new Uint32Array(array.buffer, array.byteOffset, array.length);
     for (let i = 0; i < words.length; i++) {
-      let word = words[i];
+      let word = floats ? canonicalWord(words[i]) : words[i];
       for (let byte = 0; byte < width; byte++, word >>>= 8) {
         low ^= word & 255;
         const lower = (low & 0xffff) * 435;

@@ -1,5 +1,5 @@
-// attributes.ts: the attributes of one node, read by name and type.
-import { fields, ShiftwiseError } from "../format/index.js";
+// attributes.ts: the attributes of one node as the file has them, by name.
+import { fields } from "../format/index.js";
 import type { Messages } from "./schema.js";
 import { readTensor, type Value } from "./tensor.js";
 
@@ -7,24 +7,21 @@ import { readTensor, type Value } from "./tensor.js";
 const TYPES = ["undefined", "float", "int", "string", "tensor", "graph", "floats", "ints", "strings"] as const;
 export type AttributeType = (typeof TYPES)[number] | "other";
 
-export interface Attribute {
-  readonly type: AttributeType;
-  /** A number, a text, a tensor, or a list of numbers or texts; null for a graph and what is not known here. */
-  readonly value: number | string | Value | readonly number[] | readonly string[] | null;
-}
+export type Attribute =
+  | { readonly type: "float" | "int"; readonly value: number }
+  | { readonly type: "string"; readonly value: string }
+  | { readonly type: "tensor"; readonly value: Value }
+  | { readonly type: "floats" | "ints"; readonly value: readonly number[] }
+  | { readonly type: "strings"; readonly value: readonly string[] }
+  | { readonly type: "graph" | "undefined" | "other"; readonly value: null };
 
-/** Attributes by name; each method throws BAD_GRAPH naming node and attribute if the type is another. */
-export interface Attributes {
-  readonly all: ReadonlyMap<string, Attribute>;
-  has(name: string): boolean;
-  int(name: string, otherwise: number): number;
-  float(name: string, otherwise: number): number;
-  string(name: string, otherwise: string): string;
-  ints(name: string, otherwise: readonly number[]): readonly number[];
-  tensor(name: string): Value;
-}
+export type Attributes = ReadonlyMap<string, Attribute>;
 
-/** @param where the node, for error messages */
+/**
+ * Reads a node's attributes.
+ * @param where the node, for error messages
+ * @throws BAD_GRAPH for one without a name, or two of one name
+ */
 export function readAttributes(protos: readonly Messages["AttributeProto"][], where: string): Attributes {
   const all = new Map<string, Attribute>();
   for (const [i, proto] of protos.entries()) {
@@ -34,40 +31,13 @@ export function readAttributes(protos: readonly Messages["AttributeProto"][], wh
     fields.expect(!all.has(name), place, "one attribute of that name", "two", "BAD_GRAPH");
     all.set(name, readAttribute(proto, place));
   }
-  const get = (name: string, type: AttributeType): Attribute["value"] | undefined => {
-    const attribute = all.get(name);
-    if (attribute && attribute.type !== type) {
-      throw new ShiftwiseError("BAD_GRAPH", "attribute of the wrong type", {
-        where: `${where}.${name}`,
-        expected: type,
-        found: attribute.type,
-      });
-    }
-    return attribute?.value;
-  };
-  return {
-    all,
-    has: (name) => all.has(name),
-    int: (name, otherwise) => (get(name, "int") as number | undefined) ?? otherwise,
-    float: (name, otherwise) => (get(name, "float") as number | undefined) ?? otherwise,
-    string: (name, otherwise) => (get(name, "string") as string | undefined) ?? otherwise,
-    ints: (name, otherwise) => (get(name, "ints") as readonly number[] | undefined) ?? otherwise,
-    tensor(name) {
-      const value = get(name, "tensor");
-      fields.expect(value !== undefined, `${where}.${name}`, "a tensor", "none", "BAD_GRAPH");
-      return value as Value;
-    },
-  };
+  return all;
 }
 
 const utf8 = new TextDecoder();
 
 function readAttribute(proto: Messages["AttributeProto"], where: string): Attribute {
   const type = proto.type === undefined ? guessType(proto) : (TYPES[proto.type] ?? "other");
-  const present = <T>(value: T | undefined): T => {
-    fields.expect(value !== undefined, where, `a value of type ${type}`, "none", "BAD_GRAPH");
-    return value;
-  };
   switch (type) {
     case "float":
       return { type, value: proto.f ?? 0 };
@@ -76,7 +46,8 @@ function readAttribute(proto: Messages["AttributeProto"], where: string): Attrib
     case "string":
       return { type, value: utf8.decode(proto.s ?? new Uint8Array()) };
     case "tensor":
-      return { type, value: readTensor(present(proto.t), null, where) };
+      fields.expect(proto.t !== undefined, where, "a tensor", "none", "BAD_GRAPH");
+      return { type, value: readTensor(proto.t, null, where) };
     case "floats":
       return { type, value: proto.floats };
     case "ints":

@@ -1,26 +1,10 @@
 // evaluate.ts: runs a model node by node on values of any shape: slow, and the oracle of the importer.
-import { ShiftwiseError } from "../format/index.js";
+import { ShiftwiseError } from "../base/index.js";
 import { Budget } from "./budget.js";
-import type { OnnxModel, OnnxNode } from "./model.js";
-import { OPERATORS } from "./operators/index.js";
+import { operatorOf } from "./catalog.js";
+import type { OnnxModel } from "./model.js";
+import { operatorName } from "./operators/index.js";
 import type { Value } from "./tensor.js";
-
-/** Outputs of one node. @throws UNSUPPORTED for an operator that is not here; what the operator throws */
-export function evaluateNode(
-  node: OnnxNode,
-  opset: number,
-  inputs: readonly (Value | null)[],
-  budget: Budget,
-): readonly Value[] {
-  const operator = node.domain === "" && Object.hasOwn(OPERATORS, node.op) ? OPERATORS[node.op] : undefined;
-  if (!operator) {
-    throw new ShiftwiseError("UNSUPPORTED", "no such operator", {
-      where: node.where,
-      found: `${node.domain ? `${node.domain}.` : ""}${node.op} (opset ${opset})`,
-    });
-  }
-  return operator({ node, opset, inputs, budget });
-}
 
 /**
  * The outputs of a model by name.
@@ -45,12 +29,13 @@ export function evaluateModel(
   const last = new Map<string, number>();
   for (const [i, node] of model.nodes.entries()) for (const name of node.inputs) last.set(name, i);
   for (const [i, node] of model.nodes.entries()) {
-    const made = evaluateNode(
-      node,
-      model.opset,
-      node.inputs.map((name) => (name === "" ? null : values.get(name)!)),
-      budget,
-    );
+    const operands = node.inputs.map((name) => (name === "" ? null : values.get(name)!));
+    const operator = operatorOf(model, node);
+    if (!operator) {
+      const found = `${operatorName(node)} (opset ${model.opsets.get(node.domain) ?? "not given"})`;
+      throw new ShiftwiseError("UNSUPPORTED", "no such operator", { where: node.where, found });
+    }
+    const made = operator.evaluate({ node, operands, budget });
     for (const [k, name] of node.outputs.entries()) {
       if (name === "") continue;
       if (!made[k]) throw new ShiftwiseError("UNSUPPORTED", "output not made here", { where: node.where, found: name });

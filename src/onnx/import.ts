@@ -1,19 +1,12 @@
 // import.ts: an ONNX model to a network: constants folded, shapes known, the rest converted node by node.
-import { fields, type Normalization, type Shape, ShiftwiseError } from "../format/index.js";
-import { type Network, type Node, nodeInputs, validateNetwork } from "../graph/index.js";
+
+import { ShiftwiseError } from "../base/index.js";
+import { fields } from "../format/index.js";
+import { type Network, validateNetwork } from "../graph/index.js";
+import { type Node, type Normalization, nodeInputs, type Shape } from "../ops/index.js";
 import { type Budget, importBudget } from "./budget.js";
-import { checkSupported } from "./catalog.js";
-import {
-  type Activation,
-  type Conversion,
-  createDraft,
-  type Draft,
-  isActivation,
-  type Known,
-  shapeFor,
-} from "./convert/draft.js";
-import { CONVERTERS } from "./convert/index.js";
-import { evaluateNode } from "./evaluate.js";
+import { checkSupported, operatorOf } from "./catalog.js";
+import { type Activation, createDraft, type Draft, isActivation, type Known, shapeFor } from "./draft.js";
 import { type OnnxInput, type OnnxModel, readModel } from "./model.js";
 import { AXIS_MAX } from "./operators/call.js";
 import { checkRank, type ExternalData } from "./tensor.js";
@@ -135,7 +128,8 @@ function isChannelsLast(model: OnnxModel, name: string, dims: readonly number[])
   const [node] = readers;
   if (dims.length !== 4 || readers.length !== 1 || node.op !== "Transpose" || model.outputs.includes(name))
     return false;
-  return node.attributes.ints("perm", []).join() === "0,3,1,2";
+  const perm = node.attributes.get("perm");
+  return perm?.type === "ints" && perm.value.join() === "0,3,1,2";
 }
 
 /** Puts what every node makes into `known`: a constant, or an activation and the nodes that make it. */
@@ -153,17 +147,16 @@ function convertNodes(
   for (const node of model.nodes) {
     budget.where = node.where;
     const operands = node.inputs.map((name) => (name === "" ? null : known.get(name)!));
-    const inputs = operands.map((operand) => (isActivation(operand) ? null : operand));
+    const operator = operatorOf(model, node)!;
     let made: readonly Known[];
-    if (node.op !== "Shape" && !operands.some((operand) => isActivation(operand))) {
-      made = evaluateNode(node, model.opset, inputs, budget);
+    if (operator.ofShapes || !operands.some((operand) => isActivation(operand))) {
+      made = operator.evaluate({ node, operands, budget });
     } else if (turned && node.op === "Transpose" && node.inputs[0] === inputName) {
       const [n, h, w, c] = input.dims;
       made = [{ node: input.node, dims: [n, c, h, w] }];
     } else {
       const last = outputs.has(node.outputs[0]);
-      const conversion: Conversion = { node, opset: model.opset, inputs, operands, budget, draft, logits, last };
-      made = CONVERTERS[node.op](conversion);
+      made = operator.convert!({ node, operands, budget, draft, logits, last });
     }
     for (const { dims } of made) checkRank(dims.length, node.where);
     for (const [i, name] of node.outputs.entries()) {

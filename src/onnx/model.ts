@@ -1,5 +1,7 @@
 // model.ts: an ONNX file as checked data: nodes in an order in which they can run, constants, inputs and outputs.
-import { fields, ShiftwiseError } from "../format/index.js";
+
+import { ShiftwiseError } from "../base/index.js";
+import { fields } from "../format/index.js";
 import { type Attributes, readAttributes } from "./attributes.js";
 import type { Messages } from "./schema.js";
 import { type ElementType, type ExternalData, elementType, readTensor, type Value } from "./tensor.js";
@@ -31,8 +33,8 @@ export interface OnnxInput {
 
 export interface OnnxModel {
   readonly name: string;
-  /** Version of ONNX's own operators. */
-  readonly opset: number;
+  /** Versions of the operators by domain; ONNX's own is "". */
+  readonly opsets: ReadonlyMap<string, number>;
   readonly nodes: readonly OnnxNode[];
   readonly constants: ReadonlyMap<string, Value>;
   /** Those that no initializer fills. */
@@ -62,9 +64,11 @@ export function readModel(bytes: Uint8Array, external: ExternalData | null, wher
   const proto = decodeMessage("ModelProto", bytes, where || "model");
   const { graph } = proto;
   expect(graph !== undefined, at(where, "graph"), "a graph", "none");
-  const versions = proto.opsetImport.filter(({ domain = "" }) => domain === "" || domain === "ai.onnx");
-  expect(versions.length > 0, at(where, "opset_import"), "a version of the operators", "none");
-  const opset = versions[0].version ?? 0;
+  const versions = proto.opsetImport.map(({ domain, version = 0 }) => [domainOf(domain), version] as const);
+  // of two for one domain the first counts
+  const opsets = new Map(versions.toReversed());
+  const opset = opsets.get("");
+  expect(opset !== undefined, at(where, "opset_import"), "a version of the operators", "none");
   if (opset < OPSET_MIN) {
     throw new ShiftwiseError("UNSUPPORTED", "the operators' version is too old", {
       where: at(where, "opset_import"),
@@ -96,7 +100,11 @@ export function readModel(bytes: Uint8Array, external: ExternalData | null, wher
   });
   const given = [...constants.keys(), ...inputs.map(({ name }) => name)];
   const sorted = sortNodes(nodes, given, outputs, where);
-  return { name: graph.name ?? "", opset, nodes: sorted, constants, inputs, outputs };
+  return { name: graph.name ?? "", opsets, nodes: sorted, constants, inputs, outputs };
+}
+
+function domainOf(domain = ""): string {
+  return domain === "ai.onnx" ? "" : domain;
 }
 
 function readInput(info: Messages["ValueInfoProto"], where: string): OnnxInput {
@@ -119,7 +127,7 @@ function readNode(proto: Messages["NodeProto"], index: number, file: string): On
   const where = at(file, `node ${shown(name)}`);
   expect(op !== "", `${where}.op_type`, "the name of an operator", "none", "BAD_GRAPH");
   const attributes = readAttributes(proto.attribute, where);
-  const domain = proto.domain === "ai.onnx" ? "" : (proto.domain ?? "");
+  const domain = domainOf(proto.domain);
   return { name, op, domain, inputs: proto.input, outputs: proto.output, attributes, where };
 }
 

@@ -3,36 +3,25 @@
 // A table and not generated classes: protobufjs reads and writes the wire format, and nothing is compiled at run time, so
 // the importer runs under a content security policy without unsafe-eval.
 
-export type Scalar = "int32" | "int64" | "uint64" | "float" | "double" | "string" | "bytes";
-
-export interface Field {
-  readonly name: string;
-  /** A scalar, or the name of a message. */
-  readonly type: Scalar | MessageName;
-  readonly repeated?: true;
+/** What a scalar is here. */
+interface Scalars {
+  int32: number;
+  int64: number;
+  uint64: number;
+  float: number;
+  double: number;
+  string: string;
+  bytes: Uint8Array;
 }
+export type Scalar = keyof Scalars;
 
-export type MessageName =
-  | "ModelProto"
-  | "OperatorSetIdProto"
-  | "GraphProto"
-  | "NodeProto"
-  | "AttributeProto"
-  | "TensorProto"
-  | "SparseTensorProto"
-  | "ValueInfoProto"
-  | "TypeProto"
-  | "TensorTypeProto"
-  | "TensorShapeProto"
-  | "DimensionProto"
-  | "StringStringEntryProto"
-  | "FunctionProto";
-
-const one = (name: string, type: Field["type"]): Field => ({ name, type });
-const many = (name: string, type: Field["type"]): Field => ({ name, type, repeated: true });
+/** A scalar, or the name of a message. */
+type Type = Scalar | `${string}Proto`;
+const one = <N extends string, T extends Type>(name: N, type: T) => ({ name, type, repeated: false }) as const;
+const many = <N extends string, T extends Type>(name: N, type: T) => ({ name, type, repeated: true }) as const;
 
 /** Fields by number, for each message. Fields that are not listed are passed over. */
-export const SCHEMA: Readonly<Record<MessageName, Readonly<Record<number, Field>>>> = {
+export const SCHEMA = {
   ModelProto: {
     1: one("irVersion", "int64"),
     2: one("producerName", "string"),
@@ -95,66 +84,29 @@ export const SCHEMA: Readonly<Record<MessageName, Readonly<Record<number, Field>
   FunctionProto: { 1: one("name", "string"), 10: one("domain", "string") },
 };
 
+export type MessageName = keyof typeof SCHEMA;
+export interface Field {
+  readonly name: string;
+  readonly type: Scalar | MessageName;
+  readonly repeated: boolean;
+}
+
+type TypeOf<T> = T extends Scalar ? Scalars[T] : T extends MessageName ? Messages[T] : never;
+type FieldsOf<M extends MessageName, R extends boolean> = Extract<
+  (typeof SCHEMA)[M][keyof (typeof SCHEMA)[M]],
+  { readonly name: string; readonly type: string; readonly repeated: R }
+>;
+
 /** What a message is as an object: absent fields are missing, repeated ones empty arrays. */
-export interface Messages {
-  ModelProto: {
-    irVersion?: number;
-    producerName?: string;
-    graph?: Messages["GraphProto"];
-    opsetImport: readonly Messages["OperatorSetIdProto"][];
-    metadataProps: readonly Messages["StringStringEntryProto"][];
-    functions: readonly Messages["FunctionProto"][];
+export type Messages = {
+  readonly [M in MessageName]: {
+    readonly [F in FieldsOf<M, false> as F["name"]]?: TypeOf<F["type"]>;
+  } & {
+    readonly [F in FieldsOf<M, true> as F["name"]]: readonly TypeOf<F["type"]>[];
   };
-  OperatorSetIdProto: { domain?: string; version?: number };
-  GraphProto: {
-    node: readonly Messages["NodeProto"][];
-    name?: string;
-    initializer: readonly Messages["TensorProto"][];
-    input: readonly Messages["ValueInfoProto"][];
-    output: readonly Messages["ValueInfoProto"][];
-    sparseInitializer: readonly Messages["SparseTensorProto"][];
-  };
-  NodeProto: {
-    input: readonly string[];
-    output: readonly string[];
-    name?: string;
-    opType?: string;
-    attribute: readonly Messages["AttributeProto"][];
-    domain?: string;
-  };
-  AttributeProto: {
-    name?: string;
-    f?: number;
-    i?: number;
-    s?: Uint8Array;
-    t?: Messages["TensorProto"];
-    g?: Messages["GraphProto"];
-    floats: readonly number[];
-    ints: readonly number[];
-    strings: readonly Uint8Array[];
-    type?: number;
-    refAttrName?: string;
-  };
-  TensorProto: {
-    dims: readonly number[];
-    dataType?: number;
-    floatData: readonly number[];
-    int32Data: readonly number[];
-    stringData: readonly Uint8Array[];
-    int64Data: readonly number[];
-    name?: string;
-    rawData?: Uint8Array;
-    doubleData: readonly number[];
-    uint64Data: readonly number[];
-    externalData: readonly Messages["StringStringEntryProto"][];
-    dataLocation?: number;
-  };
-  SparseTensorProto: { values?: Messages["TensorProto"] };
-  ValueInfoProto: { name?: string; type?: Messages["TypeProto"] };
-  TypeProto: { tensorType?: Messages["TensorTypeProto"] };
-  TensorTypeProto: { elemType?: number; shape?: Messages["TensorShapeProto"] };
-  TensorShapeProto: { dim: readonly Messages["DimensionProto"][] };
-  DimensionProto: { dimValue?: number; dimParam?: string };
-  StringStringEntryProto: { key?: string; value?: string };
-  FunctionProto: { name?: string; domain?: string };
+};
+
+/** The fields of a message by number. */
+export function fieldsOf(message: MessageName): Readonly<Record<number, Field>> {
+  return SCHEMA[message];
 }

@@ -1,5 +1,8 @@
 // tensor.ts: ONNX tensors: element types, their bytes, and a value of any shape in memory.
-import { fields, ShiftwiseError } from "../format/index.js";
+
+import { ShiftwiseError } from "../base/index.js";
+import { fields } from "../format/index.js";
+import { elements } from "../ops/index.js";
 import type { Messages } from "./schema.js";
 
 /** Element types by the number that TensorProto.DataType gives them; others are refused. */
@@ -47,6 +50,8 @@ export interface Value {
 const RANK_MAX = 64;
 /** Most places of the other axes where one has length 0: walking along them must not take long for nothing. */
 const EMPTY_MAX = 2 ** 20;
+/** Most elements of a tensor of the network: half a gigabyte of float32. */
+const SIZE_MAX = 2 ** 27;
 /** Elements that a value made by evaluation may have: 256 MB of float32. */
 const ELEMENTS_MAX = 2 ** 26;
 
@@ -69,6 +74,13 @@ export function checkRank(rank: number, where: string): void {
   if (rank <= RANK_MAX) return;
   const details = { where, expected: `at most ${RANK_MAX}`, found: rank };
   throw new ShiftwiseError("OVERFLOW", "too many dimensions", details);
+}
+
+/** @throws OVERFLOW for a tensor larger than one of a network may be */
+export function checkSize(dims: readonly number[], where: string): void {
+  if (elements(dims) <= SIZE_MAX) return;
+  const details = { where, expected: `at most ${SIZE_MAX} elements`, found: dims.join("x") };
+  throw new ShiftwiseError("OVERFLOW", "a tensor is too large", details);
 }
 
 /**

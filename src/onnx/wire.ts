@@ -1,7 +1,8 @@
 // wire.ts: protobuf bytes to messages of the schema and back.
 import protobuf from "protobufjs/minimal.js";
-import { fields, ShiftwiseError } from "../format/index.js";
-import { type Field, type MessageName, type Messages, SCHEMA, type Scalar } from "./schema.js";
+import { ShiftwiseError } from "../base/index.js";
+import { fields } from "../format/index.js";
+import { type Field, fieldsOf, type MessageName, type Messages, SCHEMA, type Scalar } from "./schema.js";
 
 const VARINT = 0;
 const FIXED64 = 1;
@@ -63,12 +64,13 @@ function readMessage(
     const details = { where, expected: `at most ${MESSAGES_MAX} messages in a file` };
     throw new ShiftwiseError("OVERFLOW", "too many messages", details);
   }
+  const table = fieldsOf(message);
   const result: Record<string, unknown> = {};
   for (const name of LISTS.get(message)!) result[name] = NONE;
   while (reader.pos < end) {
     const tag = reader.uint32();
     const wire = tag & 7;
-    const field = SCHEMA[message][tag >>> 3];
+    const field = table[tag >>> 3];
     if (!field) reader.skipType(wire, 0, tag >>> 3);
     else readField(reader, field, wire, result, where, depth, left);
   }
@@ -135,7 +137,7 @@ export function encodeMessage<M extends MessageName>(message: M, value: Messages
 }
 
 function writeMessage(writer: protobuf.Writer, message: MessageName, value: Record<string, unknown>): void {
-  for (const [number, { name, type, repeated }] of Object.entries(SCHEMA[message])) {
+  for (const [number, { name, type, repeated }] of Object.entries(fieldsOf(message))) {
     const given = value[name];
     if (given === undefined) continue;
     const values = repeated ? (given as unknown[]) : [given];

@@ -1,6 +1,5 @@
 // epilogue.ts: the record that ends a layer, as assembly/runtime/epilogue.ts reads it.
-import { type Address, NOWHERE } from "../base/address.js";
-import type { Pointer } from "../base/record.js";
+import { type Address, NOWHERE, type Pointer } from "../base/index.js";
 import {
   type Clamp,
   type Encoding,
@@ -9,9 +8,10 @@ import {
   epilogueBounds,
   inputAffine,
   type Residual,
-} from "../format/index.js";
+} from "../ops/index.js";
 import { FLOAT32, LEVELS, LINEAR } from "./layout.js";
-import type { Make, MemoryPlan } from "./memory.js";
+import { copy, type Make, type MemoryPlan } from "./memory.js";
+import { partFactors } from "./schedule.js";
 import type { PlanContext } from "./step.js";
 import { Epilogue as EpilogueRecord } from "./wasm.generated.js";
 
@@ -55,6 +55,12 @@ export function planInputEncoding(context: PlanContext, input: string): Pointer<
   const { scale, offset } = inputAffine(encoding);
   const ending = { channels: shape[0], scale: Float32Array.of(scale), offset: Float32Array.of(offset), clamp: {} };
   return placeRecord(context, ending, input);
+}
+
+/** Factors of a sum whose parts all count once. */
+export function planOnes({ memory }: PlanContext, parts: number): Address {
+  const factors = partFactors(new Array<number>(parts).fill(1));
+  return memory.shared(`${parts} parts`, factors.byteLength, (to) => copy(to, factors));
 }
 
 function placeRecord(

@@ -1,11 +1,13 @@
 // machine.ts: the executor on the wasm kernels: a planned network in its own linear memory.
-import { type ModelDef, ShiftwiseError, toReal } from "../format/index.js";
+
+import { ShiftwiseError } from "../base/index.js";
+import type { ModelDef } from "../model/index.js";
+import { toReal } from "../ops/index.js";
 import { type Crew, startCrew } from "./crew.js";
 import type { Executor, ExecutorOptions, Outputs } from "./executor.js";
 import { compileKernels, instantiate, type Kernels } from "./kernels.js";
 import { planModel } from "./plan.js";
 import { createDoor, type InputBatch, readRaw } from "./ports.js";
-import { stagingOf } from "./step.js";
 import { canShareMemory } from "./threads.js";
 
 const PAGE = 65536;
@@ -28,14 +30,16 @@ export function threadsFor({ threads }: ExecutorOptions): number {
 export async function createWasmExecutor(def: ModelDef, options: ExecutorOptions): Promise<Executor> {
   const threads = threadsFor(options);
   const plan = planModel(def, { limit: options.memoryLimit, threads });
+  const { placements } = plan;
   const module = await compileKernels(threads > 1);
   const memory = allocate(plan.use.total, threads > 1);
   plan.memory.write(memory.buffer);
   const kernels = instantiate(module, memory);
-  const crew = threads > 1 ? await startCrew(def, plan, module, memory, threads) : null;
+  const shared = threads > 1 && plan.steps.length > 0;
+  const crew = shared ? await startCrew(def, plan, module, memory, threads) : null;
   const state: State = { kernels, memory, crew };
   const doors = def.inputs.map((port) => {
-    const place = plan.placements.get(stagingOf(port.tensor)) ?? plan.placements.get(port.tensor)!;
+    const place = placements.staging.get(port.tensor) ?? placements.raw.get(port.tensor)!;
     return createDoor(port, def.tensors[port.tensor], place);
   });
 
@@ -56,7 +60,7 @@ export async function createWasmExecutor(def: ModelDef, options: ExecutorOptions
     }
   };
   const raw = (tensor: string): Float32Array =>
-    readRaw(memory.buffer, def.tensors[tensor], plan.placements.get(tensor)!);
+    readRaw(memory.buffer, def.tensors[tensor], placements.raw.get(tensor)!);
   const read = (): Outputs =>
     Object.fromEntries(
       def.outputs.map(({ name, tensor }) => [name, toReal(raw(tensor), def.tensors[tensor].encoding)]),

@@ -1,11 +1,10 @@
 // patch.ts: walks a sliding window's output tile by tile, and gathers the patch of input rows that each tile needs.
-import { type Address, NOWHERE, plus } from "../base/address.js";
-import type { Pointer } from "../base/record.js";
-import { elements, type Layer } from "../format/index.js";
+import { type Address, NOWHERE, type Pointer, plus } from "../base/index.js";
+import { elements, type Layer } from "../ops/index.js";
 import type { Kernels } from "./kernels.js";
 import { TILE } from "./layout.js";
 import type { Placement } from "./memory.js";
-import { type PlanContext, phasesOf } from "./step.js";
+import type { PlanContext } from "./step.js";
 import { type GatherForm, gatherOf, planTaps, type Taps, windowOf } from "./taps.js";
 import { GatherJob } from "./wasm.generated.js";
 
@@ -66,7 +65,7 @@ export function planSliding(
   const scratchUsed = sumsBytes + elements(window.kernel) * TILE;
   context.memory.needScratch(scratchUsed);
   const taps = planTaps(context.memory, { form, phases }, input.shape, shape, window, float ? 4 : 1);
-  const source = (): Placement => context.place(phases ? phasesOf(layer.input) : layer.input);
+  const source = (): Placement => context.place(layer.input, phases ? "phases" : "raw");
   const job = context.memory.record(GatherJob, () => {
     const { address, planeBytes } = source();
     return { ...taps, planes: address, planeBytes, fill, width: shape[2] };

@@ -1,17 +1,18 @@
 // plan.ts: a validated model to a list of steps with every address fixed: what runs, where it reads, where it writes.
-import { type Address, plus } from "../base/address.js";
-import { type ConcatLayer, elements, type Layer, layerInputs, type ModelDef } from "../format/index.js";
+import { type Address, plus } from "../base/index.js";
+import type { ModelDef } from "../model/index.js";
+import { type ConcatLayer, elements, type Layer, layerInputs } from "../ops/index.js";
 import {
   type Buffer,
   elementBytes,
   type MemoryOptions,
   MemoryPlan,
   type MemoryUse,
-  type Placement,
   packArena,
   planeBytesOf,
 } from "./memory.js";
-import { type PlanContext, phasesOf, type Step, stagingOf } from "./step.js";
+import { isLarge } from "./pool.js";
+import type { Content, Placements, PlanContext, Step } from "./step.js";
 import { planInput, planLayer, planSplit } from "./steps.js";
 import { gatherOf, phaseBytesOf, windowOf } from "./taps.js";
 
@@ -21,19 +22,22 @@ export interface Plan {
   readonly use: MemoryUse;
   /** Address of the first thread's scratch; the others' follow, use.scratch apart. */
   readonly scratch: Address;
-  /** Where every tensor lies. Bytes may be shared by tensors whose lives do not meet. */
-  readonly placements: ReadonlyMap<string, Placement>;
+  /** Where every buffer lies. Bytes may be shared by buffers whose lives do not meet. */
+  readonly placements: Placements;
 }
 
 /** Most bytes, and the threads that will run it. */
 export type PlanOptions = MemoryOptions;
 
-/** A tensor's life in the arena; one that a concatenation takes over lies in `parent` from `channel` on. */
+/** A buffer's life in the arena; one that a concatenation takes over lies in `parent` from `channel` on. */
 interface Life extends Buffer {
   from: number;
   readonly planeBytes: number;
-  parent: { readonly name: string; readonly channel: number } | null;
+  parent: { readonly life: Life; readonly channel: number } | null;
 }
+
+/** By tensor. */
+type Lives = { readonly [content in Content]: Map<string, Life> };
 
 /**
  * Lays out memory and compiles the schedules. The model must have passed validateModel.
@@ -41,44 +45,46 @@ interface Life extends Buffer {
  */
 export function planModel(def: ModelDef, options: PlanOptions = {}): Plan {
   const { lives, makers } = planLives(def);
-  const roots = [...lives].filter(([, life]) => life.parent === null);
-  const { offsets, bytes } = packArena(roots.map(([, life]) => life));
+  const all = Object.values(lives).flatMap((ofKind) => [...ofKind.values()]);
+  const roots = all.filter((life) => life.parent === null);
+  const { offsets, bytes } = packArena(roots);
 
   const memory = new MemoryPlan(bytes, options);
-  const placements = new Map<string, Placement>();
+  const placements = { raw: new Map(), staging: new Map(), phases: new Map() } satisfies Placements;
   const context: PlanContext = {
     memory,
     spec: (tensor) => def.tensors[tensor],
-    place: (tensor) => placements.get(tensor)!,
+    place: (tensor, content = "raw") => placements[content].get(tensor)!,
   };
   const steps = makers.map((make) => make(context));
   const { arena, scratch, use } = memory.seal();
-  roots.forEach(([name, { planeBytes, bytes: size }], i) => {
-    placements.set(name, { address: plus(arena, offsets[i]), planeBytes, bytes: size });
-  });
-  for (const [name, { parent, planeBytes, bytes: size }] of lives) {
-    if (!parent) continue;
-    const address = plus(placements.get(parent.name)!.address, parent.channel * planeBytes);
-    placements.set(name, { address, planeBytes, bytes: size });
+  const rootAt = new Map(roots.map((life, i) => [life, plus(arena, offsets[i])]));
+  for (const content of ["raw", "staging", "phases"] as const) {
+    for (const [name, life] of lives[content]) {
+      const { parent, planeBytes, bytes: size } = life;
+      const address = parent ? plus(rootAt.get(parent.life)!, parent.channel * planeBytes) : rootAt.get(life)!;
+      placements[content].set(name, { address, planeBytes, bytes: size });
+    }
   }
   return { steps, memory, use, scratch, placements };
 }
 
 /** The order of the steps, how to plan each, and during which of them every buffer matters. Makes nothing large. */
-function planLives(def: ModelDef): { lives: Map<string, Life>; makers: ((context: PlanContext) => Step)[] } {
-  const lives = new Map<string, Life>();
+function planLives(def: ModelDef): { lives: Lives; makers: ((context: PlanContext) => Step)[] } {
+  const lives: Lives = { raw: new Map(), staging: new Map(), phases: new Map() };
   const makers: ((context: PlanContext) => Step)[] = [];
-  const add = (name: string, planes: number, planeBytes: number, from: number): void => {
-    lives.set(name, { bytes: planes * planeBytes, planeBytes, from, to: from, parent: null });
+  const add = (content: Content, name: string, planeBytes: number, from: number): void => {
+    const bytes = def.tensors[name].shape[0] * planeBytes;
+    lives[content].set(name, { bytes, planeBytes, from, to: from, parent: null });
   };
   const addTensor = (name: string, from: number): void => {
     const { shape, encoding } = def.tensors[name];
-    add(name, shape[0], planeBytesOf(shape, elementBytes(encoding)), from);
+    add("raw", name, planeBytesOf(shape, elementBytes(encoding)), from);
   };
-  const use = (name: string, step: number): void => {
-    const life = lives.get(name)!;
-    life.to = Math.max(life.to, step);
-    if (life.parent) use(life.parent.name, step);
+  const use = (content: Content, name: string): void => {
+    const life = lives[content].get(name)!;
+    life.to = Math.max(life.to, makers.length);
+    if (life.parent) life.parent.life.to = Math.max(life.parent.life.to, makers.length);
   };
 
   const fixed = new Set(def.inputs.map(({ tensor }) => tensor));
@@ -87,27 +93,26 @@ function planLives(def: ModelDef): { lives: Map<string, Life>; makers: ((context
     addTensor(tensor, -1);
     const { shape, encoding } = def.tensors[tensor];
     if (encoding.kind === "float32") continue;
-    add(stagingOf(tensor), shape[0], planeBytesOf(shape, 4), -1);
-    use(stagingOf(tensor), makers.length);
-    makers.push((context) => planInput(context, tensor, stagingOf(tensor)));
+    add("staging", tensor, planeBytesOf(shape, 4), -1);
+    use("staging", tensor);
+    makers.push((context) => planInput(context, tensor));
   }
   for (const layer of def.layers) {
     if (needsPhases(layer, def)) {
-      const phases = phasesOf(layer.input);
-      if (!lives.has(phases)) {
-        const { shape } = def.tensors[layer.input];
-        add(phases, shape[0], 4 * phaseBytesOf(shape), makers.length);
-        use(layer.input, makers.length);
-        makers.push((context) => planSplit(context, layer.input, phases));
+      const { input } = layer;
+      if (!lives.phases.has(input)) {
+        add("phases", input, 4 * phaseBytesOf(def.tensors[input].shape), makers.length);
+        use("raw", input);
+        makers.push((context) => planSplit(context, input));
       }
-      use(phases, makers.length);
+      use("phases", input);
     }
     addTensor(layer.output, makers.length);
-    const adopted = layer.op === "concat" ? adopt(layer, def, lives, fixed) : new Set<number>();
-    for (const input of layerInputs(layer)) use(input, makers.length);
+    const adopted = layer.op === "concat" ? adopt(layer, def, lives.raw, fixed) : new Set<number>();
+    for (const input of layerInputs(layer)) use("raw", input);
     makers.push((context) => planLayer(context, layer, adopted));
   }
-  for (const { tensor } of def.outputs) use(tensor, makers.length);
+  for (const { tensor } of def.outputs) use("raw", tensor);
   return { lives, makers };
 }
 
@@ -117,7 +122,7 @@ export function planMemory(def: ModelDef, options: PlanOptions = {}): MemoryUse 
 }
 
 function needsPhases(layer: Layer, def: ModelDef): layer is Extract<Layer, { kernel: unknown }> {
-  if (!("kernel" in layer)) return false;
+  if (!("kernel" in layer) || (layer.op !== "conv" && isLarge(layer))) return false;
   const { shape, encoding } = def.tensors[layer.input];
   const output = def.tensors[layer.output].shape;
   return gatherOf(shape, output, windowOf(layer), encoding.kind === "float32").phases;
@@ -131,7 +136,7 @@ function needsPhases(layer: Layer, def: ModelDef): layer is Extract<Layer, { ker
 function adopt(
   { inputs, output }: ConcatLayer,
   def: ModelDef,
-  lives: Map<string, Life>,
+  lives: ReadonlyMap<string, Life>,
   fixed: ReadonlySet<string>,
 ): Set<number> {
   const whole = lives.get(output)!;
@@ -142,7 +147,7 @@ function adopt(
   for (const [i, name] of inputs.entries()) {
     const life = lives.get(name)!;
     if (isPlanes && !fixed.has(name) && life.parent === null) {
-      life.parent = { name: output, channel };
+      life.parent = { life: whole, channel };
       whole.from = Math.min(whole.from, life.from);
       whole.to = Math.max(whole.to, life.to);
       adopted.add(i);

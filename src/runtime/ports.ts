@@ -1,14 +1,8 @@
 // ports.ts: the doors of a model: inputs checked, written to the kernels' memory; tensors read from it.
-import {
-  elements,
-  type InputPort,
-  type ModelDef,
-  type Normalization,
-  pixelTable,
-  type Shape,
-  ShiftwiseError,
-  type TensorSpec,
-} from "../format/index.js";
+
+import { ShiftwiseError } from "../base/index.js";
+import type { InputPort, ModelDef } from "../model/index.js";
+import { canonicalNaNs, elements, type Normalization, pixelTable, type Shape, type TensorSpec } from "../ops/index.js";
 import type { Kernels } from "./kernels.js";
 import type { Placement } from "./memory.js";
 import { createPictureReader, isPicture, type Picture } from "./pictures.js";
@@ -103,7 +97,7 @@ function tablesOf(normalization: Normalization, channels: number): Float32Array[
   return Array.from({ length: channels }, (_, c) => pixelTable(c, normalization));
 }
 
-/** Raw values of a tensor, (channel, row, column): integers 0..255 or float32. */
+/** Raw values of a tensor, (channel, row, column): integers 0..255 or float32, every NaN with the same bits. */
 export function readRaw(buffer: ArrayBufferLike, { shape, encoding }: TensorSpec, place: Placement): Float32Array {
   const plane = shape[1] * shape[2];
   const raw = new Float32Array(elements(shape));
@@ -112,5 +106,5 @@ export function readRaw(buffer: ArrayBufferLike, { shape, encoding }: TensorSpec
     const from = encoding.kind === "float32" ? new Float32Array(buffer, at, plane) : new Uint8Array(buffer, at, plane);
     raw.set(from, c * plane);
   }
-  return raw;
+  return encoding.kind === "float32" ? canonicalNaNs(raw) : raw;
 }

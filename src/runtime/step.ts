@@ -1,6 +1,6 @@
 // step.ts: one step of a plan, and what those who plan steps are given.
-import type { Address } from "../base/address.js";
-import type { Layer, TensorSpec } from "../format/index.js";
+import type { Address } from "../base/index.js";
+import type { Layer, TensorSpec } from "../ops/index.js";
 import type { Kernels } from "./kernels.js";
 import type { MemoryPlan, Placement } from "./memory.js";
 
@@ -14,14 +14,28 @@ export interface Step {
   readonly run: (kernels: Kernels, first: number, last: number, scratch: Address) => void;
 }
 
+export const planeSize = (shape: readonly number[]): number => shape[1] * shape[2];
+
+/** Channels, which threads may share; but those of vectors lie so close that each is written over by the one before. */
+export const unitsOf = (shape: readonly number[]): number => (planeSize(shape) === 1 ? 1 : shape[0]);
+
+/** The channel that begins a unit. */
+export const channelOf = (shape: readonly number[], unit: number): number =>
+  planeSize(shape) === 1 ? unit * shape[0] : unit;
+
+/**
+ * What a buffer holds of a tensor: its raw values, the float values that a model's input is encoded from, or the four phases
+ * that stride 2 reads. A kind and a name together say which buffer is meant, so no tensor's name can be another's buffer.
+ */
+export type Content = "raw" | "staging" | "phases";
+
+/** Where the buffers of each kind lie, by tensor. */
+export type Placements = { readonly [content in Content]: ReadonlyMap<string, Placement> };
+
 /** What the planner of a step may ask for. */
 export interface PlanContext {
   readonly memory: MemoryPlan;
   readonly spec: (tensor: string) => TensorSpec;
-  /** Final when planning has ended: for constants made later, and for steps to call when they run. */
-  readonly place: (tensor: string) => Placement;
+  /** Final when planning has ended: for constants made later, and for steps to call when they run. Default: raw values. */
+  readonly place: (tensor: string, content?: Content) => Placement;
 }
-
-/** Names of the buffers behind a tensor: its float staging area, its phase planes. */
-export const stagingOf = (tensor: string): string => `${tensor} (float)`;
-export const phasesOf = (tensor: string): string => `${tensor} (phases)`;

@@ -1,6 +1,6 @@
 // taps.ts: how the patch of a sliding window is gathered: tap offsets, padding masks, and which gather kernel serves.
-import { type Address, NOWHERE } from "../base/address.js";
-import type { Layer, Shape } from "../format/index.js";
+import { type Address, NOWHERE } from "../base/index.js";
+import type { Layer, Shape } from "../ops/index.js";
 import { TILE } from "./layout.js";
 import { type Make, type MemoryPlan, planeBytesOf, roundUp } from "./memory.js";
 import type { GatherJob } from "./wasm.generated.js";

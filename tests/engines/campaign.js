@@ -15,7 +15,13 @@ export async function runEngines(engines, { folder, expected, required = [], log
   const skipped = [];
   const faults = [];
   for (const [name, { title, version, measure, lacks, install }] of Object.entries(engines)) {
-    const found = await version();
+    let found = "?";
+    try {
+      found = await version();
+    } catch (error) {
+      faults.push(`${title} does not start: ${error.message}`);
+      continue;
+    }
     if (found === null) {
       (required.includes(name) ? faults : skipped).push(`${title} (${name}) is not installed: ${install}`);
       continue;

@@ -76,6 +76,12 @@ test("an engine that dies is a fault, and the next one runs", async () => {
   assert.deepEqual(faults, ["Made 1.2: it hangs"]);
 });
 
+test("an engine that does not tell its version is a fault", async () => {
+  const engine = { title: "Made", version: () => assert.fail("no display"), lacks: [], install: "" };
+  const told = await runEngines({ made: engine }, { folder: "", expected });
+  assert.deepEqual(told, { columns: [], skipped: [], faults: ["Made does not start: no display"] });
+});
+
 test("an engine that is not installed is left out, and a fault if it is required", async () => {
   const engine = { title: "Made", version: () => null, lacks: [], install: "apt-get install made" };
   const told = ["Made (made) is not installed: apt-get install made"];

@@ -97,8 +97,11 @@ function* refusalsAt({ path, last, isKey, op, above, value, field }, { change, t
     for (const name of ["", "a\nb", "a".repeat(201), "__proto__"]) yield ["names", put(name), /a name of 1 to 200/];
   }
   if (isKey) {
-    for (const name of ["", "a\u0085b", "é".repeat(201)]) {
-      yield ["names", change((g) => (parentIn(g)[name] = value)), /a name of 1 to 200/];
+    for (const name of ["", "a\u0085b", "é".repeat(201), "__proto__"]) {
+      const marked = graph();
+      parentIn(marked)["a key"] = value;
+      const file = text(() => JSON.stringify(marked).replace('"a key"', JSON.stringify(name)));
+      yield ["names", file, /a name of 1 to 200/];
     }
   }
 }

@@ -1,6 +1,8 @@
 // refusals-model.js: each rule of a model's graph broken in the file of a model that has every layer and encoding.
-import { encodeModel, storeFloats } from "../../dist/format/index.js";
-import { everything, FLOAT32, tiny } from "./models.js";
+
+import { storeFloats } from "../../dist/format/index.js";
+import { encodeModel } from "../../dist/model/index.js";
+import { everything, FLOAT32, tiny } from "../model/models.js";
 import { NAN, patched, variants } from "./refusals.js";
 
 export const model = variants(encodeModel(everything()), "model");
@@ -49,6 +51,18 @@ export const modelRefusals = {
     [tensor("x", (t) => (t.encoding.scale = 0)), /encoding: scale/],
     [levels({ scale: -1 }), /encoding: scale/],
   ],
+  "encoding-range": [1e-300, 1e-46, 2e-39, 3e37, 1e39].flatMap((scale) => [
+    [tensor("x", (t) => (t.encoding.scale = scale)), /encoding: scale: .*float32 holds/],
+    [levels({ scale }), /encoding: scale: .*float32 holds/],
+  ]),
+  "normalization-range": [
+    [1e300, 1],
+    [0.5, 1e-50],
+    [0, 1e-39],
+  ].map(([mean, std]) => [
+    change((g) => (g.inputs[0].normalization = { mean: [0.5, mean], std: [0.5, std] })),
+    /input image: .*float32 holds/,
+  ]),
   "encoding-max": [0, 256, 3.5].map((max) => [tensor("x", (t) => (t.encoding.max = max)), /encoding: max/]),
   "encoding-zero": [-1, 256, 0.5].map((zero) => [tensor("x", (t) => (t.encoding.zero = zero)), /encoding: zero/]),
   "encoding-levels": [
@@ -77,6 +91,16 @@ export const modelRefusals = {
     layer("pool", (l) => (l.padding[side] = 2)),
     /layer pool: padding: .*less than/,
   ]),
+  "pool-windows": [
+    [
+      layer("pool", (l) => Object.assign(l, { dilation: [7, 1], padding: [1, 0, 1, 0] })),
+      /pool: padding: .*under output row 0/,
+    ],
+    [
+      layer("pool", (l) => Object.assign(l, { dilation: [1, 7], padding: [0, 1, 0, 1] })),
+      /pool: padding: .*under output column 0/,
+    ],
+  ],
   "conv-shape": [[layer("conv.a", (l) => (l.padding = [0, 1, 1, 1])), /layer conv\.a: output: .*shape 4x5x6/]],
   "pool-shape": [
     [layer("pool", (l) => (l.stride = [1, 2])), /layer pool: output/],

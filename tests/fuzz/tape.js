@@ -2,7 +2,7 @@
 //
 // fast-check shrinks the list, so 0 stands for the simplest choice everywhere: the first of a list, no, the least number.
 import fc from "fast-check";
-import { createRandom } from "../../dist/graph/index.js";
+import { createRandom } from "./project.js";
 
 /** A tape of a fixed length: four bytes a draw, where an array of arbitraries takes one each. */
 class Tape extends fc.Arbitrary {

@@ -10,8 +10,8 @@ class KeptWorker {
   #listeners = { message: [], error: [], exit: [] };
 
   constructor(url, options) {
-    this.#worker = String(url).endsWith("/runtime/worker.js") ? (resting.pop() ?? null) : null;
-    this.#worker ??= Object.assign(new Started(url, options), { kept: String(url).endsWith("/runtime/worker.js") });
+    const kept = String(url).endsWith("/runtime/worker.js");
+    this.#worker = (kept && resting.pop()) || startWorker(url, options, kept);
   }
 
   on(event, listener) {
@@ -47,6 +47,18 @@ class KeptWorker {
 }
 
 const Started = workerThreads.Worker;
+
+function startWorker(url, options, kept) {
+  const worker = Object.assign(new Started(url, options), { kept });
+  if (!kept) return worker;
+  // a helper that fails when its model has no use for it any more is a fault all the same
+  return worker.on("error", (cause) => {
+    worker.kept = false;
+    setImmediate(() => {
+      throw cause;
+    });
+  });
+}
 
 /** From now on helper threads of models are kept, in this process. */
 export function keepThreads() {

@@ -1,7 +1,8 @@
 // budget.test.js: what a small file may cost: everything that follows from shapes alone is counted before it is made.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { convOutputShape, encodeModel } from "../../dist/format/index.js";
+import { encodeModel } from "../../dist/model/index.js";
+import { convOutputShape } from "../../dist/ops/index.js";
 import { Model } from "../../dist/runtime/index.js";
 import { FLOAT, linear } from "./models.js";
 
@@ -37,12 +38,8 @@ const addition = (n) => vector(n, U8, { op: "add", epilogue: ONE, residual: { te
 const planes = { op: "gather", channels: [0], rows: [0], columns: [0], value: 0 };
 
 const REFUSED = {
-  "a window of 2900 x 2900, averaged": () => pooling("avgPool", [1, 2901, 2901], [2900, 2900], U8),
-  "the same in float32": () => pooling("avgPool", [1, 2901, 2901], [2900, 2900], FLOAT),
-  "its maximum": () => pooling("maxPool", [1, 2901, 2901], [2900, 2900], U8),
   "3 x 3 windows on 10,000 x 10,000": () =>
     pooling("maxPool", [1, 10_000, 10_000], [3, 3], U8, { padding: [1, 1, 1, 1] }),
-  "1 x 4,000,000 windows": () => pooling("maxPool", [1, 1, 4_000_001], [1, 4_000_000], U8),
   "1 x 200 windows on 3,000 x 3,000": () =>
     pooling("maxPool", [1, 3000, 3000], [1, 200], U8, { padding: [0, 99, 0, 100] }),
   "padding of 2^30 rows": () => convolution(1, [2 ** 30, 0, 0, 0]),
@@ -55,6 +52,10 @@ const REFUSED = {
 };
 
 const LOADED = {
+  "a window of 2900 x 2900, averaged": () => pooling("avgPool", [1, 2901, 2901], [2900, 2900], U8),
+  "the same in float32": () => pooling("avgPool", [1, 2901, 2901], [2900, 2900], FLOAT),
+  "its maximum": () => pooling("maxPool", [1, 2901, 2901], [2900, 2900], U8),
+  "1 x 4,000,000 windows": () => pooling("maxPool", [1, 1, 4_000_001], [1, 4_000_000], U8),
   "padding of 2^30 rows in one step": () => convolution(1, [2 ** 30, 0, 0, 0], [2 ** 30, 1]),
   "1 x 100,000 windows, their maximum": () => pooling("maxPool", [1, 1, 100_001], [1, 100_000], U8),
   "a window of 1000 x 1000, averaged": () => pooling("avgPool", [1, 1001, 1001], [1000, 1000], U8),

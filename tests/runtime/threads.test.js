@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import workerThreads from "node:worker_threads";
-import { goldenHash, ShiftwiseError } from "../../dist/format/index.js";
+import { ShiftwiseError } from "../../dist/base/index.js";
+import { goldenHash } from "../../dist/format/index.js";
 import { Model } from "../../dist/runtime/index.js";
 import { createWords, lead } from "../../dist/runtime/team.js";
 import { convModel, FLOAT, inputsFor, linear } from "./models.js";
@@ -55,6 +56,16 @@ test("threads out of range are refused", async () => {
       return error instanceof ShiftwiseError && error.code === "BAD_OPTION" && error.where === "threads";
     });
   }
+});
+
+test("a model without steps has nothing to share: no helper is started that would die of it", async () => {
+  const tensors = { x: { shape: [2, 3, 4], encoding: FLOAT } };
+  const ports = [{ name: "x", tensor: "x" }];
+  const model = await Model.from({ name: "empty", inputs: ports, outputs: ports, tensors, layers: [] }, { threads: 2 });
+  assert.equal(model.threads, 1);
+  const values = Float32Array.from({ length: 24 }, (_, i) => i);
+  assert.deepEqual(model.runSync(values).x, values);
+  model.dispose();
 });
 
 test("a disposed model says so", async () => {

@@ -1,11 +1,8 @@
 // arrays.ts: walking through arrays of any rank: broadcasting, and results picked element by element.
-import { elements, stridesOf } from "../../format/index.js";
+import { elements, stridesOf } from "../../ops/index.js";
 import type { OnnxNode } from "../model.js";
 import type { ElementType, Value } from "../tensor.js";
-import { type Call, expectNode, make } from "./call.js";
-
-/** Who asks for a value: named in errors, and whose budget it comes out of. */
-type Maker = Pick<Call, "node" | "budget">;
+import { type Bare, expectNode, make } from "./call.js";
 
 /** Dimensions of two arrays met elementwise (numpy's rules). */
 export function broadcastDims(a: readonly number[], b: readonly number[], node: OnnxNode): number[] {
@@ -49,7 +46,7 @@ export function broadcastStrides(dims: readonly number[], to: readonly number[])
 
 /** A value whose element i is f of the operands' elements there, operands repeated as needed. */
 export function zip(
-  call: Maker,
+  call: Bare,
   type: ElementType,
   operands: readonly Value[],
   f: (...numbers: number[]) => number,
@@ -71,7 +68,7 @@ export function zip(
 }
 
 /** f of every element. */
-export function map(call: Maker, value: Value, f: (x: number) => number): Value {
+export function map(call: Bare, value: Value, f: (x: number) => number): Value {
   const y = make(call, value.type, value.dims);
   for (let i = 0; i < y.data.length; i++) y.data[i] = f(value.data[i]);
   return y;
@@ -102,7 +99,7 @@ export function runOf(indices: Indices): Run | null {
 }
 
 /** The indices one by one. */
-export function listOf({ budget }: Maker, indices: Indices): readonly number[] {
+export function listOf({ budget }: Bare, indices: Indices): readonly number[] {
   if (!("start" in indices)) return indices;
   const { start, step, length } = indices;
   budget.spend(2 * length);
@@ -112,7 +109,7 @@ export function listOf({ budget }: Maker, indices: Indices): readonly number[] {
 }
 
 /** The elements that `indices` pick along each axis; `fill` where an index is -1. */
-export function pick(call: Maker, value: Value, indices: readonly Indices[], fill = 0): Value {
+export function pick(call: Bare, value: Value, indices: readonly Indices[], fill = 0): Value {
   const strides = stridesOf(value.dims);
   const dims = indices.map(({ length }) => length);
   const result = make(call, value.type, dims);
@@ -140,7 +137,7 @@ export function pick(call: Maker, value: Value, indices: readonly Indices[], fil
 }
 
 /** The array with its axes in another order: axis i of the result is axis order[i]. */
-export function transposed(call: Maker, value: Value, order: readonly number[]): Value {
+export function transposed(call: Bare, value: Value, order: readonly number[]): Value {
   const strides = stridesOf(value.dims);
   const dims = order.map((axis) => value.dims[axis]);
   const result = make(call, value.type, dims);

@@ -1,29 +1,51 @@
-// call.ts: one evaluation of an operator: what it is given, and how it complains.
-import { elements, fields, ShiftwiseError } from "../../format/index.js";
+// call.ts: one node of a model at work: what its operator is given, what it may make, and how it complains.
+
+import { ShiftwiseError } from "../../base/index.js";
+import { fields } from "../../format/index.js";
+import type { Shape } from "../../ops/index.js";
 import type { Budget } from "../budget.js";
+import { type Activation, type Draft, isActivation, type Known, shapeFor, type Unnamed } from "../draft.js";
 import type { OnnxNode } from "../model.js";
 import { castNumber, countElements, createValue, type ElementType, type Value } from "../tensor.js";
 
-export interface Call {
+/** What is there before the attributes are read. */
+export interface Bare {
   readonly node: OnnxNode;
-  readonly opset: number;
-  /** null where an optional input is left out. */
-  readonly inputs: readonly (Value | null)[];
+  /** The node's inputs; null where an optional one is left out. Activations only while converting. */
+  readonly operands: readonly (Known | null)[];
   /** What may still be made; asked before anything is. */
   readonly budget: Budget;
 }
 
-/** An operator: its inputs' values to its outputs' (as many as the node asks for, or fewer). */
-export type Operator = (call: Call) => readonly Value[];
+export interface BareConversion extends Bare {
+  readonly draft: Draft;
+  /** Leave out a softmax that makes an output. */
+  readonly logits: boolean;
+  /** Whether the first output is an output of the model. */
+  readonly last: boolean;
+}
+
+/** One evaluation. @template A values of the operator's attributes */
+export type Call<A = unknown> = Bare & { readonly attributes: A };
+/** One node to convert. */
+export type Conversion<A = unknown> = BareConversion & { readonly attributes: A };
 
 export function expectNode(ok: boolean, node: OnnxNode, expected: string, found: unknown, field = ""): asserts ok {
   fields.expect(ok, field ? `${node.where}.${field}` : node.where, expected, found, "BAD_GRAPH");
 }
 
+/** The error for what is well formed but not done here. */
+export function unsupported(node: OnnxNode, what: string): ShiftwiseError {
+  return new ShiftwiseError("UNSUPPORTED", `${node.op}: ${what}`, { where: node.where });
+}
+
+/** The error for an activation of a shape that does not fit an operator here. */
+export function shapeUnsupported(node: OnnxNode, dims: readonly number[]): ShiftwiseError {
+  return unsupported(node, `an input of shape ${dims.join("x")}`);
+}
+
 /** Longest axis that anything here makes, or walks along: only an attack or a mistake asks for more. */
 export const AXIS_MAX = 2 ** 22;
-/** Most elements of a tensor of the network: half a gigabyte of float32. */
-const ELEMENTS_MAX = 2 ** 27;
 /** Most products or comparisons of one node. */
 const WORK_MAX = 2 ** 33;
 
@@ -35,15 +57,8 @@ export function checkAxis(node: OnnxNode, length: number, field: string): void {
   throw new ShiftwiseError("OVERFLOW", "an axis is too long", details);
 }
 
-/** @throws OVERFLOW for a tensor larger than one of a network may be */
-export function checkSize(node: Pick<OnnxNode, "where">, dims: readonly number[]): void {
-  if (elements(dims) <= ELEMENTS_MAX) return;
-  const details = { where: node.where, expected: `at most ${ELEMENTS_MAX} elements`, found: dims.join("x") };
-  throw new ShiftwiseError("OVERFLOW", "a tensor is too large", details);
-}
-
 /** @throws OVERFLOW where one node would compute for minutes, or beyond the budget */
-export function checkWork({ node, budget }: Pick<Call, "node" | "budget">, operations: number): void {
+export function checkWork({ node, budget }: Bare, operations: number): void {
   if (operations > WORK_MAX) {
     const details = { where: node.where, expected: `at most ${WORK_MAX} operations`, found: operations };
     throw new ShiftwiseError("OVERFLOW", "too much to compute", details);
@@ -52,44 +67,66 @@ export function checkWork({ node, budget }: Pick<Call, "node" | "budget">, opera
 }
 
 /** A value of zeros. @throws OVERFLOW where it is larger than anything may be, or than the budget */
-export function make(
-  { node, budget }: Pick<Call, "node" | "budget">,
-  type: ElementType,
-  dims: readonly number[],
-): Value {
+export function make({ node, budget }: Bare, type: ElementType, dims: readonly number[]): Value {
   budget.spend(countElements(dims, node.where));
   return createValue(type, dims, node.where);
 }
 
 /** The value as Cast makes it of another type. */
-export function cast(call: Pick<Call, "node" | "budget">, type: ElementType, { dims, data }: Value): Value {
+export function cast(call: Bare, type: ElementType, { dims, data }: Value): Value {
   const y = make(call, type, dims);
   for (let i = 0; i < data.length; i++) y.data[i] = castNumber(data[i], type);
   return y;
 }
 
-/** The error for what is well formed but not done here. */
-export function unsupported(node: OnnxNode, what: string, opset?: number): ShiftwiseError {
-  const version = opset === undefined ? "" : ` (opset ${opset})`;
-  return new ShiftwiseError("UNSUPPORTED", `${node.op}${version}: ${what}`, { where: node.where });
+/** Constant input `index`, or null where it is left out. @throws UNSUPPORTED where it depends on the model's input */
+export function optional({ node, operands }: Bare, index: number): Value | null {
+  const operand = operands[index] ?? null;
+  if (isActivation(operand)) throw unsupported(node, `input ${index} depends on the model's input`);
+  return operand;
 }
 
-/** Input `index`. @throws BAD_GRAPH where it is left out */
-export function required({ node, inputs }: Call, index: number): Value {
-  const value = inputs[index];
-  expectNode(value !== null && value !== undefined, node, "an input", "none", `input[${index}]`);
+/** Constant input `index`. @throws BAD_GRAPH where it is left out; UNSUPPORTED where it depends on the model's input */
+export function required(call: Bare, index: number): Value {
+  const value = optional(call, index);
+  expectNode(value !== null, call.node, "an input", "none", `input[${index}]`);
   return value;
 }
 
-export function optional({ inputs }: Call, index: number): Value | null {
-  return inputs[index] ?? null;
+/** All inputs, none of them left out. */
+export function allOperands({ node, operands }: Bare): readonly Known[] {
+  return operands.map((operand, i) => {
+    expectNode(operand !== null, node, "an input", "none", `input[${i}]`);
+    return operand;
+  });
 }
 
-/** The integers of an attribute of older versions that later became an input; null where neither is there. */
-export function integersOf(call: Call, attribute: string, input: number): readonly number[] | null {
-  if (call.node.attributes.has(attribute)) return call.node.attributes.ints(attribute, []);
-  const value = optional(call, input);
-  return value ? [...value.data] : null;
+/** The first input, which must depend on the model's input, with all others constant. */
+export function onlyActivation(conversion: Bare): Activation {
+  const { node, operands } = conversion;
+  const [x] = operands;
+  if (!isActivation(x)) throw unsupported(node, "a constant first input");
+  for (let i = 1; i < operands.length; i++) optional(conversion, i);
+  return x;
+}
+
+/** An activation (batch 1, channels, ...) as channels, rows and columns; one axis of space is that of rows. */
+export function planes(conversion: Conversion): { dims: readonly number[]; shape: Shape; input: string } {
+  const activation = onlyActivation(conversion);
+  const { dims } = activation;
+  if (dims.length < 2 || dims.length > 4 || dims[0] !== 1) throw shapeUnsupported(conversion.node, dims);
+  const shape = shapeFor(dims);
+  return { dims, shape, input: conversion.draft.shaped(activation, shape) };
+}
+
+/** The name that ONNX gives the conversion's first result. */
+export function resultName({ node }: Bare): string {
+  return node.outputs[0] ?? node.name;
+}
+
+/** Adds the node that makes the first result, of `shape` in the network and `dims` in ONNX. */
+export function added(conversion: Conversion, node: Unnamed, shape: Shape, dims: readonly number[]): Activation {
+  return { node: conversion.draft.add(resultName(conversion), node, shape), dims };
 }
 
 /** An axis counted from the front; negative ones count from behind. */

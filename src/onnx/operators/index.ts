@@ -1,23 +1,49 @@
-// index.ts: all operators that can be evaluated, by name.
-import type { Operator } from "./call.js";
+// index.ts: every operator that is read, by name and version.
+import { BINARY } from "./binary.js";
 import { CONVOLUTIONS } from "./conv.js";
-import { ELEMENTWISE } from "./elementwise.js";
 import { MATRICES } from "./matrix.js";
-import { MOVES } from "./move.js";
+import { NORMS } from "./norm.js";
+import type { Operator, Operators } from "./operator.js";
+import { ORDERS } from "./order.js";
+import { PADS } from "./pad.js";
+import { PICKS } from "./pick.js";
 import { POOLS } from "./pool.js";
 import { QUANTIZERS } from "./quantize.js";
 import { REDUCTIONS } from "./reduce.js";
 import { RESIZES } from "./resize.js";
 import { SHAPES } from "./shape.js";
+import { TRANSPOSED } from "./transposed.js";
+import { UNARY } from "./unary.js";
 
-export const OPERATORS: Readonly<Record<string, Operator>> = {
+/** A family is a file here; a new operator is a record in one of them. */
+export const OPERATORS: Operators = {
+  ...BINARY,
   ...CONVOLUTIONS,
-  ...ELEMENTWISE,
   ...MATRICES,
-  ...MOVES,
+  ...NORMS,
+  ...ORDERS,
+  ...PADS,
+  ...PICKS,
   ...POOLS,
   ...QUANTIZERS,
   ...REDUCTIONS,
   ...RESIZES,
   ...SHAPES,
+  ...TRANSPOSED,
+  ...UNARY,
 };
+
+/** A node's operator by name, with its domain if that is not ONNX's own. */
+export function operatorName({ domain, op }: { readonly domain: string; readonly op: string }): string {
+  return domain === "" ? op : `${domain}.${op}`;
+}
+
+/** The operator of that name as version `opset` of its domain has it; undefined where there is none. */
+export function findOperator(name: string, opset: number): Operator | undefined {
+  const entry = Object.hasOwn(OPERATORS, name) ? OPERATORS[name] : undefined;
+  if (!entry || !("versions" in entry)) return entry;
+  const since = Object.keys(entry.versions)
+    .map(Number)
+    .filter((first) => first <= opset);
+  return entry.versions[Math.max(...since)];
+}

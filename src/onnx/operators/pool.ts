@@ -1,10 +1,22 @@
 // pool.ts: maxima and means over windows and over whole planes.
-import { elements } from "../../format/index.js";
+import { elements, type Shape, sameShape } from "../../ops/index.js";
 import type { Value } from "../tensor.js";
 import { largest, sum } from "./arrays.js";
-import { type Call, checkWork, expectNode, make, type Operator, required } from "./call.js";
-import { spaceOf } from "./conv.js";
-import { type Window, windowOf } from "./window.js";
+import {
+  added,
+  type Call,
+  type Conversion,
+  checkWork,
+  expectNode,
+  make,
+  planes,
+  required,
+  resultName,
+  unsupported,
+} from "./call.js";
+import { type Operator, type Operators, operator } from "./operator.js";
+import { flag, int } from "./spec.js";
+import { pairOf, spaceOf, WINDOW, type Window, windowOf, windowPadding } from "./window.js";
 
 /**
  * Calls `value` for every output with the places in the plane that its window covers, padding left out, and the number
@@ -49,49 +61,164 @@ function placesOf(window: Window, space: readonly number[], output: number): { p
 }
 
 /** The second output tells where in the whole input each maximum is: row by row, or with storage_order 1 column by column. */
-const maxPool: Operator = (call) => {
-  const x = required(call, 0);
-  const { node } = call;
-  const window = windowOf(node, spaceOf(call, x.dims), null);
-  const best = (places: readonly number[], plane: number): number =>
-    places.reduce((first, at) => (x.data[plane + at] > x.data[plane + first] ? at : first), places[0]);
-  const y = overWindows(call, x, window, (places, _, plane) => x.data[plane + best(places, plane)]);
-  if (!node.outputs[1]) return [y];
-  const [height, width] = x.dims.length === 4 ? x.dims.slice(2) : [1, x.dims[2]];
-  const byColumn = node.attributes.int("storage_order", 0) !== 0;
-  const indices = overWindows(call, { ...x, type: "int64" }, window, (places, _, plane) => {
-    const at = best(places, plane);
-    return plane + (byColumn ? (at % width) * height + Math.floor(at / width) : at);
+const maxPool = operator(
+  { ...WINDOW, ceil_mode: flag(false), storage_order: int(0, { legal: [0, 1] }) },
+  {
+    evaluate(call) {
+      const x = required(call, 0);
+      const window = windowOf(call, spaceOf(call, x.dims), null, call.attributes.ceil_mode);
+      const best = (places: readonly number[], plane: number): number =>
+        places.reduce((first, at) => (x.data[plane + at] > x.data[plane + first] ? at : first), places[0]);
+      const y = overWindows(call, x, window, (places, _, plane) => x.data[plane + best(places, plane)]);
+      if (!call.node.outputs[1]) return [y];
+      const [height, width] = x.dims.length === 4 ? x.dims.slice(2) : [1, x.dims[2]];
+      const indices = overWindows(call, { ...x, type: "int64" }, window, (places, _, plane) => {
+        const at = best(places, plane);
+        return plane + (call.attributes.storage_order === 1 ? (at % width) * height + Math.floor(at / width) : at);
+      });
+      return [y, indices];
+    },
+    convert(conversion) {
+      const { node, draft } = conversion;
+      if (node.outputs[1] && draft.readers(node.outputs[1]) > 0) throw unsupported(node, "output Indices");
+      const { dims, shape, input } = planes(conversion);
+      const space = spaceOf(conversion, dims);
+      const window = windowOf(conversion, space, null, conversion.attributes.ceil_mode);
+      const dilation = pairOf(window.dilations, 1);
+      const made = {
+        op: "maxPool",
+        input,
+        kernel: pairOf(window.kernel, 1),
+        stride: pairOf(window.strides, 1),
+        padding: windowPadding(window, space),
+        ...(dilation.some((d) => d > 1) && { dilation }),
+      } as const;
+      const result: Shape = [shape[0], ...pairOf(window.output, 1)];
+      return [added(conversion, made, result, [1, shape[0], ...window.output])];
+    },
+  },
+);
+
+const averagePool = operator(
+  { ...WINDOW, ceil_mode: flag(false), count_include_pad: flag(false) },
+  {
+    evaluate(call) {
+      const x = required(call, 0);
+      const { ceil_mode, count_include_pad } = call.attributes;
+      const window = windowOf(call, spaceOf(call, x.dims), null, ceil_mode);
+      return [
+        overWindows(call, x, window, (places, padded, plane) => {
+          const total = places.reduce((before, at) => before + x.data[plane + at], 0);
+          return total / (count_include_pad ? padded : places.length);
+        }),
+      ];
+    },
+    /**
+     * A mean over windows of the padded input. Where a window's padding does not count, or not all of it, its mean is
+     * corrected by a constant for its position.
+     */
+    convert(conversion) {
+      const { draft, attributes } = conversion;
+      const { dims, shape, input } = planes(conversion);
+      const space = spaceOf(conversion, dims);
+      const window = windowOf(conversion, space, null, attributes.ceil_mode);
+      const [top, left, bottom, right] = windowPadding(window, space);
+      const [kernel, stride, dilation] = [window.kernel, window.strides, window.dilations].map((n) => pairOf(n, 1));
+      const output = pairOf(window.output, 1);
+      const result: Shape = [shape[0], ...output];
+      const name = resultName(conversion);
+      const padded: Shape = [shape[0], shape[1] + top + bottom, shape[2] + left + right];
+      const pad = {
+        op: "pad",
+        input,
+        channels: [0, 0],
+        rows: [top, bottom],
+        columns: [left, right],
+        value: 0,
+      } as const;
+      const source = sameShape(padded, shape) ? input : draft.add(`${name}.padded`, pad, padded);
+      const count = elements(kernel);
+      const [rows, columns] = windowCounts(conversion, window, space, attributes.count_include_pad);
+      const corrected = rows.some((n) => n !== kernel[0]) || columns.some((n) => n !== kernel[1]);
+      const dilated = dilation.some((d) => d > 1);
+      const resultDims = [1, shape[0], ...window.output];
+      const mean = { op: "avgPool", input: source, kernel, stride } as const;
+      if (!corrected && !dilated) return [added(conversion, mean, result, resultDims)];
+      const sums = (): Parameters<typeof draft.add>[1] => ({
+        op: "conv",
+        input: source,
+        weight: draft.filled([shape[0], 1, ...kernel], () => 1),
+        bias: null,
+        stride,
+        dilation,
+        padding: [0, 0, 0, 0],
+        groups: shape[0],
+      });
+      const made = draft.add(`${name}.mean`, dilated ? sums() : mean, result);
+      // a convolution with weights 1 makes sums, a pool makes means
+      const factor: Shape = [1, ...output];
+      const value = draft.filled(factor, (i) => {
+        const mean = count / (rows[Math.floor(i / output[1])] * columns[i % output[1]]);
+        return dilated ? mean / count : mean;
+      });
+      const constant = draft.add(`${name}.factor`, { op: "constant", value }, factor);
+      return [added(conversion, { op: "binary", fn: "mul", inputs: [made, constant] }, result, resultDims)];
+    },
+  },
+);
+
+/**
+ * By how many places each row and each column of windows is divided: those in the padded input, or in the input itself.
+ */
+function windowCounts({ budget }: Conversion, window: Window, space: readonly number[], whole: boolean) {
+  const [rows, columns = [1]] = space.map((size, k) => {
+    budget.spend(window.output[k]);
+    return Array.from({ length: window.output[k] }, (_, o) => {
+      // taps i with low <= start + i dilation < high
+      const start = o * window.strides[k] - window.before[k];
+      const [low, high] = whole ? [start, size + window.behind[k]] : [0, size];
+      const first = Math.max(0, Math.ceil((low - start) / window.dilations[k]));
+      const end = Math.min(window.kernel[k], Math.ceil((high - start) / window.dilations[k]));
+      return Math.max(0, end - first);
+    });
   });
-  return [y, indices];
-};
+  return [rows, columns];
+}
 
-const averagePool: Operator = (call) => {
-  const x = required(call, 0);
-  const whole = call.node.attributes.int("count_include_pad", 0) !== 0;
-  const window = windowOf(call.node, spaceOf(call, x.dims), null);
-  return [
-    overWindows(call, x, window, (places, padded, plane) => {
-      const total = places.reduce((before, at) => before + x.data[plane + at], 0);
-      return total / (whole ? padded : places.length);
-    }),
-  ];
-};
+function globalPool(f: (plane: ArrayLike<number>) => number, average: boolean): Operator {
+  return operator(
+    {},
+    {
+      evaluate(call) {
+        const x = required(call, 0);
+        expectNode(x.dims.length >= 3, call.node, "an input (batch, channels, ...)", x.dims);
+        const y = make(call, x.type, [x.dims[0], x.dims[1], ...x.dims.slice(2).map(() => 1)]);
+        const size = elements(x.dims.slice(2));
+        for (let p = 0; p < y.data.length; p++) y.data[p] = f(x.data.subarray(p * size, (p + 1) * size));
+        return [y];
+      },
+      convert(conversion) {
+        const { dims, shape, input } = planes(conversion);
+        const window = { kernel: [shape[1], shape[2]], stride: [1, 1], padding: [0, 0, 0, 0] } as const;
+        const made = average
+          ? ({ op: "globalAvgPool", input } as const)
+          : ({ op: "maxPool", input, ...window } as const);
+        return [
+          added(
+            conversion,
+            made,
+            [shape[0], 1, 1],
+            dims.map((n, i) => (i < 2 ? n : 1)),
+          ),
+        ];
+      },
+    },
+  );
+}
 
-const overPlane =
-  (f: (plane: ArrayLike<number>) => number): Operator =>
-  (call) => {
-    const x = required(call, 0);
-    expectNode(x.dims.length >= 3, call.node, "an input (batch, channels, ...)", x.dims);
-    const y = make(call, x.type, [x.dims[0], x.dims[1], ...x.dims.slice(2).map(() => 1)]);
-    const size = elements(x.dims.slice(2));
-    for (let p = 0; p < y.data.length; p++) y.data[p] = f(x.data.subarray(p * size, (p + 1) * size));
-    return [y];
-  };
-
-export const POOLS: Readonly<Record<string, Operator>> = {
+export const POOLS: Operators = {
   AveragePool: averagePool,
-  GlobalAveragePool: overPlane((plane) => sum(plane) / plane.length),
-  GlobalMaxPool: overPlane(largest),
+  GlobalAveragePool: globalPool((plane) => sum(plane) / plane.length, true),
+  GlobalMaxPool: globalPool(largest, false),
   MaxPool: maxPool,
 };

@@ -2,7 +2,10 @@
 import type { OnnxNode } from "../model.js";
 import { type ElementType, elementType, type Value } from "../tensor.js";
 import { roundHalfEven } from "./arrays.js";
-import { axisOf, expectNode, make, type Operator, optional, required, unsupported } from "./call.js";
+import { axisOf, type Call, expectNode, make, onlyActivation, optional, required, unsupported } from "./call.js";
+import { type Operators, operator } from "./operator.js";
+import { int } from "./spec.js";
+import { clipped } from "./unary.js";
 
 const RANGES: { readonly [type in ElementType]?: readonly [low: number, high: number] } = {
   uint8: [0, 255],
@@ -11,53 +14,66 @@ const RANGES: { readonly [type in ElementType]?: readonly [low: number, high: nu
   int16: [-32768, 32767],
 };
 
-/** The numbers that a quantized type holds. */
-export function quantizedRange(type: ElementType, node: OnnxNode): readonly [low: number, high: number] {
+/** The type of the integers, and the least and largest of them. */
+function quantizedType(node: OnnxNode, zero: Value | null, declared: number) {
+  const type = zero?.type ?? (declared === 0 ? "uint8" : elementType(declared, `${node.where}.output_dtype`));
   const range = RANGES[type];
   if (!range) throw unsupported(node, `quantized type ${type}`);
-  return range;
+  return { type, range };
 }
 
 /** Which of the scales is an element's: by its index along the axis. */
-function scaleIndex(node: OnnxNode, dims: readonly number[], scale: Value): (i: number) => number {
-  if (node.attributes.int("block_size", 0) !== 0) throw unsupported(node, "block_size");
+function scaleIndex({ node, attributes }: Call<{ axis: number }>, dims: readonly number[], scale: Value) {
   if (scale.data.length === 1) return () => 0;
-  const axis = axisOf(node, node.attributes.int("axis", 1), dims.length);
+  const axis = axisOf(node, attributes.axis, dims.length);
   const ok = scale.dims.length === 1 && scale.dims[0] === dims[axis];
   expectNode(ok, node, `one scale or ${dims[axis]}`, scale.dims, "input[1]");
   const inner = dims.slice(axis + 1).reduce((a, b) => a * b, 1);
-  return (i) => Math.floor(i / inner) % dims[axis];
+  return (i: number) => Math.floor(i / inner) % dims[axis];
 }
 
-const dequantize: Operator = (call) => {
-  const [x, scale, zero] = [required(call, 0), required(call, 1), optional(call, 2)];
-  const { node } = call;
-  const index = scaleIndex(node, x.dims, scale);
-  const y = make(call, scale.type, x.dims);
-  for (let i = 0; i < y.data.length; i++) {
-    const k = index(i);
-    y.data[i] = (x.data[i] - (zero ? zero.data[k] : 0)) * scale.data[k];
-  }
-  return [y];
-};
+const LINEAR = { axis: int(1), block_size: int(0, { legal: [0] }) };
 
-const quantize: Operator = (call) => {
-  const [x, scale, zero] = [required(call, 0), required(call, 1), optional(call, 2)];
-  const { node } = call;
-  const declared = node.attributes.int("output_dtype", 0);
-  const type = zero?.type ?? (declared === 0 ? "uint8" : elementType(declared, `${node.where}.output_dtype`));
-  const [low, high] = quantizedRange(type, node);
-  const index = scaleIndex(node, x.dims, scale);
-  const y = make(call, type, x.dims);
-  for (let i = 0; i < y.data.length; i++) {
-    const k = index(i);
-    const level = roundHalfEven(Math.fround(x.data[i] / scale.data[k])) + (zero ? zero.data[k] : 0);
-    y.data[i] = Math.min(Math.max(level, low), high);
-  }
-  return [y];
-};
-
-export const QUANTIZERS: Readonly<Record<string, Operator>> = {
-  DequantizeLinear: dequantize,
-  QuantizeLinear: quantize,
+export const QUANTIZERS: Operators = {
+  DequantizeLinear: operator(LINEAR, {
+    evaluate(call) {
+      const [x, scale, zero] = [required(call, 0), required(call, 1), optional(call, 2)];
+      const index = scaleIndex(call, x.dims, scale);
+      const y = make(call, scale.type, x.dims);
+      for (let i = 0; i < y.data.length; i++) {
+        const k = index(i);
+        y.data[i] = (x.data[i] - (zero ? zero.data[k] : 0)) * scale.data[k];
+      }
+      return [y];
+    },
+    convert: (conversion) => [onlyActivation(conversion)],
+  }),
+  QuantizeLinear: operator(
+    { ...LINEAR, output_dtype: int(0), precision: int(0, { legal: [0] }), saturate: int(1, { legal: [1] }) },
+    {
+      evaluate(call) {
+        const [x, scale, zero] = [required(call, 0), required(call, 1), optional(call, 2)];
+        const { type, range } = quantizedType(call.node, zero, call.attributes.output_dtype);
+        const [low, high] = range;
+        const index = scaleIndex(call, x.dims, scale);
+        const y = make(call, type, x.dims);
+        for (let i = 0; i < y.data.length; i++) {
+          const k = index(i);
+          const level = roundHalfEven(Math.fround(x.data[i] / scale.data[k])) + (zero ? zero.data[k] : 0);
+          y.data[i] = Math.min(Math.max(level, low), high);
+        }
+        return [y];
+      },
+      /** Values are held to their range; rounding is left out: a float network is what is imported. */
+      convert(conversion) {
+        const { node, last, attributes } = conversion;
+        if (last) throw unsupported(node, "an output of integers");
+        const [scale, zero] = [required(conversion, 1), optional(conversion, 2)];
+        const { range } = quantizedType(node, zero, attributes.output_dtype);
+        // a zero point at the low end is a ReLU; a bound elsewhere is only where calibration cut off
+        const isRelu = scale.data.length === 1 && (zero?.data[0] ?? 0) === range[0];
+        return isRelu ? clipped(conversion, 0, Infinity) : [onlyActivation(conversion)];
+      },
+    },
+  ),
 };

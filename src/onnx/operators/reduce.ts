@@ -1,65 +1,123 @@
 // reduce.ts: sums, means and maxima along axes, and softmax.
-import { elements, softmax as softmaxOf } from "../../format/index.js";
+import { elements, type Shape, sameShape, softmax as softmaxOf } from "../../ops/index.js";
+import { type Activation, shapeFor } from "../draft.js";
 import { largest, range, sum, transposed } from "./arrays.js";
-import { axesOf, axisOf, type Call, integersOf, make, type Operator, required } from "./call.js";
+import {
+  added,
+  axesOf,
+  axisOf,
+  type Call,
+  type Conversion,
+  expectNode,
+  make,
+  onlyActivation,
+  required,
+  resultName,
+  unsupported,
+} from "./call.js";
+import { type Operator, type Operators, operator } from "./operator.js";
+import { flag, int, ints, type ValuesOf } from "./spec.js";
 
-/** The axes that a reduction takes away: all where none are named, unless that is declared to mean none. */
-export function reducedAxes(call: Call, rank: number): number[] {
-  const named = integersOf(call, "axes", 1);
-  if (named !== null && named.length > 0) return axesOf(call.node, named, rank);
-  return call.node.attributes.int("noop_with_empty_axes", 0) !== 0 ? [] : range(rank);
+const REDUCE = { axes: ints({ input: 1 }), keepdims: flag(true), noop_with_empty_axes: flag(false) };
+type ReduceCall = Call<ValuesOf<typeof REDUCE>>;
+
+/** The axes that a reduction takes away, all where none are named; those that stay; and the dimensions of the result. */
+function reduction({ node, attributes }: ReduceCall, dims: readonly number[]) {
+  const { axes: named, keepdims, noop_with_empty_axes } = attributes;
+  const all = range(dims.length);
+  const axes = named && named.length > 0 ? axesOf(node, named, dims.length) : noop_with_empty_axes ? [] : all;
+  const result = dims.flatMap((n, i) => (axes.includes(i) ? (keepdims ? [1] : []) : [n]));
+  return { axes, stay: all.filter((axis) => !axes.includes(axis)), result };
 }
 
-/** Dimensions after a reduction. */
-export function reducedDims(dims: readonly number[], axes: readonly number[], keep: boolean): number[] {
-  return dims.flatMap((n, i) => (axes.includes(i) ? (keep ? [1] : []) : [n]));
+function reduce(
+  f: (line: ArrayLike<number>) => number,
+  convert?: (conversion: Conversion & ReduceCall) => readonly Activation[],
+): Operator {
+  return operator(REDUCE, {
+    evaluate(call) {
+      const x = required(call, 0);
+      const { axes, stay, result } = reduction(call, x.dims);
+      const y = make(call, x.type, result);
+      const lines = transposed(call, x, [...stay, ...axes]);
+      const length = elements(axes.map((axis) => x.dims[axis]));
+      for (let i = 0; i < y.data.length; i++) y.data[i] = f(lines.data.subarray(i * length, (i + 1) * length));
+      return [y];
+    },
+    ...(convert && { convert }),
+  });
 }
 
-const reduce =
-  (f: (line: ArrayLike<number>) => number): Operator =>
-  (call) => {
-    const x = required(call, 0);
-    const axes = reducedAxes(call, x.dims.length);
-    const keep = call.node.attributes.int("keepdims", 1) !== 0;
-    const y = make(call, x.type, reducedDims(x.dims, axes, keep));
-    const order = [...range(x.dims.length).filter((axis) => !axes.includes(axis)), ...axes];
-    const lines = transposed(call, x, order);
-    const length = elements(axes.map((axis) => x.dims[axis]));
-    for (let i = 0; i < y.data.length; i++) y.data[i] = f(lines.data.subarray(i * length, (i + 1) * length));
-    return [y];
-  };
-
-/**
- * Before version 13 all axes from `axis` on (default 1) are one line; since then only `axis` itself (default -1).
- * @returns outer, line and inner number of elements
- */
-export function softmaxLines({ node, opset }: Pick<Call, "node" | "opset">, dims: readonly number[]): number[] {
-  const axis = axisOf(node, node.attributes.int("axis", opset < 13 ? 1 : -1), Math.max(dims.length, 1));
-  const outer = elements(dims.slice(0, axis));
-  if (opset < 13) return [outer, elements(dims.slice(axis)), 1];
-  return [outer, dims[axis] ?? 1, elements(dims.slice(axis + 1))];
+/** Any axes: those that stay are brought to the front, then every row of the rest is averaged. */
+function mean(conversion: Conversion & ReduceCall): readonly Activation[] {
+  const { node, draft } = conversion;
+  const x = onlyActivation(conversion);
+  const { axes, stay, result } = reduction(conversion, x.dims);
+  const order = [...stay, ...axes.toSorted((a, b) => a - b)];
+  const kept = elements(stay.map((axis) => x.dims[axis]));
+  const inOrder = order.every((axis, i) => axis === i);
+  const flat: Shape = [kept, elements(x.dims) / kept, 1];
+  const usual = sameShape(stay, [0, 1]) && x.dims[0] === 1 ? shapeFor(x.dims) : flat;
+  if (order.length > 8) throw unsupported(node, `${order.length} dimensions`);
+  const lines = { op: "permute", input: x.node, dims: x.dims, order, shape: flat } as const;
+  const input = inOrder ? draft.shaped(x, usual) : draft.add(`${resultName(conversion)}.lines`, lines, flat);
+  return [added(conversion, { op: "globalAvgPool", input }, [kept, 1, 1], result)];
 }
 
-const softmax: Operator = (call) => {
-  const x = required(call, 0);
-  const [outer, length, inner] = softmaxLines(call, x.dims);
-  const y = make(call, x.type, x.dims);
-  call.budget.spend(length);
-  const line = new Float64Array(length);
-  for (let o = 0; o < outer; o++) {
-    for (let i = 0; i < inner; i++) {
-      const place = (k: number): number => (o * length + k) * inner + i;
-      for (let k = 0; k < length; k++) line[k] = x.data[place(k)];
-      softmaxOf(line);
-      for (let k = 0; k < length; k++) y.data[place(k)] = line[k];
-    }
-  }
-  return [y];
-};
+/** Outer, line and inner number of elements. */
+type Lines = readonly [outer: number, length: number, inner: number];
 
-export const REDUCTIONS: Readonly<Record<string, Operator>> = {
+/** @param axis where none is named. @param lines how an axis divides the elements */
+function softmax(axis: number, lines: (dims: readonly number[], axis: number) => Lines): Operator {
+  const linesOf = ({ node, attributes }: Call<{ axis: number }>, dims: readonly number[]): Lines =>
+    lines(dims, axisOf(node, attributes.axis, Math.max(dims.length, 1)));
+  return operator(
+    { axis: int(axis) },
+    {
+      evaluate(call) {
+        const x = required(call, 0);
+        const [outer, length, inner] = linesOf(call, x.dims);
+        const y = make(call, x.type, x.dims);
+        call.budget.spend(length);
+        const line = new Float64Array(length);
+        for (let o = 0; o < outer; o++) {
+          for (let i = 0; i < inner; i++) {
+            const place = (k: number): number => (o * length + k) * inner + i;
+            for (let k = 0; k < length; k++) line[k] = x.data[place(k)];
+            softmaxOf(line);
+            for (let k = 0; k < length; k++) y.data[place(k)] = line[k];
+          }
+        }
+        return [y];
+      },
+      convert(conversion) {
+        const { node, draft, logits, last } = conversion;
+        const x = onlyActivation(conversion);
+        if (logits && last) return [x];
+        const [outer, length, inner] = linesOf(conversion, x.dims);
+        expectNode(length >= 1, node, "an axis of length 1 or more", length, "axis");
+        const own = draft.shapeOf(x.node);
+        // the whole tensor as one line, or one line for each place, needs no other shape
+        const alone = outer === 1 && own[0] === length && own[1] * own[2] === inner;
+        const shape: Shape = alone ? own : [outer, length, inner];
+        const made = { op: "softmax", input: draft.shaped(x, shape), axis: alone ? 0 : 1 } as const;
+        return [added(conversion, made, shape, x.dims)];
+      },
+    },
+  );
+}
+
+export const REDUCTIONS: Operators = {
   ReduceMax: reduce(largest),
-  ReduceMean: reduce((line) => sum(line) / line.length),
+  ReduceMean: reduce((line) => sum(line) / line.length, mean),
   ReduceSum: reduce(sum),
-  Softmax: softmax,
+  Softmax: {
+    versions: {
+      // all axes from `axis` on were one line
+      1: softmax(1, (dims, axis) => [elements(dims.slice(0, axis)), elements(dims.slice(axis)), 1]),
+      13: softmax(-1, (dims, axis) => {
+        return [elements(dims.slice(0, axis)), dims[axis] ?? 1, elements(dims.slice(axis + 1))];
+      }),
+    },
+  },
 };

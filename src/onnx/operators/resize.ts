@@ -1,77 +1,106 @@
 // resize.ts: enlarging and shrinking, as weighted taps for every position of every axis.
-import { elements, type Taps } from "../../format/index.js";
-import type { OnnxNode } from "../model.js";
-import type { Value } from "../tensor.js";
-import { range } from "./arrays.js";
+import { elements, sameShape, type Taps } from "../../ops/index.js";
+import { shapeFor } from "../draft.js";
+import { checkSize, type Value } from "../tensor.js";
+import { listOf, range, whole } from "./arrays.js";
 import {
+  added,
   axesOf,
+  type Bare,
   type Call,
+  type Conversion,
   cast,
   checkAxis,
-  checkSize,
   checkWork,
   expectNode,
   make,
-  type Operator,
   optional,
+  planes,
   required,
   unsupported,
 } from "./call.js";
+import { type Operator, type Operators, operator } from "./operator.js";
+import { choice, flag, float, floats, int, ints, type Specs, type ValuesOf } from "./spec.js";
 
-export interface Resizing {
+/** The place in an input axis of `from` elements that position x of `to` looks at. */
+const PLACES = {
+  half_pixel: (x: number, scale: number) => (x + 0.5) / scale - 0.5,
+  pytorch_half_pixel: (x: number, scale: number, _: number, to: number) => (to > 1 ? (x + 0.5) / scale - 0.5 : 0),
+  asymmetric: (x: number, scale: number) => x / scale,
+  align_corners: (x: number, _: number, from: number, to: number) => (to === 1 ? 0 : (x * (from - 1)) / (to - 1)),
+  half_pixel_symmetric: (x: number, scale: number, from: number, to: number) =>
+    (from / 2) * (1 - to / (scale * from)) + (x + 0.5) / scale - 0.5,
+};
+
+const NEAREST = {
+  round_prefer_floor: (place: number) => Math.ceil(place - 0.5),
+  round_prefer_ceil: (place: number) => Math.floor(place + 0.5),
+  floor: Math.floor,
+  ceil: Math.ceil,
+};
+
+const MODE = choice("nearest", "linear", "bilinear", "cubic");
+/** Resize before version 11, and Upsample, the older name: scales are an attribute or input 1, with one rule for places. */
+const OLD = { mode: MODE, scales: floats({ input: 1 }) };
+const NEW = {
+  antialias: int(0, { legal: [0] }),
+  axes: ints(),
+  coordinate_transformation_mode: choice(
+    "half_pixel",
+    "pytorch_half_pixel",
+    "asymmetric",
+    "align_corners",
+    "half_pixel_symmetric",
+  ),
+  cubic_coeff_a: float(-0.75),
+  exclude_outside: flag(false),
+  extrapolation_value: float(0),
+  keep_aspect_ratio_policy: choice("stretch", "not_larger", "not_smaller"),
+  mode: MODE,
+  nearest_mode: choice("round_prefer_floor", "round_prefer_ceil", "floor", "ceil"),
+  scales: floats({ input: 2 }),
+};
+type Rules = Omit<ValuesOf<typeof NEW>, "antialias" | "extrapolation_value">;
+const OLD_RULES = {
+  axes: null,
+  coordinate_transformation_mode: "asymmetric",
+  cubic_coeff_a: -0.75,
+  exclude_outside: false,
+  keep_aspect_ratio_policy: "stretch",
+  nearest_mode: "floor",
+} as const;
+
+interface Resizing {
   readonly dims: readonly number[];
   /** For every axis; null where it stays as it is. */
   readonly taps: readonly (Taps | null)[];
 }
 
-/** The place in an input axis of `from` elements that position x of `to` looks at. */
-const PLACES: Readonly<Record<string, (x: number, scale: number, from: number, to: number) => number>> = {
-  half_pixel: (x, scale) => (x + 0.5) / scale - 0.5,
-  pytorch_half_pixel: (x, scale, _, to) => (to > 1 ? (x + 0.5) / scale - 0.5 : 0),
-  asymmetric: (x, scale) => x / scale,
-  align_corners: (x, _, from, to) => (to === 1 ? 0 : (x * (from - 1)) / (to - 1)),
-  half_pixel_symmetric: (x, scale, from, to) => (from / 2) * (1 - to / (scale * from)) + (x + 0.5) / scale - 0.5,
-};
-
-const NEAREST: Readonly<Record<string, (place: number) => number>> = {
-  round_prefer_floor: (place) => Math.ceil(place - 0.5),
-  round_prefer_ceil: (place) => Math.floor(place + 0.5),
-  floor: Math.floor,
-  ceil: Math.ceil,
-};
-
-/** The entry of a table that an attribute names. */
-function chosen<T>(node: OnnxNode, table: Readonly<Record<string, T>>, attribute: string, otherwise: string): T {
-  const name = node.attributes.string(attribute, otherwise);
-  if (!Object.hasOwn(table, name)) throw unsupported(node, `${attribute} ${name}`);
-  return table[name];
-}
-
 /**
- * What Resize (or Upsample, the older name) does to an input of these dimensions.
+ * What is done to an input of these dimensions.
  * @throws OVERFLOW for a result too large, before anything is made
  */
-export function resizing(call: Call, dims: readonly number[]): Resizing {
-  const { node, opset, budget } = call;
-  const { attributes } = node;
-  // before version 11 scales are input 1 and there is one rule for places
-  const old = node.op === "Upsample" || opset < 11;
-  if (attributes.int("antialias", 0) !== 0) throw unsupported(node, "antialias 1");
-  const place = old ? PLACES.asymmetric : chosen(node, PLACES, "coordinate_transformation_mode", "half_pixel");
-  const axes = attributes.has("axes") ? axesOf(node, attributes.ints("axes", []), dims.length) : range(dims.length);
-  const { sizes, scales } = targets(call, dims, axes, old);
+function resizing(call: Bare, rules: Rules, dims: readonly number[]): Resizing {
+  const { node, budget } = call;
+  const axes = rules.axes ? axesOf(node, rules.axes, dims.length) : range(dims.length);
+  const { sizes, scales } = targets(
+    call,
+    rules,
+    axes.map((axis) => dims[axis]),
+  );
   const result = [...dims];
   for (const [i, axis] of axes.entries()) {
     checkAxis(node, sizes[i], "sizes");
     expectNode(sizes[i] >= 1, node, "sizes of 1 or more", sizes[i], "sizes");
     result[axis] = sizes[i];
   }
-  checkSize(node, result);
+  checkSize(result, node.where);
+  const place = PLACES[rules.coordinate_transformation_mode];
   const taps = dims.map((): Taps | null => null);
   for (const [i, axis] of axes.entries()) {
     const [from, to, scale] = [dims[axis], sizes[i], scales[i]];
     if (to === from && scale === 1) continue;
-    const kernel = kernelOf(node, from, old);
+    const kernel = kernelOf(rules, from);
     const count = to * kernel.each;
     budget.spend(4 * count);
     const [indices, weights] = [new Array<number>(count), new Array<number>(count)];
@@ -88,29 +117,22 @@ export function resizing(call: Call, dims: readonly number[]): Resizing {
   return { dims: result, taps };
 }
 
-function targets(
-  call: Call,
-  dims: readonly number[],
-  axes: readonly number[],
-  old: boolean,
-): { sizes: number[]; scales: number[] } {
+/** The new length of each of some axes, and its ratio to the old. */
+function targets(call: Bare, rules: Rules, lengths: readonly number[]): { sizes: number[]; scales: number[] } {
   const { node } = call;
-  const lengths = axes.map((axis) => dims[axis]);
-  const given = call.opset < 9 && node.op === "Upsample" ? null : optional(call, old ? 1 : 2);
-  const listed = node.attributes.all.get("scales");
-  const factors = given?.data ?? (listed?.type === "floats" ? (listed.value as readonly number[]) : []);
-  if (factors.length > 0) {
-    expectNode(factors.length === axes.length, node, `${axes.length} scales`, factors.length, "scales");
-    const scales = Array.from(factors);
+  const count = lengths.length;
+  if (rules.scales && rules.scales.length > 0) {
+    const scales = [...rules.scales];
+    expectNode(scales.length === count, node, `${count} scales`, scales.length, "scales");
     const sound = scales.every((s) => s > 0 && s < Infinity);
     expectNode(sound, node, "positive scales", scales, "scales");
     return { scales, sizes: scales.map((s, i) => Math.floor(lengths[i] * s)) };
   }
   const wanted = optional(call, 3);
-  expectNode(wanted !== null && wanted.data.length === axes.length, node, "scales or sizes", "neither", "sizes");
+  expectNode(wanted !== null && wanted.data.length === count, node, "scales or sizes", "neither", "sizes");
   const sizes = [...wanted.data];
-  const policy = node.attributes.string("keep_aspect_ratio_policy", "stretch");
   const scales = sizes.map((size, i) => size / lengths[i]);
+  const policy = rules.keep_aspect_ratio_policy;
   if (policy === "stretch") return { sizes, scales };
   const common = policy === "not_larger" ? Math.min(...scales) : Math.max(...scales);
   return { scales: scales.map(() => common), sizes: lengths.map((n) => Math.round(common * n)) };
@@ -123,11 +145,10 @@ interface Kernel {
   weigh(place: number, weights: number[]): number;
 }
 
-function kernelOf(node: OnnxNode, size: number, old: boolean): Kernel {
-  const mode = node.attributes.string("mode", "nearest");
-  switch (mode) {
-    case "nearest": {
-      const round = old ? Math.floor : chosen(node, NEAREST, "nearest_mode", "round_prefer_floor");
+function kernelOf(rules: Rules, size: number): Kernel {
+  const round = NEAREST[rules.nearest_mode];
+  switch (rules.mode) {
+    case "nearest":
       return {
         each: 1,
         weigh(place, weights) {
@@ -135,7 +156,6 @@ function kernelOf(node: OnnxNode, size: number, old: boolean): Kernel {
           return round(place);
         },
       };
-    }
     case "linear":
     case "bilinear":
       return {
@@ -147,12 +167,8 @@ function kernelOf(node: OnnxNode, size: number, old: boolean): Kernel {
           return low;
         },
       };
-    case "cubic": {
-      const a = node.attributes.float("cubic_coeff_a", -0.75);
-      return cubic(a, size, node.attributes.int("exclude_outside", 0) !== 0);
-    }
-    default:
-      throw unsupported(node, `mode ${mode}`);
+    case "cubic":
+      return cubic(rules.cubic_coeff_a, size, rules.exclude_outside);
   }
 }
 
@@ -179,11 +195,10 @@ function cubic(a: number, size: number, exclude: boolean): Kernel {
 }
 
 /** Every line along one axis becomes sums of its taps. */
-function resampled(call: Call, x: Value, axis: number, { indices, weights }: Taps, length: number): Value {
-  const dims = x.dims.with(axis, length);
-  const y = make(call, "float64", dims);
+function resampled(call: Bare, x: Value, axis: number, { indices, weights }: Taps, length: number): Value {
+  const y = make(call, "float64", x.dims.with(axis, length));
   const each = indices.length / length;
-  const inner = elements(dims.slice(axis + 1));
+  const inner = elements(x.dims.slice(axis + 1));
   const size = x.dims[axis];
   checkWork(call, y.data.length * each * 8);
   for (let i = 0; i < y.data.length; i++) {
@@ -196,11 +211,44 @@ function resampled(call: Call, x: Value, axis: number, { indices, weights }: Tap
   return y;
 }
 
-const resize: Operator = (call) => {
+function evaluated(call: Bare, rules: Rules): readonly Value[] {
   const x = required(call, 0);
-  const { dims, taps } = resizing(call, x.dims);
+  const { dims, taps } = resizing(call, rules, x.dims);
   const made = taps.reduce((value, one, axis) => (one ? resampled(call, value, axis, one, dims[axis]) : value), x);
   return [cast(call, x.type, made)];
-};
+}
 
-export const RESIZES: Readonly<Record<string, Operator>> = { Resize: resize, Upsample: resize };
+function converted(conversion: Conversion, rules: Rules) {
+  const { node, budget } = conversion;
+  const { dims: from, shape, input } = planes(conversion);
+  const { dims, taps } = resizing(conversion, rules, from);
+  if (!sameShape(dims.slice(0, 2), from.slice(0, 2))) throw unsupported(node, "a change of batch or channels");
+  const result = shapeFor(dims);
+  const [rows, columns] = [taps[2] ?? null, taps[3] ?? null];
+  if ([rows, columns].every((one) => one === null || one.weights.every((w) => w === 1))) {
+    const along = (one: Taps | null, n: number): readonly number[] => one?.indices ?? listOf(conversion, whole(n));
+    const places = { channels: along(null, shape[0]), rows: along(rows, shape[1]), columns: along(columns, shape[2]) };
+    return [added(conversion, { op: "gather", input, ...places, value: 0 }, result, dims)];
+  }
+  const rounded = (one: Taps | null, n: number): Taps => {
+    budget.spend(one?.weights.length ?? n);
+    if (!one) return { indices: listOf(conversion, whole(n)), weights: new Array<number>(n).fill(1) };
+    return { indices: one.indices, weights: one.weights.map(Math.fround) };
+  };
+  const lines = { rows: rounded(rows, shape[1]), columns: rounded(columns, shape[2]) };
+  return [added(conversion, { op: "resample", input, shape: result, ...lines }, result, dims)];
+}
+
+function resize<S extends Specs>(attributes: S, rules: (call: Call<ValuesOf<S>>) => Rules): Operator {
+  return operator(attributes, {
+    evaluate: (call) => evaluated(call, rules(call)),
+    convert: (conversion) => converted(conversion, rules(conversion)),
+  });
+}
+
+const old = resize(OLD, ({ attributes }) => ({ ...OLD_RULES, ...attributes }));
+
+export const RESIZES: Operators = {
+  Resize: { versions: { 1: old, 11: resize(NEW, ({ attributes }) => attributes) } },
+  Upsample: old,
+};

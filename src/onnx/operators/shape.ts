@@ -1,28 +1,32 @@
-// shape.ts: operators that tell a shape, or hand on elements under another one.
-import { elements } from "../../format/index.js";
+// shape.ts: operators that tell a shape, make a constant, or hand on elements under another shape.
+import { elements } from "../../ops/index.js";
 import type { OnnxNode } from "../model.js";
-import { checkRank, integers, toValue, type Value } from "../tensor.js";
-import { type Indices, pick, whole, zip } from "./arrays.js";
+import { checkRank, integers, toValue } from "../tensor.js";
 import {
   axesOf,
   axisOf,
   type Call,
   expectNode,
-  integersOf,
   make,
-  type Operator,
+  onlyActivation,
   optional,
   required,
   unsupported,
 } from "./call.js";
+import { type Operator, type Operators, operator } from "./operator.js";
+import { flag, float, floats, int, ints, type Specs, tensor, type ValuesOf } from "./spec.js";
 
-/** Dimensions that Reshape asks for: 0 keeps one unless `allowzero`, one -1 takes what is left. */
-export function reshapedDims(node: OnnxNode, dims: readonly number[], wanted: readonly number[]): number[] {
+/** Dimensions that Reshape asks for: 0 keeps one unless `allowZero`, one -1 takes what is left. */
+function reshapedDims(
+  node: OnnxNode,
+  dims: readonly number[],
+  wanted: readonly number[],
+  allowZero: boolean,
+): number[] {
   checkRank(wanted.length, `${node.where}.shape`);
-  const zero = node.attributes.int("allowzero", 0) !== 0;
   const result = wanted.map((n, i) => {
     expectNode(Number.isInteger(n) && n >= -1, node, "integers of at least -1", n, `shape[${i}]`);
-    if (n !== 0 || zero) return n;
+    if (n !== 0 || allowZero) return n;
     expectNode(i < dims.length, node, `at most ${dims.length} dimensions kept by 0`, wanted, "shape");
     return dims[i];
   });
@@ -37,103 +41,101 @@ export function reshapedDims(node: OnnxNode, dims: readonly number[], wanted: re
   return result;
 }
 
-export function flattenedDims(node: OnnxNode, dims: readonly number[]): number[] {
-  const axis = node.attributes.int("axis", 1);
-  const cut = axis === dims.length ? axis : axisOf(node, axis, Math.max(dims.length, 1));
-  return [elements(dims.slice(0, cut)), elements(dims.slice(cut))];
+/** The same elements under other dimensions: no node of the network. */
+function regrouping<S extends Specs>(
+  attributes: S,
+  regrouped: (call: Call<ValuesOf<S>>, dims: readonly number[]) => readonly number[],
+): Operator {
+  return operator(attributes, {
+    evaluate(call) {
+      const x = required(call, 0);
+      return [{ ...x, dims: regrouped(call, x.dims) }];
+    },
+    convert(conversion) {
+      const { node, dims } = onlyActivation(conversion);
+      return [{ node, dims: regrouped(conversion, dims) }];
+    },
+  });
 }
 
-/** Without the axes of length 1 that are named, or all of them. */
-export function squeezedDims(call: Call, dims: readonly number[]): number[] {
-  const named = integersOf(call, "axes", 1);
-  if (!named) return dims.filter((n) => n !== 1);
-  const axes = axesOf(call.node, named, dims.length);
-  for (const axis of axes) expectNode(dims[axis] === 1, call.node, "axes of length 1", dims[axis], "axes");
-  return dims.filter((_, i) => !axes.includes(i));
-}
+const axes = ints({ input: 1 });
 
-/** With axes of length 1 so that they stand at the named places of the result. */
-export function unsqueezedDims(call: Call, dims: readonly number[]): number[] {
-  const named = integersOf(call, "axes", 1);
-  expectNode(named !== null, call.node, "axes", "none", "axes");
-  checkRank(dims.length + named.length, `${call.node.where}.axes`);
-  const axes = axesOf(call.node, named, dims.length + named.length);
-  const rest = [...dims];
-  return Array.from({ length: dims.length + axes.length }, (_, i) => (axes.includes(i) ? 1 : rest.shift()!));
-}
-
-/** The part of the dimensions that Shape gives: start up to, not including, end. */
-export function shapeOf(node: OnnxNode, dims: readonly number[]): number[] {
-  const { attributes } = node;
-  return dims.slice(attributes.int("start", 0), attributes.has("end") ? attributes.int("end", 0) : undefined);
-}
-
-const reshaped =
-  (dims: (call: Call, x: Value) => readonly number[]): Operator =>
-  (call) => {
-    const x = required(call, 0);
-    return [{ ...x, dims: dims(call, x) }];
-  };
-
-const makeConstant: Operator = ({ node }) => {
-  const { attributes } = node;
-  if (attributes.has("value")) return [attributes.tensor("value")];
-  if (attributes.has("value_float")) return [toValue("float32", [], [attributes.float("value_float", 0)])];
-  if (attributes.has("value_int")) return [toValue("int64", [], [attributes.int("value_int", 0)])];
-  if (attributes.has("value_ints")) return [integers(attributes.ints("value_ints", []))];
-  const floats = attributes.all.get("value_floats");
-  if (floats?.type !== "floats") throw unsupported(node, [...attributes.all.keys()].join(", "));
-  const list = floats.value as readonly number[];
-  return [toValue("float32", [list.length], list)];
+export const SHAPES: Operators = {
+  Constant: operator(
+    {
+      value: tensor(),
+      value_float: float(null),
+      value_floats: floats(),
+      value_int: int(null),
+      value_ints: ints(),
+    },
+    {
+      evaluate({ node, attributes: a }) {
+        if (a.value) return [a.value];
+        if (a.value_float !== null) return [toValue("float32", [], [a.value_float])];
+        if (a.value_int !== null) return [toValue("int64", [], [a.value_int])];
+        if (a.value_ints) return [integers(a.value_ints)];
+        if (a.value_floats) return [toValue("float32", [a.value_floats.length], a.value_floats)];
+        throw unsupported(node, "no value");
+      },
+    },
+  ),
+  ConstantOfShape: operator(
+    { value: tensor() },
+    {
+      evaluate(call) {
+        const fill = call.attributes.value ?? toValue("float32", [1], [0]);
+        const value = make(call, fill.type, [...required(call, 0).data]);
+        value.data.fill(fill.data[0]);
+        return [value];
+      },
+    },
+  ),
+  Dropout: operator(
+    { ratio: float(0.5), seed: int(0) },
+    {
+      evaluate(call) {
+        const x = required(call, 0);
+        if (optional(call, 2)?.data[0]) throw unsupported(call.node, "training_mode");
+        const mask = make(call, "bool", x.dims);
+        mask.data.fill(1);
+        return [x, mask];
+      },
+      convert: (conversion) => [onlyActivation(conversion)],
+    },
+  ),
+  Flatten: regrouping({ axis: int(1) }, ({ node, attributes: { axis } }, dims) => {
+    const cut = axis === dims.length ? axis : axisOf(node, axis, Math.max(dims.length, 1));
+    return [elements(dims.slice(0, cut)), elements(dims.slice(cut))];
+  }),
+  Identity: regrouping({}, (_, dims) => dims),
+  Reshape: regrouping({ allowzero: flag(false) }, (call, dims) => {
+    return reshapedDims(call.node, dims, [...required(call, 1).data], call.attributes.allowzero);
+  }),
+  Shape: operator(
+    { start: int(0), end: int(null) },
+    {
+      ofShapes: true,
+      evaluate({ node, operands: [x], attributes: { start, end } }) {
+        expectNode(x !== null && x !== undefined, node, "an input", "none", "input[0]");
+        return [integers(x.dims.slice(start, end ?? undefined))];
+      },
+    },
+  ),
+  /** Without the axes of length 1 that are named, or all of them. */
+  Squeeze: regrouping({ axes }, ({ node, attributes }, dims) => {
+    if (!attributes.axes) return dims.filter((n) => n !== 1);
+    const named = axesOf(node, attributes.axes, dims.length);
+    for (const axis of named) expectNode(dims[axis] === 1, node, "axes of length 1", dims[axis], "axes");
+    return dims.filter((_, i) => !named.includes(i));
+  }),
+  /** With axes of length 1 so that they stand at the named places of the result. */
+  Unsqueeze: regrouping({ axes }, ({ node, attributes }, dims) => {
+    expectNode(attributes.axes !== null, node, "axes", "none", "axes");
+    const rank = dims.length + attributes.axes.length;
+    checkRank(rank, `${node.where}.axes`);
+    const named = axesOf(node, attributes.axes, rank);
+    const rest = [...dims];
+    return Array.from({ length: rank }, (_, i) => (named.includes(i) ? 1 : rest.shift()!));
+  }),
 };
-
-export const SHAPES: Readonly<Record<string, Operator>> = {
-  Constant: makeConstant,
-  ConstantOfShape: (call) => {
-    const { attributes } = call.node;
-    const fill = attributes.has("value") ? attributes.tensor("value") : toValue("float32", [1], [0]);
-    const value = make(call, fill.type, [...required(call, 0).data]);
-    value.data.fill(fill.data[0]);
-    return [value];
-  },
-  Dropout: (call) => {
-    const x = required(call, 0);
-    const training = optional(call, 2);
-    if (training && training.data[0] !== 0) throw unsupported(call.node, "training_mode");
-    const mask = make(call, "bool", x.dims);
-    mask.data.fill(1);
-    return [x, mask];
-  },
-  Expand: (call) => {
-    const x = required(call, 0);
-    const shape = make(call, x.type, [...required(call, 1).data]);
-    return [zip(call, x.type, [x, shape], (value) => value)];
-  },
-  Flatten: reshaped(({ node }, x) => flattenedDims(node, x.dims)),
-  Gather: (call) => {
-    const [x, indices] = [required(call, 0), required(call, 1)];
-    const axis = axisOf(call.node, call.node.attributes.int("axis", 0), x.dims.length);
-    const all: Indices[] = x.dims.map(whole);
-    const picked = pick(call, x, all.with(axis, gatherIndices(call, indices, x.dims[axis])));
-    return [{ ...picked, dims: [...x.dims.slice(0, axis), ...indices.dims, ...x.dims.slice(axis + 1)] }];
-  },
-  Identity: reshaped((_, x) => x.dims),
-  Reshape: reshaped((call, x) => reshapedDims(call.node, x.dims, [...required(call, 1).data])),
-  Shape: (call) => [integers(shapeOf(call.node, required(call, 0).dims))],
-  Squeeze: reshaped((call, x) => squeezedDims(call, x.dims)),
-  Unsqueeze: reshaped((call, x) => unsqueezedDims(call, x.dims)),
-};
-
-/** Indices along an axis of `size`, negative ones counted from behind. */
-export function gatherIndices({ node, budget }: Call, indices: Value, size: number): number[] {
-  const { data } = indices;
-  budget.spend(2 * data.length);
-  const list = new Array<number>(data.length);
-  for (let i = 0; i < list.length; i++) {
-    const index = data[i];
-    const ok = Number.isInteger(index) && index >= -size && index < size;
-    if (!ok) expectNode(ok, node, `indices in ${-size}..${size - 1}`, index, "input[1]");
-    list[i] = index < 0 ? index + size : index;
-  }
-  return list;
-}

@@ -1,6 +1,20 @@
 // window.ts: kernel, strides, dilations and padding of a sliding window, with automatic padding worked out.
 import type { OnnxNode } from "../model.js";
-import { checkAxis, expectNode, unsupported } from "./call.js";
+import { type Bare, type Call, checkAxis, expectNode, unsupported } from "./call.js";
+import { choice, ints, type ValuesOf } from "./spec.js";
+
+/** The attributes that all windows share. */
+export const WINDOW = {
+  auto_pad: choice("NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER"),
+  dilations: ints(),
+  kernel_shape: ints(),
+  pads: ints(),
+  strides: ints(),
+};
+type WindowValues = ValuesOf<typeof WINDOW>;
+/** Those of a transposed convolution. */
+export const TRANSPOSED_WINDOW = { ...WINDOW, output_padding: ints(), output_shape: ints() };
+type TransposedValues = ValuesOf<typeof TRANSPOSED_WINDOW>;
 
 /** One entry for each axis of space. */
 export interface Window {
@@ -16,8 +30,40 @@ export interface Window {
 /** Kernels, strides, paddings and dilations beyond this are mistakes, and would take long to walk through. */
 const NUMBER_MAX = 2 ** 16;
 
-function listOf(node: OnnxNode, name: string, length: number, otherwise: number, low: number): readonly number[] {
-  const list = node.attributes.ints(name, new Array<number>(length).fill(otherwise));
+/** The axes of space of an input (batch, channels, ...). */
+export function spaceOf({ node }: Bare, dims: readonly number[]): readonly number[] {
+  const space = dims.slice(2);
+  expectNode(space.length >= 1, node, "an input (batch, channels, ...)", dims);
+  if (space.length > 2) throw unsupported(node, `windows over ${space.length} axes`);
+  return space;
+}
+
+/** (vertical, horizontal); one axis of space is that of rows. */
+export function pairOf(list: readonly number[], missing: number): readonly [number, number] {
+  return [list[0], list[1] ?? missing];
+}
+
+/** Padding that gives a window the size of its output, also where that is rounded up. */
+export function windowPadding(window: Window, space: readonly number[]): readonly [number, number, number, number] {
+  const behind = window.output.map((count, i) => {
+    const reach = (count - 1) * window.strides[i] + window.dilations[i] * (window.kernel[i] - 1) + 1;
+    return Math.max(0, reach - space[i] - window.before[i]);
+  });
+  const [top, left] = pairOf(window.before, 0);
+  const [bottom, right] = pairOf(behind, 0);
+  return [top, left, bottom, right];
+}
+
+/** An entry for each axis, all integers of at least `low`; `otherwise` where the attribute is absent. */
+function listOf(
+  node: OnnxNode,
+  name: string,
+  given: readonly number[] | null,
+  length: number,
+  otherwise: number,
+  low: number,
+): readonly number[] {
+  const list = given ?? new Array<number>(length).fill(otherwise);
   expectNode(list.length === length, node, `${length} integers`, list, name);
   const ok = list.every((n) => Number.isInteger(n) && n >= low && n <= NUMBER_MAX);
   expectNode(ok, node, `integers in ${low}..${NUMBER_MAX}`, list, name);
@@ -25,29 +71,20 @@ function listOf(node: OnnxNode, name: string, length: number, otherwise: number,
 }
 
 /** What all windows share. `kernel` null: it is in the attribute. */
-function attributesOf(node: OnnxNode, rank: number, kernel: readonly number[] | null) {
-  const shape = kernel ?? listOf(node, "kernel_shape", rank, 0, 1);
-  if (kernel && node.attributes.has("kernel_shape")) {
-    const declared = node.attributes.ints("kernel_shape", []);
+function attributesOf({ node, attributes }: Call<WindowValues>, rank: number, kernel: readonly number[] | null) {
+  const { kernel_shape: declared, auto_pad: auto } = attributes;
+  const shape = kernel ?? listOf(node, "kernel_shape", declared, rank, 0, 1);
+  if (kernel && declared) {
     const same = declared.length === rank && declared.every((n, i) => n === kernel[i]);
     expectNode(same, node, `the weight's ${kernel.join("x")}`, declared, "kernel_shape");
   }
-  expectNode(
-    shape.every((n) => n >= 1),
-    node,
-    "a kernel of size 1 or more",
-    shape,
-    "kernel_shape",
-  );
-  const pads = listOf(node, "pads", 2 * rank, 0, 0);
-  const auto = node.attributes.string("auto_pad", "NOTSET");
-  const known = ["NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER"].includes(auto);
-  if (!known) throw unsupported(node, `auto_pad ${auto}`);
+  const sized = shape.every((n) => n >= 1);
+  expectNode(sized, node, "a kernel of size 1 or more", shape, "kernel_shape");
   return {
     kernel: shape,
-    strides: listOf(node, "strides", rank, 1, 1),
-    dilations: listOf(node, "dilations", rank, 1, 1),
-    pads,
+    strides: listOf(node, "strides", attributes.strides, rank, 1, 1),
+    dilations: listOf(node, "dilations", attributes.dilations, rank, 1, 1),
+    pads: listOf(node, "pads", attributes.pads, 2 * rank, 0, 0),
     auto,
   };
 }
@@ -56,11 +93,17 @@ function attributesOf(node: OnnxNode, rank: number, kernel: readonly number[] | 
  * The window of Conv, MaxPool or AveragePool.
  *   output = floor or ceil((input + padding - dilation (kernel - 1) - 1) / stride) + 1
  * @param space sizes of the input's axes of space
+ * @param up whether the quotient is rounded up
  */
-export function windowOf(node: OnnxNode, space: readonly number[], kernel: readonly number[] | null): Window {
+export function windowOf(
+  call: Call<WindowValues>,
+  space: readonly number[],
+  kernel: readonly number[] | null,
+  up = false,
+): Window {
+  const { node } = call;
   const rank = space.length;
-  const { kernel: shape, strides, dilations, pads, auto } = attributesOf(node, rank, kernel);
-  const up = node.attributes.int("ceil_mode", 0) !== 0;
+  const { kernel: shape, strides, dilations, pads, auto } = attributesOf(call, rank, kernel);
   const before: number[] = [];
   const behind: number[] = [];
   const output = space.map((size, i) => {
@@ -91,11 +134,17 @@ export function windowOf(node: OnnxNode, space: readonly number[], kernel: reado
  * The window of ConvTranspose.
  *   output = stride (input - 1) + output padding + dilation (kernel - 1) + 1 - padding
  */
-export function transposedWindowOf(node: OnnxNode, space: readonly number[], kernel: readonly number[]): Window {
+export function transposedWindowOf(
+  call: Call<TransposedValues>,
+  space: readonly number[],
+  kernel: readonly number[],
+): Window {
+  const { node, attributes } = call;
   const rank = space.length;
-  const { strides, dilations, pads, auto } = attributesOf(node, rank, kernel);
-  const extra = listOf(node, "output_padding", rank, 0, 0);
-  const given = node.attributes.has("output_shape") ? listOf(node, "output_shape", rank, 0, 1) : null;
+  const { strides, dilations, pads, auto } = attributesOf(call, rank, kernel);
+  const extra = listOf(node, "output_padding", attributes.output_padding, rank, 0, 0);
+  const { output_shape: wanted } = attributes;
+  const given = wanted && listOf(node, "output_shape", wanted, rank, 0, 1);
   const before: number[] = [];
   const behind: number[] = [];
   const output = space.map((size, i) => {

@@ -1,17 +1,21 @@
 // entries.js: the functions that other people call, with arguments that are right.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import * as data from "../../../dist/data/index.js";
-import * as format from "../../../dist/format/index.js";
-import * as graph from "../../../dist/graph/index.js";
-import * as onnx from "../../../dist/onnx/index.js";
-import * as quantize from "../../../dist/quantize/index.js";
-import { runReference } from "../../../dist/reference/index.js";
-import { goldenHash, Model, planMemory } from "../../../dist/runtime/index.js";
-import { WorkerModel } from "../../../dist/runtime/remote.js";
-import * as training from "../../../dist/training/index.js";
 import { build, floats } from "../../onnx/build.js";
 import * as bases from "../data/bases.js";
+import {
+  data,
+  format,
+  goldenHash,
+  graph,
+  Model,
+  onnx,
+  planMemory,
+  quantize,
+  runReference,
+  training,
+  WorkerModel,
+} from "../project.js";
 
 const LINEAR = { kind: "linear", scale: 0.05, zero: 3, max: 255 };
 

@@ -4,23 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
-import {
-  decodeImage,
-  imagesOf,
-  openCalibration,
-  openDataset,
-  parseCifar,
-  parseIdx,
-  prepareImage,
-  readNpy,
-  readNpz,
-  readPreprocessing,
-} from "../../../dist/data/index.js";
 import { typed } from "../case.js";
 import { mutateBytes } from "../mutate.js";
+import { data as room } from "../project.js";
 import { drawFrom, tape } from "../tape.js";
 import * as bases from "./bases.js";
 
+const { decodeImage, imagesOf, openCalibration, openDataset, parseCifar, parseIdx } = room;
+const { prepareImage, readNpy, readNpz, readPreprocessing } = room;
 const SHAPE = [3, 4, 5];
 let folder = "";
 let made = null;

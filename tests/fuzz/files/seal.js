@@ -1,6 +1,7 @@
 // seal.js: a shiftwise file taken apart and put together again with a right checksum, whatever stands in it.
-import { crc32, hex } from "../../../dist/format/index.js";
+
 import { joined } from "../mutate.js";
+import { crc32, hex } from "../project.js";
 
 const utf8 = new TextEncoder();
 

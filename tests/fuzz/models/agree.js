@@ -1,8 +1,7 @@
 // agree.js: what must hold of every valid model: it survives its file, and every executor makes the same bits.
 import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
-import { decodeModel, encodeModel } from "../../../dist/format/index.js";
-import { Model } from "../../../dist/runtime/index.js";
+import { decodeModel, encodeModel, Model } from "../project.js";
 
 /** The model read back from its file, which is the same model. */
 export function assertRoundTrip(def) {

@@ -1,5 +1,5 @@
 // builder.js: a model while it grows: tensors that layers may read, and the pieces that several kinds of layers share.
-import { elements, largestOf } from "../../../dist/format/index.js";
+import { elements, largestOf } from "../project.js";
 import { drawName, drawNumber, EDGES, filled } from "./values.js";
 
 /** Largest sum that an accumulator holds, and the largest level of a codebook. */

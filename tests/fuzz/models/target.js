@@ -1,6 +1,6 @@
 // target.js: random valid models: the same bits in every executor, and the same model behind its file.
 import { inspect } from "node:util";
-import { encodeModel } from "../../../dist/format/index.js";
+import { encodeModel } from "../project.js";
 import { assertAgreement, assertRoundTrip } from "./agree.js";
 import { MODEL, makeModel } from "./generate.js";
 

@@ -1,5 +1,5 @@
 // work.js: what running a model costs, before it is run.
-import { elements } from "../../../dist/format/index.js";
+import { elements } from "../project.js";
 
 /** About how many operations the plain executor would do. */
 export function workOf({ tensors, layers }) {

@@ -1,12 +1,20 @@
 // builder.js: an ONNX model while it grows, each node evaluated as soon as it is there: its shapes need not be derived.
-import { elements, ShiftwiseError } from "../../../dist/format/index.js";
-import { readAttributes } from "../../../dist/onnx/attributes.js";
-import { evaluateNode } from "../../../dist/onnx/evaluate.js";
-import { readTensor } from "../../../dist/onnx/tensor.js";
-import { encodeMessage } from "../../../dist/onnx/wire.js";
-import { floats, ints, message, node as nodeOf } from "../../onnx/build.js";
+
+import { floats, ints, message } from "../../onnx/build.js";
+import { elements, encodeMessage, evaluateModel, readModel, readTensor, ShiftwiseError } from "../project.js";
 
 const ELEMENTS_MOST = 1500;
+
+/** Outputs of one node on known values. */
+function evaluateAlone(spec, opset, values) {
+  const parts = message({ nodes: [spec], outputs: spec[2].split(" "), opset });
+  const names = [...new Set(parts.graph.node[0].input)].filter((name) => name !== "");
+  // what it reads is an input of any shape, whatever its type
+  const type = { tensorType: { elemType: 1 } };
+  parts.graph.input = names.map((name) => ({ name, type }));
+  const model = readModel(encode(parts), null);
+  return [...evaluateModel(model, new Map(names.map((name) => [name, values.get(name)]))).values()];
+}
 
 /** @param input dims of the one input, and its values */
 export function createBuilder({ dims, data }, opset) {
@@ -49,24 +57,9 @@ export function createBuilder({ dims, data }, opset) {
       const names = Array.from({ length: outputs }, (_, i) => `v${nodes.length}_${i}`);
       const joined = (list) => list.map((name) => name || "_").join(" ");
       const spec = [op, joined(inputs), names.join(" "), attributes];
-      const proto = nodeOf(spec, nodes.length);
-      const where = `node ${proto.name}`;
       let made;
       try {
-        const call = {
-          name: proto.name,
-          op,
-          domain: "",
-          inputs: proto.input,
-          outputs: names,
-          attributes: readAttributes(proto.attribute, where),
-          where,
-        };
-        made = evaluateNode(
-          call,
-          opset,
-          proto.input.map((name) => (name === "" ? null : values.get(name))),
-        );
+        made = evaluateAlone(spec, opset, values);
       } catch (error) {
         if (error instanceof ShiftwiseError) return null;
         throw error;

@@ -1,6 +1,7 @@
 // operators.js: a generator for every operator that is read: each adds nodes to the model, or nothing where none fit.
-import { elements } from "../../../dist/format/index.js";
+
 import { bytes, Float } from "../../onnx/build.js";
+import { elements } from "../project.js";
 
 const float = (value) => new Float(Math.fround(value));
 const rank = (n) => (dims) => dims.length === n;

@@ -4,14 +4,11 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
-import { elements } from "../../../dist/format/index.js";
-import { lower } from "../../../dist/graph/index.js";
-import { evaluateModel, importOnnx, readModel } from "../../../dist/onnx/index.js";
-import { decodeMessage } from "../../../dist/onnx/wire.js";
 import { typed } from "../case.js";
 import { assertAgreement } from "../models/agree.js";
 import { workOf } from "../models/work.js";
 import { mutateBytes, mutateTree } from "../mutate.js";
+import { decodeMessage, elements, evaluateModel, importOnnx, lower, readModel } from "../project.js";
 import { createDraws, drawFrom, tape } from "../tape.js";
 import { createBuilder, encode } from "./builder.js";
 import { OPERATORS } from "./operators.js";
@@ -167,7 +164,7 @@ let shared = [];
 /** The bytes of a case on a file beside the repository. */
 function makeShared({ file, changes }) {
   const base = shared[file % shared.length];
-  return changed(decodeMessage("ModelProto", base), changes);
+  return changed(structuredClone(decodeMessage("ModelProto", base)), changes);
 }
 
 export const onnxFiles = {

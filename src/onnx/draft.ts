@@ -1,0 +1,123 @@
+// draft.ts: the network while it grows out of a model's nodes.
+
+import { ShiftwiseError } from "../base/index.js";
+import { elements, type Node, type Shape, sameShape, type Tensor } from "../ops/index.js";
+import type { Budget } from "./budget.js";
+import { checkSize, type Value } from "./tensor.js";
+
+/**
+ * A value that depends on the input: the tensor of a node, read as an array of ONNX's dimensions. The node's own shape
+ * may group the same elements otherwise: row-major they are the same list.
+ */
+export interface Activation {
+  readonly node: string;
+  /** With the batch, which is 1. */
+  readonly dims: readonly number[];
+}
+
+export type Known = Value | Activation;
+
+export function isActivation(known: Known | null | undefined): known is Activation {
+  return known !== null && known !== undefined && "node" in known;
+}
+
+type WithoutName<N> = N extends Node ? Omit<N, "name"> : never;
+/** A node before the draft names it. */
+export type Unnamed = WithoutName<Node>;
+
+export interface Draft {
+  /** Adds a node, under a name made from `name`, which says what ONNX calls its result. */
+  add(name: string, node: Unnamed, shape: Shape): string;
+  /** A node that is there; the one it replaces keeps its name. */
+  get(name: string): Node;
+  replace(node: Node): void;
+  shapeOf(name: string): Shape;
+  /** The activation's elements as a tensor of this shape. */
+  shaped(activation: Activation, shape: Shape): string;
+  /** The numbers of a constant as a parameter that nothing else shares. */
+  parameter(value: Value, shape: readonly number[]): Tensor;
+  /** A parameter with a value for each of its places. */
+  filled(shape: readonly number[], value: (i: number) => number): Tensor;
+  /** How many nodes and outputs of the model read a value. */
+  readers(value: string): number;
+}
+
+/** The channels, rows and columns that dimensions stand for: without the batch; a vector is [n, 1, 1]. */
+export function shapeFor(dims: readonly number[]): Shape {
+  const [a = 1, b = 1, ...rest] = dims.length > 1 && dims[0] === 1 ? dims.slice(1) : dims;
+  return [a, b, elements(rest)];
+}
+
+/** A draft with nothing in it. @param readers how many read each of the model's values */
+export function createDraft(
+  readers: ReadonlyMap<string, number>,
+  budget: Budget,
+): { draft: Draft; nodes: () => Node[] } {
+  const nodes = new Map<string, Node>();
+  const shapes = new Map<string, Shape>();
+  const reshaped = new Map<string, string>();
+  const used = new Set<Value["data"]>();
+  const counts = new Map<string, number>();
+  const unique = (wanted: string): string => {
+    // names that a file may hold: printable, at most 200 characters with room for a number
+    const printable = wanted.replace(/\p{Cc}/gu, "");
+    const clean = (printable.length > 180 ? [...printable].slice(0, 180).join("") : printable) || "node";
+    const base = clean === "__proto__" ? "node" : clean;
+    let name = base;
+    let count = counts.get(base) ?? 1;
+    while (nodes.has(name)) name = `${base}.${++count}`;
+    counts.set(base, count);
+    return name;
+  };
+  const draft: Draft = {
+    add(wanted, node, shape) {
+      checkSize(shape, `value ${wanted}`);
+      const name = unique(wanted);
+      nodes.set(name, { ...node, name } as Node);
+      shapes.set(name, shape);
+      return name;
+    },
+    get: (name) => nodes.get(name)!,
+    replace(node) {
+      nodes.set(node.name, node);
+    },
+    shapeOf: (name) => shapes.get(name)!,
+    shaped(activation, shape) {
+      const { node } = activation;
+      const own = shapes.get(node)!;
+      if (sameShape(own, shape)) return node;
+      const key = `${shape.join("x")} ${node}`;
+      const known = reshaped.get(key);
+      if (known !== undefined) return known;
+      const name = draft.add(
+        `${node}.reshaped`,
+        { op: "permute", input: node, dims: own, order: [0, 1, 2], shape },
+        shape,
+      );
+      reshaped.set(key, name);
+      return name;
+    },
+    parameter(value, shape) {
+      const count = elements(shape);
+      if (value.data.length !== count) {
+        throw new ShiftwiseError("BAD_GRAPH", "constant of the wrong size", {
+          expected: count,
+          found: value.data.length,
+        });
+      }
+      const shared = used.has(value.data);
+      used.add(value.data);
+      if (value.data instanceof Float32Array && !shared) return { shape, data: value.data };
+      budget.spend(count);
+      return { shape, data: new Float32Array(value.data) };
+    },
+    filled(shape, value) {
+      budget.spend(elements(shape));
+      const data = new Float32Array(elements(shape));
+      for (let i = 0; i < data.length; i++) data[i] = value(i);
+      return { shape, data };
+    },
+    readers: (value) => readers.get(value) ?? 0,
+  };
+  return { draft, nodes: () => [...nodes.values()] };
+}

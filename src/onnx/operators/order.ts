@@ -1,0 +1,178 @@
+// order.ts: operators that reorder or join whole axes: transpose, depth to space and back, concatenate.
+import { elements, type Shape } from "../../ops/index.js";
+import { type Activation, isActivation, type Known, shapeFor } from "../draft.js";
+import { range, transposed } from "./arrays.js";
+import {
+  added,
+  allOperands,
+  axisOf,
+  type Call,
+  type Conversion,
+  expectNode,
+  make,
+  onlyActivation,
+  required,
+  resultName,
+  shapeUnsupported,
+} from "./call.js";
+import { type Operator, type Operators, operator } from "./operator.js";
+import { choice, int, ints, type Specs, type ValuesOf } from "./spec.js";
+
+/** The input read as an array of `dims`; axis i of it reordered is axis order[i]; `result` are its dimensions after. */
+interface Reordering {
+  readonly dims: readonly number[];
+  readonly order: readonly number[];
+  readonly result: readonly number[];
+}
+
+function reordering<S extends Specs>(
+  attributes: S,
+  reordered: (call: Call<ValuesOf<S>>, dims: readonly number[]) => Reordering,
+): Operator {
+  return operator(attributes, {
+    evaluate(call) {
+      const x = required(call, 0);
+      const { dims, order, result } = reordered(call, x.dims);
+      return [{ ...transposed(call, { ...x, dims }, order), dims: result }];
+    },
+    convert(conversion) {
+      const x = onlyActivation(conversion);
+      const { dims, order, result } = reordered(conversion, x.dims);
+      // axes of length 1 may go anywhere
+      const long = order.filter((axis) => dims[axis] > 1);
+      if (long.every((axis, i) => i === 0 || axis > long[i - 1])) return [{ node: x.node, dims: result }];
+      if (order.length > 8) throw shapeUnsupported(conversion.node, x.dims);
+      const shape = shapeFor(result);
+      return [added(conversion, { op: "permute", input: x.node, dims, order, shape }, shape, result)];
+    },
+  });
+}
+
+/** (batch, channels, height, width) and the side of a block. */
+function blocks({ node, attributes }: Call<{ blocksize: number | null }>, dims: readonly number[]): number[] {
+  expectNode(dims.length === 4, node, "4 dimensions", dims);
+  const side = attributes.blocksize ?? 0;
+  expectNode(Number.isInteger(side) && side >= 1, node, "a size of 1 or more", side, "blocksize");
+  return [...dims, side];
+}
+
+const concat = operator(
+  { axis: int(null) },
+  {
+    evaluate(call) {
+      const parts = call.operands.map((_, i) => required(call, i));
+      const { axis, dims } = joined(call, parts);
+      const y = make(call, parts[0].type, dims);
+      const outer = elements(dims.slice(0, axis));
+      let at = 0;
+      for (let o = 0; o < outer; o++) {
+        for (const { data } of parts) {
+          const length = data.length / outer;
+          y.data.set(data.subarray(o * length, (o + 1) * length), at);
+          at += length;
+        }
+      }
+      return [y];
+    },
+    convert(conversion) {
+      const parts = allOperands(conversion);
+      const { axis, dims } = joined(conversion, parts);
+      const outer = elements(dims.slice(0, axis));
+      const inner = elements(dims.slice(axis + 1));
+      // channels of planes as they are
+      if (axis === 1 && dims[0] === 1)
+        return [concatenated(conversion, parts, (n) => shapeFor(dims.with(1, n)), axis, dims)];
+      if (outer === 1) return [concatenated(conversion, parts, (n) => [n, inner, 1], axis, dims)];
+      return [concatenatedRows(conversion, parts, axis, dims)];
+    },
+  },
+);
+
+/** The axis along which values are joined, and the dimensions of the result. */
+function joined({ node, attributes }: Call<{ axis: number | null }>, parts: readonly Known[]) {
+  expectNode(parts.length > 0, node, "at least one input", 0);
+  expectNode(attributes.axis !== null, node, "an axis", "none", "axis");
+  const [{ dims: first }] = parts;
+  const axis = axisOf(node, attributes.axis, first.length);
+  for (const { dims } of parts) {
+    const fits = dims.length === first.length && dims.every((n, i) => i === axis || n === first[i]);
+    expectNode(fits, node, `shapes like ${first.join("x")} but for axis ${axis}`, dims.join("x"));
+  }
+  return {
+    axis,
+    dims: first.with(
+      axis,
+      parts.reduce((sum, { dims }) => sum + dims[axis], 0),
+    ),
+  };
+}
+
+/** A part's elements as a tensor of this shape. */
+function source(conversion: Conversion, part: Known, shape: Shape, index: number): string {
+  const { draft } = conversion;
+  if (isActivation(part)) return draft.shaped(part, shape);
+  const constant = { op: "constant", value: draft.parameter(part, shape) } as const;
+  return draft.add(`${resultName(conversion)}.constant${index}`, constant, shape);
+}
+
+/** Joined along the channels of the shape that each length along the axis has. */
+function concatenated(
+  conversion: Conversion,
+  parts: readonly Known[],
+  shapeOf: (length: number) => Shape,
+  axis: number,
+  dims: readonly number[],
+): Activation {
+  const inputs = parts.map((part, i) => source(conversion, part, shapeOf(part.dims[axis]), i));
+  return added(conversion, { op: "concat", inputs }, shapeOf(dims[axis]), dims);
+}
+
+/** Joined along any axis: it becomes the channels before, and goes back behind. */
+function concatenatedRows(
+  conversion: Conversion,
+  parts: readonly Known[],
+  axis: number,
+  dims: readonly number[],
+): Activation {
+  const { draft } = conversion;
+  const outer = elements(dims.slice(0, axis));
+  const inner = elements(dims.slice(axis + 1));
+  const name = resultName(conversion);
+  const swapped = (input: string, [a, b, c]: Shape) =>
+    ({ op: "permute", input, dims: [a, b, c], order: [1, 0, 2], shape: [b, a, c] }) as const;
+  const inputs = parts.map((part, i) => {
+    const shape: Shape = [outer, part.dims[axis], inner];
+    const move = swapped(source(conversion, part, shape, i), shape);
+    return draft.add(`${name}.part${i}`, move, move.shape);
+  });
+  const shape: Shape = [dims[axis], outer, inner];
+  const move = swapped(draft.add(`${name}.joined`, { op: "concat", inputs }, shape), shape);
+  return added(conversion, move, move.shape, dims);
+}
+
+export const ORDERS: Operators = {
+  Concat: concat,
+  DepthToSpace: reordering({ blocksize: int(null), mode: choice("DCR", "CRD") }, (call, dims) => {
+    const [n, c, h, w, b] = blocks(call, dims);
+    expectNode(c % (b * b) === 0, call.node, `a multiple of ${b * b} channels`, c);
+    const depth = c / (b * b);
+    const result = [n, depth, h * b, w * b];
+    return call.attributes.mode === "DCR"
+      ? { dims: [n, b, b, depth, h, w], order: [0, 3, 4, 1, 5, 2], result }
+      : { dims: [n, depth, b, b, h, w], order: [0, 1, 4, 2, 5, 3], result };
+  }),
+  SpaceToDepth: reordering({ blocksize: int(null) }, (call, dims) => {
+    const [n, c, h, w, b] = blocks(call, dims);
+    expectNode(h % b === 0 && w % b === 0, call.node, `multiples of ${b}`, [h, w]);
+    const result = [n, c * b * b, h / b, w / b];
+    return { dims: [n, c, h / b, b, w / b, b], order: [0, 3, 5, 1, 2, 4], result };
+  }),
+  /** Axes reversed where no order is named. */
+  Transpose: reordering({ perm: ints() }, ({ node, attributes }, dims) => {
+    const axes = range(dims.length);
+    const order = attributes.perm ?? axes.toReversed();
+    const ok = order.length === dims.length && axes.every((axis) => order.includes(axis));
+    expectNode(ok, node, `the axes 0..${dims.length - 1}`, order, "perm");
+    return { dims, order, result: order.map((axis) => dims[axis]) };
+  }),
+};

@@ -1,0 +1,220 @@
+// pick.ts: operators whose result is made of elements picked along each axis: slice, split, gather, expand.
+import type { Shape } from "../../ops/index.js";
+import { type Activation, shapeFor } from "../draft.js";
+import { checkRank, checkSize, type Value } from "../tensor.js";
+import { type Indices, listOf, pick, type Run, range, runOf, whole } from "./arrays.js";
+import {
+  axesOf,
+  axisOf,
+  type Call,
+  type Conversion,
+  checkAxis,
+  expectNode,
+  onlyActivation,
+  optional,
+  required,
+} from "./call.js";
+import { type Operator, type Operators, operator } from "./operator.js";
+import { int, ints, type Specs, type ValuesOf } from "./spec.js";
+
+/** How one output is made of the input. */
+interface Pick {
+  readonly indices: readonly Indices[];
+  /** Dimensions that the input is read with; its own if absent. */
+  readonly from?: readonly number[];
+  /** Dimensions of the result; as many as are picked if absent. */
+  readonly dims?: readonly number[];
+}
+
+function picking<S extends Specs>(
+  attributes: S,
+  picks: (call: Call<ValuesOf<S>>, dims: readonly number[]) => readonly Pick[],
+): Operator {
+  return operator(attributes, {
+    evaluate(call) {
+      const x = required(call, 0);
+      return picks(call, x.dims).map(({ indices, from = x.dims, dims }) => {
+        const made = pick(call, { ...x, dims: from }, indices);
+        return { ...made, dims: dims ?? made.dims };
+      });
+    },
+    convert(conversion) {
+      const { node, dims: own } = onlyActivation(conversion);
+      return picks(conversion, own).map(({ indices, from = own, dims }, i) => {
+        const name = conversion.node.outputs[i] || `${conversion.node.name}.${i}`;
+        const made = picked(conversion, { node, dims: from }, indices, name);
+        return { ...made, dims: dims ?? made.dims };
+      });
+    },
+  });
+}
+
+/** Nodes that pick elements along the axes; `fill` where an index is -1. */
+export function picked(
+  conversion: Conversion,
+  x: Activation,
+  indices: readonly Indices[],
+  name: string,
+  fill = 0,
+): Activation {
+  const dims = indices.map(({ length }) => length);
+  const runs = indices.map(runOf);
+  const stays = runs.map((run, axis) => run?.start === 0 && run.step === 1 && run.length === x.dims[axis]);
+  if (stays.every(Boolean)) return x;
+  const sized = dims.every((n) => n >= 1);
+  expectNode(sized, conversion.node, "a result with elements", dims);
+  checkSize(dims, conversion.node.where);
+  // the batch is left out; what else three axes do not hold is picked axis by axis
+  const batch = x.dims.length > 1 && x.dims[0] === 1 && stays[0] ? 1 : 0;
+  if (x.dims.length - batch <= 3) {
+    const from = { node: x.node, dims: x.dims.slice(batch) };
+    return { ...pickedPlanes(conversion, from, indices.slice(batch), name, fill), dims };
+  }
+  const last = stays.lastIndexOf(false);
+  let result = x;
+  for (const axis of range(x.dims.length).filter((k) => !stays[k])) {
+    const { dims: own } = result;
+    const count = (part: readonly number[]): number => part.reduce((a, b) => a * b, 1);
+    const [outer, inner] = [count(own.slice(0, axis)), count(own.slice(axis + 1))];
+    const from = { node: result.node, dims: [outer, own[axis], inner] };
+    const label = axis === last ? name : `${name}.axis${axis}`;
+    const made = pickedPlanes(conversion, from, [whole(outer), indices[axis], whole(inner)], label, fill);
+    result = { ...made, dims: own.with(axis, dims[axis]) };
+  }
+  return result;
+}
+
+/** The same for at most three axes: a slice where it is one, else a gather. */
+function pickedPlanes(
+  conversion: Conversion,
+  x: Activation,
+  indices: readonly Indices[],
+  name: string,
+  value: number,
+): Activation {
+  const { draft } = conversion;
+  const dims = indices.map(({ length }) => length);
+  const shape = shapeFor([1, ...dims]);
+  const input = draft.shaped(x, shapeFor([1, ...x.dims]));
+  const one: Run = { start: 0, step: 1, length: 1 };
+  const [channel = one, row = one, column = one] = indices.map(runOf);
+  if (isStepped(channel) && isStepped(row) && isStepped(column)) {
+    // a slice of a slice is one
+    const before = draft.get(input);
+    const from = before.op === "slice" ? before : { start: [0, 0, 0], step: [1, 1, 1], input };
+    const along = (value: (run: Run, start: number, step: number) => number): Shape => {
+      const [c, y, x] = [channel, row, column].map((run, axis) => value(run, from.start[axis], from.step[axis]));
+      return [c, y, x];
+    };
+    const start = along((run, first, step) => first + run.start * step);
+    const stop = along((run, first, step) => first + (run.start + (run.length - 1) * run.step) * step + 1);
+    const step = along((run, _, step) => step * (run.length > 1 ? run.step : 1));
+    return { node: draft.add(name, { op: "slice", input: from.input, start, stop, step }, shape), dims };
+  }
+  const [channels = [0], rows = [0], columns = [0]] = indices.map((list) => listOf(conversion, list));
+  return { node: draft.add(name, { op: "gather", input, channels, rows, columns, value }, shape), dims };
+}
+
+function isStepped(run: Run | null): run is Run {
+  return run !== null && (run.step >= 1 || run.length === 1);
+}
+
+/** All indices of each axis. */
+function everything(dims: readonly number[]): Indices[] {
+  return dims.map(whole);
+}
+
+const slice = picking(
+  { starts: ints({ input: 1 }), ends: ints({ input: 2 }), axes: ints({ input: 3 }) },
+  (call, dims) => {
+    const { node, attributes } = call;
+    const starts = attributes.starts ?? [];
+    const ends = attributes.ends ?? [];
+    const axes = axesOf(node, attributes.axes ?? range(starts.length), dims.length);
+    const steps = optional(call, 4)?.data ?? starts.map(() => 1);
+    const same = [ends, axes, steps].every((list) => list.length === starts.length);
+    expectNode(same, node, `${starts.length} ends, axes and steps`, [ends.length, axes.length, steps.length]);
+    const indices = everything(dims);
+    for (const [i, axis] of axes.entries()) {
+      const [size, step] = [dims[axis], steps[i]];
+      expectNode(Number.isInteger(step) && step !== 0, node, "steps other than 0", step, "steps");
+      const hold = (place: number, low: number, high: number): number =>
+        Math.min(Math.max(place < 0 ? place + size : place, low), high);
+      const [low, high] = step > 0 ? [0, size] : [-1, size - 1];
+      const [start, end] = [hold(starts[i], step > 0 ? 0 : -1, high), hold(ends[i], low, high)];
+      indices[axis] = { start, step, length: Math.max(0, Math.ceil((end - start) / step)) };
+    }
+    return [{ indices }];
+  },
+);
+
+const split = picking(
+  { axis: int(0), split: ints({ input: 1 }), num_outputs: int(null) },
+  ({ node, attributes }, dims) => {
+    const axis = axisOf(node, attributes.axis, dims.length);
+    let start = 0;
+    return partSizes(node, attributes, dims[axis]).map((length) => {
+      const indices = everything(dims).with(axis, { start, step: 1, length });
+      start += length;
+      return { indices };
+    });
+  },
+);
+
+/** Sizes of the parts that Split makes along its axis. */
+function partSizes(
+  node: Call["node"],
+  { split: given, num_outputs }: { split: readonly number[] | null; num_outputs: number | null },
+  size: number,
+): readonly number[] {
+  const { length } = node.outputs;
+  if (given) {
+    expectNode(given.length === length, node, `${length} sizes, one an output`, given.length, "split");
+    const ok = given.every((n) => Number.isInteger(n) && n >= 0) && given.reduce((a, b) => a + b, 0) === size;
+    expectNode(ok, node, `parts that add up to ${size}`, given, "split");
+    return given;
+  }
+  const count = num_outputs ?? length;
+  expectNode(count >= 1 && count <= length, node, `1..${length} parts`, count, "num_outputs");
+  const part = Math.ceil(size / count);
+  return range(count).map((i) => Math.max(0, Math.min(part, size - i * part)));
+}
+
+const gather = picking({ axis: int(0) }, (call, dims) => {
+  const { node, attributes } = call;
+  const indices = required(call, 1);
+  const axis = axisOf(node, attributes.axis, dims.length);
+  const list = gatherIndices(call, indices, dims[axis]);
+  const result = [...dims.slice(0, axis), ...indices.dims, ...dims.slice(axis + 1)];
+  return [{ indices: everything(dims).with(axis, list), dims: result }];
+});
+
+/** Indices along an axis of `size`, negative ones counted from behind. */
+function gatherIndices({ node, budget }: Call, { data }: Value, size: number): number[] {
+  budget.spend(2 * data.length);
+  const list = new Array<number>(data.length);
+  for (let i = 0; i < list.length; i++) {
+    const index = data[i];
+    const ok = Number.isInteger(index) && index >= -size && index < size;
+    if (!ok) expectNode(ok, node, `indices in ${-size}..${size - 1}`, index, "input[1]");
+    list[i] = index < 0 ? index + size : index;
+  }
+  return list;
+}
+
+const expand = picking({}, (call, dims) => {
+  const { node } = call;
+  const wanted = [...required(call, 1).data];
+  checkRank(wanted.length, `${node.where}.shape`);
+  const rank = Math.max(wanted.length, dims.length);
+  const from = [...new Array<number>(rank - dims.length).fill(1), ...dims];
+  const to = [...new Array<number>(rank - wanted.length).fill(1), ...wanted];
+  const indices = from.map((n, i): Run => {
+    checkAxis(node, to[i], "shape");
+    expectNode(n === 1 || to[i] === 1 || to[i] === n, node, `a shape that meets ${dims.join("x")}`, wanted, "shape");
+    return n === 1 ? { start: 0, step: 0, length: to[i] } : whole(n);
+  });
+  return [{ indices, from }];
+});
+
+export const PICKS: Operators = { Expand: expand, Gather: gather, Slice: slice, Split: split };
