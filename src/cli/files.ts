@@ -2,9 +2,9 @@
 import { access, mkdir, realpath, rm } from "node:fs/promises";
 import { resolve } from "node:path";
 import { readWhole } from "../data/index.js";
-import { decodeModel, isGzip, type ModelDef, readSafetensors, type Shape, ShiftwiseError } from "../format/index.js";
+import { decodeModel, isGzip, type ModelDef, readSafetensors, ShiftwiseError } from "../format/index.js";
 import { decodeNetwork, lower, type Network, type NetworkFile } from "../graph/index.js";
-import { importOnnxFile } from "../onnx/index.js";
+import { type InputShape, importOnnxFile } from "../onnx/index.js";
 import { checkWritable } from "../training/index.js";
 
 export interface ModelFile {
@@ -39,15 +39,36 @@ export async function readNetworkFile(path: string): Promise<NetworkFile> {
 /** A safetensors file begins with the length of its JSON header; no ONNX file has a brace there. */
 const BRACE = 0x7b;
 
+/** What the options say about an ONNX file. */
+export interface NetworkArguments {
+  readonly inputShape?: InputShape;
+  readonly outputs?: readonly string[];
+  readonly constant?: Readonly<Record<string, readonly number[]>>;
+  /** Say also what is only worth knowing. */
+  readonly verbose?: boolean;
+}
+
 /**
  * Reads a float network from whichever kind of file it is: one that train wrote, or ONNX, whose last softmax is left out.
- * @param inputShape of an ONNX file that leaves it open.
+ * @param say is given remarks on the file, a line each.
  * @throws IO; what decodeNetwork and importOnnx throw; BAD_GRAPH for a network that is quantized already.
  */
-export async function readAnyNetwork(path: string, inputShape?: Shape): Promise<Network> {
+export async function readAnyNetwork(
+  path: string,
+  { inputShape, outputs, constant: constants, verbose }: NetworkArguments,
+  say: (line: string) => void,
+): Promise<Network> {
   const content = await readWhole(path);
   if (content.length > 8 && content[8] !== BRACE && !isGzip(content)) {
-    return importOnnxFile(path, { logits: true, ...(inputShape && { inputShape }) });
+    return importOnnxFile(path, {
+      logits: true,
+      inputShape,
+      outputs,
+      constants,
+      onRemark(text, level) {
+        if (verbose || level === "warning") say(`${level}: ${text}`);
+      },
+    });
   }
   const { network, grids } = decodeNetwork(content, path);
   if (grids.size === 0) return network;

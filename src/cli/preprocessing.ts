@@ -1,6 +1,5 @@
 // preprocessing.ts: what the options say about how pixels become a network's input.
 import { normalizationOf, type Preprocessing, readPreprocessing } from "../data/index.js";
-import type { Shape } from "../format/index.js";
 import type { Network } from "../graph/index.js";
 
 export interface PreprocessingArguments {
@@ -10,7 +9,6 @@ export interface PreprocessingArguments {
   readonly range?: number;
   readonly mean?: readonly number[];
   readonly std?: readonly number[];
-  readonly inputShape?: Shape;
 }
 
 /**

@@ -8,6 +8,10 @@ import type { Operator } from "./operators/operator.js";
 import type { Problems } from "./problems.js";
 import { checkRank } from "./tensor.js";
 
+export type RemarkLevel = "warning" | "note";
+/** Says what is no problem: a warning of what may be wrong, or a note of what is worth knowing. */
+export type Remark = (level: RemarkLevel, where: string, message: string) => void;
+
 /** What converting a model's nodes needs besides them. */
 export interface Surroundings {
   readonly draft: Draft;
@@ -16,8 +20,7 @@ export interface Surroundings {
   readonly batch: number;
   /** Leave out a softmax that makes an output. */
   readonly logits: boolean;
-  /** Says what is worth knowing, and no problem. */
-  readonly warn: (where: string, message: string) => void;
+  readonly remark: Remark;
 }
 
 /**

@@ -2,7 +2,7 @@
 import { fields, type Normalization } from "../format/index.js";
 import { type Network, validateNetwork } from "../graph/index.js";
 import { importBudget } from "./budget.js";
-import { convertNodes } from "./convert.js";
+import { convertNodes, type Remark, type RemarkLevel } from "./convert.js";
 import { createDraft, isPrintable, type Known, printableName } from "./draft.js";
 import { addInput, batchOf, type InputShape, inputDims, isChannelsLast, onlyInput, withConstants } from "./input.js";
 import { type OnnxModel, readModel, shown } from "./model.js";
@@ -35,8 +35,11 @@ export interface ImportOptions {
   readonly external?: ExternalData;
   /** File name for error messages. */
   readonly where?: string;
-  /** Is told what is worth knowing and no error: a variance below zero, an input that nothing reads. */
-  readonly onWarning?: (message: string) => void;
+  /**
+   * Is told what is no error: a "warning" is of what may be wrong (a variance below zero), a "note" of what is only worth
+   * knowing (an input that nothing reads).
+   */
+  readonly onRemark?: (text: string, level: RemarkLevel) => void;
 }
 
 /**
@@ -53,10 +56,10 @@ export function importOnnx(bytes: Uint8Array | ArrayBuffer, options: ImportOptio
 
 /** As importOnnx, from a model that has been read. */
 export function importModel(read: OnnxModel, options: Omit<ImportOptions, "external"> = {}): Network {
-  const { where = "", labels, onWarning = () => {} } = options;
-  const warn = (place: string, message: string): void => onWarning(place ? `${place}: ${message}` : message);
+  const { where = "", labels, onRemark = () => {} } = options;
+  const remark: Remark = (level, place, message) => onRemark(`${place}: ${message}`, level);
   const model = upTo(withConstants(read, options.constants ?? {}, where), options.outputs, where);
-  const input = onlyInput(model, where, warn);
+  const input = onlyInput(model, where, remark);
   const place = at(where, `input ${shown(input.name)}`);
   const batch = batchOf(model, input);
   const dims = inputDims(model, input, options.inputShape, batch, place);
@@ -74,11 +77,11 @@ export function importModel(read: OnnxModel, options: Omit<ImportOptions, "exter
     known.set(transpose.outputs[0], { ...activation, dims: [n, c, h, w] });
   }
   const problems = new Problems(where);
-  const surroundings = { draft, budget, batch: batch ?? 1, logits: options.logits ?? false, warn };
+  const surroundings = { draft, budget, batch: batch ?? 1, logits: options.logits ?? false, remark };
   convertNodes(model, known, surroundings, problems);
   problems.throwIfAny();
   const outputs = nameOutputs(model, draft, known, where, (from, to) => {
-    warn(at(where, `output ${shown(from)}`), `is called ${shown(to)} here`);
+    remark("note", at(where, `output ${shown(from)}`), `is called ${shown(to)} here`);
   });
   const names = [...outputs.values()];
   const network: Network = {

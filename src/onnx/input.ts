@@ -1,5 +1,6 @@
 // input.ts: the input of the network: which of the model's it is, its sizes, its batch and how pixels become it.
 import { fields, type Normalization, type Shape, ShiftwiseError } from "../format/index.js";
+import type { Remark } from "./convert.js";
 import { type Activation, type Draft, shapeFor } from "./draft.js";
 import { type OnnxInput, type OnnxModel, shown } from "./model.js";
 import { AXIS_MAX } from "./operators/call.js";
@@ -40,13 +41,14 @@ function unknownInput({ inputs }: OnnxModel, name: string, where: string): Shift
 
 /**
  * The one input that the outputs depend on.
- * @param warn is told the inputs that nothing reads
+ * @param remark is told the inputs that nothing reads
  * @throws UNSUPPORTED for several or none
  */
-export function onlyInput(model: OnnxModel, where: string, warn: (where: string, message: string) => void): OnnxInput {
+export function onlyInput(model: OnnxModel, where: string, remark: Remark): OnnxInput {
   const read = new Set([...model.nodes.flatMap(({ inputs }) => inputs), ...model.outputs]);
   const inputs = model.inputs.filter(({ name }) => read.has(name));
-  for (const { name } of model.inputs) if (!read.has(name)) warn(at(where, `input ${shown(name)}`), "nothing reads it");
+  for (const { name } of model.inputs)
+    if (!read.has(name)) remark("note", at(where, `input ${shown(name)}`), "nothing reads it");
   if (inputs.length === 1) return inputs[0];
   if (inputs.length === 0) {
     const place = at(where, `output ${shown(model.outputs[0])}`);

@@ -18,8 +18,8 @@ const declared = (parts, dims) => {
 /** Imports a message that was changed, with its warnings. */
 function imported(proto, options) {
   const warnings = [];
-  const onWarning = (line) => warnings.push(line);
-  return { network: importOnnx(encodeMessage("ModelProto", proto), { onWarning, ...options }), warnings };
+  const onRemark = (line, level) => warnings.push(`${level} ${line}`);
+  return { network: importOnnx(encodeMessage("ModelProto", proto), { onRemark, ...options }), warnings };
 }
 
 test("open sizes of any rank, with and without the batch, and by name", () => {
@@ -98,7 +98,7 @@ test("inputs that nothing reads are passed over, and said", () => {
   proto.graph.input.push({ ...proto.graph.input[0], name: "sizes" });
   const { network, warnings } = imported(proto);
   assert.equal(network.nodes[0].name, "x");
-  assert.deepEqual(warnings, ["input sizes: nothing reads it"]);
+  assert.deepEqual(warnings, ["note input sizes: nothing reads it"]);
 });
 
 test("several inputs: all but one can be constants", () => {

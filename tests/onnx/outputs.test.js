@@ -45,10 +45,12 @@ test("names that are too long or not printable are made so, once each, and said"
   ];
   const warnings = [];
   const outputs = nodes.map(([, , name]) => name);
-  const network = importOnnx(build({ nodes, outputs }), { onWarning: (line) => warnings.push(line) });
+  const network = importOnnx(build({ nodes, outputs }), {
+    onRemark: (line, level) => warnings.push(`${level} ${line}`),
+  });
   assert.deepEqual(network.outputs, ["n".repeat(180), `${"n".repeat(180)}.2`, "ab", "e".repeat(200)]);
   assert.equal(warnings.length, 3);
-  assert.match(warnings[2], /^output a.b: is called ab here$/);
+  assert.match(warnings[2], /^note output a.b: is called ab here$/);
   const again = decodeNetwork(encodeNetwork(network)).network;
   assert.deepEqual(again.outputs, network.outputs);
 });

@@ -52,12 +52,12 @@ const batchNormalization = operator(
  * A variance with an epsilon, none of them below zero, whose sums are the given ones: rounding may have left a variance
  * slightly negative.
  */
-function positive({ node, draft, warn }: Conversion, variance: Tensor, epsilon: number) {
+function positive({ node, draft, remark }: Conversion, variance: Tensor, epsilon: number) {
   const least = variance.data.reduce((low, v) => Math.min(low, v), Infinity);
   if (!(least < 0)) return { variance, epsilon };
   const sum = least + epsilon;
   expectNode(sum > 0, node, `variances above ${-epsilon}, with epsilon ${epsilon}`, least, "input[4]");
-  warn(node.where, `a variance of ${least}, below zero: epsilon makes up for it`);
+  remark("warning", node.where, `a variance of ${least}, below zero: epsilon makes up for it`);
   const { data } = variance;
   return { variance: draft.filled(variance.shape, (c) => data[c] + epsilon - sum), epsilon: sum };
 }
