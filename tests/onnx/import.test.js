@@ -141,6 +141,7 @@ const CASES = [
   ["Min", {}, [w(7)]],
   ["Sum", {}, [w(4, 1, 1), scalar(2)]],
   ["Mean", {}, [w(4, 1, 1), scalar(2)]],
+  ["Neg"],
   ["ReduceMax", { axes: [2, 3] }],
   ["ReduceMax", { axes: [1], keepdims: 0 }],
   ["ReduceSum", {}, [ints(-1)]],

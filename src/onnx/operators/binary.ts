@@ -10,6 +10,7 @@ import {
   type Call,
   type Conversion,
   expectNode,
+  onlyActivation,
   required,
   resultName,
   unsupported,
@@ -211,6 +212,16 @@ export const BINARY: Operators = {
   ),
   Min: variadic(Math.min, (conversion, a, b) => extreme(conversion, a, b, false)),
   Mul: arithmetic("mul"),
+  Neg: operator(
+    {},
+    {
+      evaluate: (call) => [map(call, required(call, 0), (x) => -x)],
+      convert(conversion) {
+        const [x, minus] = [onlyActivation(conversion), toValue("float32", [], [-1])];
+        return [affine(conversion, "mul", x, minus) ?? combined(conversion, "mul", x, minus)];
+      },
+    },
+  ),
   PRelu: arithmetic("prelu"),
   Sub: arithmetic("sub"),
   Sum: variadic(

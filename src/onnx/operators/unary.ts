@@ -120,7 +120,6 @@ export const UNARY: Operators = {
   HardSigmoid: activation("hardSigmoid", { alpha: float(0.2), beta: float(0.5) }),
   HardSwish: activation("hardSwish"),
   LeakyRelu: leakyRelu,
-  Neg: constants((x) => -x),
   Relu: operator(
     {},
     {
