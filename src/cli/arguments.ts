@@ -1,7 +1,7 @@
 // arguments.ts: the words of a command line to checked values; each parser throws BAD_OPTION naming its option.
 import { Option } from "commander";
+import { ShiftwiseError } from "../base/index.js";
 import type { Augmentation } from "../data/index.js";
-import { ShiftwiseError } from "../format/index.js";
 import type { InputShape } from "../onnx/index.js";
 import { type ActivationScheme, checkBits, checkPortions } from "../quantize/index.js";
 

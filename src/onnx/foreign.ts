@@ -1,5 +1,5 @@
 // foreign.ts: what a file is that is no ONNX model: said by name, with what to do.
-import { ShiftwiseError } from "../format/index.js";
+import { ShiftwiseError } from "../base/index.js";
 
 const KINDS: readonly (readonly [is: (bytes: Uint8Array, text: string) => boolean, what: string])[] = [
   [(bytes) => bytes.length === 0, "an empty file"],

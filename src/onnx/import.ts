@@ -1,6 +1,7 @@
 // import.ts: an ONNX model to a network: constants folded, shapes known, the rest converted node by node.
-import { fields, type Normalization } from "../format/index.js";
+import { fields } from "../format/index.js";
 import { type Network, validateNetwork } from "../graph/index.js";
+import type { Normalization } from "../ops/index.js";
 import { importBudget } from "./budget.js";
 import { convertNodes, type Remark, type RemarkLevel } from "./convert.js";
 import { createDraft, isPrintable, type Known, printableName } from "./draft.js";

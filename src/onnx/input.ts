@@ -1,5 +1,8 @@
 // input.ts: the input of the network: which of the model's it is, its sizes, its batch and how pixels become it.
-import { fields, type Normalization, type Shape, ShiftwiseError } from "../format/index.js";
+
+import { ShiftwiseError } from "../base/index.js";
+import { fields } from "../format/index.js";
+import type { Normalization, Shape } from "../ops/index.js";
 import type { Remark } from "./convert.js";
 import { type Activation, type Draft, shapeFor } from "./draft.js";
 import { type OnnxInput, type OnnxModel, shown } from "./model.js";

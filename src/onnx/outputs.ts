@@ -1,6 +1,8 @@
 // outputs.ts: which values a network ends in, and what they are called.
-import { fields, ShiftwiseError } from "../format/index.js";
-import { type Node, nodeInputs } from "../graph/index.js";
+
+import { ShiftwiseError } from "../base/index.js";
+import { fields } from "../format/index.js";
+import { type Node, nodeInputs } from "../ops/index.js";
 import { type Draft, isActivation, isPrintable, type Known, printableName } from "./draft.js";
 import type { OnnxModel } from "./model.js";
 

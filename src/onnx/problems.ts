@@ -1,5 +1,5 @@
 // problems.ts: all that keeps a model from being imported, found in one go and said in one message.
-import { type ErrorCode, ShiftwiseError } from "../format/index.js";
+import { type ErrorCode, ShiftwiseError } from "../base/index.js";
 import { shown } from "./model.js";
 
 /** Problems that a message lists, and values that it proposes. */

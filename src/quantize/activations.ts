@@ -1,5 +1,7 @@
 // activations.ts: linear encodings of activations, fitted to what a tensor was seen to hold.
-import { type Encoding, ShiftwiseError } from "../format/index.js";
+
+import { ShiftwiseError } from "../base/index.js";
+import type { Encoding } from "../ops/index.js";
 import { type Histogram, occupiedBins } from "./histogram.js";
 
 /**
@@ -27,8 +29,8 @@ const OCTAVES = 4;
 
 /**
  * Fits real = scale (q - zero), 0 <= q <= 2^bits - 1. Real zero is always an exact level: zero = 0 for a tensor without
- * negative values, else the integer nearest to where zero falls in the range. A tensor that holds nothing but zeros gets
- * scale 1.
+ * negative values, else the integer nearest to where zero falls in the range. A tensor that holds nothing but zeros, or
+ * values so small that float32 has no inverse of their scale, gets scale 1.
  * @throws BAD_OPTION for bits outside 1..8 or a percentile outside (0, 100], BAD_DATA for an empty histogram.
  */
 export function fitLinear(histogram: Histogram, options: LinearOptions): LinearEncoding {
@@ -124,7 +126,7 @@ function levelsError(
 /** The encoding of [low, high], low <= 0 <= high. */
 function overRange(low: number, high: number, max: number): LinearEncoding {
   const scale = Math.fround((high - low) / max);
-  if (scale === 0) return { kind: "linear", scale: 1, zero: 0, max };
+  if (Math.fround(1 / scale) === Infinity) return { kind: "linear", scale: 1, zero: 0, max };
   return { kind: "linear", scale, zero: Math.min(Math.max(Math.round(-low / scale), 0), max), max };
 }
 

@@ -1,5 +1,5 @@
 // conv.ts: the steps of convolution layers: bucket sums for packed codes, a GEMM for float32.
-import { type ConvLayer, largestOf, zeroOf } from "../format/index.js";
+import { type ConvLayer, largestOf, zeroOf } from "../ops/index.js";
 import { planEpilogue } from "./epilogue.js";
 import { TILE } from "./layout.js";
 import { copy, roundUp } from "./memory.js";
@@ -36,7 +36,7 @@ function planBucketConv(context: PlanContext, layer: ConvLayer): Step {
   const perGroup = shape[0] / groups;
   const groupOutputs = outputs / groups;
   memory.expect(leastStreamBytes(weights));
-  const schedule = compileSchedule(weights, outputs, max);
+  const schedule = compileSchedule(weights, outputs, max, `layer ${layer.name}`);
   const stream = memory.constant(schedule.stream);
   const starts = memory.constant(schedule.starts);
   const { residual, output } = layer;

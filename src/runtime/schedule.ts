@@ -1,5 +1,8 @@
 // schedule.ts: turns the codes of a layer into the word streams that the bucket-sum kernels walk (assembly/runtime/buckets.ts).
-import { magnitudes, ShiftwiseError, type Weights } from "../format/index.js";
+
+import { ShiftwiseError } from "../base/index.js";
+import { magnitudes } from "../format/index.js";
+import type { Weights } from "../ops/index.js";
 import { BLOCK, DOUBLE, END, PARK, PART_BYTES } from "./layout.js";
 
 /** Largest magnitude sum a signed 16-bit lane holds. */
@@ -106,13 +109,15 @@ export function partFactors(factors: readonly number[]): Uint16Array {
  *
  * @param channels of the output; codes are (channels, depth)
  * @param max largest activation, 1..255
+ * @param where layer, for error messages
  * @throws OVERFLOW when a channel has more than 65,536 inputs
  */
-export function compileSchedule(weights: IntegerWeights, channels: number, max: number): Schedule {
+export function compileSchedule(weights: IntegerWeights, channels: number, max: number, where?: string): Schedule {
   const { codes } = weights;
   const depth = codes.length / channels;
   if (depth > DEPTH_MAX) {
     throw new ShiftwiseError("OVERFLOW", "too many inputs to one output channel", {
+      where,
       expected: `at most ${DEPTH_MAX}`,
       found: depth,
     });

@@ -66,14 +66,24 @@ function start(program, args, onEnd, { home = null, ...env } = {}) {
   const ended = new Promise((resolve) => child.once("close", resolve));
   child.once("error", onEnd);
   child.once("exit", (status) => onEnd(new Error(`${program} has ended with ${status}: ${said}`)));
-  return async () => {
+  const kill = () => {
     try {
       process.kill(-child.pid, "SIGKILL");
     } catch {
       // it has ended by itself
     }
+  };
+  const remove = () => rmSync(own, { recursive: true, force: true, maxRetries: 5 });
+  const abandon = () => {
+    kill();
+    remove();
+  };
+  process.once("exit", abandon);
+  return async () => {
+    process.off("exit", abandon);
+    kill();
     await ended;
-    rmSync(own, { recursive: true, force: true, maxRetries: 5 });
+    remove();
   };
 }
 

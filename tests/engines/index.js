@@ -19,20 +19,20 @@ engines: ${Object.keys(ENGINES).join(", ")}`;
 const { only, required } = options();
 const engines = only.length > 0 ? Object.fromEntries(only.map((name) => [name, ENGINES[name]])) : ENGINES;
 const { folder, remove } = install("tests/engines/app");
-try {
-  const expected = await writeModels(join(folder, "models"));
-  const models = Object.keys(expected);
-  const settings = { folder, expected, required, log: (line) => console.error(line) };
-  const { columns, skipped, faults } = await runEngines(engines, settings);
-  const rows = models.map((model) => [model, ...columns.map(({ cells }) => cells[model])]);
-  console.log(table([["model"], ...columns.map(({ heading }) => [heading])], rows));
-  console.log([LEGEND, ...skipped].join("\n"));
-  for (const fault of faults) console.error(fault);
-  console.log(`${columns.length} engines, ${models.length} models, ${faults.length} faults`);
-  if (faults.length > 0 || columns.length === 0) process.exitCode = 1;
-} finally {
-  remove();
-}
+// browsers run in groups of their own, which a signal to this one does not reach
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
+process.once("exit", remove);
+
+const expected = await writeModels(join(folder, "models"));
+const models = Object.keys(expected);
+const settings = { folder, expected, required, log: (line) => console.error(line) };
+const { columns, skipped, faults } = await runEngines(engines, settings);
+const rows = models.map((model) => [model, ...columns.map(({ cells }) => cells[model])]);
+console.log(table([["model"], ...columns.map(({ heading }) => [heading])], rows));
+console.log([LEGEND, ...skipped].join("\n"));
+for (const fault of faults) console.error(fault);
+console.log(`${columns.length} engines, ${models.length} models, ${faults.length} faults`);
+if (faults.length > 0 || columns.length === 0) process.exitCode = 1;
 
 /** The command's options; ends the program for wrong ones. */
 function options() {

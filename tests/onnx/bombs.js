@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { argv, platform } from "node:process";
 import { fileURLToPath } from "node:url";
-import { ShiftwiseError } from "../../dist/format/index.js";
+import { ShiftwiseError } from "../../dist/base/index.js";
 import { importOnnx } from "../../dist/onnx/index.js";
 import { build, Float, floats, ints, scalar } from "./build.js";
 

@@ -7,8 +7,8 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { zipSync } from "fflate";
-import { encodeModel } from "../../dist/format/index.js";
 import { lower } from "../../dist/graph/index.js";
+import { encodeModel } from "../../dist/model/index.js";
 import { importOnnx, importOnnxFile } from "../../dist/onnx/index.js";
 
 const VALID = readFileSync(fileURLToPath(new URL("cases/tiny_softmax.onnx", import.meta.url)));

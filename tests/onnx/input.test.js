@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { lower } from "../../dist/graph/index.js";
+import { runReference } from "../../dist/model/index.js";
 import { importOnnx } from "../../dist/onnx/index.js";
 import { encodeMessage } from "../../dist/onnx/wire.js";
-import { runReference } from "../../dist/reference/index.js";
 import { build, bytes, floats, ints, message, scalar } from "./build.js";
 
 const RELU = [["Relu", "x", "y"]];

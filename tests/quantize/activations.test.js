@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { createRandom } from "../../dist/graph/index.js";
+import { createRandom } from "../../dist/base/index.js";
+import { validateEncoding } from "../../dist/ops/index.js";
 import { addToHistogram, createHistogram, encodingError, fitLinear } from "../../dist/quantize/index.js";
 
 function histogramOf(values) {
@@ -91,6 +92,11 @@ test("any tensor gets a valid encoding that represents zero", () => {
 
 test("zeros alone, and refusals", () => {
   assert.deepEqual(fitLinear(histogramOf([0, 0]), { bits: 8 }), { kind: "linear", scale: 1, zero: 0, max: 255 });
+  for (const clip of ["minmax", "mse", "percentile"]) {
+    for (const tiny of [1e-38, 1e-40, 1e-45]) {
+      validateEncoding(fitLinear(histogramOf([0, tiny, -tiny]), { bits: 8, clip }));
+    }
+  }
   assert.throws(() => fitLinear(createHistogram(), { bits: 8 }), { code: "BAD_DATA" });
   for (const bits of [0, 9, 1.5]) {
     assert.throws(() => fitLinear(histogramOf([1]), { bits }), { code: "BAD_OPTION", where: "bits" });

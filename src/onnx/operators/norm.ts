@@ -1,6 +1,5 @@
 // norm.ts: normalizations.
-import { elements } from "../../format/index.js";
-import type { Tensor } from "../../graph/index.js";
+import { elements, type Tensor } from "../../ops/index.js";
 import { added, type Conversion, expectNode, make, planes, required, unsupported } from "./call.js";
 import { type Operators, operator } from "./operator.js";
 import { float, int } from "./spec.js";

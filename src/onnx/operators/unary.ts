@@ -1,6 +1,5 @@
 // unary.ts: functions of every element by itself.
-import { type ActivationName, activationOf, exp } from "../../format/index.js";
-import type { Node } from "../../graph/index.js";
+import { type ActivationName, activationOf, exp, type Node } from "../../ops/index.js";
 import type { Activation, Unnamed } from "../draft.js";
 import { elementType, isFloatType } from "../tensor.js";
 import { map, roundHalfEven } from "./arrays.js";
