@@ -6,8 +6,7 @@ import { readWhole } from "../data/index.js";
 import { isGzip, readSafetensors } from "../format/index.js";
 import { decodeNetwork, lower, type Network, type NetworkFile } from "../graph/index.js";
 import { decodeModel, type ModelDef } from "../model/index.js";
-import { importOnnxFile } from "../onnx/index.js";
-import type { Shape } from "../ops/index.js";
+import { type InputShape, importOnnxFile } from "../onnx/index.js";
 
 export interface ModelFile {
   /** "network": a trainable float network, lowered to what the runtime runs. */
@@ -41,15 +40,36 @@ export async function readNetworkFile(path: string): Promise<NetworkFile> {
 /** A safetensors file begins with the length of its JSON header; no ONNX file has a brace there. */
 const BRACE = 0x7b;
 
+/** What the options say about an ONNX file. */
+export interface NetworkArguments {
+  readonly inputShape?: InputShape;
+  readonly outputs?: readonly string[];
+  readonly constant?: Readonly<Record<string, readonly number[]>>;
+  /** Say also what is only worth knowing. */
+  readonly verbose?: boolean;
+}
+
 /**
  * Reads a float network from whichever kind of file it is: one that train wrote, or ONNX, whose last softmax is left out.
- * @param inputShape of an ONNX file that leaves it open.
+ * @param say is given remarks on the file, a line each.
  * @throws IO; what decodeNetwork and importOnnx throw; BAD_GRAPH for a network that is quantized already.
  */
-export async function readAnyNetwork(path: string, inputShape?: Shape): Promise<Network> {
+export async function readAnyNetwork(
+  path: string,
+  { inputShape, outputs, constant: constants, verbose }: NetworkArguments,
+  say: (line: string) => void,
+): Promise<Network> {
   const content = await readWhole(path);
   if (content.length > 8 && content[8] !== BRACE && !isGzip(content)) {
-    return importOnnxFile(path, { logits: true, ...(inputShape && { inputShape }) });
+    return importOnnxFile(path, {
+      logits: true,
+      inputShape,
+      outputs,
+      constants,
+      onRemark(text, level) {
+        if (verbose || level === "warning") say(`${level}: ${text}`);
+      },
+    });
   }
   const { network, grids } = decodeNetwork(content, path);
   if (grids.size === 0) return network;

@@ -10,12 +10,12 @@ import type { ActivationScheme } from "../quantize/index.js";
 import { bytes, type Column, count, duration, percent, table } from "../report/index.js";
 import { schemeName } from "./arguments.js";
 import type { Context } from "./command.js";
-import { checkOutputs, readAnyNetwork } from "./files.js";
+import { checkOutputs, type NetworkArguments, readAnyNetwork } from "./files.js";
 import { type Distillation, type LayerOutcome, type LevelKind, quantizeCalibrated } from "./post-training.js";
 import { type PreprocessingArguments, preprocessingFrom, withPreprocessing } from "./preprocessing.js";
 import type { ProgressLine } from "./screen.js";
 
-export interface CalibratedArguments extends PreprocessingArguments {
+export interface CalibratedArguments extends PreprocessingArguments, NetworkArguments {
   readonly calibrate: string;
   readonly out: string;
   readonly bits: number;
@@ -46,7 +46,7 @@ export async function runCalibrated(path: string, options: CalibratedArguments, 
   const { out, minutes } = options;
   const start = performance.now();
   await checkOutputs([out], [path, options.calibrate]);
-  const read = await readAnyNetwork(path, options.inputShape);
+  const read = await readAnyNetwork(path, options, screen.say);
   let line: ProgressLine = screen.progress("reading images");
   const { network, calibration, assumed } = await openFor(read, options);
   line.done(`${count(calibration.samples.count)} to calibrate with`);

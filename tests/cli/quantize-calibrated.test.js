@@ -1,6 +1,6 @@
 // quantize-calibrated.test.js: shiftwise quantize --calibrate: a network file and an ONNX file, without labels.
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -67,6 +67,27 @@ describe("quantize --calibrate", () => {
       ["codebook", "codebook", "codes", "codes"],
     );
     assertEntries(folder, ["float.safetensors", "images.npy", "model.safetensors"]);
+  });
+
+  test("takes ONNX files as they are: remarks, chosen outputs, and all problems in one message", async () => {
+    const file = (name) => fileURLToPath(new URL(`../onnx/cases/${name}.onnx`, import.meta.url));
+    const data = join(folder, "floats.npy");
+    const header = "{'descr': '<f4', 'fortran_order': False, 'shape': (8, 1, 28, 28), }".padEnd(117);
+    const values = Float32Array.from({ length: 8 * 784 }, (_, i) => Math.sin(i * 12.9898));
+    const head = Buffer.from([0x93, ...Buffer.from("NUMPY"), 1, 0, 118, 0]);
+    writeFileSync(data, Buffer.concat([head, Buffer.from(`${header}\n`), Buffer.from(values.buffer)]));
+    const given = ["--calibrate", data, "--out", out];
+    const warned = await shiftwise(["quantize", file("bn_neg_var"), ...given]);
+    assert.equal(warned.status, 0, warned.stderr);
+    assert.match(warned.stdout, /^warning: .*bn_neg_var\.onnx: node .*a variance of .*below zero/m);
+    const noted = await shiftwise(["quantize", file("unused_int64_input"), ...given, "--verbose"]);
+    assert.match(noted.stdout, /^note: .*input sizes: nothing reads it/m);
+    await assertFails(
+      ["quantize", file("act_gelu"), ...given],
+      "UNSUPPORTED",
+      /2 problems.*Erf_?\d*: Erf.*with outputs/s,
+    );
+    rmSync(data);
   });
 
   test("deals out bits, and keeps those of layers that were given some", async () => {
