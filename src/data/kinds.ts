@@ -43,6 +43,11 @@ const OTHERS: readonly Signature<string>[] = [
   { kind: "a JPEG XL picture", texts: ["\xff\x0a", "\0\0\0\x0cJXL "] },
   { kind: "a JPEG 2000 picture", texts: ["\0\0\0\x0cjP  "] },
   { kind: "a WAV sound", texts: ["WAVE"], at: 8, is: /^RIFF/ },
+  // a version of the format, 1 to 20, in its first field
+  {
+    kind: "an ONNX network",
+    texts: Array.from({ length: 20 }, (_, version) => `\b${String.fromCharCode(version + 1)}`),
+  },
   { kind: "a Photoshop file", texts: ["8BPS"] },
 ];
 
