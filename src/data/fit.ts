@@ -5,6 +5,8 @@ import { allocate } from "./bytes.js";
 /** How the samples lie in an array of some dimensions. */
 export interface Fit {
   readonly count: number;
+  /** Dimensions of one. */
+  readonly sample: readonly number[];
   /** Whether a pixel's channels lie side by side. */
   readonly channelsLast: boolean;
 }
@@ -22,7 +24,7 @@ export function fitOf(dimensions: readonly number[], [channels, height, width]: 
     if (product(sample) !== elements) continue;
     const first = sameOrder(sample, [channels, height, width]);
     if (!first && !sameOrder(sample, [height, width, channels])) return null;
-    return { count: product(dimensions.slice(0, from)), channelsLast: !first };
+    return { count: product(dimensions.slice(0, from)), sample, channelsLast: !first };
   }
   return null;
 }
