@@ -158,15 +158,15 @@ async function openFolder(path: string, shape: Shape, preprocessing: Preprocessi
   const { pictures, arrays, others, hidden } = await searchFolder(path);
   const passed = (what: string, more: readonly string[]) => {
     const names = [...more.map((file) => relative(path, file)), ...others];
-    return names.length === 0 ? [] : [`passed over ${names.length} files that are no ${what}: ${few(names)}`];
+    return names.length === 0 ? [] : [`passed over what is no ${what}: ${few(names)}`];
   };
   if (pictures.length > 0) {
     const { pixels, remarks } = await readPictures(spread(pictures, limit), shape, preprocessing, path);
-    return { pixels, remarks: [...remarks, ...passed("pictures", arrays)] };
+    return { pixels, remarks: [...remarks, ...passed("picture", arrays)] };
   }
   if (arrays.length > 0) {
     const { array, remarks } = await joinArrays(spread(arrays, limit), shape, path);
-    return { arrays: new Map([["", array]]), wanted: null, path, remarks: [...remarks, ...passed("arrays", [])] };
+    return { arrays: new Map([["", array]]), wanted: null, path, remarks: [...remarks, ...passed("array", [])] };
   }
   throw new ShiftwiseError("BAD_DATA", "nothing to calibrate with here", {
     where: path,

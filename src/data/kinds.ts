@@ -45,7 +45,7 @@ const OTHERS: readonly Signature<string>[] = [
   { kind: "a video (MP4)", texts: ["ftyp"], at: 4 },
   { kind: "a JPEG XL picture", texts: ["\xff\x0a", "\0\0\0\x0cJXL "] },
   { kind: "a JPEG 2000 picture", texts: ["\0\0\0\x0cjP  "] },
-  { kind: "a WAV sound", texts: ["WAVE"], at: 8, is: /^RIFF/ },
+  { kind: "a WAV sound: save its samples as an array (.npy)", texts: ["WAVE"], at: 8, is: /^RIFF/ },
   // a version of the format, 1 to 20, in its first field
   {
     kind: "an ONNX network",
