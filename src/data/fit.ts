@@ -3,7 +3,7 @@ import { type Shape, ShiftwiseError } from "../format/index.js";
 import { allocate } from "./bytes.js";
 
 /** How the samples lie in an array of some dimensions. */
-export interface Fit {
+export interface ArrayFit {
   readonly count: number;
   /** Dimensions of one. */
   readonly sample: readonly number[];
@@ -17,7 +17,7 @@ export interface Fit {
  * samples; one sample may stand alone.
  * @returns null where the array holds none, or in another order.
  */
-export function fitOf(dimensions: readonly number[], [channels, height, width]: Shape): Fit | null {
+export function fitOf(dimensions: readonly number[], [channels, height, width]: Shape): ArrayFit | null {
   const elements = channels * height * width;
   for (let from = dimensions.length; from >= 0; from--) {
     const sample = dimensions.slice(from);
