@@ -35,8 +35,8 @@ for (const [target, room] of [
   writeFileSync(
     `src/${room}/wasm.generated.ts`,
     `// wasm.generated.ts: build/${target}.wasm as text and the types of its exports, written by assembly/build.mjs.
-import type { Address } from "${up}/base/address.js";
-${types.includes("Pointer<") ? `import type { Layout, Pointer } from "${up}/base/record.js";\n` : ""}
+import type { ${types.includes("Pointer<") ? "Address, Layout, Pointer" : "Address"} } from "${up}/base/index.js";
+
 ${types}
 export const ${target.toUpperCase()}_WASM_BASE64 =
   "${bytes.toString("base64")}";

@@ -1,5 +1,7 @@
 // arrays.ts: arrays from files, which of several is meant, and their rows as samples.
-import { type Shape, ShiftwiseError } from "../format/index.js";
+
+import { ShiftwiseError } from "../base/index.js";
+import type { Shape } from "../ops/index.js";
 import { fitOf, imagesOf } from "./fit.js";
 import { parseIdx } from "./idx.js";
 import { contentOf, isArray, isIdx, isZip } from "./kinds.js";

@@ -2,7 +2,7 @@
 //
 // sharp reads no BMP, and the packages that do (bmp-ts, fast-bmp, decode-bmp) ignore where the pixels begin, palettes or
 // negative heights.
-import { ShiftwiseError } from "../format/index.js";
+import { ShiftwiseError } from "../base/index.js";
 
 interface Bitmap {
   readonly width: number;

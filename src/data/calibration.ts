@@ -1,7 +1,8 @@
 // calibration.ts: samples without labels by the folder or file a person gives, prepared for a network.
 import { stat } from "node:fs/promises";
 import { relative } from "node:path";
-import { type Shape, ShiftwiseError } from "../format/index.js";
+import { ShiftwiseError } from "../base/index.js";
+import type { Shape } from "../ops/index.js";
 import { type Arrays, arraysOf, chooseArray, remarksOn, rowsOf } from "./arrays.js";
 import { allocate, listFolder, readBytes, reason } from "./bytes.js";
 import { loadCifarFolder, looksLikeCifar } from "./cifar.js";

@@ -2,7 +2,7 @@
 import type { FileHandle } from "node:fs/promises";
 import { open, readdir, realpath, stat } from "node:fs/promises";
 import { join, relative } from "node:path";
-import { ShiftwiseError } from "../format/index.js";
+import { ShiftwiseError } from "../base/index.js";
 import { reason } from "./bytes.js";
 import { contentOf, imageKind, isArray, isHidden } from "./kinds.js";
 

@@ -1,5 +1,7 @@
 // pictures.ts: picture files to pixels of the size a network reads, broken ones passed over.
-import { type Shape, ShiftwiseError } from "../format/index.js";
+
+import { ShiftwiseError } from "../base/index.js";
+import type { Shape } from "../ops/index.js";
 import { spreadIndex } from "./arrays.js";
 import { allocate, readWhole } from "./bytes.js";
 import { type Broken, passOver } from "./folder.js";

@@ -1,5 +1,5 @@
 // checksum.ts: CRC-32 of a file's content, and the 64-bit FNV-1a "golden hash" of a model's outputs.
-import { canonicalWord } from "./numeric.js";
+import { canonicalWord } from "../ops/index.js";
 
 /** Four tables for slicing-by-4: TABLES[256 k + b] advances byte b past k more zero bytes. Filled on first use. */
 function crcTables(): Uint32Array {

@@ -1,5 +1,5 @@
 // kernels.ts: the wasm module: its functions as TypeScript sees them, compiled once, instantiated per model.
-import { ShiftwiseError } from "../format/index.js";
+import { ShiftwiseError } from "../base/index.js";
 import { type Kernels as Exports, RUNTIME_WASM_BASE64 } from "./wasm.generated.js";
 
 /** A kernel whose addresses are plain numbers. */
@@ -38,7 +38,7 @@ async function compile(shared: boolean): Promise<WebAssembly.Module> {
     if (shared) declareShared(bytes);
     return await WebAssembly.compile(bytes);
   } catch (cause) {
-    throw new ShiftwiseError("UNSUPPORTED", "WebAssembly with SIMD is not available; use shiftwise/reference", {
+    throw new ShiftwiseError("UNSUPPORTED", "WebAssembly with SIMD is not available; use the plain executor", {
       cause,
     });
   }

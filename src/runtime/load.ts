@@ -1,5 +1,8 @@
 // load.ts: a model's bytes from wherever they are: memory, a URL, a Response, a file; gzip decoded on the way.
-import { decodeModel, isGzip, type ModelDef, ShiftwiseError } from "../format/index.js";
+
+import { ShiftwiseError } from "../base/index.js";
+import { isGzip } from "../format/index.js";
+import { decodeModel, type ModelDef } from "../model/index.js";
 
 /** Bytes of a file (gzip or not), a file that a user chose, an address to fetch, or an answer already under way. */
 export type ModelSource = Uint8Array | ArrayBuffer | Blob | URL | string | Response;

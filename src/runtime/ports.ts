@@ -1,15 +1,8 @@
 // ports.ts: the doors of a model: inputs checked, written to the kernels' memory; tensors read from it.
-import {
-  canonicalNaNs,
-  elements,
-  type InputPort,
-  type ModelDef,
-  type Normalization,
-  pixelTable,
-  type Shape,
-  ShiftwiseError,
-  type TensorSpec,
-} from "../format/index.js";
+
+import { ShiftwiseError } from "../base/index.js";
+import type { InputPort, ModelDef } from "../model/index.js";
+import { canonicalNaNs, elements, type Normalization, pixelTable, type Shape, type TensorSpec } from "../ops/index.js";
 import type { Kernels } from "./kernels.js";
 import type { Placement } from "./memory.js";
 import { createPictureReader, isPicture, type Picture } from "./pictures.js";

@@ -1,5 +1,5 @@
 // remote.ts: the door for pages that keep their main thread free: a Model in a Worker, with the interface of the one here.
-import { ShiftwiseError } from "../format/index.js";
+import { ShiftwiseError } from "../base/index.js";
 import type { ExecutorKind, Outputs, StepTime } from "./executor.js";
 import type { Failure, ModelInfo, Reply, Request } from "./host.js";
 import type { ModelSource } from "./load.js";
@@ -9,7 +9,7 @@ import { type Input, type InputInfo, type Inputs, isInput, type OutputInfo } fro
 import { startThread, type Thread } from "./threads.js";
 import { warmUp } from "./warmup.js";
 
-export { ShiftwiseError } from "../format/index.js";
+export { ShiftwiseError } from "../base/index.js";
 
 interface Call {
   readonly resolve: (value: never) => void;

@@ -1,5 +1,5 @@
 // warmup.ts: runs on made-up images until the engine has optimized the kernels.
-import { elements } from "../format/index.js";
+import { elements } from "../ops/index.js";
 import type { InputBatch, InputInfo } from "./ports.js";
 
 /** After three even small models run on optimized code; one more for slow compilers. */

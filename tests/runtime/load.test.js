@@ -6,8 +6,10 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
-import { encodeModel, goldenHash } from "../../dist/format/index.js";
-import { Model, ShiftwiseError } from "../../dist/runtime/index.js";
+import { ShiftwiseError } from "../../dist/base/index.js";
+import { goldenHash } from "../../dist/format/index.js";
+import { encodeModel } from "../../dist/model/index.js";
+import { Model } from "../../dist/runtime/index.js";
 import { convModel, inputsFor } from "./models.js";
 
 const def = convModel({ shape: [16, 20, 20], channels: 64 });

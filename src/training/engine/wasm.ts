@@ -1,6 +1,6 @@
 // wasm.ts: how an instance of the training module comes to be.
 import { instantiateSync } from "@assemblyscript/loader";
-import { ShiftwiseError } from "../../format/index.js";
+import { ShiftwiseError } from "../../base/index.js";
 import { type Kernels as Exports, TRAINING_WASM_BASE64 } from "./wasm.generated.js";
 
 /** What assembly/training exports, documented there, and what it works on, for the layers that are plain TypeScript. */
