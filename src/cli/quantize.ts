@@ -46,7 +46,10 @@ export function quantizeCommand(): Command {
   const command = newCommand("quantize", "turn a float network's weights into powers of two and write the model")
     .argument("<network>", "an ONNX file, or a network file that train wrote")
     .option("--data <folder>", "retrain (INQ) on labelled images: a folder, or the word generated")
-    .option("--calibrate <path>", "no labels, no retraining: a folder of images, or an .npy or .npz file")
+    .option(
+      "--calibrate <path>",
+      "no labels, no retraining: a folder of pictures or arrays, a picture, or arrays: .npy, .npz, .npz#name, IDX",
+    )
     .requiredOption("--out <file>", "model file to write")
     .option("--bits <n>", "of the weights: 2 to 5", weightBits, 5)
     .option(
