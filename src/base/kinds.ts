@@ -56,9 +56,9 @@ function answers(of: Getter<unknown>, value: unknown): boolean {
  * The same memory as a plain array of this realm: nothing that a subclass or a field of the value says is asked.
  * @returns null where the memory has been handed over to another thread
  */
-export function ownView<Kind extends keyof Kinds>(value: Kinds[Kind]): Kinds[Kind] | null {
-  const make = globalThis[arrayKind(value) as Kind] as unknown as {
-    new (memory: ArrayBufferLike, from: number, count: number): Kinds[Kind];
+export function ownView<T extends Kinds[keyof Kinds]>(value: T): T | null {
+  const make = globalThis[arrayKind(value) as keyof Kinds] as unknown as {
+    new (memory: ArrayBufferLike, from: number, count: number): T;
   };
   try {
     return new make(buffer.call(value), byteOffset.call(value), length.call(value));

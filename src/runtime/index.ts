@@ -8,9 +8,12 @@ export {
   ShiftwiseError,
 } from "../format/index.js";
 export type { ExecutorKind, Outputs, StepTime } from "./executor.js";
-export type { LoadProgress, ModelSource } from "./load.js";
+export type { Input, InputInfo, Inputs, InputValues } from "./inputs.js";
+export type { LoadProgress } from "./load.js";
 export type { MemoryUse } from "./memory.js";
-export { type LoadOptions, Model, type RunOptions } from "./model.js";
+export { Model } from "./model.js";
+export type { LoadOptions, RunOptions } from "./options.js";
 export type { Picture, RgbaPixels } from "./pictures.js";
 export { type PlanOptions, planMemory } from "./plan.js";
-export type { Input, InputInfo, Inputs, InputValues, OutputInfo } from "./ports.js";
+export type { OutputInfo } from "./ports.js";
+export type { ModelSource } from "./source.js";

@@ -44,6 +44,27 @@ async function compile(shared: boolean): Promise<WebAssembly.Module> {
   }
 }
 
+/** Bytes of the mark that the build writes behind the module's code, in a section of this name: assembly/build.mjs. */
+const MARK_SECTION = "shiftwise";
+const MARK_BYTES = 16;
+
+/**
+ * Checks that a module which somebody else compiled is the one that this code was built with.
+ * @throws BAD_OPTION
+ */
+export function checkKernels(module: WebAssembly.Module): void {
+  const [section] = WebAssembly.Module.customSections(module, MARK_SECTION);
+  const found = section ? `mark ${new TextDecoder().decode(section)}` : "another module";
+  // the section is the last one
+  const expected = `mark ${atob(RUNTIME_WASM_BASE64.slice(-4 * MARK_BYTES)).slice(-MARK_BYTES)}`;
+  if (found === expected) return;
+  throw new ShiftwiseError("BAD_OPTION", "the module is not that of this version's shiftwise/wasm/runtime.wasm", {
+    where: "module",
+    expected,
+    found,
+  });
+}
+
 /** The code is the same for both kinds of memory; only the flag of the import differs. */
 function declareShared(bytes: Uint8Array): void {
   const at = bytes.findIndex((_, i) => IMPORT.every((byte, j) => bytes[i + j] === byte));
