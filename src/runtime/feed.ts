@@ -70,12 +70,17 @@ function feedOfStream(stream: ReadableStream<Uint8Array>, total: number | null):
     async next() {
       const { done, value } = await reader.read();
       if (done) return null;
-      const view = isArray(value, "Uint8Array") ? ownView(value) : null;
-      if (view) return view;
-      throw new TypeError("the stream is none of bytes");
+      return bytesOfPiece(value);
     },
     stop: (reason) => void reader.cancel(reason).catch(() => {}),
   };
+}
+
+/** A piece of a stream as an array of this realm. @throws TypeError for what is no bytes */
+export function bytesOfPiece(value: unknown): Uint8Array {
+  const view = isArray(value, "Uint8Array") ? ownView(value) : null;
+  if (view) return view;
+  throw new TypeError("the stream is none of bytes");
 }
 
 async function feedOfFile(where: string): Promise<Feed> {

@@ -1,10 +1,12 @@
 // intake.ts: a model file as it comes in: never more of it than its header declares, nor than is allowed.
-import { headerLength, readHeader, ShiftwiseError } from "../format/index.js";
+import { HEADER_LIMIT, headerLength, readHeader, ShiftwiseError } from "../format/index.js";
 
 /** Bytes that tell a model from a web page. */
 const HEAD = 64;
 /** Room for this many bytes is there at once, and then for twice of what has come. */
 const ROOM = 1 << 20;
+/** What packing may add to any file. */
+const PACKED_ROOM = 1 << 16;
 
 export class Intake {
   readonly #limit: number;
@@ -34,6 +36,21 @@ export class Intake {
     this.#count = end;
     while (this.#count >= this.#wanted) this.#learn();
     this.#allow(end);
+  }
+
+  /**
+   * Checks how long a gzip stream may be that unpacks to this file: a stream without end need not unpack to anything.
+   * @throws BAD_FILE
+   */
+  checkPacked(bytes: number): void {
+    const unpacked = this.#total === Infinity ? HEADER_LIMIT : this.#total;
+    const limit = unpacked + Math.ceil(unpacked / 8) + PACKED_ROOM;
+    if (bytes <= limit) return;
+    throw new ShiftwiseError("BAD_FILE", "the gzip stream is longer than what it holds", {
+      where: this.#where,
+      expected: `at most ${limit} bytes`,
+      found: `at least ${bytes} bytes`,
+    });
   }
 
   /** What has come. @throws BAD_FILE for a web page */

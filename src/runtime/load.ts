@@ -48,30 +48,27 @@ export async function fetchModel(source: ModelSource, options: Limits = {}): Pro
 }
 
 /** A model file's bytes, unpacked, no more of them than its header declares. Errors as for fetchModel. */
-async function contentOf(from: Source, options: Limits): Promise<Uint8Array> {
-  const { signal } = options;
+async function contentOf(from: Source, { signal, ...options }: Limits): Promise<Uint8Array> {
   const { where } = from;
+  // fetch takes no signals of other realms
+  const stop = new AbortController();
+  const abort = (): void => stop.abort(signal?.reason);
+  signal?.addEventListener("abort", abort, { once: true });
   try {
-    stopIfAborted(signal);
+    if (signal?.aborted) abort();
+    stop.signal.throwIfAborted();
     if (from.kind === "bytes" && !isGzip(from.bytes)) return contentOfBytes(from.bytes, options);
-    return await readAll(await openFeed(from, signal), where, options);
+    return await readAll(await openFeed(from, stop.signal), where, { ...options, signal: stop.signal });
   } catch (cause) {
     if (cause instanceof Thrown) throw cause.error;
-    if (signal?.aborted) throw aborted(where, cause);
+    if (stop.signal.aborted) throw new ShiftwiseError("ABORTED", "loading was stopped", { where, cause });
     if (cause instanceof ShiftwiseError) throw cause;
     const details = { where, found: causesOf(cause), cause };
     if (from.kind === "blob") throw new ShiftwiseError("IO", "cannot read the model", details);
     throw new ShiftwiseError("NETWORK", "the model could not be fetched", details);
+  } finally {
+    signal?.removeEventListener("abort", abort);
   }
-}
-
-/** A signal of any realm has this field. */
-function stopIfAborted(signal?: AbortSignal): void {
-  if (signal?.aborted) throw aborted("");
-}
-
-function aborted(where: string, cause?: unknown): ShiftwiseError {
-  return new ShiftwiseError("ABORTED", "loading was stopped", { where, cause });
 }
 
 function contentOfBytes(bytes: Uint8Array, { memoryLimit = MEMORY_DEFAULT, onProgress }: Limits): Uint8Array {
@@ -101,14 +98,14 @@ async function readAll(feed: Feed, where: string, options: Limits): Promise<Uint
     let head: Uint8Array | null = new Uint8Array(0);
     for (;;) {
       const piece = await feed.next();
-      stopIfAborted(signal);
+      signal?.throwIfAborted();
       if (!piece) break;
       if (piece.length === 0) continue;
       loaded += piece.length;
-      // an endless gzip stream need not unpack to anything
       checkSize(loaded, memoryLimit, where);
+      if (unzip) file.checkPacked(loaded);
       report(onProgress, loaded, feed.total);
-      stopIfAborted(signal);
+      signal?.throwIfAborted();
       let bytes = piece;
       if (head) {
         bytes = joined(head, piece);
@@ -122,7 +119,7 @@ async function readAll(feed: Feed, where: string, options: Limits): Promise<Uint
       }
       if (unzip) await unzip.take(bytes);
       else file.take(bytes);
-      stopIfAborted(signal);
+      signal?.throwIfAborted();
     }
     if (feed.total !== null && loaded < feed.total) {
       throw new ShiftwiseError("NETWORK", "the download was cut", {
@@ -153,5 +150,5 @@ function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
 /** "fetch failed" alone says nothing of why. */
 function causesOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? `${error.message}: ${causesOf(error.cause)}` : error.message;
+  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
 }

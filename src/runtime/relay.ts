@@ -1,5 +1,6 @@
 // relay.ts: a Response that cannot travel to a Worker: it is read here, a piece whenever the Worker asks for one.
 import { ShiftwiseError } from "../format/index.js";
+import { bytesOfPiece } from "./feed.js";
 
 /** What a Worker needs to know of a Response, and where it gets its content. */
 export interface ResponseParcel {
@@ -20,12 +21,12 @@ export function openRelay(response: Response, where: string): { parcel: Response
   try {
     reader = response.body?.getReader();
   } catch (cause) {
-    const details = { where, found: String(cause), cause };
+    const details = { where, found: reasonOf(cause), cause };
     throw new ShiftwiseError("NETWORK", "the model could not be fetched", details);
   }
   const { port1, port2 } = new MessageChannel();
   port1.onmessage = async () => {
-    const answer = await pieceOf(reader).catch(String);
+    const answer = await pieceOf(reader).catch(reasonOf);
     port1.postMessage(answer, answer instanceof Uint8Array ? [answer.buffer] : []);
   };
   const { ok, status } = response;
@@ -49,8 +50,12 @@ function fieldOf({ headers }: Response, name: string): [string, string][] {
 
 async function pieceOf(reader?: ReadableStreamDefaultReader<Uint8Array>): Promise<Uint8Array<ArrayBuffer> | null> {
   const { done, value } = (await reader?.read()) ?? { done: true };
-  // a piece may be part of a buffer that others are parts of
-  return done || !value ? null : new Uint8Array(value);
+  // a copy: a piece may be part of a buffer that others are parts of
+  return done ? null : new Uint8Array(bytesOfPiece(value));
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** What loading asks of a Response, for the other side. */

@@ -39,7 +39,7 @@ export function startThread(
 ): Thread {
   const node = nodeThreads();
   if (node) {
-    const worker = new node.Worker(new URL(file, base));
+    const worker = new node.Worker(new URL(file, base), { execArgv: process.execArgv.filter(isForFiles) });
     worker.on("message", onMessage);
     worker.on("error", onFailure);
     worker.on("messageerror", onFailure);
@@ -60,6 +60,11 @@ export function startThread(
     hold: () => {},
     terminate: () => worker.terminate(),
   };
+}
+
+/** Whether a flag of this program is one for a program in a file, too. */
+function isForFiles(flag: string, at: number, flags: readonly string[]): boolean {
+  return !flag.startsWith("--input-type") && flags[at - 1] !== "--input-type";
 }
 
 /** This thread's port, for its program. A message that cannot be read ends the thread: who sent it would wait for ever. */
