@@ -37,22 +37,22 @@ for (const [target, room] of [
   writeFileSync(
     `src/${room}/wasm.generated.ts`,
     `// wasm.generated.ts: build/${target}.wasm as text and the types of its exports, written by assembly/build.mjs.
-import type { Address } from "${up}/base/address.js";
-${types.includes("Pointer<") ? `import type { Layout, Pointer } from "${up}/base/record.js";\n` : ""}
+import type { ${types.includes("Pointer<") ? "Address, Layout, Pointer" : "Address"} } from "${up}/base/index.js";
+
 ${types}
-export const ${target.toUpperCase()}_WASM_BASE64 =
-  "${bytes.toString("base64")}";
+export const ${target.toUpperCase()}_WASM_HEX =
+  "${bytes.toString("hex")}";
 `,
   );
 }
 
 /**
  * A module with a mark behind it, so that one compiled elsewhere can be told from those of other versions: a custom section
- * "shiftwise" with 16 hexadecimal digits of the code's hash.
+ * "shiftwise" with 8 bytes of the code's hash.
  */
 function marked(code) {
-  const mark = createHash("sha256").update(code).digest("hex").slice(0, 16);
+  const mark = createHash("sha256").update(code).digest().subarray(0, 8);
   const name = "shiftwise";
-  const section = Buffer.from(`${String.fromCharCode(name.length)}${name}${mark}`, "latin1");
+  const section = Buffer.concat([Buffer.of(name.length), Buffer.from(name), mark]);
   return Buffer.concat([code, Buffer.from([0, section.length]), section]);
 }

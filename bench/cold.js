@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { encodeModel } from "../dist/format/index.js";
+import { encodeModel } from "../dist/model/index.js";
 import { floatModel } from "./onnx.js";
 import { COLD_BARS } from "./summary.js";
 

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import Table from "cli-table3";
-import { encodeModel } from "../dist/format/index.js";
+import { encodeModel } from "../dist/model/index.js";
 import { networks, titles } from "./networks.js";
 import { networkTask } from "./tasks.js";
 import { median } from "./timing.js";

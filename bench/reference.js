@@ -1,7 +1,6 @@
-// reference.js: the plain sums every contestant is checked against: src/reference with a faster loop order.
+// reference.js: the plain sums every contestant is checked against: the plain executor with a faster loop order.
 // Sums are exact in float64 for integers, and for floats closer to the truth than any contestant's.
-import { encodeClamped, encodeInput, epilogueBounds } from "../dist/format/index.js";
-import { add, avgPool, concat, dense, maxPool } from "../dist/reference/layers.js";
+import { encodeClamped, encodeInput, epilogueBounds, layerInputs, layerKind } from "../dist/ops/index.js";
 
 /**
  * Sums of one convolution, as float64 (out channel, row, column).
@@ -90,7 +89,7 @@ function weightNumbers(weights) {
   return numbers;
 }
 
-function conv(layer, input, operand, out) {
+function conv(layer, [input, operand], out) {
   const fill = input.spec.encoding.kind === "linear" ? input.spec.encoding.zero : 0;
   const node = { ...layer, values: weightNumbers(layer.weights) };
   const sums = convSums(input.raw, input.spec.shape, out.shape, node, fill);
@@ -122,29 +121,9 @@ export function runPlain(def, x) {
   );
   for (const layer of def.layers) {
     const out = def.tensors[layer.output];
-    const input = tensors.get(layer.input);
-    const operand = layer.residual && tensors.get(layer.residual.tensor);
-    switch (layer.op) {
-      case "conv":
-        put(layer.output, conv(layer, input, operand, out));
-        break;
-      case "dense":
-        put(layer.output, dense(layer, input, out));
-        break;
-      case "maxPool":
-        put(layer.output, maxPool(layer, input, out));
-        break;
-      case "avgPool":
-        put(layer.output, avgPool(layer, input, out));
-        break;
-      case "add":
-        put(layer.output, add(layer, input, operand, out));
-        break;
-      case "concat": {
-        const parts = layer.inputs.map((name) => tensors.get(name));
-        put(layer.output, concat(parts));
-      }
-    }
+    const inputs = layerInputs(layer).map((name) => tensors.get(name));
+    const run = layer.op === "conv" ? conv(layer, inputs, out) : layerKind(layer).run(layer, inputs, out);
+    put(layer.output, run);
   }
   return Object.fromEntries(def.outputs.map(({ name, tensor }) => [name, tensors.get(tensor).raw]));
 }

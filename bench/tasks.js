@@ -1,6 +1,8 @@
 // tasks.js: what is measured: a layer or a network with its input, its quantized forms, and the right answers.
-import { elements } from "../dist/format/index.js";
-import { createRandom, lower } from "../dist/graph/index.js";
+
+import { createRandom } from "../dist/base/index.js";
+import { lower } from "../dist/graph/index.js";
+import { elements } from "../dist/ops/index.js";
 import {
   chooseExponent,
   codebook,

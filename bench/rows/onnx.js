@@ -6,6 +6,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
+import { writeAtomically } from "../../dist/base/index.js";
 import { createExecutor, image, measureShown } from "../../dist/cli/measure.js";
 import { quantizeCalibrated } from "../../dist/cli/post-training.js";
 import {
@@ -16,10 +17,10 @@ import {
   prepareImage,
   samplesOf,
 } from "../../dist/data/index.js";
-import { encodeModel, goldenHash } from "../../dist/format/index.js";
+import { goldenHash } from "../../dist/format/index.js";
 import { lower } from "../../dist/graph/index.js";
+import { encodeModel } from "../../dist/model/index.js";
 import { importOnnxFile } from "../../dist/onnx/index.js";
-import { writeAtomically } from "../../dist/training/index.js";
 
 /** Images that CIFAR-10 networks are calibrated on. */
 const CIFAR_IMAGES = 1024;

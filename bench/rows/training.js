@@ -8,14 +8,16 @@ import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
+import { writeAtomically } from "../../dist/base/index.js";
 import { createExecutor, image, measureShown } from "../../dist/cli/measure.js";
 import { normalizedFor, pruneShown, quantizeShown, withNorms } from "../../dist/cli/quantization.js";
 import { freshNetwork, showTraining } from "../../dist/cli/training.js";
 import { openDataset } from "../../dist/data/index.js";
-import { crc32, encodeModel, goldenHash, hex } from "../../dist/format/index.js";
+import { crc32, goldenHash, hex } from "../../dist/format/index.js";
 import { decodeNetwork, encodeNetwork, lower } from "../../dist/graph/index.js";
+import { encodeModel } from "../../dist/model/index.js";
 import { importOnnxFile } from "../../dist/onnx/index.js";
-import { pruningFor, recipeFor, train, writeAtomically } from "../../dist/training/index.js";
+import { pruningFor, recipeFor, train } from "../../dist/training/index.js";
 
 const LINEAR8 = { kind: "linear", bits: 8 };
 const CIFAR_NORMALIZATION = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };

@@ -1,7 +1,8 @@
 // arguments.ts: the words of a command line to checked values; each parser throws BAD_OPTION naming its option.
 import { Option } from "commander";
+import { ShiftwiseError } from "../base/index.js";
 import type { Augmentation } from "../data/index.js";
-import { type Shape, ShiftwiseError } from "../format/index.js";
+import type { Shape } from "../ops/index.js";
 import { type ActivationScheme, checkBits, checkPortions } from "../quantize/index.js";
 
 function bad(option: string, expected: string, found: string): ShiftwiseError {

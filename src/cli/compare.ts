@@ -2,9 +2,10 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
+import { ShiftwiseError, writeAtomically } from "../base/index.js";
 import { type Dataset, openDataset, sampleImages, size, type TrainTest } from "../data/index.js";
-import { decodeModel, encodeModel, type ModelDef, ShiftwiseError } from "../format/index.js";
 import { lower, type Network } from "../graph/index.js";
+import { decodeModel, encodeModel, type ModelDef } from "../model/index.js";
 import {
   bytes,
   count,
@@ -15,7 +16,6 @@ import {
   scatterPage,
   table,
 } from "../report/index.js";
-import { writeAtomically } from "../training/index.js";
 import { integer } from "./arguments.js";
 import { type Context, newCommand, withContext } from "./command.js";
 import { checkOutputs, makeFolder, readNetworkFile } from "./files.js";

@@ -1,8 +1,8 @@
 // export.ts: shiftwise export: a model file as standard ONNX, which other runtimes run and Netron shows.
 import type { Command } from "commander";
+import { writeAtomically } from "../base/index.js";
 import { exportOnnx } from "../onnx/index.js";
 import { bytes, count } from "../report/index.js";
-import { writeAtomically } from "../training/index.js";
 import { choice } from "./arguments.js";
 import { type Context, newCommand, withContext } from "./command.js";
 import { checkOutputs, readModelFile } from "./files.js";

@@ -1,6 +1,6 @@
 // failure.ts: what a person reads when a command fails, and the status it exits with.
 import { CommanderError } from "commander";
-import { ShiftwiseError } from "../format/index.js";
+import { ShiftwiseError } from "../base/index.js";
 
 /**
  * Writes one line to standard error: "error CODE: where: what; expected ...; found ...", with `verbose` the stack too.

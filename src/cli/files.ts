@@ -1,11 +1,13 @@
 // files.ts: model and network files as commands take and leave them.
 import { access, mkdir, realpath, rm } from "node:fs/promises";
 import { resolve } from "node:path";
+import { checkWritable, ShiftwiseError } from "../base/index.js";
 import { readWhole } from "../data/index.js";
-import { decodeModel, isGzip, type ModelDef, readSafetensors, type Shape, ShiftwiseError } from "../format/index.js";
+import { isGzip, readSafetensors } from "../format/index.js";
 import { decodeNetwork, lower, type Network, type NetworkFile } from "../graph/index.js";
+import { decodeModel, type ModelDef } from "../model/index.js";
 import { importOnnxFile } from "../onnx/index.js";
-import { checkWritable } from "../training/index.js";
+import type { Shape } from "../ops/index.js";
 
 export interface ModelFile {
   /** "network": a trainable float network, lowered to what the runtime runs. */

@@ -1,16 +1,8 @@
 // inspect.ts: shiftwise inspect: what a model file holds, without running it.
 import type { Command } from "commander";
-import {
-  codebookWidth,
-  type Encoding,
-  encodeModel,
-  type Layer,
-  type ModelDef,
-  magnitudes,
-  readSafetensors,
-  type Shape,
-  type Weights,
-} from "../format/index.js";
+import { codebookWidth, magnitudes, readSafetensors } from "../format/index.js";
+import { encodeModel, type ModelDef } from "../model/index.js";
+import type { Encoding, Layer, Shape, Weights } from "../ops/index.js";
 import { bytes, count, percent, table } from "../report/index.js";
 import { type MemoryUse, planMemory } from "../runtime/index.js";
 import { type Context, newCommand, withContext } from "./command.js";

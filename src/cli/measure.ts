@@ -1,7 +1,9 @@
 // measure.ts: accuracy and time of a deployable model on labelled images.
+
+import { ShiftwiseError } from "../base/index.js";
 import { type Dataset, imageLength, size } from "../data/index.js";
-import { elements, type ModelDef, ShiftwiseError } from "../format/index.js";
-import { runReference } from "../reference/index.js";
+import { type ModelDef, runReference } from "../model/index.js";
+import { elements } from "../ops/index.js";
 import { percent } from "../report/index.js";
 import { Model } from "../runtime/index.js";
 import type { Context } from "./command.js";

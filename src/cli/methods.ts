@@ -1,5 +1,5 @@
 // methods.ts: the methods that compare runs side by side, by name, bits of weights and activations.
-import { ShiftwiseError } from "../format/index.js";
+import { ShiftwiseError } from "../base/index.js";
 import type { Network } from "../graph/index.js";
 import { type ActivationScheme, QUANTIZERS, type Quantizer, type WidthShape, weightNodes } from "../quantize/index.js";
 import { activationScheme } from "./arguments.js";

@@ -1,8 +1,11 @@
 // post-training.ts: a float network to the model that runs in integers, without labels: rounding that compensates, and a
 // float network that teaches.
+
+import { ShiftwiseError } from "../base/index.js";
 import { type Augmentation, type Calibration, unlabelled } from "../data/index.js";
-import { type ModelDef, ShiftwiseError } from "../format/index.js";
-import { type ConvNode, type DenseNode, inferShapes, lower, type Network } from "../graph/index.js";
+import { inferShapes, lower, type Network } from "../graph/index.js";
+import type { ModelDef } from "../model/index.js";
+import type { ConvNode, DenseNode } from "../ops/index.js";
 import {
   type ActivationScheme,
   allocateBits,
@@ -14,14 +17,8 @@ import {
   quantizationPoints,
   twoTermLevels,
 } from "../quantize/index.js";
-import {
-  compensate,
-  type DistillResult,
-  distill,
-  type LayerReport,
-  recoverNorms,
-  sampleActivations,
-} from "../training/index.js";
+import { type DistillResult, distill, recoverNorms, sampleActivations } from "../training/index.js";
+import { compensate, type LayerReport } from "../training/rounding/index.js";
 import { schemeText } from "./arguments.js";
 
 export const LEVEL_KINDS = ["powers", "two-term"] as const;

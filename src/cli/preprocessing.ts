@@ -1,7 +1,7 @@
 // preprocessing.ts: what the options say about how pixels become a network's input.
 import { normalizationOf, type Preprocessing, readPreprocessing } from "../data/index.js";
-import type { Shape } from "../format/index.js";
 import type { Network } from "../graph/index.js";
+import type { Shape } from "../ops/index.js";
 
 export interface PreprocessingArguments {
   readonly preprocess?: string;

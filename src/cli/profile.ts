@@ -1,7 +1,8 @@
 // profile.ts: shiftwise profile: where the time of one image goes, layer by layer.
 import type { Command } from "commander";
-import { elements, type ModelDef, type Shape, ShiftwiseError } from "../format/index.js";
-import { createRandom } from "../graph/index.js";
+import { createRandom, ShiftwiseError } from "../base/index.js";
+import type { ModelDef } from "../model/index.js";
+import { elements, type Shape } from "../ops/index.js";
 import { milliseconds, percent, table } from "../report/index.js";
 import { type Inputs, Model } from "../runtime/index.js";
 import { integer } from "./arguments.js";

@@ -1,7 +1,9 @@
 // quantization.ts: a float network to the model that runs in integers: calibration, INQ with retraining, lowering.
+
+import { ShiftwiseError } from "../base/index.js";
 import { type Dataset, sampleImages, samplesOf } from "../data/index.js";
-import { type ModelDef, ShiftwiseError } from "../format/index.js";
 import { lower, type Network } from "../graph/index.js";
+import type { ModelDef } from "../model/index.js";
 import {
   type ActivationScheme,
   type CalibrationOptions,

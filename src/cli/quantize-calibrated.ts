@@ -1,12 +1,13 @@
 // quantize-calibrated.ts: shiftwise quantize --calibrate: a network, ONNX or our own, to a model without labels.
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
+import { ShiftwiseError, writeAtomically } from "../base/index.js";
 import { type Augmentation, type Calibration, openCalibration, type Preprocessing } from "../data/index.js";
-import { encodeModel, type Normalization, ShiftwiseError } from "../format/index.js";
 import type { Network } from "../graph/index.js";
+import { encodeModel } from "../model/index.js";
+import type { Normalization } from "../ops/index.js";
 import type { ActivationScheme } from "../quantize/index.js";
 import { bytes, type Column, count, duration, percent, table } from "../report/index.js";
-import { writeAtomically } from "../training/index.js";
 import { schemeName } from "./arguments.js";
 import type { Context } from "./command.js";
 import { checkOutputs, readAnyNetwork } from "./files.js";

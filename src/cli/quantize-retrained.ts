@@ -1,19 +1,13 @@
 // quantize-retrained.ts: shiftwise quantize --data: INQ with retraining on labelled images.
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
+import { writeAtomically } from "../base/index.js";
 import { openDataset, size, type TrainTest } from "../data/index.js";
-import { encodeModel, type ModelDef } from "../format/index.js";
 import { lower, type Network } from "../graph/index.js";
+import { encodeModel, type ModelDef } from "../model/index.js";
 import { type ActivationScheme, type Partition, weightNodes } from "../quantize/index.js";
 import { bytes, type Column, count, duration, milliseconds, percent, ratio, table } from "../report/index.js";
-import {
-  type EpochRecord,
-  pruningFor,
-  type RecipeName,
-  type RetrainOptions,
-  recipeFor,
-  writeAtomically,
-} from "../training/index.js";
+import { type EpochRecord, pruningFor, type RecipeName, type RetrainOptions, recipeFor } from "../training/index.js";
 import { schemeName } from "./arguments.js";
 import type { Context } from "./command.js";
 import { checkCheckpoint, checkOutputs, checkpointPath, readAnyNetwork, removeCheckpoint } from "./files.js";

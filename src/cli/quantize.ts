@@ -1,7 +1,7 @@
 // quantize.ts: shiftwise quantize: its options, and which of its two ways they ask for.
 import type { Command } from "commander";
+import { ShiftwiseError } from "../base/index.js";
 import { CHANNELS } from "../data/index.js";
-import { ShiftwiseError } from "../format/index.js";
 import { RECIPES } from "../training/index.js";
 import {
   activationsOption,

@@ -1,9 +1,10 @@
 // train.ts: shiftwise train: a float network from labelled images.
 import type { Command } from "commander";
+import { writeAtomically } from "../base/index.js";
 import { openDataset } from "../data/index.js";
 import { encodeNetwork, lower } from "../graph/index.js";
 import { bytes, count, duration, percent } from "../report/index.js";
-import { train, writeAtomically } from "../training/index.js";
+import { train } from "../training/index.js";
 import { choice, evenInteger, integer } from "./arguments.js";
 import { type Context, newCommand, withContext } from "./command.js";
 import { checkCheckpoint, checkOutputs, checkpointPath, removeCheckpoint } from "./files.js";

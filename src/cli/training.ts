@@ -1,8 +1,8 @@
 // training.ts: what the commands that train have in common: options, progress, Ctrl-C.
 import { existsSync } from "node:fs";
 import { type Command, Option } from "commander";
+import { ShiftwiseError } from "../base/index.js";
 import type { Augmentation, Dataset } from "../data/index.js";
-import { ShiftwiseError } from "../format/index.js";
 import { demoNetwork, type Network, resnet20 } from "../graph/index.js";
 import { percent } from "../report/index.js";
 import type { Progress } from "../training/index.js";

@@ -1,6 +1,7 @@
 // augment.ts: random changes to training images that keep their class.
-import { type Shape, ShiftwiseError } from "../format/index.js";
-import type { Random } from "../graph/index.js";
+
+import { type Random, ShiftwiseError } from "../base/index.js";
+import type { Shape } from "../ops/index.js";
 
 /** What may happen to each image anew every time it is drawn; what is absent does not. Lengths in pixels. */
 export interface Augmentation {

@@ -1,6 +1,7 @@
 // batches.ts: a data set as normalized float batches, in an order that seed and epoch alone decide.
-import { type Normalization, ShiftwiseError } from "../format/index.js";
-import { createRandom } from "../graph/index.js";
+
+import { createRandom, ShiftwiseError } from "../base/index.js";
+import type { Normalization } from "../ops/index.js";
 import { type Augmentation, checkAugmentation, drawChange, writeChanged } from "./augment.js";
 import { type Dataset, imageLength, size } from "./dataset.js";
 

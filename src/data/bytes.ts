@@ -4,7 +4,8 @@ import { createReadStream } from "node:fs";
 import { readdir, readFile, realpath, stat } from "node:fs/promises";
 import { promisify } from "node:util";
 import { constants, gunzip, gunzipSync } from "node:zlib";
-import { isGzip, ShiftwiseError } from "../format/index.js";
+import { ShiftwiseError } from "../base/index.js";
+import { isGzip } from "../format/index.js";
 
 /** Bytes of the largest file that is read, and of the most that one unpacks to. */
 export const LARGEST = 2 ** 31 - 1;

@@ -1,7 +1,8 @@
 // calibration.ts: unlabelled images by the folder or file a person gives, prepared for a network.
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { type Shape, ShiftwiseError } from "../format/index.js";
+import { ShiftwiseError } from "../base/index.js";
+import type { Shape } from "../ops/index.js";
 import { listFolder, readBytes } from "./bytes.js";
 import { loadCifarFolder, looksLikeCifar } from "./cifar.js";
 import { imagesOf } from "./fit.js";

@@ -1,6 +1,6 @@
 // cifar.ts: the CIFAR-10 binary version, gzip or not.
 import { join } from "node:path";
-import { ShiftwiseError } from "../format/index.js";
+import { ShiftwiseError } from "../base/index.js";
 import { allocate, listFolder, readBytes } from "./bytes.js";
 import { checkDataset, computeNormalization, type Dataset, type TrainTest } from "./dataset.js";
 

@@ -1,6 +1,7 @@
 // dataset.ts: a labelled set of images in memory, and the ways to cut and measure it.
-import { type Normalization, type Shape, ShiftwiseError } from "../format/index.js";
-import { createRandom } from "../graph/index.js";
+
+import { createRandom, ShiftwiseError } from "../base/index.js";
+import type { Normalization, Shape } from "../ops/index.js";
 
 export interface Dataset {
   /** size x channels x height x width pixels, 0..255, each image as channel planes one after the other. */

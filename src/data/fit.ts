@@ -1,5 +1,7 @@
 // fit.ts: whether an array is samples of what a network reads, and how they lie in it.
-import { type Shape, ShiftwiseError } from "../format/index.js";
+
+import { ShiftwiseError } from "../base/index.js";
+import type { Shape } from "../ops/index.js";
 import { allocate } from "./bytes.js";
 
 /** How the samples lie in an array of some dimensions. */

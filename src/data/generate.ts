@@ -1,6 +1,5 @@
 // generate.ts: the built-in data set: ten hand-drawn signs, bent, cluttered and noisy, made from a seed alone.
-import { ShiftwiseError } from "../format/index.js";
-import { createRandom, type Random } from "../graph/index.js";
+import { createRandom, type Random, ShiftwiseError } from "../base/index.js";
 import { computeNormalization, type Dataset, type TrainTest } from "./dataset.js";
 import { arc, bend, type Canvas, draw, line, randomWarp, type Stroke, transform } from "./strokes.js";
 

@@ -1,6 +1,6 @@
 // idx.ts: the IDX files of MNIST and its kin, gzip or not.
 import { join } from "node:path";
-import { ShiftwiseError } from "../format/index.js";
+import { ShiftwiseError } from "../base/index.js";
 import { checkLength, listFolder, readBytes } from "./bytes.js";
 import { checkDataset, computeNormalization, type Dataset, type TrainTest } from "./dataset.js";
 

@@ -1,6 +1,6 @@
 // image.ts: one encoded image (JPEG, PNG, WebP, ...) to RGB pixels, through the optional package sharp.
 import type { Sharp } from "sharp";
-import { ShiftwiseError } from "../format/index.js";
+import { ShiftwiseError } from "../base/index.js";
 import { reason } from "./bytes.js";
 import { contentOf, imageKind } from "./kinds.js";
 

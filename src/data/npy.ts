@@ -1,5 +1,5 @@
 // npy.ts: NumPy's array files, .npy and .npz: numbers of every type and order to rows of float32 or bytes.
-import { ShiftwiseError } from "../format/index.js";
+import { ShiftwiseError } from "../base/index.js";
 import { allocate } from "./bytes.js";
 import { unzip } from "./zip.js";
 

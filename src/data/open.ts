@@ -1,6 +1,6 @@
 // open.ts: a data set by the name or folder a person gives.
 import { stat } from "node:fs/promises";
-import { ShiftwiseError } from "../format/index.js";
+import { ShiftwiseError } from "../base/index.js";
 import { listFolder } from "./bytes.js";
 import { loadCifarFolder, looksLikeCifar } from "./cifar.js";
 import type { TrainTest } from "./dataset.js";

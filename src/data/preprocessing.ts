@@ -1,5 +1,8 @@
 // preprocessing.ts: how an image file becomes what a network reads: size, channels, range, mean and deviation.
-import { fields, type Normalization, type Shape, ShiftwiseError } from "../format/index.js";
+
+import { ShiftwiseError } from "../base/index.js";
+import { fields } from "../format/index.js";
+import type { Normalization, Shape } from "../ops/index.js";
 import { readWhole, reason } from "./bytes.js";
 import { type Image, MOST_PIXELS, resizeImage } from "./image.js";
 

@@ -1,5 +1,5 @@
 // samples.ts: images without labels, as a network takes them: what calibration and distillation look at.
-import type { Shape } from "../format/index.js";
+import type { Shape } from "../ops/index.js";
 import { normalizationTable } from "./batches.js";
 import type { Dataset } from "./dataset.js";
 

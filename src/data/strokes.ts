@@ -1,5 +1,5 @@
 // strokes.ts: pen strokes on a small grey canvas: geometry, distortion, anti-aliased drawing.
-import type { Random } from "../graph/index.js";
+import type { Random } from "../base/index.js";
 
 /** Points of a polyline, x then y, x to the right and y down. */
 export type Stroke = readonly number[];

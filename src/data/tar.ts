@@ -2,7 +2,8 @@
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { extract } from "tar-stream";
-import { type Shape, ShiftwiseError } from "../format/index.js";
+import { ShiftwiseError } from "../base/index.js";
+import type { Shape } from "../ops/index.js";
 import { allocate, readBytes, unpackLimit } from "./bytes.js";
 import { computeNormalization, type Dataset, type TrainTest } from "./dataset.js";
 import { decodeImage } from "./image.js";

@@ -1,6 +1,7 @@
 // zip.ts: the files in a ZIP archive, unpacked within limits and held against their checksums.
 import { unzipSync } from "fflate";
-import { crc32, hex, ShiftwiseError } from "../format/index.js";
+import { ShiftwiseError } from "../base/index.js";
+import { crc32, hex } from "../format/index.js";
 import { reason, unpackLimit } from "./bytes.js";
 
 /**

@@ -1,5 +1,5 @@
 // check.ts: one check of a model, told with the place it failed at.
-import { type ErrorCode, ShiftwiseError } from "./error.js";
+import { type ErrorCode, ShiftwiseError } from "../base/index.js";
 import { at } from "./fields.js";
 
 /** The largest sum of a layer, and the most elements of all tensors. */
@@ -8,9 +8,13 @@ export const INT32_MAX = 0x7fffffff;
 /** @throws ShiftwiseError unless ok */
 export type Check = (ok: boolean, place: string, expected: string, found: unknown, code?: ErrorCode) => asserts ok;
 
-export function checker(where: string): Check {
+/**
+ * Makes the check of one place.
+ * @param what is wrong where a check fails
+ */
+export function checker(where: string, what = "invalid model"): Check {
   return (ok, place, expected, found, code = "BAD_GRAPH") => {
-    if (!ok) throw new ShiftwiseError(code, "invalid model", { where: at(where, place), expected, found });
+    if (!ok) throw new ShiftwiseError(code, what, { where: at(where, place), expected, found });
   };
 }
 

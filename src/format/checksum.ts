@@ -1,8 +1,11 @@
 // checksum.ts: CRC-32 of a file's content, and the 64-bit FNV-1a "golden hash" of a model's outputs.
-import { canonicalWord } from "./numeric.js";
+import { canonicalWord } from "../ops/index.js";
 
-/** Four tables for slicing-by-4: TABLES[256 k + b] advances byte b past k more zero bytes. Filled on first use. */
+let filled: Uint32Array | null = null;
+
+/** Four tables for slicing-by-4: [256 k + b] advances byte b past k more zero bytes. Filled on first use. */
 function crcTables(): Uint32Array {
+  if (filled) return filled;
   const tables = new Uint32Array(1024);
   for (let b = 0; b < 256; b++) {
     let c = b;
@@ -10,6 +13,7 @@ function crcTables(): Uint32Array {
     tables[b] = c;
   }
   for (let i = 256; i < 1024; i++) tables[i] = (tables[i - 256] >>> 8) ^ tables[tables[i - 256] & 255];
+  filled = tables;
   return tables;
 }
 

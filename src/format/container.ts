@@ -1,6 +1,7 @@
 // container.ts: what every shiftwise file shares: format, kind, version, checksum and a graph in JSON.
+
+import { ShiftwiseError } from "../base/index.js";
 import { crc32, hex } from "./checksum.js";
-import { ShiftwiseError } from "./error.js";
 import { at, expect } from "./fields.js";
 import {
   type Container,
@@ -11,8 +12,9 @@ import {
   writeSafetensors,
 } from "./safetensors.js";
 
-/** The one version that this code reads and writes. */
-export const FORMAT_VERSION = "1";
+/** The kinds of file, and the newest version of each that this code reads. It reads every one from 1 on. */
+export const FORMAT_VERSIONS = { model: 1, network: 1, checkpoint: 1 } as const;
+export type FileKind = keyof typeof FORMAT_VERSIONS;
 
 /** Tells from the first two bytes whether they are a gzip stream. */
 export function isGzip(bytes: Uint8Array): boolean {
@@ -20,17 +22,19 @@ export function isGzip(bytes: Uint8Array): boolean {
 }
 
 export interface OpenedFile {
+  /** The version that the file was written in. */
+  readonly version: number;
   /** The graph: parsed JSON that nothing has checked yet. */
   readonly graph: unknown;
   readonly tensors: ReadonlyMap<string, StoredTensor>;
 }
 
 /**
- * Opens a shiftwise file of one kind ("model", "network", ...).
+ * Opens a shiftwise file of one kind.
  * @param where file name for error messages
  * @throws BAD_FILE, TRUNCATED; CHECKSUM when graph or data are not those that were written
  */
-export function openFile(bytes: Uint8Array, kind: string, where = ""): OpenedFile {
+export function openFile(bytes: Uint8Array, kind: FileKind, where = ""): OpenedFile {
   const place = at(where, "__metadata__");
   if (isGzip(bytes)) {
     throw new ShiftwiseError("BAD_FILE", "the bytes are gzip-compressed: decompress them first", {
@@ -40,15 +44,16 @@ export function openFile(bytes: Uint8Array, kind: string, where = ""): OpenedFil
     });
   }
   const { metadata, tensors, data }: Container = readSafetensors(bytes, where);
-  const wanted: Record<string, string> = { format: "shiftwise", kind, version: FORMAT_VERSION };
+  const wanted: Record<string, string> = { format: "shiftwise", kind };
   for (const key of Object.keys(wanted)) {
     expect(metadata[key] === wanted[key], `${place}.${key}`, `"${wanted[key]}"`, metadata[key] ?? "none");
   }
+  const version = readVersion(metadata.version, kind, `${place}.version`);
   for (const key of ["checksum", "graph"]) {
     expect(metadata[key] !== undefined, place, `field "${key}"`, "none");
   }
   for (const key of Object.keys(metadata)) {
-    expect(key in wanted || key === "checksum" || key === "graph", place, "no other field", key);
+    expect(key in wanted || ["version", "checksum", "graph"].includes(key), place, "no other field", key);
   }
   const graph = new TextEncoder().encode(metadata.graph);
   const sum = hex(crc32(graph, data));
@@ -60,15 +65,38 @@ export function openFile(bytes: Uint8Array, kind: string, where = ""): OpenedFil
       found: sum,
     });
   }
-  return { graph: parseJson(graph, `${place}.graph`), tensors };
+  return { version, graph: parseJson(graph, `${place}.graph`), tensors };
 }
 
-/** Writes a file that `openFile` opens: `graph` as JSON, the tensors, and the checksum over both. */
-export function sealFile(kind: string, graph: unknown, tensors: ReadonlyMap<string, StoredTensor>): Uint8Array {
+/** A file of a later version is refused in one line that says what to do. */
+function readVersion(text: string | undefined, kind: FileKind, where: string): number {
+  const newest = FORMAT_VERSIONS[kind];
+  const version = /^[1-9]\d{0,5}$/.test(text ?? "") ? Number(text) : 0;
+  if (version > newest) {
+    throw new ShiftwiseError("BAD_FILE", `this ${kind} was written by a later shiftwise: update shiftwise to read it`, {
+      where,
+      expected: `at most "${newest}"`,
+      found: text,
+    });
+  }
+  expect(version >= 1, where, `"1"${newest > 1 ? ` to "${newest}"` : ""}`, text ?? "none");
+  return version;
+}
+
+/**
+ * Writes a file that `openFile` opens: `graph` as JSON, the tensors, and the checksum over both.
+ * @param version the lowest in which a reader finds all that the file holds
+ */
+export function sealFile(
+  kind: FileKind,
+  graph: unknown,
+  tensors: ReadonlyMap<string, StoredTensor>,
+  version = 1,
+): Uint8Array {
   const json = JSON.stringify(graph);
   const parts = orderTensors(tensors).map(([, tensor]) => tensor.bytes);
   const checksum = hex(crc32(new TextEncoder().encode(json), ...parts));
-  return writeSafetensors(tensors, { format: "shiftwise", kind, version: FORMAT_VERSION, checksum, graph: json });
+  return writeSafetensors(tensors, { format: "shiftwise", kind, version: String(version), checksum, graph: json });
 }
 
 /** Bytes as a stored tensor of one dimension. */

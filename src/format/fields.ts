@@ -1,5 +1,5 @@
 // fields.ts: typed reading of untrusted JSON: each function returns the value as its type or throws BAD_FILE.
-import { type ErrorCode, ShiftwiseError } from "./error.js";
+import { type ErrorCode, ShiftwiseError } from "../base/index.js";
 
 export type Json = Readonly<Record<string, unknown>>;
 

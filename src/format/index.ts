@@ -1,15 +1,40 @@
-// index.ts: the door of the format room: the model as data, its file, its errors.
-export * from "./checksum.js";
-export * from "./codebook.js";
-export * from "./codes.js";
-export * from "./container.js";
-export * from "./error.js";
+// index.ts: the door of the format room: the container, its checksum, packed codes, and typed reading of JSON.
+export { type Check, checker, INT32_MAX, isFloat32, isWritable } from "./check.js";
+export { crc32, goldenHash, type HashableArray, hex } from "./checksum.js";
+export { codebookWidth, LEVEL_MAX, LEVELS_MAX, packIndices, unpackIndices } from "./codebook.js";
+export {
+  type CodeBits,
+  digitsPerByte,
+  magnitudes,
+  type PackedCodes,
+  packCodes,
+  unpackCodes,
+  unpackCodesPlain,
+} from "./codes.js";
+export {
+  type FileKind,
+  FORMAT_VERSIONS,
+  isGzip,
+  type OpenedFile,
+  openFile,
+  sealFile,
+  storeBytes,
+  storeFloats,
+  type TensorSource,
+  tensorSource,
+} from "./container.js";
 export * as fields from "./fields.js";
-export * from "./functions.js";
-export * from "./geometry.js";
-export * from "./model.js";
-export * from "./numeric.js";
-export { decodeModel, readEncoding, readNormalization, readTaps } from "./read.js";
-export * from "./safetensors.js";
-export * from "./validate.js";
-export * from "./write.js";
+export { at, type Json } from "./fields.js";
+export {
+  type Container,
+  type Dtype,
+  HEADER_LIMIT,
+  type Header,
+  headerLength,
+  orderTensors,
+  parseJson,
+  readHeader,
+  readSafetensors,
+  type StoredTensor,
+  writeSafetensors,
+} from "./safetensors.js";

@@ -1,5 +1,5 @@
 // safetensors.ts: the container: 8-byte header length, JSON header, little-endian buffers without gaps.
-import { ShiftwiseError } from "./error.js";
+import { ShiftwiseError } from "../base/index.js";
 import { at, expect, identifier, integer, type Json, list, NAME_LIMIT, oneOf, record, text, texts } from "./fields.js";
 
 const [SPACE, QUOTE, COLON, BACKSLASH, BRACE] = [0x20, 0x22, 0x3a, 0x5c, 0x7b];

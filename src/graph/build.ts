@@ -1,14 +1,20 @@
 // build.ts: a network written node by node, with parameters initialised from a seeded generator.
+
+import type { Random } from "../base/index.js";
 import {
+  type ActivationNode,
   type BinaryName,
   type Encoding,
   elements,
+  type GatherNode,
+  type Node,
   type Normalization,
+  type PadNode,
   type Shape,
   type Taps,
-} from "../format/index.js";
-import type { ActivationNode, GatherNode, Network, Node, PadNode, Tensor } from "./network.js";
-import type { Random } from "./random.js";
+  type Tensor,
+} from "../ops/index.js";
+import type { Network } from "./network.js";
 import { inferShapes } from "./shapes.js";
 import { validateNetwork } from "./validate.js";
 

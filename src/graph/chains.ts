@@ -1,7 +1,15 @@
 // chains.ts: groups the nodes that one kernel call computes: conv [+ batchNorm] [+ add] [+ relu] [+ quantize] and the like.
-import type { Clamp, Encoding } from "../format/index.js";
-import type { BatchNormNode, Network, Node } from "./network.js";
-import { nodeInputs, readersOf } from "./shapes.js";
+import {
+  type BatchNormNode,
+  type Clamp,
+  type Encoding,
+  type Node,
+  nodeInputs,
+  nodeKind,
+  type Role,
+} from "../ops/index.js";
+import type { Network } from "./network.js";
+import { readersOf } from "./shapes.js";
 
 /** Nodes that become one layer; `head` computes, the rest is its epilogue. */
 export interface Chain {
@@ -52,7 +60,7 @@ export function findChains(network: Network): Chain[] {
     let clamp: Clamp = clampOf(head) ?? {};
     let encoding: Encoding = head.op === "quantize" ? head.encoding : { kind: "float32" };
     let tail: Node = head;
-    const ends = clampOf(head) ? "epilogue" : ENDINGS[head.op];
+    const ends = ENDINGS[nodeKind(head).role(head)];
     while (tail.op !== "quantize") {
       const next = soleReader(tail.name);
       if (next?.op === "batchNorm" && tail === head && (head.op === "conv" || head.op === "dense")) norm = next;
@@ -83,23 +91,21 @@ function otherOperand([a, b]: readonly [string, string], one: string): string {
 }
 
 /**
- * How a layer that starts with a node may end: with a whole epilogue, or only with an encoding of its result. The others
- * hand on raw values.
+ * How a layer that starts with a node of each role may end: with a whole epilogue, or only with an encoding of its
+ * result. The others hand on raw values.
  */
-const ENDINGS: { readonly [op in Node["op"]]?: "epilogue" | "encoding" } = {
+const ENDINGS: { readonly [R in Role]: "epilogue" | "encoding" | null } = {
   input: "encoding",
-  conv: "epilogue",
-  dense: "epilogue",
-  batchNorm: "epilogue",
-  avgPool: "epilogue",
-  globalAvgPool: "epilogue",
-  add: "epilogue",
-  relu: "epilogue",
-  leakyRelu: "encoding",
-  activation: "encoding",
-  binary: "encoding",
-  resample: "encoding",
-  softmax: "encoding",
+  product: "epilogue",
+  mean: "epilogue",
+  norm: "epilogue",
+  sum: "epilogue",
+  clamp: "epilogue",
+  float: "encoding",
+  move: null,
+  pass: null,
+  round: null,
+  constant: null,
 };
 
 /** The bounds that a node puts to its input; null if it does something else. */

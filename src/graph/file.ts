@@ -1,59 +1,43 @@
 // file.ts: a trainable network to bytes and back (docs/format.md, kind "network").
 
-import type { CodeBits, StoredTensor, TensorSource } from "../format/index.js";
 import {
-  ACTIVATIONS,
-  BINARY_FUNCTIONS,
-  elements,
+  at,
+  type Check,
+  type CodeBits,
+  checker,
   fields,
   openFile,
-  readEncoding,
-  readNormalization,
-  readTaps,
+  type StoredTensor,
   sealFile,
   storeBytes,
   storeFloats,
   tensorSource,
 } from "../format/index.js";
-import { validateGrid } from "./grid.js";
-import type { ActivationNode, Network, Node, Tensor, WeightGrid, WeightGrids } from "./network.js";
-import { check, nodeParameters } from "./shapes.js";
+import {
+  elements,
+  NODES,
+  type Node,
+  nodeKind,
+  orderStores,
+  readRecord,
+  type Shape,
+  validateGrid,
+  versionOf,
+  type WeightGrid,
+  type WeightGrids,
+  writeRecord,
+} from "../ops/index.js";
+import type { Network } from "./network.js";
 import { validateNetwork } from "./validate.js";
 
-const { at, boolean, dictionary, identifier, integer, list, number, oneOf, pair, quad, record, text, texts, triple } =
-  fields;
+const { boolean, dictionary, identifier, integer, list, number, oneOf, record, text, texts } = fields;
 const expect: typeof fields.expect = fields.expect;
 
-/** Fields of each kind of node besides op and name; tensors stand for their shapes. */
-const NODE_FIELDS: Record<Node["op"], readonly string[]> = {
-  input: ["shape"],
-  conv: ["input", "weight", "bias", "stride", "dilation", "padding", "groups"],
-  dense: ["input", "weight", "bias"],
-  batchNorm: ["input", "channels", "epsilon", "momentum"],
-  relu: ["input"],
-  leakyRelu: ["input", "slope"],
-  activation: ["input", "fn", "parameters"],
-  maxPool: ["input", "kernel", "stride", "padding"],
-  avgPool: ["input", "kernel", "stride"],
-  globalAvgPool: ["input"],
-  add: ["inputs"],
-  concat: ["inputs"],
-  binary: ["fn", "inputs"],
-  constant: ["value"],
-  gather: ["input", "channels", "rows", "columns", "value"],
-  permute: ["input", "dims", "order", "shape"],
-  resample: ["input", "shape", "rows", "columns"],
-  softmax: ["input", "axis"],
-  pad: ["input", "channels", "rows", "columns", "value"],
-  slice: ["input", "start", "stop", "step"],
-  dropout: ["input", "rate"],
-  quantize: ["input", "encoding"],
-};
-const OPTIONAL_FIELDS: Partial<Record<Node["op"], readonly string[]>> = {
-  input: ["normalization"],
-  relu: ["max"],
-  maxPool: ["dilation"],
-};
+/** Fields that every node has besides its kind. */
+const NODE_FIELDS = ["name"] as const;
+
+/** No field of a node depends on the shapes of others' tensors. */
+const noShapes = (): Shape => [0, 0, 0];
 
 export interface NetworkExtra {
   /** What INQ has decided so far; without it every weight is free. */
@@ -76,22 +60,8 @@ export interface NetworkFile {
 export function encodeNetwork(network: Network, { grids = new Map(), metadata = {} }: NetworkExtra = {}): Uint8Array {
   validateNetwork(network);
   validateGrids(network, grids, "");
-  const tensors = new Map<string, StoredTensor>();
-  const nodes = network.nodes.map((node) => {
-    for (const [field, { shape, data }] of nodeParameters(node)) {
-      tensors.set(`${node.name}.${field}`, storeFloats(shape, data));
-    }
-    if (node.op === "conv" || node.op === "dense") {
-      const { weight, bias, ...rest } = node;
-      return { ...rest, weight: weight.shape, bias: bias !== null };
-    }
-    if (node.op === "constant") return { ...node, value: node.value.shape };
-    if (node.op === "batchNorm") {
-      const { op, name, input, gamma, epsilon, momentum } = node;
-      return { op, name, input, channels: gamma.data.length, epsilon, momentum };
-    }
-    return node;
-  });
+  const nodes = network.nodes.map((node) => writeRecord(nodeKind(node), NODE_FIELDS, node, noShapes));
+  const tensors: Map<string, StoredTensor> = orderStores(nodes.map(({ store }) => store));
   for (const [name, { scale, frozen }] of grids) {
     tensors.set(`${name}.frozen`, storeBytes(frozen));
     if (scale) tensors.set(`${name}.gridScale`, storeFloats([scale.length], scale));
@@ -102,7 +72,9 @@ export function encodeNetwork(network: Network, { grids = new Map(), metadata = 
       ? { node, kind: grid.kind, bits: grid.bits, n1: grid.n1, scaled: grid.scale !== null }
       : { node, kind: grid.kind, levels: grid.levels },
   );
-  const bytes = sealFile("network", { name, nodes, outputs, labels, grids: numbers, metadata }, tensors);
+  const version = Math.max(1, ...network.nodes.map((node) => versionOf(nodeKind(node), node)));
+  const graph = { name, nodes: nodes.map(({ json }) => json), outputs, labels, grids: numbers, metadata };
+  const bytes = sealFile("network", graph, tensors, version);
   decodeNetwork(bytes);
   return bytes;
 }
@@ -119,7 +91,9 @@ export function decodeNetwork(bytes: Uint8Array, where = ""): NetworkFile {
   const graph = record(file.graph, place, ["name", "nodes", "outputs", "grids", "metadata"], ["labels"]);
   const network: Network = {
     name: identifier(graph.name, `${place}.name`),
-    nodes: list(graph.nodes, `${place}.nodes`, (value, p) => readNode(value, p, source)),
+    nodes: list(graph.nodes, `${place}.nodes`, (value, p) =>
+      readRecord<Node>(NODES, NODE_FIELDS, value, p, { source, shapeOf: noShapes }, file.version),
+    ),
     outputs: list(graph.outputs, `${place}.outputs`, identifier),
     ...(graph.labels !== undefined && { labels: list(graph.labels, `${place}.labels`, text) }),
   };
@@ -154,113 +128,13 @@ export function decodeNetwork(bytes: Uint8Array, where = ""): NetworkFile {
   return { network, grids: result, metadata: texts(graph.metadata, `${place}.metadata`) };
 }
 
-function readNode(value: unknown, where: string, source: TensorSource): Node {
-  const head = dictionary(value, where);
-  const op = oneOf(text(head.op, `${where}.op`) as Node["op"], `${where}.op`, Object.keys(NODE_FIELDS) as Node["op"][]);
-  const f = record(value, where, ["op", "name", ...NODE_FIELDS[op]], OPTIONAL_FIELDS[op]);
-  const name = identifier(f.name, `${where}.name`);
-  const tensor = (field: string, shape: readonly number[]): Tensor => {
-    return { shape, data: source.floats(`${name}.${field}`, shape) };
-  };
-  if (op === "input") {
-    const node = { op, name, shape: triple(f.shape, `${where}.shape`) } as const;
-    if (f.normalization === undefined) return node;
-    return { ...node, normalization: readNormalization(f.normalization, `${where}.normalization`) };
-  }
-  if (op === "add" || op === "concat" || op === "binary") {
-    const inputs = list(f.inputs, `${where}.inputs`, identifier, op === "concat" ? undefined : 2);
-    if (op === "concat") return { op, name, inputs };
-    const two = [inputs[0], inputs[1]] as const;
-    return op === "add"
-      ? { op, name, inputs: two }
-      : { op, name, fn: oneOf(f.fn, `${where}.fn`, BINARY_FUNCTIONS), inputs: two };
-  }
-  if (op === "constant") return { op, name, value: tensor("value", triple(f.value, `${where}.value`)) };
-  const common = { name, input: identifier(f.input, `${where}.input`) };
-  const weights = (dimensions: number): { weight: Tensor; bias: Tensor | null } => {
-    const shape = list(f.weight, `${where}.weight`, (n, p) => integer(n, p, 1), dimensions);
-    const bias = boolean(f.bias, `${where}.bias`);
-    return { weight: tensor("weight", shape), bias: bias ? tensor("bias", [shape[0]]) : null };
-  };
-  const integers = (field: string, low: number): number[] =>
-    list(f[field], `${where}.${field}`, (n, p) => integer(n, p, low));
-  const kernel = () => pair(f.kernel, `${where}.kernel`);
-  const stride = () => pair(f.stride, `${where}.stride`);
-  const padding = () => quad(f.padding, `${where}.padding`);
-  switch (op) {
-    case "conv": {
-      const dilation = pair(f.dilation, `${where}.dilation`);
-      const groups = integer(f.groups, `${where}.groups`, 1);
-      return { op, ...common, ...weights(4), stride: stride(), dilation, padding: padding(), groups };
-    }
-    case "dense":
-      return { op, ...common, ...weights(2) };
-    case "batchNorm": {
-      const shape = [integer(f.channels, `${where}.channels`, 1)];
-      return {
-        op,
-        ...common,
-        gamma: tensor("gamma", shape),
-        beta: tensor("beta", shape),
-        mean: tensor("mean", shape),
-        variance: tensor("variance", shape),
-        epsilon: number(f.epsilon, `${where}.epsilon`),
-        momentum: number(f.momentum, `${where}.momentum`),
-      };
-    }
-    case "relu":
-      return { op, ...common, ...(f.max !== undefined && { max: number(f.max, `${where}.max`) }) };
-    case "leakyRelu":
-      return { op, ...common, slope: number(f.slope, `${where}.slope`) };
-    case "pad": {
-      const widths = (field: "channels" | "rows" | "columns") => pair(f[field], `${where}.${field}`, 0);
-      const value = number(f.value, `${where}.value`);
-      return { op, ...common, channels: widths("channels"), rows: widths("rows"), columns: widths("columns"), value };
-    }
-    case "slice": {
-      const along = (field: "start" | "stop" | "step", low: number) => triple(f[field], `${where}.${field}`, low);
-      return { op, ...common, start: along("start", 0), stop: along("stop", 1), step: along("step", 1) };
-    }
-    case "dropout":
-      return { op, ...common, rate: number(f.rate, `${where}.rate`) };
-    case "activation": {
-      const known = Object.keys(ACTIVATIONS).filter((fn) => fn !== "leakyRelu") as ActivationNode["fn"][];
-      const fn = oneOf(f.fn, `${where}.fn`, known);
-      return { op, ...common, fn, parameters: list(f.parameters, `${where}.parameters`, number) };
-    }
-    case "gather": {
-      const [channels, rows, columns] = ["channels", "rows", "columns"].map((field) => integers(field, -1));
-      return { op, ...common, channels, rows, columns, value: number(f.value, `${where}.value`) };
-    }
-    case "permute": {
-      const shape = triple(f.shape, `${where}.shape`);
-      return { op, ...common, dims: integers("dims", 1), order: integers("order", 0), shape };
-    }
-    case "resample": {
-      const [rows, columns] = [readTaps(f.rows, `${where}.rows`), readTaps(f.columns, `${where}.columns`)];
-      return { op, ...common, shape: triple(f.shape, `${where}.shape`), rows, columns };
-    }
-    case "softmax":
-      return { op, ...common, axis: oneOf(number(f.axis, `${where}.axis`) as 0 | 1 | 2, `${where}.axis`, [0, 1, 2]) };
-    case "maxPool": {
-      const dilation = f.dilation === undefined ? {} : { dilation: pair(f.dilation, `${where}.dilation`) };
-      return { op, ...common, kernel: kernel(), stride: stride(), padding: padding(), ...dilation };
-    }
-    case "avgPool":
-      return { op, ...common, kernel: kernel(), stride: stride() };
-    case "globalAvgPool":
-      return { op, ...common };
-    case "quantize":
-      return { op, ...common, encoding: readEncoding(f.encoding, `${where}.encoding`) };
-  }
-}
-
 /** Every grid belongs to a conv or dense node and fits its weights. */
 function validateGrids(network: Network, grids: WeightGrids, where: string): void {
   const nodes = new Map(network.nodes.map((node) => [node.name, node]));
   for (const [name, grid] of grids) {
     const place = at(where, `grid of ${name}`);
     const node = nodes.get(name);
+    const check: Check = checker("", "invalid network");
     check(node?.op === "conv" || node?.op === "dense", place, "a conv or dense node", name);
     validateGrid(node.weight.data, node.weight.shape[0], grid, place);
   }

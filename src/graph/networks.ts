@@ -1,8 +1,9 @@
 // networks.ts: ready-made architectures: the demo's small residual network and ResNet-20.
-import type { Shape } from "../format/index.js";
+
+import { createRandom } from "../base/index.js";
+import type { Shape } from "../ops/index.js";
 import { buildNetwork, type NetworkBuilder } from "./build.js";
 import type { Network } from "./network.js";
-import { createRandom } from "./random.js";
 
 /**
  * A small residual CNN: a 3x3 stem, two stages of stride 2 with 1x1 shortcuts, one block with an identity shortcut,

@@ -1,5 +1,5 @@
 // budget.ts: what one import may make beyond the file's own numbers, so that a small file cannot cost much time or memory.
-import { ShiftwiseError } from "../format/index.js";
+import { ShiftwiseError } from "../base/index.js";
 
 /** Elements that any file may have made of it: folded constants, lists of indices, copies of weights. */
 export const BUDGET_LEAST = 2 ** 24;

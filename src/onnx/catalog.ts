@@ -1,5 +1,5 @@
 // catalog.ts: which operators and attributes are known, and the check of a whole model against them before any work.
-import { ShiftwiseError } from "../format/index.js";
+import { ShiftwiseError } from "../base/index.js";
 import { type OnnxModel, type OnnxNode, shown } from "./model.js";
 import { findOperator, OPERATORS, operatorName } from "./operators/index.js";
 import type { Operator } from "./operators/operator.js";

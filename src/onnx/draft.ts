@@ -1,6 +1,7 @@
 // draft.ts: the network while it grows out of a model's nodes.
-import { elements, type Shape, ShiftwiseError, sameShape } from "../format/index.js";
-import type { Node, Tensor } from "../graph/index.js";
+
+import { ShiftwiseError } from "../base/index.js";
+import { elements, type Node, type Shape, sameShape, type Tensor } from "../ops/index.js";
 import type { Budget } from "./budget.js";
 import { checkSize, type Value } from "./tensor.js";
 

@@ -1,5 +1,5 @@
 // evaluate.ts: runs a model node by node on values of any shape: slow, and the oracle of the importer.
-import { ShiftwiseError } from "../format/index.js";
+import { ShiftwiseError } from "../base/index.js";
 import { Budget } from "./budget.js";
 import { operatorOf } from "./catalog.js";
 import type { OnnxModel } from "./model.js";

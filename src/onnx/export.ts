@@ -1,5 +1,7 @@
 // export.ts: a model to the bytes of a standard ONNX file.
-import { type ModelDef, ShiftwiseError, validateModel } from "../format/index.js";
+
+import { ShiftwiseError } from "../base/index.js";
+import { type ModelDef, validateModel } from "../model/index.js";
 import { type ExportForm, encoded, type FormContext, realOf } from "./export/form.js";
 import { createGraph, type Ports } from "./export/graph.js";
 import { exportLayer } from "./export/layers.js";

@@ -1,5 +1,5 @@
 // file.ts: a model from a file of the disk, with the data that lies beside it.
-import { ShiftwiseError } from "../format/index.js";
+import { ShiftwiseError } from "../base/index.js";
 import type { Network } from "../graph/index.js";
 import { type ImportOptions, importOnnx } from "./import.js";
 import type { ExternalData } from "./tensor.js";

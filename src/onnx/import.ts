@@ -1,6 +1,9 @@
 // import.ts: an ONNX model to a network: constants folded, shapes known, the rest converted node by node.
-import { fields, type Normalization, type Shape, ShiftwiseError } from "../format/index.js";
-import { type Network, type Node, nodeInputs, validateNetwork } from "../graph/index.js";
+
+import { ShiftwiseError } from "../base/index.js";
+import { fields } from "../format/index.js";
+import { type Network, validateNetwork } from "../graph/index.js";
+import { type Node, type Normalization, nodeInputs, type Shape } from "../ops/index.js";
 import { type Budget, importBudget } from "./budget.js";
 import { checkSupported, operatorOf } from "./catalog.js";
 import { type Activation, createDraft, type Draft, isActivation, type Known, shapeFor } from "./draft.js";

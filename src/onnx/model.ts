@@ -1,5 +1,7 @@
 // model.ts: an ONNX file as checked data: nodes in an order in which they can run, constants, inputs and outputs.
-import { fields, ShiftwiseError } from "../format/index.js";
+
+import { ShiftwiseError } from "../base/index.js";
+import { fields } from "../format/index.js";
 import { type Attributes, readAttributes } from "./attributes.js";
 import type { Messages } from "./schema.js";
 import { type ElementType, type ExternalData, elementType, readTensor, type Value } from "./tensor.js";

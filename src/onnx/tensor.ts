@@ -1,5 +1,8 @@
 // tensor.ts: ONNX tensors: element types, their bytes, and a value of any shape in memory.
-import { elements, fields, ShiftwiseError } from "../format/index.js";
+
+import { ShiftwiseError } from "../base/index.js";
+import { fields } from "../format/index.js";
+import { elements } from "../ops/index.js";
 import type { Messages } from "./schema.js";
 
 /** Element types by the number that TensorProto.DataType gives them; others are refused. */

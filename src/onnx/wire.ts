@@ -1,6 +1,7 @@
 // wire.ts: protobuf bytes to messages of the schema and back.
 import protobuf from "protobufjs/minimal.js";
-import { fields, ShiftwiseError } from "../format/index.js";
+import { ShiftwiseError } from "../base/index.js";
+import { fields } from "../format/index.js";
 import { type Field, fieldsOf, type MessageName, type Messages, SCHEMA, type Scalar } from "./schema.js";
 
 const VARINT = 0;

@@ -1,5 +1,7 @@
 // activations.ts: linear encodings of activations, fitted to what a tensor was seen to hold.
-import { type Encoding, ShiftwiseError } from "../format/index.js";
+
+import { ShiftwiseError } from "../base/index.js";
+import type { Encoding } from "../ops/index.js";
 import { type Histogram, occupiedBins } from "./histogram.js";
 
 /**

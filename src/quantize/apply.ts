@@ -1,6 +1,7 @@
 // apply.ts: a quantizer on all weights of a network.
-import { ShiftwiseError } from "../format/index.js";
-import type { ConvNode, DenseNode, Network, WeightGrid, WeightGrids } from "../graph/index.js";
+import { ShiftwiseError } from "../base/index.js";
+import type { Network } from "../graph/index.js";
+import type { ConvNode, DenseNode, WeightGrid, WeightGrids } from "../ops/index.js";
 import type { Fit, Quantizer } from "./quantizer.js";
 
 /** One width for every conv and dense node, or a width for each by node name. */

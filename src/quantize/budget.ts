@@ -1,5 +1,5 @@
 // budget.ts: how many bits each layer's weights get, for so many on average.
-import { ShiftwiseError } from "../format/index.js";
+import { ShiftwiseError } from "../base/index.js";
 
 /** What a layer could have, by rising bits: the noise is a share of its outputs' signal. */
 export interface LayerChoices {

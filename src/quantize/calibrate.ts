@@ -1,6 +1,8 @@
 // calibrate.ts: activation encodings for a whole network, from the activations of some images.
-import { type Encoding, ShiftwiseError } from "../format/index.js";
+
+import { ShiftwiseError } from "../base/index.js";
 import type { Network } from "../graph/index.js";
+import type { Encoding } from "../ops/index.js";
 import { fitLinear, type LinearOptions } from "./activations.js";
 import { addToHistogram, createHistogram, type Histogram, mergeHistograms } from "./histogram.js";
 import { encodingGroups } from "./insert.js";

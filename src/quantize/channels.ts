@@ -1,5 +1,5 @@
 // channels.ts: levels with a real scale for every output channel, fitted so that rounding errs least.
-import { ShiftwiseError } from "../format/index.js";
+import { ShiftwiseError } from "../base/index.js";
 import { codebook, type ExponentRule } from "./levels.js";
 
 /**

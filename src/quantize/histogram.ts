@@ -1,5 +1,5 @@
 // histogram.ts: what values a tensor takes, counted in one pass without knowing its range beforehand.
-import { ShiftwiseError } from "../format/index.js";
+import { ShiftwiseError } from "../base/index.js";
 
 /**
  * Counts of a tensor's values by sign and magnitude. Bins are linear inside an octave, BINS_PER_OCTAVE of them, so a

@@ -1,14 +1,9 @@
 // inq.ts: one step of incremental network quantization (INQ algorithm 1, steps 2 to 4).
-import { type CodeBits, ShiftwiseError } from "../format/index.js";
-import {
-  type ConvNode,
-  createRandom,
-  type DenseNode,
-  type Network,
-  type Random,
-  type WeightGrid,
-  type WeightGrids,
-} from "../graph/index.js";
+
+import { createRandom, type Random, ShiftwiseError } from "../base/index.js";
+import type { CodeBits } from "../format/index.js";
+import type { Network } from "../graph/index.js";
+import type { ConvNode, DenseNode, WeightGrid, WeightGrids } from "../ops/index.js";
 import { weightNodes } from "./apply.js";
 import { fitScales, powerLevels } from "./channels.js";
 import {

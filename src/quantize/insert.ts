@@ -1,6 +1,8 @@
 // insert.ts: where a network's activations are rounded, and the quantize nodes put there.
-import { type Encoding, ShiftwiseError } from "../format/index.js";
-import { type Network, type Node, nodeInputs, readersOf } from "../graph/index.js";
+
+import { ShiftwiseError } from "../base/index.js";
+import { type Network, readersOf } from "../graph/index.js";
+import { type Encoding, type Node, nodeInputs } from "../ops/index.js";
 
 /**
  * The tensors that inference holds in memory and hands on as integers: the network input, and the end of every fused

@@ -1,5 +1,7 @@
 // levels.ts: INQ's codebook, zero and signed powers of two, and the rounding onto it (INQ section 2.1, Eq. 1 to 4).
-import { type CodeBits, ShiftwiseError } from "../format/index.js";
+
+import { ShiftwiseError } from "../base/index.js";
+import type { CodeBits } from "../format/index.js";
 import { checkBits } from "./portions.js";
 
 /**

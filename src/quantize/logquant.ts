@@ -1,5 +1,7 @@
 // logquant.ts: logarithmic activation levels (LogQuant; WEQ algorithm 2) as tables of small integers.
-import { type Encoding, ShiftwiseError } from "../format/index.js";
+
+import { ShiftwiseError } from "../base/index.js";
+import type { Encoding } from "../ops/index.js";
 import { checkNotEmpty, errorMeter } from "./activations.js";
 import { type Histogram, occupiedBins } from "./histogram.js";
 

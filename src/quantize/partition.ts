@@ -1,5 +1,5 @@
 // partition.ts: which weights of a layer are put on the grid next (INQ section 2.2, weight partition).
-import type { Random } from "../graph/index.js";
+import type { Random } from "../base/index.js";
 
 /** magnitude: largest |w| first ("pruning-inspired"). random: every remaining weight is as likely as any other. */
 export type Partition = "magnitude" | "random";

@@ -1,5 +1,7 @@
 // portions.ts: INQ's accumulated portions, what share of every layer is on the grid after each step.
-import { type CodeBits, ShiftwiseError } from "../format/index.js";
+
+import { ShiftwiseError } from "../base/index.js";
+import type { CodeBits } from "../format/index.js";
 
 /** INQ section 3, ResNet-18: the fewer the bits, the finer the steps and the finer the tail. */
 const PRESETS: { readonly [bits in CodeBits]: readonly number[] } = {

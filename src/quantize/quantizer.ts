@@ -1,5 +1,7 @@
 // quantizer.ts: what every weight quantizer is: float weights of a layer to codes of a table of integer levels.
-import { LEVEL_MAX, LEVELS_MAX, ShiftwiseError } from "../format/index.js";
+
+import { ShiftwiseError } from "../base/index.js";
+import { LEVEL_MAX, LEVELS_MAX } from "../format/index.js";
 import { integerLevels } from "./integers.js";
 
 /** Weights of one layer on a grid: weight i of output channel c is fround(scale[c] * levels[codes[i]]). */

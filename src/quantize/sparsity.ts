@@ -1,5 +1,5 @@
 // sparsity.ts: how many weights of each layer to prune, and which.
-import { ShiftwiseError } from "../format/index.js";
+import { ShiftwiseError } from "../base/index.js";
 import type { Network } from "../graph/index.js";
 import { weightNodes } from "./apply.js";
 import { selectLargest } from "./partition.js";

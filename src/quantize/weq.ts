@@ -7,7 +7,7 @@
 //
 // Clusters are runs of the sorted magnitudes; prefix sums in float64 give each term in a few operations. A cluster's level
 // is its root mean square, its boundary the smallest magnitude in it.
-import { ShiftwiseError } from "../format/index.js";
+import { ShiftwiseError } from "../base/index.js";
 import { checkWeights } from "./quantizer.js";
 import { sortMagnitudes } from "./sort.js";
 

@@ -1,5 +1,5 @@
 // widths.ts: how many bits each layer's weights get: in a shape along the network, or by measured sensitivity.
-import { ShiftwiseError } from "../format/index.js";
+import { ShiftwiseError } from "../base/index.js";
 import { allocateBits } from "./budget.js";
 
 /**

@@ -1,5 +1,5 @@
 // conv.ts: the steps of convolution layers: bucket sums for packed codes, a GEMM for float32.
-import { type ConvLayer, largestOf, zeroOf } from "../format/index.js";
+import { type ConvLayer, largestOf, zeroOf } from "../ops/index.js";
 import { planEpilogue } from "./epilogue.js";
 import { TILE } from "./layout.js";
 import { copy, roundUp } from "./memory.js";

@@ -1,5 +1,7 @@
 // crew.ts: the helper threads of one model as its leading thread sees them.
-import { type ModelDef, ShiftwiseError } from "../format/index.js";
+
+import { ShiftwiseError } from "../base/index.js";
+import type { ModelDef } from "../model/index.js";
 import { startHelper } from "./helpers.js";
 import type { Kernels } from "./kernels.js";
 import type { Plan } from "./plan.js";

@@ -1,6 +1,7 @@
 // dense.ts: the steps of dense layers, and of convolutions of a single pixel.
-import { plus } from "../base/address.js";
-import { type ConvLayer, type DenseLayer, elements, magnitudes, ShiftwiseError } from "../format/index.js";
+import { plus, ShiftwiseError } from "../base/index.js";
+import { magnitudes } from "../format/index.js";
+import { type ConvLayer, type DenseLayer, elements } from "../ops/index.js";
 import { planEpilogue } from "./epilogue.js";
 import { BLOCK } from "./layout.js";
 import { copy, elementBytes, roundUp } from "./memory.js";

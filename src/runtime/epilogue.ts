@@ -1,6 +1,5 @@
 // epilogue.ts: the record that ends a layer, as assembly/runtime/epilogue.ts reads it.
-import { type Address, NOWHERE } from "../base/address.js";
-import type { Pointer } from "../base/record.js";
+import { type Address, NOWHERE, type Pointer } from "../base/index.js";
 import {
   type Clamp,
   type Encoding,
@@ -9,7 +8,7 @@ import {
   epilogueBounds,
   inputAffine,
   type Residual,
-} from "../format/index.js";
+} from "../ops/index.js";
 import { FLOAT32, LEVELS, LINEAR } from "./layout.js";
 import { copy, type Make, type MemoryPlan } from "./memory.js";
 import { partFactors } from "./schedule.js";

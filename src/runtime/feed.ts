@@ -1,7 +1,6 @@
 // feed.ts: the bytes of any source, piece after piece.
 
-import { isArray, ownView } from "../base/kinds.js";
-import { ShiftwiseError } from "../format/index.js";
+import { isArray, ownView, ShiftwiseError } from "../base/index.js";
 import type { Source } from "./source.js";
 
 export interface Feed {

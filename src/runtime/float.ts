@@ -16,7 +16,7 @@ import {
   type SoftmaxLayer,
   softmax,
   stridesOf,
-} from "../format/index.js";
+} from "../ops/index.js";
 import { elementBytes } from "./memory.js";
 import type { PlanContext, Step } from "./step.js";
 

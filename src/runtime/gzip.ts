@@ -1,5 +1,6 @@
 // gzip.ts: unpacks a gzip file while it comes in, in small steps, so that whoever takes its bytes can stop at any time.
-import { crc32, ShiftwiseError } from "../format/index.js";
+import { ShiftwiseError } from "../base/index.js";
+import { crc32 } from "../format/index.js";
 
 /** What is fed at once: deflate makes at most 1032 bytes of one, so 16 MB of this. */
 const STEP = 16384;

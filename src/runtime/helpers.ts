@@ -1,5 +1,5 @@
 // helpers.ts: starts and ends the helper threads of a model.
-import { ShiftwiseError } from "../format/index.js";
+import { ShiftwiseError } from "../base/index.js";
 import { startThread, type Thread } from "./threads.js";
 import type { Summons } from "./worker.js";
 

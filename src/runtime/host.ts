@@ -1,5 +1,5 @@
 // host.ts: the program of a WorkerModel's Worker: one Model that serves requests in their order.
-import { ShiftwiseError } from "../format/index.js";
+import { ShiftwiseError } from "../base/index.js";
 import type { Given } from "./inputs.js";
 import type { LoadProgress } from "./load.js";
 import { Model } from "./model.js";

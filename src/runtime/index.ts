@@ -1,12 +1,8 @@
 // index.ts: the runtime's door, and the package's: load a model, run it, read its outputs.
-export {
-  type ErrorCode,
-  goldenHash,
-  type ModelDef,
-  type Normalization,
-  type Shape,
-  ShiftwiseError,
-} from "../format/index.js";
+export { type ErrorCode, ShiftwiseError } from "../base/index.js";
+export { goldenHash } from "../format/index.js";
+export type { ModelDef } from "../model/index.js";
+export type { Normalization, Shape } from "../ops/index.js";
 export type { ExecutorKind, Outputs, StepTime } from "./executor.js";
 export type { Input, InputInfo, Inputs, InputValues } from "./inputs.js";
 export type { LoadProgress } from "./load.js";

@@ -1,6 +1,6 @@
 // inputs.ts: what a run is given, checked before anything is drawn, copied or handed over.
-import { arrayKind, isArray, ownView } from "../base/kinds.js";
-import { described, elements, type Normalization, type Shape, ShiftwiseError } from "../format/index.js";
+import { arrayKind, described, isArray, ownView, ShiftwiseError } from "../base/index.js";
+import { elements, type Normalization, type Shape } from "../ops/index.js";
 import { checkPicture, isPicture, type Picture } from "./pictures.js";
 
 export interface InputInfo {

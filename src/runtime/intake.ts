@@ -1,5 +1,6 @@
 // intake.ts: a model file as it comes in: never more of it than its header declares, nor than is allowed.
-import { HEADER_LIMIT, headerLength, readHeader, ShiftwiseError } from "../format/index.js";
+import { ShiftwiseError } from "../base/index.js";
+import { HEADER_LIMIT, headerLength, readHeader } from "../format/index.js";
 
 /** Bytes that tell a model from a web page. */
 const HEAD = 64;

@@ -1,6 +1,6 @@
 // kernels.ts: the wasm module: its functions as TypeScript sees them, compiled once, instantiated per model.
-import { ShiftwiseError } from "../format/index.js";
-import { type Kernels as Exports, RUNTIME_WASM_BASE64 } from "./wasm.generated.js";
+import { bytesOfHex, ShiftwiseError } from "../base/index.js";
+import { type Kernels as Exports, RUNTIME_WASM_HEX } from "./wasm.generated.js";
 
 /** A kernel whose addresses are plain numbers. */
 type Plain<F> = F extends (...args: infer A) => infer R ? (...args: { [I in keyof A]: number }) => R : never;
@@ -34,34 +34,33 @@ export function compileKernels(shared: boolean): Promise<WebAssembly.Module> {
 
 async function compile(shared: boolean): Promise<WebAssembly.Module> {
   try {
-    const bytes = Uint8Array.from(atob(RUNTIME_WASM_BASE64), (c) => c.charCodeAt(0));
+    const bytes = bytesOfHex(RUNTIME_WASM_HEX);
     if (shared) declareShared(bytes);
     return await WebAssembly.compile(bytes);
   } catch (cause) {
-    throw new ShiftwiseError("UNSUPPORTED", "WebAssembly with SIMD is not available; use shiftwise/reference", {
+    throw new ShiftwiseError("UNSUPPORTED", "WebAssembly with SIMD is not available; use the plain executor", {
       cause,
     });
   }
 }
 
-/** Bytes of the mark that the build writes behind the module's code, in a section of this name: assembly/build.mjs. */
+/** The custom section behind the module's code, with the mark that assembly/build.mjs gives it: 8 bytes of its hash. */
 const MARK_SECTION = "shiftwise";
-const MARK_BYTES = 16;
+const MARK_DIGITS = 16;
 
 /**
  * Checks that a module which somebody else compiled is the one that this code was built with.
  * @throws BAD_OPTION
  */
 export function checkKernels(module: WebAssembly.Module): void {
-  const [section] = WebAssembly.Module.customSections(module, MARK_SECTION);
-  const found = section ? `mark ${new TextDecoder().decode(section)}` : "another module";
-  // the section is the last one
-  const expected = `mark ${atob(RUNTIME_WASM_BASE64.slice(-4 * MARK_BYTES)).slice(-MARK_BYTES)}`;
-  if (found === expected) return;
+  const [section = new ArrayBuffer(0)] = WebAssembly.Module.customSections(module, MARK_SECTION);
+  const mark = Array.from(new Uint8Array(section), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const expected = RUNTIME_WASM_HEX.slice(-MARK_DIGITS);
+  if (mark === expected) return;
   throw new ShiftwiseError("BAD_OPTION", "the module is not that of this version's shiftwise/wasm/runtime.wasm", {
     where: "module",
-    expected,
-    found,
+    expected: `mark ${expected}`,
+    found: mark ? `mark ${mark}` : "another module",
   });
 }
 

@@ -1,5 +1,5 @@
 // line.ts: the line to a WorkerModel's Worker: requests and their answers, and an end for all that wait when it breaks.
-import { ShiftwiseError } from "../format/index.js";
+import { ShiftwiseError } from "../base/index.js";
 import type { Failure, Reply, Request } from "./host.js";
 import type { LoadOptions } from "./options.js";
 import { startThread, type Thread } from "./threads.js";

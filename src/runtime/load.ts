@@ -1,5 +1,7 @@
 // load.ts: a model's bytes from wherever they are: memory, a URL, a Response, a file; gzip decoded on the way.
-import { decodeModel, isGzip, type ModelDef, ShiftwiseError } from "../format/index.js";
+import { ShiftwiseError } from "../base/index.js";
+import { isGzip } from "../format/index.js";
+import { decodeModel, type ModelDef } from "../model/index.js";
 import { type Feed, openFeed } from "./feed.js";
 import { Unzip } from "./gzip.js";
 import { checkSize, Intake, refuseWebPage } from "./intake.js";

@@ -1,5 +1,8 @@
 // machine.ts: the executor on the wasm kernels: a planned network in its own linear memory.
-import { type ModelDef, ShiftwiseError, toReal } from "../format/index.js";
+
+import { ShiftwiseError } from "../base/index.js";
+import type { ModelDef } from "../model/index.js";
+import { toReal } from "../ops/index.js";
 import { type Crew, startCrew } from "./crew.js";
 import type { Executor, ExecutorOptions, Outputs } from "./executor.js";
 import { checkKernels, compileKernels, instantiate, type Kernels } from "./kernels.js";

@@ -6,9 +6,8 @@
 // Constants are written once. The arena holds the activations; two tensors may share bytes when their lifetimes do not
 // meet. Kernels load and store whole vectors, so every tensor is followed by some slack; they read what padding then
 // masks, so on both sides of the arena there is memory, if only a guard.
-import type { Address } from "../base/address.js";
-import { encode, type Layout, type Pointer } from "../base/record.js";
-import { type Encoding, type Shape, ShiftwiseError } from "../format/index.js";
+import { type Address, encode, type Layout, type Pointer, ShiftwiseError } from "../base/index.js";
+import type { Encoding, Shape } from "../ops/index.js";
 
 const LOW = 1024;
 const ALIGN = 64;

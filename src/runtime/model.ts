@@ -1,5 +1,7 @@
 // model.ts: the public Model: a model file made ready to run, one image at a time.
-import { type ModelDef, ShiftwiseError, validateModel } from "../format/index.js";
+
+import { ShiftwiseError } from "../base/index.js";
+import { type ModelDef, validateModel } from "../model/index.js";
 import type { Executor, ExecutorKind, ExecutorOptions, Outputs, StepTime, Visit } from "./executor.js";
 import { createInputCheck, type Given, type InputInfo, type Inputs } from "./inputs.js";
 import { compileKernels } from "./kernels.js";

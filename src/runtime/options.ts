@@ -1,5 +1,5 @@
 // options.ts: the options of a model, checked before anything is loaded or started.
-import { ShiftwiseError } from "../format/index.js";
+import { ShiftwiseError } from "../base/index.js";
 import type { ExecutorKind } from "./executor.js";
 import type { FetchOptions } from "./load.js";
 

@@ -1,5 +1,5 @@
 // patch.ts: walks a sliding window's output tile by tile, and gathers the patch of input rows that each tile needs.
-import { elements, type Layer } from "../format/index.js";
+import { elements, type Layer } from "../ops/index.js";
 import type { Kernels } from "./kernels.js";
 import { TILE } from "./layout.js";
 import type { Placement } from "./memory.js";

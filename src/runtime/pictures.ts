@@ -3,8 +3,9 @@
 // The rule is the same for every kind. The largest middle part with the input's proportions is drawn to the input's
 // size, smoothly, over black. Three channels are R, G and B; one channel is 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601),
 // rounded. ImageData that has the input's size already is taken pixel for pixel.
-import { arrayKind, isArray, ownView } from "../base/kinds.js";
-import { described, type Shape, ShiftwiseError } from "../format/index.js";
+
+import { arrayKind, described, isArray, ownView, ShiftwiseError } from "../base/index.js";
+import type { Shape } from "../ops/index.js";
 
 /** Pixels as canvases give them: RGBA, row by row. An ImageData is one. */
 export interface RgbaPixels {

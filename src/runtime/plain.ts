@@ -1,5 +1,7 @@
-// plain.ts: the executor in plain TypeScript, for hosts that refuse WebAssembly. Loaded only where it is needed.
-import { elements, type ModelDef, ShiftwiseError } from "../format/index.js";
+// plain.ts: the executor in plain TypeScript, for hosts that refuse WebAssembly.
+import { ShiftwiseError } from "../base/index.js";
+import { type ModelDef, runReference } from "../model/index.js";
+import { elements } from "../ops/index.js";
 import type { Executor, ExecutorOptions, Outputs, StepTime, Visit } from "./executor.js";
 import type { InputBatch } from "./ports.js";
 
@@ -16,7 +18,6 @@ export async function createPlainExecutor(def: ModelDef, { memoryLimit }: Execut
       found: `${total} bytes`,
     });
   }
-  const { runReference } = await import("../reference/index.js");
   const trace = (values: InputBatch, visit: Visit): Outputs => {
     refuseNonFinite(values);
     return runReference(def, values, visit).outputs;

@@ -1,6 +1,7 @@
 // plan.ts: a validated model to a list of steps with every address fixed: what runs, where it reads, where it writes.
-import { type Address, plus } from "../base/address.js";
-import { type ConcatLayer, elements, type Layer, layerInputs, type ModelDef } from "../format/index.js";
+import { type Address, plus } from "../base/index.js";
+import type { ModelDef } from "../model/index.js";
+import { type ConcatLayer, elements, type Layer, layerInputs } from "../ops/index.js";
 import {
   type Buffer,
   elementBytes,

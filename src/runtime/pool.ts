@@ -1,5 +1,5 @@
 // pool.ts: the steps of maximum and average pooling: on patches, on whole planes, and value by value.
-import { type AvgPoolLayer, elements, type MaxPoolLayer, maximum } from "../format/index.js";
+import { type AvgPoolLayer, elements, type MaxPoolLayer, maximum } from "../ops/index.js";
 import { planEpilogue, planOnes } from "./epilogue.js";
 import type { Kernels } from "./kernels.js";
 import { PART_BYTES, PART_ROWS, TILE } from "./layout.js";

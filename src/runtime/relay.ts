@@ -1,5 +1,5 @@
 // relay.ts: a Response that cannot travel to a Worker: it is read here, a piece whenever the Worker asks for one.
-import { ShiftwiseError } from "../format/index.js";
+import { ShiftwiseError } from "../base/index.js";
 import { bytesOfPiece } from "./feed.js";
 
 /** What a Worker needs to know of a Response, and where it gets its content. */

@@ -1,6 +1,5 @@
 // remote.ts: the door for pages that keep their main thread free: a Model in a Worker, with the interface of the one here.
-import { isShared } from "../base/kinds.js";
-import { ShiftwiseError } from "../format/index.js";
+import { isShared, ShiftwiseError } from "../base/index.js";
 import type { ExecutorKind, Outputs, StepTime } from "./executor.js";
 import type { ModelInfo, PortableSource } from "./host.js";
 import { createInputCheck, type Given, type Input, type InputInfo, type Inputs, isValues } from "./inputs.js";
@@ -12,7 +11,7 @@ import { openRelay } from "./relay.js";
 import { type ModelSource, sourceOf } from "./source.js";
 import { warmUp } from "./warmup.js";
 
-export { ShiftwiseError } from "../format/index.js";
+export { ShiftwiseError } from "../base/index.js";
 
 /**
  * A model in a Worker of its own. What it is given is transferred, not copied, where that can be: a typed array that

@@ -1,5 +1,8 @@
 // schedule.ts: turns the codes of a layer into the word streams that the bucket-sum kernels walk (assembly/runtime/buckets.ts).
-import { magnitudes, ShiftwiseError, type Weights } from "../format/index.js";
+
+import { ShiftwiseError } from "../base/index.js";
+import { magnitudes } from "../format/index.js";
+import type { Weights } from "../ops/index.js";
 import { BLOCK, DOUBLE, END, PARK, PART_BYTES } from "./layout.js";
 
 /** Largest magnitude sum a signed 16-bit lane holds. */

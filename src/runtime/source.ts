@@ -1,6 +1,5 @@
 // source.ts: what a model can be loaded from, told by what it can do: sources of other realms and libraries count.
-import { isArray, isBuffer, isShared, ownView } from "../base/kinds.js";
-import { ShiftwiseError } from "../format/index.js";
+import { isArray, isBuffer, isShared, ownView, ShiftwiseError } from "../base/index.js";
 import { badOption } from "./options.js";
 
 /** Bytes of a file (gzip or not), a file that a user chose, an address to fetch, or an answer already under way. */

@@ -1,6 +1,6 @@
 // step.ts: one step of a plan, and what those who plan steps are given.
-import type { Address } from "../base/address.js";
-import type { Layer, TensorSpec } from "../format/index.js";
+import type { Address } from "../base/index.js";
+import type { Layer, TensorSpec } from "../ops/index.js";
 import type { Kernels } from "./kernels.js";
 import type { MemoryPlan, Placement } from "./memory.js";
 

@@ -1,6 +1,6 @@
 // steps.ts: which step a layer becomes, and the steps of inputs, phases, sums of two tensors and concatenations.
-import { plus } from "../base/address.js";
-import { type AddLayer, type ConcatLayer, type DenseLayer, type Layer, layerInputs } from "../format/index.js";
+import { plus } from "../base/index.js";
+import { type AddLayer, type ConcatLayer, type DenseLayer, type Layer, layerInputs } from "../ops/index.js";
 import { isPointLayer, planConv } from "./conv.js";
 import { planDense } from "./dense.js";
 import { planEpilogue, planInputEncoding, planOnes } from "./epilogue.js";

@@ -1,5 +1,5 @@
 // taps.ts: how the patch of a sliding window is gathered: tap offsets, padding masks, and which gather kernel serves.
-import type { Layer, Shape } from "../format/index.js";
+import type { Layer, Shape } from "../ops/index.js";
 import { TILE } from "./layout.js";
 import { type Make, type MemoryPlan, planeBytesOf, roundUp } from "./memory.js";
 

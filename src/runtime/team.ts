@@ -11,7 +11,7 @@
 //
 // A thread that wakes late finds the claim words of whatever step is under way, so nobody has to be waited for who has
 // claimed nothing.
-import type { Address } from "../base/address.js";
+import type { Address } from "../base/index.js";
 import type { Kernels } from "./kernels.js";
 import type { Step } from "./step.js";
 

@@ -1,5 +1,5 @@
 // warmup.ts: runs on made-up images until the engine has optimized the kernels.
-import { elements } from "../format/index.js";
+import { elements } from "../ops/index.js";
 import type { InputInfo, Inputs } from "./inputs.js";
 import { checkFunction } from "./options.js";
 

@@ -1,6 +1,6 @@
 // worker.ts: the entry of a helper thread, a module worker of the browser or of Node.
-import { plus } from "../base/address.js";
-import type { ModelDef } from "../format/index.js";
+import { plus } from "../base/index.js";
+import type { ModelDef } from "../model/index.js";
 import { instantiate } from "./kernels.js";
 import { planModel } from "./plan.js";
 import { follow } from "./team.js";

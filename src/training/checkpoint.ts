@@ -1,16 +1,9 @@
 // checkpoint.ts: everything a run needs to go on as if it had never stopped, in one file.
-import {
-  elements,
-  fields,
-  openFile,
-  ShiftwiseError,
-  sealFile,
-  storeBytes,
-  storeFloats,
-  tensorSource,
-} from "../format/index.js";
-import { decodeNetwork, encodeNetwork, type Network, nodeParameters, type WeightGrids } from "../graph/index.js";
-import { writeAtomically } from "./atomic.js";
+
+import { ShiftwiseError, writeAtomically } from "../base/index.js";
+import { fields, openFile, sealFile, storeBytes, storeFloats, tensorSource } from "../format/index.js";
+import { decodeNetwork, encodeNetwork, type Network } from "../graph/index.js";
+import { elements, nodeParameters, type WeightGrids } from "../ops/index.js";
 import type { ParameterLayout } from "./engine/index.js";
 
 /** Means over one finished epoch. */

@@ -1,5 +1,5 @@
 // divergence.ts: when a run has gone astray, and how it is told.
-import { ShiftwiseError } from "../format/index.js";
+import { ShiftwiseError } from "../base/index.js";
 import type { Position } from "./checkpoint.js";
 import type { PoolResult } from "./pool.js";
 import type { Optimizer } from "./sgd.js";

@@ -1,6 +1,7 @@
 // evaluate.ts: accuracy of the float network, and the activations that calibration looks at.
+
+import { ShiftwiseError } from "../base/index.js";
 import { batches, type Dataset, type Samples, samplesOf, size } from "../data/memory.js";
-import { ShiftwiseError } from "../format/index.js";
 import type { Network } from "../graph/index.js";
 import { compileModule, createEngine, parameterLayout, readParameters, readStatistics, turn } from "./engine/index.js";
 import { checkFit, count } from "./options.js";

@@ -1,7 +1,7 @@
 // judge.ts: how far a quantized network is from its float network, by what they make of the same images.
 import type { Samples } from "../data/memory.js";
-import { softmax } from "../format/index.js";
 import type { Network } from "../graph/index.js";
+import { softmax } from "../ops/index.js";
 import { sampleActivations } from "./evaluate.js";
 
 export interface Divergence {

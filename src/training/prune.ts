@@ -1,6 +1,7 @@
 // prune.ts: weights cut from a float network while it trains, ready for INQ on what is left.
 import type { Dataset } from "../data/memory.js";
-import type { Network, WeightGrid, WeightGrids } from "../graph/index.js";
+import type { Network } from "../graph/index.js";
+import type { WeightGrid, WeightGrids } from "../ops/index.js";
 import { layerSparsities, smallest, weightNodes } from "../quantize/index.js";
 import type { EpochRecord } from "./checkpoint.js";
 import { type CommonOptions, type Control, count } from "./options.js";

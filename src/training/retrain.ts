@@ -1,7 +1,10 @@
 // retrain.ts: incremental network quantization: freeze a share of the weights on the grid, retrain the rest, repeat.
+
+import { ShiftwiseError } from "../base/index.js";
 import { type Dataset, sampleImages, samplesOf, size } from "../data/memory.js";
-import { crc32, ShiftwiseError } from "../format/index.js";
-import type { Network, WeightGrids } from "../graph/index.js";
+import { crc32 } from "../format/index.js";
+import type { Network } from "../graph/index.js";
+import type { WeightGrids } from "../ops/index.js";
 import { advancePortion, checkPortions, type PortionOptions, planPortion, portionsFor } from "../quantize/index.js";
 import { copyParameters, type EpochRecord } from "./checkpoint.js";
 import { measureAccuracy } from "./evaluate.js";

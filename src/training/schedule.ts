@@ -1,5 +1,5 @@
 // schedule.ts: the learning rate as a pure function of how far a run is.
-import { ShiftwiseError } from "../format/index.js";
+import { ShiftwiseError } from "../base/index.js";
 
 /** What the base rate is multiplied with. Times are in epochs, fractions allowed. */
 export type Schedule = (

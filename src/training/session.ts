@@ -1,7 +1,9 @@
 // session.ts: the one training loop: stages of epochs of steps, from any position, with checkpoints on the way.
+
+import { createRandom, ShiftwiseError } from "../base/index.js";
 import { batchCount, batches, type Dataset } from "../data/memory.js";
-import { ShiftwiseError } from "../format/index.js";
-import { createRandom, type Network, type WeightGrids } from "../graph/index.js";
+import type { Network } from "../graph/index.js";
+import type { WeightGrids } from "../ops/index.js";
 import {
   type Checkpoint,
   copyParameters,

@@ -1,6 +1,6 @@
 // sgd.ts: the optimizer: parameters, gradient and momentum in an instance of their own, updated by one kernel call.
-import { NOWHERE, plus } from "../base/address.js";
-import type { WeightGrids } from "../graph/index.js";
+import { NOWHERE, plus } from "../base/index.js";
+import type { WeightGrids } from "../ops/index.js";
 import { createArena, instantiate, type ParameterEntry, type ParameterLayout, UpdateJob } from "./engine/index.js";
 import type { ParameterGroup } from "./options.js";
 

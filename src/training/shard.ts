@@ -1,5 +1,5 @@
 // shard.ts: one share of a batch on one engine, and the memory through which it is handed over.
-import type { Shape } from "../format/index.js";
+import type { Shape } from "../ops/index.js";
 import { type Engine, type ParameterLayout, type SoftTargets, volume } from "./engine/index.js";
 
 /** What all shards read: the same values in this thread and in workers. */

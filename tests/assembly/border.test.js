@@ -23,7 +23,7 @@ function errorsOf(text) {
 }
 
 test("a swapped or dropped argument, a byte count for an address and a missing kernel do not compile", () => {
-  const errors = errorsOf(`import { plus } from "../../base/address.js";
+  const errors = errorsOf(`import { plus } from "../../base/index.js";
 import { createArena } from "./arena.js";
 import type { Kernels } from "./wasm.js";
 export function run(k: Kernels): void {
@@ -42,7 +42,6 @@ export function run(k: Kernels): void {
 
 test("a record with a field missing, misspelt or swapped for another kind, and a record for another do not compile", () => {
   const errors = errorsOf(`import { createArena } from "./arena.js";
-import type { Kernels } from "./wasm.js";
 import { MomentJob, PaddingJob } from "./wasm.generated.js";
 export function run(k: Kernels): void {
   const arena = createArena();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { encode } from "../../dist/base/record.js";
+import { encode } from "../../dist/base/index.js";
 
 test("every field is written at its place, little-endian", () => {
   const layout = [

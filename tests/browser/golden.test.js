@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { openDataset } from "../../dist/data/index.js";
-import { decodeModel, goldenHash } from "../../dist/format/index.js";
-import { runReference } from "../../dist/reference/index.js";
+import { goldenHash } from "../../dist/format/index.js";
+import { decodeModel, runReference } from "../../dist/model/index.js";
 import { Model } from "../../dist/runtime/index.js";
 import { browserTest, launch, serveRepository, skip } from "./chromium.js";
 

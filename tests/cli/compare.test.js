@@ -7,8 +7,8 @@ import { METHODS, parseMethod } from "../../dist/cli/methods.js";
 import { portionsWithin } from "../../dist/cli/run-method.js";
 import { freshNetwork } from "../../dist/cli/training.js";
 import { openDataset } from "../../dist/data/index.js";
-import { decodeModel } from "../../dist/format/index.js";
 import { encodeNetwork } from "../../dist/graph/index.js";
+import { decodeModel } from "../../dist/model/index.js";
 import { assertEntries, assertFails, shiftwiseJson, temporaryFolder, writeIdxFolder } from "./helpers.js";
 
 describe("compare", () => {

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { runDemo } from "../../dist/cli/demo.js";
 import { generate } from "../../dist/data/index.js";
-import { decodeModel, goldenHash } from "../../dist/format/index.js";
-import { runReference } from "../../dist/reference/index.js";
+import { goldenHash } from "../../dist/format/index.js";
+import { decodeModel, runReference } from "../../dist/model/index.js";
 import { assertEntries, temporaryFolder } from "./helpers.js";
 
 const SCALE = {

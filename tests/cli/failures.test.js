@@ -16,8 +16,8 @@ import { join } from "node:path";
 import { before, describe, test } from "node:test";
 import { freshNetwork } from "../../dist/cli/training.js";
 import { generate } from "../../dist/data/index.js";
-import { encodeModel } from "../../dist/format/index.js";
 import { encodeNetwork, lower } from "../../dist/graph/index.js";
+import { encodeModel } from "../../dist/model/index.js";
 import { assertFails, COMMAND, shiftwise, temporaryFolder, writeIdxFolder } from "./helpers.js";
 
 describe("bad input", () => {

@@ -4,8 +4,9 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { decodeModel } from "../../dist/format/index.js";
-import { buildNetwork, createRandom, encodeNetwork } from "../../dist/graph/index.js";
+import { createRandom } from "../../dist/base/index.js";
+import { buildNetwork, encodeNetwork } from "../../dist/graph/index.js";
+import { decodeModel } from "../../dist/model/index.js";
 import { assertEntries, assertFails, shiftwise, shiftwiseJson, temporaryFolder } from "./helpers.js";
 
 const SHARED = fileURLToPath(new URL("../../../shared/data/", import.meta.url));

@@ -4,10 +4,11 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { createRandom } from "../../dist/base/index.js";
 import { freshNetwork } from "../../dist/cli/training.js";
 import { generate } from "../../dist/data/index.js";
-import { decodeModel } from "../../dist/format/index.js";
-import { buildNetwork, createRandom, encodeNetwork } from "../../dist/graph/index.js";
+import { buildNetwork, encodeNetwork } from "../../dist/graph/index.js";
+import { decodeModel } from "../../dist/model/index.js";
 import { assertEntries, assertFails, shiftwise, shiftwiseJson, temporaryFolder, writeIdxFolder } from "./helpers.js";
 
 describe("quantize --data", () => {

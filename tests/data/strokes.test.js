@@ -1,8 +1,8 @@
 // strokes.test.js: the pen: coverage, erasing, bounds, geometry.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { createRandom } from "../../dist/base/index.js";
 import { arc, bend, draw, line, randomWarp, transform } from "../../dist/data/strokes.js";
-import { createRandom } from "../../dist/graph/index.js";
 
 const blank = (size) => ({ size, ink: new Float32Array(size * size) });
 

@@ -2,19 +2,19 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { createRandom } from "../../dist/base/index.js";
+import { goldenHash } from "../../dist/format/index.js";
+import { runReference } from "../../dist/model/index.js";
 import {
   activationOf,
   decoderOf,
   encodeInput,
   epilogueBounds,
   exp,
-  goldenHash,
   pixelToReal,
   softmax,
-} from "../../dist/format/index.js";
-import { createRandom } from "../../dist/graph/index.js";
-import { runReference } from "../../dist/reference/index.js";
-import { FLOAT32, LEVELS, LINEAR } from "../format/models.js";
+} from "../../dist/ops/index.js";
+import { FLOAT32, LEVELS, LINEAR } from "../model/models.js";
 
 const doc = readFileSync(new URL("../../docs/arithmetic.md", import.meta.url), "utf8");
 const fround = Math.fround;

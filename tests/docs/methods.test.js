@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { buildNetwork, createRandom } from "../../dist/graph/index.js";
+import { createRandom } from "../../dist/base/index.js";
+import { buildNetwork } from "../../dist/graph/index.js";
 import { advancePortion, largestExponent, QUANTIZERS, twoTermLevels } from "../../dist/quantize/index.js";
 import { recipeFor } from "../../dist/training/index.js";
 

@@ -12,7 +12,14 @@ const readme = read("README.md");
 const { scripts, exports } = JSON.parse(read("package.json"));
 
 test("every file that a document links to exists", () => {
-  for (const path of ["README.md", "docs/format.md", "docs/arithmetic.md", "docs/kernels.md", "docs/results.md"]) {
+  for (const path of [
+    "README.md",
+    "docs/format.md",
+    "docs/arithmetic.md",
+    "docs/kernels.md",
+    "docs/results.md",
+    "docs/testing.md",
+  ]) {
     const base = new URL(path, root);
     for (const [, link] of read(path).matchAll(/\]\(([^)#]+)[^)]*\)/g)) {
       if (!link.includes("://")) assert.ok(existsSync(new URL(link, base)), `${path}: ${link}`);
@@ -23,7 +30,7 @@ test("every file that a document links to exists", () => {
 test("every command that a document names exists", () => {
   const cli = fileURLToPath(new URL("dist/cli/index.js", root));
   const help = execFileSync(process.execPath, [cli, "--help"], { encoding: "utf8" });
-  for (const path of ["README.md", "docs/results.md", "docs/kernels.md"]) {
+  for (const path of ["README.md", "docs/results.md", "docs/kernels.md", "docs/testing.md"]) {
     for (const [, name] of read(path).matchAll(/npx shiftwise +([a-z]+)/g))
       assert.match(help, new RegExp(`^ +${name}\\b`, "m"));
     for (const [, name] of read(path).matchAll(/npm run ([a-z:]+)/g))

@@ -2,10 +2,10 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { decodeModel, encodeModel, goldenHash } from "../../dist/format/index.js";
+import { goldenHash } from "../../dist/format/index.js";
 import { demoNetwork, lower, resnet20 } from "../../dist/graph/index.js";
-import { runReference } from "../../dist/reference/index.js";
-import { everything } from "../format/models.js";
+import { decodeModel, encodeModel, runReference } from "../../dist/model/index.js";
+import { everything } from "../model/models.js";
 import { convModel, FLOAT, linear, quantized } from "../runtime/models.js";
 import { hashOf } from "./app/measure.js";
 

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { codebookWidth, packIndices, ShiftwiseError, unpackIndices } from "../../dist/format/index.js";
+import { ShiftwiseError } from "../../dist/base/index.js";
+import { codebookWidth, packIndices, unpackIndices } from "../../dist/format/index.js";
 
 test("a code takes ceil(log2(levels)) bits", () => {
   const widths = [2, 3, 4, 5, 8, 9, 16, 17, 32, 33, 64, 65, 128].map(codebookWidth);

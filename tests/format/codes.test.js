@@ -3,15 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import fc from "fast-check";
-import {
-  digitsPerByte,
-  magnitudes,
-  packCodes,
-  ShiftwiseError,
-  unpackCodes,
-  unpackCodesPlain,
-} from "../../dist/format/index.js";
-import { createRandom } from "../../dist/graph/index.js";
+import { createRandom, ShiftwiseError } from "../../dist/base/index.js";
+import { digitsPerByte, magnitudes, packCodes, unpackCodes, unpackCodesPlain } from "../../dist/format/index.js";
 
 const WIDTHS = [2, 3, 4, 5];
 const seed = 20170211;

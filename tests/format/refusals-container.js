@@ -1,6 +1,8 @@
 // refusals-container.js: each rule of the container and the packing broken in a model file.
-import { encodeModel, HEADER_LIMIT } from "../../dist/format/index.js";
-import { everything, tiny } from "./models.js";
+
+import { HEADER_LIMIT } from "../../dist/format/index.js";
+import { encodeModel } from "../../dist/model/index.js";
+import { everything, tiny } from "../model/models.js";
 import { patched, variants, withHeader } from "./refusals.js";
 
 const model = variants(encodeModel(everything()), "model");
@@ -113,7 +115,11 @@ export const containerRefusals = {
     [header((h) => delete h.__metadata__), /format: .*"shiftwise"/],
   ],
   kind: [[metadata({ kind: "network" }), /kind: .*"model"/]],
-  version: [[metadata({ version: "999" }), /version: .*found 999/]],
+  version: [
+    [metadata({ version: "999" }), /written by a later shiftwise: update shiftwise.*found 999/],
+    [metadata({ version: "0" }), /version: .*found 0/],
+    [metadata({ version: "1.0" }), /version: .*found 1\.0/],
+  ],
   checksum: [
     [metadata({ checksum: "00000000" }), /not what was written/],
     [raw((bytes) => (bytes[bytes.length - 1] ^= 1)), /not what was written/],

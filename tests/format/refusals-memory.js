@@ -1,8 +1,9 @@
 // refusals-memory.js: what only a model, a network or a run in memory can break: in a file its types were read before.
-import { validateModel } from "../../dist/format/index.js";
+
 import { decodeNetwork, encodeNetwork, validateNetwork } from "../../dist/graph/index.js";
+import { validateModel } from "../../dist/model/index.js";
 import { loadCheckpoint } from "../../dist/training/checkpoint.js";
-import { everything } from "./models.js";
+import { everything } from "../model/models.js";
 import { network } from "./refusals-network.js";
 
 const layer = (name, edit) => (def) => edit(def.layers.find((candidate) => candidate.name === name));

@@ -1,6 +1,8 @@
 // refusals-model.js: each rule of a model's graph broken in the file of a model that has every layer and encoding.
-import { encodeModel, storeFloats } from "../../dist/format/index.js";
-import { everything, FLOAT32, tiny } from "./models.js";
+
+import { storeFloats } from "../../dist/format/index.js";
+import { encodeModel } from "../../dist/model/index.js";
+import { everything, FLOAT32, tiny } from "../model/models.js";
 import { NAN, patched, variants } from "./refusals.js";
 
 export const model = variants(encodeModel(everything()), "model");

@@ -1,10 +1,11 @@
 // rules.test.js: docs/format.md and the readers in step: each rule of the document refuses a file, with the code that stands
 // there, and each check of a reader is one that some rule's file fails at.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
-import { decodeModel, ShiftwiseError } from "../../dist/format/index.js";
+import { ShiftwiseError } from "../../dist/base/index.js";
 import { decodeNetwork } from "../../dist/graph/index.js";
+import { decodeModel } from "../../dist/model/index.js";
 import { checkpoint, checkpointRefusals, readCheckpoint } from "./refusals-checkpoint.js";
 import { container, containerRefusals } from "./refusals-container.js";
 import { graphRefusals } from "./refusals-graph.js";
@@ -107,18 +108,24 @@ const READERS = {
   "format/fields.js": [],
   "format/codes.js": ["packCodes"],
   "format/codebook.js": ["packIndices"],
-  "format/read.js": [],
-  "format/validate.js": [],
-  "format/validate-layer.js": [],
-  "format/validate-weights.js": [],
+  "model/read.js": [],
+  "model/validate.js": [],
+  ...Object.fromEntries(
+    readdirSync(new URL("../../dist/ops/", import.meta.url))
+      .filter((name) => name.endsWith(".js"))
+      .map((name) => [`ops/${name}`, ["writeRecord", "nodeWeights"]]),
+  ),
   "graph/file.js": ["encodeNetwork"],
   "graph/validate.js": [],
   "graph/shapes.js": [],
-  "graph/grid.js": [],
   "training/checkpoint.js": ["saveCheckpoint"],
 };
 const CALL =
   /(?<![.\w] ?function |function )\b(expect|check|need|record|dictionary|texts|text|identifier|oneOf|number|integer|boolean|list|pair|triple|quad|new ShiftwiseError)\(/g;
+
+/** What a file cannot say, since the reader looks kinds up, makes biases as long as weights and wraps checks. */
+// biome-ignore lint/suspicious/noTemplateCurlyInString: source text
+const API_ONLY = ["a kind of layer", "a kind of node", '"bias", `${outputs} values`', "checkEncoding(given, (ok"];
 
 test("every check of a reader is one that a file fails at", () => {
   const missed = [];
@@ -128,6 +135,7 @@ test("every check of a reader is one that a file fails at", () => {
     for (const [index, line] of source.split("\n").entries()) {
       inside = /^(?:export )?(?:async )?function (\w+)/.exec(line)?.[1] ?? inside;
       if (others.includes(inside) || /^\s*(\*|\/\/|\/\*|import)/.test(line)) continue;
+      if (/^\s*check\(.*\) \{$/.test(line) || API_ONLY.some((text) => line.includes(text))) continue;
       for (const { index: column } of line.matchAll(CALL)) {
         const site = `${file}:${index + 1}:${column + 1}`;
         if (!reached.has(site)) missed.push(`${site} ${line.trim()}`);

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { HEADER_LIMIT, readSafetensors, ShiftwiseError, writeSafetensors } from "../../dist/format/index.js";
+import { ShiftwiseError } from "../../dist/base/index.js";
+import { HEADER_LIMIT, readSafetensors, writeSafetensors } from "../../dist/format/index.js";
 
 /** A file from a header as text or object, filled up with spaces, and data. */
 function file(header, data = 0, length) {

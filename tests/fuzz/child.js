@@ -6,9 +6,8 @@ import { TARGETS } from "./targets.js";
 import { keepThreads } from "./threads.js";
 
 const PIPE = 3;
-/** A case beyond this in processor time, or by the clock, is looked at again, alone: others use this machine as well. */
+/** A case that takes longer by the clock is looked at again, alone. */
 const SLOW_MS = 1000;
-const WAIT_MS = 5000;
 /** Failures of one kind that are shrunk; the others are counted. */
 const SHRUNK_MOST = 2;
 /** Runs of a case that is timed alone, and of others before it. */
@@ -71,7 +70,7 @@ async function crowd({ seed, first, stride, count, until }) {
     current = number;
     say({ begin: number });
     const before = peak();
-    const { outcome, milliseconds, clock, failure } = await runCase(target, seed, number, { shrinks: false });
+    const { outcome, clock, failure } = await runCase(target, seed, number, { shrinks: false });
     if (failure) {
       const known = classify(failure.error);
       if (known.few) say({ shrink: number });
@@ -79,7 +78,7 @@ async function crowd({ seed, first, stride, count, until }) {
       continue;
     }
     tally[outcome] = (tally[outcome] ?? 0) + 1;
-    if (milliseconds > SLOW_MS || clock > WAIT_MS) say({ suspect: { number, milliseconds } });
+    if (clock > SLOW_MS) say({ suspect: { number, clock } });
     else if (peak() - before > target.memory) say({ suspect: { number, bytes: peak() - before } });
   }
   say({ end: { done, tally } });
@@ -89,17 +88,17 @@ async function crowd({ seed, first, stride, count, until }) {
 async function alone({ seed, number }) {
   for (let i = 1; i <= REPEATS; i++) await runCase(target, seed, number + i, { shrinks: false });
   const before = peak();
-  let milliseconds = Infinity;
+  let processor = Infinity;
   let clock = Infinity;
   let bytes = 0;
   for (let i = 0; i < REPEATS; i++) {
     say({ begin: number });
-    const run = await runCase(target, seed, number, { shrinks: false });
-    milliseconds = Math.min(milliseconds, run.milliseconds);
+    const run = await runCase(target, seed, number, { shrinks: false, counts: true });
+    processor = Math.min(processor, run.processor);
     clock = Math.min(clock, run.clock);
     if (i === 0) bytes = peak() - before;
   }
-  say({ alone: { milliseconds, clock, bytes } });
+  say({ alone: { processor, clock, bytes } });
 }
 
 await target.prepare?.();

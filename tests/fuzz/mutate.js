@@ -70,19 +70,14 @@ function placesOf(root) {
   return places;
 }
 
-function otherNumber(draw, value) {
-  const near = [
-    value + 1,
-    value - 1,
-    -value,
-    value * 2,
-    value / 2,
-    value * 256,
-    value + 0.5,
-    value * 1e30,
-    value * 2 ** 24,
-  ];
-  return draw.chance(0.5) ? draw.pick(near) : draw.pick(NUMBERS);
+/** Another number, more often than not of the kind that was there. */
+function otherNumber(draw, value, numbers) {
+  if (Number.isInteger(value) && draw.chance(0.6)) {
+    const near = [value + 1, value - 1, 0, 1, 2, value * 2, value >> 1, value + 16, 255, 3, 64];
+    return draw.chance(0.2) ? draw.pick(numbers) : draw.pick(near);
+  }
+  const far = [-value, value / 2, value * 256, value + 0.5, value * 1e30, value * 2 ** 24, value * 1.001];
+  return draw.chance(0.5) ? draw.pick(far) : draw.pick(NUMBERS);
 }
 
 /** Something in a value's place, of its own kind more often than not. */
@@ -91,7 +86,7 @@ function otherValue(draw, value, places, junk) {
     const [holder, key] = draw.pick(places);
     return structuredClone(holder[key]);
   }
-  if (typeof value === "number") return draw.chance(0.85) ? otherNumber(draw, value) : draw.pick(OTHERS);
+  if (typeof value === "number") return draw.chance(0.85) ? otherNumber(draw, value, NUMBERS) : draw.pick(OTHERS);
   if (typeof value === "string") return draw.chance(0.85) ? draw.pick([...junk, ...TEXTS]) : draw.pick(OTHERS);
   return draw.pick([...OTHERS, ...NUMBERS]);
 }
@@ -125,7 +120,8 @@ export function mutateTree(draw, root, junk = []) {
   // what a reader lets through is mostly another number
   if (numbers.length > 0 && draw.chance(0.6)) {
     const [holder, key] = draw.pick(numbers);
-    holder[key] = otherNumber(draw, holder[key]);
+    const others = numbers.map(([from, other]) => from[other]);
+    holder[key] = otherNumber(draw, holder[key], others);
     return;
   }
   if (places.length === 0) return;

@@ -101,11 +101,9 @@ async function campaign() {
 /** One case again, here, with a debugger if need be. */
 async function repeat(target, seed, at) {
   await target.prepare?.();
-  const { outcome, milliseconds, failure } = await runCase(target, seed, at);
+  const { outcome, processor, failure } = await runCase(target, seed, at, { counts: true });
   if (!failure) {
-    console.log(
-      `${target.name}: seed ${seed}, case ${at}: ${outcome}, ${milliseconds.toFixed(0)} ms of processor time`,
-    );
+    console.log(`${target.name}: seed ${seed}, case ${at}: ${outcome}, ${processor.toFixed(0)} ms of processor time`);
     return 0;
   }
   const artifact = target.artifact?.(failure.description);

@@ -2,15 +2,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { decodeModel, encodeModel, readSafetensors, ShiftwiseError, sealFile } from "../../dist/format/index.js";
-import {
-  buildNetwork,
-  createRandom,
-  decodeNetwork,
-  demoNetwork,
-  encodeNetwork,
-  lower,
-} from "../../dist/graph/index.js";
+import { createRandom, ShiftwiseError } from "../../dist/base/index.js";
+import { readSafetensors, sealFile } from "../../dist/format/index.js";
+import { buildNetwork, decodeNetwork, demoNetwork, encodeNetwork, lower } from "../../dist/graph/index.js";
+import { decodeModel, encodeModel } from "../../dist/model/index.js";
 import { randomNetwork } from "./random_networks.js";
 
 const seed = 4;

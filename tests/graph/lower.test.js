@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { decodeModel, encodeModel } from "../../dist/format/index.js";
-import { buildNetwork, createRandom, demoNetwork, inferShapes, lower } from "../../dist/graph/index.js";
+import { createRandom } from "../../dist/base/index.js";
+import { buildNetwork, demoNetwork, inferShapes, lower } from "../../dist/graph/index.js";
+import { decodeModel, encodeModel } from "../../dist/model/index.js";
 import { runModel, runNetwork, toReal } from "./interpreters.js";
 import { randomNetwork } from "./random_networks.js";
 

@@ -1,7 +1,8 @@
 // networks.test.js: the ready-made networks: sizes as documented, seeded, of any input shape.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { demoNetwork, inferShapes, lower, nodeParameters, resnet20, validateNetwork } from "../../dist/graph/index.js";
+import { demoNetwork, inferShapes, lower, resnet20, validateNetwork } from "../../dist/graph/index.js";
+import { nodeParameters } from "../../dist/ops/index.js";
 
 function sizes(network) {
   const shapes = inferShapes(network);

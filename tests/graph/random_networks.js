@@ -1,5 +1,7 @@
 // random_networks.js: small networks that put every node behind every other, with values in range for their encodings.
-import { buildNetwork, createRandom, inferShapes } from "../../dist/graph/index.js";
+
+import { createRandom } from "../../dist/base/index.js";
+import { buildNetwork, inferShapes } from "../../dist/graph/index.js";
 import { runNetwork } from "./interpreters.js";
 
 /** Nodes that hand on the integers they read. */

@@ -1,8 +1,8 @@
 // validate.test.js: networks that do not fit together, each fault alone.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ShiftwiseError } from "../../dist/format/index.js";
-import { buildNetwork, createRandom, inferShapes, validateNetwork } from "../../dist/graph/index.js";
+import { createRandom, ShiftwiseError } from "../../dist/base/index.js";
+import { buildNetwork, inferShapes, validateNetwork } from "../../dist/graph/index.js";
 
 /** A valid network with most operations; `change` edits the node of that name. */
 function network(name, change = {}) {

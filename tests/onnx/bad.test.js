@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
-import { ShiftwiseError } from "../../dist/format/index.js";
+import { ShiftwiseError } from "../../dist/base/index.js";
 import { importOnnx, importOnnxFile } from "../../dist/onnx/index.js";
 import { encodeMessage } from "../../dist/onnx/wire.js";
 import { build, bytes, Float, floats, ints, message } from "./build.js";

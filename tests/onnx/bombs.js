@@ -1,7 +1,7 @@
 // bombs.js: small files that ask for much; run as a program, it imports each and prints code, message and seconds of the CPU.
 import { argv } from "node:process";
 import { fileURLToPath } from "node:url";
-import { ShiftwiseError } from "../../dist/format/index.js";
+import { ShiftwiseError } from "../../dist/base/index.js";
 import { importOnnx } from "../../dist/onnx/index.js";
 import { build, Float, floats, ints, scalar } from "./build.js";
 

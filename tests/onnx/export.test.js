@@ -3,13 +3,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { loadCifarFolder, samplesOf, subset } from "../../dist/data/index.js";
-import { pixelTable } from "../../dist/format/index.js";
 import { lower } from "../../dist/graph/index.js";
+import { runReference } from "../../dist/model/index.js";
 import { evaluateModel, exportOnnx, importOnnx, importOnnxFile, readModel } from "../../dist/onnx/index.js";
+import { pixelTable } from "../../dist/ops/index.js";
 import { calibrate, collectHistograms, insertQuantizers, quantizationPoints } from "../../dist/quantize/index.js";
-import { runReference } from "../../dist/reference/index.js";
 import { Model } from "../../dist/runtime/index.js";
-import { activations, compensate } from "../../dist/training/index.js";
+import { activations } from "../../dist/training/index.js";
+import { compensate } from "../../dist/training/rounding/index.js";
 import { randomNetwork } from "../graph/random_networks.js";
 import { argmax, MODELS, modelPath, shared, skip } from "./shared.js";
 

@@ -4,9 +4,9 @@ import { execFileSync } from "node:child_process";
 import { readFileSync, statSync } from "node:fs";
 import { test } from "node:test";
 import { decodeImage } from "../../dist/data/index.js";
-import { pixelTable } from "../../dist/format/index.js";
 import { lower } from "../../dist/graph/index.js";
 import { evaluateModel, importOnnxFile, readModel } from "../../dist/onnx/index.js";
+import { pixelTable } from "../../dist/ops/index.js";
 import { Model } from "../../dist/runtime/index.js";
 import { argmax, imageFiles, MODELS, modelPath, skip } from "./shared.js";
 

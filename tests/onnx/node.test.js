@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { ShiftwiseError } from "../../dist/format/index.js";
+import { ShiftwiseError } from "../../dist/base/index.js";
 import { lower } from "../../dist/graph/index.js";
 import { evaluateModel, importModel, readModel } from "../../dist/onnx/index.js";
 import { readTensor } from "../../dist/onnx/tensor.js";

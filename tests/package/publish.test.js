@@ -49,7 +49,7 @@ test("every export is in the tarball, and every wasm module is exported", () => 
 
 test("nothing in the runtime makes code from text or workers from blobs", () => {
   const list = execFileSync("tar", ["-tzf", installed.tarball], { encoding: "utf8" }).split("\n");
-  const files = list.filter((path) => /dist\/(runtime|format|reference)\/.*\.js$/.test(path));
+  const files = list.filter((path) => /dist\/(runtime|model|ops|format|base)\/.*\.js$/.test(path));
   assert.ok(files.length > 30);
   for (const path of files) {
     const text = readFileSync(join(folder, path.replace("package/", "")), "utf8");

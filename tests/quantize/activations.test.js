@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { validateEncoding } from "../../dist/format/index.js";
-import { createRandom } from "../../dist/graph/index.js";
+import { createRandom } from "../../dist/base/index.js";
+import { validateEncoding } from "../../dist/ops/index.js";
 import { addToHistogram, createHistogram, encodingError, fitLinear } from "../../dist/quantize/index.js";
 
 function histogramOf(values) {

@@ -1,7 +1,8 @@
 // calibrate.test.js: from named activations to an encoding for each quantization point.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { buildNetwork, createRandom } from "../../dist/graph/index.js";
+import { createRandom } from "../../dist/base/index.js";
+import { buildNetwork } from "../../dist/graph/index.js";
 import {
   calibrate,
   collectHistograms,

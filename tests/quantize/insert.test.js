@@ -1,7 +1,8 @@
 // insert.test.js: where activations are rounded: chains, residuals, pools, concatenations, and agreement with lower().
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { buildNetwork, createRandom, demoNetwork, lower, resnet20, validateNetwork } from "../../dist/graph/index.js";
+import { createRandom } from "../../dist/base/index.js";
+import { buildNetwork, demoNetwork, lower, resnet20, validateNetwork } from "../../dist/graph/index.js";
 import {
   advancePortion,
   encodingGroups,

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { createRandom } from "../../dist/graph/index.js";
+import { createRandom } from "../../dist/base/index.js";
 import { frozenCount, selectLargest, selectRandom } from "../../dist/quantize/index.js";
 
 const runs = { seed: 20262, numRuns: 300 };

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { buildNetwork, createRandom, lower } from "../../dist/graph/index.js";
+import { createRandom } from "../../dist/base/index.js";
+import { buildNetwork, lower } from "../../dist/graph/index.js";
 import { QUANTIZERS, quantizeWeights, realFit, writeFit } from "../../dist/quantize/index.js";
 
 const LAYER = { name: "conv", shape: [2, 4, 3, 3], bits: 3 };

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { createRandom } from "../../dist/graph/index.js";
+import { createRandom } from "../../dist/base/index.js";
 import { entropy, fitWeq } from "../../dist/quantize/weq.js";
 
 const near = (found, expected, digits = 4) =>

@@ -1,6 +1,6 @@
 // agree.js: runs a model in wasm and in the reference and insists on the same bits in every tensor.
 import assert from "node:assert/strict";
-import { runReference } from "../../dist/reference/index.js";
+import { runReference } from "../../dist/model/index.js";
 import { Model } from "../../dist/runtime/index.js";
 
 export async function assertAgree(def, inputs, message = "") {

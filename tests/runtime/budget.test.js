@@ -1,7 +1,8 @@
 // budget.test.js: what a small file may cost: everything that follows from shapes alone is counted before it is made.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { convOutputShape, encodeModel } from "../../dist/format/index.js";
+import { encodeModel } from "../../dist/model/index.js";
+import { convOutputShape } from "../../dist/ops/index.js";
 import { Model } from "../../dist/runtime/index.js";
 import { FLOAT, linear } from "./models.js";
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import v8 from "node:v8";
 import vm from "node:vm";
-import { encodeModel } from "../../dist/format/index.js";
+import { encodeModel } from "../../dist/model/index.js";
 import { Model } from "../../dist/runtime/index.js";
 import { convModel, inputsFor } from "./models.js";
 

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { runInNewContext } from "node:vm";
-import { encodeModel, ShiftwiseError } from "../../dist/format/index.js";
+import { ShiftwiseError } from "../../dist/base/index.js";
+import { encodeModel } from "../../dist/model/index.js";
 import { Model } from "../../dist/runtime/index.js";
 import { WorkerModel } from "../../dist/runtime/remote.js";
 import { convModel, inputsFor, linear } from "./models.js";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { convOutputShape } from "../../dist/format/index.js";
-import { createRandom } from "../../dist/graph/index.js";
+import { createRandom } from "../../dist/base/index.js";
+import { convOutputShape } from "../../dist/ops/index.js";
 import { planMemory } from "../../dist/runtime/index.js";
 import { assertAgree } from "./agree.js";
 import { FLOAT, inputsFor, LEVELS, linear, randomCodes, randomEpilogue } from "./models.js";

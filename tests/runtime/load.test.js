@@ -7,8 +7,10 @@ import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { runInNewContext } from "node:vm";
 import { gzipSync } from "node:zlib";
-import { encodeModel, goldenHash } from "../../dist/format/index.js";
-import { Model, ShiftwiseError } from "../../dist/runtime/index.js";
+import { ShiftwiseError } from "../../dist/base/index.js";
+import { goldenHash } from "../../dist/format/index.js";
+import { encodeModel } from "../../dist/model/index.js";
+import { Model } from "../../dist/runtime/index.js";
 import { WorkerModel } from "../../dist/runtime/remote.js";
 import { convModel, inputsFor } from "./models.js";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { ShiftwiseError } from "../../dist/format/index.js";
+import { ShiftwiseError } from "../../dist/base/index.js";
 import { Model, planMemory } from "../../dist/runtime/index.js";
 import { packArena, planeBytesOf } from "../../dist/runtime/memory.js";
 import { convModel, inputsFor } from "./models.js";

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { goldenHash, ShiftwiseError } from "../../dist/format/index.js";
+import { ShiftwiseError } from "../../dist/base/index.js";
+import { goldenHash } from "../../dist/format/index.js";
 import { Model } from "../../dist/runtime/index.js";
 import { convModel, inputsFor, linear } from "./models.js";
 

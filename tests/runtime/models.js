@@ -1,6 +1,9 @@
 // models.js: small random models for the tests of both executors.
-import { convOutputShape, decodeModel, elements, encodeModel } from "../../dist/format/index.js";
-import { createRandom, lower } from "../../dist/graph/index.js";
+
+import { createRandom } from "../../dist/base/index.js";
+import { lower } from "../../dist/graph/index.js";
+import { decodeModel, encodeModel } from "../../dist/model/index.js";
+import { convOutputShape, elements } from "../../dist/ops/index.js";
 import { advancePortion, insertQuantizers, quantizationPoints } from "../../dist/quantize/index.js";
 
 export const FLOAT = { kind: "float32" };

@@ -1,8 +1,9 @@
 // nan.test.js: infinities and NaNs, which finite inputs may lead to, come out of every kind of layer with the same bits.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { convOutputShape, goldenHash } from "../../dist/format/index.js";
-import { createRandom } from "../../dist/graph/index.js";
+import { createRandom } from "../../dist/base/index.js";
+import { goldenHash } from "../../dist/format/index.js";
+import { convOutputShape } from "../../dist/ops/index.js";
 import { Model } from "../../dist/runtime/index.js";
 import { assertAgree } from "./agree.js";
 import { FLOAT, LEVELS, linear, randomCodes } from "./models.js";

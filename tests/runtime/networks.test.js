@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { createRandom } from "../../dist/base/index.js";
 import { goldenHash } from "../../dist/format/index.js";
-import { createRandom, demoNetwork, lower, resnet20 } from "../../dist/graph/index.js";
+import { demoNetwork, lower, resnet20 } from "../../dist/graph/index.js";
 import { assertAgree } from "./agree.js";
 import { quantized, randomInput } from "./models.js";
 

@@ -1,6 +1,6 @@
 // plan.test.js: what a tensor is called has no bearing on where the plan's own buffers lie.
 import { test } from "node:test";
-import { createRandom } from "../../dist/graph/index.js";
+import { createRandom } from "../../dist/base/index.js";
 import { assertAgree } from "./agree.js";
 import { FLOAT, inputsFor, linear, randomCodes, randomEpilogue } from "./models.js";
 

@@ -1,7 +1,7 @@
 // pool.test.js: windows too large to be gathered agree with the reference, and cost neither memory nor time to load.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { convOutputShape } from "../../dist/format/index.js";
+import { convOutputShape } from "../../dist/ops/index.js";
 import { Model, planMemory } from "../../dist/runtime/index.js";
 import { assertAgree } from "./agree.js";
 import { FLOAT, inputsFor, LEVELS, linear } from "./models.js";

@@ -5,9 +5,10 @@ import { createServer } from "node:http";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import workerThreads from "node:worker_threads";
-import { encodeModel } from "../../dist/format/index.js";
+import { ShiftwiseError } from "../../dist/base/index.js";
+import { encodeModel } from "../../dist/model/index.js";
 import { Model } from "../../dist/runtime/index.js";
-import { ShiftwiseError, WorkerModel } from "../../dist/runtime/remote.js";
+import { WorkerModel } from "../../dist/runtime/remote.js";
 import { convModel, inputsFor } from "./models.js";
 
 const def = convModel({ shape: [8, 20, 20], channels: 16 });

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { convOutputShape } from "../../dist/format/index.js";
+import { convOutputShape } from "../../dist/ops/index.js";
 import { Model, planMemory } from "../../dist/runtime/index.js";
 import { MemoryPlan } from "../../dist/runtime/memory.js";
 import { gatherOf, phaseBytesOf, planTaps, reachOf } from "../../dist/runtime/taps.js";

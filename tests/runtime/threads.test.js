@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import workerThreads from "node:worker_threads";
-import { goldenHash, ShiftwiseError } from "../../dist/format/index.js";
+import { ShiftwiseError } from "../../dist/base/index.js";
+import { goldenHash } from "../../dist/format/index.js";
 import { Model } from "../../dist/runtime/index.js";
 import { createWords, lead } from "../../dist/runtime/team.js";
 import { convModel, FLOAT, inputsFor, linear } from "./models.js";

@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { subset } from "../../dist/data/index.js";
-import { toReal } from "../../dist/format/index.js";
 import { demoNetwork, lower } from "../../dist/graph/index.js";
+import { runReference } from "../../dist/model/index.js";
+import { toReal } from "../../dist/ops/index.js";
 import { calibrate, collectHistograms, insertQuantizers, quantizationPoints } from "../../dist/quantize/index.js";
-import { runReference } from "../../dist/reference/index.js";
 import { Model } from "../../dist/runtime/index.js";
 import { activations, retrain, train } from "../../dist/training/index.js";
 import { squares } from "./helpers.js";

@@ -1,8 +1,10 @@
 // compensate.test.js: whole networks rounded with compensation: on the grid, nearer to float, portion by portion.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { createRandom } from "../../dist/base/index.js";
 import { samplesOf } from "../../dist/data/index.js";
-import { buildNetwork, createRandom, lower } from "../../dist/graph/index.js";
+import { buildNetwork, lower } from "../../dist/graph/index.js";
+import { runReference } from "../../dist/model/index.js";
 import {
   advancePortion,
   calibrate,
@@ -12,8 +14,8 @@ import {
   quantizationPoints,
   twoTermLevels,
 } from "../../dist/quantize/index.js";
-import { runReference } from "../../dist/reference/index.js";
-import { activations, compensate } from "../../dist/training/index.js";
+import { activations } from "../../dist/training/index.js";
+import { compensate } from "../../dist/training/rounding/index.js";
 import { bitsOf, disturb, squares } from "./helpers.js";
 
 const DATA = squares(96);

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { demoNetwork, resnet20 } from "../../dist/graph/index.js";
-import { createEngine } from "../../dist/training/index.js";
+import { createEngine } from "../../dist/training/engine/index.js";
 import { disturb, engineAgainstReference, randomImages, small } from "./helpers.js";
 
 /** Float32 rounding over a few hundred additions; a wrong index or sign is off by 1e-2 or more. */

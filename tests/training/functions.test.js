@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { inferShapes, lower } from "../../dist/graph/index.js";
-import { runReference } from "../../dist/reference/index.js";
-import { createEngine, parameterLayout } from "../../dist/training/index.js";
+import { runReference } from "../../dist/model/index.js";
+import { createEngine, parameterLayout } from "../../dist/training/engine/index.js";
 import { randomNetwork } from "../graph/random_networks.js";
 import { distance, small } from "./helpers.js";
 

@@ -1,8 +1,9 @@
 // judge.test.js: the distance of one network from another, by hand.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { createRandom } from "../../dist/base/index.js";
 import { samplesOf } from "../../dist/data/index.js";
-import { buildNetwork, createRandom } from "../../dist/graph/index.js";
+import { buildNetwork } from "../../dist/graph/index.js";
 import { createJudge } from "../../dist/training/judge.js";
 
 /** Logits are the two pixels, the second times `factor`. */

@@ -1,7 +1,7 @@
 // moments.test.js: the moments of a layer's inputs against sums over all windows, one by one.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { createRandom } from "../../dist/graph/index.js";
+import { createRandom } from "../../dist/base/index.js";
 import { compileModule } from "../../dist/training/engine/wasm.js";
 import { createMoments } from "../../dist/training/rounding/moments.js";
 

@@ -6,7 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { evaluate, parameterLayout, prune, readParameters, retrain, train } from "../../dist/training/index.js";
+import { parameterLayout, readParameters } from "../../dist/training/engine/index.js";
+import { evaluate, prune, retrain, train } from "../../dist/training/index.js";
 import { createSurgery } from "../../dist/training/surgery.js";
 import { bitsOf, squares, tinyNetwork } from "./helpers.js";
 

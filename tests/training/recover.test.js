@@ -1,8 +1,9 @@
 // recover.test.js: batch norm put back: the same function, normed weights, statistics of the samples.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { createRandom } from "../../dist/base/index.js";
 import { samplesOf } from "../../dist/data/index.js";
-import { buildNetwork, createRandom, validateNetwork } from "../../dist/graph/index.js";
+import { buildNetwork, validateNetwork } from "../../dist/graph/index.js";
 import { activations, recoverNorms } from "../../dist/training/index.js";
 import { distance, squares } from "./helpers.js";
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { createRandom } from "../../dist/graph/index.js";
+import { createRandom } from "../../dist/base/index.js";
 import { compileModule } from "../../dist/training/engine/wasm.js";
 import { outputError, referenceRounding } from "../../dist/training/rounding/reference.js";
 import { createRounder, FIXED, FREE, ROUND } from "../../dist/training/rounding/rounding.js";

@@ -1,7 +1,8 @@
 // train.test.js: training learns, repeats to the bit, and stops with a reason.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { buildNetwork, createRandom, demoNetwork } from "../../dist/graph/index.js";
+import { createRandom } from "../../dist/base/index.js";
+import { buildNetwork, demoNetwork } from "../../dist/graph/index.js";
 import { compileModule } from "../../dist/training/engine/wasm.js";
 import { activations, evaluate, train } from "../../dist/training/index.js";
 import { createPool } from "../../dist/training/pool.js";

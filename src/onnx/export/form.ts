@@ -3,6 +3,8 @@
 //
 // The sums of integers are rounded to integers once more: they are exact whatever the runtime's order of summation, and a
 // runtime cannot fold a scale into the weights or a bias into the sums, which would move activations to other steps.
+
+import type { ModelDef } from "../../model/index.js";
 import {
   type AddLayer,
   type AvgPoolLayer,
@@ -15,11 +17,10 @@ import {
   encodeInput,
   epilogueBounds,
   inputAffine,
-  type ModelDef,
   type Residual,
   weightValues,
   zeroOf,
-} from "../../format/index.js";
+} from "../../ops/index.js";
 import { type GraphBuilder, perChannel } from "./graph.js";
 
 /**

@@ -1,5 +1,5 @@
 // layers.ts: one layer of a model as nodes of the exported graph.
-import { elements, type Layer, sameShape, type Taps } from "../../format/index.js";
+import { elements, type Layer, sameShape, type Taps } from "../../ops/index.js";
 import { added, encoded, type FormContext, fillOf, products, realOf, sums } from "./form.js";
 import type { GraphBuilder } from "./graph.js";
 

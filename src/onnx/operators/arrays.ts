@@ -1,5 +1,5 @@
 // arrays.ts: walking through arrays of any rank: broadcasting, and results picked element by element.
-import { elements, stridesOf } from "../../format/index.js";
+import { elements, stridesOf } from "../../ops/index.js";
 import type { OnnxNode } from "../model.js";
 import type { ElementType, Value } from "../tensor.js";
 import { type Bare, expectNode, make } from "./call.js";

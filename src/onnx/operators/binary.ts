@@ -1,6 +1,13 @@
 // binary.ts: functions of two or more elements at the same place, operands repeated as numpy does.
-import { type BinaryName, binaryOf, elements, type Shape, sameShape } from "../../format/index.js";
-import type { BatchNormNode, Tensor } from "../../graph/index.js";
+import {
+  type BatchNormNode,
+  type BinaryName,
+  binaryOf,
+  elements,
+  type Shape,
+  sameShape,
+  type Tensor,
+} from "../../ops/index.js";
 import { type Activation, isActivation, type Known, shapeFor } from "../draft.js";
 import { isFloatType, type Value } from "../tensor.js";
 import { broadcastDims, zip } from "./arrays.js";

@@ -1,5 +1,8 @@
 // call.ts: one node of a model at work: what its operator is given, what it may make, and how it complains.
-import { fields, type Shape, ShiftwiseError } from "../../format/index.js";
+
+import { ShiftwiseError } from "../../base/index.js";
+import { fields } from "../../format/index.js";
+import type { Shape } from "../../ops/index.js";
 import type { Budget } from "../budget.js";
 import { type Activation, type Draft, isActivation, type Known, shapeFor, type Unnamed } from "../draft.js";
 import type { OnnxNode } from "../model.js";

@@ -1,6 +1,5 @@
 // conv.ts: convolution over one or two axes of space.
-import { elements, type Shape } from "../../format/index.js";
-import type { Tensor } from "../../graph/index.js";
+import { elements, type Shape, type Tensor } from "../../ops/index.js";
 import type { Value } from "../tensor.js";
 import { added, type Call, type Conversion, checkWork, expectNode, make, optional, planes, required } from "./call.js";
 import { type Operators, operator } from "./operator.js";

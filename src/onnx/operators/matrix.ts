@@ -1,6 +1,5 @@
 // matrix.ts: products of matrices; those with a constant factor are dense layers and 1x1 convolutions.
-import { elements, type Shape } from "../../format/index.js";
-import type { Tensor } from "../../graph/index.js";
+import { elements, type Shape, type Tensor } from "../../ops/index.js";
 import type { Activation } from "../draft.js";
 import type { Value } from "../tensor.js";
 import { broadcastDims, broadcastStrides, map, transposed, walk } from "./arrays.js";

@@ -1,5 +1,5 @@
 // norm.ts: normalizations.
-import { elements } from "../../format/index.js";
+import { elements } from "../../ops/index.js";
 import { added, expectNode, make, planes, required, unsupported } from "./call.js";
 import { type Operators, operator } from "./operator.js";
 import { float, int } from "./spec.js";

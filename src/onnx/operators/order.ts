@@ -1,5 +1,5 @@
 // order.ts: operators that reorder or join whole axes: transpose, depth to space and back, concatenate.
-import { elements, type Shape } from "../../format/index.js";
+import { elements, type Shape } from "../../ops/index.js";
 import { type Activation, isActivation, type Known, shapeFor } from "../draft.js";
 import { range, transposed } from "./arrays.js";
 import {

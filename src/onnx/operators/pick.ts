@@ -1,5 +1,5 @@
 // pick.ts: operators whose result is made of elements picked along each axis: slice, split, gather, expand.
-import type { Shape } from "../../format/index.js";
+import type { Shape } from "../../ops/index.js";
 import { type Activation, shapeFor } from "../draft.js";
 import { checkRank, checkSize, type Value } from "../tensor.js";
 import { type Indices, listOf, pick, type Run, range, runOf, whole } from "./arrays.js";

@@ -1,5 +1,5 @@
 // reduce.ts: sums, means and maxima along axes, and softmax.
-import { elements, type Shape, sameShape, softmax as softmaxOf } from "../../format/index.js";
+import { elements, type Shape, sameShape, softmax as softmaxOf } from "../../ops/index.js";
 import { type Activation, shapeFor } from "../draft.js";
 import { largest, range, sum, transposed } from "./arrays.js";
 import {

@@ -1,5 +1,5 @@
 // resize.ts: enlarging and shrinking, as weighted taps for every position of every axis.
-import { elements, sameShape, type Taps } from "../../format/index.js";
+import { elements, sameShape, type Taps } from "../../ops/index.js";
 import { shapeFor } from "../draft.js";
 import { checkSize, type Value } from "../tensor.js";
 import { listOf, range, whole } from "./arrays.js";

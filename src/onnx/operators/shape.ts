@@ -1,5 +1,5 @@
 // shape.ts: operators that tell a shape, make a constant, or hand on elements under another shape.
-import { elements } from "../../format/index.js";
+import { elements } from "../../ops/index.js";
 import type { OnnxNode } from "../model.js";
 import { checkRank, integers, toValue } from "../tensor.js";
 import {

@@ -1,5 +1,5 @@
 // spec.ts: what an attribute of an operator may be: its type, its legal values, and what stands for one that is absent.
-import { ShiftwiseError } from "../../format/index.js";
+import { ShiftwiseError } from "../../base/index.js";
 import type { Attribute, AttributeType } from "../attributes.js";
 import type { Value } from "../tensor.js";
 import { type Bare, optional, unsupported } from "./call.js";

@@ -1,5 +1,5 @@
 // transposed.ts: transposed convolution over one or two axes of space.
-import { elements, type Shape } from "../../format/index.js";
+import { elements, type Shape } from "../../ops/index.js";
 import type { Value } from "../tensor.js";
 import { listOf, whole } from "./arrays.js";
 import { type Call, type Conversion, checkWork, expectNode, make, resultName } from "./call.js";

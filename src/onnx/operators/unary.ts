@@ -1,5 +1,5 @@
 // unary.ts: functions of every element by itself.
-import { type ActivationName, activationOf, exp } from "../../format/index.js";
+import { type ActivationName, activationOf, exp } from "../../ops/index.js";
 import type { Activation, Unnamed } from "../draft.js";
 import { elementType, isFloatType } from "../tensor.js";
 import { map, roundHalfEven } from "./arrays.js";

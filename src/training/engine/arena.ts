@@ -1,6 +1,5 @@
 // arena.ts: the memory plan: addresses are handed out first, the memory comes once they are known.
-import { type Address, plus } from "../../base/address.js";
-import { encode, type Layout, type Pointer } from "../../base/record.js";
+import { type Address, encode, type Layout, type Pointer, plus } from "../../base/index.js";
 
 /** Every buffer starts on a cache line. */
 const LINE = 64;

@@ -1,8 +1,8 @@
 // compile.ts: a network's layers on one memory plan: where its tensors, parameters and statistics lie.
 
-import { type Address, plus } from "../../base/address.js";
-import type { Shape } from "../../format/index.js";
+import { type Address, plus } from "../../base/index.js";
 import type { Network } from "../../graph/index.js";
+import type { Shape } from "../../ops/index.js";
 import { createArena } from "./arena.js";
 import { convolutionLayer } from "./convolution.js";
 import { depthwiseLayer, isDepthwise } from "./depthwise.js";

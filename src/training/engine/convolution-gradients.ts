@@ -1,5 +1,5 @@
 // convolution-gradients.ts: the gradients of a convolution by its weights and by its input, a block of images at a time.
-import { type Address, plus } from "../../base/address.js";
+import { type Address, plus } from "../../base/index.js";
 import type { Arena } from "./arena.js";
 import { type GradientTarget, plane, scratch, volume } from "./layer.js";
 import { panelScratch, planPadding, planPanels, roundUp } from "./panels.js";

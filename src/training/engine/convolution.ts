@@ -1,6 +1,6 @@
 // convolution.ts: the convolution and dense layers on the panel kernels, a block of images at a time.
-import { plus } from "../../base/address.js";
-import type { ConvNode, DenseNode } from "../../graph/index.js";
+import { plus } from "../../base/index.js";
+import type { ConvNode, DenseNode } from "../../ops/index.js";
 import { planDataGradient, planWeightGradient } from "./convolution-gradients.js";
 import { type Layer, type Plan, plane, scratch, volume } from "./layer.js";
 import { panelScratch, planPadding, planPanels, roundUp } from "./panels.js";

@@ -1,8 +1,7 @@
 // depthwise.ts: convolution with one input channel a group, plane by plane.
 
-import { type Address, NOWHERE, plus } from "../../base/address.js";
-import type { Pointer } from "../../base/record.js";
-import type { ConvNode } from "../../graph/index.js";
+import { type Address, NOWHERE, type Pointer, plus } from "../../base/index.js";
+import type { ConvNode } from "../../ops/index.js";
 import type { Arena } from "./arena.js";
 import { type Layer, type Plan, plane, scratch, volume } from "./layer.js";
 import { planPadding } from "./panels.js";

@@ -1,8 +1,15 @@
 // elementwise.ts: the layers that keep every value's place: clamped sums, leaky ReLU, dropout, activation rounding.
 
-import { type Address, NOWHERE } from "../../base/address.js";
-import { crc32, largestOf, ShiftwiseError, scaleOf, zeroOf } from "../../format/index.js";
-import type { DropoutNode, LeakyReluNode, QuantizeNode } from "../../graph/index.js";
+import { type Address, NOWHERE, ShiftwiseError } from "../../base/index.js";
+import { crc32 } from "../../format/index.js";
+import {
+  type DropoutNode,
+  type LeakyReluNode,
+  largestOf,
+  type QuantizeNode,
+  scaleOf,
+  zeroOf,
+} from "../../ops/index.js";
 import { type Layer, type Mode, type Plan, type Range, volume } from "./layer.js";
 import type { Kernels } from "./wasm.js";
 

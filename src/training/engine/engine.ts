@@ -1,6 +1,8 @@
 // engine.ts: a network compiled for one batch size: memory laid out once, then forward, loss and backward on it.
-import { type Shape, ShiftwiseError } from "../../format/index.js";
+
+import { ShiftwiseError } from "../../base/index.js";
 import { inferShapes, type Network } from "../../graph/index.js";
+import type { Shape } from "../../ops/index.js";
 import { compile, type Pair } from "./compile.js";
 import { planGradients } from "./gradients.js";
 import { type Mode, volume } from "./layer.js";

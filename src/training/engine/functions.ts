@@ -1,15 +1,21 @@
 // functions.ts: the nodes that have no kernel of their own, forward and backward in plain TypeScript: activation
 // functions, arithmetic on two operands, constants, gathering, permuting, resampling, softmax.
-import { activationOf, binaryOf, elements, exp, type Shape, softmax, stridesOf } from "../../format/index.js";
-import type {
-  ActivationNode,
-  BinaryNode,
-  ConstantNode,
-  GatherNode,
-  PermuteNode,
-  ResampleNode,
-  SoftmaxNode,
-} from "../../graph/index.js";
+import {
+  type ActivationNode,
+  activationOf,
+  BINARY_FUNCTIONS,
+  type BinaryNode,
+  type ConstantNode,
+  elements,
+  type GatherNode,
+  type PermuteNode,
+  type ResampleNode,
+  type Shape,
+  type SoftmaxNode,
+  slopeOf,
+  softmax,
+  stridesOf,
+} from "../../ops/index.js";
 import { type Layer, type Plan, volume } from "./layer.js";
 
 export type FunctionNode =
@@ -49,28 +55,9 @@ export function functionPass(node: FunctionNode, shapes: readonly Shape[], shape
   }
 }
 
-/** The slope at x, where the function is y. */
-function slopeOf({ fn, parameters }: ActivationNode): (x: number, y: number) => number {
-  const [a, b] = parameters;
-  switch (fn) {
-    case "clip":
-      return (x) => (x > a && x < b ? 1 : 0);
-    case "elu":
-      return (x) => (x < 0 ? a * exp(x) : 1);
-    case "hardSigmoid":
-      return (_, y) => (y > 0 && y < 1 ? a : 0);
-    case "hardSwish":
-      return (x) => (x <= -3 ? 0 : x >= 3 ? 1 : x / 3 + 0.5);
-    case "sigmoid":
-      return (_, y) => y * (1 - y);
-    case "tanh":
-      return (_, y) => 1 - y * y;
-  }
-}
-
 function activationPass(node: ActivationNode): FunctionPass {
   const f = activationOf(node.fn, node.parameters);
-  const slope = slopeOf(node);
+  const slope = slopeOf(node.fn, node.parameters);
   return {
     forward([x], y) {
       for (let i = 0; i < y.length; i++) y[i] = f(x[i]);
@@ -91,18 +78,8 @@ function repeatedPlaces(own: Shape, shape: Shape): Int32Array {
   });
 }
 
-/** dy times these are the gradients of the operands. */
-const SLOPES: Readonly<Record<BinaryNode["fn"], (a: number, b: number) => readonly [number, number]>> = {
-  add: () => [1, 1],
-  sub: () => [1, -1],
-  mul: (a, b) => [b, a],
-  div: (a, b) => [1 / b, -a / (b * b)],
-  prelu: (a, b) => (a < 0 ? [b, a] : [1, 0]),
-};
-
 function binaryPass({ fn }: BinaryNode, shapes: readonly Shape[], shape: Shape): FunctionPass {
-  const f = binaryOf(fn);
-  const slopes = SLOPES[fn];
+  const { of: f, slopes } = BINARY_FUNCTIONS[fn];
   const [placesA, placesB] = shapes.map((own) => repeatedPlaces(own, shape));
   const [sizeA, sizeB] = shapes.map(volume);
   const size = volume(shape);

@@ -1,5 +1,6 @@
 // fusion.ts: which nodes are computed together: batch norm, an addition and a ReLU cost one pass over memory, not three.
-import { type Network, type Node, readersOf } from "../../graph/index.js";
+import { type Network, readersOf } from "../../graph/index.js";
+import type { Node } from "../../ops/index.js";
 import type { NormTail } from "./norm.js";
 
 /** A node as it is computed; `tail` for a batch norm, `addition` for a ReLU that takes an addition in. */

@@ -1,5 +1,5 @@
 // gradients.ts: plans the backward pass: which tensors need gradients, where they lie and when their room is free again.
-import type { Address } from "../../base/address.js";
+import type { Address } from "../../base/index.js";
 import { type Backward, type GradientPlan, type Layer, type Plan, volume } from "./layer.js";
 
 export interface BackwardPlan {

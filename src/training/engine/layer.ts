@@ -1,8 +1,7 @@
 // layer.ts: what a layer of the compiled network is, and what it is given to plan its memory with.
 
-import type { Address } from "../../base/address.js";
-import { type Shape, ShiftwiseError } from "../../format/index.js";
-import type { Node } from "../../graph/index.js";
+import { type Address, ShiftwiseError } from "../../base/index.js";
+import type { Node, Shape } from "../../ops/index.js";
 import type { Arena } from "./arena.js";
 import type { Kernels } from "./wasm.js";
 

@@ -1,8 +1,7 @@
 // moving.ts: the layers that move values without changing them: concatenation, padding, slicing.
-import { plus } from "../../base/address.js";
-import type { Pointer } from "../../base/record.js";
-import type { Shape } from "../../format/index.js";
-import type { ConcatNode, PadNode, SliceNode } from "../../graph/index.js";
+
+import { type Pointer, plus } from "../../base/index.js";
+import type { ConcatNode, PadNode, Shape, SliceNode } from "../../ops/index.js";
 import { type Layer, type Plan, plane, volume } from "./layer.js";
 import { BoxJob } from "./wasm.generated.js";
 

@@ -1,7 +1,7 @@
 // norm.ts: the batch norm layer, with the addition and the ReLU behind it taken into the same passes over memory.
 
-import { type Address, NOWHERE } from "../../base/address.js";
-import type { BatchNormNode } from "../../graph/index.js";
+import { type Address, NOWHERE } from "../../base/index.js";
+import type { BatchNormNode } from "../../ops/index.js";
 import { type Layer, type Mode, NO_CLAMP, type Plan, plane, type Range, volume } from "./layer.js";
 import { NormGradient, NormJob } from "./wasm.generated.js";
 import type { Kernels } from "./wasm.js";

@@ -1,6 +1,6 @@
 // panels.ts: what the products of a convolution share: tables in memory, packed weights, padded planes.
-import { type Address, plus } from "../../base/address.js";
-import type { Shape } from "../../format/index.js";
+import { type Address, plus } from "../../base/index.js";
+import type { Shape } from "../../ops/index.js";
 import type { Arena } from "./arena.js";
 import { plane, volume } from "./layer.js";
 import type { PaddedPlane, Pass } from "./tables.js";

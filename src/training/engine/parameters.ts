@@ -1,5 +1,6 @@
 // parameters.ts: all trainable values of a network in one vector, so that the update and the exchange are single passes.
-import { type Network, nodeParameters, type Tensor } from "../../graph/index.js";
+import type { Network } from "../../graph/index.js";
+import { nodeParameters, type Tensor } from "../../ops/index.js";
 
 export interface ParameterEntry {
   readonly node: string;

@@ -1,7 +1,6 @@
 // pooling.ts: the maximum, average and global average pooling layers.
-import type { Pointer } from "../../base/record.js";
-import type { Shape } from "../../format/index.js";
-import type { AvgPoolNode, GlobalAvgPoolNode, MaxPoolNode } from "../../graph/index.js";
+import type { Pointer } from "../../base/index.js";
+import type { AvgPoolNode, GlobalAvgPoolNode, MaxPoolNode, Shape } from "../../ops/index.js";
 import { type Layer, type Plan, volume } from "./layer.js";
 import { PoolJob } from "./wasm.generated.js";
 

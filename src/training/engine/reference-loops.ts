@@ -1,6 +1,5 @@
 // reference-loops.ts: which values of a node's tensors meet which, one index at a time, for reference-nodes.ts.
-import type { Shape } from "../../format/index.js";
-import type { ConvNode, Node } from "../../graph/index.js";
+import type { ConvNode, Node, Shape } from "../../ops/index.js";
 import type { Mode } from "./layer.js";
 
 /** A node with everything it reads. */

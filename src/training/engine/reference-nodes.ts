@@ -1,5 +1,6 @@
 // reference-nodes.ts: one node forward and backward in float64, for reference.ts.
-import { crc32, type Encoding } from "../../format/index.js";
+import { crc32 } from "../../format/index.js";
+import type { Encoding } from "../../ops/index.js";
 import { functionPass } from "./functions.js";
 import { type Call, eachMoved, eachProduct, eachWindow } from "./reference-loops.js";
 

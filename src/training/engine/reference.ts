@@ -1,5 +1,6 @@
 // reference.ts: a network forward and backward in plain float64 loops: slow, obviously right, the tests' oracle.
-import { inferShapes, type Network, nodeInputs } from "../../graph/index.js";
+import { inferShapes, type Network } from "../../graph/index.js";
+import { nodeInputs } from "../../ops/index.js";
 import type { SoftTargets } from "./engine.js";
 import type { Mode } from "./layer.js";
 import type { Call } from "./reference-loops.js";

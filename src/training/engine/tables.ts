@@ -1,6 +1,5 @@
 // tables.ts: where the taps and pixels of a convolution lie, as the byte offsets that the kernels walk along.
-import { convOutputShape, type Shape } from "../../format/index.js";
-import type { ConvNode } from "../../graph/index.js";
+import { type ConvNode, convOutputShape, type Shape } from "../../ops/index.js";
 
 /** A convolution's numbers, per group where `group` is in the name. */
 export interface Geometry {

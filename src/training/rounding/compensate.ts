@@ -1,18 +1,20 @@
 // compensate.ts: a whole network rounded with compensation, layer by layer, from unlabelled images.
+
+import { ShiftwiseError } from "../../base/index.js";
 import type { Samples } from "../../data/memory.js";
-import { elements, type Shape, ShiftwiseError } from "../../format/index.js";
+import { type Network, readersOf } from "../../graph/index.js";
 import {
   type BatchNormNode,
   type ConvNode,
   type DenseNode,
-  type Network,
+  elements,
   type Node,
   nodeInputs,
-  readersOf,
+  type Shape,
   type Tensor,
   type WeightGrid,
   type WeightGrids,
-} from "../../graph/index.js";
+} from "../../ops/index.js";
 import { fitScales, type LayerLevels, removeQuantizers } from "../../quantize/index.js";
 import { compileModule, turn } from "../engine/index.js";
 import { type LayerPlan, type LevelsOf, planLayer, type RoundingStep } from "./layer-plan.js";

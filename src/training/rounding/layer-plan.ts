@@ -1,5 +1,7 @@
 // layer-plan.ts: which weights of a layer are rounded next, and to what.
-import type { ConvNode, DenseNode, Network, WeightGrid, WeightGrids } from "../../graph/index.js";
+
+import type { Network } from "../../graph/index.js";
+import type { ConvNode, DenseNode, WeightGrid, WeightGrids } from "../../ops/index.js";
 import {
   checkBits,
   chooseExponent,

@@ -1,7 +1,6 @@
 // moments.ts: first and second moments of what a conv or dense layer reads, summed over calibration images.
-import { NOWHERE, plus } from "../../base/address.js";
-import type { Shape } from "../../format/index.js";
-import type { ConvNode, DenseNode } from "../../graph/index.js";
+import { NOWHERE, plus } from "../../base/index.js";
+import type { ConvNode, DenseNode, Shape } from "../../ops/index.js";
 import {
   createArena,
   denseGeometry,

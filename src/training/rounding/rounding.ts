@@ -5,7 +5,7 @@
 // (w - v) R, so weight k can still make up for the errors of those before it:
 //   t_k = w_k + sum over i < k of (w_i - v_i) R_ik / R_kk,   v_k = the level nearest to t_k.
 // This is error feedback through U, the upper Cholesky factor of H^-1, since U = R^-1, without an inverse.
-import type { Address } from "../../base/address.js";
+import type { Address } from "../../base/index.js";
 import { createArena, instantiate, RoundingJob } from "../engine/index.js";
 
 /** What may become of a weight. */

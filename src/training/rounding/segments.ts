@@ -1,6 +1,7 @@
 // segments.ts: a network cut at its conv and dense nodes, run piece by piece over many images.
-import type { Encoding, Shape } from "../../format/index.js";
-import { type Network, type Node, nodeInputs } from "../../graph/index.js";
+
+import type { Network } from "../../graph/index.js";
+import { type Encoding, type Node, nodeInputs, type Shape } from "../../ops/index.js";
 import { compile, instantiate, readParameters, readStatistics, volume } from "../engine/index.js";
 
 /** Nodes from one conv or dense node to the next; the first segment begins with the network. */

@@ -1,10 +1,10 @@
 // layers.js: a generator for every kind of layer: each adds one to the model, or nothing where none fits.
 import {
-  ACTIVATIONS,
   BINARY_FUNCTIONS,
   broadcastShape,
   convOutputShape,
   elements,
+  FUNCTIONS,
   largestOf,
   sameEncoding,
 } from "../project.js";
@@ -174,9 +174,9 @@ function permute(draw, builder) {
 
 function activation(draw, builder) {
   const input = builder.source(draw);
-  const fn = draw.pick(Object.keys(ACTIVATIONS));
+  const fn = draw.pick(Object.keys(FUNCTIONS));
   const random = draw.random();
-  const parameters = Array.from({ length: ACTIVATIONS[fn] }, () => drawNumber(random, 1, builder.wild));
+  const parameters = Array.from({ length: FUNCTIONS[fn].parameters.length }, () => drawNumber(random, 1, builder.wild));
   builder.layer(
     draw,
     { shape: builder.spec(input).shape, encoding: drawEncoding(draw, builder.wild) },
@@ -192,7 +192,7 @@ function binary(draw, builder) {
   builder.layer(
     draw,
     { shape: out, encoding: drawEncoding(draw, builder.wild) },
-    { op: "binary", input, other: mate, fn: draw.pick(BINARY_FUNCTIONS) },
+    { op: "binary", input, other: mate, fn: draw.pick(Object.keys(BINARY_FUNCTIONS)) },
   );
 }
 

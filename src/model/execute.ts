@@ -1,0 +1,72 @@
+// execute.ts: runs a whole model in plain TypeScript, keeping every tensor: oracle, and fallback without WebAssembly.
+import { ShiftwiseError } from "../base/index.js";
+import { canonicalNaNs, encodeInput, layerInputs, layerKind, pixelTable, toReal, type Values } from "../ops/index.js";
+import type { ModelDef } from "./model.js";
+import { validateModel } from "./validate.js";
+
+/** Real values (channel, row, column) in network units, or pixels 0..255 in the same order. */
+export type InputValues = Float32Array | Uint8Array | Uint8ClampedArray;
+
+export interface ReferenceResult {
+  /** float32 by output name */
+  readonly outputs: { readonly [name: string]: Float32Array };
+  /** raw values of every tensor */
+  readonly tensors: ReadonlyMap<string, Float32Array>;
+}
+
+/**
+ * Runs one image through a model.
+ * @param inputs by input name
+ * @param visit gets the raw values of each tensor once they are there
+ * @throws BAD_GRAPH from validateModel; BAD_DATA for a missing input or one of the wrong length
+ */
+export function runReference(
+  def: ModelDef,
+  inputs: { readonly [name: string]: InputValues },
+  visit: (tensor: string, raw: Float32Array) => void = () => {},
+): ReferenceResult {
+  validateModel(def);
+  const values = new Map<string, Values>();
+  const get = (name: string): Values => values.get(name)!;
+  const put = (name: string, raw: Float32Array): void => {
+    values.set(name, { spec: def.tensors[name], raw: canonicalNaNs(raw) });
+    visit(name, raw);
+  };
+  for (const port of def.inputs) put(port.tensor, encodeInputPort(def, port.name, inputs[port.name]));
+  for (const layer of def.layers) {
+    put(layer.output, layerKind(layer).run(layer, layerInputs(layer).map(get), def.tensors[layer.output]));
+  }
+  const outputs = Object.fromEntries(
+    def.outputs.map((port) => [port.name, toReal(get(port.tensor).raw, def.tensors[port.tensor].encoding)]),
+  );
+  return { outputs, tensors: new Map([...values].map(([name, { raw }]) => [name, raw])) };
+}
+
+function encodeInputPort(def: ModelDef, name: string, given: InputValues | undefined): Float32Array {
+  const port = def.inputs.find((input) => input.name === name)!;
+  const spec = def.tensors[port.tensor];
+  const [channels, height, width] = spec.shape;
+  const plane = height * width;
+  const length = channels * plane;
+  if (!given || given.length !== length) {
+    throw new ShiftwiseError("BAD_DATA", "wrong input", {
+      where: `input ${name}`,
+      expected: `${length} values`,
+      found: given ? `${given.length} values` : "none",
+    });
+  }
+  if (given instanceof Float32Array) return given.map((x) => encodeInput(x, spec.encoding));
+  if (!port.normalization) {
+    throw new ShiftwiseError("BAD_DATA", "this model says nothing about pixels", {
+      where: `input ${name}`,
+      expected: "a Float32Array of network values",
+      found: given.constructor.name,
+    });
+  }
+  const raw = new Float32Array(length);
+  for (let c = 0; c < channels; c++) {
+    const table = pixelTable(c, port.normalization);
+    for (let i = c * plane; i < (c + 1) * plane; i++) raw[i] = encodeInput(table[given[i]], spec.encoding);
+  }
+  return raw;
+}

@@ -1,0 +1,19 @@
+// index.ts: the door of the model room, and the package's `shiftwise/format`: the deployable model as data and its file.
+export { ShiftwiseError } from "../base/index.js";
+export { goldenHash, readSafetensors, writeSafetensors } from "../format/index.js";
+export type {
+  Clamp,
+  Encoding,
+  Epilogue,
+  Layer,
+  Normalization,
+  Residual,
+  Shape,
+  TensorSpec,
+  Weights,
+} from "../ops/index.js";
+export { type InputValues, type ReferenceResult, runReference } from "./execute.js";
+export type { InputPort, ModelDef, Port } from "./model.js";
+export { decodeModel } from "./read.js";
+export { validateModel } from "./validate.js";
+export { encodeModel } from "./write.js";

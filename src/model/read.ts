@@ -1,0 +1,74 @@
+// read.ts: a model file's bytes to a ModelDef that is safe to run.
+import { at, fields as json, openFile, tensorSource } from "../format/index.js";
+import {
+  LAYERS,
+  type Layer,
+  readEncoding,
+  readNormalization,
+  readRecord,
+  type Shape,
+  type TensorSpec,
+} from "../ops/index.js";
+import type { InputPort, ModelDef, Port } from "./model.js";
+import { validateModel } from "./validate.js";
+
+/** Fields that every layer has besides its kind. */
+export const LAYER_FIELDS = ["name", "output"] as const;
+
+/**
+ * Reads and validates a model file (docs/format.md).
+ * @param bytes the whole file, not gzip-compressed
+ * @param where file name for error messages
+ * @throws BAD_FILE, TRUNCATED, CHECKSUM for the container; BAD_GRAPH, OVERFLOW for the model in it
+ */
+export function decodeModel(bytes: Uint8Array, where = ""): ModelDef {
+  const file = openFile(bytes, "model", where);
+  const source = tensorSource(file.tensors, where);
+  const place = at(where, "graph");
+  const graph = json.record(file.graph, place, ["name", "inputs", "outputs", "tensors", "layers"], ["labels", "notes"]);
+  const tensors: Record<string, TensorSpec> = {};
+  for (const [name, value] of Object.entries(json.dictionary(graph.tensors, `${place}.tensors`))) {
+    tensors[json.identifier(name, `${place}.tensors`)] = readSpec(value, `${place}.tensors.${name}`);
+  }
+  const shapeOf =
+    (where: string) =>
+    (tensor: string): Shape => {
+      json.expect(Object.hasOwn(tensors, tensor), where, "a tensor of the graph", tensor, "BAD_GRAPH");
+      return tensors[tensor].shape;
+    };
+  const def: ModelDef = {
+    name: json.identifier(graph.name, `${place}.name`),
+    inputs: json.list(graph.inputs, `${place}.inputs`, readInput),
+    outputs: json.list(graph.outputs, `${place}.outputs`, (value, p) => readPort(json.record(value, p, PORT), p)),
+    ...(graph.labels !== undefined && { labels: json.list(graph.labels, `${place}.labels`, json.text) }),
+    tensors,
+    layers: json.list(graph.layers, `${place}.layers`, (value, p) =>
+      readRecord<Layer>(LAYERS, LAYER_FIELDS, value, p, { source, shapeOf: shapeOf(p) }, file.version),
+    ),
+    ...(graph.notes !== undefined && { notes: json.texts(graph.notes, `${place}.notes`) }),
+  };
+  source.done();
+  validateModel(def, where);
+  return def;
+}
+
+const PORT = ["name", "tensor"] as const;
+
+function readPort(value: json.Json, where: string): Port {
+  return {
+    name: json.identifier(value.name, `${where}.name`),
+    tensor: json.identifier(value.tensor, `${where}.tensor`),
+  };
+}
+
+function readInput(value: unknown, where: string): InputPort {
+  const given = json.record(value, where, PORT, ["normalization"]);
+  const port = readPort(given, where);
+  if (given.normalization === undefined) return port;
+  return { ...port, normalization: readNormalization(given.normalization, `${where}.normalization`) };
+}
+
+function readSpec(value: unknown, where: string): TensorSpec {
+  const { shape, encoding } = json.record(value, where, ["shape", "encoding"]);
+  return { shape: json.triple(shape, `${where}.shape`), encoding: readEncoding(encoding, `${where}.encoding`) };
+}

@@ -1,0 +1,85 @@
+// validate.ts: everything about a model that the runtime relies on, checked once before it runs.
+import { at, type Check, checker, INT32_MAX, fields as json } from "../format/index.js";
+import {
+  checkNormalization,
+  elements,
+  LAYERS,
+  layerInputs,
+  layerKind,
+  type TensorSpec,
+  validateEncoding,
+} from "../ops/index.js";
+import type { ModelDef } from "./model.js";
+
+/**
+ * Checks a whole model: names, shapes, encodings, weights, epilogues, and that no int32 sum can overflow.
+ * @param where file name for error messages
+ * @throws BAD_GRAPH; BAD_FILE for a malformed name; OVERFLOW for sums or tensors beyond 2^31 - 1
+ */
+export function validateModel(def: ModelDef, where = ""): void {
+  const check: Check = checker(where);
+  const written = new Set<string>();
+  const spec = (name: string, place: string): TensorSpec => {
+    check(Object.hasOwn(def.tensors, name), place, "a tensor of the model", name);
+    return def.tensors[name];
+  };
+  const write = (name: string, place: string): TensorSpec => {
+    const tensor = spec(name, place);
+    check(!written.has(name), place, "a tensor not written before", name);
+    written.add(name);
+    return tensor;
+  };
+  const read = (name: string, place: string): TensorSpec => {
+    const tensor = spec(name, place);
+    check(written.has(name), place, "an input or the output of an earlier layer", name);
+    return tensor;
+  };
+  const unique = (names: readonly string[], place: string): void => {
+    names.forEach((name, i) => {
+      json.identifier(name, at(where, `${place}[${i}]`));
+    });
+    check(new Set(names).size === names.length, place, "names that differ", names);
+  };
+
+  json.identifier(def.name, at(where, "name"));
+  for (const key of Object.keys(def.notes ?? {})) json.identifier(key, at(where, "notes"));
+  let total = 0;
+  for (const [name, tensor] of Object.entries(def.tensors)) {
+    const place = `tensor ${json.identifier(name, at(where, "tensors"))}`;
+    check(tensor.shape.length === 3, `${place}.shape`, "3 dimensions", tensor.shape);
+    for (const n of tensor.shape)
+      check(Number.isInteger(n) && n > 0, `${place}.shape`, "positive integers", tensor.shape);
+    total += elements(tensor.shape);
+    check(total <= INT32_MAX, place, `at most ${INT32_MAX} elements in all tensors`, total, "OVERFLOW");
+    validateEncoding(tensor.encoding, at(where, `${place}.encoding`));
+  }
+  for (const side of ["inputs", "outputs"] as const) {
+    check(def[side].length > 0, side, "at least one", 0);
+    unique(
+      def[side].map((port) => port.name),
+      side,
+    );
+  }
+  unique(
+    def.layers.map((layer) => layer.name),
+    "layers",
+  );
+  for (const port of def.inputs) {
+    const place = `input ${port.name}`;
+    const [channels] = write(port.tensor, place).shape;
+    if (port.normalization) checkNormalization(port.normalization, channels, place, check);
+  }
+  for (const layer of def.layers) {
+    const place = `layer ${layer.name}`;
+    check(Object.hasOwn(LAYERS, layer.op), place, `a kind of layer: ${Object.keys(LAYERS).join(", ")}`, layer.op);
+    const second = "residual" in layer && layer.residual ? 1 : null;
+    const inputs = layerInputs(layer).map((name, i) => read(name, `${place}.${i === second ? "residual" : "input"}`));
+    const output = write(layer.output, `${place}.output`);
+    layerKind(layer).check(layer, inputs, output, (ok, field, expected, found, code) =>
+      check(ok, at(place, field), expected, found, code),
+    );
+  }
+  for (const port of def.outputs) read(port.tensor, `output ${port.name}`);
+  for (const name of Object.keys(def.tensors))
+    check(written.has(name), `tensor ${name}`, "a layer that writes it", "none");
+}

@@ -1,0 +1,41 @@
+// write.ts: a ModelDef to the bytes of a model file.
+import { sealFile } from "../format/index.js";
+import { layerKind, orderStores, versionOf, writeEncoding, writeNormalization, writeRecord } from "../ops/index.js";
+import type { ModelDef, Port } from "./model.js";
+import { decodeModel, LAYER_FIELDS } from "./read.js";
+import { validateModel } from "./validate.js";
+
+/**
+ * Writes a model file (docs/format.md). The same model gives the same bytes.
+ * @throws what `validateModel` and `decodeModel` throw: nothing is ever written that cannot be read
+ */
+export function encodeModel(def: ModelDef): Uint8Array {
+  validateModel(def);
+  const { name, labels, notes } = def;
+  const shapeOf = (tensor: string) => def.tensors[tensor].shape;
+  const layers = def.layers.map((layer) => writeRecord(layerKind(layer), LAYER_FIELDS, layer, shapeOf));
+  const specs = Object.entries(def.tensors).map(([tensor, { shape, encoding }]) => [
+    tensor,
+    { shape, encoding: writeEncoding(encoding) },
+  ]);
+  const graph = {
+    name,
+    inputs: def.inputs.map(({ normalization, ...port }) => ({
+      ...writePort(port),
+      ...(normalization && { normalization: writeNormalization(normalization) }),
+    })),
+    outputs: def.outputs.map(writePort),
+    labels,
+    tensors: Object.fromEntries(specs),
+    layers: layers.map(({ json }) => json),
+    notes,
+  };
+  const version = Math.max(1, ...def.layers.map((layer) => versionOf(layerKind(layer), layer)));
+  const bytes = sealFile("model", graph, orderStores(layers.map(({ store }) => store)), version);
+  decodeModel(bytes);
+  return bytes;
+}
+
+function writePort({ name, tensor }: Port): object {
+  return { name, tensor };
+}

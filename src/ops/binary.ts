@@ -1,0 +1,77 @@
+// binary.ts: functions of two values.
+
+import type { Check } from "../format/index.js";
+import { choice, tensor, twoTensors } from "./field.js";
+import { BINARY_FUNCTIONS, type BinaryName, binaryOf } from "./functions.js";
+import { broadcastShape, elements } from "./geometry.js";
+import type { LayerKind, NodeKind } from "./kind.js";
+import { decoderOf, encoderOf } from "./numeric.js";
+import type { Shape } from "./tensor.js";
+import { checkShape } from "./window.js";
+
+/** A function of two real values, `input` and `other`; an axis of length 1 meets every index. Any encodings. */
+export interface BinaryLayer {
+  readonly op: "binary";
+  readonly name: string;
+  readonly input: string;
+  readonly other: string;
+  readonly output: string;
+  readonly fn: BinaryName;
+}
+
+/** A function of two values. Axes of length 1 are repeated; equal shapes that are added are an `add`. */
+export interface BinaryNode {
+  readonly op: "binary";
+  readonly name: string;
+  readonly fn: BinaryName;
+  readonly inputs: readonly [string, string];
+}
+
+const NAMES = Object.keys(BINARY_FUNCTIONS) as BinaryName[];
+const fn = choice(NAMES);
+
+function meet(given: BinaryName, a: Shape, b: Shape, check: Check): Shape {
+  check(Object.hasOwn(BINARY_FUNCTIONS, given), "fn", `one of ${NAMES.join(", ")}`, given);
+  const met = broadcastShape(a, b);
+  check(met !== null, "other", `a shape that meets ${a.join("x")}`, b.join("x"));
+  return met;
+}
+
+export const binaryLayer: LayerKind<BinaryLayer> = {
+  since: 1,
+  fields: { input: tensor, other: tensor, fn },
+  check(layer, [a, b], output, check: Check) {
+    checkShape(output, meet(layer.fn, a.shape, b.shape, check), check);
+  },
+  run(layer, [a, b], { shape: [channels, height, width], encoding }) {
+    const f = binaryOf(layer.fn);
+    const encode = encoderOf(encoding);
+    const readers = [a, b].map(({ spec, raw }) => {
+      const real = decoderOf(spec.encoding);
+      const [planes, rows, columns] = spec.shape;
+      return (c: number, y: number, x: number): number =>
+        real(raw[((planes === 1 ? 0 : c) * rows + (rows === 1 ? 0 : y)) * columns + (columns === 1 ? 0 : x)]);
+    });
+    const result = new Float32Array(elements([channels, height, width]));
+    let at = 0;
+    for (let c = 0; c < channels; c++) {
+      for (let y = 0; y < height; y++) {
+        for (let x = 0; x < width; x++) result[at++] = encode(f(readers[0](c, y, x), readers[1](c, y, x)));
+      }
+    }
+    return result;
+  },
+};
+
+export const binaryNode: NodeKind<BinaryNode> = {
+  since: 1,
+  fields: { fn, inputs: twoTensors },
+  role: () => "float",
+  shape(node, inputs, check: Check) {
+    check(inputs.length === 2, "inputs", "two inputs", inputs.length);
+    return meet(node.fn, inputs[0], inputs[1], check);
+  },
+  lower({ op, name, fn: given }, { sources: [input, other], output, encoding, push }) {
+    push({ op, name, input, other, output, fn: given }, encoding);
+  },
+};

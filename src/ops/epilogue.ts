@@ -1,0 +1,108 @@
+// epilogue.ts: what a layer that computes sums ends with: its fields in the file, its check, its plain arithmetic.
+import { type Check, isFloat32, isWritable, fields as json, storeFloats } from "../format/index.js";
+import type { Field } from "./field.js";
+import { sameShape } from "./geometry.js";
+import type { Values } from "./kind.js";
+import { clampTo, encodeClamped, epilogueBounds } from "./numeric.js";
+import type { Clamp, Encoding, Epilogue, Residual, Shape, TensorSpec } from "./tensor.js";
+
+function readClamp(value: unknown, where: string): Clamp {
+  const { low, high } = json.record(value, where, [], ["low", "high"]);
+  return boundsOf({
+    low: low === undefined ? low : json.number(low, `${where}.low`),
+    high: high === undefined ? high : json.number(high, `${where}.high`),
+  });
+}
+
+/** The bounds that there are, in the order of the file. */
+function boundsOf({ low, high }: { low?: number; high?: number }): Clamp {
+  return { ...(low !== undefined && { low }), ...(high !== undefined && { high }) };
+}
+
+/** Scale and offset as stored tensors, the clamp in the JSON. */
+function epilogueOf(channels: (output: Shape) => number): Field<Epilogue> {
+  return {
+    key: "clamp",
+    read(value, place, { name, sofar, source, shapeOf }) {
+      const length = channels(shapeOf(sofar.output as string));
+      return {
+        scale: source.floats(`${name}.scale`, [length]),
+        offset: source.floats(`${name}.offset`, [length]),
+        clamp: readClamp(value, place),
+      };
+    },
+    write({ scale, offset, clamp }, { store }) {
+      store("scale", storeFloats([scale.length], scale));
+      store("offset", storeFloats([offset.length], offset));
+      return boundsOf(clamp);
+    },
+  };
+}
+
+/** An epilogue with a scale and an offset for every output channel. */
+export const epilogue = /* @__PURE__ */ epilogueOf(([channels]) => channels);
+/** An epilogue whose one scale and offset all channels share. */
+export const sharedEpilogue = /* @__PURE__ */ epilogueOf(() => 1);
+
+/** A second operand and its factor. */
+export const residual: Field<Residual> = {
+  read(value, place) {
+    const found = json.record(value, place, ["tensor", "scale"]);
+    return {
+      tensor: json.identifier(found.tensor, `${place}.tensor`),
+      scale: json.number(found.scale, `${place}.scale`),
+    };
+  },
+  write: ({ tensor, scale }) => ({ tensor, scale }),
+  names: ({ tensor }) => [tensor],
+  renamed: ({ tensor, scale }, to) => ({ tensor: to(tensor), scale }),
+};
+export const optionalResidual: Field<Residual> = { ...residual, optional: true };
+
+/** @throws BAD_GRAPH for wrong lengths, values that are not finite, bounds in the wrong order */
+export function checkEpilogue({ scale, offset, clamp }: Epilogue, channels: number, check: Check): void {
+  for (const [field, values] of Object.entries({ scale, offset })) {
+    check(values.length === channels, field, `${channels} values`, values.length);
+    const bad = values.findIndex((value) => !Number.isFinite(value));
+    check(bad < 0, `${field}[${bad}]`, "a finite number", String(values[bad]));
+  }
+  const { low, high } = clamp;
+  for (const bound of [low, high]) {
+    check(bound === undefined || Number.isFinite(bound), "clamp", "finite bounds", bound);
+  }
+  check(low === undefined || high === undefined || low <= high, "clamp", "low <= high", { low, high });
+}
+
+/** @param operand the tensor that is added; undefined where nothing is */
+export function checkResidual(
+  given: Residual | undefined,
+  operand: TensorSpec | undefined,
+  output: TensorSpec,
+  check: Check,
+): void {
+  if (!given || !operand) return;
+  const expected = `shape ${output.shape.join("x")}`;
+  check(sameShape(operand.shape, output.shape), "residual", expected, operand.shape.join("x"));
+  check(
+    isFloat32(given.scale) && isWritable(given.scale),
+    "residual.scale",
+    "a finite float32 other than -0",
+    given.scale,
+  );
+}
+
+/**
+ * Computes one output: the sequence of docs/arithmetic.md, section 3. An int32 accumulator is first rounded to float32.
+ * @param added the residual operand times its scale, rounded; null where nothing is added
+ */
+export function finish(acc: number, c: number, ending: Epilogue, added: number | null, encoding: Encoding): number {
+  let z = Math.fround(Math.fround(Math.fround(acc) * ending.scale[c]) + ending.offset[c]);
+  if (added !== null) z = Math.fround(z + added);
+  const { low, high } = epilogueBounds(ending.clamp, encoding);
+  return encodeClamped(clampTo(z, low, high, encoding), encoding);
+}
+
+/** The residual operand of output i times its scale; null where nothing is added. */
+export function residualAt(operand: Values | undefined, given: Residual | undefined, i: number): number | null {
+  return operand && given ? Math.fround(operand.raw[i] * Math.fround(given.scale)) : null;
+}

@@ -1,0 +1,155 @@
+// functions.ts: the functions of float layers, from + - * / alone, so that every engine gives the same bits.
+//
+// JavaScript's float64 arithmetic is IEEE 754 to the bit, but Math.exp and its kin are not specified and differ between
+// engines. What is computed here in float64 is rounded once, to float32, by the caller: docs/arithmetic.md, section 5.
+
+const LN2_HIGH = 0.6931471803691238;
+const LN2_LOW = 1.9082149292705877e-10;
+const bits = new DataView(new ArrayBuffer(8));
+
+/** 2^n for an integer n in -1022..1023. */
+function powerOfTwo(n: number): number {
+  bits.setUint32(0, (n + 1023) << 20);
+  return bits.getFloat64(0);
+}
+
+/** 1 / 10!, 1 / 9!, ... 1 / 0!, each quotient rounded once. */
+const INVERSE_FACTORIALS = [3628800, 362880, 40320, 5040, 720, 120, 24, 6, 2, 1, 1].map((n) => 1 / n);
+
+/**
+ * exp(x) to about 3e-13 of its value; 0 below -700, Infinity above 700.
+ *   x = n ln 2 + r, |r| <= ln 2 / 2;   exp(x) = 2^n (1 + r + r^2 / 2! + ... + r^10 / 10!)
+ */
+export function exp(x: number): number {
+  if (Number.isNaN(x)) return x;
+  if (x < -700) return 0;
+  if (x > 700) return Infinity;
+  const n = Math.floor(x / Math.LN2 + 0.5);
+  const r = x - n * LN2_HIGH - n * LN2_LOW;
+  let sum = 0;
+  for (let k = 0; k <= 10; k++) sum = sum * r + INVERSE_FACTORIALS[k];
+  return sum * powerOfTwo(n);
+}
+
+/** tanh(x) = sign(x) (1 - 2 / (exp(2 |x|) + 1)); x - x^3 / 3 where that would cancel. */
+function tanh(x: number): number {
+  const size = Math.abs(x);
+  if (size < 1e-4) return x - (x * x * x) / 3;
+  const y = 1 - 2 / (exp(2 * size) + 1);
+  return x < 0 ? -y : y;
+}
+
+/** exp(x) - 1 for x <= 0. */
+function expMinusOne(x: number): number {
+  return x > -1e-5 ? x + (x * x) / 2 : exp(x) - 1;
+}
+
+function clip(x: number, low: number, high: number): number {
+  return Math.min(Math.max(x, low), high);
+}
+
+/** One function of one value. */
+interface UnaryFunction {
+  /** The parameters in the order of the file, with what each is unless given. */
+  readonly parameters: readonly (readonly [name: string, otherwise: number])[];
+  /** The function in float64, made from its parameters. */
+  readonly of: (...parameters: number[]) => (x: number) => number;
+  /** Its slope at x, where the function is y. */
+  readonly slope: (...parameters: number[]) => (x: number, y: number) => number;
+}
+
+/**
+ * The functions of one value. But for clip and leakyRelu, which have nodes of their own kind, name and parameters are
+ * those of the ONNX operator with a capital letter, and so are the values of parameters that are not given.
+ */
+export const FUNCTIONS = {
+  clip: {
+    parameters: [
+      ["min", -3.4028234663852886e38],
+      ["max", 3.4028234663852886e38],
+    ],
+    of: (low, high) => (x) => clip(x, low, high),
+    slope: (low, high) => (x) => (x > low && x < high ? 1 : 0),
+  },
+  elu: {
+    parameters: [["alpha", 1]],
+    of: (alpha) => (x) => (x < 0 ? alpha * expMinusOne(x) : x),
+    slope: (alpha) => (x) => (x < 0 ? alpha * exp(x) : 1),
+  },
+  hardSigmoid: {
+    parameters: [
+      ["alpha", 0.2],
+      ["beta", 0.5],
+    ],
+    of: (alpha, beta) => (x) => clip(alpha * x + beta, 0, 1),
+    slope: (alpha) => (_, y) => (y > 0 && y < 1 ? alpha : 0),
+  },
+  hardSwish: {
+    parameters: [],
+    of: () => (x) => x * clip(x / 6 + 0.5, 0, 1),
+    slope: () => (x) => (x <= -3 ? 0 : x >= 3 ? 1 : x / 3 + 0.5),
+  },
+  leakyRelu: {
+    parameters: [["alpha", 0.01]],
+    of: (alpha) => (x) => (x < 0 ? alpha * x : x),
+    slope: (alpha) => (x) => (x < 0 ? alpha : 1),
+  },
+  sigmoid: {
+    parameters: [],
+    of: () => (x) => 1 / (1 + exp(-x)),
+    slope: () => (_, y) => y * (1 - y),
+  },
+  tanh: {
+    parameters: [],
+    of: () => tanh,
+    slope: () => (_, y) => 1 - y * y,
+  },
+} as const satisfies Readonly<Record<string, UnaryFunction>>;
+
+export type ActivationName = keyof typeof FUNCTIONS;
+
+/** The function of one value with these parameters, in float64. */
+export function activationOf(fn: ActivationName, parameters: readonly number[]): (x: number) => number {
+  return (FUNCTIONS[fn] as UnaryFunction).of(...parameters);
+}
+
+/** The slope of a function of one value with these parameters, at x, where the function is y. */
+export function slopeOf(fn: ActivationName, parameters: readonly number[]): (x: number, y: number) => number {
+  return (FUNCTIONS[fn] as UnaryFunction).slope(...parameters);
+}
+
+/** One function of two values. */
+interface BinaryFunction {
+  /** The function in float64. */
+  readonly of: (a: number, b: number) => number;
+  /** Its slopes along a and b. */
+  readonly slopes: (a: number, b: number) => readonly [number, number];
+}
+
+/** The functions of two values; prelu is a where a >= 0, else a b. */
+export const BINARY_FUNCTIONS = {
+  add: { of: (a, b) => a + b, slopes: () => [1, 1] },
+  sub: { of: (a, b) => a - b, slopes: () => [1, -1] },
+  mul: { of: (a, b) => a * b, slopes: (a, b) => [b, a] },
+  div: { of: (a, b) => a / b, slopes: (a, b) => [1 / b, -a / (b * b)] },
+  prelu: { of: (a, b) => (a < 0 ? a * b : a), slopes: (a, b) => (a < 0 ? [b, a] : [1, 0]) },
+} as const satisfies Readonly<Record<string, BinaryFunction>>;
+
+export type BinaryName = keyof typeof BINARY_FUNCTIONS;
+
+/** The function of two values, in float64. */
+export function binaryOf(fn: BinaryName): (a: number, b: number) => number {
+  return BINARY_FUNCTIONS[fn].of;
+}
+
+/** Turns `values` into exp(x - max) / sum of those, in place: sums in order, all in float64. */
+export function softmax(values: Float64Array): void {
+  let max = -Infinity;
+  for (const x of values) if (x > max) max = x;
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) {
+    values[i] = exp(values[i] - max);
+    sum += values[i];
+  }
+  for (let i = 0; i < values.length; i++) values[i] /= sum;
+}

@@ -1,0 +1,74 @@
+// index.ts: the door of the ops room: every kind of layer and node, and the arithmetic that all executors share.
+export type { ActivationLayer, ActivationNode } from "./activation.js";
+export type { AddLayer, AddNode } from "./add.js";
+export { type AvgPoolLayer, type AvgPoolNode, type GlobalAvgPoolNode, lowerMean } from "./avgpool.js";
+export type { BatchNormNode } from "./batchnorm.js";
+export type { BinaryLayer, BinaryNode } from "./binary.js";
+export type { DropoutNode, InputNode, QuantizeNode } from "./boundary.js";
+export type { ConcatLayer, ConcatNode } from "./concat.js";
+export type { ConstantLayer, ConstantNode } from "./constant.js";
+export type { ConvLayer, ConvNode } from "./conv.js";
+export type { DenseLayer, DenseNode } from "./dense.js";
+export {
+  checkNormalization,
+  readEncoding,
+  readNormalization,
+  validateEncoding,
+  writeEncoding,
+  writeNormalization,
+} from "./encoding.js";
+export type { Tensor } from "./field.js";
+export {
+  type ActivationName,
+  activationOf,
+  BINARY_FUNCTIONS,
+  type BinaryName,
+  binaryOf,
+  exp,
+  FUNCTIONS,
+  slopeOf,
+  softmax,
+} from "./functions.js";
+export type { GatherLayer, GatherNode, PadNode, Places, SliceNode } from "./gather.js";
+export {
+  broadcastShape,
+  convOutputShape,
+  elements,
+  emptyWindow,
+  largestOf,
+  sameEncoding,
+  sameShape,
+  scaleOf,
+  stridesOf,
+  type Window,
+  zeroOf,
+} from "./geometry.js";
+export { gridCodes, smallestExponent, validateGrid, type WeightGrid, type WeightGrids } from "./grid.js";
+export type { LayerKind, NodeKind, Role, Values } from "./kind.js";
+export { LAYERS, type Layer, layerInputs, layerKind, type PerLayer } from "./layers.js";
+export type { Lowering } from "./lowering.js";
+export type { MaxPoolLayer, MaxPoolNode } from "./maxpool.js";
+export { NODES, type Node, nodeInputs, nodeKind, nodeParameters, rewire } from "./nodes.js";
+export {
+  canonicalNaNs,
+  canonicalWord,
+  clampTo,
+  decoderOf,
+  encodeClamped,
+  encodeInput,
+  encoderOf,
+  epilogueBounds,
+  inputAffine,
+  maximum,
+  pixelTable,
+  pixelToReal,
+  roundHalfEven,
+  toReal,
+  weightValues,
+} from "./numeric.js";
+export type { PermuteLayer, PermuteNode } from "./permute.js";
+export { orderStores, readRecord, versionOf, writeRecord } from "./record.js";
+export type { LeakyReluNode, ReluNode } from "./relu.js";
+export type { ResampleLayer, ResampleNode } from "./resample.js";
+export type { SoftmaxLayer, SoftmaxNode } from "./softmax.js";
+export type { Clamp, Encoding, Epilogue, Normalization, Residual, Shape, Taps, TensorSpec, Weights } from "./tensor.js";

@@ -1,0 +1,39 @@
+// lowering.ts: what a node that becomes a layer is given, and may ask for.
+
+import type { BatchNormNode } from "./batchnorm.js";
+import type { WeightGrids } from "./grid.js";
+import type { Layer } from "./layers.js";
+import type { Clamp, Encoding, Normalization, Shape, TensorSpec } from "./tensor.js";
+
+/** One chain on its way to a layer: the head that is asked, and what the rest of the chain says of its epilogue. */
+export interface Lowering {
+  /** The tensors of the model that hold the head's operands, in order. */
+  readonly sources: readonly string[];
+  /** Name of the tensor that the layer writes, and its shape. */
+  readonly output: string;
+  readonly shape: Shape;
+  /** Encoding of the result where the head computes one. */
+  readonly encoding: Encoding;
+  /** In real values. */
+  readonly clamp: Clamp;
+  /** The batch norm that follows the head, or null. */
+  readonly norm: BatchNormNode | null;
+  /** The tensor that is added, or null. */
+  readonly residual: string | null;
+  /** Grids of the weights; null where the network stays float32. */
+  readonly grids: WeightGrids | null;
+  /** Shape and encoding of a tensor of the model. */
+  spec(tensor: string): TensorSpec;
+  /** Adds the layer; its output has this encoding. */
+  push(layer: Layer, encoding: Encoding): void;
+  /** Adds an input of the model, which holds the head's result. */
+  pushInput(name: string, normalization?: Normalization): void;
+  /** Says that the first source holds the result as it is. */
+  alias(): void;
+  /** A copy of a tensor as float32; the tensor itself where it is float32 already. */
+  toFloat32(tensor: string): string;
+  /** The layer that writes a tensor which nothing else reads; null where there is none. */
+  soleWriter(tensor: string): Layer | null;
+  /** Takes a layer out again, with its output. */
+  remove(layer: Layer): void;
+}

@@ -1,0 +1,125 @@
+// numeric.ts: the float32 arithmetic that every executor must do alike: rounding, bounds, levels, pixels.
+import { zeroOf } from "./geometry.js";
+import type { Clamp, Encoding, Normalization, Weights } from "./tensor.js";
+
+const TWO_23 = 8388608;
+
+/** Half to even, for float32 values in 0..2^22: adding 2^23 leaves no bits for the fraction. */
+export function roundHalfEven(z: number): number {
+  return Math.fround(z + TWO_23) - TWO_23;
+}
+
+/** The larger of the maximum so far and one more value: the first of equal ones, whatever their sign, and NaN if either is. */
+export function maximum(best: number, value: number): number {
+  return Number.isNaN(best) || value <= best ? best : value;
+}
+
+/**
+ * The float32 bounds an epilogue clamps to, in units of the output's encoding: the layer's own clamp and, for a
+ * linear encoding, its range 0..max.
+ */
+export function epilogueBounds(clamp: Clamp, encoding: Encoding): { low: number; high: number } {
+  const scale = encoding.kind === "float32" ? 1 : encoding.scale;
+  const zero = encoding.kind === "linear" ? encoding.zero : 0;
+  let low = clamp.low === undefined ? -Infinity : Math.fround(clamp.low / scale + zero);
+  let high = clamp.high === undefined ? Infinity : Math.fround(clamp.high / scale + zero);
+  if (encoding.kind === "linear") {
+    low = Math.min(Math.max(low, 0), encoding.max);
+    high = Math.max(Math.min(high, encoding.max), 0);
+  }
+  return { low, high };
+}
+
+/** z held within low..high. A NaN stays one in float32; integers have none, so with them it counts as low. */
+export function clampTo(z: number, low: number, high: number, encoding: Encoding): number {
+  // comparisons, not Math.min and max: those would turn -0 into 0
+  // biome-ignore lint/complexity/useMathMinMax: see above
+  if (encoding.kind === "float32") return z < low ? low : z > high ? high : z;
+  // biome-ignore lint/complexity/useMathMinMax: a NaN compares with nothing, and is to become low
+  return z > low ? (z > high ? high : z) : low;
+}
+
+/** Raw value of z, already clamped: a float32, or an integer 0..255. */
+export function encodeClamped(z: number, encoding: Encoding): number {
+  if (encoding.kind === "float32") return z;
+  if (encoding.kind === "linear") return roundHalfEven(z);
+  let k = 0;
+  while (k < encoding.thresholds.length && z >= Math.fround(encoding.thresholds[k])) k++;
+  return encoding.levels[k];
+}
+
+/** Scale and offset that take a real input value to z: z = fround(fround(x * scale) + offset). */
+export function inputAffine(encoding: Encoding): { scale: number; offset: number } {
+  if (encoding.kind === "float32") return { scale: 1, offset: 0 };
+  return { scale: Math.fround(1 / encoding.scale), offset: encoding.kind === "linear" ? encoding.zero : 0 };
+}
+
+/** Raw value of a real input value. */
+export function encodeInput(x: number, encoding: Encoding): number {
+  return encoderOf(encoding)(x);
+}
+
+/** Raw values of real ones in this encoding. */
+export function encoderOf(encoding: Encoding): (x: number) => number {
+  if (encoding.kind === "float32") return Math.fround;
+  const { scale, offset } = inputAffine(encoding);
+  const { low, high } = epilogueBounds({}, encoding);
+  return (x) => {
+    const z = Math.fround(Math.fround(Math.fround(x) * scale) + offset);
+    return encodeClamped(clampTo(z, low, high, encoding), encoding);
+  };
+}
+
+/** Real values of the raw integers 0..255; for float32 a value is its own. */
+export function decoderOf(encoding: Encoding): (raw: number) => number {
+  if (encoding.kind === "float32") return (x) => x;
+  const table = toReal(
+    Float32Array.from({ length: 256 }, (_, q) => q),
+    encoding,
+  );
+  return (q) => table[q];
+}
+
+/** Real value of pixel 0..255 of a channel: (pixel / 255 - mean) / std, every step in float32. */
+export function pixelToReal(pixel: number, channel: number, normalization: Normalization): number {
+  const { mean, std } = normalization;
+  const centred = Math.fround(Math.fround(pixel / 255) - Math.fround(mean[channel]));
+  return Math.fround(centred / Math.fround(std[channel]));
+}
+
+/** Real values of all 256 pixels of one channel. */
+export function pixelTable(channel: number, normalization: Normalization): Float32Array {
+  return Float32Array.from({ length: 256 }, (_, pixel) => pixelToReal(pixel, channel, normalization));
+}
+
+/** What every NaN is where a model hands values out: engines and processors differ in its sign and its other bits. */
+const NAN_BITS = 0x7fc00000;
+const INFINITY_BITS = 0x7f800000;
+
+/** Gives every NaN in `values` the same bits, in place, and returns `values`. */
+export function canonicalNaNs(values: Float32Array): Float32Array {
+  const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  // constants may be shared: nothing is written that is not changed
+  for (let i = 0; i < words.length; i++) if (canonicalWord(words[i]) !== words[i]) words[i] = NAN_BITS;
+  return values;
+}
+
+/** The bits of a float32, those of a NaN replaced. */
+export function canonicalWord(word: number): number {
+  return (word & 0x7fffffff) > INFINITY_BITS ? NAN_BITS : word;
+}
+
+/** Real values of raw ones; float32 arrays are handed back as they are. */
+export function toReal(raw: Float32Array, encoding: Encoding): Float32Array {
+  if (encoding.kind === "float32") return raw;
+  const scale = Math.fround(encoding.scale);
+  const zero = zeroOf(encoding);
+  return raw.map((q) => Math.fround(scale * (q - zero)));
+}
+
+/** The integer a code counts as in an accumulator (+-2^(m - 1) or 0, or its level), or the float weight. */
+export function weightValues(weights: Weights): Float32Array {
+  if (weights.kind === "float32") return weights.values;
+  if (weights.kind === "codebook") return Float32Array.from(weights.codes, (code) => weights.levels[code]);
+  return Float32Array.from(weights.codes, (m) => (m === 0 ? 0 : Math.sign(m) * 2 ** (Math.abs(m) - 1)));
+}

@@ -1,0 +1,71 @@
+// permute.ts: axes in another order.
+import type { Check } from "../format/index.js";
+import { axes, shape, sizes, tensor } from "./field.js";
+import { elements, sameEncoding, sameShape, stridesOf } from "./geometry.js";
+import type { LayerKind, NodeKind } from "./kind.js";
+import type { Shape } from "./tensor.js";
+
+/**
+ * Moves raw values: the input read as an array of `dims`, its axes brought into `order` (axis i of the result is axis
+ * order[i]), the result read as the output's shape. Input and output share one encoding.
+ */
+export interface PermuteLayer {
+  readonly op: "permute";
+  readonly name: string;
+  readonly input: string;
+  readonly output: string;
+  readonly dims: readonly number[];
+  readonly order: readonly number[];
+}
+
+/** The input read as an array of `dims`, axis i of the result being axis order[i], and that read as `shape`. */
+export interface PermuteNode {
+  readonly op: "permute";
+  readonly name: string;
+  readonly input: string;
+  readonly dims: readonly number[];
+  readonly order: readonly number[];
+  readonly shape: Shape;
+}
+
+type Order = Pick<PermuteLayer, "dims" | "order">;
+
+function checkOrder({ dims, order }: Order, input: Shape, output: Shape, check: Check): void {
+  check(dims.length >= 1 && dims.length <= 8, "dims", "1 to 8 axes", dims.length);
+  const positive = dims.every((n) => Number.isInteger(n) && n >= 1);
+  check(positive, "dims", "positive integers", dims);
+  check(elements(dims) === elements(input), "dims", `${elements(input)} elements`, dims);
+  check(elements(dims) === elements(output), "output", `${elements(dims)} elements`, output);
+  const sorted = order.toSorted((a, b) => a - b);
+  check(sameShape(sorted, [...dims.keys()]), "order", `the axes 0..${dims.length - 1}`, order);
+}
+
+export const permuteLayer: LayerKind<PermuteLayer> = {
+  since: 1,
+  fields: { input: tensor, dims: sizes, order: axes },
+  check(layer, [input], output, check: Check) {
+    check(sameEncoding(input.encoding, output.encoding), "output", "the input's encoding", output.encoding);
+    checkOrder(layer, input.shape, output.shape, check);
+  },
+  run({ dims, order }, [{ raw }]) {
+    const from = stridesOf(dims);
+    const to = stridesOf(order.map((axis) => dims[axis]));
+    return Float32Array.from(raw, (_, i) => {
+      const place = order.reduce((sum, axis, k) => sum + (Math.floor(i / to[k]) % dims[axis]) * from[axis], 0);
+      return raw[place];
+    });
+  },
+};
+
+export const permuteNode: NodeKind<PermuteNode> = {
+  since: 1,
+  fields: { input: tensor, dims: sizes, order: axes, shape },
+  role: () => "move",
+  shape(node, [input], check: Check) {
+    checkOrder(node, input, node.shape, check);
+    return node.shape;
+  },
+  lower({ op, name, dims, order }, { sources: [input], output, spec, push }) {
+    push({ op, name, input, output, dims, order }, spec(input).encoding);
+  },
+};

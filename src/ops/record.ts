@@ -1,0 +1,128 @@
+// record.ts: layers and nodes by their fields: read from JSON, written to it, names and parameters found.
+import { fields as json, type StoredTensor, type TensorSource } from "../format/index.js";
+import type { Field, Place, Reading, Tensor, Writing } from "./field.js";
+import type { Shape } from "./tensor.js";
+
+type Fields = Readonly<Record<string, Field<unknown>>>;
+type Owner = Readonly<Record<string, unknown>>;
+
+/** The fields that a layer or node has, with their values, in the order of the record. */
+function entriesOf(fields: object, owner: object): [name: string, field: Field<unknown>, value: unknown][] {
+  return Object.entries(fields as Fields).flatMap(([name, field]) => {
+    const value = (owner as Owner)[name];
+    return value === undefined ? [] : [[name, field, value] as [string, Field<unknown>, unknown]];
+  });
+}
+
+/** The tensors that a layer or node names in its fields. */
+export function namesOf(fields: object, owner: object): readonly string[] {
+  return entriesOf(fields, owner).flatMap(([, field, value]) => field.names?.(value) ?? []);
+}
+
+/** The parameters among the fields. */
+export function parametersOf(fields: object, owner: object): [field: string, tensor: Tensor][] {
+  return entriesOf(fields, owner).flatMap(([name, field, value]) => {
+    const parameter = field.parameter?.(value);
+    return parameter ? [[name, parameter] as [string, Tensor]] : [];
+  });
+}
+
+/** A layer or node that names other tensors. */
+export function renamed<T extends object>(fields: object, owner: T, to: (name: string) => string): T {
+  const changed = entriesOf(fields, owner).flatMap(([name, field, value]) =>
+    field.renamed ? [[name, field.renamed(value, to)]] : [],
+  );
+  return { ...owner, ...Object.fromEntries(changed) };
+}
+
+/** What the fields of a layer or node are read with. */
+export interface Source {
+  readonly source: TensorSource;
+  readonly shapeOf: (tensor: string) => Shape;
+}
+
+/** What a table of kinds has to say for reading: fields, and since when. */
+interface Kind {
+  readonly since: number;
+  readonly fields: object;
+}
+
+/**
+ * Reads a layer or node: a JSON object with `op`, the common fields, and those that its kind has.
+ * @param common fields that every kind has, read first
+ * @param version of the file: kinds and fields that are younger are refused
+ * @throws BAD_FILE naming the field
+ */
+export function readRecord<T>(
+  kinds: Readonly<Record<string, Kind>>,
+  common: readonly string[],
+  value: unknown,
+  where: string,
+  { source, shapeOf }: Source,
+  version: number,
+): T {
+  const ops = Object.keys(kinds).filter((op) => kinds[op].since <= version);
+  const op = json.oneOf(json.text(json.dictionary(value, where).op, `${where}.op`), `${where}.op`, ops);
+  const fields = Object.entries(kinds[op].fields as Fields).filter(([, { since = 1 }]) => since <= version);
+  const keysOf = (given: readonly [string, Field<unknown>][]): string[] =>
+    given.flatMap(([name, { key = name }]) => (key === null ? [] : [key]));
+  const [required, rest] = [false, true].map((lacking) => fields.filter(([, f]) => (f.optional ?? false) === lacking));
+  const given = json.record(value, where, ["op", ...common, ...keysOf(required)], keysOf(rest));
+  const sofar: Record<string, unknown> = { op };
+  for (const name of common) sofar[name] = json.identifier(given[name], `${where}.${name}`);
+  const reading: Reading = { where, name: sofar.name as string, sofar, source, shapeOf };
+  for (const [name, field] of fields) {
+    const key = field.key === undefined ? name : field.key;
+    const found = key === null ? undefined : given[key];
+    if (field.optional && found === undefined) continue;
+    sofar[name] = field.read(found, `${where}.${key ?? name}`, reading);
+  }
+  return sofar as T;
+}
+
+/** Stored tensors on their way into a file, by the place where they are to lie. */
+export type Store = readonly { readonly name: string; readonly tensor: StoredTensor; readonly place: Place }[];
+
+/**
+ * Writes a layer or node as the JSON that `readRecord` reads: one value, one text.
+ * @returns its JSON and the tensors stored beside it
+ */
+export function writeRecord(
+  { fields }: Kind,
+  common: readonly string[],
+  owner: object,
+  shapeOf: (tensor: string) => Shape,
+): { readonly json: object; readonly store: Store } {
+  const { op, name } = owner as { op: string; name: string };
+  const store: { name: string; tensor: StoredTensor; place: Place }[] = [];
+  const writing: Writing = {
+    owner: owner as Owner,
+    shapeOf,
+    store: (suffix, tensor, place = "first") => store.push({ name: `${name}.${suffix}`, tensor, place }),
+  };
+  const known = ["op", ...common, ...Object.keys(fields)];
+  const odd = Object.keys(owner).find((field) => !known.includes(field));
+  json.expect(odd === undefined, name, "no field besides those of its kind", odd);
+  const written = entriesOf(fields, owner).flatMap(([field, { key = field, write }, value]) => {
+    const text = write(value, writing);
+    return key === null ? [] : [[key, text]];
+  });
+  const heads = common.map((field) => [field, (owner as Owner)[field]]);
+  return { json: Object.fromEntries([["op", op], ...heads, ...written]), store };
+}
+
+/** The lowest version of the format that has the kind and all fields that are there. */
+export function versionOf({ since, fields }: Kind, owner: object): number {
+  return Math.max(since, ...entriesOf(fields, owner).map(([, field]) => field.since ?? 1));
+}
+
+/**
+ * Stored tensors of all layers as they lie in a file: those with the place "last" behind all others, the rest layer by
+ * layer, each layer's "first" before its "second".
+ */
+export function orderStores(stores: readonly Store[]): Map<string, StoredTensor> {
+  const at = (store: Store, place: Place): Store => store.filter((entry) => entry.place === place);
+  const early = stores.flatMap((store) => [...at(store, "first"), ...at(store, "second")]);
+  const all = [...early, ...stores.flatMap((store) => at(store, "last"))];
+  return new Map(all.map(({ name, tensor }) => [name, tensor]));
+}

@@ -1,0 +1,94 @@
+// tensor.ts: what a tensor is: shape, encoding of its raw values, weights, and the small records that layers share.
+
+/** Channels, height, width of one image; a vector is [n, 1, 1]. */
+export type Shape = readonly [channels: number, height: number, width: number];
+
+/**
+ * How a tensor's real values are held.
+ * - float32: as they are.
+ * - linear: real = scale * (q - zero), q an integer in 0..max, max <= 255. `zero` is an integer in 0..max.
+ * - levels: real = scale * levels[k], levels ascending integers from 0 up to at most 255 (LogQuant, or any table).
+ *   The planes hold levels[k] itself. A value z = real / scale takes level k while
+ *   thresholds[k - 1] <= z < thresholds[k]; there is one threshold fewer than levels. Each is a float32.
+ */
+export type Encoding =
+  | { readonly kind: "float32" }
+  | { readonly kind: "linear"; readonly scale: number; readonly zero: number; readonly max: number }
+  | {
+      readonly kind: "levels";
+      readonly scale: number;
+      readonly levels: readonly number[];
+      readonly thresholds: readonly number[];
+    };
+
+export interface TensorSpec {
+  readonly shape: Shape;
+  readonly encoding: Encoding;
+}
+
+/** How a pixel 0..255 becomes the network's float input: (pixel / 255 - mean[c]) / std[c]. */
+export interface Normalization {
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+}
+
+/** For each output position n taps: weights[i * n + k] times the value at indices[i * n + k]. */
+export interface Taps {
+  readonly indices: readonly number[];
+  readonly weights: readonly number[];
+}
+
+/**
+ * Weights of one convolution or dense layer.
+ * - codes: every weight is 0 or +-2^e with n2 <= e <= n1, n2 = n1 + 1 - 2^(bits - 2) (INQ, section 2.1).
+ *   A code is a magnitude digit m in 0..2^(bits - 2) and a sign; m = 0 is zero, else |w| = 2^(n2 + m - 1).
+ *   In the integer accumulator the weight counts as +-2^(m - 1).
+ * - codebook: every weight is one of a layer's levels, integers of any size that the sums have room for; in the
+ *   accumulator the weight counts as its level. Scales of channels are in the epilogue.
+ * - float32: as they are.
+ */
+export type Weights =
+  | {
+      readonly kind: "codes";
+      readonly bits: 2 | 3 | 4 | 5;
+      readonly n1: number;
+      /** Signed digits, +-m, row-major (out, in / groups, kernel height, kernel width). */
+      readonly codes: Int8Array;
+    }
+  | {
+      readonly kind: "codebook";
+      /** 2..128 distinct integers, ascending, |level| <= 16383. */
+      readonly levels: readonly number[];
+      /** Indices into levels, in the same order. */
+      readonly codes: Uint8Array;
+    }
+  | { readonly kind: "float32"; readonly values: Float32Array };
+
+/**
+ * Bounds of real values; either may be absent. ReLU is { low: 0 }. An epilogue applies them to its z (below) as
+ * fround(low / scale + zero) and fround(high / scale + zero) with the output's scale and zero point, 1 and 0 for float32.
+ */
+export interface Clamp {
+  readonly low?: number;
+  readonly high?: number;
+}
+
+/**
+ * What every computing layer ends with, in float32, one rounding an operation, in this order:
+ *   z = fround(fround(scale[c] * acc) + offset[c])          acc: int32 sum rounded to float32 (or a float layer's sum)
+ *   z = fround(z + fround(residualScale * r))               r: the residual operand's raw integer (or float)
+ *   z = min(max(z, low), high)
+ *   encode z as the output's encoding (linear: round half to even, then 0..max)
+ * z counts in units of the output's scale, with its zero added: the file holds scale and offset ready folded.
+ */
+export interface Epilogue {
+  readonly scale: Float32Array;
+  readonly offset: Float32Array;
+  readonly clamp: Clamp;
+}
+
+export interface Residual {
+  readonly tensor: string;
+  /** scale of the residual's encoding / scale of the output's; its zero point is folded into `offset`. */
+  readonly scale: number;
+}
