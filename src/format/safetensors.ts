@@ -43,68 +43,109 @@ export interface Container {
   readonly data: Uint8Array;
 }
 
+/** A tensor as the header has it: where its bytes lie in the data. */
+interface Entry {
+  readonly name: string;
+  readonly dtype: Dtype;
+  readonly shape: readonly number[];
+  readonly begin: number;
+  readonly end: number;
+}
+
+/** What is known of a file once its header is read. */
+export interface Header {
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Sorted by place. */
+  readonly entries: readonly Entry[];
+  /** Bytes before the data. */
+  readonly start: number;
+  /** Bytes of the whole file. */
+  readonly length: number;
+}
+
 /**
  * Reads a safetensors file without copying its buffers.
  * @param where file name for error messages
  * @throws TRUNCATED when bytes are missing; BAD_FILE for anything else out of order, naming the field
  */
 export function readSafetensors(bytes: Uint8Array, where = ""): Container {
-  const need = (length: number, place: string): void => {
-    if (bytes.length < length) {
-      const message = "the file ends too early";
-      throw new ShiftwiseError("TRUNCATED", message, {
-        where: place,
-        expected: `${length} bytes`,
-        found: `${bytes.length} bytes`,
-      });
-    }
-  };
-  need(8, at(where, "header length"));
+  need(bytes, 8, at(where, "header length"));
+  need(bytes, headerLength(bytes, where), at(where, "header"));
+  const { metadata, entries, start, length } = readHeader(bytes, where);
+  // plain views: a slice of Node's Buffer would not be a copy
+  const data = new Uint8Array(bytes.buffer, bytes.byteOffset + start, bytes.length - start);
+  const tensors = new Map<string, StoredTensor>();
+  for (const { name, dtype, shape, begin, end } of entries) {
+    need(bytes, start + end, at(where, `tensor ${name}.data_offsets`));
+    tensors.set(name, { dtype, shape, bytes: data.subarray(begin, end) });
+  }
+  expect(bytes.length === length, at(where, "data"), `${length - start} bytes`, `${data.length} bytes`);
+  return { metadata, tensors, data };
+}
+
+/** @throws TRUNCATED */
+function need(bytes: Uint8Array, length: number, where: string): void {
+  if (bytes.length >= length) return;
+  const details = { where, expected: `${length} bytes`, found: `${bytes.length} bytes` };
+  throw new ShiftwiseError("TRUNCATED", "the file ends too early", details);
+}
+
+/**
+ * Tells where a file's data begins.
+ * @param bytes its first 8, or more
+ * @throws BAD_FILE
+ */
+export function headerLength(bytes: Uint8Array, where = ""): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const length = view.getUint32(0, true) + view.getUint32(4, true) * 0x100000000;
   const fits = length >= 8 && length <= HEADER_LIMIT && length % 8 === 0;
   expect(fits, at(where, "header length"), `a multiple of 8 in 8..${HEADER_LIMIT}`, length);
-  need(8 + length, at(where, "header"));
-  let end = 8 + length;
+  return 8 + length;
+}
+
+/**
+ * Reads a file's header, whatever there is of its data.
+ * @param bytes the first `headerLength`, or more
+ * @throws BAD_FILE
+ */
+export function readHeader(bytes: Uint8Array, where = ""): Header {
+  const start = headerLength(bytes, where);
+  let end = start;
   while (bytes[end - 1] === SPACE) end--;
   const braced = bytes[8] === BRACE && bytes[end - 1] === BRACE + 2;
   expect(braced, at(where, "header"), "{ at its beginning, } and spaces at its end", [bytes[8], bytes[end - 1]]);
   const header = parseJson(bytes.subarray(8, end), at(where, "header")) as Json;
 
-  // plain views: a slice of Node's Buffer would not be a copy
-  const data = new Uint8Array(bytes.buffer, bytes.byteOffset + 8 + length, bytes.length - 8 - length);
-  const tensors = new Map<string, StoredTensor>();
-  const spans: { name: string; begin: number; end: number; width: number }[] = [];
+  const entries: Entry[] = [];
   let metadata: Record<string, string> = {};
   for (const [key, value] of Object.entries(header)) {
-    if (key === "__metadata__") {
-      metadata = texts(value, at(where, key));
-      continue;
-    }
-    const place = at(where, `tensor ${identifier(key, at(where, "tensor name"), TENSOR_NAME_LIMIT)}`);
-    const entry = record(value, place, ["dtype", "shape", "data_offsets"]);
-    const dtype = oneOf(text(entry.dtype, `${place}.dtype`), `${place}.dtype`, DTYPES);
-    const shape = list(entry.shape, `${place}.shape`, (n, p) => integer(n, p));
-    const [begin, end] = list(entry.data_offsets, `${place}.data_offsets`, (n, p) => integer(n, p), 2);
-    const size = shape.reduce((product, n) => product * n, SIZES[dtype]);
-    expect(end - begin === size, `${place}.data_offsets`, `a span of ${size} bytes`, [begin, end]);
-    need(8 + length + end, `${place}.data_offsets`);
-    spans.push({ name: key, begin, end, width: SIZES[dtype] });
-    tensors.set(key, { dtype, shape, bytes: data.subarray(begin, end) });
+    if (key === "__metadata__") metadata = texts(value, at(where, key));
+    else entries.push(readEntry(identifier(key, at(where, "tensor name"), TENSOR_NAME_LIMIT), value, where));
   }
 
-  // Sorted by place, the spans must tile the data: no overlap, no gap, nothing behind the last. Wide elements come first.
-  spans.sort((a, b) => a.begin - b.begin || a.end - b.end);
+  // Sorted by place, the spans must tile the data: no overlap, no gap. Wide elements come first.
+  entries.sort((a, b) => a.begin - b.begin || a.end - b.end);
   let next = 0;
   let widest = 8;
-  for (const { name, begin, end, width } of spans) {
+  for (const { name, dtype, begin, end: behind } of entries) {
+    const width = SIZES[dtype];
     expect(begin === next, at(where, `tensor ${name}.data_offsets`), `a begin of ${next}`, begin);
     expect(width <= widest, at(where, `tensor ${name}`), "a place before all narrower elements", `${width} bytes each`);
-    next = end;
-    if (end > begin) widest = width;
+    next = behind;
+    if (behind > begin) widest = width;
   }
-  expect(data.length === next, at(where, "data"), `${next} bytes`, `${data.length} bytes`);
-  return { metadata, tensors, data };
+  return { metadata, entries, start, length: start + next };
+}
+
+function readEntry(name: string, value: unknown, where: string): Entry {
+  const place = at(where, `tensor ${name}`);
+  const entry = record(value, place, ["dtype", "shape", "data_offsets"]);
+  const dtype = oneOf(text(entry.dtype, `${place}.dtype`), `${place}.dtype`, DTYPES);
+  const shape = list(entry.shape, `${place}.shape`, (n, p) => integer(n, p));
+  const [begin, end] = list(entry.data_offsets, `${place}.data_offsets`, (n, p) => integer(n, p), 2);
+  const size = shape.reduce((product, n) => product * n, SIZES[dtype]);
+  expect(end - begin === size, `${place}.data_offsets`, `a span of ${size} bytes`, [begin, end]);
+  return { name, dtype, shape, begin, end };
 }
 
 /**

@@ -1,6 +1,6 @@
 // kernels.ts: the wasm module: its functions as TypeScript sees them, compiled once, instantiated per model.
-import { ShiftwiseError } from "../base/index.js";
-import { type Kernels as Exports, RUNTIME_WASM_BASE64 } from "./wasm.generated.js";
+import { bytesOfHex, ShiftwiseError } from "../base/index.js";
+import { type Kernels as Exports, RUNTIME_WASM_HEX } from "./wasm.generated.js";
 
 /** A kernel whose addresses are plain numbers. */
 type Plain<F> = F extends (...args: infer A) => infer R ? (...args: { [I in keyof A]: number }) => R : never;
@@ -34,7 +34,7 @@ export function compileKernels(shared: boolean): Promise<WebAssembly.Module> {
 
 async function compile(shared: boolean): Promise<WebAssembly.Module> {
   try {
-    const bytes = Uint8Array.from(atob(RUNTIME_WASM_BASE64), (c) => c.charCodeAt(0));
+    const bytes = bytesOfHex(RUNTIME_WASM_HEX);
     if (shared) declareShared(bytes);
     return await WebAssembly.compile(bytes);
   } catch (cause) {
@@ -42,6 +42,26 @@ async function compile(shared: boolean): Promise<WebAssembly.Module> {
       cause,
     });
   }
+}
+
+/** The custom section behind the module's code, with the mark that assembly/build.mjs gives it: 8 bytes of its hash. */
+const MARK_SECTION = "shiftwise";
+const MARK_DIGITS = 16;
+
+/**
+ * Checks that a module which somebody else compiled is the one that this code was built with.
+ * @throws BAD_OPTION
+ */
+export function checkKernels(module: WebAssembly.Module): void {
+  const [section = new ArrayBuffer(0)] = WebAssembly.Module.customSections(module, MARK_SECTION);
+  const mark = Array.from(new Uint8Array(section), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const expected = RUNTIME_WASM_HEX.slice(-MARK_DIGITS);
+  if (mark === expected) return;
+  throw new ShiftwiseError("BAD_OPTION", "the module is not that of this version's shiftwise/wasm/runtime.wasm", {
+    where: "module",
+    expected: `mark ${expected}`,
+    found: mark ? `mark ${mark}` : "another module",
+  });
 }
 
 /** The code is the same for both kinds of memory; only the flag of the import differs. */

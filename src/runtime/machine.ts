@@ -5,7 +5,7 @@ import type { ModelDef } from "../model/index.js";
 import { toReal } from "../ops/index.js";
 import { type Crew, startCrew } from "./crew.js";
 import type { Executor, ExecutorOptions, Outputs } from "./executor.js";
-import { compileKernels, instantiate, type Kernels } from "./kernels.js";
+import { checkKernels, compileKernels, instantiate, type Kernels } from "./kernels.js";
 import { planModel } from "./plan.js";
 import { createDoor, type InputBatch, readRaw } from "./ports.js";
 import { canShareMemory } from "./threads.js";
@@ -29,9 +29,10 @@ export function threadsFor({ threads }: ExecutorOptions): number {
  */
 export async function createWasmExecutor(def: ModelDef, options: ExecutorOptions): Promise<Executor> {
   const threads = threadsFor(options);
+  if (options.module) checkKernels(options.module);
   const plan = planModel(def, { limit: options.memoryLimit, threads });
   const { placements } = plan;
-  const module = await compileKernels(threads > 1);
+  const module = options.module ?? (await compileKernels(threads > 1));
   const memory = allocate(plan.use.total, threads > 1);
   plan.memory.write(memory.buffer);
   const kernels = instantiate(module, memory);

@@ -4,7 +4,7 @@
 // size, smoothly, over black. Three channels are R, G and B; one channel is 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601),
 // rounded. ImageData that has the input's size already is taken pixel for pixel.
 
-import { ShiftwiseError } from "../base/index.js";
+import { arrayKind, described, isArray, ownView, ShiftwiseError } from "../base/index.js";
 import type { Shape } from "../ops/index.js";
 
 /** Pixels as canvases give them: RGBA, row by row. An ImageData is one. */
@@ -25,42 +25,66 @@ export type Picture =
 
 type Canvas2d = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
 
-export function isPicture(value: object): value is Picture {
-  return "width" in value ? typeof value.width === "number" : "displayWidth" in value;
+export function isPicture(value: unknown): value is Picture {
+  if (typeof value !== "object" || value === null || arrayKind(value) !== undefined) return false;
+  return "width" in value
+    ? typeof value.width === "number"
+    : "displayWidth" in value && typeof value.displayWidth === "number";
+}
+
+/**
+ * Checks that a picture can be brought to an input's size.
+ * @throws BAD_DATA for a picture without pixels or with others than its size says, and for an input of other than 1 or 3
+ * channels
+ */
+export function checkPicture(picture: Picture, [channels]: Shape, where: string): void {
+  if (channels !== 1 && channels !== 3) {
+    throw new ShiftwiseError("BAD_DATA", "this input takes no pictures", {
+      where,
+      expected: "an input of 1 or 3 channels",
+      found: `${channels} channels`,
+    });
+  }
+  const [w, h] = sizeOf(picture);
+  if (!(w > 0 && h > 0)) {
+    throw new ShiftwiseError("BAD_DATA", "a picture without pixels", {
+      where,
+      expected: "a width and height above 0, of a video one that plays",
+      found: `${w}x${h}`,
+    });
+  }
+  if (!isRgba(picture)) return;
+  const { data } = picture;
+  if (isArray(data, "Uint8ClampedArray", "Uint8Array") && ownView(data)?.length === 4 * w * h) return;
+  throw new ShiftwiseError("BAD_DATA", "a picture whose pixels do not fit its size", {
+    where,
+    expected: `${4 * w * h} bytes of RGBA, a Uint8ClampedArray or Uint8Array`,
+    found: described(data),
+  });
 }
 
 /**
  * Makes a reader of pictures for one input, which keeps the canvas it draws on.
- * @returns a function to (channel, row, column) pixels; it throws BAD_DATA for a picture without pixels or one whose
- * pixels may not be read, and for an input of other than 1 or 3 channels; UNSUPPORTED without a canvas to draw on
+ * @returns a function from a picture that `checkPicture` accepts to (channel, row, column) pixels; it throws BAD_DATA for a
+ * picture whose pixels may not be read, UNSUPPORTED without a canvas to draw on
  */
-export function createPictureReader(shape: Shape, where: string): (picture: Picture) => Uint8ClampedArray {
-  const [channels, height, width] = shape;
+export function createPictureReader(
+  [channels, height, width]: Shape,
+  where: string,
+): (picture: Picture) => Uint8ClampedArray {
   let canvas: Canvas2d | null = null;
   return (picture) => {
-    if (channels !== 1 && channels !== 3) {
-      throw new ShiftwiseError("BAD_DATA", "this input takes no pictures", {
-        where,
-        expected: "an input of 1 or 3 channels",
-        found: `${channels} channels`,
-      });
-    }
     const [w, h] = sizeOf(picture);
-    if (!(w > 0 && h > 0)) {
-      throw new ShiftwiseError("BAD_DATA", "a picture without pixels", {
-        where,
-        expected: "a width and height above 0, of a video one that plays",
-        found: `${w}x${h}`,
-      });
+    if (isRgba(picture) && w === width && h === height) {
+      return planesOf(ownView(picture.data)!, channels, width * height);
     }
-    if (isRgba(picture) && w === width && h === height) return planesOf(picture.data, channels, width * height);
     canvas ??= createCanvas(width, height, false);
     const scale = Math.min(w / width, h / height);
     const part = [width * scale, height * scale];
-    const source = isRgba(picture) ? onCanvas(picture) : picture;
     // what is transparent must not show the picture before
     canvas.clearRect(0, 0, width, height);
     try {
+      const source = isRgba(picture) ? onCanvas(picture) : picture;
       canvas.drawImage(source, (w - part[0]) / 2, (h - part[1]) / 2, part[0], part[1], 0, 0, width, height);
       return planesOf(canvas.getImageData(0, 0, width, height).data, channels, width * height);
     } catch (cause) {
@@ -109,7 +133,7 @@ function onCanvas({ data, width, height }: RgbaPixels): CanvasImageSource {
 }
 
 /** RGBA over black to planes. */
-function planesOf(rgba: ArrayLike<number>, channels: 1 | 3, plane: number): Uint8ClampedArray {
+function planesOf(rgba: ArrayLike<number>, channels: number, plane: number): Uint8ClampedArray {
   const pixels = new Uint8ClampedArray(channels * plane);
   for (let i = 0; i < plane; i++) {
     const at = 4 * i;

@@ -1,67 +1,30 @@
-// ports.ts: the doors of a model: inputs checked, written to the kernels' memory; tensors read from it.
-
+// ports.ts: the doors of a model: checked inputs written to the kernels' memory; tensors read from it.
 import { canonicalNaNs, ShiftwiseError } from "../base/index.js";
-import type { InputPort, ModelDef } from "../model/index.js";
-import { elements, type Normalization, pixelTable, type Shape, type TensorSpec } from "../ops/index.js";
+import type { InputPort } from "../model/index.js";
+import { elements, type Normalization, pixelTable, pixelToReal, type Shape, type TensorSpec } from "../ops/index.js";
+import { type Given, type InputInfo, type InputValues, isValues } from "./inputs.js";
 import type { Kernels } from "./kernels.js";
 import type { Placement } from "./memory.js";
-import { createPictureReader, isPicture, type Picture } from "./pictures.js";
+import { createPictureReader } from "./pictures.js";
 
-export interface InputInfo {
-  readonly name: string;
-  readonly shape: Shape;
-  readonly normalization?: Normalization;
-}
+/** Pixels that there can be. */
+const PIXELS = 256;
 
 export interface OutputInfo {
   readonly name: string;
   readonly shape: Shape;
 }
 
-/** Real network values, or pixels 0..255; (channel, row, column), all of one image. */
-export type InputValues = Float32Array | Uint8Array | Uint8ClampedArray;
-/** Values, or a picture that is brought to the input's size. */
-export type Input = InputValues | Picture;
-/** One input alone, or several by name. */
-export type Inputs = Input | { readonly [name: string]: Input };
-/** The checked values of every input. */
+/** The values of every input. */
 export type InputBatch = { readonly [name: string]: InputValues };
 
-/**
- * Makes the check that stands before every run.
- * @returns a function that takes pictures to pixels and throws BAD_DATA for a missing input, a wrong length, or pixels
- * where the model says nothing about them; and as createPictureReader's
- */
-export function createInputCheck(def: ModelDef): (inputs: Inputs) => InputBatch {
-  const checks = def.inputs.map(({ name, tensor, normalization }) => {
-    const { shape } = def.tensors[tensor];
-    const where = `input ${name}`;
-    const read = createPictureReader(shape, where);
-    return (inputs: Inputs): readonly [string, InputValues] => {
-      const given = isInput(inputs) ? inputs : inputs[name];
-      const values = given && isPicture(given) ? read(given) : given;
-      if (!values || values.length !== elements(shape)) {
-        throw new ShiftwiseError("BAD_DATA", "wrong input", {
-          where,
-          expected: `${elements(shape)} values (${shape.join(", ")})`,
-          found: values ? `${values.length} values` : "none",
-        });
-      }
-      if (!(values instanceof Float32Array || normalization)) {
-        throw new ShiftwiseError("BAD_DATA", "this model says nothing about pixels", {
-          where,
-          expected: "a Float32Array of network values",
-          found: given.constructor.name,
-        });
-      }
-      return [name, values];
-    };
+/** Makes what brings checked inputs to values: pictures are drawn. The function throws as createPictureReader's. */
+export function createInputReader(ports: readonly InputInfo[]): (given: Given) => InputBatch {
+  const readers = ports.map(({ name, shape }) => {
+    const draw = createPictureReader(shape, `input ${name}`);
+    return ({ [name]: input }: Given) => [name, isValues(input) ? input : draw(input)] as const;
   });
-  return (inputs) => Object.fromEntries(checks.map((check) => check(inputs)));
-}
-
-export function isInput(inputs: Inputs): inputs is Input {
-  return ArrayBuffer.isView(inputs) || isPicture(inputs);
+  return (given) => Object.fromEntries(readers.map((read) => read(given)));
 }
 
 /** Writes one input's real values to the memory. @throws BAD_DATA for values that are not finite */
@@ -71,17 +34,18 @@ export type InputDoor = (buffer: ArrayBufferLike, kernels: Kernels, batch: Input
 export function createDoor({ name, normalization }: InputPort, spec: TensorSpec, place: Placement): InputDoor {
   const [channels, height, width] = spec.shape;
   const plane = height * width;
-  // pixels go through one table of 256 real values a channel
-  const tables = normalization ? tablesOf(normalization, channels) : null;
+  // planes of more pixels than that go through a table of their real values
+  const tables = normalization && plane >= PIXELS ? tablesOf(normalization, channels) : null;
   const { address, planeBytes } = place;
   return (buffer, kernels, batch) => {
     const values = batch[name];
-    const pixels = values instanceof Float32Array ? null : tables;
+    const pixels = values instanceof Float32Array ? undefined : normalization;
     for (let c = 0; c < channels; c++) {
       const to = new Float32Array(buffer, address + c * planeBytes, plane);
       const from = values.subarray(c * plane, (c + 1) * plane);
-      if (pixels) for (let i = 0; i < plane; i++) to[i] = pixels[c][from[i]];
-      else to.set(from);
+      if (!pixels) to.set(from);
+      else if (tables) for (let i = 0; i < plane; i++) to[i] = tables[c][from[i]];
+      else for (let i = 0; i < plane; i++) to[i] = pixelToReal(from[i], c, pixels);
     }
     if (!pixels && !kernels.all_finite(address, planeBytes, channels, plane)) {
       const i = values.findIndex((value) => !Number.isFinite(value));

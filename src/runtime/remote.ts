@@ -1,26 +1,17 @@
 // remote.ts: the door for pages that keep their main thread free: a Model in a Worker, with the interface of the one here.
-import { ShiftwiseError } from "../base/index.js";
+import { isShared, ShiftwiseError } from "../base/index.js";
 import type { ExecutorKind, Outputs, StepTime } from "./executor.js";
-import type { Failure, ModelInfo, Reply, Request } from "./host.js";
-import type { ModelSource } from "./load.js";
+import type { ModelInfo, PortableSource } from "./host.js";
+import { createInputCheck, type Given, type Input, type InputInfo, type Inputs, isValues } from "./inputs.js";
+import { type Line, openLine } from "./line.js";
 import type { MemoryUse } from "./memory.js";
-import type { LoadOptions } from "./model.js";
-import { type Input, type InputInfo, type Inputs, isInput, type OutputInfo } from "./ports.js";
-import { startThread, type Thread } from "./threads.js";
+import { checkOptions, type LoadOptions } from "./options.js";
+import type { OutputInfo } from "./ports.js";
+import { openRelay } from "./relay.js";
+import { type ModelSource, sourceOf } from "./source.js";
 import { warmUp } from "./warmup.js";
 
 export { ShiftwiseError } from "../base/index.js";
-
-interface Call {
-  readonly resolve: (value: never) => void;
-  readonly reject: (error: ShiftwiseError) => void;
-}
-
-/** The thread, and the calls that it has not answered yet, by number. */
-interface Line {
-  readonly call: <T>(request: Request, transfer: Transferable[]) => Promise<T>;
-  readonly close: (reason: ShiftwiseError) => void;
-}
 
 /**
  * A model in a Worker of its own. What it is given is transferred, not copied, where that can be: a typed array that
@@ -34,6 +25,7 @@ export class WorkerModel {
   readonly memory: MemoryUse;
   readonly executor: ExecutorKind;
   readonly threads: number;
+  readonly #check: (inputs: unknown) => Given;
   readonly #line: Line;
 
   private constructor(info: ModelInfo, line: Line) {
@@ -44,29 +36,35 @@ export class WorkerModel {
     this.memory = info.memory;
     this.executor = info.executor;
     this.threads = info.threads;
+    this.#check = createInputCheck(info.inputs);
     this.#line = line;
   }
 
   /** As Model.load. @throws as it, and UNSUPPORTED when the Worker cannot be started */
   static async load(source: ModelSource, options: LoadOptions = {}): Promise<WorkerModel> {
+    checkOptions(options);
     const { signal, onProgress, ...rest } = options;
+    const { value, transfer, close } = portable(source);
     const line = openLine(onProgress);
     const stop = (): void => line.close(new ShiftwiseError("ABORTED", "loading was stopped"));
     signal?.addEventListener("abort", stop, { once: true });
     try {
       if (signal?.aborted) stop();
-      const { value, transfer } = await portable(source);
-      const info = await line.call<ModelInfo>({ kind: "load", source: value, options: rest }, transfer);
-      return new WorkerModel(info, line);
+      const request = { kind: "load", source: value, options: rest, progress: onProgress !== undefined } as const;
+      return new WorkerModel(await line.call<ModelInfo>(request, transfer), line);
     } catch (error) {
       line.close(new ShiftwiseError("DISPOSED", "the model was not loaded"));
       throw error;
     } finally {
       signal?.removeEventListener("abort", stop);
+      close?.();
     }
   }
 
-  /** As Model.run, in the order of the calls. */
+  /**
+   * As Model.run. Arrays are handed over at once, pictures on a page's elements as they are now; runs that begin while
+   * others are under way wait for them.
+   */
   async run(inputs: Inputs): Promise<Outputs> {
     return this.#send("run", inputs);
   }
@@ -91,116 +89,69 @@ export class WorkerModel {
   }
 
   async #send<T>(kind: "run" | "profile", inputs: Inputs): Promise<T> {
+    this.#line.check();
+    const given = Object.entries(this.#check(inputs));
     const transfer: Transferable[] = [];
-    if (isInput(inputs)) return this.#line.call({ kind, inputs: await parcel(inputs, transfer) }, transfer);
-    const named: Record<string, Input> = {};
-    for (const [name, input] of Object.entries(inputs)) named[name] = await parcel(input, transfer);
-    return this.#line.call({ kind, inputs: named }, transfer);
+    const parcels = given.map(([name, input]) => [name, parcel(input, transfer)] as const);
+    // an array is not to change hands later than its caller expects
+    const isReady = parcels.every(([, content]) => !(content instanceof Promise));
+    const ready = isReady ? parcels : await arrived(parcels, transfer);
+    return this.#line.call({ kind, inputs: Object.fromEntries(ready) as Record<string, Input> }, transfer);
   }
 }
 
-function openLine(onProgress: LoadOptions["onProgress"]): Line {
-  const calls = new Map<number, Call>();
-  let count = 0;
-  let over: ShiftwiseError | null = null;
-  let thread: Thread | null = null;
-  const close = (reason: ShiftwiseError): void => {
-    over ??= reason;
-    thread?.terminate();
-    for (const { reject } of calls.values()) reject(over);
-    calls.clear();
-  };
-  const failed = (cause: unknown): void =>
-    close(
-      new ShiftwiseError("UNSUPPORTED", "the model's Worker could not be started or has died", {
-        expected: "runtime/host.js where the bundler has put it",
-        found: String(cause),
-        cause,
-      }),
-    );
-  const receive = (message: unknown): void => {
-    const reply = message as Reply;
-    if (reply.kind === "progress") {
-      onProgress?.(reply.progress);
-      return;
-    }
-    const call = calls.get(reply.id);
-    calls.delete(reply.id);
-    if (calls.size === 0) thread?.hold(false);
-    if (reply.kind === "failure") call?.reject(errorOf(reply.failure));
-    else call?.resolve(reply.value as never);
-  };
-  try {
-    thread = startThread(
-      "./host.js",
-      import.meta.url,
-      () => new Worker(new URL("./host.js", import.meta.url), { type: "module" }),
-      receive,
-      failed,
-    );
-  } catch (cause) {
-    failed(cause);
-  }
-  return {
-    close,
-    call: (request, transfer) =>
-      new Promise((resolve, reject) => {
-        if (over || !thread) return reject(over);
-        const id = count++;
-        calls.set(id, { resolve, reject });
-        try {
-          thread.hold(true);
-          thread.post({ id, ...request }, transfer);
-        } catch (cause) {
-          calls.delete(id);
-          reject(new ShiftwiseError("BAD_DATA", "this cannot be handed to a Worker", { found: String(cause), cause }));
-        }
-      }),
-  };
-}
-
-/** A class does not survive the way between threads. */
-function errorOf({ code, message, ...fields }: Failure): ShiftwiseError {
-  return Object.assign(new ShiftwiseError(code, message), fields);
+interface Parcel {
+  readonly value: PortableSource;
+  readonly transfer: Transferable[];
+  readonly close?: () => void;
 }
 
 /** An address without the page's base is none to a Worker, and a Response cannot travel, but its content can. */
-async function portable(
-  source: ModelSource,
-): Promise<{ value: Extract<Request, { kind: "load" }>["source"]; transfer: Transferable[] }> {
-  if (source instanceof Response) {
-    const { status, headers } = source;
-    const body = await source.blob().catch((cause) => {
-      const details = { where: source.url, found: String(cause), cause };
-      throw new ShiftwiseError("NETWORK", "the model could not be fetched", details);
-    });
-    return { value: { body, status, type: headers.get("content-type") ?? "" }, transfer: [] };
+function portable(source: ModelSource): Parcel {
+  const from = sourceOf(source);
+  switch (from.kind) {
+    case "address":
+      return { value: from.where, transfer: [] };
+    case "blob":
+      return { value: from.blob, transfer: [] };
+    case "bytes":
+      return moved(from.bytes);
+    case "response": {
+      const { parcel, close } = openRelay(from.response, from.where);
+      return { value: parcel, transfer: [parcel.port], close };
+    }
   }
-  if (source instanceof Uint8Array) return { value: source, transfer: wholeBuffer(source) };
-  if (source instanceof ArrayBuffer) return { value: source, transfer: [source] };
-  if (source instanceof Blob) return { value: source, transfer: [] };
-  const base = globalThis.document?.baseURI ?? globalThis.location?.href;
-  return { value: base === undefined ? String(source) : new URL(source, base).href, transfer: [] };
 }
 
-function wholeBuffer({ buffer, byteLength }: ArrayBufferView): Transferable[] {
-  return buffer instanceof ArrayBuffer && buffer.byteLength === byteLength ? [buffer] : [];
+/** An array in a form that a Worker can have for itself: part of a buffer, or shared memory, is copied. */
+function moved<T extends Uint8Array | Input>(array: T & ArrayBufferView): { value: T; transfer: Transferable[] } {
+  const { buffer, byteLength } = array;
+  const isWhole = !isShared(buffer) && buffer.byteLength === byteLength;
+  const value = isWhole ? array : (array as unknown as Uint8Array).slice();
+  return { value: value as T, transfer: [value.buffer as ArrayBuffer] };
 }
 
 /** The input in a form that a Worker can receive; what is handed over with it goes to `transfer`. */
-async function parcel(input: Input, transfer: Transferable[]): Promise<Input> {
-  if (ArrayBuffer.isView(input)) {
-    transfer.push(...wholeBuffer(input));
-    return input;
+function parcel(input: Input, transfer: Transferable[]): Input | Promise<ImageBitmap> {
+  if (isValues(input)) {
+    const {
+      value,
+      transfer: [buffer],
+    } = moved(input);
+    transfer.push(buffer);
+    return value;
   }
   if ("data" in input) {
-    transfer.push(...wholeBuffer(input.data));
-    return { data: input.data, width: input.width, height: input.height };
+    const {
+      value,
+      transfer: [buffer],
+    } = moved(input.data);
+    transfer.push(buffer);
+    return { data: value, width: input.width, height: input.height };
   }
-  const isLoose = "close" in input;
-  const frame = isLoose ? input : await snapshot(input);
-  transfer.push(frame);
-  return frame;
+  if (!("close" in input)) return snapshot(input);
+  transfer.push(input);
+  return input;
 }
 
 /** What an element shows now. */
@@ -210,4 +161,17 @@ async function snapshot(element: Exclude<Input, ArrayBufferView | { data: unknow
   } catch (cause) {
     throw new ShiftwiseError("BAD_DATA", "a picture without pixels", { found: String(cause), cause });
   }
+}
+
+type Parcels = readonly (readonly [string, Input | Promise<ImageBitmap>])[];
+
+/** Waits for the snapshots among them. */
+async function arrived(parcels: Parcels, transfer: Transferable[]): Promise<(readonly [string, Input])[]> {
+  return Promise.all(
+    parcels.map(async ([name, content]) => {
+      const input = await content;
+      if (content instanceof Promise) transfer.push(input as ImageBitmap);
+      return [name, input] as const;
+    }),
+  );
 }

@@ -39,10 +39,11 @@ export function startThread(
 ): Thread {
   const node = nodeThreads();
   if (node) {
-    const worker = new node.Worker(new URL(file, base));
+    const worker = new node.Worker(new URL(file, base), { execArgv: process.execArgv.filter(isForFiles) });
     worker.on("message", onMessage);
-    worker.once("error", onFailure);
-    worker.once("exit", onFailure);
+    worker.on("error", onFailure);
+    worker.on("messageerror", onFailure);
+    worker.on("exit", (code) => onFailure(`it has ended with ${code}`));
     return {
       post: (message, transfer) =>
         worker.postMessage(message, transfer as import("node:worker_threads").Transferable[]),
@@ -53,6 +54,7 @@ export function startThread(
   const worker = browser();
   worker.onmessage = ({ data }) => onMessage(data);
   worker.onerror = (event) => onFailure(event.message || `cannot load ${file}`);
+  worker.onmessageerror = () => onFailure("a message from it cannot be read");
   return {
     post: (message, transfer = []) => worker.postMessage(message, transfer),
     hold: () => {},
@@ -60,18 +62,29 @@ export function startThread(
   };
 }
 
-/** This thread's port, for its program. */
+/** Whether a flag of this program is one for a program in a file, too. */
+function isForFiles(flag: string, at: number, flags: readonly string[]): boolean {
+  return !flag.startsWith("--input-type") && flags[at - 1] !== "--input-type";
+}
+
+/** This thread's port, for its program. A message that cannot be read ends the thread: who sent it would wait for ever. */
 export function ownPort(): Port {
   const port = nodeThreads()?.parentPort;
+  const unreadable = (): never => {
+    throw new Error("a message to it cannot be read");
+  };
   if (port) {
     return {
       post: (message, transfer) => port.postMessage(message, transfer as import("node:worker_threads").Transferable[]),
-      listen: (listener) => void port.on("message", listener),
+      listen: (listener) => void port.on("message", listener).on("messageerror", unreadable),
     };
   }
   const scope = globalThis as unknown as Pick<Worker, "postMessage" | "addEventListener">;
   return {
     post: (message, transfer = []) => scope.postMessage(message, transfer),
-    listen: (listener) => scope.addEventListener("message", (event) => listener((event as MessageEvent).data)),
+    listen(listener) {
+      scope.addEventListener("message", (event) => listener((event as MessageEvent).data));
+      scope.addEventListener("messageerror", unreadable);
+    },
   };
 }

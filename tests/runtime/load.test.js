@@ -5,11 +5,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
+import { runInNewContext } from "node:vm";
 import { gzipSync } from "node:zlib";
 import { ShiftwiseError } from "../../dist/base/index.js";
 import { goldenHash } from "../../dist/format/index.js";
 import { encodeModel } from "../../dist/model/index.js";
 import { Model } from "../../dist/runtime/index.js";
+import { WorkerModel } from "../../dist/runtime/remote.js";
 import { convModel, inputsFor } from "./models.js";
 
 const def = convModel({ shape: [16, 20, 20], channels: 64 });
@@ -17,6 +19,9 @@ const file = encodeModel(def);
 const zipped = new Uint8Array(gzipSync(file));
 const inputs = inputsFor(def);
 const PAGE = "<!DOCTYPE html><html><body>Not here, but with status 200</body></html>";
+
+/** Told when the client hangs up. */
+const counted = { closed() {} };
 
 let expected;
 let server;
@@ -54,6 +59,10 @@ before(async () => {
         return send(half);
       case "/short.gz":
         return send(zipped.subarray(0, zipped.length / 2));
+      case "/counted":
+        response.on("close", () => counted.closed());
+        response.writeHead(200, { "content-length": file.length });
+        return response.write(half);
       case "/slow":
         response.writeHead(200, { "content-length": file.length });
         return response.write(half);
@@ -158,4 +167,120 @@ test("a load is stopped before, while and after bytes come", async () => {
   const waiting = new AbortController();
   setTimeout(() => waiting.abort(), 30);
   assert.equal((await refused(`${address}/slow`, { signal: waiting.signal })).code, "ABORTED");
+});
+
+test("what a listener of the download throws is handed on as it is, and the download ends", async () => {
+  const mine = new TypeError("mine");
+  const onProgress = () => {
+    throw mine;
+  };
+  const sources = () => [file.slice(), zipped.slice(), new Blob([file]), new Response(file), `${address}/model`];
+  for (const door of [Model, WorkerModel]) {
+    for (const source of sources()) {
+      const error = await door.load(source, { onProgress }).catch((reason) => reason);
+      assert.equal(error, mine, `${door.name}: ${error}`);
+    }
+    const hungUp = new Promise((resolve) => {
+      counted.closed = resolve;
+    });
+    assert.equal(await door.load(`${address}/counted`, { onProgress }).catch((reason) => reason), mine);
+    await hungUp;
+    const thrown = await door
+      .load(file.slice(), {
+        onProgress() {
+          throw undefined;
+        },
+      })
+      .then(
+        () => assert.fail("it loaded"),
+        (reason) => reason,
+      );
+    assert.equal(thrown, undefined);
+  }
+});
+
+test("bytes and Responses of other realms and libraries are sources, and shared memory is copied", async () => {
+  const foreign = (type) => runInNewContext(`${type}.from(bytes)`, { bytes: [...file] });
+  const shared = new Uint8Array(new SharedArrayBuffer(file.length));
+  shared.set(file);
+  const sharedZip = new Uint8Array(new SharedArrayBuffer(zipped.length));
+  sharedZip.set(zipped);
+  const part = new Uint8Array(file.length + 9).subarray(3, 3 + file.length);
+  part.set(file);
+  class Bytes extends Uint8Array {
+    get length() {
+      return 3;
+    }
+  }
+  const answer = { ok: true, status: 200, headers: new Headers(), body: new Blob([zipped]).stream() };
+  const sources = [
+    () => foreign("Uint8Array"),
+    () => foreign("Uint8Array").buffer,
+    () => shared,
+    () => shared.buffer,
+    () => sharedZip,
+    () => part,
+    () => new Bytes(file),
+    () => Buffer.from(file),
+    () => Object.assign({}, answer, { body: new Blob([zipped]).stream() }),
+    () => ({ href: `${address}/model` }),
+  ];
+  for (const [i, make] of sources.entries()) {
+    assert.equal(await hashOf(Model.load(make())), expected, `source ${i}`);
+    const there = await WorkerModel.load(make());
+    assert.equal(goldenHash((await there.run({ x: inputs.x.slice() })).y), expected, `source ${i}`);
+    there.dispose();
+  }
+  assert.deepEqual([part.length, shared.length], [file.length, file.length]);
+});
+
+test("what is no source is refused shortly", async () => {
+  const gone = file.slice();
+  structuredClone(gone.buffer, { transfer: [gone.buffer] });
+  const long = "model/".repeat(20_000);
+  const wrong = [
+    ["BAD_OPTION", [undefined, null, 3, 3n, Symbol("s"), true, {}, [], [...file], () => file, new Map()]],
+    ["BAD_OPTION", [Promise.resolve(file), new Float32Array(file.buffer.slice(0, 400)), new DataView(file.buffer)]],
+    ["BAD_DATA", [gone, gone.buffer]],
+    ["NETWORK", ["", "model.safetensors", "/model.safetensors", long, "http://", "nowhere:x", `nowhere:${long}`]],
+    ["BAD_FILE", [`data:,${long}`, new Uint8Array(1e6), "data:text/html,<!doctype html>"]],
+  ];
+  for (const [code, sources] of wrong) {
+    for (const source of sources) {
+      const error = await refused(source);
+      assert.equal(error.code, code, error.message);
+      assert.ok(error.message.length < 800, `${error.message.length} characters`);
+      assert.ok(String(error.stack).length < 4000);
+      const there = await WorkerModel.load(source).catch((reason) => reason);
+      if (source !== gone.buffer) assert.deepEqual([there.code, there.message], [error.code, error.message]);
+    }
+  }
+  assert.match((await refused("/model.safetensors")).message, /pathToFileURL/);
+  assert.match((await refused("http://127.0.0.1:1/")).message, /fetch failed: /);
+});
+
+test("a path that is no file with an end is read no further than it makes sense", async () => {
+  assert.equal((await refused(pathToFileURL(folder))).code, "IO");
+  if (process.platform !== "linux") return;
+  assert.equal((await refused("file:///dev/zero")).code, "BAD_FILE");
+  assert.equal((await refused("file:///dev/null")).code, "TRUNCATED");
+});
+
+test("a stream that is none of bytes, or breaks, is a failed download", async () => {
+  const streaming = (start) => new Response(new ReadableStream({ start }));
+  const wrong = {
+    text: () => streaming((controller) => controller.enqueue("text")),
+    floats: () => streaming((controller) => controller.enqueue(new Float32Array(9))),
+    broken: () => streaming((controller) => controller.error(new Error("broken"))),
+    used: () => {
+      const response = new Response(file);
+      response.arrayBuffer();
+      return response;
+    },
+    "no stream": () => ({ ok: true, status: 200, headers: new Headers(), body: file }),
+  };
+  for (const [name, make] of Object.entries(wrong)) {
+    assert.equal((await refused(make())).code, "NETWORK", name);
+    await assert.rejects(WorkerModel.load(make()), { code: "NETWORK" }, name);
+  }
 });

@@ -1,0 +1,78 @@
+// inputs.ts: what a run is given, checked before anything is drawn, copied or handed over.
+import { arrayKind, described, isArray, ownView, ShiftwiseError } from "../base/index.js";
+import { elements, type Normalization, type Shape } from "../ops/index.js";
+import { checkPicture, isPicture, type Picture } from "./pictures.js";
+
+export interface InputInfo {
+  readonly name: string;
+  readonly shape: Shape;
+  readonly normalization?: Normalization;
+}
+
+/** Real network values, or pixels 0..255; (channel, row, column), all of one image. */
+export type InputValues = Float32Array | Uint8Array | Uint8ClampedArray;
+/** Values, or a picture that is brought to the input's size. */
+export type Input = InputValues | Picture;
+/** One input alone, or several by name. */
+export type Inputs = Input | { readonly [name: string]: Input };
+/** Every input of a model by name, checked: arrays of this realm that fit, and pictures that have pixels. */
+export type Given = { readonly [name: string]: Input };
+
+const ARRAYS = ["Float32Array", "Uint8Array", "Uint8ClampedArray"] as const;
+
+/**
+ * Makes the check that stands before every run.
+ * @returns a function that throws BAD_DATA for an input that is missing or unknown, of another kind or length, or of
+ * pixels where the model says nothing about them
+ */
+export function createInputCheck(ports: readonly InputInfo[]): (inputs: unknown) => Given {
+  const names = ports.map(({ name }) => name);
+  return (inputs) => {
+    const named = byName(inputs, names);
+    const given = Object.fromEntries(ports.map((port) => [port.name, checkInput(ownField(named, port.name), port)]));
+    for (const name of Object.keys(named)) {
+      if (!Object.hasOwn(given, name)) throw badInput("no such input", `input ${name}`, names.join(", "), name);
+    }
+    return given;
+  };
+}
+
+export function isValues(value: unknown): value is InputValues {
+  return isArray(value, ...ARRAYS);
+}
+
+function byName(inputs: unknown, names: readonly string[]): object {
+  // "[object Object]" is neither an array nor a buffer, Map or Promise
+  const isNamed = Object.prototype.toString.call(inputs) === "[object Object]" && !isPicture(inputs);
+  if (isNamed) return inputs as object;
+  if (names.length === 1) return { [names[0]]: inputs };
+  throw badInput("several inputs are wanted", "inputs", `an object of ${names.join(", ")}`, inputs);
+}
+
+function ownField(object: object, key: string): unknown {
+  return Object.hasOwn(object, key) ? (object as Record<string, unknown>)[key] : undefined;
+}
+
+function checkInput(value: unknown, { name, shape, normalization }: InputInfo): Input {
+  const where = `input ${name}`;
+  const isPixels = isArray(value, "Uint8Array", "Uint8ClampedArray") || isPicture(value);
+  if (isPixels && !normalization) {
+    const found = arrayKind(value) ?? described(value);
+    throw badInput("this model says nothing about pixels", where, "a Float32Array of network values", found);
+  }
+  if (isPicture(value)) {
+    checkPicture(value, shape, where);
+    return value;
+  }
+  const pixels = normalization ? ", a Uint8Array of pixels 0..255, or a picture" : "";
+  if (!isValues(value)) throw badInput("wrong input", where, `a Float32Array of network values${pixels}`, value);
+  const view = ownView(value);
+  if (view?.length === elements(shape)) return view;
+  const expected = `${elements(shape)} values (${shape.join(", ")})`;
+  throw badInput("wrong input", where, expected, view ? `${view.length} values` : "an array that was handed over");
+}
+
+function badInput(message: string, where: string, expected: string, value: unknown): ShiftwiseError {
+  const found = typeof value === "string" || value === undefined ? (value ?? "none") : described(value);
+  return new ShiftwiseError("BAD_DATA", message, { where, expected, found });
+}

@@ -1,0 +1,85 @@
+// options.ts: the options of a model, checked before anything is loaded or started.
+import { ShiftwiseError } from "../base/index.js";
+import type { ExecutorKind } from "./executor.js";
+import type { FetchOptions } from "./load.js";
+
+export interface RunOptions {
+  /**
+   * Most bytes that the model may take, OVERFLOW if it needs more: its memory while it runs, and before that its file
+   * when it is unpacked, and its weights at a byte a code. Default 1 GiB, 2^30; more than 4 GiB is never to be had.
+   */
+  readonly memoryLimit?: number;
+  /**
+   * Threads to run on, 1..16, where memory can be shared (Node; browsers when cross-origin isolated). `model.threads`
+   * tells how many there are. The results are the same to the bit. Default 1.
+   */
+  readonly threads?: number;
+  /**
+   * "wasm": the kernels, UNSUPPORTED where they cannot run. "plain": plain TypeScript. Default: the kernels, or plain
+   * TypeScript where the host has no WebAssembly with SIMD or a policy forbids it; `model.executor` tells which. The
+   * results are the same to the bit.
+   */
+  readonly executor?: ExecutorKind;
+  /**
+   * The compiled module of this package's `shiftwise/wasm/runtime.wasm`, for hosts that compile no wasm from bytes. It has
+   * one thread: the module of several imports another kind of memory.
+   */
+  readonly module?: WebAssembly.Module;
+}
+
+/** `signal` stops the loading, `onProgress` hears of every part of a download. */
+export interface LoadOptions extends RunOptions, FetchOptions {}
+
+const THREADS_MAX = 16;
+
+/** What each option has to be, and how to tell. */
+const OPTIONS: { readonly [Name in keyof LoadOptions]-?: readonly [string, (value: unknown) => boolean] } = {
+  memoryLimit: ["a number of bytes above 0", (value) => typeof value === "number" && value > 0],
+  threads: [`an integer in 1..${THREADS_MAX}`, (value) => isInteger(value) && value >= 1 && value <= THREADS_MAX],
+  executor: ['"wasm" or "plain"', (value) => value === "wasm" || value === "plain"],
+  module: ["a WebAssembly.Module, the one of shiftwise/wasm/runtime.wasm", isModule],
+  signal: ["an AbortSignal", isSignal],
+  onProgress: ["a function", (value) => typeof value === "function"],
+};
+
+/** @throws BAD_OPTION */
+export function checkOptions(options: LoadOptions): void {
+  if (typeof options !== "object" || options === null) throw badOption("options", "an object", options);
+  for (const name of Object.keys(OPTIONS) as (keyof LoadOptions)[]) {
+    const [expected, ok] = OPTIONS[name];
+    if (options[name] !== undefined && !ok(options[name])) throw badOption(name, expected, options[name]);
+  }
+  if (options.module && (options.threads ?? 1) > 1)
+    throw badOption("threads", "1 where a module is given", options.threads);
+}
+
+/** @throws BAD_OPTION unless it is a function or nothing */
+export function checkFunction(value: unknown, name: string): void {
+  if (value !== undefined && typeof value !== "function") throw badOption(name, "a function", value);
+}
+
+export function badOption(where: string, expected: string, value: unknown): ShiftwiseError {
+  // what is missing has to be said, too
+  const found = value === undefined ? "nothing" : value;
+  return new ShiftwiseError("BAD_OPTION", "option out of range", { where, expected, found });
+}
+
+function isInteger(value: unknown): value is number {
+  return Number.isInteger(value);
+}
+
+/** A module of any realm. */
+function isModule(value: unknown): boolean {
+  try {
+    WebAssembly.Module.imports(value as WebAssembly.Module);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A signal of any realm. */
+function isSignal(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return "aborted" in value && "addEventListener" in value && typeof value.addEventListener === "function";
+}
