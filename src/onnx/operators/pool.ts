@@ -94,6 +94,9 @@ const maxPool = operator(
         padding: windowPadding(window, space),
         ...(dilation.some((d) => d > 1) && { dilation }),
       } as const;
+      const wide = made.padding.find((p, i) => p >= made.kernel[i % 2]);
+      if (wide !== undefined)
+        throw unsupported(node, `a padding of ${wide} around a kernel of ${made.kernel.join("x")}`);
       const result: Shape = [shape[0], ...pairOf(window.output, 1)];
       return [added(conversion, made, result, [1, shape[0], ...window.output])];
     },
