@@ -145,7 +145,7 @@ export class DepthwiseJob {
   planes!: usize;
   planeBytes!: u32;
   multiplier!: i32;
-  /** As in a GatherJob. */
+  /** The same as a field of GatherJob. */
   offsets!: usize;
 }
 

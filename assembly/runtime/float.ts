@@ -44,7 +44,7 @@ function gemm_c4px8(weights: usize, panel: usize, depth: i32, sums: usize): void
 /** The weights of a convolution, and how it ends. */
 @unmanaged
 export class FloatJob {
-  /** Of one group after the other, groupBytes each. */
+  /** The weights of one group lie behind those of the other, groupBytes each. */
   weights!: usize;
   groupBytes!: u32;
   /** Inputs and outputs of a group. */
@@ -116,7 +116,7 @@ function gemm_c1px32(weights: usize, panel: usize, panelBytes: usize, depth: i32
   v128.store(sums, b3, 112);
 }
 
-/** As conv_f32 for groups of one output. */
+/** Does what conv_f32 does, for groups of one output. */
 export function conv_f32_single(
   job: FloatJob,
   patch: usize,

@@ -45,7 +45,7 @@ export {
 } from "./geometry.js";
 export { gridCodes, smallestExponent, validateGrid, type WeightGrid, type WeightGrids } from "./grid.js";
 export type { LayerKind, NodeKind, Role, Values } from "./kind.js";
-export { LAYERS, type Layer, layerInputs, layerKind, type PerLayer } from "./layers.js";
+export { LAYERS, type Layer, layerInputs, layerKind } from "./layers.js";
 export type { Lowering } from "./lowering.js";
 export type { MaxPoolLayer, MaxPoolNode } from "./maxpool.js";
 export { NODES, type Node, nodeInputs, nodeKind, nodeParameters, rewire } from "./nodes.js";

@@ -30,9 +30,6 @@ export type Layer =
   | ResampleLayer
   | SoftmaxLayer;
 
-/** One entry for each kind of layer, whatever the entries are. */
-export type PerLayer<Entry extends { readonly [Op in Layer["op"]]: unknown }> = Entry;
-
 export const LAYERS = {
   conv: convLayer,
   dense: denseLayer,
