@@ -18,23 +18,26 @@ export function dense_nonzero(list: usize, input: usize, inputs: i32): i32 {
   return <i32>((list - start) >> 2);
 }
 
-/**
- * sums: i32 of 16 output channels for each block of codes, blockBytes apart, shifted left by `shift`; added to what `sums`
- * held with `more`.
- */
-export function dense_codes_c16(
-  codes: usize,
-  blockBytes: u32,
-  blocks: i32,
-  tables: usize,
-  list: usize,
-  count: i32,
-  sums: usize,
-  shift: i32,
-  more: bool,
-): void {
+/** One walk over the inputs of a layer. */
+@unmanaged
+export class DenseJob {
+  codes!: usize;
+  tables!: usize;
+  inputs!: i32;
+  /** What to shift the sums left by, and whether to add them to what is there. */
+  shift!: i32;
+  more!: bool;
+}
+
+/** sums: i32 of each block first..last-1 of 16 output channels, from the `count` inputs of a list as dense_nonzero makes it. */
+export function dense_codes_c16(job: DenseJob, list: usize, count: i32, sums: usize, first: i32, last: i32): void {
+  const tables = job.tables;
+  const shift = job.shift;
+  const more = job.more;
+  const blockBytes = (<usize>job.inputs) << 4;
   const end = list + ((<usize>count) << 2);
-  for (; blocks > 0; blocks--, codes += blockBytes, sums += 64) {
+  let codes = job.codes + <usize>first * blockBytes;
+  for (let block = first; block < last; block++, codes += blockBytes, sums += 64) {
     let s0 = i32x4.splat(0),
       s1 = s0,
       s2 = s0,

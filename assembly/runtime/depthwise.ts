@@ -1,7 +1,7 @@
 // depthwise.ts: bucket sums of depthwise convolutions, whose taps are read where they lie.
 import { DOUBLE, END, PART_BYTES } from "../../src/runtime/layout";
-import { Epilogue, encode_px16 } from "./epilogue";
-import { encode_lone_px64, encode_plain_px16, form_of, GENERAL, WHOLE } from "./plain";
+import { Epilogue } from "./epilogue";
+import { end_px64, form_of } from "./plain";
 
 /**
  * As bucket_swar_px64 for one input channel: the stream's indices are taps, read where they lie in the plane and masked,
@@ -135,40 +135,50 @@ function bucket_swar_taps_px16(plane: usize, offsets: usize, masks: usize, strea
   }
 }
 
+/** The weights of a depthwise convolution, and how it ends: stream, starts and epilogue as in a ConvJob. */
+@unmanaged
+export class DepthwiseJob {
+  stream!: usize;
+  starts!: usize;
+  epilogue: Epilogue = changetype<Epilogue>(0);
+  /** The planes that are read, planeBytes apart, and the output channels made of each. */
+  planes!: usize;
+  planeBytes!: u32;
+  multiplier!: i32;
+  /** As in a GatherJob. */
+  offsets!: usize;
+}
+
 /**
- * Output channels first..last-1 of one tile of a depthwise convolution whose padding holds 0, `multiplier` for each plane
- * of the input (`first` is the first of its plane). Rows are read at plane + pixel + offset.
+ * Output channels first..last-1 of one tile of a convolution whose padding holds 0 (`first` is the first of its plane).
+ * Rows are read at plane + pixel + offset.
  */
-export function conv_swar_depthwise(
-  planes: usize,
-  planeBytes: u32,
-  multiplier: i32,
-  offsets: usize,
+export function conv_codes_depthwise(
+  job: DepthwiseJob,
   masks: usize,
-  stream: usize,
-  starts: usize,
   first: i32,
   last: i32,
   parts: usize,
-  epilogue: Epilogue,
   pixel: i32,
   pixels: i32,
 ): void {
+  const stream = job.stream;
+  const starts = job.starts;
+  const epilogue = job.epilogue;
+  const offsets = job.offsets;
   const form = form_of(epilogue, pixels);
-  let left = multiplier;
-  let plane = planes + <usize>(first / multiplier) * planeBytes + <usize>pixel;
+  let left = job.multiplier;
+  let plane = job.planes + <usize>(first / left) * job.planeBytes + <usize>pixel;
   for (let channel = first; channel < last; channel++) {
     const at = stream + <usize>load<u32>(starts + ((<usize>channel) << 2));
     const factors =
       pixels <= 16
         ? bucket_swar_taps_px16(plane, offsets, masks, at, parts)
         : bucket_swar_taps_px64(plane, offsets, masks, at, parts);
-    if (form == WHOLE && load<u16>(factors) == 1) encode_lone_px64(epilogue, channel, parts, factors, pixel);
-    else if (form != GENERAL) encode_plain_px16(epilogue, channel, parts, factors, pixel, pixels);
-    else encode_px16(epilogue, channel, parts, factors, pixel, pixels);
+    end_px64(form, epilogue, channel, parts, factors, pixel, pixels);
     if (--left == 0) {
-      left = multiplier;
-      plane += planeBytes;
+      left = job.multiplier;
+      plane += job.planeBytes;
     }
   }
 }

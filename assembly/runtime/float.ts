@@ -41,27 +41,43 @@ function gemm_c4px8(weights: usize, panel: usize, depth: i32, sums: usize): void
   v128.store(sums, b3, 784);
 }
 
-/** Channels first..last-1 (first a multiple of 4 within its group) of one tile, ending in the epilogue. */
+/** The weights of a convolution, and how it ends. */
+@unmanaged
+export class FloatJob {
+  /** Of one group after the other, groupBytes each. */
+  weights!: usize;
+  groupBytes!: u32;
+  /** Inputs and outputs of a group. */
+  depth!: i32;
+  outputs!: i32;
+  epilogue: Epilogue = changetype<Epilogue>(0);
+}
+
+/** Groups first..last-1 of one tile, whose patch holds the rows of just these. */
 export function conv_f32(
+  job: FloatJob,
   patch: usize,
-  panelBytes: u32,
-  depth: i32,
-  weights: usize,
   first: i32,
   last: i32,
   sums: usize,
-  epilogue: Epilogue,
   pixel: i32,
   pixels: i32,
 ): void {
+  const depth = job.depth;
+  const outputs = job.outputs;
+  const rowsBytes = (<usize>depth) << 5;
   const blockBytes = (<usize>depth) << 4;
-  for (let channel = first; channel < last; channel += 4, weights += blockBytes) {
-    for (let j = 0; j < pixels; j += 8) {
-      gemm_c4px8(weights, patch + (<usize>j >> 3) * panelBytes, depth, sums + ((<usize>j) << 2));
-    }
-    const count = min(4, last - channel);
-    for (let i = 0; i < count; i++) {
-      encode_lanes(epilogue, channel + i, sums + ((<usize>i) << 8), pixel, pixels, false, false);
+  const panelBytes = <usize>(last - first) * rowsBytes;
+  for (let group = first; group < last; group++, patch += rowsBytes) {
+    let weights = job.weights + <usize>group * job.groupBytes;
+    for (let channel = group * outputs, end = channel + outputs; channel < end; channel += 4, weights += blockBytes) {
+      for (let j = 0; j < pixels; j += 8) {
+        gemm_c4px8(weights, patch + (<usize>j >> 3) * panelBytes, depth, sums + ((<usize>j) << 2));
+      }
+      const count = min(4, end - channel);
+      for (let i = 0; i < count; i++) {
+        encode_lanes(job.epilogue, channel + i, sums + ((<usize>i) << 8), pixel, pixels, false, false);
+      }
     }
   }
 }
@@ -100,24 +116,23 @@ function gemm_c1px32(weights: usize, panel: usize, panelBytes: usize, depth: i32
   v128.store(sums, b3, 112);
 }
 
-/** As conv_f32 for `channels` groups of one output each: group g reads the `depth` rows from row g * depth on. */
+/** As conv_f32 for groups of one output. */
 export function conv_f32_single(
+  job: FloatJob,
   patch: usize,
-  panelBytes: u32,
-  depth: i32,
-  weights: usize,
   first: i32,
   last: i32,
   sums: usize,
-  epilogue: Epilogue,
   pixel: i32,
   pixels: i32,
 ): void {
-  for (let channel = first; channel < last; channel++) {
+  const depth = job.depth;
+  const rowsBytes = (<usize>depth) << 5;
+  const panelBytes = <usize>(last - first) * rowsBytes;
+  let weights = job.weights + <usize>first * job.groupBytes;
+  for (let channel = first; channel < last; channel++, patch += rowsBytes, weights += job.groupBytes) {
     gemm_c1px32(weights, patch, panelBytes, depth, sums);
     if (pixels > 32) gemm_c1px32(weights, patch + (panelBytes << 2), panelBytes, depth, sums + 128);
-    encode_lanes(epilogue, channel, sums, pixel, pixels, false, false);
-    weights += (<usize>depth) << 2;
-    patch += (<usize>depth) << 5;
+    encode_lanes(job.epilogue, channel, sums, pixel, pixels, false, false);
   }
 }

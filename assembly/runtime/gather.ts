@@ -8,9 +8,32 @@
 // and padding is a mask. Other widths go row by row (gather_rows). Stride 2 first splits a plane into its four phases
 // (split_phases). Everything else looks each pixel up in a table (gather_any).
 
-/** Mask bytes of one tile: for each tap 64 of columns & rows. tapMasks: per tap, the addresses of both (u32, u32). */
-export function tile_masks(masks: usize, tapMasks: usize, taps: i32, pixel: i32): void {
-  for (; taps > 0; taps--, tapMasks += 8, masks += 64) {
+import { PANEL, TILE } from "../../src/runtime/layout";
+
+/** How the patches of a layer are gathered. */
+@unmanaged
+export class GatherJob {
+  /** The planes that are read, planeBytes apart. */
+  planes!: usize;
+  planeBytes!: u32;
+  taps!: i32;
+  /** i32 for each tap: elements from an output pixel's own place to its input. */
+  offsets!: usize;
+  /** For each tap the addresses of its column and row masks, u32 each; there a byte for each output pixel, 0 or 255. */
+  tapMasks!: usize;
+  /** What padding holds. */
+  fill!: f32;
+  /** For gather_*_any: i32 for each output pixel, the elements from the start of a plane to its own place. */
+  places!: usize;
+  /** For gather_u8_rows: columns of the output, and elements between the inputs of two of its rows. */
+  width!: i32;
+  rowStep!: i32;
+}
+
+/** Mask bytes of the tile from `pixel` on: for each tap 64 of columns & rows. */
+export function tile_masks(job: GatherJob, masks: usize, pixel: i32): void {
+  let tapMasks = job.tapMasks;
+  for (let taps = job.taps; taps > 0; taps--, tapMasks += 8, masks += TILE) {
     const columns = <usize>load<u32>(tapMasks) + <usize>pixel,
       rows = <usize>load<u32>(tapMasks, 4) + <usize>pixel;
     v128.store(masks, v128.and(v128.load(columns), v128.load(rows)));
@@ -20,23 +43,18 @@ export function tile_masks(masks: usize, tapMasks: usize, taps: i32, pixel: i32)
   }
 }
 
-/** u8 rows of `channels` planes. offsets: i32 per tap. `fill` is what padding holds, the encoding's zero. */
-export function gather_u8(
-  patch: usize,
-  planes: usize,
-  planeBytes: u32,
-  channels: i32,
-  offsets: usize,
-  masks: usize,
-  taps: i32,
-  pixel: i32,
-  fill: i32,
-): void {
-  const zero = i8x16.splat(<i8>fill);
+/** The rows of `channels` u8 planes, from plane `channel` on; masks as tile_masks leaves them. */
+export function gather_u8(job: GatherJob, patch: usize, masks: usize, channel: i32, channels: i32, pixel: i32): void {
+  const planeBytes = job.planeBytes;
+  const taps = job.taps;
+  const offsets = job.offsets;
+  const fill = <u8>job.fill;
+  const zero = i8x16.splat(fill);
+  let planes = job.planes + <usize>channel * planeBytes + <usize>pixel;
   for (; channels > 0; channels--, planes += planeBytes) {
-    for (let tap = 0; tap < taps; tap++, patch += 64) {
-      const from = <usize>(<i32>planes + pixel + load<i32>(offsets + ((<usize>tap) << 2)));
-      const mask = masks + ((<usize>tap) << 6);
+    for (let tap = 0; tap < taps; tap++, patch += TILE) {
+      const from = planes + <usize>load<i32>(offsets + ((<usize>tap) << 2));
+      const mask = masks + <usize>tap * TILE;
       if (fill == 0) {
         v128.store(patch, v128.and(v128.load(from), v128.load(mask)));
         v128.store(patch, v128.and(v128.load(from, 16), v128.load(mask, 16)), 16);
@@ -52,29 +70,27 @@ export function gather_u8(
   }
 }
 
-/**
- * As gather_u8 where the output is of another width than the rows it reads: the tile starts in column `column` of an
- * output row that begins `source` elements into the plane, and each further output row rowStep elements on.
- */
+/** As gather_u8 where the output is of another width than the rows it reads: row of the output by row. */
 export function gather_u8_rows(
+  job: GatherJob,
   patch: usize,
-  planes: usize,
-  planeBytes: u32,
-  channels: i32,
-  offsets: usize,
   masks: usize,
-  taps: i32,
-  column: i32,
-  source: i32,
-  width: i32,
-  rowStep: i32,
+  channel: i32,
+  channels: i32,
+  pixel: i32,
   pixels: i32,
-  fill: i32,
 ): void {
-  const zero = i8x16.splat(<i8>fill);
+  const planeBytes = job.planeBytes;
+  const taps = job.taps;
+  const offsets = job.offsets;
+  const width = job.width;
+  const rowStep = job.rowStep;
+  const zero = i8x16.splat(<u8>job.fill);
+  const column = pixel % width;
+  let planes = <i32>job.planes + channel * planeBytes + (pixel / width) * rowStep;
   for (; channels > 0; channels--, planes += planeBytes) {
-    for (let tap = 0; tap < taps; tap++, patch += 64) {
-      let row = <i32>planes + source + load<i32>(offsets + ((<usize>tap) << 2));
+    for (let tap = 0; tap < taps; tap++, patch += TILE) {
+      let row = planes + load<i32>(offsets + ((<usize>tap) << 2));
       let x = column;
       for (let j = 0; j < pixels; row += rowStep, x = 0) {
         const length = min(width - x, pixels - j);
@@ -84,7 +100,7 @@ export function gather_u8_rows(
         }
         j += length;
       }
-      const mask = masks + ((<usize>tap) << 6);
+      const mask = masks + <usize>tap * TILE;
       v128.store(patch, v128.bitselect(v128.load(patch), zero, v128.load(mask)));
       v128.store(patch, v128.bitselect(v128.load(patch, 16), zero, v128.load(mask, 16)), 16);
       v128.store(patch, v128.bitselect(v128.load(patch, 32), zero, v128.load(mask, 32)), 32);
@@ -94,8 +110,10 @@ export function gather_u8_rows(
 }
 
 /** One tap and no padding: 64 bytes of every plane. */
-export function gather_u8_pointwise(patch: usize, planes: usize, planeBytes: u32, channels: i32, pixel: i32): void {
-  for (let from = planes + <usize>pixel; channels > 0; channels--, from += planeBytes, patch += 64) {
+export function gather_u8_pointwise(job: GatherJob, patch: usize, channel: i32, channels: i32, pixel: i32): void {
+  const planeBytes = job.planeBytes;
+  let from = job.planes + <usize>channel * planeBytes + <usize>pixel;
+  for (; channels > 0; channels--, from += planeBytes, patch += TILE) {
     v128.store(patch, v128.load(from));
     v128.store(patch, v128.load(from, 16), 16);
     v128.store(patch, v128.load(from, 32), 32);
@@ -103,52 +121,49 @@ export function gather_u8_pointwise(patch: usize, planes: usize, planeBytes: u32
   }
 }
 
-/** Any geometry: places holds, for the tile's 64 pixels, the i32 offset of tap 0; elements of 1 byte. */
+/** As gather_u8 for any geometry: each pixel is looked up. */
 export function gather_u8_any(
+  job: GatherJob,
   patch: usize,
-  planes: usize,
-  planeBytes: u32,
-  channels: i32,
-  offsets: usize,
   masks: usize,
-  taps: i32,
-  places: usize,
-  fill: i32,
+  channel: i32,
+  channels: i32,
+  pixel: i32,
 ): void {
+  const planeBytes = job.planeBytes;
+  const taps = job.taps;
+  const offsets = job.offsets;
+  const places = job.places + ((<usize>pixel) << 2);
+  const fill = <u8>job.fill;
+  let planes = <i32>job.planes + channel * planeBytes;
   for (; channels > 0; channels--, planes += planeBytes) {
-    for (let tap = 0; tap < taps; tap++, patch += 64) {
-      const base = <i32>planes + load<i32>(offsets + ((<usize>tap) << 2));
-      const mask = masks + ((<usize>tap) << 6);
-      for (let j: usize = 0; j < 64; j++) {
+    for (let tap = 0; tap < taps; tap++, patch += TILE) {
+      const base = planes + load<i32>(offsets + ((<usize>tap) << 2));
+      const mask = masks + <usize>tap * TILE;
+      for (let j: usize = 0; j < <usize>TILE; j++) {
         const inside = load<u8>(mask + j) != 0;
-        store<u8>(patch + j, inside ? load<u8>(<usize>(base + load<i32>(places + (j << 2)))) : <u8>fill);
+        store<u8>(patch + j, inside ? load<u8>(<usize>(base + load<i32>(places + (j << 2)))) : fill);
       }
     }
   }
 }
 
-// Float rows lie in eight panels of 8 pixels, so that a GEMM tile walks one panel straight through:
-// row k of panel g is at patch + g * panelBytes + 32 k.
+// Float rows lie in eight panels of 8 pixels, so that a GEMM tile walks one panel straight through: row k of panel g is at
+// patch + g * panelBytes + 32 k, panelBytes = 32 * number of rows.
 
-/** float32 rows with equal widths: as gather_u8, any fill. */
-export function gather_f32(
-  patch: usize,
-  panelBytes: u32,
-  planes: usize,
-  planeBytes: u32,
-  channels: i32,
-  offsets: usize,
-  masks: usize,
-  taps: i32,
-  pixel: i32,
-  fill: f32,
-): void {
-  const padding = f32x4.splat(fill);
+/** As gather_u8 for float32 planes, any fill. */
+export function gather_f32(job: GatherJob, patch: usize, masks: usize, channel: i32, channels: i32, pixel: i32): void {
+  const planeBytes = job.planeBytes;
+  const taps = job.taps;
+  const offsets = job.offsets;
+  const panelBytes = (<usize>(channels * taps)) << 5;
+  const padding = f32x4.splat(job.fill);
+  let planes = <i32>job.planes + channel * planeBytes;
   for (; channels > 0; channels--, planes += planeBytes) {
     for (let tap = 0; tap < taps; tap++, patch += 32) {
-      let from = <usize>(<i32>planes + ((pixel + load<i32>(offsets + ((<usize>tap) << 2))) << 2));
-      let mask = masks + ((<usize>tap) << 6);
-      for (let to = patch, end = patch + (panelBytes << 3); to < end; to += panelBytes, from += 32, mask += 8) {
+      let from = <usize>(planes + ((pixel + load<i32>(offsets + ((<usize>tap) << 2))) << 2));
+      let mask = masks + <usize>tap * TILE;
+      for (let to = patch, end = patch + (panelBytes << 3); to < end; to += panelBytes, from += 32, mask += PANEL) {
         const words = v128.load8x8_s(mask);
         v128.store(to, v128.bitselect(v128.load(from), padding, i32x4.extend_low_i16x8_s(words)));
         v128.store(to, v128.bitselect(v128.load(from, 16), padding, i32x4.extend_high_i16x8_s(words)), 16);
@@ -157,28 +172,32 @@ export function gather_f32(
   }
 }
 
-/** float32 rows of any geometry: as gather_u8_any with offsets and places in elements. */
+/** As gather_u8_any for float32 planes. */
 export function gather_f32_any(
+  job: GatherJob,
   patch: usize,
-  panelBytes: u32,
-  planes: usize,
-  planeBytes: u32,
-  channels: i32,
-  offsets: usize,
   masks: usize,
-  taps: i32,
-  places: usize,
-  fill: f32,
+  channel: i32,
+  channels: i32,
+  pixel: i32,
 ): void {
+  const planeBytes = job.planeBytes;
+  const taps = job.taps;
+  const offsets = job.offsets;
+  const places = job.places + ((<usize>pixel) << 2);
+  const panelBytes = (<usize>(channels * taps)) << 5;
+  const fill = job.fill;
+  let planes = <i32>job.planes + channel * planeBytes;
   for (; channels > 0; channels--, planes += planeBytes) {
     for (let tap = 0; tap < taps; tap++, patch += 32) {
-      const base = load<i32>(offsets + ((<usize>tap) << 2));
-      const mask = masks + ((<usize>tap) << 6);
-      let to = patch;
-      for (let j: usize = 0; j < 64; j++) {
-        const at = <usize>(<i32>planes + ((base + load<i32>(places + (j << 2))) << 2));
-        store<f32>(to + ((j & 7) << 2), load<u8>(mask + j) != 0 ? load<f32>(at) : fill);
-        if ((j & 7) == 7) to += panelBytes;
+      const base = planes + (load<i32>(offsets + ((<usize>tap) << 2)) << 2);
+      let mask = masks + <usize>tap * TILE;
+      let place = places;
+      for (let to = patch, end = patch + (panelBytes << 3); to < end; to += panelBytes, mask += PANEL, place += 32) {
+        for (let j: usize = 0; j < <usize>PANEL; j++) {
+          const from = <usize>(base + (load<i32>(place + (j << 2)) << 2));
+          store<f32>(to + (j << 2), load<u8>(mask + j) != 0 ? load<f32>(from) : fill);
+        }
       }
     }
   }

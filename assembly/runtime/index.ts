@@ -1,8 +1,8 @@
 // index.ts: the exports of the inference module.
 export { add_f32, add_u8, all_finite, end_vector, flatten } from "./add";
-export { conv_swar, conv_u8 } from "./conv";
+export { conv_codes } from "./conv";
 export { dense_codes_c16, dense_f32_c16, dense_nonzero } from "./dense";
-export { conv_swar_depthwise } from "./depthwise";
+export { conv_codes_depthwise } from "./depthwise";
 export { conv_f32, conv_f32_single } from "./float";
 export {
   gather_f32,

@@ -1,18 +1,17 @@
-// plain.ts: how most layers end: encode_px16 (epilogue.ts) in fewer instructions, where the descriptor says that its results
-// lie within 16 bits and are linear.
+// plain.ts: how most layers end: encode_px16 (epilogue.ts) in fewer instructions, where the record says that its results lie
+// within 16 bits and are linear.
 //
-// ROUND, in the descriptor because engines make a constant anew wherever it is used, is 1.5 * 2^23: it serves for
-// -2^22..2^22. Of a number in -2^15..2^15 - 1 the low 16 bits are the signed integer.
+// 1.5 * 2^23 is in the record because engines make a constant anew wherever it is used. It rounds -2^22..2^22. Of a number in -2^15..2^15 - 1 the low 16 bits are the signed integer.
 import { PART_BYTES } from "../../src/runtime/layout";
-import { Epilogue, scaled } from "./epilogue";
+import { Epilogue, encode_px16, scaled } from "./epilogue";
 import { evens, joined_high, joined_low } from "./lanes";
 
 /** A tile that only encode_px16 may end. */
-export const GENERAL: i32 = 0;
+const GENERAL: i32 = 0;
 /** One that encode_plain_px16 may end as well. */
 const PLAIN: i32 = 1;
 /** One whose channels encode_lone_px64 may end, too, if they are of one part. */
-export const WHOLE: i32 = 2;
+const WHOLE: i32 = 2;
 
 /** How the channels of a tile of `pixels` pixels may be ended. */
 export function form_of(epilogue: Epilogue, pixels: i32): i32 {
@@ -20,11 +19,26 @@ export function form_of(epilogue: Epilogue, pixels: i32): i32 {
   return pixels == 64 && epilogue.residual == 0 ? WHOLE : PLAIN;
 }
 
+/** Ends `pixels` pixels of one channel, as form_of says for its tile. */
+export function end_px64(
+  form: i32,
+  epilogue: Epilogue,
+  channel: i32,
+  parts: usize,
+  factors: usize,
+  pixel: i32,
+  pixels: i32,
+): void {
+  if (form == WHOLE && load<u16>(factors) == 1) encode_lone_px64(epilogue, channel, parts, factors, pixel);
+  else if (form != GENERAL) encode_plain_px16(epilogue, channel, parts, factors, pixel, pixels);
+  else encode_px16(epilogue, channel, parts, factors, pixel, pixels);
+}
+
 /**
- * encode_px16 for descriptors marked plain: what most layers are. Rounding is monotone, so clamping the rounded integer
+ * encode_px16 for records marked plain: what most layers are. Rounding is monotone, so clamping the rounded integer
  * to the rounded bounds gives what rounding the clamped number would, sixteen bytes at a time instead of four lanes.
  */
-export function encode_plain_px16(
+function encode_plain_px16(
   epilogue: Epilogue,
   channel: i32,
   parts: usize,
@@ -96,7 +110,7 @@ export function encode_plain_px16(
  * encode_plain_px16 for 64 pixels of one part without a residual, without a loop. A check that never fails parts the
  * blocks: engines move the loads of a basic block to its front, where eight at once would not fit the registers.
  */
-export function encode_lone_px64(epilogue: Epilogue, channel: i32, parts: usize, factors: usize, pixel: i32): void {
+function encode_lone_px64(epilogue: Epilogue, channel: i32, parts: usize, factors: usize, pixel: i32): void {
   const factor = f32x4.splat(<f32>load<i16>(factors, 2));
   const scale = f32x4.mul(v128.load32_splat(epilogue.scale + ((<usize>channel) << 2)), factor);
   const offset = v128.load32_splat(epilogue.offset + ((<usize>channel) << 2));

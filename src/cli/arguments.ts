@@ -2,7 +2,7 @@
 import { Option } from "commander";
 import { ShiftwiseError } from "../base/index.js";
 import type { Augmentation } from "../data/index.js";
-import type { Shape } from "../ops/index.js";
+import type { InputShape } from "../onnx/index.js";
 import { type ActivationScheme, checkBits, checkPortions } from "../quantize/index.js";
 
 function bad(option: string, expected: string, found: string): ShiftwiseError {
@@ -60,11 +60,34 @@ export function numberList(option: string): (text: string) => readonly number[] 
   };
 }
 
-/** "3x224x224" */
-export function shapeOption(text: string): Shape {
-  const [, ...sizes] = (/^(\d{1,6})x(\d{1,6})x(\d{1,6})$/.exec(text) ?? []).map(Number);
-  if (sizes.length !== 3 || sizes.some((size) => size < 1)) throw bad("--input-shape", "such as 3x224x224", text);
-  return [sizes[0], sizes[1], sizes[2]];
+/** "3x224x224", "1x8000"; again and again with a name before: "audio=1x8000". */
+export function inputShapeOption(text: string, known?: InputShape): InputShape {
+  const [, name, list = ""] = /^(?:(.+)=)?(\d{1,7}(?:x\d{1,7})*)$/.exec(text) ?? [];
+  const sizes = list.split("x").map(Number);
+  const mixed = known !== undefined && (Array.isArray(known) || name === undefined);
+  if (sizes.some((size) => size < 1) || mixed) {
+    throw bad("--input-shape", "such as 3x224x224 or 1x8000, once, or name=1x8000 for each input", text);
+  }
+  return name === undefined ? sizes : { ...known, [name]: sizes };
+}
+
+/** Names with commas. */
+export function nameList(option: string): (text: string) => readonly string[] {
+  return (text) => {
+    const names = text.split(",").map((name) => name.trim());
+    if (names.some((name) => name === "")) throw bad(option, "names with commas", text);
+    return names;
+  };
+}
+
+/** "name=number" or "name=number,number" again and again. */
+export function constantOption(
+  text: string,
+  known: Readonly<Record<string, readonly number[]>> = {},
+): Readonly<Record<string, readonly number[]>> {
+  const at = text.lastIndexOf("=");
+  if (at < 1) throw bad("--constant", "name=number", text);
+  return { ...known, [text.slice(0, at)]: numberList("--constant")(text.slice(at + 1)) };
 }
 
 /** "name=bits" again and again: 2 to 6. */

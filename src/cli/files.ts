@@ -2,12 +2,30 @@
 import { access, mkdir, realpath, rm } from "node:fs/promises";
 import { resolve } from "node:path";
 import { checkWritable, ShiftwiseError } from "../base/index.js";
-import { readWhole } from "../data/index.js";
+import { contentOf, readWhole } from "../data/index.js";
 import { isGzip, readSafetensors } from "../format/index.js";
 import { decodeNetwork, lower, type Network, type NetworkFile } from "../graph/index.js";
 import { decodeModel, type ModelDef } from "../model/index.js";
-import { importOnnxFile } from "../onnx/index.js";
-import type { Shape } from "../ops/index.js";
+import { type InputShape, importOnnxFile } from "../onnx/index.js";
+
+/** A safetensors file begins with the length of its JSON header; no ONNX file has a brace there. */
+const BRACE = 0x7b;
+const isContainer = (bytes: Uint8Array): boolean => bytes[8] === BRACE;
+
+/**
+ * Reads a file of ours, and says what another one is: its decoder would speak of a header's length.
+ * @throws IO, BAD_FILE
+ */
+async function readOurs(path: string): Promise<Uint8Array> {
+  const bytes = await readWhole(path);
+  // a short file is for the decoders, which have their own word for gzip, too
+  if (bytes.length <= 8 || isContainer(bytes) || isGzip(bytes)) return bytes;
+  throw new ShiftwiseError("BAD_FILE", "not a file of shiftwise", {
+    where: path,
+    expected: "a model that quantize wrote, or a network that train wrote",
+    found: contentOf(bytes),
+  });
+}
 
 export interface ModelFile {
   /** "network": a trainable float network, lowered to what the runtime runs. */
@@ -22,7 +40,7 @@ export interface ModelFile {
  * @throws IO, BAD_FILE, TRUNCATED, CHECKSUM, BAD_GRAPH, OVERFLOW
  */
 export async function readModelFile(path: string): Promise<ModelFile> {
-  const bytes = await readWhole(path);
+  const bytes = await readOurs(path);
   // decodeModel has its own word for gzip
   const isNetwork = !isGzip(bytes) && readSafetensors(bytes, path).metadata.kind === "network";
   if (!isNetwork) return { kind: "model", def: decodeModel(bytes, path), bytes };
@@ -35,21 +53,39 @@ export async function readModelFile(path: string): Promise<ModelFile> {
  * @throws IO, BAD_FILE, TRUNCATED, CHECKSUM, BAD_GRAPH
  */
 export async function readNetworkFile(path: string): Promise<NetworkFile> {
-  return decodeNetwork(await readWhole(path), path);
+  return decodeNetwork(await readOurs(path), path);
 }
 
-/** A safetensors file begins with the length of its JSON header; no ONNX file has a brace there. */
-const BRACE = 0x7b;
+/** What the options say about an ONNX file. */
+export interface NetworkArguments {
+  readonly inputShape?: InputShape;
+  readonly outputs?: readonly string[];
+  readonly constant?: Readonly<Record<string, readonly number[]>>;
+  /** Say also what is only worth knowing. */
+  readonly verbose?: boolean;
+}
 
 /**
  * Reads a float network from whichever kind of file it is: one that train wrote, or ONNX, whose last softmax is left out.
- * @param inputShape of an ONNX file that leaves it open.
+ * @param say is given remarks on the file, a line each.
  * @throws IO; what decodeNetwork and importOnnx throw; BAD_GRAPH for a network that is quantized already.
  */
-export async function readAnyNetwork(path: string, inputShape?: Shape): Promise<Network> {
+export async function readAnyNetwork(
+  path: string,
+  { inputShape, outputs, constant: constants, verbose }: NetworkArguments,
+  say: (line: string) => void,
+): Promise<Network> {
   const content = await readWhole(path);
-  if (content.length > 8 && content[8] !== BRACE && !isGzip(content)) {
-    return importOnnxFile(path, { logits: true, ...(inputShape && { inputShape }) });
+  if (content.length > 8 && !isContainer(content) && !isGzip(content)) {
+    return importOnnxFile(path, {
+      logits: true,
+      inputShape,
+      outputs,
+      constants,
+      onRemark(text, level) {
+        if (verbose || level === "warning") say(`${level}: ${text}`);
+      },
+    });
   }
   const { network, grids } = decodeNetwork(content, path);
   if (grids.size === 0) return network;

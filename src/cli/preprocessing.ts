@@ -1,7 +1,6 @@
 // preprocessing.ts: what the options say about how pixels become a network's input.
 import { normalizationOf, type Preprocessing, readPreprocessing } from "../data/index.js";
 import type { Network } from "../graph/index.js";
-import type { Shape } from "../ops/index.js";
 
 export interface PreprocessingArguments {
   readonly preprocess?: string;
@@ -10,7 +9,6 @@ export interface PreprocessingArguments {
   readonly range?: number;
   readonly mean?: readonly number[];
   readonly std?: readonly number[];
-  readonly inputShape?: Shape;
 }
 
 /**

@@ -10,12 +10,12 @@ import type { ActivationScheme } from "../quantize/index.js";
 import { bytes, type Column, count, duration, percent, table } from "../report/index.js";
 import { schemeName } from "./arguments.js";
 import type { Context } from "./command.js";
-import { checkOutputs, readAnyNetwork } from "./files.js";
+import { checkOutputs, type NetworkArguments, readAnyNetwork } from "./files.js";
 import { type Distillation, type LayerOutcome, type LevelKind, quantizeCalibrated } from "./post-training.js";
 import { type PreprocessingArguments, preprocessingFrom, withPreprocessing } from "./preprocessing.js";
 import type { ProgressLine } from "./screen.js";
 
-export interface CalibratedArguments extends PreprocessingArguments {
+export interface CalibratedArguments extends PreprocessingArguments, NetworkArguments {
   readonly calibrate: string;
   readonly out: string;
   readonly bits: number;
@@ -45,11 +45,12 @@ export async function runCalibrated(path: string, options: CalibratedArguments, 
   const { screen, signal } = context;
   const { out, minutes } = options;
   const start = performance.now();
-  await checkOutputs([out], [path, options.calibrate]);
-  const read = await readAnyNetwork(path, options.inputShape);
-  let line: ProgressLine = screen.progress("reading images");
+  await checkOutputs([out], [path, options.calibrate, options.calibrate.replace(/#[^#]*$/, "")]);
+  const read = await readAnyNetwork(path, options, screen.say);
+  let line: ProgressLine = screen.progress("reading samples");
   const { network, calibration, assumed } = await openFor(read, options);
   line.done(`${count(calibration.samples.count)} to calibrate with`);
+  for (const remark of calibration.remarks) screen.say(remark);
   if (assumed) {
     const { mean = [], std = [] } = assumed;
     screen.say(
@@ -94,6 +95,7 @@ export async function runCalibrated(path: string, options: CalibratedArguments, 
     activations: schemeName(options.activations),
     assumedPreprocessing: assumed,
     images: calibration.samples.count,
+    remarks: calibration.remarks,
     distillation: result.distillation,
     bytes: file.length,
     gzipBytes: (await promisify(gzip)(file, { level: 9 })).length,
@@ -113,7 +115,8 @@ async function openFor(
   const told = await preprocessingFrom(options);
   const known = told ?? (input.normalization ? described(input.normalization, options) : null);
   const preprocessing = known ?? described(usual(input.shape[0]), options);
-  const calibration = await openCalibration(options.calibrate, input.shape, preprocessing, options.images);
+  const { calibrate, images } = options;
+  const calibration = await openCalibration(calibrate, input.shape, preprocessing, images, input.name);
   // floats are network values as they are; only pixels need to be told what they mean
   if (!known && !calibration.pictures) return { network, calibration, assumed: null };
   return { network: withPreprocessing(network, preprocessing), calibration, assumed: known ? null : preprocessing };
@@ -129,7 +132,7 @@ function described({ mean, std }: Normalization, { resize, channels }: Calibrate
   return {
     mean,
     std,
-    channels: channels ?? (mean.length === 1 ? "grey" : "rgb"),
+    ...(channels && { channels }),
     ...(resize !== undefined && { resize }),
   };
 }

@@ -10,13 +10,20 @@ import { bytes, type Column, count, duration, milliseconds, percent, ratio, tabl
 import { type EpochRecord, pruningFor, type RecipeName, type RetrainOptions, recipeFor } from "../training/index.js";
 import { schemeName } from "./arguments.js";
 import type { Context } from "./command.js";
-import { checkCheckpoint, checkOutputs, checkpointPath, readAnyNetwork, removeCheckpoint } from "./files.js";
+import {
+  checkCheckpoint,
+  checkOutputs,
+  checkpointPath,
+  type NetworkArguments,
+  readAnyNetwork,
+  removeCheckpoint,
+} from "./files.js";
 import { checkFits, classesOf, createExecutor, type Measurement, measureShown } from "./measure.js";
 import { type PreprocessingArguments, preprocessingFrom, withPreprocessing } from "./preprocessing.js";
 import { commonSettings, normalizedFor, prunedShare, pruneShown, quantizeShown, withNorms } from "./quantization.js";
 import { resumable, type TrainingArguments } from "./training.js";
 
-export interface RetrainedArguments extends PreprocessingArguments, Omit<TrainingArguments, "lr"> {
+export interface RetrainedArguments extends PreprocessingArguments, NetworkArguments, Omit<TrainingArguments, "lr"> {
   readonly json?: boolean;
   readonly data: string;
   readonly out: string;
@@ -47,7 +54,7 @@ export async function runRetrained(path: string, options: RetrainedArguments, co
   const { out, bits } = options;
   const start = performance.now();
   const checkpoints = { pruning: `${checkpointPath(out)}.pruning`, retraining: checkpointPath(out) };
-  const read = await labelledNetwork(path, options);
+  const read = await labelledNetwork(path, options, context.screen.say);
   const prunes = options.prune > 0;
   await checkOutputs([out, checkpoints.retraining, ...(prunes ? [checkpoints.pruning] : [])], [path]);
   const first = prunes ? checkpoints.pruning : checkpoints.retraining;
@@ -151,8 +158,12 @@ function settingsOf(network: Network, options: RetrainedArguments, images: numbe
 }
 
 /** The network, which must say what its pixels are. */
-async function labelledNetwork(path: string, { inputShape, ...options }: RetrainedArguments): Promise<Network> {
-  const network = await readAnyNetwork(path, inputShape);
+async function labelledNetwork(
+  path: string,
+  options: RetrainedArguments,
+  say: (line: string) => void,
+): Promise<Network> {
+  const network = await readAnyNetwork(path, options, say);
   const preprocessing = await preprocessingFrom(options);
   return preprocessing ? withPreprocessing(network, preprocessing) : network;
 }

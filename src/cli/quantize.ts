@@ -6,13 +6,15 @@ import { RECIPES } from "../training/index.js";
 import {
   activationsOption,
   choice,
+  constantOption,
   epochList,
+  inputShapeOption,
   integer,
   layerBits,
+  nameList,
   numberList,
   portionList,
   positive,
-  shapeOption,
   share,
   weightBits,
 } from "./arguments.js";
@@ -44,7 +46,10 @@ export function quantizeCommand(): Command {
   const command = newCommand("quantize", "turn a float network's weights into powers of two and write the model")
     .argument("<network>", "an ONNX file, or a network file that train wrote")
     .option("--data <folder>", "retrain (INQ) on labelled images: a folder, or the word generated")
-    .option("--calibrate <path>", "no labels, no retraining: a folder of images, or an .npy or .npz file")
+    .option(
+      "--calibrate <path>",
+      "no labels, no retraining: a folder of pictures or arrays, a picture, or arrays: .npy, .npz, .npz#name, IDX",
+    )
     .requiredOption("--out <file>", "model file to write")
     .option("--bits <n>", "of the weights: 2 to 5", weightBits, 5)
     .option(
@@ -130,7 +135,17 @@ function addPreprocessing(command: Command): void {
     .option("--std <list>", "what is divided by then", numberList("--std"))
     .option("--channels <order>", "rgb, bgr or grey", choice("--channels", CHANNELS))
     .option("--resize <n>", "length of the shorter side, before the middle is cut out", integer("--resize", 1, 4096))
-    .option("--input-shape <CxHxW>", "of a file that leaves it open", shapeOption);
+    .option(
+      "--input-shape <CxHxW>",
+      "sizes that the file leaves open, as many as ONNX has: 3x224x224, 1x8000; or name=1x8000",
+      inputShapeOption,
+    )
+    .option(
+      "--outputs <names>",
+      "values to end in, with commas: what comes behind them is left out",
+      nameList("--outputs"),
+    )
+    .option("--constant <name=value>", "make an input a constant; may be given again and again", constantOption);
 }
 
 /** How INQ goes about it. */

@@ -1,143 +1,215 @@
-// calibration.ts: unlabelled images by the folder or file a person gives, prepared for a network.
-import { readdir, stat } from "node:fs/promises";
-import { join } from "node:path";
+// calibration.ts: samples without labels by the folder or file a person gives, prepared for a network.
+import { stat } from "node:fs/promises";
+import { relative } from "node:path";
 import { ShiftwiseError } from "../base/index.js";
 import type { Shape } from "../ops/index.js";
-import { listFolder, readBytes } from "./bytes.js";
+import { type Arrays, arraysOf, chooseArray, remarksOn, rowsOf } from "./arrays.js";
+import { allocate, listFolder, readBytes, reason } from "./bytes.js";
 import { loadCifarFolder, looksLikeCifar } from "./cifar.js";
-import { imagesOf } from "./fit.js";
+import { few, searchFolder } from "./folder.js";
 import { loadIdxFolder, looksLikeIdx } from "./idx.js";
-import { decodeImage } from "./image.js";
-import { type NpyArray, readNpy, readNpz } from "./npy.js";
-import { normalizationOf, type Preprocessing, prepareImage } from "./preprocessing.js";
+import { imageKind } from "./kinds.js";
+import type { NpyArray } from "./npy.js";
+import { readAll, readPictures, spread } from "./pictures.js";
+import { normalizationOf, type Preprocessing } from "./preprocessing.js";
 import { type Pictures, type Samples, samplesOf } from "./samples.js";
 
-/** Images to calibrate with; `pictures` where they are pixels, which training can go on with. */
+/** Samples to calibrate with; `pictures` where they are pixels, which training can go on with. */
 export interface Calibration {
   readonly samples: Samples;
   readonly pictures: Pictures | null;
+  /** What was chosen and what was passed over, for people. */
+  readonly remarks: readonly string[];
 }
 
-const IMAGE = /\.(jpe?g|png|webp|gif|avif|tiff?)$/i;
-const AT_ONCE = 8;
+/** An input of a network that needs samples. */
+export interface CalibrationInput {
+  readonly name: string;
+  readonly shape: Shape;
+  readonly preprocessing: Preprocessing;
+}
+
+/** Pixels prepared for the network, or arrays that are yet to be. */
+type Source = { readonly remarks: readonly string[] } & (
+  | { readonly pixels: Uint8Array }
+  | { readonly arrays: Arrays; readonly wanted: string | null; readonly path: string }
+);
+
+const EXPECTED = "a folder of pictures, of arrays, of CIFAR-10 or IDX files; a picture; a .npy, .npz or IDX file";
 
 /**
- * Opens a folder of image files (those in folders inside it too), of CIFAR-10 binary or IDX files (their training part), or
- * an .npy or .npz file of (count, channels, height, width) or (count, height, width, channels): uint8 pixels, which the
- * preprocessing's range, mean and std apply to, or floats, which are network values as they are.
- * @param limit images at most, spread evenly over those there are, in the order of their paths.
- * @throws BAD_DATA for anything else, or images that the network does not take; BAD_OPTION for preprocessing that does not
- *   fit; what the readers throw.
+ * Opens samples for a network of one input: a picture; a folder of pictures, those in folders inside it too; a folder of CIFAR-10
+ * binary or IDX files, of which the training part is taken; arrays in a .npy, .npz or IDX file or a folder of them. Kinds are
+ * told by the content of the files. Arrays fit where imagesOf takes them. Those of uint8 are pixels, which the preprocessing's
+ * range, mean and std apply to; all others are what the network reads. Of several arrays in a .npz `file.npz#name` takes one,
+ * else it is that of the input's name, else one that fits.
+ * @param limit samples at most, spread evenly over those there are, in the order of their paths.
+ * @param name of the input.
+ * @throws BAD_DATA for anything else, no samples, more than a tenth of broken files, or what the network does not take;
+ *   BAD_OPTION for preprocessing that does not fit; what the readers throw.
  */
 export async function openCalibration(
   path: string,
   shape: Shape,
   preprocessing: Preprocessing,
   limit = Number.POSITIVE_INFINITY,
+  name = "",
 ): Promise<Calibration> {
-  const normalization = normalizationOf(preprocessing, shape[0]);
-  const found = await stat(path).catch(() => null);
-  const ofPixels = (images: Uint8Array): Calibration => {
-    const pictures = { images: evenly(images, shape, limit), shape, normalization };
-    return { pictures, samples: samplesOf(pictures) };
-  };
-  if (found?.isFile()) {
-    const { shape: dimensions, data } = await readArray(path);
-    if (data instanceof Uint8Array) return ofPixels(imagesOf(data, dimensions, shape, path));
-    return {
-      pictures: null,
-      samples: floatSamples(evenly(imagesOf(data, dimensions, shape, path), shape, limit), shape),
-    };
-  }
-  const entries = found?.isDirectory() ? await listFolder(path) : [];
-  if (looksLikeCifar(entries) || looksLikeIdx(entries)) {
-    const { train } = looksLikeCifar(entries) ? await loadCifarFolder(path) : await loadIdxFolder(path);
-    if (train.shape.join() === shape.join()) return ofPixels(train.images);
-    throw new ShiftwiseError("BAD_DATA", "the network does not take these images", {
+  const source = await openSource(path, shape, preprocessing, limit);
+  return calibrationFrom(source, { name, shape, preprocessing }, limit);
+}
+
+/**
+ * Opens samples for all inputs of a network: one .npz with an array for each, by the inputs' names, or where no array has such
+ * a name by the only shape that fits.
+ * @returns by the inputs' names.
+ * @throws BAD_DATA for another kind of file, an input without an array, different numbers of samples; as openCalibration.
+ */
+export async function openCalibrations(
+  path: string,
+  inputs: readonly CalibrationInput[],
+  limit = Number.POSITIVE_INFINITY,
+): Promise<ReadonlyMap<string, Calibration>> {
+  const [first] = inputs;
+  const source = await openSource(path, first.shape, first.preprocessing, limit);
+  if (inputs.length === 1) return new Map([[first.name, calibrationFrom(source, first, limit)]]);
+  if (!("arrays" in source) || source.wanted !== null) {
+    throw new ShiftwiseError("BAD_DATA", "samples for one input of several", {
       where: path,
-      expected: shape.join("x"),
-      found: train.shape.join("x"),
+      expected: `a .npz file with an array for each of ${inputs.map((input) => input.name).join(", ")}`,
     });
   }
-  const files = found?.isDirectory() ? await imageFiles(path) : [];
-  if (files.length > 0) return ofPixels(await readImages(spread(files, limit), shape, preprocessing));
+  const names = inputs.map((input) => input.name);
+  const unnamed = new Map([...source.arrays].filter(([name]) => !names.includes(name)));
+  const result = new Map<string, Calibration>();
+  for (const input of inputs) {
+    const own = source.arrays.get(input.name);
+    const arrays: Arrays = own ? new Map([[input.name, own]]) : unnamed;
+    result.set(input.name, calibrationFrom({ ...source, arrays }, input, limit));
+  }
+  const count = result.get(first.name)!.samples.count;
+  for (const [name, { samples }] of result) {
+    if (samples.count === count) continue;
+    throw new ShiftwiseError("BAD_DATA", "inputs with different numbers of samples", {
+      where: `${path}: ${name}`,
+      expected: `${count}, as for ${first.name}`,
+      found: samples.count,
+    });
+  }
+  return result;
+}
+
+function calibrationFrom(source: Source, { name, shape, preprocessing }: CalibrationInput, limit: number): Calibration {
+  const normalization = normalizationOf(preprocessing, shape[0]);
+  const ofPixels = (images: Uint8Array, remarks: readonly string[]): Calibration => {
+    const pictures = { images, shape, normalization };
+    return { pictures, samples: samplesOf(pictures), remarks };
+  };
+  if ("pixels" in source) return ofPixels(source.pixels, source.remarks);
+  const { array, where, remarks: chosen } = chooseArray(source.arrays, source.wanted, { name, shape }, source.path);
+  const { values, count } = rowsOf(array, shape, limit, where);
+  const { resize, channels } = preprocessing;
+  const idle = resize !== undefined || channels === "bgr";
+  const unused = idle ? ["a size and an order of channels are for pictures: arrays are taken as they are"] : [];
+  const remarks = [...source.remarks, ...chosen, ...unused];
+  if (values instanceof Uint8Array) return ofPixels(values, remarks);
+  const length = values.length / count;
+  const read = (from: number, some: number) => values.slice(from * length, (from + some) * length);
+  return { pictures: null, samples: { shape, count, read }, remarks: [...remarks, ...remarksOn(array)] };
+}
+
+async function openSource(given: string, shape: Shape, preprocessing: Preprocessing, limit: number): Promise<Source> {
+  const { path, wanted, found } = await locate(given);
+  if (found === "folder") return openFolder(path, shape, preprocessing, limit);
+  const bytes = await readBytes(path);
+  if (imageKind(bytes)) return readPictures([path], shape, preprocessing, path);
+  return { arrays: arraysOf(bytes, path), wanted, path, remarks: [] };
+}
+
+/** What stands at a path; where nothing does, what may be meant is `file#name`. */
+async function locate(given: string) {
+  const kind = (path: string) =>
+    stat(path).then((found) => (found.isDirectory() ? ("folder" as const) : ("file" as const)));
+  try {
+    return { path: given, wanted: null, found: await kind(given) };
+  } catch (cause) {
+    const [, path = "", wanted = ""] = /^(.+)#(.+?)$/s.exec(given) ?? [];
+    const found = path === "" ? null : await kind(path).catch(() => null);
+    if (found === "file") return { path, wanted, found };
+    const missing = cause instanceof Error && "code" in cause && cause.code === "ENOENT";
+    throw new ShiftwiseError("BAD_DATA", "nothing to calibrate with here", {
+      where: given,
+      expected: EXPECTED,
+      found: missing ? "nothing of that name" : reason(cause),
+      cause,
+    });
+  }
+}
+
+async function openFolder(path: string, shape: Shape, preprocessing: Preprocessing, limit: number): Promise<Source> {
+  const entries = await listFolder(path);
+  if (looksLikeCifar(entries) || looksLikeIdx(entries)) {
+    // labels do not matter here
+    const { train } = looksLikeCifar(entries)
+      ? await loadCifarFolder(path)
+      : await loadIdxFolder(path, { classes: 256 });
+    const array: NpyArray = { shape: [train.labels.length, ...train.shape], type: "uint8", data: train.images };
+    return { arrays: new Map([["", array]]), wanted: null, path, remarks: [] };
+  }
+  const { pictures, arrays, others, hidden } = await searchFolder(path);
+  const passed = (what: string, more: readonly string[]) => {
+    const names = [...more.map((file) => relative(path, file)), ...others];
+    return names.length === 0 ? [] : [`passed over what is no ${what}: ${few(names)}`];
+  };
+  if (pictures.length > 0) {
+    const { pixels, remarks } = await readPictures(spread(pictures, limit), shape, preprocessing, path);
+    return { pixels, remarks: [...remarks, ...passed("picture", arrays)] };
+  }
+  if (arrays.length > 0) {
+    const { array, remarks } = await joinArrays(spread(arrays, limit), shape, path);
+    return { arrays: new Map([["", array]]), wanted: null, path, remarks: [...remarks, ...passed("array", [])] };
+  }
   throw new ShiftwiseError("BAD_DATA", "nothing to calibrate with here", {
     where: path,
-    expected: "a folder of images, of CIFAR-10 or IDX files, or an .npy or .npz file",
-    found: found ? `a folder of ${entries.length} other entries` : "nothing of that name",
+    expected: EXPECTED,
+    found: `a folder of ${others.length} other entries${others.length > 0 ? `: ${few(others)}` : ""}${hidden > 0 ? `, ${hidden} hidden` : ""}`,
   });
 }
 
-async function readArray(path: string): Promise<NpyArray> {
-  const bytes = await readBytes(path);
-  if (bytes[0] !== 0x50 || bytes[1] !== 0x4b) return readNpy(bytes, path);
-  const arrays = [...readNpz(bytes, path).values()];
-  if (arrays.length === 1) return arrays[0];
-  throw new ShiftwiseError("BAD_DATA", "which array is meant", {
-    where: path,
-    expected: "one array",
-    found: arrays.length,
-  });
-}
-
-/** Paths of all images in a folder and the folders in it, sorted. */
-async function imageFiles(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch((cause) => {
-    throw new ShiftwiseError("IO", "cannot read the folder", { found: String(cause.message), where: folder, cause });
-  });
-  return entries
-    .filter((entry) => entry.isFile() && IMAGE.test(entry.name))
-    .map((entry) => join(entry.parentPath, entry.name))
-    .sort();
-}
-
-async function readImages(files: readonly string[], shape: Shape, preprocessing: Preprocessing): Promise<Uint8Array> {
-  const length = shape[0] * shape[1] * shape[2];
-  const images = new Uint8Array(files.length * length);
-  let next = 0;
-  const readSome = async (): Promise<void> => {
-    while (next < files.length) {
-      const index = next++;
-      const file = files[index];
-      const image = await decodeImage(await readBytes(file), file);
-      images.set(await prepareImage(image, shape, preprocessing, file), index * length);
-    }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, readSome));
-  return images;
-}
-
-/** `limit` of the items at even distances, or all. */
-function spread<T>(items: readonly T[], limit: number): readonly T[] {
-  if (items.length <= limit) return items;
-  return Array.from({ length: limit }, (_, i) => items[Math.floor((i * items.length) / limit)]);
-}
-
-function evenly<T extends Float32Array | Uint8Array>(images: T, shape: Shape, limit: number): T {
-  const length = shape[0] * shape[1] * shape[2];
-  const count = images.length / length;
-  if (count <= limit) return images;
-  const kept = images.slice(0, limit * length) as T;
-  const order = spread(
-    Array.from({ length: count }, (_, i) => i),
-    limit,
+/** The samples of many files as one array. @throws BAD_DATA where some are pixels and others are not; as readAll. */
+async function joinArrays(files: readonly string[], shape: Shape, folder: string) {
+  const { results, remarks } = await readAll(
+    files,
+    async (path) => {
+      const { array, where } = chooseArray(arraysOf(await readBytes(path), path), null, { name: "", shape }, path);
+      return { path, type: array.type, ...rowsOf(array, shape, Number.POSITIVE_INFINITY, where) };
+    },
+    "arrays",
+    folder,
   );
-  for (const [i, from] of order.entries()) kept.set(images.subarray(from * length, (from + 1) * length), i * length);
-  return kept;
-}
-
-/** @throws BAD_DATA for a value that is not finite. */
-function floatSamples(values: Float32Array, shape: Shape): Samples {
-  const length = shape[0] * shape[1] * shape[2];
-  const bad = values.findIndex((value) => !Number.isFinite(value));
-  if (bad >= 0)
-    throw new ShiftwiseError("BAD_DATA", "a value that is not finite", {
-      found: String(values[bad]),
-      where: `value ${bad}`,
+  const all = results.map(({ value }) => value);
+  const [{ type, path: first }] = all;
+  const other = all.find((rows) => (rows.type === "uint8") !== (type === "uint8"));
+  if (other) {
+    throw new ShiftwiseError("BAD_DATA", "pixels and numbers in one folder", {
+      where: other.path,
+      expected: `${type}, as in ${first}`,
+      found: other.type,
     });
-  return {
-    shape,
-    count: values.length / length,
-    read: (from, count) => values.slice(from * length, (from + count) * length),
-  };
+  }
+  const count = all.reduce((sum, rows) => sum + rows.count, 0);
+  const length = shape[0] * shape[1] * shape[2];
+  const data = allocate<Uint8Array | Float32Array>(
+    type === "uint8" ? Uint8Array : Float32Array,
+    count * length,
+    "arrays",
+    folder,
+  );
+  let at = 0;
+  for (const { values } of all) {
+    data.set(values, at);
+    at += values.length;
+  }
+  const array: NpyArray = { shape: [count, ...shape], type, data };
+  return { array, remarks };
 }

@@ -5,8 +5,10 @@ import type { Shape } from "../ops/index.js";
 import { allocate } from "./bytes.js";
 
 /** How the samples lie in an array of some dimensions. */
-export interface Fit {
+export interface ArrayFit {
   readonly count: number;
+  /** Dimensions of one. */
+  readonly sample: readonly number[];
   /** Whether a pixel's channels lie side by side. */
   readonly channelsLast: boolean;
 }
@@ -17,14 +19,14 @@ export interface Fit {
  * samples; one sample may stand alone.
  * @returns null where the array holds none, or in another order.
  */
-export function fitOf(dimensions: readonly number[], [channels, height, width]: Shape): Fit | null {
+export function fitOf(dimensions: readonly number[], [channels, height, width]: Shape): ArrayFit | null {
   const elements = channels * height * width;
   for (let from = dimensions.length; from >= 0; from--) {
     const sample = dimensions.slice(from);
     if (product(sample) !== elements) continue;
     const first = sameOrder(sample, [channels, height, width]);
     if (!first && !sameOrder(sample, [height, width, channels])) return null;
-    return { count: product(dimensions.slice(0, from)), channelsLast: !first };
+    return { count: product(dimensions.slice(0, from)), sample, channelsLast: !first };
   }
   return null;
 }

@@ -1,6 +1,7 @@
 // image.ts: one encoded image (JPEG, PNG, WebP, ...) to RGB pixels, through the optional package sharp.
 import type { Sharp } from "sharp";
 import { ShiftwiseError } from "../base/index.js";
+import { decodeBmp } from "./bmp.js";
 import { reason } from "./bytes.js";
 import { contentOf, imageKind } from "./kinds.js";
 
@@ -19,16 +20,17 @@ const FEW_PIXELS = 2 ** 22;
 /**
  * Decodes an image to 8-bit sRGB: grey becomes three equal channels, transparency is laid on black, a photograph is turned
  * as its EXIF orientation says, of several pictures in a file the first is taken. The kind is told by the content: JPEG, PNG,
- * WebP, GIF, TIFF, AVIF.
+ * WebP, GIF, TIFF, AVIF, BMP.
  * @param where file to name in errors.
- * @throws UNSUPPORTED when sharp is not installed; BAD_DATA for bytes that are no such image, or one of more than 2^26 pixels.
+ * @throws UNSUPPORTED when sharp is not installed, or for a compressed BMP; BAD_DATA for bytes that are no such image, or one of more than 2^26 pixels.
  */
 export async function decodeImage(bytes: Uint8Array, where: string): Promise<Image> {
   const kind = imageKind(bytes);
-  if (kind === null || kind === "BMP") {
+  if (kind === "BMP") return decodeBmp(bytes, MOST_PIXELS, where);
+  if (kind === null) {
     const message = bytes.length === 0 ? "an empty file" : "cannot decode the image";
     throw new ShiftwiseError("BAD_DATA", message, {
-      expected: "JPEG, PNG, WebP, GIF, TIFF or AVIF",
+      expected: "JPEG, PNG, WebP, GIF, TIFF, AVIF or BMP",
       found: contentOf(bytes),
       where,
     });

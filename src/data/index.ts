@@ -5,6 +5,7 @@ export * from "./cifar.js";
 export { imagesOf } from "./fit.js";
 export * from "./idx.js";
 export { decodeImage, type Image, resizeImage } from "./image.js";
+export { contentOf } from "./kinds.js";
 export * from "./memory.js";
 export * from "./npy.js";
 export * from "./open.js";

@@ -25,15 +25,18 @@ const IMAGES: readonly Signature<ImageKind>[] = [
   { kind: "BMP", texts: [..."\x0c\x10\x28\x34\x38\x40\x6c\x7c"].map((size) => `${size}\0\0\0`), at: 14, is: /^BM/ },
 ];
 
+const NPY = "a NumPy array (.npy)";
+const ZIP = "a ZIP archive";
+
 /** What people have beside pictures and arrays, or in their place. */
 const OTHERS: readonly Signature<string>[] = [
-  { kind: "a NumPy array (.npy)", texts: ["\x93NUMPY"] },
+  { kind: NPY, texts: ["\x93NUMPY"] },
   { kind: "a Git LFS pointer: fetch the file with git lfs pull", texts: ["version https://git-lfs"] },
   { kind: "an HTML page", is: /^\s*(<!--.*?-->\s*)?<(!doctype html|html|head|body)\b/is },
   { kind: "an SVG drawing", is: /^\s*(<\?xml.*?>\s*)?(<!--.*?-->\s*)*(<!doctype svg.*?>\s*)?<svg\b/is },
   { kind: "an XML file", is: /^\s*<\?xml/ },
   { kind: "a PDF", texts: ["%PDF-"] },
-  { kind: "a ZIP archive", texts: ["PK\x03\x04", "PK\x05\x06"] },
+  { kind: ZIP, texts: ["PK\x03\x04", "PK\x05\x06"] },
   { kind: "a gzip file", texts: ["\x1f\x8b"] },
   { kind: "a tar archive", texts: ["ustar"], at: 257 },
   { kind: "an HDF5 file", texts: ["\x89HDF\r\n\x1a\n"] },
@@ -42,7 +45,12 @@ const OTHERS: readonly Signature<string>[] = [
   { kind: "a video (MP4)", texts: ["ftyp"], at: 4 },
   { kind: "a JPEG XL picture", texts: ["\xff\x0a", "\0\0\0\x0cJXL "] },
   { kind: "a JPEG 2000 picture", texts: ["\0\0\0\x0cjP  "] },
-  { kind: "a WAV sound", texts: ["WAVE"], at: 8, is: /^RIFF/ },
+  { kind: "a WAV sound: save its samples as an array (.npy)", texts: ["WAVE"], at: 8, is: /^RIFF/ },
+  // a version of the format, 1 to 20, in its first field
+  {
+    kind: "an ONNX network",
+    texts: Array.from({ length: 20 }, (_, version) => `\b${String.fromCharCode(version + 1)}`),
+  },
   { kind: "a Photoshop file", texts: ["8BPS"] },
 ];
 
@@ -61,6 +69,22 @@ function kindAmong<K extends string>(signatures: readonly Signature<K>[], bytes:
 /** The kind of picture; null where it is none that is decoded. */
 export function imageKind(bytes: Uint8Array): ImageKind | null {
   return kindAmong(IMAGES, bytes);
+}
+
+/** Whether a file is a NumPy array. */
+export function isArray(bytes: Uint8Array): boolean {
+  return kindAmong(OTHERS, bytes) === NPY;
+}
+
+/** Whether a file is a ZIP archive, as .npz files are. */
+export function isZip(bytes: Uint8Array): boolean {
+  return kindAmong(OTHERS, bytes) === ZIP;
+}
+
+/** Whether a file is an IDX array of bytes. */
+export function isIdx(bytes: Uint8Array): boolean {
+  const [first, second, type, rank] = bytes;
+  return first === 0 && second === 0 && type === 8 && rank >= 1 && bytes.length >= 4 + 4 * rank;
 }
 
 /** A file's content in a few words, for errors. */

@@ -1,7 +1,7 @@
 // open.ts: a data set by the name or folder a person gives.
 import { stat } from "node:fs/promises";
 import { ShiftwiseError } from "../base/index.js";
-import { listFolder } from "./bytes.js";
+import { listFolder, reason } from "./bytes.js";
 import { loadCifarFolder, looksLikeCifar } from "./cifar.js";
 import type { TrainTest } from "./dataset.js";
 import { type GenerateOptions, generate } from "./generate.js";
@@ -20,19 +20,17 @@ export interface OpenOptions extends GenerateOptions {
  */
 export async function openDataset(pathOrName: string, options: OpenOptions = {}): Promise<TrainTest> {
   if (pathOrName === "generated") return generate(options);
-  const isFolder = await stat(pathOrName).then(
-    (found) => found.isDirectory(),
-    () => false,
+  const kind = await stat(pathOrName).then(
+    (found) => (found.isDirectory() ? "a folder" : "a file: name the folder that it lies in"),
+    (cause) => (cause.code === "ENOENT" ? "no folder of that name" : reason(cause)),
   );
-  const entries = isFolder ? await listFolder(pathOrName) : [];
+  const entries = kind === "a folder" ? await listFolder(pathOrName) : [];
   if (looksLikeIdx(entries)) return loadIdxFolder(pathOrName, options);
   if (looksLikeCifar(entries)) return loadCifarFolder(pathOrName);
   if (looksLikeTar(entries)) return loadTarFolder(pathOrName);
-  const found = isFolder ? `a folder of ${entries.length} other entries` : "no folder of that name";
   throw new ShiftwiseError("BAD_DATA", "no data set here", {
-    expected:
-      "the name generated, a folder with train-images-idx3-ubyte[.gz], with data_batch*.bin[.gz], or with train.tar and test.tar",
-    found,
+    expected: "generated, or a folder of train-images-idx3-ubyte[.gz], data_batch*.bin[.gz], or train.tar and test.tar",
+    found: kind === "a folder" ? `a folder of ${entries.length} other entries` : kind,
     where: pathOrName,
   });
 }

@@ -13,7 +13,7 @@ import { type Image, MOST_PIXELS, resizeImage } from "./image.js";
 export interface Preprocessing {
   /** Length of the shorter side, 1..4096. Default: none; an image that is smaller than the network's input is enlarged. */
   readonly resize?: number;
-  /** Default "rgb"; "grey" for networks of one channel: 0.299 R + 0.587 G + 0.114 B. */
+  /** Default "grey", 0.299 R + 0.587 G + 0.114 B, for networks of one channel, else "rgb". */
   readonly channels?: "rgb" | "bgr" | "grey";
   /** What 255 becomes before the mean is taken off: 1 or 255. Default 1. */
   readonly range?: number;
@@ -75,10 +75,11 @@ export function normalizationOf({ range = 1, mean = [0], std = [1] }: Preprocess
 export async function prepareImage(
   image: Image,
   shape: Shape,
-  { resize, channels = "rgb" }: Preprocessing,
+  { resize, channels: given }: Preprocessing,
   where: string,
 ): Promise<Uint8Array> {
   const [depth, height, width] = shape;
+  const channels = given ?? (depth === 1 ? "grey" : "rgb");
   if (depth !== (channels === "grey" ? 1 : 3)) {
     throw new ShiftwiseError("BAD_OPTION", "the network does not read such channels", {
       where: "channels",

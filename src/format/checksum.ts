@@ -1,6 +1,5 @@
 // checksum.ts: CRC-32 of a file's content, and the 64-bit FNV-1a "golden hash" of a model's outputs.
-import { described, isArray, ownView, ShiftwiseError } from "../base/index.js";
-import { canonicalWord } from "../ops/index.js";
+import { canonicalWord, described, isArray, ownView, ShiftwiseError } from "../base/index.js";
 
 let filled: Uint32Array | null = null;
 

@@ -1,6 +1,6 @@
 // execute.ts: runs a whole model in plain TypeScript, keeping every tensor: oracle, and fallback without WebAssembly.
-import { described, isArray, ownView, ShiftwiseError } from "../base/index.js";
-import { canonicalNaNs, encodeInput, layerInputs, layerKind, pixelTable, toReal, type Values } from "../ops/index.js";
+import { canonicalNaNs, described, isArray, ownView, ShiftwiseError } from "../base/index.js";
+import { encodeInput, layerInputs, layerKind, pixelTable, toReal, type Values } from "../ops/index.js";
 import type { ModelDef } from "./model.js";
 import { validateModel } from "./validate.js";
 

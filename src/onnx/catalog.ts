@@ -1,5 +1,4 @@
-// catalog.ts: which operators and attributes are known, and the check of a whole model against them before any work.
-import { ShiftwiseError } from "../base/index.js";
+// catalog.ts: which operators and attributes are known, and what of a node is not.
 import { type OnnxModel, type OnnxNode, shown } from "./model.js";
 import { findOperator, OPERATORS, operatorName } from "./operators/index.js";
 import type { Operator } from "./operators/operator.js";
@@ -36,40 +35,39 @@ export function operatorOf({ opsets }: OnnxModel, node: OnnxNode): Operator | un
   return findOperator(operatorName(node), opsets.get(node.domain) ?? 1);
 }
 
-/** Problems that a message lists. */
-const LISTED_MAX = 100;
+/** Operators that are not read, and will not be: why, and what to do. */
+const REASONS: Readonly<Record<string, string>> = {
+  GRU: "recurrence over time is not run",
+  LSTM: "recurrence over time is not run",
+  RNN: "recurrence over time is not run",
+  If: "branches are not run: simplify the file, so that constant conditions are decided",
+  Loop: "loops are not run: simplify the file, so that those of known length are unrolled",
+  Scan: "loops are not run: simplify the file, so that those of known length are unrolled",
+  NonMaxSuppression: "boxes are chosen behind the network: take outputs before it",
+  DFT: "Fourier transforms are not run: compute them before the network",
+  STFT: "Fourier transforms are not run: compute them before the network",
+};
 
 /**
- * Checks every node before any work is done.
- * @throws UNSUPPORTED listing all nodes that cannot be imported, with name, operator, attribute and opset; BAD_GRAPH for
- *   an attribute of the wrong type
+ * What can be said of a node before it is converted: operator or attributes that are not known.
+ * @param depends whether it reads what depends on the model's input
+ * @returns lines with name, operator, what is wrong and opset
+ * @throws BAD_GRAPH for an attribute of the wrong type
  */
-export function checkSupported(model: OnnxModel, where: string): void {
-  const dependent = new Set(model.inputs.map(({ name }) => name));
-  const problems: string[] = [];
-  for (const node of model.nodes) {
-    const found = operatorOf(model, node);
-    const version = model.opsets.get(node.domain);
-    const add = (problem: string): void => {
-      const opset = version === undefined ? "" : `, opset ${version}`;
-      problems.push(`node ${shown(node.name)}: ${operatorName(node)}: ${problem}${opset}`);
-    };
-    const reads = !found?.ofShapes && node.inputs.some((name) => dependent.has(name));
-    if (reads) for (const name of node.outputs) if (name !== "") dependent.add(name);
-    if (!found) add("operator");
-    else if (reads && !found.convert) add("operator on values that depend on the input");
-    else {
-      for (const [name, attribute] of node.attributes) {
-        const problem = attributeProblem(found.attributes, name, attribute, node.where);
-        if (problem !== null) add(`attribute ${problem}`);
-      }
-    }
-  }
-  if (problems.length === 0) return;
-  const more = problems.length - LISTED_MAX;
-  const lines = more > 0 ? [...problems.slice(0, LISTED_MAX), `and ${more} more`] : problems;
-  const list = lines.map((line) => `\n  ${line}`).join("");
-  throw new ShiftwiseError("UNSUPPORTED", `${problems.length} of the model's nodes cannot be imported:${list}`, {
-    where,
+export function nodeProblems(
+  model: OnnxModel,
+  node: OnnxNode,
+  operator: Operator | undefined,
+  depends: boolean,
+): readonly string[] {
+  const name = operatorName(node);
+  const version = model.opsets.get(node.domain);
+  const line = (problem: string): string =>
+    `node ${shown(node.name)}: ${name}: ${problem}${version === undefined ? "" : `, opset ${version}`}`;
+  if (!operator) return [line(Object.hasOwn(REASONS, name) ? REASONS[name] : "operator")];
+  if (depends && !operator.convert) return [line("operator on values that depend on the input")];
+  return [...node.attributes].flatMap(([key, attribute]) => {
+    const problem = attributeProblem(operator.attributes, key, attribute, node.where);
+    return problem === null ? [] : [line(`attribute ${problem}`)];
   });
 }

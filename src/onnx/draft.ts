@@ -3,7 +3,7 @@
 import { ShiftwiseError } from "../base/index.js";
 import { elements, type Node, type Shape, sameShape, type Tensor } from "../ops/index.js";
 import type { Budget } from "./budget.js";
-import { checkSize, type Value } from "./tensor.js";
+import { checkSize, type ElementType, type Value } from "./tensor.js";
 
 /**
  * A value that depends on the input: the tensor of a node, read as an array of ONNX's dimensions. The node's own shape
@@ -13,6 +13,8 @@ export interface Activation {
   readonly node: string;
   /** With the batch, which is 1. */
   readonly dims: readonly number[];
+  /** Of integers: theirs. Absent: floats. */
+  readonly type?: ElementType;
 }
 
 export type Known = Value | Activation;
@@ -48,6 +50,18 @@ export function shapeFor(dims: readonly number[]): Shape {
   return [a, b, elements(rest)];
 }
 
+/** Whether a file may hold the name: 1 to 200 printable characters. */
+export function isPrintable(name: string): boolean {
+  return /^[^\p{Cc}\p{Cs}]{1,200}$/u.test(name) && name !== "__proto__";
+}
+
+/** The name as a file may hold it, with room for a number behind it. */
+export function printableName(wanted: string): string {
+  const printable = wanted.replace(/[\p{Cc}\p{Cs}]/gu, "");
+  const short = printable.length > 180 ? [...printable].slice(0, 180).join("") : printable;
+  return isPrintable(short) ? short : "node";
+}
+
 /** A draft with nothing in it. @param readers how many read each of the model's values */
 export function createDraft(
   readers: ReadonlyMap<string, number>,
@@ -59,10 +73,7 @@ export function createDraft(
   const used = new Set<Value["data"]>();
   const counts = new Map<string, number>();
   const unique = (wanted: string): string => {
-    // names that a file may hold: printable, at most 200 characters with room for a number
-    const printable = wanted.replace(/\p{Cc}/gu, "");
-    const clean = (printable.length > 180 ? [...printable].slice(0, 180).join("") : printable) || "node";
-    const base = clean === "__proto__" ? "node" : clean;
+    const base = printableName(wanted);
     let name = base;
     let count = counts.get(base) ?? 1;
     while (nodes.has(name)) name = `${base}.${++count}`;

@@ -1,8 +1,10 @@
 // index.ts: the door of the ONNX room: networks in, models out, and the evaluator that judges both.
 export { CATALOG, type CatalogEntry } from "./catalog.js";
+export type { RemarkLevel } from "./convert.js";
 export { evaluateModel } from "./evaluate.js";
 export { type ExportOptions, exportOnnx } from "./export.js";
 export { importOnnxFile } from "./file.js";
 export { type ImportOptions, importModel, importOnnx } from "./import.js";
+export type { InputShape } from "./input.js";
 export { type OnnxInput, type OnnxModel, type OnnxNode, readModel } from "./model.js";
 export type { ElementType, ExternalData, Value } from "./tensor.js";

@@ -3,6 +3,7 @@
 import { ShiftwiseError } from "../base/index.js";
 import { fields } from "../format/index.js";
 import { type Attributes, readAttributes } from "./attributes.js";
+import { foreignFile } from "./foreign.js";
 import type { Messages } from "./schema.js";
 import { type ElementType, type ExternalData, elementType, readTensor, type Value } from "./tensor.js";
 import { decodeMessage } from "./wire.js";
@@ -39,7 +40,10 @@ export interface OnnxModel {
   readonly constants: ReadonlyMap<string, Value>;
   /** Those that no initializer fills. */
   readonly inputs: readonly OnnxInput[];
+  /** Each once. */
   readonly outputs: readonly string[];
+  /** Declared sizes of the outputs, where there are some, as those of inputs. */
+  readonly outputDims: ReadonlyMap<string, OnnxInput["dims"]>;
 }
 
 /** Operators were versioned anew in 7 (one-way broadcasting and implicit axes ended); older files are refused. */
@@ -57,14 +61,13 @@ export function shown(name: string): string {
  * Reads and checks a model's bytes.
  * @param external reads tensors that lie in other files; null: there are none
  * @param where file name for error messages
- * @throws TRUNCATED, BAD_FILE for bytes that are no such message; BAD_GRAPH for a graph with cycles, dangling names or
+ * @throws BAD_DATA for what is no bytes; TRUNCATED, BAD_FILE for bytes that are no such message; BAD_GRAPH for a graph with cycles, dangling names or
  *   names written twice; UNSUPPORTED; OVERFLOW for a tensor beyond 2^31 elements
  */
-export function readModel(bytes: Uint8Array, external: ExternalData | null, where = ""): OnnxModel {
-  const proto = decodeMessage("ModelProto", bytes, where || "model");
-  const { graph } = proto;
-  expect(graph !== undefined, at(where, "graph"), "a graph", "none");
-  const versions = proto.opsetImport.map(({ domain, version = 0 }) => [domainOf(domain), version] as const);
+export function readModel(source: Uint8Array | ArrayBuffer, external: ExternalData | null, where = ""): OnnxModel {
+  const bytes = bytesOf(source, where);
+  const { graph, opsetImport } = decodeModel(bytes, where);
+  const versions = opsetImport.map(({ domain, version = 0 }) => [domainOf(domain), version] as const);
   // of two for one domain the first counts
   const opsets = new Map(versions.toReversed());
   const opset = opsets.get("");
@@ -94,13 +97,40 @@ export function readModel(bytes: Uint8Array, external: ExternalData | null, wher
     .filter(({ name }) => !constants.has(name ?? ""))
     .map((info, i): OnnxInput => readInput(info, at(where, `input ${shown(info.name ?? "") || i}`)));
   const nodes = graph.node.map((node, i) => readNode(node, i, where));
-  const outputs = graph.output.map(({ name }, i) => {
-    expect(name !== undefined && name !== "", at(where, `output ${i}`), "a name", "none", "BAD_GRAPH");
-    return name;
-  });
+  const outputDims = new Map(
+    graph.output.map((info, i) => {
+      const { name } = info;
+      const place = at(where, `output ${shown(name ?? "") || i}`);
+      expect(name !== undefined && name !== "", place, "a name", "none", "BAD_GRAPH");
+      return [name, readDims(info, place)];
+    }),
+  );
+  const outputs = [...outputDims.keys()];
   const given = [...constants.keys(), ...inputs.map(({ name }) => name)];
   const sorted = sortNodes(nodes, given, outputs, where);
-  return { name: graph.name ?? "", opsets, nodes: sorted, constants, inputs, outputs };
+  return { name: graph.name ?? "", opsets, nodes: sorted, constants, inputs, outputs, outputDims };
+}
+
+/** Bytes of this realm or another. */
+function bytesOf(source: unknown, where: string): Uint8Array {
+  const kind = Object.prototype.toString.call(source);
+  if (kind === "[object Uint8Array]") return source as Uint8Array;
+  if (kind === "[object ArrayBuffer]" || kind === "[object SharedArrayBuffer]")
+    return new Uint8Array(source as ArrayBuffer);
+  const expected = "the bytes of a file, as a Uint8Array or ArrayBuffer (importOnnxFile takes a path)";
+  throw new ShiftwiseError("BAD_DATA", "not a model", { where, expected, found: kind.slice(8, -1) });
+}
+
+/** @throws TRUNCATED, BAD_FILE for bytes that are no model, saying what they are where it can be told */
+function decodeModel(bytes: Uint8Array, where: string) {
+  try {
+    const { graph, opsetImport } = decodeMessage("ModelProto", bytes, where || "model");
+    expect(graph !== undefined, at(where, "graph"), "a graph", "none");
+    return { graph, opsetImport };
+  } catch (cause) {
+    if (cause instanceof ShiftwiseError && cause.code !== "OVERFLOW") throw foreignFile(bytes, where, cause);
+    throw cause;
+  }
 }
 
 function domainOf(domain = ""): string {
@@ -111,14 +141,18 @@ function readInput(info: Messages["ValueInfoProto"], where: string): OnnxInput {
   expect(info.name !== undefined && info.name !== "", where, "a name", "none", "BAD_GRAPH");
   const tensor = info.type?.tensorType;
   if (!tensor) throw new ShiftwiseError("UNSUPPORTED", "an input that is no tensor", { where });
-  const dims = tensor.shape?.dim.map(({ dimValue }, i) => {
-    if (dimValue === undefined) return null;
-    const ok = Number.isInteger(dimValue) && dimValue >= 0 && dimValue <= 0x7fffffff;
-    expect(ok, `${where}.dims[${i}]`, "an integer in 0..2^31 - 1", dimValue, "BAD_GRAPH");
-    // some exporters write 0 for a size that is open
-    return dimValue === 0 ? null : dimValue;
+  return { name: info.name, type: elementType(tensor.elemType, `${where}.elem_type`), dims: readDims(info, where) };
+}
+
+function readDims(info: Messages["ValueInfoProto"], where: string): OnnxInput["dims"] {
+  const dims = info.type?.tensorType?.shape?.dim.map(({ dimValue }, i) => {
+    // some exporters write 0 or -1 for a size that is open
+    if (dimValue === undefined || dimValue === 0 || dimValue === -1) return null;
+    const ok = Number.isInteger(dimValue) && dimValue >= 1 && dimValue <= 0x7fffffff;
+    expect(ok, `${where}.dims[${i}]`, "an integer in 1..2^31 - 1", dimValue, "BAD_GRAPH");
+    return dimValue;
   });
-  return { name: info.name, type: elementType(tensor.elemType, `${where}.elem_type`), dims: dims ?? null };
+  return dims ?? null;
 }
 
 function readNode(proto: Messages["NodeProto"], index: number, file: string): OnnxNode {
@@ -131,7 +165,7 @@ function readNode(proto: Messages["NodeProto"], index: number, file: string): On
   return { name, op, domain, inputs: proto.input, outputs: proto.output, attributes, where };
 }
 
-/** The nodes in an order in which they can run: the given one where that is such an order (Kahn's algorithm). */
+/** The nodes in an order in which they can run: the given one where that is such an order, else by Kahn's algorithm. */
 function sortNodes(
   nodes: readonly OnnxNode[],
   given: readonly string[],
@@ -162,6 +196,13 @@ function sortNodes(
     const made = known.has(name) || producer.has(name);
     expect(made, at(file, "graph.output"), "a value that something makes", name, "BAD_GRAPH");
   }
+  // mostly the file's order will do
+  const before = new Set(given);
+  const inOrder = nodes.every(({ inputs, outputs: made }) => {
+    for (const name of made) before.add(name);
+    return inputs.every((name) => name === "" || (before.has(name) && !made.includes(name)));
+  });
+  if (inOrder) return [...nodes];
   const order: number[] = [];
   const ready = [...nodes.keys()].filter((i) => missing[i] === 0);
   for (let next = 0; next < ready.length; next++) {

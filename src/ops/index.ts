@@ -50,8 +50,6 @@ export type { Lowering } from "./lowering.js";
 export type { MaxPoolLayer, MaxPoolNode } from "./maxpool.js";
 export { NODES, type Node, nodeInputs, nodeKind, nodeParameters, rewire } from "./nodes.js";
 export {
-  canonicalNaNs,
-  canonicalWord,
   clampTo,
   decoderOf,
   encodeClamped,

@@ -92,23 +92,6 @@ export function pixelTable(channel: number, normalization: Normalization): Float
   return Float32Array.from({ length: 256 }, (_, pixel) => pixelToReal(pixel, channel, normalization));
 }
 
-/** What every NaN is where a model hands values out: engines and processors differ in its sign and its other bits. */
-const NAN_BITS = 0x7fc00000;
-const INFINITY_BITS = 0x7f800000;
-
-/** Gives every NaN in `values` the same bits, in place, and returns `values`. */
-export function canonicalNaNs(values: Float32Array): Float32Array {
-  const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
-  // constants may be shared: nothing is written that is not changed
-  for (let i = 0; i < words.length; i++) if (canonicalWord(words[i]) !== words[i]) words[i] = NAN_BITS;
-  return values;
-}
-
-/** The bits of a float32, those of a NaN replaced. */
-export function canonicalWord(word: number): number {
-  return (word & 0x7fffffff) > INFINITY_BITS ? NAN_BITS : word;
-}
-
 /** Real values of raw ones; float32 arrays are handed back as they are. */
 export function toReal(raw: Float32Array, encoding: Encoding): Float32Array {
   if (encoding.kind === "float32") return raw;

@@ -6,9 +6,8 @@ import { copy, roundUp } from "./memory.js";
 import { planPatch, planSliding, type SlidingPlan } from "./patch.js";
 import { compileSchedule, leastStreamBytes, packFloat } from "./schedule.js";
 import type { PlanContext, Step } from "./step.js";
+import { ConvJob, DepthwiseJob, FloatJob } from "./wasm.generated.js";
 
-/** Activations up to this are summed in u8 lanes, two rows and more at a time. */
-const U8_LANES_MAX = 127;
 /** Units of a layer that threads should at least find to share. */
 const UNITS_MIN = 64;
 /** Channels of a unit that make up for its call. */
@@ -37,20 +36,22 @@ function planBucketConv(context: PlanContext, layer: ConvLayer): Step {
   const groupOutputs = outputs / groups;
   memory.expect(leastStreamBytes(weights));
   const schedule = compileSchedule(weights, outputs, max, `layer ${layer.name}`);
-  const stream = memory.constant(schedule.stream);
-  const starts = memory.constant(schedule.starts);
   const { residual, output } = layer;
-  const epilogue = planEpilogue(context, layer.epilogue, outputs, output, { residual, largest: schedule.largest });
+  const codes = {
+    stream: memory.constant(schedule.stream),
+    starts: memory.constant(schedule.starts),
+    epilogue: planEpilogue(context, layer.epilogue, outputs, output, { residual, largest: schedule.largest }),
+  };
   if (perGroup === 1 && zeroOf(encoding) === 0) {
-    const sliding = planSliding(context, layer, schedule.partsBytes);
+    const sliding = planSliding(context, layer, 0, schedule.partsBytes);
     if (sliding.form === "shifted") {
-      const blocks = blocksOf(size, outputs);
-      return depthwiseStep(layer, sliding, blocks, groupOutputs, outputs, stream, starts, epilogue);
+      return depthwiseStep(context, layer, sliding, blocksOf(size, outputs), groupOutputs, outputs, codes);
     }
   }
   const patch = planPatch(context, layer, zeroOf(encoding), perGroup, schedule.partsBytes);
   const groupBytes = perGroup * patch.taps * TILE;
   const run = Math.floor(255 / max);
+  const job = memory.record(ConvJob, () => ({ ...codes, groupChannels: groupOutputs, groupBytes, run }));
   // one thread still gathers each patch once
   const blocks = groups === 1 ? blocksOf(size, outputs) : 1;
   const blockOutputs = Math.ceil(outputs / blocks);
@@ -69,36 +70,7 @@ function planBucketConv(context: PlanContext, layer: ConvLayer): Step {
           first = Math.max(firstUnit - tileUnit, 0) * blockOutputs;
           last = Math.min((lastUnit - tileUnit) * blockOutputs, outputs);
         }
-        if (max <= U8_LANES_MAX) {
-          kernels.conv_u8(
-            address,
-            groupBytes,
-            groupOutputs,
-            stream,
-            starts,
-            first,
-            last,
-            sums,
-            epilogue,
-            pixel,
-            pixels,
-            run,
-          );
-        } else {
-          kernels.conv_swar(
-            address,
-            groupBytes,
-            groupOutputs,
-            stream,
-            starts,
-            first,
-            last,
-            sums,
-            epilogue,
-            pixel,
-            pixels,
-          );
-        }
+        kernels.conv_codes(job, address, first, last, sums, pixel, pixels);
       });
     },
   };
@@ -110,40 +82,30 @@ function planBucketConv(context: PlanContext, layer: ConvLayer): Step {
  * @param multiplier output channels of each plane
  */
 function depthwiseStep(
+  { memory }: PlanContext,
   { name, op }: ConvLayer,
   { tiles, taps, source, forEach }: SlidingPlan,
   blocks: number,
   multiplier: number,
   outputs: number,
-  stream: number,
-  starts: number,
-  epilogue: number,
+  codes: Pick<ConvJob, "stream" | "starts" | "epilogue">,
 ): Step {
   const blockOutputs = roundUp(Math.ceil(outputs / blocks), multiplier);
+  const job = memory.record(DepthwiseJob, () => {
+    const { address, planeBytes } = source();
+    return { ...codes, planes: address, planeBytes, multiplier, offsets: taps.offsets };
+  });
   return {
     name,
     op,
     units: tiles * blocks,
     run(kernels, firstUnit, lastUnit, scratch) {
-      const { address, planeBytes } = source();
       const firstTile = Math.floor(firstUnit / blocks);
       forEach(kernels, firstTile, Math.ceil(lastUnit / blocks), scratch, ({ pixel, pixels, sums, masks }) => {
         const tileUnit = (pixel / TILE) * blocks;
-        kernels.conv_swar_depthwise(
-          address,
-          planeBytes,
-          multiplier,
-          taps.offsets,
-          masks,
-          stream,
-          starts,
-          Math.max(firstUnit - tileUnit, 0) * blockOutputs,
-          Math.min((lastUnit - tileUnit) * blockOutputs, outputs),
-          sums,
-          epilogue,
-          pixel,
-          pixels,
-        );
+        const first = Math.max(firstUnit - tileUnit, 0) * blockOutputs;
+        const last = Math.min((lastUnit - tileUnit) * blockOutputs, outputs);
+        kernels.conv_codes_depthwise(job, masks, first, last, sums, pixel, pixels);
       });
     },
   };
@@ -174,44 +136,25 @@ function planFloatConv(context: PlanContext, layer: ConvLayer): Step {
   const groupWeights = groupOutputs * depth;
   const lanes = single ? 1 : 4;
   const groupLength = depth * roundUp(groupOutputs, lanes);
-  const at = memory.later(4 * groups * groupLength, (to) => {
+  const packed = memory.later(4 * groups * groupLength, (to) => {
     for (let g = 0; g < groups; g++) {
       const part = weights.values.subarray(g * groupWeights, (g + 1) * groupWeights);
       copy(to.subarray(4 * g * groupLength), packFloat(part, groupOutputs, lanes));
     }
+  });
+  const job = memory.record(FloatJob, () => {
+    return { weights: packed, groupBytes: 4 * groupLength, depth, outputs: groupOutputs, epilogue };
   });
   return {
     name: layer.name,
     op: layer.op,
     units: patch.tiles,
     run(kernels, firstTile, lastTile, scratch) {
-      patch.forEach(kernels, firstTile, lastTile, scratch, (tile) => {
-        const { address, panelBytes, sums, pixel, pixels } = tile;
-        const firstGroup = tile.channel / perGroup;
-        const lastGroup = firstGroup + tile.channels / perGroup;
-        if (single) {
-          const weightsAt = at + firstGroup * groupLength * 4;
-          kernels.conv_f32_single(
-            address,
-            panelBytes,
-            depth,
-            weightsAt,
-            firstGroup,
-            lastGroup,
-            sums,
-            epilogue,
-            pixel,
-            pixels,
-          );
-          return;
-        }
-        for (let group = firstGroup; group < lastGroup; group++) {
-          const rows = address + (group - firstGroup) * depth * 32;
-          const weightsAt = at + group * groupLength * 4;
-          const first = group * groupOutputs;
-          const last = first + groupOutputs;
-          kernels.conv_f32(rows, panelBytes, depth, weightsAt, first, last, sums, epilogue, pixel, pixels);
-        }
+      patch.forEach(kernels, firstTile, lastTile, scratch, ({ address, channel, channels, sums, pixel, pixels }) => {
+        const first = channel / perGroup;
+        const last = first + channels / perGroup;
+        if (single) kernels.conv_f32_single(job, address, first, last, sums, pixel, pixels);
+        else kernels.conv_f32(job, address, first, last, sums, pixel, pixels);
       });
     },
   };

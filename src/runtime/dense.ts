@@ -1,5 +1,5 @@
 // dense.ts: the steps of dense layers, and of convolutions of a single pixel.
-import { plus, ShiftwiseError } from "../base/index.js";
+import { type Pointer, plus, ShiftwiseError } from "../base/index.js";
 import { magnitudes } from "../format/index.js";
 import { type ConvLayer, type DenseLayer, elements } from "../ops/index.js";
 import { planEpilogue } from "./epilogue.js";
@@ -7,6 +7,7 @@ import { BLOCK } from "./layout.js";
 import { copy, elementBytes, roundUp } from "./memory.js";
 import { type IntegerWeights, packDense, packFloat } from "./schedule.js";
 import type { PlanContext, Step } from "./step.js";
+import { DenseJob } from "./wasm.generated.js";
 
 /** Inputs that an entry of the list of inputs (assembly/runtime/dense.ts) can tell apart: index << 8 | value, u32. */
 const INPUTS_MAX = 2 ** 24;
@@ -17,13 +18,6 @@ const TABLE_BYTES = 256 * 2 * TABLE_LEVELS;
 const PRODUCT_MAX = 128;
 /** Larger ones are 2^7 high + low. */
 const LIMB_BITS = 7;
-
-/** One walk over a layer's inputs: up to 16 levels, or a limb of them. */
-interface Pass {
-  readonly packed: number;
-  readonly tables: number;
-  readonly shift: number;
-}
 
 /** @throws OVERFLOW for integer weights on more than 2^24 inputs */
 export function planDense(context: PlanContext, layer: DenseLayer | ConvLayer): Step {
@@ -68,20 +62,7 @@ export function planDense(context: PlanContext, layer: DenseLayer | ConvLayer): 
       if (integer) {
         const list = scratch + sumsBytes + flatBytes;
         const count = kernels.dense_nonzero(list, input, inputs);
-        for (const [i, { packed, tables, shift }] of passes.entries()) {
-          const codes = packed + first * inputs * BLOCK;
-          kernels.dense_codes_c16(
-            codes,
-            inputs * BLOCK,
-            last - first,
-            tables,
-            list,
-            count,
-            scratch,
-            shift,
-            Number(i > 0),
-          );
-        }
+        for (const pass of passes) kernels.dense_codes_c16(pass, list, count, scratch, first, last);
       } else {
         kernels.dense_f32_c16(packed + first * inputs * BLOCK * 4, input, inputs, scratch, last - first);
       }
@@ -102,20 +83,28 @@ function codeLevels(weights: IntegerWeights): readonly (number | undefined)[] {
   return levels;
 }
 
-function planPasses({ memory }: PlanContext, weights: IntegerWeights, outputs: number, packedBytes: number): Pass[] {
+/** The walks over a layer's inputs: each for up to 16 levels, or a limb of them. */
+function planPasses(
+  { memory }: PlanContext,
+  weights: IntegerWeights,
+  outputs: number,
+  packedBytes: number,
+): Pointer<DenseJob>[] {
+  const inputs = weights.codes.length / outputs;
   const known = codeLevels(weights).flatMap((level, code) => (level ? [{ level, code }] : []));
-  const passes: Pass[] = [];
+  const passes: Pointer<DenseJob>[] = [];
   for (let from = 0; from < known.length || from === 0; from += TABLE_LEVELS) {
     const part = known.slice(from, from + TABLE_LEVELS);
     const bytes = new Uint8Array(256).fill(255);
     part.forEach(({ code }, i) => {
       bytes[code] = i;
     });
-    const packed = memory.later(packedBytes, (to) => to.set(packDense(weights.codes, outputs, bytes)));
+    const codes = memory.later(packedBytes, (to) => to.set(packDense(weights.codes, outputs, bytes)));
     const levels = part.map(({ level }) => level);
     for (const { limb, shift } of limbsOf(levels)) {
       const tables = memory.shared(`products of ${limb}`, TABLE_BYTES, (to) => writeProducts(to, limb));
-      passes.push({ packed, shift, tables });
+      const more = passes.length > 0 ? 1 : 0;
+      passes.push(memory.record(DenseJob, () => ({ codes, tables, inputs, shift, more })));
     }
   }
   return passes;

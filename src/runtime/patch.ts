@@ -1,10 +1,12 @@
 // patch.ts: walks a sliding window's output tile by tile, and gathers the patch of input rows that each tile needs.
+import { type Address, NOWHERE, type Pointer, plus } from "../base/index.js";
 import { elements, type Layer } from "../ops/index.js";
 import type { Kernels } from "./kernels.js";
 import { TILE } from "./layout.js";
 import type { Placement } from "./memory.js";
 import type { PlanContext } from "./step.js";
 import { type GatherForm, gatherOf, planTaps, type Taps, windowOf } from "./taps.js";
+import { GatherJob } from "./wasm.generated.js";
 
 /** Scratch before the masks and rows: the parts of one tile's sum, or 4 x 64 float sums. */
 export const SUMS_BYTES = 1024;
@@ -20,14 +22,15 @@ export interface Tile {
   pixel: number;
   pixels: number;
   /** Scratch for sums. */
-  sums: number;
+  sums: Address;
   /** The tile's padding masks, 64 bytes a tap; nothing for the form `pointwise`. */
-  masks: number;
+  masks: Address;
 }
 
 /** A layer's window over its input: where it reads and in which order its output is made. */
 export interface SlidingPlan {
   readonly form: GatherForm;
+  readonly job: Pointer<GatherJob>;
   readonly taps: Taps;
   readonly tiles: number;
   /** Scratch behind the masks. */
@@ -38,13 +41,21 @@ export interface SlidingPlan {
     kernels: Kernels,
     first: number,
     last: number,
-    scratch: number,
+    scratch: Address,
     visit: (tile: Tile) => void,
   ) => void;
 }
 
-/** @param sumsBytes scratch for sums */
-export function planSliding(context: PlanContext, layer: WindowLayer, sumsBytes = SUMS_BYTES): SlidingPlan {
+/**
+ * @param fill raw value of padding
+ * @param sumsBytes scratch for sums
+ */
+export function planSliding(
+  context: PlanContext,
+  layer: WindowLayer,
+  fill: number,
+  sumsBytes = SUMS_BYTES,
+): SlidingPlan {
   const input = context.spec(layer.input);
   const { shape } = context.spec(layer.output);
   const float = input.encoding.kind === "float32";
@@ -54,20 +65,26 @@ export function planSliding(context: PlanContext, layer: WindowLayer, sumsBytes 
   const scratchUsed = sumsBytes + elements(window.kernel) * TILE;
   context.memory.needScratch(scratchUsed);
   const taps = planTaps(context.memory, { form, phases }, input.shape, shape, window, float ? 4 : 1);
-  const tile: Tile = { pixel: 0, pixels: 0, sums: 0, masks: 0 };
+  const source = (): Placement => context.place(layer.input, phases ? "phases" : "raw");
+  const job = context.memory.record(GatherJob, () => {
+    const { address, planeBytes } = source();
+    return { ...taps, planes: address, planeBytes, fill, width: shape[2] };
+  });
+  const tile: Tile = { pixel: 0, pixels: 0, sums: NOWHERE, masks: NOWHERE };
   return {
     form,
+    job,
     taps,
     tiles: Math.ceil(size / TILE),
     scratchUsed,
-    source: () => context.place(layer.input, phases ? "phases" : "raw"),
+    source,
     forEach(kernels, first, last, scratch, visit) {
       tile.sums = scratch;
-      tile.masks = scratch + sumsBytes;
+      tile.masks = plus(scratch, sumsBytes);
       for (let t = first; t < last; t++) {
         tile.pixel = t * TILE;
         tile.pixels = Math.min(TILE, size - tile.pixel);
-        if (form !== "pointwise") kernels.tile_masks(tile.masks, taps.masks, taps.count, tile.pixel);
+        if (form !== "pointwise") kernels.tile_masks(job, tile.masks, tile.pixel);
         visit(tile);
       }
     },
@@ -76,7 +93,7 @@ export function planSliding(context: PlanContext, layer: WindowLayer, sumsBytes 
 
 /** Rows of input channels `channel`.. for one tile. Valid until the next visit. */
 export interface Patch extends Tile {
-  address: number;
+  address: Address;
   /** Distance of the float panels. */
   panelBytes: number;
   channel: number;
@@ -90,7 +107,7 @@ export interface PatchPlan {
     kernels: Kernels,
     first: number,
     last: number,
-    scratch: number,
+    scratch: Address,
     visit: (patch: Patch) => void,
   ) => void;
 }
@@ -108,73 +125,47 @@ export function planPatch(
   sumsBytes = SUMS_BYTES,
 ): PatchPlan {
   const { shape, encoding } = context.spec(layer.input);
-  const width = context.spec(layer.output).shape[2];
   const float = encoding.kind === "float32";
   const rowBytes = elements(layer.kernel) * (float ? 4 * TILE : TILE);
   const chunk = Math.min(shape[0], together * Math.max(1, Math.floor(CHUNK_BYTES / (rowBytes * together))));
   // the rows alone can be too much, and the tables of their taps are not made then
   context.memory.needScratch(chunk * rowBytes);
-  const sliding = planSliding(context, layer, sumsBytes);
-  const { form, taps, source, scratchUsed } = sliding;
+  const sliding = planSliding(context, layer, fill, sumsBytes);
+  const { form, job, scratchUsed } = sliding;
+  const { taps } = sliding.taps;
   context.memory.needScratch(scratchUsed + chunk * rowBytes + SLACK);
   const patch: Patch = {
     pixel: 0,
     pixels: 0,
-    sums: 0,
-    masks: 0,
-    address: 0,
+    sums: NOWHERE,
+    masks: NOWHERE,
+    address: NOWHERE,
     panelBytes: 0,
     channel: 0,
     channels: 0,
   };
 
+  // each kernel is called in a place of its own: engines make only such calls short
   const gather = (kernels: Kernels): void => {
-    const { planeBytes, address } = source();
-    const { address: to, panelBytes, channel, channels, pixel, pixels, masks } = patch;
-    const { offsets, count, rowStep } = taps;
-    const planes = address + channel * planeBytes;
-    const places = taps.places + pixel * 4;
-    if (float && form === "any") {
-      kernels.gather_f32_any(to, panelBytes, planes, planeBytes, channels, offsets, masks, count, places, fill);
-    } else if (float) {
-      kernels.gather_f32(to, panelBytes, planes, planeBytes, channels, offsets, masks, count, pixel, fill);
-    } else if (form === "pointwise") {
-      kernels.gather_u8_pointwise(to, planes, planeBytes, channels, pixel);
-    } else if (form === "shifted") {
-      kernels.gather_u8(to, planes, planeBytes, channels, offsets, masks, count, pixel, fill);
-    } else if (form === "any") {
-      kernels.gather_u8_any(to, planes, planeBytes, channels, offsets, masks, count, places, fill);
-    } else {
-      const column = pixel % width;
-      const row = ((pixel - column) / width) * rowStep;
-      kernels.gather_u8_rows(
-        to,
-        planes,
-        planeBytes,
-        channels,
-        offsets,
-        masks,
-        count,
-        column,
-        row,
-        width,
-        rowStep,
-        pixels,
-        fill,
-      );
-    }
+    const { address, masks, channel, channels, pixel, pixels } = patch;
+    if (float && form === "any") kernels.gather_f32_any(job, address, masks, channel, channels, pixel);
+    else if (float) kernels.gather_f32(job, address, masks, channel, channels, pixel);
+    else if (form === "pointwise") kernels.gather_u8_pointwise(job, address, channel, channels, pixel);
+    else if (form === "shifted") kernels.gather_u8(job, address, masks, channel, channels, pixel);
+    else if (form === "any") kernels.gather_u8_any(job, address, masks, channel, channels, pixel);
+    else kernels.gather_u8_rows(job, address, masks, channel, channels, pixel, pixels);
   };
 
   return {
-    taps: taps.count,
+    taps,
     tiles: sliding.tiles,
     forEach(kernels, first, last, scratch, visit) {
-      patch.address = scratch + scratchUsed;
+      patch.address = plus(scratch, scratchUsed);
       sliding.forEach(kernels, first, last, scratch, (tile) => {
         Object.assign(patch, tile);
         for (patch.channel = 0; patch.channel < shape[0]; patch.channel += chunk) {
           patch.channels = Math.min(chunk, shape[0] - patch.channel);
-          patch.panelBytes = patch.channels * taps.count * 32;
+          patch.panelBytes = patch.channels * taps * 32;
           gather(kernels);
           visit(patch);
         }

@@ -1,15 +1,7 @@
 // ports.ts: the doors of a model: checked inputs written to the kernels' memory; tensors read from it.
-import { ShiftwiseError } from "../base/index.js";
+import { canonicalNaNs, ShiftwiseError } from "../base/index.js";
 import type { InputPort } from "../model/index.js";
-import {
-  canonicalNaNs,
-  elements,
-  type Normalization,
-  pixelTable,
-  pixelToReal,
-  type Shape,
-  type TensorSpec,
-} from "../ops/index.js";
+import { elements, type Normalization, pixelTable, pixelToReal, type Shape, type TensorSpec } from "../ops/index.js";
 import { type Given, type InputInfo, type InputValues, isValues } from "./inputs.js";
 import type { Kernels } from "./kernels.js";
 import type { Placement } from "./memory.js";

@@ -1,7 +1,9 @@
 // taps.ts: how the patch of a sliding window is gathered: tap offsets, padding masks, and which gather kernel serves.
+import { type Address, NOWHERE } from "../base/index.js";
 import type { Layer, Shape } from "../ops/index.js";
 import { TILE } from "./layout.js";
 import { type Make, type MemoryPlan, planeBytesOf, roundUp } from "./memory.js";
+import type { GatherJob } from "./wasm.generated.js";
 
 /** What an entry of the list of masks may cost. */
 const ENTRY_BYTES = 1024;
@@ -42,17 +44,8 @@ export interface Gather {
   readonly phases: boolean;
 }
 
-export interface Taps {
-  readonly count: number;
-  /** i32 per tap: elements from an output pixel's own place to its input. */
-  readonly offsets: number;
-  /** (u32, u32) per tap: column and row masks, one byte an output pixel. */
-  readonly masks: number;
-  /** i32 per output pixel: its place in the input plane; 0 unless the form is `any`. */
-  readonly places: number;
-  /** Elements between the inputs of two output rows, for the form `rows`. */
-  readonly rowStep: number;
-}
+/** What the window and the shapes alone say of a gather; places and rowStep are for the forms `any` and `rows`. */
+export type Taps = Pick<GatherJob, "taps" | "offsets" | "tapMasks" | "places" | "rowStep">;
 
 /** Elements that a gather reads before and behind a plane: under padding, and up to the end of a tile or a vector. */
 export interface Reach {
@@ -136,7 +129,9 @@ export function planTaps(
   const count = kernel[0] * kernel[1];
   const { before, behind } = reachOf(gather, input, output, window);
   memory.needGuard(before * elementBytes, behind * elementBytes);
-  if (gather.form === "pointwise") return { count, offsets: 0, masks: 0, places: 0, rowStep: 0 };
+  if (gather.form === "pointwise") {
+    return { taps: count, offsets: NOWHERE, tapMasks: NOWHERE, places: NOWHERE, rowStep: 0 };
+  }
 
   memory.expect(count * 12);
   const columns = planMasks(memory, 1, input, output, window);
@@ -158,9 +153,9 @@ export function planTaps(
       masks[tap * 2 + 1] = rows[ky];
     }
   }
-  const places = gather.form === "any" ? planPlaces(memory, input, output, stride) : 0;
+  const places = gather.form === "any" ? planPlaces(memory, input, output, stride) : NOWHERE;
   const rowStep = rowStepOf(gather, input, window);
-  return { count, offsets: memory.constant(offsets), masks: memory.constant(masks), places, rowStep };
+  return { taps: count, offsets: memory.constant(offsets), tapMasks: memory.constant(masks), places, rowStep };
 }
 
 /** Addresses of the masks of one axis' taps: a byte for each output pixel, 255 where the tap meets the plane. */
@@ -170,7 +165,7 @@ function planMasks(
   input: Shape,
   output: Shape,
   { kernel, stride, dilation, padding }: SlidingWindow,
-): number[] {
+): Address[] {
   const [, outHeight, outWidth] = output;
   const bytes = outHeight * outWidth;
   const size = input[1 + axis];
@@ -196,7 +191,7 @@ function planMasks(
 }
 
 /** Address of the table of the form `any`: where each output pixel's own place lies in the plane. */
-function planPlaces(memory: MemoryPlan, input: Shape, output: Shape, stride: readonly [number, number]): number {
+function planPlaces(memory: MemoryPlan, input: Shape, output: Shape, stride: readonly [number, number]): Address {
   const [, , width] = input;
   const [, outHeight, outWidth] = output;
   const fill: Make = ({ buffer, byteOffset }) => {

@@ -45,7 +45,7 @@ export interface Checkpoint {
 }
 
 /** What a run is made of, as far as a checkpoint of it must fit in. */
-export interface Plan {
+export interface RunPlan {
   readonly stages: readonly { readonly epochs: number; readonly cut?: ReadonlyMap<string, number> }[];
   /** Of an epoch. */
   readonly steps: number;
@@ -81,7 +81,7 @@ export async function loadCheckpoint(
   path: string,
   run: Readonly<Record<string, string>>,
   layout: ParameterLayout,
-  plan: Plan,
+  plan: RunPlan,
 ): Promise<Checkpoint | null> {
   const { readFile } = process.getBuiltinModule("node:fs/promises");
   const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
@@ -167,7 +167,7 @@ function readPosition(value: unknown, where: string): Position {
  * A position that the run comes by: past its end nothing would be left to do, and that would pass for a finished run.
  * @throws BAD_FILE
  */
-function checkPosition(position: Position, { stages, steps, batchSize }: Plan, where: string): void {
+function checkPosition(position: Position, { stages, steps, batchSize }: RunPlan, where: string): void {
   const { stage, epoch, step, correct, history, tests } = position;
   const within = (name: string, value: number, low: number, high: number) => {
     if (value >= low && value <= high) return;

@@ -5,7 +5,10 @@ import {
   activationScheme,
   augmentation,
   choice,
+  constantOption,
+  inputShapeOption,
   integer,
+  nameList,
   portionList,
   positive,
   schemeName,
@@ -69,4 +72,22 @@ test("choices", () => {
   const parse = choice("--net", ["demo", "resnet20"]);
   assert.equal(parse("resnet20"), "resnet20");
   assert.throws(() => parse("Demo"), { ...refused, expected: "demo or resnet20" });
+});
+
+test("input shapes of any rank, or of several inputs by name", () => {
+  assert.deepEqual(inputShapeOption("3x224x224"), [3, 224, 224]);
+  assert.deepEqual(inputShapeOption("8000"), [8000]);
+  assert.deepEqual(inputShapeOption("b=1x2", inputShapeOption("a=3")), { a: [3], b: [1, 2] });
+  for (const text of ["", "0x3", "3x", "axb", "-3", "1e3", "name=", "=3"]) {
+    assert.throws(() => inputShapeOption(text), { ...refused, where: "--input-shape", found: text });
+  }
+  assert.throws(() => inputShapeOption("4", [3]), refused);
+  assert.throws(() => inputShapeOption("4", { a: [3] }), refused);
+});
+
+test("names with commas, and constants by name", () => {
+  assert.deepEqual(nameList("--outputs")("a, b/c"), ["a", "b/c"]);
+  for (const text of ["", "a,,b"]) assert.throws(() => nameList("--outputs")(text), refused);
+  assert.deepEqual(constantOption("k=1,2", constantOption("a=b=0.5")), { "a=b": [0.5], k: [1, 2] });
+  for (const text of ["k", "=1", "k=x"]) assert.throws(() => constantOption(text), refused);
 });

@@ -105,6 +105,26 @@ describe("bad input", () => {
       put(`foreign-${name}`, "this is a text, not a model file\n".repeat(9)),
     );
 
+    test("what another file is", async () => {
+      const kinds = [
+        ["<!doctype html><title>404</title>", /an HTML page/],
+        ["version https://git-lfs.github.com/spec/v1\noid sha256:00", /a Git LFS pointer: .*git lfs pull/],
+        ["\b\x07\x12\x07pytorch\x1a\x051.8.0", /an ONNX network/],
+        ["PK\x03\x04 and so on", /a ZIP archive/],
+        [Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0]), /found PNG/],
+      ];
+      for (const [content, pattern] of kinds) {
+        const lines = await assertFails(
+          ["inspect", put("other", content)],
+          "BAD_FILE",
+          /not a file of shiftwise/,
+          pattern,
+        );
+        assert.equal(lines.length, 1);
+      }
+      await assertFails(["compare", "--net", at("other"), "--data", data], "BAD_FILE", /not a file of shiftwise/);
+    });
+
     test("quantize refuses a model, which has no float weights to train", async () => {
       const args = ["quantize", model, "--data", data, "--out", at("never.safetensors")];
       await assertFails(args, "BAD_FILE", /kind: .*expected "network"; found model/);
@@ -153,6 +173,9 @@ describe("bad input", () => {
 
     test("no such folder", async () => {
       await assertFails(["eval", model, "--data", at("nowhere")], "BAD_DATA", /nowhere: .*found no folder/);
+      const file = join(data, "train-images-idx3-ubyte");
+      await assertFails(["eval", model, "--data", file], "BAD_DATA", /found a file: name the folder/);
+      await assertFails(["eval", model, "--data", join(file, "x")], "BAD_DATA", /found ENOTDIR/);
     });
 
     test("images of another size than the model's", async () => {

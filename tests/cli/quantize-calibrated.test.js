@@ -1,9 +1,10 @@
 // quantize-calibrated.test.js: shiftwise quantize --calibrate: a network file and an ONNX file, without labels.
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { zipSync } from "fflate";
 import { createRandom } from "../../dist/base/index.js";
 import { buildNetwork, encodeNetwork } from "../../dist/graph/index.js";
 import { decodeModel } from "../../dist/model/index.js";
@@ -69,6 +70,27 @@ describe("quantize --calibrate", () => {
     assertEntries(folder, ["float.safetensors", "images.npy", "model.safetensors"]);
   });
 
+  test("takes ONNX files as they are: remarks, chosen outputs, and all problems in one message", async () => {
+    const file = (name) => fileURLToPath(new URL(`../onnx/cases/${name}.onnx`, import.meta.url));
+    const data = join(folder, "floats.npy");
+    const header = "{'descr': '<f4', 'fortran_order': False, 'shape': (8, 1, 28, 28), }".padEnd(117);
+    const values = Float32Array.from({ length: 8 * 784 }, (_, i) => Math.sin(i * 12.9898));
+    const head = Buffer.from([0x93, ...Buffer.from("NUMPY"), 1, 0, 118, 0]);
+    writeFileSync(data, Buffer.concat([head, Buffer.from(`${header}\n`), Buffer.from(values.buffer)]));
+    const given = ["--calibrate", data, "--out", out];
+    const warned = await shiftwise(["quantize", file("bn_neg_var"), ...given]);
+    assert.equal(warned.status, 0, warned.stderr);
+    assert.match(warned.stdout, /^warning: .*bn_neg_var\.onnx: node .*a variance of .*below zero/m);
+    const noted = await shiftwise(["quantize", file("unused_int64_input"), ...given, "--verbose"]);
+    assert.match(noted.stdout, /^note: .*input sizes: nothing reads it/m);
+    await assertFails(
+      ["quantize", file("act_gelu"), ...given],
+      "UNSUPPORTED",
+      /2 problems.*Erf_?\d*: Erf.*with outputs/s,
+    );
+    rmSync(data);
+  });
+
   test("deals out bits, and keeps those of layers that were given some", async () => {
     const result = await shiftwiseJson(["quantize", ...common, "--budget", 3.5, "--layer", "conv3=5", "--images", 16]);
     assert.ok(result.averageBits <= 3.5);
@@ -129,6 +151,49 @@ describe("quantize --calibrate", () => {
     const { assumedPreprocessing } = JSON.parse(stdout);
     assert.equal(assumedPreprocessing.mean.length, assumedPreprocessing.std.length);
     assert.match(stderr, /assumed, since the file does not say it/);
+  });
+
+  test("takes vectors as naturally as pictures, from an archive by the array's name", async () => {
+    const b = buildNetwork("vectors", createRandom(3));
+    const vectors = join(folder, "vectors.safetensors");
+    writeFileSync(vectors, encodeNetwork(b.finish([b.dense(b.relu(b.dense(b.input([20, 1, 1]), 30)), 4)])));
+    const random = createRandom(4);
+    const values = Float64Array.from({ length: 20 * 40 }, () => random.normal());
+    const header = "{'descr': '<f8', 'fortran_order': False, 'shape': (40, 20), }".padEnd(117);
+    const head = Buffer.from([0x93, ...Buffer.from("NUMPY"), 1, 0, 118, 0]);
+    const x = Buffer.concat([head, Buffer.from(`${header}\n`), Buffer.from(values.buffer)]);
+    const archive = join(folder, "données 猫.npz");
+    writeFileSync(archive, zipSync({ "y.npy": npy(1), "x.npy": x }));
+    const args = ["quantize", vectors, "--out", out];
+    const { status, stdout, stderr } = await shiftwise([...args, "--calibrate", archive]);
+    assert.equal(status, 0, stderr);
+    assert.match(stderr, /^reading samples: 40 to calibrate with/m);
+    assert.match(
+      stdout,
+      /^took the array x of y \(1, 1, 12, 12\) uint8; x \(40, 20\) float64: .*#name takes another$/m,
+    );
+    assert.doesNotMatch(stdout, /pixel|picture|image/);
+    const named = await shiftwiseJson([...args, "--calibrate", `${archive}#x`, "--images", 8]);
+    assert.deepEqual([named.images, named.remarks, named.assumedPreprocessing], [8, [], null]);
+    await assertFails(
+      [...args, "--calibrate", `${archive}#y`],
+      "BAD_DATA",
+      /猫\.npz: y: .*\(count, 20\).*found \(1, 1, 12, 12\)/,
+    );
+    await assertFails([...args, "--calibrate", `${archive}#z`], "BAD_DATA", /no array of that name.*found y .*x /);
+    for (const file of [vectors, archive]) rmSync(file);
+  });
+
+  test("names an empty or a broken picture", async () => {
+    const pictures = join(folder, "pictures");
+    mkdirSync(pictures);
+    writeFileSync(join(pictures, "nothing.png"), "");
+    const args = ["quantize", path, "--out", join(folder, "other.safetensors"), "--range", 1, "--calibrate"];
+    await assertFails([...args, pictures], "BAD_DATA", /nothing\.png: an empty file/);
+    await assertFails([...args, join(pictures, "nothing.png")], "BAD_FILE", /nothing\.png: .*found an empty file/);
+    writeFileSync(join(pictures, "text.jpg"), "no picture");
+    await assertFails([...args, pictures], "BAD_DATA", /nothing\.png: too many broken pictures; .*found 2 of 2/);
+    rmSync(pictures, { recursive: true });
   });
 
   test("refuses what it cannot take, and leaves no file", async () => {

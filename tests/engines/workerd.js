@@ -15,7 +15,10 @@ function configuration(names) {
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [(name = "main", worker = (
-    modules = [(name = "worker.js", esModule = embed "worker.js")],
+    modules = [
+      (name = "worker.js", esModule = embed "worker/worker.js"),
+      (name = "runtime.wasm", wasm = embed "worker/runtime.wasm"),
+    ],
     bindings = [(name = "models", json = embed "models/names.json"), ${bindings.join(", ")}],
     compatibilityDate = "2026-01-01",
   ))],
@@ -26,12 +29,21 @@ const config :Workerd.Config = (
 
 export const WORKERD = {
   title: "workerd",
-  lacks: ["wasm", "worker", "threads"],
+  lacks: ["worker", "threads"],
   install: INSTALL,
   version: () => versionOf(program),
   async measure(folder) {
-    const entry = { absWorkingDir: folder, entryPoints: ["workerd.js"], outfile: "worker.js" };
-    await build({ ...entry, bundle: true, format: "esm", logLevel: "error" });
+    await build({
+      absWorkingDir: folder,
+      entryPoints: { worker: "workerd.js" },
+      outdir: "worker",
+      bundle: true,
+      format: "esm",
+      // a file of its own beside the bundle, which imports it
+      loader: { ".wasm": "copy" },
+      assetNames: "[name]",
+      logLevel: "error",
+    });
     const names = JSON.parse(readFileSync(join(folder, "models/names.json"), "utf8"));
     writeFileSync(join(folder, "config.capnp"), configuration(names));
     const child = spawn(program, ["serve", "config.capnp", "--control-fd=3"], {

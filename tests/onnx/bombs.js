@@ -1,5 +1,6 @@
 // bombs.js: small files that ask for much; run as a program, it imports each and prints code, message and seconds of the CPU.
-import { argv } from "node:process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { argv, platform } from "node:process";
 import { fileURLToPath } from "node:url";
 import { ShiftwiseError } from "../../dist/base/index.js";
 import { importOnnx } from "../../dist/onnx/index.js";
@@ -62,10 +63,10 @@ const BOMBS = {
     /node Concat_/,
   ],
   "Expands of a constant": () => [
-    folded(
-      times(100, (i) => ["Expand", "s n", i === 99 ? "c" : `c${i}`]),
-      { s: scalar(1), n: ints(2 ** 22) },
-    ),
+    folded([...times(100, (i) => ["Expand", "s n", `c${i}`]), ["Sum", times(100, (i) => `c${i}`).join(" "), "c"]], {
+      s: scalar(1),
+      n: ints(2 ** 22),
+    }),
     "OVERFLOW",
     /node Expand_/,
   ],
@@ -196,7 +197,7 @@ const BOMBS = {
   "thirty thousand unknown operators": () => [
     many(30000, "Nope", "x", {}, {}),
     "UNSUPPORTED",
-    /30000 of the model's nodes.*Nope_99: .*\n {2}and 29900 more$/s,
+    /^30000 problems .*Nope_99: .*\n {2}and 29900 more$/s,
   ],
   "two million empty nodes": () => [emptyNodes(2e6), "OVERFLOW", /too many messages/],
   "a hundred thousand axes": () => [
@@ -252,6 +253,12 @@ function emptyNodes(count) {
   return bytes;
 }
 
+/** The most memory that the process had, or what it has where the system does not say. */
+function mostMemory() {
+  if (platform !== "linux") return process.memoryUsage.rss();
+  return 1024 * Number(/^VmHWM:\s*(\d+) kB$/m.exec(readFileSync("/proc/self/status", "utf8"))[1]);
+}
+
 export const NAMES = Object.keys(BOMBS);
 export const expected = (name) => BOMBS[name]().slice(1);
 
@@ -261,6 +268,8 @@ if (argv[1] === fileURLToPath(import.meta.url)) {
     const bytes = model instanceof Uint8Array ? model : build(model);
     globalThis.gc();
     const base = process.memoryUsage.rss();
+    // Linux counts the most memory anew from here
+    if (platform === "linux") writeFileSync("/proc/self/clear_refs", "5");
     const start = process.cpuUsage();
     let [code, message] = ["imported", ""];
     try {
@@ -269,8 +278,7 @@ if (argv[1] === fileURLToPath(import.meta.url)) {
       [code, message] = error instanceof ShiftwiseError ? [error.code, error.message] : ["untyped", error.stack];
     }
     const { user, system } = process.cpuUsage(start);
-    const grown = process.memoryUsage.rss() - base;
-    console.log(JSON.stringify({ name, code, message, seconds: (user + system) / 1e6, grown, size: bytes.length }));
+    const memory = mostMemory() - base;
+    console.log(JSON.stringify({ name, code, message, seconds: (user + system) / 1e6, memory, size: bytes.length }));
   }
-  console.log(JSON.stringify({ peak: process.resourceUsage().maxRSS * 1024 }));
 }

@@ -53,7 +53,7 @@ test("the reach of every form holds what its kernel reads, and little more", () 
     const gather = gatherOf(input, output, window, float);
     seen.add(`${gather.form}${gather.phases ? " of phases" : ""}`);
     const memory = new MemoryPlan(0, {});
-    const { count, offsets: address, rowStep } = planTaps(memory, gather, input, output, window, float ? 4 : 1);
+    const { taps: count, offsets: address, rowStep } = planTaps(memory, gather, input, output, window, float ? 4 : 1);
     const buffer = new ArrayBuffer(memory.seal().use.total);
     memory.write(buffer);
     const offsets = address ? new Int32Array(buffer, address, count) : [0];

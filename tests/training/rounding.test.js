@@ -143,6 +143,24 @@ describe("the rounder", () => {
     assert.deepEqual(rounder.follow(target, flat(h)), target);
   });
 
+  test("takes inputs of which nothing but rounding errors vary", () => {
+    // of rank one and not positive: what is left of one image's inputs when their mean is taken away
+    const noise = Float64Array.from([1, 3, -2, 3, 1, 5, -2, 5, 1], (value) => value * 1e-18);
+    const target = Float64Array.from([0.9, -0.6, 0.1]);
+    const rounder = createRounder(3, module);
+    rounder.prepare(noise, 0.01);
+    const { values } = rounder.round(plain(target, Float64Array.of(1)));
+    for (const [i, value] of values.entries()) assert.ok(LEVELS.includes(value) && Math.abs(value - target[i]) < 0.6);
+    assert.ok(rounder.follow(target, noise).every(Number.isFinite));
+  });
+
+  test("refuses what is not finite", () => {
+    for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) {
+      const rounder = createRounder(2, module);
+      assert.throws(() => rounder.prepare(Float64Array.of(value, 0, 0, 1), 0.01), { code: "BAD_DATA" });
+    }
+  });
+
   test("takes inputs that never change", () => {
     const rounder = createRounder(3, module);
     rounder.prepare(new Float64Array(9), 0.01);

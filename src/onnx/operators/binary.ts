@@ -9,10 +9,21 @@ import {
   type Tensor,
 } from "../../ops/index.js";
 import { type Activation, isActivation, type Known, shapeFor } from "../draft.js";
-import { isFloatType, type Value } from "../tensor.js";
-import { broadcastDims, zip } from "./arrays.js";
-import { added, allOperands, type Conversion, expectNode, required, resultName, unsupported } from "./call.js";
+import { isFloatType, toValue, type Value } from "../tensor.js";
+import { broadcastDims, map, zip } from "./arrays.js";
+import {
+  added,
+  allOperands,
+  type Call,
+  type Conversion,
+  expectNode,
+  onlyActivation,
+  required,
+  resultName,
+  unsupported,
+} from "./call.js";
 import { type Operator, type Operators, operator } from "./operator.js";
+import { clipped } from "./unary.js";
 
 /** Arithmetic on two values of one type. */
 function arithmetic(fn: BinaryName): Operator {
@@ -38,16 +49,54 @@ function compare(f: (x: number, y: number) => boolean): Operator {
   );
 }
 
-function variadic(f: (x: number, y: number) => number): Operator {
+/** Any number of operands, taken two at a time; constants first. */
+function variadic(
+  f: (x: number, y: number) => number,
+  convert: (conversion: Conversion, a: Activation, b: Known) => Activation,
+  finish: { evaluate(call: Call, sum: Value): Value; convert(conversion: Conversion, sum: Activation): Activation } = {
+    evaluate: (_, sum) => sum,
+    convert: (_, sum) => sum,
+  },
+): Operator {
+  const folded = (call: Call, values: readonly Value[]): Value =>
+    values.reduce((a, b) => zip(call, a.type, [a, b], (x, y) => f(x, y)));
   return operator(
     {},
     {
       evaluate(call) {
         const values = call.operands.map((_, i) => required(call, i));
-        return [values.reduce((a, b) => zip(call, a.type, [a, b], (x, y) => f(x, y)))];
+        return [finish.evaluate(call, folded(call, values))];
+      },
+      convert(conversion) {
+        const all = allOperands(conversion);
+        const [first, ...others] = all.filter(isActivation);
+        const constants = all.filter((operand): operand is Value => !isActivation(operand));
+        const rest: readonly Known[] = constants.length > 0 ? [folded(conversion, constants), ...others] : others;
+        return [
+          finish.convert(
+            conversion,
+            rest.reduce((a: Activation, b) => convert(conversion, a, b), first),
+          ),
+        ];
       },
     },
   );
+}
+
+/** The larger or the smaller of two: a bound where it is one number, else by a ReLU of the difference. */
+function extreme(conversion: Conversion, a: Activation, b: Known, larger: boolean): Activation {
+  const { draft } = conversion;
+  if (!isActivation(b) && b.data.length === 1 && b.dims.length <= a.dims.length) {
+    return larger ? clipped(conversion, a, b.data[0], Infinity) : clipped(conversion, a, -Infinity, b.data[0]);
+  }
+  const label = resultName(conversion);
+  const difference = larger
+    ? combined(conversion, "sub", a, b, `${label}.over`)
+    : combined(conversion, "sub", b, a, `${label}.under`);
+  const shape = draft.shapeOf(difference.node);
+  const relu = draft.add(`${label}.positive`, { op: "relu", input: difference.node }, shape);
+  const positive = { node: relu, dims: difference.dims };
+  return larger ? combined(conversion, "add", positive, b) : combined(conversion, "sub", b, positive);
 }
 
 /** Two operands of at most four dimensions as shapes that meet; the batch is left out. */
@@ -63,45 +112,62 @@ function meetingShapes(conversion: Conversion, dims: readonly (readonly number[]
 }
 
 function binary(conversion: Conversion, fn: BinaryName): readonly Activation[] {
-  const { node, draft } = conversion;
   const [a, b] = allOperands(conversion);
-  expectNode(b !== undefined, node, "two inputs", "one");
+  expectNode(b !== undefined, conversion.node, "two inputs", "one");
+  return [affine(conversion, fn, a, b) ?? combined(conversion, fn, a, b)];
+}
+
+/** A node that meets two operands elementwise, of which one or both are activations. */
+export function combined(
+  conversion: Conversion,
+  fn: BinaryName,
+  first: Known,
+  second: Known,
+  name = resultName(conversion),
+): Activation {
+  const { node, draft } = conversion;
+  const [a, b] = [first, second].map((operand) => firstImage(conversion, operand));
   const dims = broadcastDims(a.dims, b.dims, node);
   if (isActivation(a) && isActivation(b) && sameShape(a.dims, b.dims)) {
     const shape = draft.shapeOf(a.node);
     const inputs = [a.node, draft.shaped(b, shape)] as const;
     const made = fn === "add" ? ({ op: "add", inputs } as const) : ({ op: "binary", fn, inputs } as const);
-    return [added(conversion, made, shape, dims)];
+    return { node: draft.add(name, made, shape), dims };
   }
-  const folded = affine(conversion, fn, a, b, dims);
-  if (folded) return [folded];
   const shapes = meetingShapes(conversion, [a.dims, b.dims]);
   const [left, right] = [a, b].map((operand, i) => {
     if (isActivation(operand)) return draft.shaped(operand, shapes[i]);
     const value = draft.parameter(operand, shapes[i]);
-    return draft.add(`${resultName(conversion)}.constant`, { op: "constant", value }, shapes[i]);
+    return draft.add(`${name}.constant`, { op: "constant", value }, shapes[i]);
   });
   const [shape] = meetingShapes(conversion, [dims]);
-  return [added(conversion, { op: "binary", fn, inputs: [left, right] }, shape, dims)];
+  return { node: draft.add(name, { op: "binary", fn, inputs: [left, right] }, shape), dims };
+}
+
+/** A constant with the batch that stands in the file as the first image has it, if all images have the same. */
+function firstImage({ node, batch = 1, operands }: Conversion, operand: Known): Known {
+  const { dims } = operand;
+  const rank = Math.max(...operands.map((one) => one?.dims.length ?? 0));
+  if (isActivation(operand) || batch === 1 || dims.length < rank || dims[0] !== batch) return operand;
+  const { data } = operand;
+  const length = data.length / batch;
+  const same = data.every((value, i) => value === data[i % length]);
+  if (!same) throw unsupported(node, `a constant that differs within the batch of ${batch}, which is read as 1`);
+  return { ...operand, dims: dims.with(0, 1), data: data.subarray(0, length) };
 }
 
 /**
  * A sum or product with one constant a channel, straight behind a convolution or dense layer: y = gamma x + beta, a
  * batch norm, which the epilogue takes in. Several in a row become one. Null where it is something else.
  */
-function affine(
-  conversion: Conversion,
-  fn: BinaryName,
-  a: Known,
-  b: Known,
-  dims: readonly number[],
-): Activation | null {
+function affine(conversion: Conversion, fn: BinaryName, a: Known, b: Known): Activation | null {
   const { draft, node } = conversion;
   const [x, constant] = isActivation(a) ? [a, b] : [b, a];
   if (fn === "prelu" || !isActivation(x) || isActivation(constant)) return null;
   const before = draft.get(x.node);
   const first = x === a;
   if (!["conv", "dense", "batchNorm"].includes(before.op) || draft.readers(node.inputs[first ? 0 : 1]) > 1) return null;
+  const dims = broadcastDims(a.dims, b.dims, node);
   const shape = draft.shapeOf(x.node);
   const [channels] = shape;
   const value = perChannel(constant, dims, channels);
@@ -141,11 +207,34 @@ export const BINARY: Operators = {
   Greater: compare((x, y) => x > y),
   GreaterOrEqual: compare((x, y) => x >= y),
   Less: compare((x, y) => x < y),
-  Max: variadic(Math.max),
-  Min: variadic(Math.min),
+  Max: variadic(Math.max, (conversion, a, b) => extreme(conversion, a, b, true)),
+  Mean: variadic(
+    (x, y) => x + y,
+    (conversion, a, b) => combined(conversion, "add", a, b),
+    {
+      evaluate: (call, sum) => map(call, sum, (x) => x / call.operands.length),
+      convert: (conversion, sum) =>
+        combined(conversion, "div", sum, toValue("float32", [], [conversion.operands.length])),
+    },
+  ),
+  Min: variadic(Math.min, (conversion, a, b) => extreme(conversion, a, b, false)),
   Mul: arithmetic("mul"),
+  Neg: operator(
+    {},
+    {
+      evaluate: (call) => [map(call, required(call, 0), (x) => -x)],
+      convert(conversion) {
+        const [x, minus] = [onlyActivation(conversion), toValue("float32", [], [-1])];
+        return [affine(conversion, "mul", x, minus) ?? combined(conversion, "mul", x, minus)];
+      },
+    },
+  ),
   PRelu: arithmetic("prelu"),
   Sub: arithmetic("sub"),
+  Sum: variadic(
+    (x, y) => x + y,
+    (conversion, a, b) => combined(conversion, "add", a, b),
+  ),
   Where: operator(
     {},
     {

@@ -4,12 +4,15 @@ import { ShiftwiseError } from "../../base/index.js";
 import { fields } from "../../format/index.js";
 import type { Shape } from "../../ops/index.js";
 import type { Budget } from "../budget.js";
-import { type Activation, type Draft, isActivation, type Known, shapeFor, type Unnamed } from "../draft.js";
+import type { Surroundings } from "../convert.js";
+import { type Activation, isActivation, type Known, shapeFor, type Unnamed } from "../draft.js";
 import type { OnnxNode } from "../model.js";
 import { castNumber, countElements, createValue, type ElementType, type Value } from "../tensor.js";
 
 /** What is there before the attributes are read. */
 export interface Bare {
+  /** The batch that stands in the file and is read as 1; only while converting. */
+  readonly batch?: number;
   readonly node: OnnxNode;
   /** The node's inputs; null where an optional one is left out. Activations only while converting. */
   readonly operands: readonly (Known | null)[];
@@ -17,10 +20,7 @@ export interface Bare {
   readonly budget: Budget;
 }
 
-export interface BareConversion extends Bare {
-  readonly draft: Draft;
-  /** Leave out a softmax that makes an output. */
-  readonly logits: boolean;
+export interface BareConversion extends Omit<Bare, "batch">, Surroundings {
   /** Whether the first output is an output of the model. */
   readonly last: boolean;
 }
@@ -93,6 +93,11 @@ export function required(call: Bare, index: number): Value {
   return value;
 }
 
+/** Sizes that a file asks for, with the batch that stands in it read as 1. */
+export function withoutBatch({ batch = 1 }: Bare, sizes: readonly number[]): readonly number[] {
+  return batch > 1 && sizes[0] === batch ? sizes.with(0, 1) : sizes;
+}
+
 /** All inputs, none of them left out. */
 export function allOperands({ node, operands }: Bare): readonly Known[] {
   return operands.map((operand, i) => {
@@ -125,8 +130,14 @@ export function resultName({ node }: Bare): string {
 }
 
 /** Adds the node that makes the first result, of `shape` in the network and `dims` in ONNX. */
-export function added(conversion: Conversion, node: Unnamed, shape: Shape, dims: readonly number[]): Activation {
-  return { node: conversion.draft.add(resultName(conversion), node, shape), dims };
+export function added(
+  conversion: Conversion,
+  node: Unnamed,
+  shape: Shape,
+  dims: readonly number[],
+  type?: ElementType,
+): Activation {
+  return { node: conversion.draft.add(resultName(conversion), node, shape), dims, ...(type && { type }) };
 }
 
 /** An axis counted from the front; negative ones count from behind. */

@@ -1,6 +1,6 @@
 // norm.ts: normalizations.
-import { elements } from "../../ops/index.js";
-import { added, expectNode, make, planes, required, unsupported } from "./call.js";
+import { elements, type Tensor } from "../../ops/index.js";
+import { added, type Conversion, expectNode, make, planes, required, unsupported } from "./call.js";
 import { type Operators, operator } from "./operator.js";
 import { float, int } from "./spec.js";
 
@@ -33,18 +33,32 @@ const batchNormalization = operator(
       if (node.outputs.slice(1).some((name) => draft.readers(name) > 0)) {
         throw unsupported(node, "outputs of training mode");
       }
-      const [gamma, beta, mean, variance] = [1, 2, 3, 4].map((i) => {
+      const [gamma, beta, mean, raw] = [1, 2, 3, 4].map((i) => {
         const value = required(conversion, i);
         expectNode(value.data.length === shape[0], node, `${shape[0]} values`, value.data.length, `input[${i}]`);
         return draft.parameter(value, [shape[0]]);
       });
+      const { epsilon, variance } = positive(conversion, raw, attributes.epsilon);
       // ONNX: running = momentum running + (1 - momentum) batch
       const momentum = Math.min(Math.max(1 - attributes.momentum, 0), 1);
-      const { epsilon } = attributes;
       const made = { op: "batchNorm", input, gamma, beta, mean, variance, epsilon, momentum } as const;
       return [added(conversion, made, shape, dims)];
     },
   },
 );
+
+/**
+ * A variance with an epsilon, none of them below zero, whose sums are the given ones: rounding may have left a variance
+ * slightly negative.
+ */
+function positive({ node, draft, remark }: Conversion, variance: Tensor, epsilon: number) {
+  const least = variance.data.reduce((low, v) => Math.min(low, v), Infinity);
+  if (!(least < 0)) return { variance, epsilon };
+  const sum = least + epsilon;
+  expectNode(sum > 0, node, `variances above ${-epsilon}, with epsilon ${epsilon}`, least, "input[4]");
+  remark("warning", node.where, `a variance of ${least}, below zero: epsilon makes up for it`);
+  const { data } = variance;
+  return { variance: draft.filled(variance.shape, (c) => data[c] + epsilon - sum), epsilon: sum };
+}
 
 export const NORMS: Operators = { BatchNormalization: batchNormalization };

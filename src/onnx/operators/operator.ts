@@ -12,6 +12,8 @@ export interface Operator {
   convert?(conversion: BareConversion): readonly Known[];
   /** True where the result depends on the inputs' shapes alone, which are known before anything runs. */
   readonly ofShapes?: true;
+  /** True where `convert` takes integers too; otherwise only floats. */
+  readonly anyType?: true;
 }
 
 /** An operator whose meaning changed: by the first version of its domain that has it so. */
@@ -28,17 +30,16 @@ export function operator<S extends Specs>(
   parts: {
     evaluate(call: Call<ValuesOf<S>>): readonly Value[];
     convert?(conversion: Conversion<ValuesOf<S>>): readonly Known[];
-    readonly ofShapes?: true;
-  },
+  } & Pick<Operator, "ofShapes" | "anyType">,
 ): Operator {
-  const { evaluate, convert, ofShapes } = parts;
+  const { evaluate, convert, ...flags } = parts;
   return {
+    ...flags,
     attributes,
     evaluate: (call) => evaluate({ ...call, attributes: readSpecs(attributes, call) }),
     ...(convert && {
       convert: (conversion: BareConversion) =>
         convert({ ...conversion, attributes: readSpecs(attributes, conversion) }),
     }),
-    ...(ofShapes && { ofShapes }),
   };
 }

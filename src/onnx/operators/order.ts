@@ -40,11 +40,12 @@ function reordering<S extends Specs>(
       const { dims, order, result } = reordered(conversion, x.dims);
       // axes of length 1 may go anywhere
       const long = order.filter((axis) => dims[axis] > 1);
-      if (long.every((axis, i) => i === 0 || axis > long[i - 1])) return [{ node: x.node, dims: result }];
+      if (long.every((axis, i) => i === 0 || axis > long[i - 1])) return [{ ...x, dims: result }];
       if (order.length > 8) throw shapeUnsupported(conversion.node, x.dims);
       const shape = shapeFor(result);
-      return [added(conversion, { op: "permute", input: x.node, dims, order, shape }, shape, result)];
+      return [added(conversion, { op: "permute", input: x.node, dims, order, shape }, shape, result, x.type)];
     },
+    anyType: true,
   });
 }
 

@@ -1,4 +1,4 @@
-// pick.ts: operators whose result is made of elements picked along each axis: slice, split, gather, expand.
+// pick.ts: operators whose result is made of elements picked along each axis: slice, split, gather, expand, tile.
 import type { Shape } from "../../ops/index.js";
 import { type Activation, shapeFor } from "../draft.js";
 import { checkRank, checkSize, type Value } from "../tensor.js";
@@ -13,6 +13,7 @@ import {
   onlyActivation,
   optional,
   required,
+  withoutBatch,
 } from "./call.js";
 import { type Operator, type Operators, operator } from "./operator.js";
 import { int, ints, type Specs, type ValuesOf } from "./spec.js";
@@ -39,13 +40,14 @@ function picking<S extends Specs>(
       });
     },
     convert(conversion) {
-      const { node, dims: own } = onlyActivation(conversion);
-      return picks(conversion, own).map(({ indices, from = own, dims }, i) => {
+      const x = onlyActivation(conversion);
+      return picks(conversion, x.dims).map(({ indices, from = x.dims, dims }, i) => {
         const name = conversion.node.outputs[i] || `${conversion.node.name}.${i}`;
-        const made = picked(conversion, { node, dims: from }, indices, name);
-        return { ...made, dims: dims ?? made.dims };
+        const made = picked(conversion, { ...x, dims: from }, indices, name);
+        return { ...x, ...made, dims: dims ?? made.dims };
       });
     },
+    anyType: true,
   });
 }
 
@@ -204,7 +206,7 @@ function gatherIndices({ node, budget }: Call, { data }: Value, size: number): n
 
 const expand = picking({}, (call, dims) => {
   const { node } = call;
-  const wanted = [...required(call, 1).data];
+  const wanted = withoutBatch(call, [...required(call, 1).data]);
   checkRank(wanted.length, `${node.where}.shape`);
   const rank = Math.max(wanted.length, dims.length);
   const from = [...new Array<number>(rank - dims.length).fill(1), ...dims];
@@ -217,4 +219,18 @@ const expand = picking({}, (call, dims) => {
   return [{ indices, from }];
 });
 
-export const PICKS: Operators = { Expand: expand, Gather: gather, Slice: slice, Split: split };
+const tile = picking({}, (call, dims) => {
+  const { node, budget } = call;
+  const times = [...required(call, 1).data];
+  expectNode(times.length === dims.length, node, `${dims.length} repeats`, times.length, "repeats");
+  const indices = dims.map((n, i): Indices => {
+    checkAxis(node, times[i], "repeats");
+    checkAxis(node, n * times[i], "repeats");
+    if (times[i] === 1 || n === 1) return { start: 0, step: n === 1 ? 0 : 1, length: n * times[i] };
+    budget.spend(2 * n * times[i]);
+    return Array.from({ length: n * times[i] }, (_, k) => k % n);
+  });
+  return [{ indices }];
+});
+
+export const PICKS: Operators = { Expand: expand, Gather: gather, Slice: slice, Split: split, Tile: tile };

@@ -1,5 +1,6 @@
 // pool.ts: maxima and means over windows and over whole planes.
 import { elements, type Shape, sameShape } from "../../ops/index.js";
+import type { Unnamed } from "../draft.js";
 import type { Value } from "../tensor.js";
 import { largest, sum } from "./arrays.js";
 import {
@@ -144,7 +145,7 @@ const averagePool = operator(
       const resultDims = [1, shape[0], ...window.output];
       const mean = { op: "avgPool", input: source, kernel, stride } as const;
       if (!corrected && !dilated) return [added(conversion, mean, result, resultDims)];
-      const sums = (): Parameters<typeof draft.add>[1] => ({
+      const sums = (): Unnamed => ({
         op: "conv",
         input: source,
         weight: draft.filled([shape[0], 1, ...kernel], () => 1),
@@ -185,6 +186,12 @@ function windowCounts({ budget }: Conversion, window: Window, space: readonly nu
   return [rows, columns];
 }
 
+/** Mean or maximum of each whole plane. */
+export function wholePool(input: string, [, height, width]: Shape, average: boolean): Unnamed {
+  if (average) return { op: "globalAvgPool", input };
+  return { op: "maxPool", input, kernel: [height, width], stride: [1, 1], padding: [0, 0, 0, 0] };
+}
+
 function globalPool(f: (plane: ArrayLike<number>) => number, average: boolean): Operator {
   return operator(
     {},
@@ -199,18 +206,8 @@ function globalPool(f: (plane: ArrayLike<number>) => number, average: boolean): 
       },
       convert(conversion) {
         const { dims, shape, input } = planes(conversion);
-        const window = { kernel: [shape[1], shape[2]], stride: [1, 1], padding: [0, 0, 0, 0] } as const;
-        const made = average
-          ? ({ op: "globalAvgPool", input } as const)
-          : ({ op: "maxPool", input, ...window } as const);
-        return [
-          added(
-            conversion,
-            made,
-            [shape[0], 1, 1],
-            dims.map((n, i) => (i < 2 ? n : 1)),
-          ),
-        ];
+        const result = dims.map((n, i) => (i < 2 ? n : 1));
+        return [added(conversion, wholePool(input, shape, average), [shape[0], 1, 1], result)];
       },
     },
   );

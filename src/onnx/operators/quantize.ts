@@ -2,7 +2,18 @@
 import type { OnnxNode } from "../model.js";
 import { type ElementType, elementType, type Value } from "../tensor.js";
 import { roundHalfEven } from "./arrays.js";
-import { axisOf, type Call, expectNode, make, onlyActivation, optional, required, unsupported } from "./call.js";
+import { combined } from "./binary.js";
+import {
+  axisOf,
+  type Call,
+  expectNode,
+  make,
+  onlyActivation,
+  optional,
+  required,
+  resultName,
+  unsupported,
+} from "./call.js";
 import { type Operators, operator } from "./operator.js";
 import { int } from "./spec.js";
 import { clipped } from "./unary.js";
@@ -46,7 +57,21 @@ export const QUANTIZERS: Operators = {
       }
       return [y];
     },
-    convert: (conversion) => [onlyActivation(conversion)],
+    /** Floats are left as they are, since QuantizeLinear did not round them; an input of integers is scaled. */
+    convert(conversion) {
+      const { type, ...x } = onlyActivation(conversion);
+      if (type === undefined) return [x];
+      const [scale, zero] = [1, 2].map((i) => {
+        const value = optional(conversion, i);
+        if (!value || value.data.length === 1) return value && { ...value, dims: [] };
+        const axis = axisOf(conversion.node, conversion.attributes.axis, x.dims.length);
+        return { ...value, dims: x.dims.map((_, i) => (i === axis ? value.data.length : 1)) };
+      });
+      expectNode(scale !== null, conversion.node, "a scale", "none", "input[1]");
+      const moved = zero ? combined(conversion, "sub", x, zero, `${resultName(conversion)}.centred`) : x;
+      return [combined(conversion, "mul", moved, scale)];
+    },
+    anyType: true,
   }),
   QuantizeLinear: operator(
     { ...LINEAR, output_dtype: int(0), precision: int(0, { legal: [0] }), saturate: int(1, { legal: [1] }) },
@@ -72,7 +97,8 @@ export const QUANTIZERS: Operators = {
         const { range } = quantizedType(node, zero, attributes.output_dtype);
         // a zero point at the low end is a ReLU; a bound elsewhere is only where calibration cut off
         const isRelu = scale.data.length === 1 && (zero?.data[0] ?? 0) === range[0];
-        return isRelu ? clipped(conversion, 0, Infinity) : [onlyActivation(conversion)];
+        const x = onlyActivation(conversion);
+        return [isRelu ? clipped(conversion, x, 0, Infinity) : x];
       },
     },
   ),

@@ -1,7 +1,9 @@
 // reduce.ts: sums, means and maxima along axes, and softmax.
 import { elements, type Shape, sameShape, softmax as softmaxOf } from "../../ops/index.js";
 import { type Activation, shapeFor } from "../draft.js";
+import { toValue } from "../tensor.js";
 import { largest, range, sum, transposed } from "./arrays.js";
+import { combined } from "./binary.js";
 import {
   added,
   axesOf,
@@ -16,6 +18,7 @@ import {
   unsupported,
 } from "./call.js";
 import { type Operator, type Operators, operator } from "./operator.js";
+import { wholePool } from "./pool.js";
 import { flag, int, ints, type ValuesOf } from "./spec.js";
 
 const REDUCE = { axes: ints({ input: 1 }), keepdims: flag(true), noop_with_empty_axes: flag(false) };
@@ -48,8 +51,8 @@ function reduce(
   });
 }
 
-/** Any axes: those that stay are brought to the front, then every row of the rest is averaged. */
-function mean(conversion: Conversion & ReduceCall): readonly Activation[] {
+/** Any axes: those that stay are brought to the front, then every row of the rest is averaged, or its maximum taken. */
+function reduced(conversion: Conversion & ReduceCall, average: boolean): Activation {
   const { node, draft } = conversion;
   const x = onlyActivation(conversion);
   const { axes, stay, result } = reduction(conversion, x.dims);
@@ -61,7 +64,7 @@ function mean(conversion: Conversion & ReduceCall): readonly Activation[] {
   if (order.length > 8) throw unsupported(node, `${order.length} dimensions`);
   const lines = { op: "permute", input: x.node, dims: x.dims, order, shape: flat } as const;
   const input = inOrder ? draft.shaped(x, usual) : draft.add(`${resultName(conversion)}.lines`, lines, flat);
-  return [added(conversion, { op: "globalAvgPool", input }, [kept, 1, 1], result)];
+  return added(conversion, wholePool(input, draft.shapeOf(input), average), [kept, 1, 1], result);
 }
 
 /** Outer, line and inner number of elements. */
@@ -108,9 +111,16 @@ function softmax(axis: number, lines: (dims: readonly number[], axis: number) =>
 }
 
 export const REDUCTIONS: Operators = {
-  ReduceMax: reduce(largest),
-  ReduceMean: reduce((line) => sum(line) / line.length, mean),
-  ReduceSum: reduce(sum),
+  ReduceMax: reduce(largest, (conversion) => [reduced(conversion, false)]),
+  ReduceMean: reduce(
+    (line) => sum(line) / line.length,
+    (conversion) => [reduced(conversion, true)],
+  ),
+  ReduceSum: reduce(sum, (conversion) => {
+    const mean = reduced(conversion, true);
+    const count = elements(onlyActivation(conversion).dims) / elements(mean.dims);
+    return [combined(conversion, "mul", mean, toValue("float32", [], [count]))];
+  }),
   Softmax: {
     versions: {
       // all axes from `axis` on were one line

@@ -18,6 +18,7 @@ import {
   planes,
   required,
   unsupported,
+  withoutBatch,
 } from "./call.js";
 import { type Operator, type Operators, operator } from "./operator.js";
 import { choice, flag, float, floats, int, ints, type Specs, type ValuesOf } from "./spec.js";
@@ -130,7 +131,7 @@ function targets(call: Bare, rules: Rules, lengths: readonly number[]): { sizes:
   }
   const wanted = optional(call, 3);
   expectNode(wanted !== null && wanted.data.length === count, node, "scales or sizes", "neither", "sizes");
-  const sizes = [...wanted.data];
+  const sizes = [...withoutBatch(call, [...wanted.data])];
   const scales = sizes.map((size, i) => size / lengths[i]);
   const policy = rules.keep_aspect_ratio_policy;
   if (policy === "stretch") return { sizes, scales };

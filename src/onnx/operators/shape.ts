@@ -52,9 +52,10 @@ function regrouping<S extends Specs>(
       return [{ ...x, dims: regrouped(call, x.dims) }];
     },
     convert(conversion) {
-      const { node, dims } = onlyActivation(conversion);
-      return [{ node, dims: regrouped(conversion, dims) }];
+      const x = onlyActivation(conversion);
+      return [{ ...x, dims: regrouped(conversion, x.dims) }];
     },
+    anyType: true,
   });
 }
 
@@ -110,7 +111,11 @@ export const SHAPES: Operators = {
   }),
   Identity: regrouping({}, (_, dims) => dims),
   Reshape: regrouping({ allowzero: flag(false) }, (call, dims) => {
-    return reshapedDims(call.node, dims, [...required(call, 1).data], call.attributes.allowzero);
+    const { node, attributes, batch = 1 } = call;
+    const wanted = [...required(call, 1).data];
+    // the first image of a batch is the first part of the first axis
+    if (batch > 1 && wanted[0] > 0 && wanted[0] % batch === 0) wanted[0] /= batch;
+    return reshapedDims(node, dims, wanted, attributes.allowzero);
   }),
   Shape: operator(
     { start: int(0), end: int(null) },

@@ -1,5 +1,5 @@
 // unary.ts: functions of every element by itself.
-import { type ActivationName, activationOf, exp } from "../../ops/index.js";
+import { type ActivationName, activationOf, exp, type Node } from "../../ops/index.js";
 import type { Activation, Unnamed } from "../draft.js";
 import { elementType, isFloatType } from "../tensor.js";
 import { map, roundHalfEven } from "./arrays.js";
@@ -11,8 +11,8 @@ import { float, int, type Spec } from "./spec.js";
 const LARGEST = 3.4028234663852886e38;
 
 /** A node that reads one activation and changes no shape. */
-function shapeless(conversion: Conversion, x: Activation, node: Unnamed): readonly Activation[] {
-  return [added(conversion, node, conversion.draft.shapeOf(x.node), x.dims)];
+function shapeless(conversion: Conversion, x: Activation, node: Unnamed): Activation {
+  return added(conversion, node, conversion.draft.shapeOf(x.node), x.dims);
 }
 
 /** A function of constants only. */
@@ -30,20 +30,34 @@ function activation<F extends Exclude<ActivationName, "leakyRelu">>(
     convert(conversion) {
       const x = onlyActivation(conversion);
       const parameters = Object.values(conversion.attributes);
-      return shapeless(conversion, x, { op: "activation", input: x.node, fn, parameters });
+      return [shapeless(conversion, x, { op: "activation", input: x.node, fn, parameters })];
     },
   });
 }
 
-/** Bounds on every element; a low end of 0 is a ReLU. */
-export function clipped(conversion: Conversion, low: number, high: number): readonly Activation[] {
-  const x = onlyActivation(conversion);
-  const { node: input } = x;
-  if (low === -Infinity && high === Infinity) return [x];
-  if (low === 0 && high === Infinity) return shapeless(conversion, x, { op: "relu", input });
-  if (low === 0 && high > 0) return shapeless(conversion, x, { op: "relu", input, max: high });
-  const parameters = [Math.max(low, -LARGEST), Math.min(high, LARGEST)];
-  return shapeless(conversion, x, { op: "activation", input, fn: "clip", parameters });
+/** Bounds on every element; those of bounded ones become one node. */
+export function clipped(conversion: Conversion, x: Activation, low: number, high: number): Activation {
+  if (low === -Infinity && high === Infinity) return x;
+  const before = boundsOf(conversion.draft.get(x.node));
+  const within = (bound: number): number => Math.min(Math.max(bound, low), high);
+  const [least, most] = before ? [within(before.low), within(before.high)] : [low, high];
+  if (before?.low === least && before.high === most) return x;
+  const input = before?.input ?? x.node;
+  return shapeless(conversion, { ...x, node: input }, boundNode(input, least, most));
+}
+
+/** A low end of 0 is a ReLU. */
+function boundNode(input: string, low: number, high: number): Unnamed {
+  if (low === 0 && high === Infinity) return { op: "relu", input };
+  if (low === 0 && high > 0) return { op: "relu", input, max: high };
+  return { op: "activation", input, fn: "clip", parameters: [Math.max(low, -LARGEST), Math.min(high, LARGEST)] };
+}
+
+function boundsOf(node: Node): { input: string; low: number; high: number } | null {
+  if (node.op === "relu") return { input: node.input, low: 0, high: node.max ?? Infinity };
+  if (node.op !== "activation" || node.fn !== "clip") return null;
+  const [low, high] = node.parameters;
+  return { input: node.input, low: low === -LARGEST ? -Infinity : low, high: high === LARGEST ? Infinity : high };
 }
 
 const leakyRelu = operator(
@@ -54,10 +68,10 @@ const leakyRelu = operator(
       const { draft, attributes } = conversion;
       const { alpha: slope } = attributes;
       const x = onlyActivation(conversion);
-      if (slope >= 0 && slope <= 1) return shapeless(conversion, x, { op: "leakyRelu", input: x.node, slope });
+      if (slope >= 0 && slope <= 1) return [shapeless(conversion, x, { op: "leakyRelu", input: x.node, slope })];
       const value = draft.filled([1, 1, 1], () => slope);
       const constant = draft.add(`${x.node}.slope`, { op: "constant", value }, [1, 1, 1]);
-      return shapeless(conversion, x, { op: "binary", fn: "prelu", inputs: [x.node, constant] });
+      return [shapeless(conversion, x, { op: "binary", fn: "prelu", inputs: [x.node, constant] })];
     },
   },
 );
@@ -75,8 +89,10 @@ export const UNARY: Operators = {
         const { node, attributes } = conversion;
         const type = elementType(attributes.to, `${node.where}.to`);
         if (!isFloatType(type)) throw unsupported(node, `values that depend on the input to ${type}`);
-        return [onlyActivation(conversion)];
+        const { node: input, dims } = onlyActivation(conversion);
+        return [{ node: input, dims }];
       },
+      anyType: true,
     },
   ),
   CastLike: operator(
@@ -93,7 +109,7 @@ export const UNARY: Operators = {
       },
       convert(conversion) {
         const { min, max } = conversion.attributes;
-        return clipped(conversion, Math.min(min, max), max);
+        return [clipped(conversion, onlyActivation(conversion), Math.min(min, max), max)];
       },
     },
   ),
@@ -103,12 +119,11 @@ export const UNARY: Operators = {
   HardSigmoid: activation("hardSigmoid", { alpha: float(0.2), beta: float(0.5) }),
   HardSwish: activation("hardSwish"),
   LeakyRelu: leakyRelu,
-  Neg: constants((x) => -x),
   Relu: operator(
     {},
     {
       evaluate: (call) => [map(call, required(call, 0), (x) => Math.max(x, 0))],
-      convert: (conversion) => clipped(conversion, 0, Infinity),
+      convert: (conversion) => [clipped(conversion, onlyActivation(conversion), 0, Infinity)],
     },
   ),
   Round: constants(roundHalfEven),

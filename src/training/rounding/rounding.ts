@@ -5,7 +5,7 @@
 // (w - v) R, so weight k can still make up for the errors of those before it:
 //   t_k = w_k + sum over i < k of (w_i - v_i) R_ik / R_kk,   v_k = the level nearest to t_k.
 // This is error feedback through U, the upper Cholesky factor of H^-1, since U = R^-1, without an inverse.
-import type { Address } from "../../base/index.js";
+import { type Address, ShiftwiseError } from "../../base/index.js";
 import { createArena, instantiate, RoundingJob } from "../engine/index.js";
 
 /** What may become of a weight. */
@@ -38,7 +38,7 @@ export interface RoundingResult {
 }
 
 export interface Rounder {
-  /** Takes up the inputs' covariance, n x n, damped by `damping` times its mean diagonal. */
+  /** Takes up the inputs' covariance, n x n, damped by `damping` times its mean diagonal, and more where that is not enough. @throws BAD_DATA */
   prepare(covariance: Float64Array, damping: number): void;
   /**
    * The weights that come nearest, on the inputs that there are, to what w makes of the inputs that should be:
@@ -113,8 +113,11 @@ export function createRounder(n: number, module: WebAssembly.Module): Rounder {
     prepare(covariance, damping) {
       let mean = 0;
       for (let i = 0; i < n; i++) mean += covariance[i * n + i] / n;
+      if (!Number.isFinite(mean)) {
+        throw new ShiftwiseError("BAD_DATA", "inputs of a layer that are not finite", { where: "covariance" });
+      }
       // inputs that never change leave all roundings equally good
-      const added = mean > 0 ? damping * mean : 1;
+      let added = mean > 0 ? damping * mean : 1;
       const byFall = Array.from({ length: n }, (_, i) => i).sort(
         (a, b) => covariance[b * n + b] - covariance[a * n + a],
       );
@@ -122,16 +125,19 @@ export function createRounder(n: number, module: WebAssembly.Module): Rounder {
       original = Float64Array.from(covariance);
       const h = doubles(factor, n * n);
       const f = doubles(descent, n * n);
-      for (let k = 0; k < n; k++) {
-        diagonal[k] = covariance[order[k] * n + order[k]] + added;
-        for (let i = 0; i < n; i++) {
-          const value = covariance[order[k] * n + order[i]];
-          h[k * n + i] = i === k ? diagonal[k] : value;
-          f[k * n + i] = i === k ? 0 : value / diagonal[k];
+      const factorWithAdded = () => {
+        for (let k = 0; k < n; k++) {
+          diagonal[k] = covariance[order[k] * n + order[k]] + added;
+          for (let i = 0; i < n; i++) {
+            const value = covariance[order[k] * n + order[i]];
+            h[k * n + i] = i === k ? diagonal[k] : value;
+            f[k * n + i] = i === k ? 0 : value / diagonal[k];
+          }
         }
-      }
-      const failed = kernels.factorUpper(factor, n);
-      if (failed >= 0) throw new RangeError(`covariance is not positive at ${order[failed]} of ${n}`);
+        return kernels.factorUpper(factor, n) < 0;
+      };
+      // inputs that hardly vary, as those of one image, leave a covariance of rounding errors, which need not be positive
+      while (!factorWithAdded()) added *= 10;
     },
 
     follow(rows, cross) {

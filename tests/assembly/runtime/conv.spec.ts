@@ -1,4 +1,4 @@
-import { conv_swar, conv_u8 } from "../../../assembly/runtime/conv";
+import { ConvJob, conv_codes } from "../../../assembly/runtime/conv";
 import { Epilogue } from "../../../assembly/runtime/epilogue";
 import { FLOAT32 } from "../../../src/runtime/layout";
 
@@ -8,6 +8,7 @@ const stream = memory.data(64, 16);
 const starts = memory.data(16, 16);
 const scale = memory.data(16, 16);
 const offset = memory.data(16, 16);
+const job = changetype<ConvJob>(memory.data(32, 16));
 const epilogue = changetype<Epilogue>(memory.data(80, 16));
 const out = memory.data(256, 16);
 
@@ -38,6 +39,10 @@ function weights(): void {
   const words: StaticArray<u16> = [1, 1, 0, 0, 1, 1, 0, 1, 2, 1, 0, 2, 3, 2, 2, 1];
   for (let i = 0; i < words.length; i++) store<u16>(stream + ((<usize>i) << 1), words[i]);
   store<u32>(starts, 0);
+  job.stream = stream;
+  job.starts = starts;
+  job.epilogue = epilogue;
+  job.groupChannels = 1;
 }
 
 function expectTotals(limit: i32, pixels: i32): void {
@@ -48,29 +53,29 @@ function expectTotals(limit: i32, pixels: i32): void {
   }
 }
 
-describe("conv_swar", () => {
+describe("conv_codes", () => {
   it("sums buckets from the largest power down over 64 pixels", () => {
     fill(255);
     plain();
     weights();
-    conv_swar(patch, 0, 1, stream, starts, 0, 1, parts, epilogue, 0, 64);
+    job.run = 1;
+    conv_codes(job, patch, 0, 1, parts, 0, 64);
     expectTotals(255, 64);
   });
   it("takes the short way for 16 pixels and fewer", () => {
     fill(255);
     plain();
     weights();
-    conv_swar(patch, 0, 1, stream, starts, 0, 1, parts, epilogue, 0, 16);
+    job.run = 1;
+    conv_codes(job, patch, 0, 1, parts, 0, 16);
     expectTotals(255, 16);
   });
-});
-
-describe("conv_u8", () => {
   it("adds runs of rows in u8 lanes first", () => {
     fill(31);
     plain();
     weights();
-    conv_u8(patch, 0, 1, stream, starts, 0, 1, parts, epilogue, 0, 64, 8);
+    job.run = 8;
+    conv_codes(job, patch, 0, 1, parts, 0, 64);
     expectTotals(31, 64);
   });
 });

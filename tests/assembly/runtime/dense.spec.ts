@@ -1,4 +1,4 @@
-import { dense_codes_c16, dense_f32_c16, dense_nonzero } from "../../../assembly/runtime/dense";
+import { DenseJob, dense_codes_c16, dense_f32_c16, dense_nonzero } from "../../../assembly/runtime/dense";
 
 const input = memory.data(16, 16);
 const list = memory.data(64, 16);
@@ -6,6 +6,7 @@ const codes = memory.data(64, 16);
 const tables = memory.data(8192, 16);
 const sums = memory.data(64, 16);
 const weights = memory.data(128, 16);
+const job = changetype<DenseJob>(memory.data(32, 16));
 
 function makeTables(): void {
   for (let x = 0; x < 256; x++) {
@@ -41,7 +42,12 @@ describe("dense_codes_c16", () => {
       store<u8>(codes + o, <u8>o);
       store<u8>(codes + 16 + o, o == 0 ? 0 : 255);
     }
-    dense_codes_c16(codes, 32, 1, tables, list, count, sums, 0, false);
+    job.codes = codes;
+    job.tables = tables;
+    job.inputs = 2;
+    job.shift = 0;
+    job.more = false;
+    dense_codes_c16(job, list, count, sums, 0, 1);
     expect<i32>(load<i32>(sums)).toBe(255 + 3);
     expect<i32>(load<i32>(sums + 28)).toBe(255 << 7);
     expect<i32>(load<i32>(sums + 32)).toBe(-255);

@@ -1,4 +1,4 @@
-import { gather_u8, split_phases_u8, tile_masks } from "../../../assembly/runtime/gather";
+import { GatherJob, gather_u8, split_phases_u8, tile_masks } from "../../../assembly/runtime/gather";
 
 const plane = memory.data(512, 16);
 const patch = memory.data(192, 16);
@@ -7,6 +7,7 @@ const tapMasks = memory.data(16, 16);
 const offsets = memory.data(16, 16);
 const columns = memory.data(128, 16);
 const rows = memory.data(128, 16);
+const job = changetype<GatherJob>(memory.data(64, 16));
 
 describe("tile_masks and gather_u8", () => {
   it("shift a row by one pixel and fill what lies outside", () => {
@@ -19,12 +20,19 @@ describe("tile_masks and gather_u8", () => {
     store<u32>(tapMasks, <u32>columns);
     store<u32>(tapMasks + 4, <u32>rows);
     store<i32>(offsets, -1);
-    tile_masks(masks, tapMasks, 1, 0);
-    gather_u8(patch, plane + 64, 512, 1, offsets, masks, 1, 0, 0);
+    job.planes = plane + 64;
+    job.planeBytes = 512;
+    job.taps = 1;
+    job.offsets = offsets;
+    job.tapMasks = tapMasks;
+    job.fill = 0;
+    tile_masks(job, masks, 0);
+    gather_u8(job, patch, masks, 0, 1, 0);
     expect<u8>(load<u8>(patch)).toBe(0);
     expect<u8>(load<u8>(patch + 1)).toBe(1);
     expect<u8>(load<u8>(patch + 63)).toBe(63);
-    gather_u8(patch, plane + 64, 512, 1, offsets, masks, 1, 0, 77);
+    job.fill = 77;
+    gather_u8(job, patch, masks, 0, 1, 0);
     expect<u8>(load<u8>(patch)).toBe(77);
     expect<u8>(load<u8>(patch + 63)).toBe(63);
   });

@@ -35,7 +35,7 @@ export async function hashOf(goldenHash, { inputs, outputs }, run) {
  * @param doors `Model` and `goldenHash` of the package, `WorkerModel` where there are Workers
  * @param names of the models
  * @param source gives a name's file as `Model.load` takes it
- * @param options for every load, beside those of the way
+ * @param options by way, beside its own
  * @returns by model and way: hash, executor and threads, or what was thrown
  */
 export async function measure({ Model, WorkerModel, goldenHash }, names, source, options = {}) {
@@ -46,7 +46,7 @@ export async function measure({ Model, WorkerModel, goldenHash }, names, source,
       const door = way === "worker" ? WorkerModel : Model;
       if (!door) continue;
       results[name][way] = await tell(async () => {
-        const model = await door.load(source(name), { ...options, ...settings });
+        const model = await door.load(source(name), { ...settings, ...options[way] });
         const { executor, threads } = model;
         try {
           return { hash: await hashOf(goldenHash, model, (images) => model.run(images)), executor, threads };

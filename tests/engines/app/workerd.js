@@ -1,9 +1,12 @@
-// workerd.js: the measurement in workerd, where a request starts it. Models come as bindings: there are no files.
+// workerd.js: the measurement in workerd, where a request starts it. It compiles no wasm while it runs, so the module is an
+// import that is compiled with the program; models come as bindings, since there are no files.
 import { goldenHash, Model } from "shiftwise";
+import module from "shiftwise/wasm/runtime.wasm";
 import { measure } from "./measure.js";
 
 export default {
   async fetch(_request, { models, ...files }) {
-    return Response.json(await measure({ Model, goldenHash }, models, (name) => new Uint8Array(files[name])));
+    const source = (name) => new Uint8Array(files[name]);
+    return Response.json(await measure({ Model, goldenHash }, models, source, { wasm: { module } }));
   },
 };

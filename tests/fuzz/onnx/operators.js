@@ -302,12 +302,30 @@ function quantized(draw, b) {
   if (made) b.node("DequantizeLinear", [made[0], scale, zero]);
 }
 
-function reduceMean(draw, b) {
+const reduction = (op, since) => (draw, b) => {
+  if (draw.chance(0.2)) return reduced(op, since)(draw, b);
   const x = b.source(draw, (dims) => dims.length > 0);
   const dims = b.dimsOf(x);
   const axes = [...new Set([mixedAxis(draw, dims), ...(draw.chance(0.5) ? [dims.length - 1] : [])])];
-  const [attributes, inputs] = draw.chance(0.2) ? [{}, []] : either(b, 18, "axes", axes);
-  b.node("ReduceMean", [x, ...inputs], { ...attributes, ...(draw.chance(0.4) && { keepdims: 0 }) });
+  const [attributes, inputs] = draw.chance(0.2) ? [{}, []] : either(b, since, "axes", axes);
+  return b.node(op, [x, ...inputs], { ...attributes, ...(draw.chance(0.4) && { keepdims: 0 }) });
+};
+
+/** Two or three operands, activations and constants in any order. */
+const variadic = (op) => (draw, b) => {
+  const x = b.source(draw);
+  const dims = b.dimsOf(x);
+  const others = Array.from({ length: draw.pick([1, 2]) }, () => {
+    if (draw.chance(0.3)) return b.source(draw, (found) => String(found) === String(dims));
+    return b.floats(draw, draw.chance(0.5) ? [] : meeting(draw, dims));
+  });
+  b.node(op, draw.chance(0.3) ? [...others, x] : [x, ...others]);
+};
+
+function tile(draw, b) {
+  const x = b.source(draw, (dims) => dims.length > 0);
+  const times = b.dimsOf(x).map((_, i) => (i > 0 && draw.chance(0.5) ? draw.pick([2, 3]) : 1));
+  b.node("Tile", [x, b.ints(...times)]);
 }
 
 function clip(draw, b) {
@@ -332,7 +350,6 @@ const known = (make) => (draw, b) => {
   if (made) b.node("Add", [x, made[0]]);
 };
 const knownUnary = (op, attributes = {}) => known((_, b, c) => b.node(op, [c], attributes));
-const knownBinary = (op) => known((draw, b, c, dims) => b.node(op, [c, b.floats(draw, dims)]));
 /** Comparisons make booleans, which Cast or Where takes back. */
 const comparison = (op) =>
   known((draw, b, c, dims) => {
@@ -427,20 +444,21 @@ export const OPERATORS = {
   LeakyRelu: unary("LeakyRelu", (draw) => (draw.chance(0.5) ? { alpha: float(draw.pick([0.2, 0, 1.5, -0.5])) } : {})),
   Less: comparison("Less"),
   MatMul: matMul,
-  Max: knownBinary("Max"),
+  Max: variadic("Max"),
   MaxPool: pool("MaxPool"),
-  Min: knownBinary("Min"),
+  Mean: variadic("Mean"),
+  Min: variadic("Min"),
   Mul: binary("Mul"),
-  Neg: knownUnary("Neg"),
+  Neg: unary("Neg"),
   PRelu: (draw, b) => {
     const x = b.source(draw);
     b.node("PRelu", [x, b.floats(draw, meeting(draw, b.dimsOf(x)))]);
   },
   Pad: pad,
   QuantizeLinear: quantized,
-  ReduceMax: reduced("ReduceMax", 18),
-  ReduceMean: reduceMean,
-  ReduceSum: reduced("ReduceSum", 13),
+  ReduceMax: reduction("ReduceMax", 18),
+  ReduceMean: reduction("ReduceMean", 18),
+  ReduceSum: reduction("ReduceSum", 13),
   Relu: unary("Relu"),
   Reshape: reshape,
   Resize: resize,
@@ -454,7 +472,9 @@ export const OPERATORS = {
   Sqrt: positive("Sqrt"),
   Squeeze: squeeze,
   Sub: binary("Sub"),
+  Sum: variadic("Sum"),
   Tanh: unary("Tanh"),
+  Tile: tile,
   Transpose: transpose,
   Unsqueeze: unsqueeze,
   Upsample: upsample,

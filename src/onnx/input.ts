@@ -1,0 +1,173 @@
+// input.ts: the input of the network: which of the model's it is, its sizes, its batch and how pixels become it.
+
+import { ShiftwiseError } from "../base/index.js";
+import { fields } from "../format/index.js";
+import type { Normalization, Shape } from "../ops/index.js";
+import type { Remark } from "./convert.js";
+import { type Activation, type Draft, shapeFor } from "./draft.js";
+import { type OnnxInput, type OnnxModel, shown } from "./model.js";
+import { AXIS_MAX } from "./operators/call.js";
+import { castNumber, createValue, isFloatType, type Value } from "./tensor.js";
+
+const { at } = fields;
+
+/** Sizes of an input that the file leaves open, with or without the batch; of several inputs by name. */
+export type InputShape = readonly number[] | Readonly<Record<string, readonly number[]>>;
+
+/** The model with some inputs made constants. @throws BAD_OPTION for an unknown name, or numbers that are not as many as its elements */
+export function withConstants(
+  model: OnnxModel,
+  constants: Readonly<Record<string, number | readonly number[]>>,
+  where: string,
+): OnnxModel {
+  const given = Object.entries(constants).map(([name, numbers]): [string, Value] => {
+    const input = model.inputs.find((one) => one.name === name);
+    if (!input) throw unknownInput(model, name, where);
+    const list = typeof numbers === "number" ? [numbers] : numbers;
+    const dims = (input.dims ?? []).map((n) => n ?? 1);
+    const count = dims.reduce((a, b) => a * b, 1);
+    const ok = list.length === count || list.length === 1;
+    fields.expect(ok, at(where, `constant ${name}`), `${count} numbers`, list.length, "BAD_OPTION");
+    const value = createValue(input.type, dims, at(where, `constant ${name}`));
+    // one number stands for all elements
+    for (let i = 0; i < count; i++) value.data[i] = castNumber(list[list.length === 1 ? 0 : i], input.type);
+    return [name, value];
+  });
+  const inputs = model.inputs.filter(({ name }) => !Object.hasOwn(constants, name));
+  return { ...model, inputs, constants: new Map([...model.constants, ...given]) };
+}
+
+function unknownInput({ inputs }: OnnxModel, name: string, where: string): ShiftwiseError {
+  const expected = inputs.map((input) => input.name).join(", ");
+  return new ShiftwiseError("BAD_OPTION", "no such input", { where, expected, found: name });
+}
+
+/**
+ * The one input that the outputs depend on.
+ * @param remark is told the inputs that nothing reads
+ * @throws UNSUPPORTED for several or none
+ */
+export function onlyInput(model: OnnxModel, where: string, remark: Remark): OnnxInput {
+  const read = new Set([...model.nodes.flatMap(({ inputs }) => inputs), ...model.outputs]);
+  const inputs = model.inputs.filter(({ name }) => read.has(name));
+  for (const { name } of model.inputs)
+    if (!read.has(name)) remark("note", at(where, `input ${shown(name)}`), "nothing reads it");
+  if (inputs.length === 1) return inputs[0];
+  if (inputs.length === 0) {
+    const place = at(where, `output ${shown(model.outputs[0])}`);
+    throw new ShiftwiseError("UNSUPPORTED", "no output depends on an input", { where: place });
+  }
+  const found = inputs.map(({ name }) => shown(name)).join(", ");
+  const message = "a network has one input: give the others as constants, on the command line --constant";
+  throw new ShiftwiseError("UNSUPPORTED", message, { where: at(where, "graph.input"), found });
+}
+
+/**
+ * The batch that stands in the file, which is read as 1: the first size of the input. Where the outputs are known not to
+ * begin with it, it is no batch: null.
+ */
+export function batchOf({ outputs, outputDims }: OnnxModel, { dims }: OnnxInput): number | null {
+  const [first] = dims ?? [null];
+  if (!dims || dims.length < 2 || first === null || first === 1) return 1;
+  const begins = outputs.every((name) => {
+    const known = outputDims.get(name);
+    return !known || (known.length > 0 && (known[0] === null || known[0] === first));
+  });
+  return begins ? first : null;
+}
+
+/** Sizes of the input, the batch being 1 unless it is none. @throws BAD_OPTION for open ones, and for a shape that does not fit */
+export function inputDims(
+  model: OnnxModel,
+  { name, dims }: OnnxInput,
+  option: InputShape | undefined,
+  batch: number | null,
+  where: string,
+): number[] {
+  const given = shapeOption(model, name, option, where);
+  if (dims === null) {
+    if (!given) throw openSize(where, "shape");
+    return given.length >= 4 ? [...given] : [1, ...given];
+  }
+  const declared = dims.map((n, i) => (i === 0 && dims.length > 1 && batch !== null ? 1 : n));
+  const { length } = declared;
+  const fits = !given || given.length === length || (given.length === length - 1 && declared[0] === 1);
+  fields.expect(
+    fits,
+    where,
+    `a shape of ${Math.max(length - 1, 1)} or ${length} sizes`,
+    given?.join("x"),
+    "BAD_OPTION",
+  );
+  return declared.map((n, i) => {
+    const wanted = given?.[i - length + given.length];
+    const size = n ?? wanted;
+    if (size === undefined) throw openSize(where, `dims[${i}]`);
+    fields.expect(wanted === undefined || wanted === size, `${where}.dims[${i}]`, `${size}`, wanted, "BAD_OPTION");
+    return size;
+  });
+}
+
+function shapeOption(
+  model: OnnxModel,
+  name: string,
+  option: InputShape | undefined,
+  where: string,
+): readonly number[] | undefined {
+  let given: readonly number[] | undefined;
+  if (isList(option)) given = option;
+  else if (option) {
+    const unknown = Object.keys(option).find((key) => !model.inputs.some((input) => input.name === key));
+    if (unknown !== undefined) throw unknownInput(model, unknown, where);
+    given = Object.hasOwn(option, name) ? option[name] : undefined;
+  }
+  const ok = !given || (given.length > 0 && given.every((n) => Number.isInteger(n) && n >= 1));
+  fields.expect(ok, `${where}: inputShape`, "positive integers", given, "BAD_OPTION");
+  return given;
+}
+
+function isList(option: InputShape | undefined): option is readonly number[] {
+  return Array.isArray(option);
+}
+
+function openSize(where: string, field: string): ShiftwiseError {
+  const message = "the file leaves this open: give inputShape, on the command line --input-shape";
+  return new ShiftwiseError("BAD_OPTION", message, { where: `${where}.${field}` });
+}
+
+/** Channels of pictures at most. */
+const CHANNELS_MAX = 4;
+
+/**
+ * Adds the input's node: channels first where one node alone reads it, a transpose from (batch, rows, columns, channels).
+ * A uint8 picture takes pixels as they are unless a normalization says otherwise.
+ */
+export function addInput(
+  draft: Draft,
+  { name, type }: OnnxInput,
+  dims: readonly number[],
+  channelsLast: boolean,
+  given: Normalization | undefined,
+  where: string,
+): Activation {
+  if (dims.some((n) => n > AXIS_MAX)) {
+    throw new ShiftwiseError("OVERFLOW", "an input is too large", { where, found: dims.join("x") });
+  }
+  const [a, b, c] = shapeFor(dims);
+  const shape: Shape = channelsLast ? [c, a, b] : [a, b, c];
+  const all = (value: number): number[] => new Array<number>(shape[0]).fill(value);
+  const isPicture = type === "uint8" && shape[0] <= CHANNELS_MAX;
+  const normalization = given ?? (isPicture ? { mean: all(0), std: all(1 / 255) } : undefined);
+  const node = draft.add(name, { op: "input", shape, ...(normalization && { normalization }) }, shape);
+  return { node, dims, ...(!isFloatType(type) && { type }) };
+}
+
+/** Whether one node alone reads the input: a transpose from (batch, rows, columns, channels) to channels first. */
+export function isChannelsLast(model: OnnxModel, { name }: OnnxInput, dims: readonly number[]): boolean {
+  const readers = model.nodes.filter((node) => node.inputs.includes(name));
+  const [node] = readers;
+  if (dims.length !== 4 || readers.length !== 1 || node.op !== "Transpose" || model.outputs.includes(name))
+    return false;
+  const perm = node.attributes.get("perm");
+  return perm?.type === "ints" && perm.value.join() === "0,3,1,2";
+}

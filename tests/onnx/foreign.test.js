@@ -1,0 +1,102 @@
+// foreign.test.js: files that are no ONNX models are told apart by name, with what to do.
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { zipSync } from "fflate";
+import { lower } from "../../dist/graph/index.js";
+import { encodeModel } from "../../dist/model/index.js";
+import { importOnnx, importOnnxFile } from "../../dist/onnx/index.js";
+
+const VALID = readFileSync(fileURLToPath(new URL("cases/tiny_softmax.onnx", import.meta.url)));
+const text = (string) => new TextEncoder().encode(string);
+const latin = (string, length = 200) => Uint8Array.from({ length }, (_, i) => string.charCodeAt(i) || 7);
+const network = importOnnx(VALID);
+
+/** A protobuf message of TensorFlow: field 1, a node with name and operator. */
+const GRAPH_DEF = Uint8Array.of(10, 22, 10, 5, ...text("input"), 18, 11, ...text("Placeholder"), 26, 0);
+const SAVED_MODEL = Uint8Array.of(
+  8,
+  1,
+  18,
+  40,
+  10,
+  38,
+  18,
+  5,
+  ...text("serve"),
+  255,
+  254,
+  253,
+  ...new Array(60).fill(3),
+);
+
+const FILES = {
+  "empty.onnx": [new Uint8Array(), /an empty file/],
+  "zeros.onnx": [new Uint8Array(4096), /a file of zeros/],
+  "page.onnx": [text("<!DOCTYPE html>\n<html><head><title>404</title></head></html>"), /an HTML or XML page/],
+  "xml.onnx": [text('\n<?xml version="1.0"?><Error><Code>NoSuchKey</Code></Error>'), /an HTML or XML page/],
+  "pointer.onnx": [
+    text("version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 45\n"),
+    /Git LFS pointer.*git lfs pull/,
+  ],
+  "net.pth": [
+    zipSync({ "net/data.pkl": new Uint8Array(9), "net/version": text("3") }),
+    /PyTorch checkpoint.*torch\.onnx\.export/,
+  ],
+  "old.pth": [latin("\x80\x02\x8a\x0a"), /Python pickle.*torch\.onnx\.export/],
+  "net.keras": [zipSync({ "config.json": text("{}") }), /zip archive/],
+  "net.tflite": [latin("\x1c\x00\x00\x00TFL3"), /TensorFlow Lite model.*tf2onnx/],
+  "net.ort": [latin("\x18\x00\x00\x00ORTM"), /ORT model/],
+  "net.h5": [latin("\x89HDF\r\n\x1a\n"), /HDF5 file/],
+  "graph.pb": [GRAPH_DEF, /protobuf file of another program.*tf2onnx/],
+  "saved_model.pb": [SAVED_MODEL, /protobuf file of another program/],
+  "model.safetensors": [encodeModel(lower(network, { grids: null })), /safetensors/],
+  "net.onnx.gz": [gzipSync(VALID), /gzip file: unpack it/],
+  "array.npy": [latin("\x93NUMPY\x01"), /NumPy array/],
+  "model.json": [text('{"format": "graph-model"}'), /JSON file/],
+  "picture.onnx": [latin("\xff\xd8\xff\xe0"), /an image/],
+  "notes.onnx": [text("These are notes about a network.\n"), /a text file/],
+};
+
+for (const [name, [bytes, pattern]] of Object.entries(FILES)) {
+  test(`${name}: ${pattern.source}`, async () => {
+    const check = (error) => {
+      assert.equal(error.code, "BAD_FILE", error.message);
+      assert.match(error.message, pattern);
+      assert.match(error.message, /not an ONNX model, but/);
+      return true;
+    };
+    assert.throws(() => importOnnx(bytes), check);
+    const folder = mkdtempSync(join(tmpdir(), "shiftwise-foreign-"));
+    try {
+      writeFileSync(join(folder, name), bytes);
+      await assert.rejects(importOnnxFile(join(folder, name)), (error) => check(error) && error.message.includes(name));
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+}
+
+test("a file that is cut off", () => {
+  for (const part of [0.3, 0.6, 0.9, 0.99]) {
+    const length = Math.floor(VALID.length * part);
+    assert.throws(() => importOnnx(VALID.subarray(0, length), { where: "net.onnx" }), {
+      code: "TRUNCATED",
+      message: `net.onnx: the file is cut off: it ends before its last message does; found ${length} bytes`,
+    });
+  }
+});
+
+test("what is no bytes", () => {
+  for (const value of [undefined, null, "net.onnx", 3, {}, [8, 1], new Float32Array(3)]) {
+    assert.throws(() => importOnnx(value), { code: "BAD_DATA", message: /a Uint8Array/ });
+  }
+  assert.equal(
+    importOnnx(VALID.buffer.slice(VALID.byteOffset, VALID.byteOffset + VALID.length)).nodes.length,
+    network.nodes.length,
+  );
+});

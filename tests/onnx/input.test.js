@@ -1,0 +1,171 @@
+// input.test.js: sizes of the input given in every way, batches that stand in the file, types, constants, inputs unread.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { lower } from "../../dist/graph/index.js";
+import { runReference } from "../../dist/model/index.js";
+import { importOnnx } from "../../dist/onnx/index.js";
+import { encodeMessage } from "../../dist/onnx/wire.js";
+import { build, bytes, floats, ints, message, scalar } from "./build.js";
+
+const RELU = [["Relu", "x", "y"]];
+const shapeOf = (parts, options) => importOnnx(build({ nodes: RELU, ...parts }), options).nodes[0].shape;
+const declared = (parts, dims) => {
+  const proto = message(parts);
+  proto.graph.output[0].type.tensorType.shape = { dim: dims.map((n) => ({ dimValue: n })) };
+  return encodeMessage("ModelProto", proto);
+};
+
+/** Imports a message that was changed, with its warnings. */
+function imported(proto, options) {
+  const warnings = [];
+  const onRemark = (line, level) => warnings.push(`${level} ${line}`);
+  return { network: importOnnx(encodeMessage("ModelProto", proto), { onRemark, ...options }), warnings };
+}
+
+test("open sizes of any rank, with and without the batch, and by name", () => {
+  assert.deepEqual(shapeOf({ x: ["b", "c", "h", "w"] }, { inputShape: [3, 8, 9] }), [3, 8, 9]);
+  assert.deepEqual(shapeOf({ x: ["b", "c", "h", "w"] }, { inputShape: [1, 3, 8, 9] }), [3, 8, 9]);
+  assert.deepEqual(shapeOf({ x: ["b", 1, "t"] }, { inputShape: [1, 8000] }), [1, 8000, 1]);
+  assert.deepEqual(shapeOf({ x: ["b", 1, "t"] }, { inputShape: [1, 1, 8000] }), [1, 8000, 1]);
+  assert.deepEqual(shapeOf({ x: ["b", "n"] }, { inputShape: [40] }), [40, 1, 1]);
+  assert.deepEqual(shapeOf({ x: ["n"] }, { inputShape: [40] }), [40, 1, 1]);
+  assert.deepEqual(shapeOf({ x: [-1, -1, 5] }, { inputShape: { x: [4, 5] } }), [4, 5, 1]);
+  assert.deepEqual(shapeOf({ x: null }, { inputShape: [3, 8, 9] }), [3, 8, 9]);
+  assert.deepEqual(shapeOf({ x: null }, { inputShape: [1, 3, 8, 9] }), [3, 8, 9]);
+});
+
+test("sizes that do not fit", () => {
+  const open = { x: ["b", 1, "t"] };
+  const refused = (parts, inputShape, pattern) => {
+    assert.throws(() => shapeOf(parts, { inputShape }), { code: "BAD_OPTION", message: pattern });
+  };
+  refused(open, undefined, /^input x\.dims\[2\]: the file leaves this open: give inputShape, .* --input-shape/);
+  refused(open, [8000], /a shape of 2 or 3 sizes; found 8000/);
+  refused(open, [1, 1, 1, 8000], /a shape of 2 or 3 sizes/);
+  refused(open, [3, 8000], /input x\.dims\[1\].*expected 1; found 3/);
+  refused(open, [2, 1, 8000], /input x\.dims\[0\].*expected 1; found 2/);
+  refused(open, [1, 0], /inputShape.*positive integers/);
+  refused(open, [1, 2.5], /inputShape.*positive integers/);
+  refused(open, { z: [1, 8000] }, /no such input; expected x; found z/);
+});
+
+test("a batch that stands in the file is read as 1, wherever it stands", () => {
+  const nodes = [
+    ["Add", "x same", "a"],
+    ["Reshape", "a flat", "f"],
+    ["MatMul", "f w", "m"],
+    ["Reshape", "m rows", "y"],
+  ];
+  const row = floats([4]).floatData;
+  const constants = {
+    same: floats([6, 4, 1, 1], new Array(6).fill(row).flat()),
+    flat: ints(6, -1),
+    rows: ints(12, 5),
+    w: floats([28, 10]),
+  };
+  const network = importOnnx(build({ nodes, constants, x: [6, 4, 1, 7] }));
+  const single = importOnnx(
+    build({
+      nodes,
+      constants: { ...constants, same: floats([1, 4, 1, 1], row), flat: ints(1, -1), rows: ints(2, 5) },
+      x: [1, 4, 1, 7],
+    }),
+  );
+  const data = Float32Array.from({ length: 28 }, (_, i) => Math.sin(i));
+  const run = (one) => [...runReference(lower(one, { grids: null }), { x: data }).outputs.y];
+  assert.deepEqual(run(network), run(single));
+  const differing = floats([6, 4, 1, 1]);
+  assert.throws(() => importOnnx(build({ nodes, constants: { ...constants, same: differing }, x: [6, 4, 1, 7] })), {
+    code: "UNSUPPORTED",
+    message: /node Add_0: Add: a constant that differs within the batch of 6/,
+  });
+});
+
+test("a first size that the outputs do not have is no batch", () => {
+  const parts = {
+    nodes: [
+      ["Unsqueeze", "x zero", "a"],
+      ["Conv", "a w", "y"],
+    ],
+    constants: { zero: ints(0), w: floats([2, 3, 1, 1]) },
+    x: [3, 5, 6],
+  };
+  assert.deepEqual(importOnnx(declared(parts, [1, 2, 5, 6])).nodes[0].shape, [3, 5, 6]);
+});
+
+test("inputs that nothing reads are passed over, and said", () => {
+  const proto = message({ nodes: RELU });
+  proto.graph.input.push({ ...proto.graph.input[0], name: "sizes" });
+  const { network, warnings } = imported(proto);
+  assert.equal(network.nodes[0].name, "x");
+  assert.deepEqual(warnings, ["note input sizes: nothing reads it"]);
+});
+
+test("several inputs: all but one can be constants", () => {
+  const proto = message({
+    nodes: [
+      ["Mul", "x k", "a"],
+      ["Add", "a c", "y"],
+    ],
+    x: [1, 4],
+  });
+  for (const name of ["k", "c"]) proto.graph.input.push({ ...proto.graph.input[0], name });
+  assert.throws(() => imported(proto), {
+    code: "UNSUPPORTED",
+    message: /graph\.input: a network has one input.*found x, k, c/,
+  });
+  const { network } = imported(proto, { constants: { k: 3, c: [1, 2, 3, 4] } });
+  const { outputs } = runReference(lower(network, { grids: null }), { x: Float32Array.of(1, 1, 1, 1) });
+  assert.deepEqual([...outputs.y], [4, 5, 6, 7]);
+  assert.throws(() => imported(proto, { constants: { k: 3, c: [1, 2] } }), {
+    code: "BAD_OPTION",
+    message: /constant c.*4 numbers; found 2/,
+  });
+  assert.throws(() => imported(proto, { constants: { q: 3 } }), {
+    code: "BAD_OPTION",
+    message: /no such input; expected x, k, c; found q/,
+  });
+  assert.throws(() => imported(proto, { constants: { x: 1, k: 3, c: 2 } }), {
+    message: /output y: no output depends on an input/,
+  });
+});
+
+/** A model whose input has another element type. */
+function typed(type, nodes, constants = {}) {
+  const proto = message({ nodes, constants, x: [1, 2, 2, 2] });
+  proto.graph.input[0].type.tensorType.elemType = type;
+  return proto;
+}
+
+test("integers as input: moved, cast and dequantized, but not computed with", () => {
+  const x = Float32Array.from([0, 1, 2, 3, 100, 200, 250, 255]);
+  const run = (proto, options) => [
+    ...runReference(lower(imported(proto, options).network, { grids: null }), { x }).outputs.y,
+  ];
+  const moved = [
+    ["Transpose", "x", "t", { perm: [0, 2, 3, 1] }],
+    ["Slice", "t s e", "p"],
+    ["Cast", "p", "y", { to: 1 }],
+  ];
+  const constants = { s: ints(0, 0), e: ints(1, 1) };
+  for (const type of [2, 6, 7, 10, 11]) assert.deepEqual(run(typed(type, moved, constants)), [0, 100, 1, 200]);
+  const dequantized = [["DequantizeLinear", "x scale zero", "y"]];
+  const zero = bytes([], [100], 2);
+  assert.deepEqual(
+    run(typed(2, dequantized, { scale: scalar(0.5), zero })),
+    [...x].map((v) => (v - 100) / 2),
+  );
+  const perChannel = { scale: floats([2], [2, 3]), zero: bytes([2], [0, 100], 2) };
+  assert.deepEqual(run(typed(2, dequantized, perChannel)), [0, 2, 4, 6, 0, 300, 450, 465]);
+  assert.throws(() => imported(typed(7, [["Div", "x two", "y"]], { two: ints(2) })), {
+    code: "UNSUPPORTED",
+    message: /node Div_0: Div: int64 values that depend on the model's input: cast them to float32 before/,
+  });
+});
+
+test("a uint8 picture takes pixels as they are, unless the caller says otherwise", () => {
+  const proto = typed(2, [["Cast", "x", "y", { to: 1 }]]);
+  assert.deepEqual(imported(proto).network.nodes[0].normalization, { mean: [0, 0], std: [1 / 255, 1 / 255] });
+  const normalization = { mean: [0.5, 0.5], std: [1, 1] };
+  assert.deepEqual(imported(proto, { normalization }).network.nodes[0].normalization, normalization);
+});
