@@ -40,8 +40,8 @@ for (const [target, room] of [
 import type { ${types.includes("Pointer<") ? "Address, Layout, Pointer" : "Address"} } from "${up}/base/index.js";
 
 ${types}
-export const ${target.toUpperCase()}_WASM_HEX =
-  "${bytes.toString("hex")}";
+export const ${target.toUpperCase()}_WASM_TEXT =
+  "${textOf(bytes)}";
 `,
   );
 }
@@ -55,4 +55,13 @@ function marked(code) {
   const name = "shiftwise";
   const section = Buffer.concat([Buffer.of(name.length), Buffer.from(name), mark]);
   return Buffer.concat([code, Buffer.from([0, section.length]), section]);
+}
+
+/** Bytes as src/base/text.ts reads them. */
+function textOf(bytes) {
+  const character = (value) => String.fromCharCode(0x23 + value + Number(0x23 + value >= 0x5c));
+  return Array.from(
+    bytes,
+    (byte) => (byte < 89 ? "" : character(88 + Math.floor(byte / 89))) + character(byte % 89),
+  ).join("");
 }

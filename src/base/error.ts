@@ -42,7 +42,9 @@ export class ShiftwiseError extends Error {
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     const found = shown(details.found);
     const expected = shown(details.expected);
-    const where = details.where === undefined ? undefined : shortened(details.where, WHERE_LIMIT);
+    const { where: place } = details;
+    const where =
+      place === undefined ? undefined : shortened(typeof place === "string" ? place : described(place), WHERE_LIMIT);
     const parts = [message];
     if (expected !== undefined) parts.push(`expected ${expected}`);
     if (found !== undefined) parts.push(`found ${found}`);
@@ -52,6 +54,19 @@ export class ShiftwiseError extends Error {
     this.found = found;
     this.expected = expected;
     this.where = where;
+  }
+}
+
+/**
+ * Does work on what may be anything, though its type says otherwise.
+ * @throws ShiftwiseErrors of the work as they are; OVERFLOW for sizes that do not fit; the error for everything else
+ */
+export function guarded<T>(work: () => T, code: ErrorCode, message: string, details: ErrorDetails): T {
+  try {
+    return work();
+  } catch (cause) {
+    if (cause instanceof ShiftwiseError) throw cause;
+    throw new ShiftwiseError(cause instanceof RangeError ? "OVERFLOW" : code, message, { ...details, cause });
   }
 }
 

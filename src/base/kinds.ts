@@ -22,6 +22,8 @@ interface Kinds {
   Uint8Array: Uint8Array;
   Uint8ClampedArray: Uint8ClampedArray;
   Int8Array: Int8Array;
+  Int32Array: Int32Array;
+  Uint32Array: Uint32Array;
 }
 
 /** The kind of a typed array of any realm, "Float32Array" for one; undefined for everything else. No value can lie. */

@@ -1,5 +1,5 @@
 // checksum.ts: CRC-32 of a file's content, and the 64-bit FNV-1a "golden hash" of a model's outputs.
-import { canonicalWord } from "../base/index.js";
+import { canonicalWord, described, isArray, ownView, ShiftwiseError } from "../base/index.js";
 
 let filled: Uint32Array | null = null;
 
@@ -38,19 +38,25 @@ export function crc32(...parts: readonly Uint8Array[]): number {
 
 /** Arrays that a model may put out or hold. */
 export type HashableArray = Float32Array | Int32Array | Uint32Array | Int8Array | Uint8Array;
+const HASHABLE = ["Float32Array", "Int32Array", "Uint32Array", "Int8Array", "Uint8Array"] as const;
 
 /**
  * 64-bit FNV-1a over the bytes of the arrays in little-endian order, one array after the other. Every NaN of a Float32Array
  * counts as the bytes 00 00 c0 7f.
  * @returns 16 lower-case hexadecimal digits; equal for bit-identical outputs on every host
+ * @throws BAD_DATA for arrays of other kinds, and for those that were handed over to another thread
  */
 export function goldenHash(...arrays: readonly HashableArray[]): string {
   // The hash as two 32-bit words. Its prime is 2^40 + 435, so h * prime = h * 435 + (low << 40); low * 435 goes by halves.
   let high = 0xcbf29ce4 | 0;
   let low = 0x84222325 | 0;
-  for (const array of arrays) {
-    // by the name of its kind, which an array of another realm has as well
-    const floats = array[Symbol.toStringTag] === "Float32Array";
+  for (const given of arrays) {
+    const array = isArray(given, ...HASHABLE) ? ownView(given) : null;
+    if (!array) {
+      const details = { expected: `arrays of the kinds ${HASHABLE.join(", ")}`, found: described(given) };
+      throw new ShiftwiseError("BAD_DATA", "this cannot be hashed", details);
+    }
+    const floats = array instanceof Float32Array;
     const width = array.BYTES_PER_ELEMENT;
     const words = width === 1 ? array : new Uint32Array(array.buffer, array.byteOffset, array.length);
     for (let i = 0; i < words.length; i++) {

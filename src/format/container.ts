@@ -5,6 +5,7 @@ import { crc32, hex } from "./checksum.js";
 import { at, expect } from "./fields.js";
 import {
   type Container,
+  fileBytes,
   orderTensors,
   parseJson,
   readSafetensors,
@@ -36,14 +37,15 @@ export interface OpenedFile {
  */
 export function openFile(bytes: Uint8Array, kind: FileKind, where = ""): OpenedFile {
   const place = at(where, "__metadata__");
-  if (isGzip(bytes)) {
+  const file = fileBytes(bytes, where);
+  if (isGzip(file)) {
     throw new ShiftwiseError("BAD_FILE", "the bytes are gzip-compressed: decompress them first", {
       where,
       expected: "a safetensors file",
       found: "gzip signature 1f 8b",
     });
   }
-  const { metadata, tensors, data }: Container = readSafetensors(bytes, where);
+  const { metadata, tensors, data }: Container = readSafetensors(file, where);
   const wanted: Record<string, string> = { format: "shiftwise", kind };
   for (const key of Object.keys(wanted)) {
     expect(metadata[key] === wanted[key], `${place}.${key}`, `"${wanted[key]}"`, metadata[key] ?? "none");

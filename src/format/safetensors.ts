@@ -1,5 +1,5 @@
 // safetensors.ts: the container: 8-byte header length, JSON header, little-endian buffers without gaps.
-import { ShiftwiseError } from "../base/index.js";
+import { described, isArray, ownView, ShiftwiseError } from "../base/index.js";
 import { at, expect, identifier, integer, type Json, list, NAME_LIMIT, oneOf, record, text, texts } from "./fields.js";
 
 const [SPACE, QUOTE, COLON, BACKSLASH, BRACE] = [0x20, 0x22, 0x3a, 0x5c, 0x7b];
@@ -68,7 +68,8 @@ export interface Header {
  * @param where file name for error messages
  * @throws TRUNCATED when bytes are missing; BAD_FILE for anything else out of order, naming the field
  */
-export function readSafetensors(bytes: Uint8Array, where = ""): Container {
+export function readSafetensors(given: Uint8Array, where = ""): Container {
+  const bytes = fileBytes(given, where);
   need(bytes, 8, at(where, "header length"));
   need(bytes, headerLength(bytes, where), at(where, "header"));
   const { metadata, entries, start, length } = readHeader(bytes, where);
@@ -81,6 +82,13 @@ export function readSafetensors(bytes: Uint8Array, where = ""): Container {
   }
   expect(bytes.length === length, at(where, "data"), `${length - start} bytes`, `${data.length} bytes`);
   return { metadata, tensors, data };
+}
+
+/** The bytes of a file as an array of this realm. @throws BAD_FILE for what is no bytes, or was handed over */
+export function fileBytes(given: unknown, where: string): Uint8Array {
+  const bytes = isArray(given, "Uint8Array") ? ownView(given) : null;
+  expect(bytes !== null, where, "the bytes of a file in a Uint8Array", described(given));
+  return bytes;
 }
 
 /** @throws TRUNCATED */

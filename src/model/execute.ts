@@ -1,5 +1,5 @@
 // execute.ts: runs a whole model in plain TypeScript, keeping every tensor: oracle, and fallback without WebAssembly.
-import { canonicalNaNs, ShiftwiseError } from "../base/index.js";
+import { canonicalNaNs, described, isArray, ownView, ShiftwiseError } from "../base/index.js";
 import { encodeInput, layerInputs, layerKind, pixelTable, toReal, type Values } from "../ops/index.js";
 import type { ModelDef } from "./model.js";
 import { validateModel } from "./validate.js";
@@ -26,6 +26,15 @@ export function runReference(
   visit: (tensor: string, raw: Float32Array) => void = () => {},
 ): ReferenceResult {
   validateModel(def);
+  if (typeof inputs !== "object" || inputs === null) {
+    throw new ShiftwiseError("BAD_DATA", "wrong input", {
+      expected: "an object of inputs by name",
+      found: described(inputs),
+    });
+  }
+  if (typeof visit !== "function") {
+    throw new ShiftwiseError("BAD_OPTION", "wrong visitor", { where: "visit", expected: "a function", found: visit });
+  }
   const values = new Map<string, Values>();
   const get = (name: string): Values => values.get(name)!;
   const put = (name: string, raw: Float32Array): void => {
@@ -42,31 +51,32 @@ export function runReference(
   return { outputs, tensors: new Map([...values].map(([name, { raw }]) => [name, raw])) };
 }
 
-function encodeInputPort(def: ModelDef, name: string, given: InputValues | undefined): Float32Array {
+function encodeInputPort(def: ModelDef, name: string, given: unknown): Float32Array {
   const port = def.inputs.find((input) => input.name === name)!;
   const spec = def.tensors[port.tensor];
   const [channels, height, width] = spec.shape;
   const plane = height * width;
   const length = channels * plane;
-  if (!given || given.length !== length) {
+  const values = isArray(given, "Float32Array", "Uint8Array", "Uint8ClampedArray") ? ownView(given) : null;
+  if (values?.length !== length) {
     throw new ShiftwiseError("BAD_DATA", "wrong input", {
       where: `input ${name}`,
-      expected: `${length} values`,
-      found: given ? `${given.length} values` : "none",
+      expected: `${length} values in a Float32Array, or pixels in a Uint8Array`,
+      found: given === undefined ? "none" : described(given),
     });
   }
-  if (given instanceof Float32Array) return given.map((x) => encodeInput(x, spec.encoding));
+  if (values instanceof Float32Array) return values.map((x) => encodeInput(x, spec.encoding));
   if (!port.normalization) {
     throw new ShiftwiseError("BAD_DATA", "this model says nothing about pixels", {
       where: `input ${name}`,
       expected: "a Float32Array of network values",
-      found: given.constructor.name,
+      found: described(values),
     });
   }
   const raw = new Float32Array(length);
   for (let c = 0; c < channels; c++) {
     const table = pixelTable(c, port.normalization);
-    for (let i = c * plane; i < (c + 1) * plane; i++) raw[i] = encodeInput(table[given[i]], spec.encoding);
+    for (let i = c * plane; i < (c + 1) * plane; i++) raw[i] = encodeInput(table[values[i]], spec.encoding);
   }
   return raw;
 }

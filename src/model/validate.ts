@@ -1,4 +1,5 @@
 // validate.ts: everything about a model that the runtime relies on, checked once before it runs.
+import { described, guarded } from "../base/index.js";
 import { at, type Check, checker, INT32_MAX, fields as json } from "../format/index.js";
 import {
   checkNormalization,
@@ -17,6 +18,11 @@ import type { ModelDef } from "./model.js";
  * @throws BAD_GRAPH; BAD_FILE for a malformed name; OVERFLOW for sums or tensors beyond 2^31 - 1
  */
 export function validateModel(def: ModelDef, where = ""): void {
+  const expected = "a ModelDef, as decodeModel gives one";
+  guarded(() => checkModel(def, where), "BAD_GRAPH", "this is no model", { where, expected, found: described(def) });
+}
+
+function checkModel(def: ModelDef, where: string): void {
   const check: Check = checker(where);
   const written = new Set<string>();
   const spec = (name: string, place: string): TensorSpec => {
@@ -43,6 +49,8 @@ export function validateModel(def: ModelDef, where = ""): void {
 
   json.identifier(def.name, at(where, "name"));
   for (const key of Object.keys(def.notes ?? {})) json.identifier(key, at(where, "notes"));
+  const { labels = [] } = def;
+  check(Array.isArray(labels) && labels.every((label) => typeof label === "string"), "labels", "texts", labels);
   let total = 0;
   for (const [name, tensor] of Object.entries(def.tensors)) {
     const place = `tensor ${json.identifier(name, at(where, "tensors"))}`;

@@ -77,6 +77,7 @@ export function validateEncoding(encoding: Encoding, where = ""): void {
 
 /** The check of an encoding as part of a model or network. */
 export function checkEncoding(encoding: Encoding, check: Check): void {
+  check(KINDS.includes(encoding.kind), "kind", `one of ${KINDS.join(", ")}`, encoding.kind);
   if (encoding.kind === "float32") return;
   check(encoding.scale > 0 && encoding.scale < Infinity, "scale", "finite and positive", encoding.scale);
   if (encoding.kind === "linear") {

@@ -1,4 +1,5 @@
 // epilogue.ts: what a layer that computes sums ends with: its fields in the file, its check, its plain arithmetic.
+import { isArray } from "../base/index.js";
 import { type Check, isFloat32, isWritable, fields as json, storeFloats } from "../format/index.js";
 import type { Field } from "./field.js";
 import { sameShape } from "./geometry.js";
@@ -62,6 +63,7 @@ export const optionalResidual: Field<Residual> = { ...residual, optional: true }
 /** @throws BAD_GRAPH for wrong lengths, values that are not finite, bounds in the wrong order */
 export function checkEpilogue({ scale, offset, clamp }: Epilogue, channels: number, check: Check): void {
   for (const [field, values] of Object.entries({ scale, offset })) {
+    check(isArray(values, "Float32Array"), field, "a Float32Array", values);
     check(values.length === channels, field, `${channels} values`, values.length);
     const bad = values.findIndex((value) => !Number.isFinite(value));
     check(bad < 0, `${field}[${bad}]`, "a finite number", String(values[bad]));

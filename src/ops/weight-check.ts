@@ -1,12 +1,20 @@
 // validate-weights.ts: the weights of a layer: how many, on which levels, and that no int32 sum of them can overflow.
+import { isArray } from "../base/index.js";
 import { type Check, INT32_MAX, LEVEL_MAX, LEVELS_MAX, magnitudes } from "../format/index.js";
 import { largestOf } from "./geometry.js";
 import type { Encoding, Weights } from "./tensor.js";
+
+/** The array that each kind of weights lies in. */
+const ARRAYS = { codes: "Int8Array", codebook: "Uint8Array", float32: "Float32Array" } as const;
 
 /** Each accumulator is a sum of depth products of a weight and a raw input 0..X: |sum| <= X sum |w|. */
 export function checkWeights(weights: Weights, outputs: number, depth: number, encoding: Encoding, check: Check): void {
   const largest = largestOf(encoding);
   const count = outputs * depth;
+  const { kind } = weights;
+  check(Object.hasOwn(ARRAYS, kind), "weights.kind", `one of ${Object.keys(ARRAYS).join(", ")}`, kind);
+  const values = weights.kind === "float32" ? weights.values : weights.codes;
+  check(isArray(values, ARRAYS[kind]), "weights", `values in ${ARRAYS[kind]}`, values);
   if (weights.kind === "float32") {
     check(largest === null, "weights", "integer weights for integer inputs", "float32");
     check(weights.values.length === count, "weights", `${count} values`, weights.values.length);

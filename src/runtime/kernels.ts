@@ -1,6 +1,6 @@
 // kernels.ts: the wasm module: its functions as TypeScript sees them, compiled once, instantiated per model.
-import { bytesOfHex, ShiftwiseError } from "../base/index.js";
-import { type Kernels as Exports, RUNTIME_WASM_HEX } from "./wasm.generated.js";
+import { bytesOfText, ShiftwiseError } from "../base/index.js";
+import { type Kernels as Exports, RUNTIME_WASM_TEXT } from "./wasm.generated.js";
 
 /** A kernel whose addresses are plain numbers. */
 type Plain<F> = F extends (...args: infer A) => infer R ? (...args: { [I in keyof A]: number }) => R : never;
@@ -34,7 +34,7 @@ export function compileKernels(shared: boolean): Promise<WebAssembly.Module> {
 
 async function compile(shared: boolean): Promise<WebAssembly.Module> {
   try {
-    const bytes = bytesOfHex(RUNTIME_WASM_HEX);
+    const bytes = bytesOfText(RUNTIME_WASM_TEXT);
     if (shared) declareShared(bytes);
     return await WebAssembly.compile(bytes);
   } catch (cause) {
@@ -44,9 +44,9 @@ async function compile(shared: boolean): Promise<WebAssembly.Module> {
   }
 }
 
-/** The custom section behind the module's code, with the mark that assembly/build.mjs gives it: 8 bytes of its hash. */
+/** The custom section behind the module's code, with the mark that assembly/build.mjs gives it: a hash of the code. */
 const MARK_SECTION = "shiftwise";
-const MARK_DIGITS = 16;
+const MARK_BYTES = 8;
 
 /**
  * Checks that a module which somebody else compiled is the one that this code was built with.
@@ -54,14 +54,15 @@ const MARK_DIGITS = 16;
  */
 export function checkKernels(module: WebAssembly.Module): void {
   const [section = new ArrayBuffer(0)] = WebAssembly.Module.customSections(module, MARK_SECTION);
-  const mark = Array.from(new Uint8Array(section), (byte) => byte.toString(16).padStart(2, "0")).join("");
-  const expected = RUNTIME_WASM_HEX.slice(-MARK_DIGITS);
-  if (mark === expected) return;
-  throw new ShiftwiseError("BAD_OPTION", "the module is not that of this version's shiftwise/wasm/runtime.wasm", {
-    where: "module",
-    expected: `mark ${expected}`,
-    found: mark ? `mark ${mark}` : "another module",
-  });
+  const found = `mark ${new Uint8Array(section).join()}`;
+  const expected = `mark ${bytesOfText(RUNTIME_WASM_TEXT).slice(-MARK_BYTES).join()}`;
+  if (found === expected) return;
+  const details = { where: "module", expected, found };
+  throw new ShiftwiseError(
+    "BAD_OPTION",
+    "the module is not that of this version's shiftwise/wasm/runtime.wasm",
+    details,
+  );
 }
 
 /** The code is the same for both kinds of memory; only the flag of the import differs. */

@@ -2,6 +2,7 @@
 import { ShiftwiseError } from "../base/index.js";
 import type { ExecutorKind } from "./executor.js";
 import type { FetchOptions } from "./load.js";
+import type { PlanOptions } from "./plan.js";
 
 export interface RunOptions {
   /**
@@ -45,12 +46,21 @@ const OPTIONS: { readonly [Name in keyof LoadOptions]-?: readonly [string, (valu
 /** @throws BAD_OPTION */
 export function checkOptions(options: LoadOptions): void {
   if (typeof options !== "object" || options === null) throw badOption("options", "an object", options);
-  for (const name of Object.keys(OPTIONS) as (keyof LoadOptions)[]) {
-    const [expected, ok] = OPTIONS[name];
-    if (options[name] !== undefined && !ok(options[name])) throw badOption(name, expected, options[name]);
-  }
+  for (const name of Object.keys(OPTIONS) as (keyof LoadOptions)[]) checkOption(name, options[name], name);
   if (options.module && (options.threads ?? 1) > 1)
     throw badOption("threads", "1 where a module is given", options.threads);
+}
+
+/** @throws BAD_OPTION */
+export function checkPlanOptions(options: PlanOptions): void {
+  if (typeof options !== "object" || options === null) throw badOption("options", "an object", options);
+  checkOption("memoryLimit", options.limit, "limit");
+  checkOption("threads", options.threads, "threads");
+}
+
+function checkOption(kind: keyof LoadOptions, value: unknown, name: string): void {
+  const [expected, ok] = OPTIONS[kind];
+  if (value !== undefined && !ok(value)) throw badOption(name, expected, value);
 }
 
 /** @throws BAD_OPTION unless it is a function or nothing */

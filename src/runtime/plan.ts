@@ -1,5 +1,5 @@
 // plan.ts: a validated model to a list of steps with every address fixed: what runs, where it reads, where it writes.
-import { type Address, plus } from "../base/index.js";
+import { type Address, described, guarded, plus } from "../base/index.js";
 import type { ModelDef } from "../model/index.js";
 import { type ConcatLayer, elements, type Layer, layerInputs } from "../ops/index.js";
 import {
@@ -11,6 +11,7 @@ import {
   packArena,
   planeBytesOf,
 } from "./memory.js";
+import { checkPlanOptions } from "./options.js";
 import { isLarge } from "./pool.js";
 import type { Content, Placements, PlanContext, Step } from "./step.js";
 import { planInput, planLayer, planSplit } from "./steps.js";
@@ -116,9 +117,13 @@ function planLives(def: ModelDef): { lives: Lives; makers: ((context: PlanContex
   return { lives, makers };
 }
 
-/** Bytes that running the model takes, and what for, without allocating them. */
+/**
+ * Bytes that running a valid model takes, and what for, without allocating them.
+ * @throws OVERFLOW, UNSUPPORTED; BAD_OPTION; BAD_GRAPH for what is no model
+ */
 export function planMemory(def: ModelDef, options: PlanOptions = {}): MemoryUse {
-  return planModel(def, options).use;
+  checkPlanOptions(options);
+  return guarded(() => planModel(def, options).use, "BAD_GRAPH", "this is no model", { found: described(def) });
 }
 
 function needsPhases(layer: Layer, def: ModelDef): layer is Extract<Layer, { kernel: unknown }> {

@@ -1,7 +1,7 @@
 // refusals-memory.js: what only a model, a network or a run in memory can break: in a file its types were read before.
 
 import { decodeNetwork, encodeNetwork, validateNetwork } from "../../dist/graph/index.js";
-import { validateModel } from "../../dist/model/index.js";
+import { decodeModel, validateModel } from "../../dist/model/index.js";
 import { loadCheckpoint } from "../../dist/training/checkpoint.js";
 import { everything } from "../model/models.js";
 import { network } from "./refusals-network.js";
@@ -35,6 +35,12 @@ const models = [
   layer("conv.a", (l) => (l.epilogue.clamp = { low: Number.NaN })),
   layer("conv.f", (l) => (l.weights.values = new Float32Array(17))),
   layer("conv.a", (l) => (l.weights.codes = new Int8Array(71))),
+  layer("conv.a", (l) => (l.weights.codes = new Uint8Array(72))),
+  layer("conv.a", (l) => (l.weights.kind = "float64")),
+  layer("conv.a", (l) => (l.epilogue.offset = [0, 0, 0, 0])),
+  layer("constant", (l) => (l.values = [...l.values])),
+  (d) => (d.tensors.x.encoding = { ...d.tensors.x.encoding, kind: "log" }),
+  (d) => (d.labels = [1]),
   layer("conv.a", (l) => (l.weights.codes[70] = 9)),
   layer("wide", (l) => (l.weights.levels = [3])),
   layer("conv.a", (l) => (l.weights.bits = 6)),
@@ -88,4 +94,5 @@ export const memoryRefusals = [
     encodeNetwork(file.network, file);
   }),
   () => loadCheckpoint(process.cwd(), {}, {}, {}),
+  () => decodeModel("a text"),
 ];

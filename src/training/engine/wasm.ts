@@ -1,7 +1,7 @@
 // wasm.ts: how an instance of the training module comes to be.
 import { instantiateSync } from "@assemblyscript/loader";
-import { bytesOfHex, ShiftwiseError } from "../../base/index.js";
-import { type Kernels as Exports, TRAINING_WASM_HEX } from "./wasm.generated.js";
+import { bytesOfText, ShiftwiseError } from "../../base/index.js";
+import { type Kernels as Exports, TRAINING_WASM_TEXT } from "./wasm.generated.js";
 
 /** What assembly/training exports, documented there, and what it works on, for the layers that are plain TypeScript. */
 export type Kernels = Exports & { readonly memory: WebAssembly.Memory };
@@ -21,7 +21,7 @@ const PAGE = 65536;
  */
 export function compileModule(): WebAssembly.Module {
   try {
-    return new WebAssembly.Module(bytesOfHex(TRAINING_WASM_HEX));
+    return new WebAssembly.Module(bytesOfText(TRAINING_WASM_TEXT));
   } catch (cause) {
     throw new ShiftwiseError("UNSUPPORTED", "WebAssembly with SIMD is not available", { cause });
   }

@@ -1,0 +1,22 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { bytesOfText } from "../../dist/base/index.js";
+import { RUNTIME_WASM_TEXT } from "../../dist/runtime/wasm.generated.js";
+import { TRAINING_WASM_TEXT } from "../../dist/training/engine/wasm.generated.js";
+
+test("the modules' texts are the modules", () => {
+  const texts = { runtime: RUNTIME_WASM_TEXT, training: TRAINING_WASM_TEXT };
+  for (const [name, text] of Object.entries(texts)) {
+    assert.deepEqual(
+      Buffer.from(bytesOfText(text)),
+      readFileSync(new URL(`../../build/${name}.wasm`, import.meta.url)),
+    );
+    assert.match(text, /^[#-[\]-~]*$/);
+  }
+});
+
+test("every value has its text", () => {
+  const texts = ["#", "$", "[", "]", "|", "}#", "}|", "~#", "~|"];
+  assert.deepEqual([...bytesOfText(texts.join(""))], [0, 1, 56, 57, 88, 89, 177, 178, 266 & 255]);
+});
