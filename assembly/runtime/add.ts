@@ -1,37 +1,43 @@
 // add.ts: sums of two tensors that no convolution could take in, and the flattening of planes for dense layers.
 import { Epilogue, encode_lanes, encode_px16 } from "./epilogue";
 
-/**
- * Ends channels first..last-1, planes of `size` u8 values; the second operand is the epilogue's residual. factors: of one
- * part, 1.
- */
-export function add_u8(
-  planes: usize,
-  planeBytes: u32,
-  first: i32,
-  last: i32,
-  parts: usize,
-  factors: usize,
-  epilogue: Epilogue,
-  size: i32,
-): void {
-  planes += <usize>first * planeBytes;
-  for (let channel = first; channel < last; channel++, planes += planeBytes) {
+/** Planes that an epilogue ends; the second operand of a sum is its residual. */
+@unmanaged
+export class AddJob {
+  planes!: usize;
+  planeBytes!: u32;
+  /** Pixels of a plane. */
+  size!: i32;
+  /** For u8 planes, of one part: 1. */
+  factors!: usize;
+  epilogue: Epilogue = changetype<Epilogue>(0);
+}
+
+/** Ends channels first..last-1 of u8 planes. */
+export function add_u8(job: AddJob, first: i32, last: i32, parts: usize): void {
+  const size = job.size;
+  let planes = job.planes + <usize>first * job.planeBytes;
+  for (let channel = first; channel < last; channel++, planes += job.planeBytes) {
     for (let pixel = 0; pixel < size; pixel += 16) {
       const bytes = v128.load(planes + <usize>pixel);
       v128.store(parts, bytes);
       v128.store(parts, i16x8.shr_u(bytes, 8), 16);
-      encode_px16(epilogue, channel, parts, factors, pixel, min(16, size - pixel));
+      encode_px16(job.epilogue, channel, parts, job.factors, pixel, min(16, size - pixel));
     }
   }
 }
 
-/** Ends the float32 planes of channels first..last-1: the add of float tensors, and the encoding of a model's input. */
-export function add_f32(planes: usize, planeBytes: u32, first: i32, last: i32, epilogue: Epilogue, size: i32): void {
-  planes += <usize>first * planeBytes;
-  for (let channel = first; channel < last; channel++, planes += planeBytes) {
-    encode_lanes(epilogue, channel, planes, 0, size, false, false);
+/** Ends channels first..last-1 of float32 planes: the add of float tensors, and the encoding of a model's input. */
+export function add_f32(job: AddJob, first: i32, last: i32): void {
+  let planes = job.planes + <usize>first * job.planeBytes;
+  for (let channel = first; channel < last; channel++, planes += job.planeBytes) {
+    end_plane(job.epilogue, planes, channel, job.size);
   }
+}
+
+/** Ends a plane of `size` float32 sums. */
+export function end_plane(epilogue: Epilogue, sums: usize, channel: i32, size: i32): void {
+  encode_lanes(epilogue, channel, sums, 0, size, false, false);
 }
 
 /** Ends a vector of sums, one for each of `channels` from `first` on: dense layers and global pooling. */

@@ -203,25 +203,33 @@ export function gather_f32_any(
   }
 }
 
+/** Planes to be split into the phases of stride 2. */
+@unmanaged
+export class SplitJob {
+  planes!: usize;
+  planeBytes!: u32;
+  height!: i32;
+  width!: i32;
+  /** The four phases of one channel after those of another, phaseBytes apart, with 16 bytes of slack at least. */
+  phases!: usize;
+  phaseBytes!: u32;
+}
+
 /**
- * Splits u8 planes for stride 2: phase (py, px) of a plane holds the pixels (2y + py, 2x + px), ceil(width / 2) columns
- * wide; the four phases of a channel follow each other, phaseBytes apart, with 16 bytes of slack at least. Cells beyond
- * the plane hold left-overs.
+ * Splits u8 planes first..last-1: phase (py, px) of a plane holds the pixels (2y + py, 2x + px), ceil(width / 2) columns
+ * wide. Cells beyond the plane hold left-overs.
  */
-export function split_phases_u8(
-  out: usize,
-  phaseBytes: u32,
-  planes: usize,
-  planeBytes: u32,
-  channels: i32,
-  height: i32,
-  width: i32,
-): void {
-  const half = <usize>((width + 1) >> 1);
-  for (; channels > 0; channels--, planes += planeBytes, out += phaseBytes << 2) {
+export function split_phases_u8(job: SplitJob, first: i32, last: i32): void {
+  const width = <usize>job.width;
+  const height = job.height;
+  const phaseBytes = <usize>job.phaseBytes;
+  const half = (width + 1) >> 1;
+  let planes = job.planes + <usize>first * job.planeBytes;
+  let out = job.phases + <usize>first * (phaseBytes << 2);
+  for (let channel = first; channel < last; channel++, planes += job.planeBytes, out += phaseBytes << 2) {
     let from = planes;
     let even = out;
-    for (let y = 0; y < height; y++, from += <usize>width) {
+    for (let y = 0; y < height; y++, from += width) {
       // odd rows go to the lower two phases; whole vectors run over a row's end, where the next row is written later
       const to = y & 1 ? even + (phaseBytes << 1) : even;
       for (let x: usize = 0; x < half; x += 16) {

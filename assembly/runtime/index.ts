@@ -1,5 +1,5 @@
 // index.ts: the exports of the inference module.
-export { add_f32, add_u8, all_finite, end_vector, flatten } from "./add";
+export { add_f32, add_u8, all_finite, end_plane, end_vector, flatten } from "./add";
 export { conv_codes } from "./conv";
 export { dense_codes_c16, dense_f32_c16, dense_nonzero } from "./dense";
 export { conv_codes_depthwise } from "./depthwise";

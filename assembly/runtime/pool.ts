@@ -1,20 +1,39 @@
 // pool.ts: maximum and sum over windows, from the rows that gather.ts lays out, and sums of whole planes.
-import { PART_BYTES, PART_ROWS } from "../../src/runtime/layout";
+import { PANEL, PART_BYTES, PART_ROWS, TILE } from "../../src/runtime/layout";
 import { Epilogue, encode_lanes, encode_px16 } from "./epilogue";
 
-/** Maximum over `taps` rows of 64 u8 pixels for each channel. Padding holds 0, which never wins. */
-export function pool_max_u8(patch: usize, taps: i32, channels: i32, out: usize, planeBytes: u32, pixels: i32): void {
-  for (; channels > 0; channels--, out += planeBytes) {
+/** Maxima over windows of `taps` rows, and the planes that they are written to. */
+@unmanaged
+export class MaxPoolJob {
+  taps!: i32;
+  out!: usize;
+  outBytes!: u32;
+}
+
+/** Sums over windows of `taps` rows, and how they end. */
+@unmanaged
+export class SumPoolJob {
+  taps!: i32;
+  /** For u8 rows: 1 for each PART_ROWS taps, and for what is left of them. */
+  factors!: usize;
+  epilogue: Epilogue = changetype<Epilogue>(0);
+}
+
+/** Maxima of one tile of 64 u8 pixels for each channel of a patch. Padding holds 0, which never wins. */
+export function pool_max_u8(job: MaxPoolJob, patch: usize, channel: i32, channels: i32, pixel: i32, pixels: i32): void {
+  const taps = job.taps;
+  let out = job.out + <usize>channel * job.outBytes + <usize>pixel;
+  for (; channels > 0; channels--, out += job.outBytes) {
     for (let j: usize = 0; j < <usize>pixels; j += 16) {
       let row = patch + j;
       let best = v128.load(row);
       for (let tap = 1; tap < taps; tap++) {
-        row += 64;
+        row += TILE;
         best = i8x16.max_u(best, v128.load(row));
       }
       v128.store(out + j, best);
     }
-    patch += (<usize>taps) << 6;
+    patch += <usize>taps * TILE;
   }
 }
 
@@ -23,14 +42,17 @@ export function pool_max_u8(patch: usize, taps: i32, channels: i32, out: usize, 
  * do. A NaN anywhere in a window makes a NaN: pmax lets it through in some places only, but no sum loses one.
  */
 export function pool_max_f32(
+  job: MaxPoolJob,
   patch: usize,
-  panelBytes: u32,
-  taps: i32,
+  channel: i32,
   channels: i32,
-  out: usize,
-  planeBytes: u32,
+  pixel: i32,
   pixels: i32,
 ): void {
+  const taps = job.taps;
+  const panelBytes = (<usize>(channels * taps)) << 5;
+  const planeBytes = <usize>job.outBytes;
+  const out = job.out + <usize>channel * planeBytes + ((<usize>pixel) << 2);
   let s0 = f32x4.splat(0),
     s1 = s0,
     s2 = s0,
@@ -100,29 +122,25 @@ function mark_nans(
   }
 }
 
-/**
- * Sum over `taps` rows of 64 u8 pixels for each channel from `channel` on, ending in the epilogue.
- * factors: 1 for each 128 taps and what is left of them.
- */
+/** Sums of one tile of 64 u8 pixels for each channel of a patch. */
 export function pool_sum_u8(
+  job: SumPoolJob,
   patch: usize,
-  taps: i32,
   channel: i32,
   channels: i32,
   parts: usize,
-  factors: usize,
-  epilogue: Epilogue,
   pixel: i32,
   pixels: i32,
 ): void {
+  const taps = job.taps;
   for (const last = channel + channels; channel < last; channel++) {
-    for (let j: usize = 0; j < 64; j += 16) {
+    for (let j: usize = 0; j < <usize>TILE; j += 16) {
       let part = parts + (j << 1);
       let row = patch + j;
       for (let left = taps; left > 0; left -= PART_ROWS, part += PART_BYTES) {
         let a = i16x8.splat(0);
         let b = a;
-        for (const end = row + ((<usize>min(left, PART_ROWS)) << 6); row < end; row += 64) {
+        for (const end = row + <usize>min(left, PART_ROWS) * TILE; row < end; row += TILE) {
           const v = v128.load(row);
           a = i16x8.add(a, v);
           b = i16x8.add(b, i16x8.shr_u(v, 8));
@@ -131,25 +149,25 @@ export function pool_sum_u8(
         v128.store(part, b, 16);
       }
     }
-    encode_px16(epilogue, channel, parts, factors, pixel, pixels);
-    patch += (<usize>taps) << 6;
+    encode_px16(job.epilogue, channel, parts, job.factors, pixel, pixels);
+    patch += <usize>taps * TILE;
   }
 }
 
 /** As pool_sum_u8 for float32 panels; sums in tap order. */
 export function pool_sum_f32(
+  job: SumPoolJob,
   patch: usize,
-  panelBytes: u32,
-  taps: i32,
   channel: i32,
   channels: i32,
   sums: usize,
-  epilogue: Epilogue,
   pixel: i32,
   pixels: i32,
 ): void {
+  const taps = job.taps;
+  const panelBytes = (<usize>(channels * taps)) << 5;
   for (const last = channel + channels; channel < last; channel++) {
-    for (let j: usize = 0; j < 64; j += 8) {
+    for (let j: usize = 0; j < <usize>TILE; j += PANEL) {
       let row = patch + (j >> 3) * panelBytes;
       let a = f32x4.splat(0),
         b = a;
@@ -160,7 +178,7 @@ export function pool_sum_f32(
       v128.store(sums + (j << 2), a);
       v128.store(sums + (j << 2), b, 16);
     }
-    encode_lanes(epilogue, channel, sums, pixel, pixels, false, false);
+    encode_lanes(job.epilogue, channel, sums, pixel, pixels, false, false);
     patch += (<usize>taps) << 5;
   }
 }

@@ -1,5 +1,5 @@
 // dense.ts: the steps of dense layers, and of convolutions of a single pixel.
-import { type Pointer, plus, ShiftwiseError } from "../base/index.js";
+import { NOWHERE, type Pointer, plus, ShiftwiseError } from "../base/index.js";
 import { magnitudes } from "../format/index.js";
 import { type ConvLayer, type DenseLayer, elements } from "../ops/index.js";
 import { planEpilogue } from "./epilogue.js";
@@ -47,7 +47,9 @@ export function planDense(context: PlanContext, layer: DenseLayer | ConvLayer): 
   memory.needScratch(sumsBytes + flatBytes + listBytes);
   const packedBytes = blocks * BLOCK * inputs * bytes;
   const passes = integer ? planPasses(context, weights, outputs, packedBytes) : [];
-  const packed = integer ? 0 : memory.later(packedBytes, (to) => copy(to, packFloat(weights.values, outputs, BLOCK)));
+  const packed = integer
+    ? NOWHERE
+    : memory.later(packedBytes, (to) => copy(to, packFloat(weights.values, outputs, BLOCK)));
   return {
     name: layer.name,
     op: layer.op,
@@ -60,14 +62,15 @@ export function planDense(context: PlanContext, layer: DenseLayer | ConvLayer): 
         kernels.flatten(input, from.address, from.planeBytes, shape[0], plane * bytes);
       }
       if (integer) {
-        const list = scratch + sumsBytes + flatBytes;
+        const list = plus(scratch, sumsBytes + flatBytes);
         const count = kernels.dense_nonzero(list, input, inputs);
         for (const pass of passes) kernels.dense_codes_c16(pass, list, count, scratch, first, last);
       } else {
-        kernels.dense_f32_c16(packed + first * inputs * BLOCK * 4, input, inputs, scratch, last - first);
+        const weightsAt = plus(packed, first * inputs * BLOCK * 4);
+        kernels.dense_f32_c16(weightsAt, input, inputs, scratch, last - first);
       }
       const ended = Math.min((last - first) * BLOCK, outputs - first * BLOCK);
-      kernels.end_vector(epilogue, scratch, first * BLOCK, ended, Number(integer));
+      kernels.end_vector(epilogue, scratch, first * BLOCK, ended, integer ? 1 : 0);
     },
   };
 }

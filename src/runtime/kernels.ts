@@ -2,11 +2,8 @@
 import { bytesOfText, ShiftwiseError } from "../base/index.js";
 import { type Kernels as Exports, RUNTIME_WASM_TEXT } from "./wasm.generated.js";
 
-/** A kernel whose addresses are plain numbers. */
-type Plain<F> = F extends (...args: infer A) => infer R ? (...args: { [I in keyof A]: number }) => R : never;
-
 /** What assembly/runtime exports, documented there. */
-export type Kernels = { readonly [Name in keyof Exports]: Plain<Exports[Name]> } & {
+export type Kernels = Exports & {
   /** The memory they work on, for the steps that are plain TypeScript. */
   readonly buffer: ArrayBufferLike;
 };

@@ -94,8 +94,6 @@ export function planSliding(
 /** Rows of input channels `channel`.. for one tile. Valid until the next visit. */
 export interface Patch extends Tile {
   address: Address;
-  /** Distance of the float panels. */
-  panelBytes: number;
   channel: number;
   channels: number;
 }
@@ -140,7 +138,6 @@ export function planPatch(
     sums: NOWHERE,
     masks: NOWHERE,
     address: NOWHERE,
-    panelBytes: 0,
     channel: 0,
     channels: 0,
   };
@@ -165,7 +162,6 @@ export function planPatch(
         Object.assign(patch, tile);
         for (patch.channel = 0; patch.channel < shape[0]; patch.channel += chunk) {
           patch.channels = Math.min(chunk, shape[0] - patch.channel);
-          patch.panelBytes = patch.channels * taps * 32;
           gather(kernels);
           visit(patch);
         }

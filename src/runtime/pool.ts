@@ -1,12 +1,14 @@
 // pool.ts: the steps of maximum and average pooling: on patches, on whole planes, and value by value.
+import type { Address } from "../base/index.js";
 import { type AvgPoolLayer, elements, type MaxPoolLayer, maximum } from "../ops/index.js";
 import { planEpilogue, planOnes } from "./epilogue.js";
 import type { Kernels } from "./kernels.js";
-import { PART_BYTES, PART_ROWS, TILE } from "./layout.js";
+import { PART_BYTES, PART_ROWS } from "./layout.js";
 import { elementBytes } from "./memory.js";
 import { planPatch, SUMS_BYTES } from "./patch.js";
 import { channelOf, type PlanContext, planeSize, type Step, unitsOf } from "./step.js";
 import { windowOf } from "./taps.js";
+import { MaxPoolJob, SumPoolJob } from "./wasm.generated.js";
 
 type Plane = Float32Array | Uint8Array;
 
@@ -40,28 +42,18 @@ export function planMaxPool(context: PlanContext, layer: MaxPoolLayer): Step {
     });
   }
   const patch = planPatch(context, layer, float ? -Infinity : 0);
-  const tileBytes = float ? 4 * TILE : TILE;
+  const job = context.memory.record(MaxPoolJob, () => {
+    const { address, planeBytes } = context.place(layer.output);
+    return { taps: patch.taps, out: address, outBytes: planeBytes };
+  });
   return {
     name: layer.name,
     op: layer.op,
     units: patch.tiles,
     run(kernels, first, last, scratch) {
-      const out = context.place(layer.output);
-      patch.forEach(kernels, first, last, scratch, (tile) => {
-        const to = out.address + tile.channel * out.planeBytes + (tile.pixel / TILE) * tileBytes;
-        if (float) {
-          kernels.pool_max_f32(
-            tile.address,
-            tile.panelBytes,
-            patch.taps,
-            tile.channels,
-            to,
-            out.planeBytes,
-            tile.pixels,
-          );
-        } else {
-          kernels.pool_max_u8(tile.address, patch.taps, tile.channels, to, out.planeBytes, tile.pixels);
-        }
+      patch.forEach(kernels, first, last, scratch, ({ address, channel, channels, pixel, pixels }) => {
+        if (float) kernels.pool_max_f32(job, address, channel, channels, pixel, pixels);
+        else kernels.pool_max_u8(job, address, channel, channels, pixel, pixels);
       });
     },
   };
@@ -82,7 +74,7 @@ export function planAvgPool(context: PlanContext, layer: AvgPoolLayer): Step {
         const from = context.place(layer.input);
         const sum = float ? kernels.plane_sums_f32 : kernels.plane_sums_u8;
         sum(from.address, from.planeBytes, planeSize(input.shape), shape[0], scratch);
-        kernels.end_vector(epilogue, scratch, 0, shape[0], Number(!float));
+        kernels.end_vector(epilogue, scratch, 0, shape[0], float ? 0 : 1);
       },
     };
   }
@@ -94,34 +86,26 @@ export function planAvgPool(context: PlanContext, layer: AvgPoolLayer): Step {
       layer,
       float ? floatSum : integerSum,
       0,
-      ({ add_f32, buffer }, channel, scratch, fill) => {
+      ({ end_plane, buffer }, channel, scratch, fill) => {
         // an integer sum is rounded to float32 here, as the epilogue would round it
         fill(new Float32Array(buffer, scratch, size));
-        add_f32(scratch, 0, channel, channel + 1, epilogue, size);
+        end_plane(epilogue, scratch, channel, size);
       },
     );
   }
   const rounds = Math.ceil((layer.kernel[0] * layer.kernel[1]) / PART_ROWS);
   const factors = planOnes(context, rounds);
   const patch = planPatch(context, layer, 0, 1, Math.max(SUMS_BYTES, (rounds + 1) * PART_BYTES));
+  const job = context.memory.record(SumPoolJob, () => ({ taps: patch.taps, factors, epilogue }));
   return {
     name: layer.name,
     op: layer.op,
     units: patch.tiles,
     run(kernels, first, last, scratch) {
-      patch.forEach(
-        kernels,
-        first,
-        last,
-        scratch,
-        ({ address, panelBytes, channel, channels, pixel, pixels, sums }) => {
-          if (float) {
-            kernels.pool_sum_f32(address, panelBytes, patch.taps, channel, channels, sums, epilogue, pixel, pixels);
-          } else {
-            kernels.pool_sum_u8(address, patch.taps, channel, channels, sums, factors, epilogue, pixel, pixels);
-          }
-        },
-      );
+      patch.forEach(kernels, first, last, scratch, ({ address, channel, channels, pixel, pixels, sums }) => {
+        if (float) kernels.pool_sum_f32(job, address, channel, channels, sums, pixel, pixels);
+        else kernels.pool_sum_u8(job, address, channel, channels, sums, pixel, pixels);
+      });
     },
   };
 }
@@ -150,7 +134,7 @@ function planLargePool(
   layer: MaxPoolLayer | AvgPoolLayer,
   join: Join,
   start: number,
-  end: (kernels: Kernels, channel: number, scratch: number, fill: (results: Plane) => void) => void,
+  end: (kernels: Kernels, channel: number, scratch: Address, fill: (results: Plane) => void) => void,
 ): Step {
   const { kernel, stride, dilation, padding } = windowOf(layer);
   const { shape } = context.spec(layer.input);

@@ -1,5 +1,5 @@
 // steps.ts: which step a layer becomes, and the steps of inputs, phases, sums of two tensors and concatenations.
-import { plus } from "../base/index.js";
+import { NOWHERE, plus } from "../base/index.js";
 import { type AddLayer, type ConcatLayer, type DenseLayer, type Layer, layerInputs } from "../ops/index.js";
 import { isPointLayer, planConv } from "./conv.js";
 import { planDense } from "./dense.js";
@@ -9,19 +9,22 @@ import { elementBytes } from "./memory.js";
 import { SUMS_BYTES } from "./patch.js";
 import { planAvgPool, planMaxPool } from "./pool.js";
 import { channelOf, type PlanContext, planeSize, type Step, unitsOf } from "./step.js";
+import { AddJob, SplitJob } from "./wasm.generated.js";
 
 /** Encodes a model input from its float staging area. */
 export function planInput(context: PlanContext, tensor: string): Step {
   const { shape } = context.spec(tensor);
   const epilogue = planInputEncoding(context, tensor);
+  const job = context.memory.record(AddJob, () => {
+    const { address, planeBytes } = context.place(tensor, "staging");
+    return { planes: address, planeBytes, size: planeSize(shape), factors: NOWHERE, epilogue };
+  });
   return {
     name: tensor,
     op: "input",
     units: unitsOf(shape),
     run(kernels, first, last) {
-      const from = context.place(tensor, "staging");
-      const end = channelOf(shape, last);
-      kernels.add_f32(from.address, from.planeBytes, first, end, epilogue, planeSize(shape));
+      kernels.add_f32(job, first, channelOf(shape, last));
     },
   };
 }
@@ -29,22 +32,24 @@ export function planInput(context: PlanContext, tensor: string): Step {
 /** Splits planes into the four phases that stride 2 reads. */
 export function planSplit(context: PlanContext, tensor: string): Step {
   const [channels, height, width] = context.spec(tensor).shape;
+  const job = context.memory.record(SplitJob, () => {
+    const { address, planeBytes } = context.place(tensor);
+    const phases = context.place(tensor, "phases");
+    return {
+      planes: address,
+      planeBytes,
+      height,
+      width,
+      phases: phases.address,
+      phaseBytes: phases.planeBytes / 4,
+    };
+  });
   return {
     name: `${tensor} (phases)`,
     op: "split",
     units: channels,
     run(kernels, first, last) {
-      const from = context.place(tensor);
-      const to = context.place(tensor, "phases");
-      kernels.split_phases_u8(
-        to.address + first * to.planeBytes,
-        to.planeBytes / 4,
-        from.address + first * from.planeBytes,
-        from.planeBytes,
-        last - first,
-        height,
-        width,
-      );
+      kernels.split_phases_u8(job, first, last);
     },
   };
 }
@@ -74,16 +79,19 @@ function planAdd(context: PlanContext, layer: AddLayer): Step {
   const float = encoding.kind === "float32";
   const epilogue = planEpilogue(context, layer.epilogue, shape[0], layer.output, { residual: layer.residual });
   const factors = planOnes(context, 1);
+  const job = context.memory.record(AddJob, () => {
+    const { address, planeBytes } = context.place(layer.input);
+    return { planes: address, planeBytes, size: planeSize(shape), factors, epilogue };
+  });
   context.memory.needScratch(SUMS_BYTES);
   return {
     name: layer.name,
     op: layer.op,
     units: unitsOf(shape),
     run(kernels, first, last, scratch) {
-      const { address, planeBytes } = context.place(layer.input);
       const end = channelOf(shape, last);
-      if (float) kernels.add_f32(address, planeBytes, first, end, epilogue, planeSize(shape));
-      else kernels.add_u8(address, planeBytes, first, end, scratch, factors, epilogue, planeSize(shape));
+      if (float) kernels.add_f32(job, first, end);
+      else kernels.add_u8(job, first, end, scratch);
     },
   };
 }

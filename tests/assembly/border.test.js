@@ -56,9 +56,10 @@ test("a swapped or dropped argument, a byte count for an address and a missing k
   k.addInto(x, x + 16, 4);
   k.addInto(x, y, true);
   k.addTo(x, y, 4);
+  r.flatten(x, 64, y, 1, 64);
   r.flatten(x, y, 64, 1);
   r.flatter(x, y, 64, 1, 64);`;
-  const codes = [2345, 2554, 2554, 2345, 2345, 2551, 2554, 2551];
+  const codes = [2345, 2554, 2554, 2345, 2345, 2551, 2345, 2554, 2551];
   assert.deepEqual(
     errorsOf(body),
     codes.map((code, i) => `${i + 1}: TS${code}`),

@@ -1,4 +1,4 @@
-import { GatherJob, gather_u8, split_phases_u8, tile_masks } from "../../../assembly/runtime/gather";
+import { GatherJob, gather_u8, SplitJob, split_phases_u8, tile_masks } from "../../../assembly/runtime/gather";
 
 const plane = memory.data(512, 16);
 const patch = memory.data(192, 16);
@@ -7,6 +7,7 @@ const tapMasks = memory.data(16, 16);
 const offsets = memory.data(16, 16);
 const columns = memory.data(128, 16);
 const rows = memory.data(128, 16);
+const split = changetype<SplitJob>(memory.data(32, 16));
 const job = changetype<GatherJob>(memory.data(64, 16));
 
 describe("tile_masks and gather_u8", () => {
@@ -42,7 +43,13 @@ describe("split_phases_u8", () => {
   it("parts odd from even rows and columns, also at odd sizes", () => {
     // 3 x 5: value = 10 row + column
     for (let y = 0; y < 3; y++) for (let x = 0; x < 5; x++) store<u8>(plane + y * 5 + x, <u8>(10 * y + x));
-    split_phases_u8(patch, 32, plane, 16, 1, 3, 5);
+    split.planes = plane;
+    split.planeBytes = 16;
+    split.height = 3;
+    split.width = 5;
+    split.phases = patch;
+    split.phaseBytes = 32;
+    split_phases_u8(split, 0, 1);
     expect<u8>(load<u8>(patch)).toBe(0);
     expect<u8>(load<u8>(patch + 2)).toBe(4);
     expect<u8>(load<u8>(patch + 3)).toBe(20);
