@@ -7,7 +7,7 @@ const resting = [];
 /** A helper that was started for another model, behind the interface of a new one. */
 class KeptWorker {
   #worker;
-  #listeners = { message: [], error: [], exit: [] };
+  #listeners = [];
 
   constructor(url, options) {
     const kept = String(url).endsWith("/runtime/worker.js");
@@ -15,7 +15,7 @@ class KeptWorker {
   }
 
   on(event, listener) {
-    this.#listeners[event].push(listener);
+    this.#listeners.push([event, listener]);
     this.#worker.on(event, listener);
     return this;
   }
@@ -39,8 +39,7 @@ class KeptWorker {
   async terminate() {
     const worker = this.#worker;
     if (!worker.kept) return worker.terminate();
-    for (const [event, listeners] of Object.entries(this.#listeners))
-      for (const listener of listeners) worker.off(event, listener);
+    for (const [event, listener] of this.#listeners) worker.off(event, listener);
     resting.push(worker);
     return 0;
   }
