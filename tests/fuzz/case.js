@@ -18,7 +18,7 @@ export function describe({ name, cases }, seed, number) {
 
 /**
  * Runs a case.
- * @param shrinks whether a failing case is made smaller
+ * @param shrinks whether a failing case is made smaller, as long as it fails in the same way
  * @param counts whether processor time is counted
  * @returns what the target says of the case, and the milliseconds it took by the clock and of processor time; or a failure:
  * the error, the first description and the smallest one that fails
@@ -28,6 +28,7 @@ export async function runCase(target, seed, number, { shrinks = true, counts = f
   let processor = 0;
   let clock = 0;
   let runs = 0;
+  let kind = null;
   const property = fc.asyncProperty(target.cases, async (description) => {
     runs++;
     const start = performance.now();
@@ -36,7 +37,9 @@ export async function runCase(target, seed, number, { shrinks = true, counts = f
     try {
       outcome = await target.run(description);
     } catch (error) {
-      throw error instanceof Error ? error : new Error(`thrown: ${String(error)}`);
+      const failure = error instanceof Error ? error : new Error(`thrown: ${String(error)}`);
+      kind ??= kindOf(failure);
+      if (kindOf(failure) === kind) throw failure;
     } finally {
       if (runs === 1) clock = performance.now() - start;
       if (runs === 1 && used) processor = sum(process.cpuUsage(used)) / 1000;
@@ -57,6 +60,16 @@ export async function runCase(target, seed, number, { shrinks = true, counts = f
     clock,
     failure: { error: details.errorInstance, first, description, shrinks: details.numShrinks },
   };
+}
+
+/** What failures of one cause have in common: the message's first line without names and numbers. */
+export function kindOf({ message }) {
+  const [line] = message.split("\n");
+  return line
+    .slice(0, 300)
+    .replace(/"(\\.|[^"\\])*"/g, '"#"')
+    .replace(/[-\w.+]*\d[-\w.+]*/g, "#")
+    .slice(0, 120);
 }
 
 /** Runs `action`; an error that is no ShiftwiseError goes on. @returns the value, or the error's code */

@@ -1,7 +1,7 @@
 // child.js: the process that runs cases one after another, and says on its third pipe which, so that it can be watched.
 import { writeSync } from "node:fs";
 import fc from "fast-check";
-import { runCase } from "./case.js";
+import { kindOf, runCase } from "./case.js";
 import { TARGETS } from "./targets.js";
 import { keepThreads } from "./threads.js";
 
@@ -20,15 +20,6 @@ let current = order.first;
 
 const say = (message) => writeSync(PIPE, `${JSON.stringify(message)}\n`);
 const peak = () => process.resourceUsage().maxRSS * 1024;
-/** What failures of one cause have in common: the message's first line without names and numbers. */
-const kindOf = ({ message }) =>
-  message
-    .split("\n")[0]
-    .slice(0, 300)
-    .replace(/"(\\.|[^"\\])*"/g, '"#"')
-    .replace(/[-\w.+]*\d[-\w.+]*/g, "#")
-    .slice(0, 120);
-
 function classify(error) {
   const kind = kindOf(error);
   kinds.set(kind, (kinds.get(kind) ?? 0) + 1);

@@ -17,7 +17,7 @@ import {
   WorkerModel,
 } from "../project.js";
 
-const LINEAR = { kind: "linear", scale: 0.05, zero: 3, max: 255 };
+const linear = () => ({ kind: "linear", scale: 0.05, zero: 3, max: 255 });
 
 /** A model of one convolution and one dense layer; pixels are taken by its first input. */
 export function sampleModel() {
@@ -31,8 +31,8 @@ export function sampleModel() {
     inputs: [{ name: "x", tensor: "x", normalization: { mean: [0.5, 0.5, 0.5], std: [0.2, 0.2, 0.2] } }],
     outputs: [{ name: "y", tensor: "y" }],
     tensors: {
-      x: { shape: [3, 2, 2], encoding: LINEAR },
-      a: { shape: [2, 2, 2], encoding: LINEAR },
+      x: { shape: [3, 2, 2], encoding: linear() },
+      a: { shape: [2, 2, 2], encoding: linear() },
       y: { shape: [4, 1, 1], encoding: { kind: "float32" } },
     },
     layers: [
