@@ -13,7 +13,7 @@ mkdirSync("build", { recursive: true });
 
 for (const [target, room] of [
   ["runtime", "runtime"],
-  ["training", "training/engine"],
+  ["training", "engine"],
 ]) {
   const outFile = `build/${target}.wasm`;
   rmSync(outFile, { force: true });

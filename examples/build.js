@@ -32,8 +32,8 @@ export async function buildPages(folder = join(here, "build")) {
       ...pages.map((name) => `examples/pages/${name}.js`),
       ...(peers ? ["examples/pages/peers.js"] : []),
       // the programs of Workers are entries of their own for esbuild
-      "dist/runtime/host.js",
-      "dist/runtime/worker.js",
+      "dist/runtime/worker-model/host.js",
+      "dist/runtime/threads/worker.js",
     ],
     entryNames: "[name]",
     chunkNames: "[name]-[hash]",

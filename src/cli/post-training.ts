@@ -17,8 +17,8 @@ import {
   quantizationPoints,
   twoTermLevels,
 } from "../quantize/index.js";
+import { compensate, type LayerReport } from "../rounding/index.js";
 import { type DistillResult, distill, recoverNorms, sampleActivations } from "../training/index.js";
-import { compensate, type LayerReport } from "../training/rounding/index.js";
 import { schemeText } from "./arguments.js";
 
 export const LEVEL_KINDS = ["powers", "two-term"] as const;

@@ -3,12 +3,12 @@
 import { ShiftwiseError } from "../base/index.js";
 import type { ModelDef } from "../model/index.js";
 import { toReal } from "../ops/index.js";
-import { type Crew, startCrew } from "./crew.js";
 import type { Executor, ExecutorOptions, Outputs } from "./executor.js";
 import { checkKernels, compileKernels, instantiate, type Kernels } from "./kernels.js";
 import { planModel } from "./plan.js";
 import { createDoor, type InputBatch, readRaw } from "./ports.js";
-import { canShareMemory } from "./threads.js";
+import { type Crew, startCrew } from "./threads/crew.js";
+import { canShareMemory } from "./threads/thread.js";
 
 const PAGE = 65536;
 

@@ -1,10 +1,10 @@
 // checkpoint.ts: everything a run needs to go on as if it had never stopped, in one file.
 
 import { ShiftwiseError, writeAtomically } from "../base/index.js";
+import type { ParameterLayout } from "../engine/index.js";
 import { fields, openFile, sealFile, storeBytes, storeFloats, tensorSource } from "../format/index.js";
 import { decodeNetwork, encodeNetwork, type Network } from "../graph/index.js";
 import { elements, nodeParameters, type WeightGrids } from "../ops/index.js";
-import type { ParameterLayout } from "./engine/index.js";
 
 /** Means over one finished epoch. */
 export interface EpochRecord {
@@ -37,7 +37,7 @@ export interface Checkpoint {
   readonly velocity: Float32Array;
   /** Moving average of the parameters. */
   readonly average: Float32Array | null;
-  /** 0 for each weight that surgery has cut. */
+  /** 0 for each weight that pruningMask has cut. */
   readonly kept: Uint8Array | null;
   readonly position: Position;
   /** From runRecord. */

@@ -5,10 +5,10 @@ import { type Augmentation, type Dataset, type Samples, samplesOf, size, subset 
 import type { Network } from "../graph/index.js";
 import type { WeightGrids } from "../ops/index.js";
 import { checkPortions, removeQuantizers } from "../quantize/index.js";
+import { type CompensateResult, compensate, type LayerReport, type LevelsOf, portionSteps } from "../rounding/index.js";
 import { copyParameters } from "./checkpoint.js";
-import { createJudge, type Divergence } from "./judge.js";
+import { type Divergence, fidelityTo } from "./fidelity.js";
 import { inRange, type Progress } from "./options.js";
-import { type CompensateResult, compensate, type LayerReport, type LevelsOf, portionSteps } from "./rounding/index.js";
 import { train } from "./train.js";
 
 export interface DistillOptions {
@@ -84,7 +84,7 @@ export async function distill(
   const secondsLeft = () => (end - performance.now()) / 1000;
   const teacher = removeQuantizers(structuredClone(network));
   const [learned, held] = holdOut(dataset);
-  const judge = createJudge(teacher, samplesOf(held));
+  const measure = fidelityTo(teacher, samplesOf(held));
   const samples = samplesOf(learned);
   const fewer: Samples = { ...samples, count: Math.min(samples.count, PORTION_SAMPLES) };
   const last = portions.length - 1;
@@ -122,7 +122,7 @@ export async function distill(
   };
 
   let rounded = await round(network, null, last);
-  const before = judge(rounded.network);
+  const before = measure(rounded.network);
   let best: State = { network: rounded.network, grids: rounded.grids, layers: rounded.layers, ...before };
   const epochs: number[] = [];
   let perEpoch: number | null = null;
@@ -139,7 +139,7 @@ export async function distill(
       perEpoch = await trainFor(student, grids, count, options.learningRate, i);
       epochs.push(count);
     }
-    const found = judge(student);
+    const found = measure(student);
     if (found.kl < best.kl) best = { ...rounded, network: student, ...found };
   }
 
@@ -152,7 +152,7 @@ export async function distill(
     let found: Divergence = { kl: Number.POSITIVE_INFINITY, agreement: 0 };
     try {
       perEpoch = await trainFor(student, best.grids, count, rate, last);
-      found = judge(student);
+      found = measure(student);
     } catch (error) {
       if (!(error instanceof ShiftwiseError) || error.code !== "DIVERGED") throw error;
     }

@@ -2,8 +2,15 @@
 
 import { ShiftwiseError } from "../base/index.js";
 import { batches, type Dataset, type Samples, samplesOf, size } from "../data/memory.js";
+import {
+  compileModule,
+  createEngine,
+  parameterLayout,
+  pause,
+  readParameters,
+  readStatistics,
+} from "../engine/index.js";
 import type { Network } from "../graph/index.js";
-import { compileModule, createEngine, parameterLayout, readParameters, readStatistics, turn } from "./engine/index.js";
 import { checkFit, count } from "./options.js";
 import { createPool, EVALUATION, type Pool } from "./pool.js";
 import type { Session } from "./session.js";
@@ -69,7 +76,7 @@ async function runAll(pool: Pool, dataset: Dataset, batchSize: number, signal?: 
     const result = await pool.run(images, labels, EVALUATION);
     correct += result.correct;
     loss += result.loss * labels.length;
-    await turn();
+    await pause();
   }
   return { accuracy: correct / total, correct, total, loss: loss / total };
 }

@@ -1,7 +1,7 @@
 // pool.ts: a batch split into shards, run in this thread or on workers, always summed in the same order.
 import { ShiftwiseError } from "../base/index.js";
+import { createEngine, parameterLayout, volume } from "../engine/index.js";
 import { inferShapes, type Network } from "../graph/index.js";
-import { createEngine, parameterLayout, volume } from "./engine/index.js";
 import {
   runShard,
   type ShardMemory,

@@ -6,11 +6,11 @@ import { crc32 } from "../format/index.js";
 import type { Network } from "../graph/index.js";
 import type { WeightGrids } from "../ops/index.js";
 import { advancePortion, checkPortions, type PortionOptions, planPortion, portionsFor } from "../quantize/index.js";
+import { compensate } from "../rounding/index.js";
 import { copyParameters, type EpochRecord } from "./checkpoint.js";
 import { measureAccuracy } from "./evaluate.js";
 import { type CommonOptions, type Control, checkFit, count, inRange } from "./options.js";
 import { reestimateNorms } from "./reestimate.js";
-import { compensate } from "./rounding/index.js";
 import { runStages, type Stage } from "./session.js";
 
 export interface RetrainOptions extends CommonOptions {

@@ -2,6 +2,15 @@
 
 import { createRandom, ShiftwiseError } from "../base/index.js";
 import { batchCount, batches, type Dataset } from "../data/memory.js";
+import {
+  compileModule,
+  type ParameterLayout,
+  parameterLayout,
+  pause,
+  readParameters,
+  readStatistics,
+  writeParameters,
+} from "../engine/index.js";
 import type { Network } from "../graph/index.js";
 import type { WeightGrids } from "../ops/index.js";
 import {
@@ -13,22 +22,13 @@ import {
   saveCheckpoint,
 } from "./checkpoint.js";
 import { checkFinite, checkLoss, place } from "./divergence.js";
-import {
-  compileModule,
-  type ParameterLayout,
-  parameterLayout,
-  readParameters,
-  readStatistics,
-  turn,
-  writeParameters,
-} from "./engine/index.js";
 import { type CommonOptions, type Control, checkCommon, runRecord } from "./options.js";
 import { createPool, type Pool, type PoolResult } from "./pool.js";
+import { createProgress } from "./progress.js";
+import { createPruningMask, type PruningMask } from "./pruning-mask.js";
+import { createNormUpdate, type NormUpdate } from "./running-statistics.js";
 import { rateFactor } from "./schedule.js";
 import { createOptimizer, type Optimizer } from "./sgd.js";
-import { createNormUpdate, type NormUpdate } from "./statistics.js";
-import { createSurgery, type Surgery } from "./surgery.js";
-import { createTally } from "./tally.js";
 
 /** A part of a run with a schedule and a momentum of its own. */
 export interface Stage {
@@ -136,7 +136,7 @@ export async function runStages(
       pool,
       norms,
       stages,
-      surgery: null,
+      pruningMask: null,
     };
     return await runFrom(state, saved);
   } finally {
@@ -151,7 +151,7 @@ interface State extends Session {
   readonly optimizer: Optimizer;
   readonly stages: readonly Stage[];
   /** Of the stage that runs. */
-  surgery: Surgery | null;
+  pruningMask: PruningMask | null;
 }
 
 /** Optimizer and shared statistics to the network. */
@@ -167,9 +167,9 @@ function takeUp({ layout, optimizer, pool }: State): void {
 }
 
 /** The optimizer's parameters to all shards, the cut ones as zeros, and as the stage wants them seen. */
-function handOut({ layout, optimizer, pool, surgery }: State, stage: Stage, update: Update | null): void {
+function handOut({ layout, optimizer, pool, pruningMask }: State, stage: Stage, update: Update | null): void {
   pool.shared.parameters.set(optimizer.parameters);
-  surgery?.apply(pool.shared.parameters);
+  pruningMask?.apply(pool.shared.parameters);
   stage.project?.(pool.shared.parameters, layout, update);
 }
 
@@ -183,8 +183,8 @@ async function runFrom(state: State, saved: Checkpoint | null): Promise<RunResul
     // checkpoints are of moments after a stage's beginning, so a resumed one is not begun twice
     const resumed = saved !== null && index === saved.position.stage;
     if (!resumed) grids = await stage.begin(grids);
-    state.surgery = stage.cut ? createSurgery(layout, stage.cut) : null;
-    if (resumed && saved.kept) state.surgery?.kept.set(saved.kept);
+    state.pruningMask = stage.cut ? createPruningMask(layout, stage.cut) : null;
+    if (resumed && saved.kept) state.pruningMask?.kept.set(saved.kept);
     takeUp(state);
     handOut(state, stage, null);
     optimizer.freeze(grids);
@@ -194,8 +194,8 @@ async function runFrom(state: State, saved: Checkpoint | null): Promise<RunResul
       position = await runEpoch(state, grids, { ...position, stage: index, epoch });
     }
     if (stage.epochs > 0) optimizer.takeAverage();
-    state.surgery?.finish(optimizer.parameters);
-    state.surgery?.apply(optimizer.parameters);
+    state.pruningMask?.finish(optimizer.parameters);
+    state.pruningMask?.apply(optimizer.parameters);
     handOut(state, stage, null);
     writeBack(state);
     const measured = (await stage.end?.(state)) ?? null;
@@ -220,7 +220,7 @@ async function runEpoch(state: State, grids: WeightGrids | null, from: Position)
     ...(options.augment && { augment: options.augment }),
   };
   const steps = batchCount(dataset, order);
-  const tally = createTally(from, {
+  const progress = createProgress(from, {
     steps,
     epochs: stage.epochs,
     stages: stages.length,
@@ -242,7 +242,7 @@ async function runEpoch(state: State, grids: WeightGrids | null, from: Position)
       grids,
       velocity: optimizer.velocity,
       average: optimizer.average,
-      kept: state.surgery?.kept ?? null,
+      kept: state.pruningMask?.kept ?? null,
       position,
       run,
     });
@@ -253,43 +253,43 @@ async function runEpoch(state: State, grids: WeightGrids | null, from: Position)
   let next = source.next();
   while (!next.done) {
     if (control.signal?.aborted) {
-      await save(tally.position());
+      await save(progress.position());
       writeBack(state);
       throw new ShiftwiseError("ABORTED", "training was stopped", {
-        where: place(tally.position()),
+        where: place(progress.position()),
         ...(options.checkpoint && { found: `checkpoint in ${options.checkpoint.path}` }),
       });
     }
     const { images, labels } = next.value;
     const seed =
-      (createRandom(order.seed).uint32() + Math.imul(order.epoch * steps + tally.position().step, threads)) >>> 0;
+      (createRandom(order.seed).uint32() + Math.imul(order.epoch * steps + progress.position().step, threads)) >>> 0;
     const running = pool.run(images, labels, { kind, smoothing: options.labelSmoothing ?? 0, seed, soft });
     // the shards have their copies: the next batch is made while they work
     next = source.next();
     const result = await running;
-    const position = tally.position();
+    const position = progress.position();
     checkLoss(result, position, dataset.classes);
-    const progress = position.epoch + position.step / steps;
+    const elapsed = position.epoch + position.step / steps;
     const { from: before, of } = stage.annealed ?? { from: 0, of: stage.epochs };
-    const rate = options.learningRate * rateFactor(options.schedule ?? { kind: "constant" }, before + progress, of);
+    const rate = options.learningRate * rateFactor(options.schedule ?? { kind: "constant" }, before + elapsed, of);
     sumGradients(optimizer, result);
     optimizer.step(rate);
     if (kind === "train") norms.update(result.shards);
     if ((position.epoch * steps + position.step) % STEPS_BETWEEN_CUTS === 0) {
-      state.surgery?.update(optimizer.parameters, cutShare(progress / stage.epochs));
+      state.pruningMask?.update(optimizer.parameters, cutShare(elapsed / stage.epochs));
     }
     handOut(state, stage, { gradient: optimizer.gradient, rate });
-    tally.add(result.loss, result.correct, labels.length);
-    await control.onProgress?.(tally.progress(rate));
+    progress.add(result.loss, result.correct, labels.length);
+    await control.onProgress?.(progress.progress(rate));
     if (options.checkpoint && performance.now() - lastSave >= every) {
       checkFinite(optimizer, position);
-      await save(tally.position());
+      await save(progress.position());
     }
-    await turn();
+    await pause();
   }
-  checkFinite(optimizer, tally.position());
+  checkFinite(optimizer, progress.position());
   writeBack(state);
-  const position = tally.finish();
+  const position = progress.finish();
   await save(position);
   return position;
 }

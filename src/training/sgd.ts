@@ -1,7 +1,7 @@
 // sgd.ts: the optimizer: parameters, gradient and momentum in an instance of their own, updated by one kernel call.
 import { NOWHERE, plus } from "../base/index.js";
+import { createArena, instantiate, type ParameterEntry, type ParameterLayout, UpdateJob } from "../engine/index.js";
 import type { WeightGrids } from "../ops/index.js";
-import { createArena, instantiate, type ParameterEntry, type ParameterLayout, UpdateJob } from "./engine/index.js";
 import type { ParameterGroup } from "./options.js";
 
 export interface SgdOptions {

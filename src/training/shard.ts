@@ -1,6 +1,7 @@
 // shard.ts: one share of a batch on one engine, and the memory through which it is handed over.
+
+import { type Engine, type ParameterLayout, type SoftTargets, volume } from "../engine/index.js";
 import type { Shape } from "../ops/index.js";
-import { type Engine, type ParameterLayout, type SoftTargets, volume } from "./engine/index.js";
 
 /** What all shards read: the same values in this thread and in workers. */
 export interface SharedValues {

@@ -1,8 +1,8 @@
 // worker.ts: the program of a worker thread: one engine that serves requests until it is told to close.
 import { parentPort, workerData } from "node:worker_threads";
 import { ShiftwiseError } from "../base/index.js";
+import { createEngine } from "../engine/index.js";
 import type { Network } from "../graph/index.js";
-import { createEngine } from "./engine/index.js";
 import { runShard, type ShardRequest, type ShardResult, shardMemory, sharedValues } from "./shard.js";
 
 export interface WorkerData {

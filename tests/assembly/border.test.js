@@ -23,10 +23,10 @@ ${body}
 }
 `;
 
-/** What TypeScript's strict check of the project says of a file in src/training/engine: `line of the body: code`. */
+/** What TypeScript's strict check of the project says of a file in src/engine: `line of the body: code`. */
 function errorsOf(body) {
   const text = fileOf(body);
-  const path = `${root}src/training/engine/border-check.ts`;
+  const path = `${root}src/engine/border-check.ts`;
   const { config } = ts.readConfigFile(`${root}tsconfig.json`, ts.sys.readFile);
   const { options } = ts.parseJsonConfigFileContent({ ...config, include: [] }, ts.sys, root);
   const host = ts.createCompilerHost(options);

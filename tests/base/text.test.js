@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { bytesOfText } from "../../dist/base/index.js";
+import { TRAINING_WASM_TEXT } from "../../dist/engine/wasm.generated.js";
 import { RUNTIME_WASM_TEXT } from "../../dist/runtime/wasm.generated.js";
-import { TRAINING_WASM_TEXT } from "../../dist/training/engine/wasm.generated.js";
 
 test("the modules' texts are the modules", () => {
   const texts = { runtime: RUNTIME_WASM_TEXT, training: TRAINING_WASM_TEXT };

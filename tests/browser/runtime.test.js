@@ -82,7 +82,7 @@ browserTest("every kind of picture gives what its pixels give", async () => {
   const page = await open({ policy: STRICT });
   const found = await page.evaluate(async (model) => {
     const { Model: Here } = await import("/dist/runtime/index.js");
-    const { WorkerModel } = await import("/dist/runtime/remote.js");
+    const { WorkerModel } = await import("/dist/runtime/worker-model/remote.js");
     const here = await Here.load(model);
     const there = await WorkerModel.load(model);
     const [output] = here.outputs;
@@ -178,7 +178,7 @@ browserTest("wrong downloads are told apart in Chromium as in Node", async () =>
   for (const [pattern, answer] of Object.entries(served)) await page.route(pattern, answer);
   const codes = await page.evaluate(async () => {
     const { Model: Here } = await import("/dist/runtime/index.js");
-    const { WorkerModel } = await import("/dist/runtime/remote.js");
+    const { WorkerModel } = await import("/dist/runtime/worker-model/remote.js");
     const found = {};
     for (const [name, door] of [
       ["here", Here],

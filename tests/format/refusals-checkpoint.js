@@ -2,10 +2,10 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parameterLayout } from "../../dist/engine/index.js";
 import { storeBytes } from "../../dist/format/index.js";
 import { encodeNetwork } from "../../dist/graph/index.js";
 import { copyParameters, loadCheckpoint, saveCheckpoint } from "../../dist/training/checkpoint.js";
-import { parameterLayout } from "../../dist/training/engine/index.js";
 import { tinyNetwork } from "../training/helpers.js";
 import { NAN, patched, variants } from "./refusals.js";
 

@@ -22,5 +22,5 @@ export {
 } from "../../dist/ops/index.js";
 export * as quantize from "../../dist/quantize/index.js";
 export { goldenHash, Model, planMemory } from "../../dist/runtime/index.js";
-export { WorkerModel } from "../../dist/runtime/remote.js";
+export { WorkerModel } from "../../dist/runtime/worker-model/remote.js";
 export * as training from "../../dist/training/index.js";

@@ -10,7 +10,7 @@ class KeptWorker {
   #listeners = [];
 
   constructor(url, options) {
-    const kept = String(url).endsWith("/runtime/worker.js");
+    const kept = String(url).endsWith("/runtime/threads/worker.js");
     this.#worker = (kept && resting.pop()) || startWorker(url, options, kept);
   }
 

@@ -8,9 +8,9 @@ import { runReference } from "../../dist/model/index.js";
 import { evaluateModel, exportOnnx, importOnnx, importOnnxFile, readModel } from "../../dist/onnx/index.js";
 import { pixelTable } from "../../dist/ops/index.js";
 import { calibrate, collectHistograms, insertQuantizers, quantizationPoints } from "../../dist/quantize/index.js";
+import { compensate } from "../../dist/rounding/index.js";
 import { Model } from "../../dist/runtime/index.js";
 import { activations } from "../../dist/training/index.js";
-import { compensate } from "../../dist/training/rounding/index.js";
 import { randomNetwork } from "../graph/random_networks.js";
 import { argmax, MODELS, modelPath, shared, skip } from "./shared.js";
 

@@ -11,7 +11,7 @@ import { ShiftwiseError } from "../../dist/base/index.js";
 import { goldenHash } from "../../dist/format/index.js";
 import { encodeModel } from "../../dist/model/index.js";
 import { Model } from "../../dist/runtime/index.js";
-import { WorkerModel } from "../../dist/runtime/remote.js";
+import { WorkerModel } from "../../dist/runtime/worker-model/remote.js";
 import { convModel, inputsFor } from "./models.js";
 
 const def = convModel({ shape: [16, 20, 20], channels: 64 });

@@ -6,7 +6,7 @@ import { runInNewContext } from "node:vm";
 import { ShiftwiseError } from "../../dist/base/index.js";
 import { encodeModel } from "../../dist/model/index.js";
 import { Model } from "../../dist/runtime/index.js";
-import { WorkerModel } from "../../dist/runtime/remote.js";
+import { WorkerModel } from "../../dist/runtime/worker-model/remote.js";
 import { convModel, inputsFor } from "./models.js";
 
 const def = convModel({ shape: [4, 9, 9], channels: 6 });

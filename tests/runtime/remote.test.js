@@ -8,7 +8,7 @@ import workerThreads from "node:worker_threads";
 import { ShiftwiseError } from "../../dist/base/index.js";
 import { encodeModel } from "../../dist/model/index.js";
 import { Model } from "../../dist/runtime/index.js";
-import { WorkerModel } from "../../dist/runtime/remote.js";
+import { WorkerModel } from "../../dist/runtime/worker-model/remote.js";
 import { convModel, inputsFor } from "./models.js";
 
 const def = convModel({ shape: [8, 20, 20], channels: 16 });

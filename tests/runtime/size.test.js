@@ -37,7 +37,7 @@ test("the runtime entry, wasm inlined, is at most 40 KB with gzip", async () => 
 });
 
 test("the door to a model in a Worker is at most 5 KB with gzip", async () => {
-  const { bytes } = await startUp("dist/runtime/remote.js");
+  const { bytes } = await startUp("dist/runtime/worker-model/remote.js");
   assert.ok(bytes <= 5_000, `${bytes} bytes`);
 });
 

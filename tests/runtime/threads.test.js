@@ -4,7 +4,7 @@ import workerThreads from "node:worker_threads";
 import { ShiftwiseError } from "../../dist/base/index.js";
 import { goldenHash } from "../../dist/format/index.js";
 import { Model } from "../../dist/runtime/index.js";
-import { createWords, lead } from "../../dist/runtime/team.js";
+import { createWords, lead } from "../../dist/runtime/threads/team.js";
 import { convModel, FLOAT, inputsFor, linear } from "./models.js";
 
 const MODELS = [

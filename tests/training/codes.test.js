@@ -8,7 +8,7 @@ import { toReal } from "../../dist/ops/index.js";
 import { calibrate, collectHistograms, insertQuantizers, quantizationPoints } from "../../dist/quantize/index.js";
 import { Model } from "../../dist/runtime/index.js";
 import { activations, retrain, train } from "../../dist/training/index.js";
-import { squares } from "./helpers.js";
+import { squares } from "../training/helpers.js";
 
 const IMAGES = 24;
 const data = squares(320);

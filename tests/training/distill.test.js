@@ -4,8 +4,8 @@ import { describe, test } from "node:test";
 import { samplesOf, subset, unlabelled } from "../../dist/data/index.js";
 import { lower } from "../../dist/graph/index.js";
 import { calibrate, collectHistograms, insertQuantizers, quantizationPoints } from "../../dist/quantize/index.js";
+import { compensate } from "../../dist/rounding/index.js";
 import { activations, distill, evaluate, train } from "../../dist/training/index.js";
-import { compensate } from "../../dist/training/rounding/index.js";
 import { bitsOf, squares, tinyNetwork } from "./helpers.js";
 
 const DATA = squares(192);

@@ -1,14 +1,14 @@
 // helpers.js: small networks and data that the training tests share.
 
 import { createRandom } from "../../dist/base/index.js";
-import { buildNetwork } from "../../dist/graph/index.js";
-import { createEngine } from "../../dist/training/engine/index.js";
+import { createEngine } from "../../dist/engine/index.js";
 import {
   referenceBackward,
   referenceForward,
   referenceLoss,
   referenceParameters,
-} from "../../dist/training/engine/reference.js";
+} from "../../dist/engine/reference.js";
+import { buildNetwork } from "../../dist/graph/index.js";
 
 /** A network of `body(builder, input)`, flattened into a dense layer of 4 classes unless `body` ends in a vector. */
 export function small(shape, body, seed = 1) {

@@ -1,4 +1,4 @@
-// prune.test.js: surgery against its rule, pruned networks, their retraining, and runs that were interrupted.
+// prune.test.js: pruningMask against its rule, pruned networks, their retraining, and runs that were interrupted.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -6,9 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { parameterLayout, readParameters } from "../../dist/training/engine/index.js";
+import { parameterLayout, readParameters } from "../../dist/engine/index.js";
 import { evaluate, prune, retrain, train } from "../../dist/training/index.js";
-import { createSurgery } from "../../dist/training/surgery.js";
+import { createPruningMask } from "../../dist/training/pruning-mask.js";
 import { bitsOf, squares, tinyNetwork } from "./helpers.js";
 
 const folder = await mkdtemp(join(tmpdir(), "shiftwise-"));
@@ -22,26 +22,26 @@ const copy = () => structuredClone(float);
 const weightsOf = (network) =>
   network.nodes.filter((node) => "weight" in node).map((node) => [node.name, node.weight.data]);
 
-test("surgery cuts below its threshold, splices above it, and leaves what is between alone", () => {
+test("pruningMask cuts below its threshold, splices above it, and leaves what is between alone", () => {
   const layout = parameterLayout(tinyNetwork());
   const parameters = new Float32Array(layout.length);
   readParameters(layout, parameters);
-  const surgery = createSurgery(layout, new Map([["conv1", 4]]));
+  const pruningMask = createPruningMask(layout, new Map([["conv1", 4]]));
   const w = parameters.subarray(0, 72).fill(10);
   w.set([1, -2, 3, -4, 4.1, 3.9, -4.3, 4.5]);
-  surgery.update(parameters, 1);
+  pruningMask.update(parameters, 1);
   // the fourth smallest is 3.9: cut below 3.51, splice above 4.29
-  assert.deepEqual([...surgery.kept.subarray(0, 8)], [0, 0, 0, 1, 1, 1, 1, 1]);
+  assert.deepEqual([...pruningMask.kept.subarray(0, 8)], [0, 0, 0, 1, 1, 1, 1, 1]);
   w.set([4.2, -2, 4.3, -4, 0.1]);
-  surgery.update(parameters, 1);
+  pruningMask.update(parameters, 1);
   // the fourth smallest is -4: 4.2 stays cut, 4.3 still too, 0.1 is cut
-  assert.deepEqual([...surgery.kept.subarray(0, 8)], [0, 0, 0, 1, 0, 1, 1, 1]);
+  assert.deepEqual([...pruningMask.kept.subarray(0, 8)], [0, 0, 0, 1, 0, 1, 1, 1]);
   w[2] = -4.6;
-  surgery.update(parameters, 1);
-  assert.equal(surgery.kept[2], 1);
-  surgery.finish(parameters);
-  assert.equal(surgery.kept.filter((flag) => flag === 0).length, 4);
-  surgery.apply(parameters);
+  pruningMask.update(parameters, 1);
+  assert.equal(pruningMask.kept[2], 1);
+  pruningMask.finish(parameters);
+  assert.equal(pruningMask.kept.filter((flag) => flag === 0).length, 4);
+  pruningMask.apply(parameters);
   assert.deepEqual([...w.subarray(0, 8)], [4.2, 0, -4.6, 0, 0, 0, -4.3, 4.5].map(Math.fround));
 });
 

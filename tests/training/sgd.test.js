@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { createRandom } from "../../dist/base/index.js";
-import { createEngine, parameterLayout, readParameters } from "../../dist/training/engine/index.js";
-import { referenceLoss } from "../../dist/training/engine/reference.js";
-import { compileModule } from "../../dist/training/engine/wasm.js";
+import { createEngine, parameterLayout, readParameters } from "../../dist/engine/index.js";
+import { referenceLoss } from "../../dist/engine/reference.js";
+import { compileModule } from "../../dist/engine/wasm.js";
 import { createOptimizer } from "../../dist/training/sgd.js";
 import { disturb, small, tinyNetwork } from "./helpers.js";
 

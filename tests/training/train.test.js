@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createRandom } from "../../dist/base/index.js";
+import { compileModule } from "../../dist/engine/wasm.js";
 import { buildNetwork, demoNetwork } from "../../dist/graph/index.js";
-import { compileModule } from "../../dist/training/engine/wasm.js";
 import { activations, evaluate, train } from "../../dist/training/index.js";
 import { createPool } from "../../dist/training/pool.js";
 import { bitsOf, squares, tinyNetwork } from "./helpers.js";

@@ -4,7 +4,7 @@ const send = (found) => fetch("/found", { method: "POST", body: JSON.stringify(f
 try {
   // loaded here, so that an engine that cannot even read the package says so
   const { goldenHash, Model } = await import("./node_modules/shiftwise/dist/runtime/index.js");
-  const { WorkerModel } = await import("./node_modules/shiftwise/dist/runtime/remote.js");
+  const { WorkerModel } = await import("./node_modules/shiftwise/dist/runtime/worker-model/remote.js");
   const { measure } = await import("./measure.js");
   const names = await (await fetch("/models/names.json")).json();
   const results = await measure({ Model, WorkerModel, goldenHash }, names, (name) => `/models/${name}`);

@@ -1,0 +1,195 @@
+// engine.ts: a network compiled for one batch size: memory laid out once, then forward, loss and backward on it.
+
+import { ShiftwiseError } from "../base/index.js";
+import { inferShapes, type Network } from "../graph/index.js";
+import type { Shape } from "../ops/index.js";
+import { compile, type Pair } from "./compile.js";
+import { planGradients } from "./gradients.js";
+import { type Mode, volume } from "./layer.js";
+import { type ParameterLayout, readParameters, readStatistics } from "./parameters.js";
+import { LossJob } from "./wasm.generated.js";
+import { compileModule, instantiate } from "./wasm.js";
+
+export interface EngineOptions {
+  /** Most images of one call. */
+  readonly batch: number;
+  /** Plan a backward pass too. Default true. */
+  readonly gradients?: boolean;
+  /** Tensors that must exist by themselves, to be read with `tensor`. Default: only the outputs. */
+  readonly keep?: readonly string[];
+  /** Default: compiled anew from build/training.wasm. */
+  readonly module?: WebAssembly.Module;
+}
+
+/** Targets from another network. */
+export interface SoftTargets {
+  /** (count, classes), the teacher's for the same images. */
+  readonly logits: Float32Array;
+  /** Both networks' logits are divided by it, above 0. */
+  readonly temperature: number;
+  /** Of the distillation in the loss, in 0..1; the cross-entropy has the rest. */
+  readonly share: number;
+}
+
+export interface BatchLoss {
+  /** Sum over the images of their loss. */
+  readonly loss: number;
+  /** Images whose largest logit is the label's. */
+  readonly correct: number;
+}
+
+/** All arrays are views of the engine's memory; they stay valid and change with every call. */
+export interface Engine {
+  readonly batch: number;
+  readonly classes: number;
+  readonly inputShape: Shape;
+  readonly layout: ParameterLayout;
+  /** Values and gradients of all parameters, ordered as in `layout`. Write the values to change the network. */
+  readonly parameters: Float32Array;
+  readonly gradients: Float32Array;
+  /** Running batch norm statistics, read in "frozen" and "eval" mode; those of the last "train" batch (variance biased). */
+  readonly running: { readonly mean: Float32Array; readonly variance: Float32Array };
+  readonly statistics: { readonly mean: Float32Array; readonly variance: Float32Array };
+  /** Bytes of memory taken. */
+  readonly bytes: number;
+  /**
+   * Returns the logits, (count, classes).
+   * @param images normalized, (count, channels, height, width).
+   * @param seed of what dropout draws in "train" mode; a uint32. Default 0.
+   */
+  forward(images: Float32Array, count: number, mode: Mode, seed?: number): Float32Array;
+  /**
+   * The loss of the logits of the last forward pass: (1 - share) CE + share T^2 KL(teacher || network), with CE the softmax
+   * cross-entropy of the labels, smoothed, and KL at temperature T; without soft targets CE alone.
+   * @param divisor what the sum's gradient is divided by: the number of images in the whole batch.
+   */
+  loss(labels: Uint8Array, divisor: number, smoothing: number, soft?: SoftTargets | null): BatchLoss;
+  /** Gradients of the last loss. */
+  backward(): void;
+  /** The values of a tensor in the last forward pass, (count, channels, height, width). */
+  tensor(name: string): Float32Array;
+  /** Name of the first tensor of the last forward pass with a NaN or an infinity. */
+  firstNonFinite(): string | null;
+}
+
+/**
+ * Compiles a network with exactly one output, a vector of logits. The network's parameters are copied in.
+ * @throws BAD_GRAPH as inferShapes does; UNSUPPORTED for several outputs or one that is no vector; BAD_OPTION for a batch
+ *   below 1; OVERFLOW when the memory plan exceeds 4 GiB.
+ */
+export function createEngine(network: Network, options: EngineOptions): Engine {
+  const { batch, gradients = true, keep = [] } = options;
+  if (!Number.isInteger(batch) || batch < 1) {
+    throw new ShiftwiseError("BAD_OPTION", "batch size out of range", {
+      expected: "an integer of 1 or more",
+      found: batch,
+      where: "batch",
+    });
+  }
+  const shapes = inferShapes(network);
+  const logits = network.outputs[0];
+  const outputShape = shapes.get(logits);
+  if (network.outputs.length !== 1 || !outputShape || outputShape[1] * outputShape[2] !== 1) {
+    throw new ShiftwiseError("UNSUPPORTED", "training needs one vector of logits", {
+      expected: "one output of shape n x 1 x 1",
+      found: network.outputs.map((name) => `${name} ${shapes.get(name)?.join("x")}`).join(", "),
+      where: network.name,
+    });
+  }
+  const input = network.nodes.find((node) => node.op === "input");
+  if (input?.op !== "input") throw new ShiftwiseError("BAD_GRAPH", "no input node", { where: network.name });
+
+  const { plan, layout, layers, tensors, values, slopes, running, batchStatistics } = compile(
+    network,
+    shapes,
+    batch,
+    keep,
+  );
+  const { arena } = plan;
+  const classes = outputShape[0];
+  const labels = arena.reserve(batch);
+  const teacher = arena.reserve(batch * classes * 4);
+  const result = arena.reserve(16);
+  const backward = gradients ? planGradients(plan, layers, logits, batch * classes * 4) : null;
+  const lossJob = arena.record(LossJob, {
+    classes,
+    logits: tensors.get(logits)!,
+    dlogits: backward?.dlogits ?? arena.reserve(batch * classes * 4),
+    labels,
+    teacher,
+    probabilities: arena.reserve(2 * classes * 8),
+    result,
+  });
+
+  const { kernels, memory } = instantiate(options.module ?? compileModule(), arena.size());
+  const { buffer } = memory;
+  arena.fill(buffer);
+  const floats = (address: number, length: number) => new Float32Array(buffer, address, length);
+  const parameters = floats(values, layout.length);
+  const pair = ({ mean, variance }: Pair) => ({
+    mean: floats(mean, layout.channels),
+    variance: floats(variance, layout.channels),
+  });
+  const runningStatistics = pair(running);
+  readParameters(layout, parameters);
+  readStatistics(layout, runningStatistics.mean, runningStatistics.variance);
+  const size = volume(input.shape);
+  let current = 0;
+
+  const tensor = (name: string): Float32Array => {
+    const address = tensors.get(name);
+    if (address === undefined) {
+      throw new ShiftwiseError("BAD_OPTION", "no such tensor, or one fused with its neighbours", {
+        expected: "a tensor named in `keep`",
+        found: name,
+        where: network.name,
+      });
+    }
+    return floats(address, current * volume(shapes.get(name)!));
+  };
+
+  return {
+    batch,
+    classes,
+    inputShape: input.shape,
+    layout,
+    parameters,
+    gradients: floats(slopes, layout.length),
+    running: runningStatistics,
+    statistics: pair(batchStatistics),
+    bytes: arena.size(),
+    forward(images, count, mode, seed = 0) {
+      if (!Number.isInteger(count) || count < 1 || count > batch || images.length !== count * size) {
+        throw new ShiftwiseError("BAD_DATA", "batch of the wrong size", {
+          expected: `1..${batch} images of ${size} values`,
+          found: `${count} images in ${images.length} values`,
+          where: network.name,
+        });
+      }
+      floats(tensors.get(input.name)!, images.length).set(images);
+      current = count;
+      for (const layer of layers) layer.forward(kernels, count, mode, seed);
+      return tensor(logits);
+    },
+    loss(target, divisor, smoothing, soft = null) {
+      new Uint8Array(buffer, labels, current).set(target.subarray(0, current));
+      // a share of 0 makes every slope 0
+      kernels.softmaxCrossEntropy(lossJob, current, smoothing, soft ? divisor / (1 - soft.share) : divisor);
+      const [loss, correct] = new Float64Array(buffer, result, 2);
+      if (!soft) return { loss, correct };
+      floats(teacher, current * classes).set(soft.logits);
+      const distance = kernels.distill(lossJob, current, soft.temperature, soft.share, divisor);
+      return { loss: (1 - soft.share) * loss + soft.share * distance, correct };
+    },
+    backward() {
+      for (const step of backward?.steps ?? []) step(kernels, current);
+    },
+    tensor,
+    firstNonFinite() {
+      for (const name of tensors.keys()) {
+        if (kernels.firstNonFinite(tensors.get(name)!, current * volume(shapes.get(name)!)) >= 0) return name;
+      }
+      return null;
+    },
+  };
+}

@@ -1,0 +1,246 @@
+// functions.ts: the nodes that have no kernel of their own, forward and backward in plain TypeScript: activation
+// functions, arithmetic on two operands, constants, gathering, permuting, resampling, softmax.
+import {
+  type ActivationNode,
+  activationOf,
+  BINARY_FUNCTIONS,
+  type BinaryNode,
+  type ConstantNode,
+  elements,
+  type GatherNode,
+  type PermuteNode,
+  type ResampleNode,
+  type Shape,
+  type SoftmaxNode,
+  slopeOf,
+  softmax,
+  stridesOf,
+} from "../ops/index.js";
+import { type Layer, type Plan, volume } from "./layer.js";
+
+export type FunctionNode =
+  | ActivationNode
+  | BinaryNode
+  | ConstantNode
+  | GatherNode
+  | PermuteNode
+  | ResampleNode
+  | SoftmaxNode;
+
+/** A batch of tensors, (count, channels, height, width), in either precision. */
+export type Values = Float32Array | Float64Array;
+
+/** Forward fills y; backward adds to the gradients that are wanted. */
+export interface FunctionPass {
+  forward(inputs: readonly Values[], y: Values, count: number): void;
+  backward(inputs: readonly Values[], y: Values, dy: Values, dxs: readonly (Values | null)[], count: number): void;
+}
+
+/** @param shapes of the node's inputs */
+export function functionPass(node: FunctionNode, shapes: readonly Shape[], shape: Shape): FunctionPass {
+  switch (node.op) {
+    case "activation":
+      return activationPass(node);
+    case "binary":
+      return binaryPass(node, shapes, shape);
+    case "constant":
+      return constantPass(node);
+    case "gather":
+    case "permute":
+      return movePass(node, shapes[0], shape);
+    case "resample":
+      return resamplePass(node, shapes[0], shape);
+    case "softmax":
+      return softmaxPass(node, shape);
+  }
+}
+
+function activationPass(node: ActivationNode): FunctionPass {
+  const f = activationOf(node.fn, node.parameters);
+  const slope = slopeOf(node.fn, node.parameters);
+  return {
+    forward([x], y) {
+      for (let i = 0; i < y.length; i++) y[i] = f(x[i]);
+    },
+    backward([x], y, dy, [dx]) {
+      if (dx) for (let i = 0; i < dy.length; i++) dx[i] += slope(x[i], y[i]) * dy[i];
+    },
+  };
+}
+
+/** For each element of `shape` its place in an array of `own` shape, axes of length 1 repeated. */
+function repeatedPlaces(own: Shape, shape: Shape): Int32Array {
+  const strides = stridesOf(own).map((stride, axis) => (own[axis] === 1 ? 0 : stride));
+  const [, height, width] = shape;
+  return Int32Array.from({ length: volume(shape) }, (_, i) => {
+    const [c, y, x] = [Math.floor(i / (height * width)), Math.floor(i / width) % height, i % width];
+    return c * strides[0] + y * strides[1] + x * strides[2];
+  });
+}
+
+function binaryPass({ fn }: BinaryNode, shapes: readonly Shape[], shape: Shape): FunctionPass {
+  const { of: f, slopes } = BINARY_FUNCTIONS[fn];
+  const [placesA, placesB] = shapes.map((own) => repeatedPlaces(own, shape));
+  const [sizeA, sizeB] = shapes.map(volume);
+  const size = volume(shape);
+  return {
+    forward([a, b], y, count) {
+      for (let n = 0; n < count; n++) {
+        for (let i = 0; i < size; i++) y[n * size + i] = f(a[n * sizeA + placesA[i]], b[n * sizeB + placesB[i]]);
+      }
+    },
+    backward([a, b], _, dy, [da, db], count) {
+      for (let n = 0; n < count; n++) {
+        for (let i = 0; i < size; i++) {
+          const [atA, atB] = [n * sizeA + placesA[i], n * sizeB + placesB[i]];
+          const [slopeA, slopeB] = slopes(a[atA], b[atB]);
+          if (da) da[atA] += slopeA * dy[n * size + i];
+          if (db) db[atB] += slopeB * dy[n * size + i];
+        }
+      }
+    },
+  };
+}
+
+function constantPass({ value }: ConstantNode): FunctionPass {
+  const { data } = value;
+  return {
+    forward(_, y, count) {
+      for (let n = 0; n < count; n++) y.set(data, n * data.length);
+    },
+    backward() {},
+  };
+}
+
+/** For each element of the result the one of the input that it is; -1 for a fill. */
+function movedPlaces(node: GatherNode | PermuteNode, input: Shape, shape: Shape): Int32Array {
+  const size = volume(shape);
+  if (node.op === "gather") {
+    const [, height, width] = shape;
+    return Int32Array.from({ length: size }, (_, i) => {
+      const c = node.channels[Math.floor(i / (height * width))];
+      const [y, x] = [node.rows[Math.floor(i / width) % height], node.columns[i % width]];
+      return c < 0 || y < 0 || x < 0 ? -1 : (c * input[1] + y) * input[2] + x;
+    });
+  }
+  const { dims, order } = node;
+  const from = stridesOf(dims);
+  const to = stridesOf(order.map((axis) => dims[axis]));
+  return Int32Array.from({ length: size }, (_, i) =>
+    order.reduce((sum, axis, k) => sum + (Math.floor(i / to[k]) % dims[axis]) * from[axis], 0),
+  );
+}
+
+function movePass(node: GatherNode | PermuteNode, input: Shape, shape: Shape): FunctionPass {
+  const places = movedPlaces(node, input, shape);
+  const fill = node.op === "gather" ? node.value : 0;
+  const [inSize, size] = [volume(input), volume(shape)];
+  return {
+    forward([x], y, count) {
+      for (let n = 0; n < count; n++) {
+        for (let i = 0; i < size; i++) y[n * size + i] = places[i] < 0 ? fill : x[n * inSize + places[i]];
+      }
+    },
+    backward(_, __, dy, [dx], count) {
+      if (!dx) return;
+      for (let n = 0; n < count; n++) {
+        for (let i = 0; i < size; i++) if (places[i] >= 0) dx[n * inSize + places[i]] += dy[n * size + i];
+      }
+    },
+  };
+}
+
+function resamplePass({ rows, columns }: ResampleNode, input: Shape, shape: Shape): FunctionPass {
+  const [, height, width] = shape;
+  const tall = rows.indices.length / height;
+  const wide = columns.indices.length / width;
+  /** Every product weight . x of every output. */
+  const each = (count: number, visit: (o: number, i: number, weight: number) => void): void => {
+    for (let p = 0; p < count * shape[0]; p++) {
+      for (let o = 0; o < height * width; o++) {
+        const [y, x] = [Math.floor(o / width), o % width];
+        for (let j = y * tall; j < (y + 1) * tall; j++) {
+          for (let i = x * wide; i < (x + 1) * wide; i++) {
+            const place = (p * input[1] + rows.indices[j]) * input[2] + columns.indices[i];
+            visit(p * height * width + o, place, rows.weights[j] * columns.weights[i]);
+          }
+        }
+      }
+    }
+  };
+  return {
+    forward([x], y, count) {
+      y.fill(0, 0, count * volume(shape));
+      each(count, (o, i, weight) => {
+        y[o] += weight * x[i];
+      });
+    },
+    backward(_, __, dy, [dx], count) {
+      if (!dx) return;
+      each(count, (o, i, weight) => {
+        dx[i] += weight * dy[o];
+      });
+    },
+  };
+}
+
+/** dx = y (dy - sum(dy y)) along each line. */
+function softmaxPass({ axis }: SoftmaxNode, shape: Shape): FunctionPass {
+  const step = stridesOf(shape)[axis];
+  const length = shape[axis];
+  const line = new Float64Array(length);
+  const eachLine = (count: number, visit: (first: number) => void): void => {
+    const all = count * elements(shape);
+    for (let i = 0; i < all; i++) if (Math.floor(i / step) % length === 0) visit(i);
+  };
+  return {
+    forward([x], y, count) {
+      eachLine(count, (first) => {
+        for (let k = 0; k < length; k++) line[k] = x[first + k * step];
+        softmax(line);
+        for (let k = 0; k < length; k++) y[first + k * step] = line[k];
+      });
+    },
+    backward(_, y, dy, [dx], count) {
+      if (!dx) return;
+      eachLine(count, (first) => {
+        let sum = 0;
+        for (let k = 0; k < length; k++) sum += dy[first + k * step] * y[first + k * step];
+        for (let i = first, k = 0; k < length; k++, i += step) dx[i] += y[i] * (dy[i] - sum);
+      });
+    },
+  };
+}
+
+/** A node of the compiled network that runs here. */
+export function functionLayer(plan: Plan, node: FunctionNode): Layer {
+  const names = "inputs" in node ? node.inputs : "input" in node ? [node.input] : [];
+  const inputs = names.map((name) => plan.tensor(name));
+  const output = plan.tensor(node.name);
+  const pass = functionPass(
+    node,
+    inputs.map(({ shape }) => shape),
+    output.shape,
+  );
+  const view = (memory: WebAssembly.Memory, address: number, shape: Shape, count: number): Float32Array =>
+    new Float32Array(memory.buffer, address, count * volume(shape));
+  return {
+    output: node.name,
+    inputs: names,
+    forward({ memory }, count) {
+      const xs = inputs.map(({ address, shape }) => view(memory, address, shape, count));
+      pass.forward(xs, view(memory, output.address, output.shape, count), count);
+    },
+    planBackward(gradients) {
+      const from = gradients.of(node.name);
+      const targets = names.map((name) => gradients.into(name));
+      return ({ memory }, count) => {
+        const xs = inputs.map(({ address, shape }) => view(memory, address, shape, count));
+        const dxs = targets.map((target, i) => target && view(memory, target.address, inputs[i].shape, count));
+        for (const [i, dx] of dxs.entries()) if (dx && !targets[i]?.accumulate) dx.fill(0);
+        const y = view(memory, output.address, output.shape, count);
+        pass.backward(xs, y, view(memory, from, output.shape, count), dxs, count);
+      };
+    },
+  };
+}

@@ -1,0 +1,54 @@
+// gradients.ts: plans the backward pass: which tensors need gradients, where they lie and when their room is free again.
+import type { Address } from "../base/index.js";
+import { type Backward, type GradientPlan, type Layer, type Plan, volume } from "./layer.js";
+
+export interface BackwardPlan {
+  /** Where the loss puts its gradient. */
+  readonly dlogits: Address;
+  /** To be run in order, last layer first. */
+  readonly steps: readonly Backward[];
+}
+
+/**
+ * @param layers in forward order.
+ * @param logits the tensor that the loss is taken of.
+ */
+export function planGradients(plan: Plan, layers: readonly Layer[], logits: string, bytes: number): BackwardPlan {
+  const { arena } = plan;
+  // everything a layer makes depends on a parameter or is not worth telling apart; only the input needs none
+  const wanted = new Set(layers.map((layer) => layer.output));
+  const addresses = new Map<string, Address>();
+  const dlogits = arena.borrow(bytes);
+  addresses.set(logits, dlogits);
+
+  const into = (tensor: string) => {
+    if (!wanted.has(tensor)) return null;
+    const known = addresses.get(tensor);
+    if (known !== undefined) return { address: known, accumulate: 1 } as const;
+    const address = arena.borrow(plan.batch * volume(plan.tensor(tensor).shape) * 4);
+    addresses.set(tensor, address);
+    return { address, accumulate: 0 } as const;
+  };
+  const steps: Backward[] = [];
+  for (const layer of layers.toReversed()) {
+    // a tensor that leads to no loss has no gradient, and neither has what it alone is made from
+    if (!addresses.has(layer.output)) continue;
+    const gradients: GradientPlan = {
+      arena,
+      of: (tensor) => addresses.get(tensor)!,
+      into,
+      inPlace(own, tensor) {
+        if (!wanted.has(tensor) || addresses.has(tensor)) return into(tensor);
+        const address = addresses.get(own)!;
+        addresses.delete(own);
+        addresses.set(tensor, address);
+        return { address, accumulate: 0 };
+      },
+    };
+    steps.push(layer.planBackward(gradients));
+    const own = addresses.get(layer.output);
+    if (own !== undefined) arena.release(own);
+    addresses.delete(layer.output);
+  }
+  return { dlogits, steps };
+}

@@ -1,0 +1,62 @@
+// pooling.ts: the maximum, average and global average pooling layers.
+import type { Pointer } from "../base/index.js";
+import type { AvgPoolNode, GlobalAvgPoolNode, MaxPoolNode, Shape } from "../ops/index.js";
+import { type Layer, type Plan, volume } from "./layer.js";
+import { PoolJob } from "./wasm.generated.js";
+
+export function maxPoolLayer(plan: Plan, node: MaxPoolNode): Layer {
+  const x = plan.tensor(node.input);
+  const y = plan.tensor(node.name);
+  const [channels] = x.shape;
+  const job = planPool(plan, x.shape, y.shape, node.kernel, node.stride, node.padding);
+  const winners = plan.arena.reserve(plan.batch * volume(y.shape) * 4);
+  return {
+    output: node.name,
+    inputs: [node.input],
+    forward(k, count) {
+      k.maxPool(job, x.address, count * channels, y.address, winners);
+    },
+    planBackward(gradients) {
+      const dy = gradients.of(node.name);
+      const dx = gradients.into(node.input);
+      return (k, count) => {
+        if (dx) k.maxPoolBackward(job, dy, winners, count * channels, dx.address, dx.accumulate);
+      };
+    },
+  };
+}
+
+/** Global pooling is one window over the whole plane. */
+export function avgPoolLayer(plan: Plan, node: AvgPoolNode | GlobalAvgPoolNode): Layer {
+  const x = plan.tensor(node.input);
+  const y = plan.tensor(node.name);
+  const [channels, height, width] = x.shape;
+  const { kernel, stride } = node.op === "avgPool" ? node : { kernel: [height, width], stride: [1, 1] };
+  const job = planPool(plan, x.shape, y.shape, kernel, stride, [0, 0]);
+  return {
+    output: node.name,
+    inputs: [node.input],
+    forward(k, count) {
+      k.avgPool(job, x.address, count * channels, y.address);
+    },
+    planBackward(gradients) {
+      const dy = gradients.of(node.name);
+      const dx = gradients.into(node.input);
+      return (k, count) => {
+        if (dx) k.avgPoolBackward(job, dy, count * channels, dx.address, dx.accumulate);
+      };
+    },
+  };
+}
+
+function planPool(
+  { arena }: Plan,
+  [, height, width]: Shape,
+  [, outHeight, outWidth]: Shape,
+  [kernelHeight, kernelWidth]: readonly number[],
+  [strideY, strideX]: readonly number[],
+  [top, left]: readonly number[],
+): Pointer<PoolJob> {
+  const window = { height, width, kernelHeight, kernelWidth, strideY, strideX, top, left, outHeight, outWidth };
+  return arena.record(PoolJob, window);
+}

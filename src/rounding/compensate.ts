@@ -1,0 +1,290 @@
+// compensate.ts: a whole network rounded with compensation, layer by layer, from unlabelled images.
+
+import { ShiftwiseError } from "../base/index.js";
+import type { Samples } from "../data/memory.js";
+import { compileModule, pause } from "../engine/index.js";
+import { type Network, readersOf } from "../graph/index.js";
+import {
+  type BatchNormNode,
+  type ConvNode,
+  type DenseNode,
+  elements,
+  type Node,
+  nodeInputs,
+  type Shape,
+  type Tensor,
+  type WeightGrid,
+  type WeightGrids,
+} from "../ops/index.js";
+import { fitScales, type LayerLevels, removeQuantizers } from "../quantize/index.js";
+import { type LayerPlan, type LevelsOf, planLayer, type RoundingStep } from "./layer-plan.js";
+import { createMoments, type GroupMoments } from "./moments.js";
+import { createRounder, ROUND, type Rounder, type RoundingResult } from "./rounding.js";
+import { CHUNK, createWalk, type Walk } from "./walk.js";
+
+export interface CompensateOptions {
+  /**
+   * What each conv and dense layer's weights become, or the steps of a portion from planPortion: then the weights chosen
+   * alone are rounded, those frozen before stay, and those that are still free take the errors up.
+   */
+  readonly levels: LevelsOf | readonly RoundingStep[];
+  /** Share of the mean diagonal of the covariance that is added to it. Default 0.01. */
+  readonly damping?: number;
+  /** Sweeps of coordinate descent after each layer's compensated pass. Default 4. */
+  readonly sweeps?: number;
+  /**
+   * Make up for what earlier layers have lost too: each layer's weights are first changed to those that do best on the
+   * inputs that the quantized layers before it give. Default true.
+   */
+  readonly follow?: boolean;
+  /**
+   * The network was trained with its quantize nodes, so what it does with them is what its rounded layers are to do; else
+   * what it does without them. Default false.
+   */
+  readonly adapted?: boolean;
+  /** Other levels to be tried on each layer, in its place in the network, and reported; the result is without them. */
+  readonly explore?: (node: ConvNode | DenseNode) => readonly LayerLevels[];
+}
+
+/** What a layer's rounding has come to; signal to noise in decibels. */
+export interface LayerReport {
+  readonly name: string;
+  readonly weights: number;
+  /** Of the weights themselves. */
+  readonly weightSnr: number;
+  /** Of the layer's outputs: by its own rounding alone, and with all that the layers before have lost. */
+  readonly ownSnr: number;
+  readonly outputSnr: number;
+  /** ownSnr with each of the levels to be explored. */
+  readonly explored: readonly number[];
+}
+
+export interface CompensateResult {
+  /** The network given with rounded weights and corrected biases; the one given is not changed. */
+  readonly network: Network;
+  readonly grids: WeightGrids;
+  readonly layers: readonly LayerReport[];
+}
+
+export interface CompensateControl {
+  /** Stops before the next layer. */
+  readonly signal?: AbortSignal;
+  /** Layers done, of how many. */
+  readonly onProgress?: (done: number, total: number, layer: string) => void;
+}
+
+/** Output positions that a layer's moments are taken from, where there are more: this many, or so many an input. */
+const LEAST_POSITIONS = 50_000;
+const POSITIONS_AN_INPUT = 200;
+
+/**
+ * Rounds every conv and dense layer with second-order compensation, in network order, each on what the layers already
+ * rounded give it, quantize nodes included. The mean of every output channel is kept by the layer's bias or the batch norm
+ * that alone reads it; a layer that has neither is rounded so that the mean error counts as any other.
+ * @param network with its quantize nodes, if activations are to be integers.
+ * @throws BAD_DATA for images of another shape or none; BAD_OPTION for levels out of range; OVERFLOW; ABORTED.
+ */
+export async function compensate(
+  network: Network,
+  samples: Samples,
+  options: CompensateOptions,
+  control: CompensateControl = {},
+): Promise<CompensateResult> {
+  checkSamples(network, samples);
+  const settings: Settings = { ...options, module: compileModule(), rounders: new Map() };
+  const own = createWalk(network, samples, settings.module);
+  const twin = createWalk(options.adapted ? network : removeQuantizers(network), samples, settings.module);
+  const nodes = new Map(network.nodes.map((node) => [node.name, node]));
+  const grids = new Map<string, WeightGrid>();
+  const layers: LayerReport[] = [];
+  for (const [i, segment] of own.segments.entries()) {
+    const [head] = segment.nodes;
+    const plan = head.op === "conv" || head.op === "dense" ? planLayer(head, settings.levels) : null;
+    const rounded = plan && roundLayer(plan, network, momentsOf(plan.node, i, own, twin, settings), settings);
+    const changed = segment.nodes.map((node) => rounded?.nodes.find(({ name }) => name === node.name) ?? node);
+    for (const node of changed) nodes.set(node.name, node);
+    const found = own.run(i, changed);
+    const expected = twin.run(i, twin.segments[i].nodes);
+    if (rounded) {
+      grids.set(head.name, rounded.grid);
+      layers.push({ ...rounded.report, outputSnr: outputSignalToNoise(expected, found, own.shapes.get(head.name)!) });
+    }
+    control.onProgress?.(i, own.segments.length - 1, head.name);
+    if (control.signal?.aborted) throw new ShiftwiseError("ABORTED", "quantization was stopped", { where: head.name });
+    await pause();
+  }
+  return { network: { ...network, nodes: network.nodes.map((node) => nodes.get(node.name)!) }, grids, layers };
+}
+
+interface Settings extends CompensateOptions {
+  readonly module: WebAssembly.Module;
+  readonly rounders: Map<number, Rounder>;
+}
+
+function checkSamples(network: Network, samples: Samples): void {
+  const input = network.nodes.find((node) => node.op === "input");
+  if (input?.op !== "input") throw new ShiftwiseError("BAD_GRAPH", "no input node", { where: network.name });
+  if (samples.count === 0) throw new ShiftwiseError("BAD_DATA", "no images to calibrate on", { where: "samples" });
+  if (samples.shape.join() !== input.shape.join()) {
+    throw new ShiftwiseError("BAD_DATA", "the network does not take these images", {
+      expected: input.shape.join("x"),
+      found: samples.shape.join("x"),
+      where: network.name,
+    });
+  }
+}
+
+function momentsOf(node: ConvNode | DenseNode, i: number, own: Walk, twin: Walk, settings: Settings): GroupMoments[] {
+  const { module, follow = true } = settings;
+  const [, height, width] = own.shapes.get(node.name)!;
+  const inputs = elements(node.weight.shape.slice(1));
+  const positions = own.chunks.reduce((sum, count) => sum + count, 0) * height * width;
+  const step = Math.floor(positions / Math.max(LEAST_POSITIONS, POSITIONS_AN_INPUT * inputs));
+  const rows = Math.min(Math.max(step, 1), height);
+  const sums = createMoments(node, own.shapes.get(node.input)!, CHUNK, follow, rows, module);
+  const [float] = twin.segments[i].nodes.flatMap(nodeInputs);
+  for (const [c, count] of own.chunks.entries()) {
+    sums.add(own.values(node.input, c), follow ? twin.values(float, c) : null, count);
+  }
+  return sums.read();
+}
+
+interface RoundedLayer {
+  /** The layer with its new weights and, where that keeps its mean outputs, the batch norm behind it. */
+  readonly nodes: readonly Node[];
+  readonly grid: WeightGrid;
+  readonly report: Omit<LayerReport, "outputSnr">;
+}
+
+function roundLayer(
+  plan: LayerPlan,
+  network: Network,
+  moments: readonly GroupMoments[],
+  settings: Settings,
+): RoundedLayer {
+  const { node, states, grid } = plan;
+  const { damping = 0.01, follow = true, module, rounders, explore = () => [] } = settings;
+  const { data, shape } = node.weight;
+  const n = moments[0].mean.length;
+  const rows = shape[0] / moments.length;
+  const norm = node.bias ? null : soleNorm(network, node.name);
+  const keepsMean = node.bias !== null || norm !== null;
+  const weight: Tensor = { shape, data: new Float32Array(data.length) };
+  const scale = new Float32Array(shape[0]);
+  const shift = new Float64Array(shape[0]);
+  const rounder = rounders.get(n) ?? createRounder(n, module);
+  rounders.set(n, rounder);
+  const others = explore(node).map((levels) => planLayer(node, () => levels)!);
+  const errors = new Float64Array(1 + others.length);
+  let signal = 0;
+  for (const [group, { mean, twinMean, covariance, cross }] of moments.entries()) {
+    const from = group * rows;
+    const original = Float64Array.from(data.subarray(from * n, (from + rows) * n));
+    rounder.prepare(keepsMean ? covariance : aboutZero(covariance, mean, mean), damping);
+    const target = follow ? rounder.follow(original, keepsMean ? cross : aboutZero(cross, twinMean, mean)) : original;
+    const importance = Float64Array.from(mean, (_, i) => covariance[i * n + i] + TINY);
+    const part = { from, rows, original, target, importance };
+    for (const [i, other] of others.entries()) errors[i + 1] += roundGroup(rounder, other, part, settings).error;
+    const result = roundGroup(rounder, plan, part, settings);
+    errors[0] += result.error;
+    signal += rounder.energy(target);
+    for (let r = 0; r < rows; r++) {
+      const s = Math.fround(result.scales[r]);
+      scale[from + r] = s;
+      for (let i = r * n; i < (r + 1) * n; i++) {
+        const rounded = !states || states[from * n + i] === ROUND;
+        const value = Math.fround(rounded ? s * plan.levels[result.codes[i]] : result.values[i]);
+        weight.data[from * n + i] = value;
+        shift[from + r] += original[i] * twinMean[i - r * n] - value * mean[i - r * n];
+      }
+    }
+  }
+  const [ownSnr, ...explored] = Array.from(errors, (error) => decibels(signal, error));
+  const report = {
+    name: node.name,
+    weights: data.length,
+    weightSnr: weightSignalToNoise(data, weight.data),
+    ownSnr,
+    explored,
+  };
+  return { nodes: keepMean({ ...node, weight }, norm, shift), grid: grid(scale), report };
+}
+
+/** The rows of one group, and what they are to come near to. */
+interface GroupPart {
+  readonly from: number;
+  readonly rows: number;
+  readonly original: Float64Array;
+  readonly target: Float64Array;
+  readonly importance: Float64Array;
+}
+
+function roundGroup(
+  rounder: Rounder,
+  { levels, scales, states }: LayerPlan,
+  { from, rows, original, target, importance }: GroupPart,
+  { sweeps = 4 }: Settings,
+): RoundingResult {
+  const n = importance.length;
+  const fitted = scales === "fit";
+  return rounder.round({
+    target,
+    states: states?.subarray(from * n, (from + rows) * n) ?? null,
+    values: original,
+    levels,
+    scales: fitted ? fitScales(target, importance, levels) : Float64Array.from(scales.subarray(from, from + rows)),
+    refit: fitted && !states,
+    sweeps,
+  });
+}
+
+/** Keeps importances above 0. */
+const TINY = 1e-12;
+
+/** E[x_i y_j] from Cov(x_i, y_j). */
+function aboutZero(covariance: Float64Array, x: Float64Array, y: Float64Array): Float64Array {
+  return covariance.map((value, at) => value + x[Math.floor(at / y.length)] * y[at % y.length]);
+}
+
+/** The batch norm that alone reads a tensor. */
+function soleNorm(network: Network, tensor: string): BatchNormNode | null {
+  const [first, ...others] = readersOf(network.nodes).get(tensor)!;
+  return first?.op === "batchNorm" && others.length === 0 && !network.outputs.includes(tensor) ? first : null;
+}
+
+/** Takes what each channel's mean output has lost into the bias, or into the mean that the batch norm subtracts. */
+function keepMean(node: ConvNode | DenseNode, norm: BatchNormNode | null, shift: Float64Array): Node[] {
+  const { bias } = node;
+  if (bias) return [{ ...node, bias: { shape: bias.shape, data: bias.data.map((b, c) => b + shift[c]) } }];
+  if (!norm) return [node];
+  return [node, { ...norm, mean: { shape: norm.mean.shape, data: norm.mean.data.map((m, c) => m - shift[c]) } }];
+}
+
+const decibels = (signal: number, noise: number): number => 10 * Math.log10(signal / Math.max(noise, 1e-30));
+
+function weightSignalToNoise(before: Float32Array, after: Float32Array): number {
+  let signal = 0;
+  let noise = 0;
+  for (let i = 0; i < before.length; i++) {
+    signal += before[i] ** 2;
+    noise += (before[i] - after[i]) ** 2;
+  }
+  return decibels(signal, noise);
+}
+
+/** Of (images, channels, plane) values, the signal being what varies around each channel's mean. */
+function outputSignalToNoise(expected: Float32Array, found: Float32Array, [channels, height, width]: Shape): number {
+  const plane = height * width;
+  const sums = new Float64Array(channels);
+  const squares = new Float64Array(channels);
+  let noise = 0;
+  for (let i = 0; i < expected.length; i++) {
+    const c = Math.floor(i / plane) % channels;
+    sums[c] += expected[i];
+    squares[c] += expected[i] ** 2;
+    noise += (expected[i] - found[i]) ** 2;
+  }
+  const count = expected.length / channels;
+  const signal = squares.reduce((sum, square, c) => sum + square - sums[c] ** 2 / count, 0);
+  return decibels(signal, noise);
+}

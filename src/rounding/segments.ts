@@ -1,0 +1,111 @@
+// segments.ts: a network cut at its conv and dense nodes, run piece by piece over many images.
+
+import { compile, instantiate, readParameters, readStatistics, volume } from "../engine/index.js";
+import type { Network } from "../graph/index.js";
+import { type Encoding, type Node, nodeInputs, type Shape } from "../ops/index.js";
+
+/** Nodes from one conv or dense node to the next; the first segment begins with the network. */
+export interface Segment {
+  readonly nodes: readonly Node[];
+  /** Tensors of earlier segments that this one reads, and its own that later ones read. */
+  readonly reads: readonly string[];
+  readonly gives: readonly string[];
+}
+
+export function segmentsOf(network: Network): Segment[] {
+  const groups: Node[][] = [[]];
+  for (const node of network.nodes) {
+    if (node.op === "conv" || node.op === "dense") groups.push([]);
+    groups[groups.length - 1].push(node);
+  }
+  return groups.map((nodes, i) => {
+    const own = new Set(nodes.map((node) => node.name));
+    const reads = [...new Set(nodes.flatMap(nodeInputs))].filter((name) => !own.has(name));
+    const later = new Set(groups.slice(i + 1).flatMap((group) => group.flatMap(nodeInputs)));
+    const gives = [...own].filter((name) => later.has(name) || network.outputs.includes(name));
+    return { nodes, reads, gives };
+  });
+}
+
+/** A piece of a network that computes some tensors from others. */
+export interface Piece {
+  /** @param inputs (count, channels, height, width) each, in the order of `reads` */
+  run(inputs: readonly Float32Array[], count: number): void;
+  /** A view of the values of the last run. */
+  tensor(name: string): Float32Array;
+}
+
+/**
+ * Compiles nodes for inference.
+ * @param shapes of all tensors of the network.
+ * @param keep tensors to be read afterwards.
+ */
+export function createPiece(
+  nodes: readonly Node[],
+  reads: readonly string[],
+  keep: readonly string[],
+  shapes: ReadonlyMap<string, Shape>,
+  batch: number,
+  module: WebAssembly.Module,
+): Piece {
+  const inputs = reads.map((name): Node => ({ op: "input", name, shape: shapes.get(name)! }));
+  const piece: Network = { name: "piece", nodes: [...inputs, ...nodes], outputs: keep };
+  const { plan, layout, layers, tensors, values, running } = compile(piece, shapes, batch, keep);
+  const { kernels, memory } = instantiate(module, plan.arena.size());
+  plan.arena.fill(memory.buffer);
+  const floats = (address: number, length: number) => new Float32Array(memory.buffer, address, length);
+  readParameters(layout, floats(values, layout.length));
+  readStatistics(layout, floats(running.mean, layout.channels), floats(running.variance, layout.channels));
+  let current = 0;
+  return {
+    run(given, count) {
+      for (const [i, name] of reads.entries()) floats(tensors.get(name)!, given[i].length).set(given[i]);
+      current = count;
+      for (const layer of layers) layer.forward(kernels, count, "eval", 0);
+    },
+    tensor: (name) => floats(tensors.get(name)!, current * volume(shapes.get(name)!)),
+  };
+}
+
+/** The values of one tensor for all images, chunk by chunk. */
+export interface Store {
+  put(chunk: number, values: Float32Array): void;
+  get(chunk: number): Float32Array;
+}
+
+/** @param encoding of the tensor's values; linear and level ones are kept a byte each. */
+export function createStore(encoding: Encoding): Store {
+  if (encoding.kind === "float32") {
+    const chunks: Float32Array[] = [];
+    return { put: (chunk, values) => void (chunks[chunk] = values.slice()), get: (chunk) => chunks[chunk] };
+  }
+  const chunks: Uint8Array[] = [];
+  const { scale } = encoding;
+  const zero = encoding.kind === "linear" ? encoding.zero : 0;
+  const reals = Float32Array.from({ length: 256 }, (_, code) => scale * (code - zero));
+  return {
+    put(chunk, values) {
+      const codes = new Uint8Array(values.length);
+      for (let i = 0; i < codes.length; i++) codes[i] = Math.round(values[i] / scale) + zero;
+      chunks[chunk] = codes;
+    },
+    get(chunk) {
+      const codes = chunks[chunk];
+      const values = new Float32Array(codes.length);
+      for (let i = 0; i < codes.length; i++) values[i] = reals[codes[i]];
+      return values;
+    },
+  };
+}
+
+/** How the values of every tensor are encoded: by a quantize node, also behind what only moves values. */
+export function tensorEncodings(network: Network): ReadonlyMap<string, Encoding> {
+  const encodings = new Map<string, Encoding>();
+  for (const node of network.nodes) {
+    const [first, ...others] = nodeInputs(node).map((name) => encodings.get(name));
+    const moves = node.op === "maxPool" || node.op === "concat" || node.op === "slice" || node.op === "dropout";
+    const same = moves && first && others.every((other) => JSON.stringify(other) === JSON.stringify(first));
+    encodings.set(node.name, node.op === "quantize" ? node.encoding : same ? first : { kind: "float32" });
+  }
+  return encodings;
+}

@@ -1,0 +1,58 @@
+// walk.ts: a network run over all images segment by segment, what later segments read kept in between.
+import type { Samples } from "../data/memory.js";
+import { inferShapes, type Network } from "../graph/index.js";
+import type { Node, Shape } from "../ops/index.js";
+import { createPiece, createStore, type Segment, type Store, segmentsOf, tensorEncodings } from "./segments.js";
+
+/** Images that are run at a time. */
+export const CHUNK = 16;
+
+/** A network on its way through all images, segment by segment. */
+export interface Walk {
+  readonly segments: readonly Segment[];
+  readonly shapes: ReadonlyMap<string, Shape>;
+  readonly chunks: readonly number[];
+  values(name: string, chunk: number): Float32Array;
+  /** Runs segment i with these nodes in its place; returns what the first of them makes of the first chunk. */
+  run(i: number, nodes: readonly Node[]): Float32Array;
+}
+
+export function createWalk(network: Network, samples: Samples, module: WebAssembly.Module): Walk {
+  const segments = segmentsOf(network);
+  const shapes = inferShapes(network);
+  const encodings = tensorEncodings(network);
+  const stores = new Map<string, Store>();
+  const chunks = Array.from({ length: Math.ceil(samples.count / CHUNK) }, (_, c) =>
+    Math.min(CHUNK, samples.count - c * CHUNK),
+  );
+  const lastReader = new Map<string, number>();
+  for (const [i, { reads }] of segments.entries()) for (const name of reads) lastReader.set(name, i);
+  const values = (name: string, chunk: number) => stores.get(name)!.get(chunk);
+  return {
+    segments,
+    shapes,
+    chunks,
+    values,
+    run(i, nodes) {
+      const { reads, gives } = segments[i];
+      const [head] = nodes;
+      // the input node makes the images themselves
+      const inputs = nodes.filter((node) => node.op === "input").map((node) => node.name);
+      const rest = nodes.filter((node) => node.op !== "input");
+      const from = [...inputs, ...reads];
+      const piece = createPiece(rest, from, [...new Set([...gives, head.name])], shapes, CHUNK, module);
+      for (const name of gives) stores.set(name, createStore(encodings.get(name)!));
+      let first = new Float32Array(0);
+      for (const [c, count] of chunks.entries()) {
+        piece.run(
+          from.map((name) => (inputs.includes(name) ? samples.read(c * CHUNK, count) : values(name, c))),
+          count,
+        );
+        for (const name of gives) stores.get(name)!.put(c, piece.tensor(name));
+        if (c === 0) first = piece.tensor(head.name).slice();
+      }
+      for (const [name, last] of lastReader) if (last === i) stores.delete(name);
+      return first;
+    },
+  };
+}

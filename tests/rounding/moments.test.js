@@ -1,0 +1,129 @@
+// moments.test.js: the moments of a layer's inputs against sums over all windows, one by one.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { createRandom } from "../../dist/base/index.js";
+import { compileModule } from "../../dist/engine/wasm.js";
+import { createMoments } from "../../dist/rounding/moments.js";
+
+const module = compileModule();
+
+function convNode(weight, { stride = [1, 1], dilation = [1, 1], padding = [0, 0, 0, 0], groups = 1 } = {}) {
+  const data = new Float32Array(weight.reduce((a, b) => a * b));
+  return {
+    op: "conv",
+    name: "c",
+    input: "x",
+    weight: { shape: weight, data },
+    bias: null,
+    stride,
+    dilation,
+    padding,
+    groups,
+  };
+}
+
+/** Input vectors of every output position, group by group. */
+function windows(node, [channels, height, width], x, count, step = 1, images = 1) {
+  if (node.op === "dense") {
+    const n = channels * height * width;
+    return [Array.from({ length: count }, (_, i) => Array.from(x.subarray(i * n, (i + 1) * n)))];
+  }
+  const [, depth, kh, kw] = node.weight.shape;
+  const [top, left, bottom, right] = node.padding;
+  const rows = Math.floor((height + top + bottom - (kh - 1) * node.dilation[0] - 1) / node.stride[0]) + 1;
+  const columns = Math.floor((width + left + right - (kw - 1) * node.dilation[1] - 1) / node.stride[1]) + 1;
+  return Array.from({ length: node.groups }, (_, group) => {
+    const all = [];
+    for (let n = 0; n < count; n++) {
+      const phase = Math.floor(n / images) % step;
+      for (let oy = phase; oy < rows; oy += step) {
+        for (let ox = 0; ox < columns; ox++) {
+          const window = [];
+          for (let c = 0; c < depth; c++) {
+            for (let ky = 0; ky < kh; ky++) {
+              for (let kx = 0; kx < kw; kx++) {
+                const y = oy * node.stride[0] + ky * node.dilation[0] - top;
+                const z = ox * node.stride[1] + kx * node.dilation[1] - left;
+                const inside = y >= 0 && y < height && z >= 0 && z < width;
+                window.push(inside ? x[((n * channels + group * depth + c) * height + y) * width + z] : 0);
+              }
+            }
+          }
+          all.push(window);
+        }
+      }
+    }
+    return all;
+  });
+}
+
+function check(node, shape, count, batch, withTwin, step = 1, images = 1) {
+  const random = createRandom(count + batch);
+  const size = shape[0] * shape[1] * shape[2];
+  const draw = () => Float32Array.from({ length: count * size }, () => random.normal() + 0.5);
+  const [x, twin] = [draw(), draw()];
+  const sums = createMoments(node, shape, batch, withTwin, step, module);
+  for (let from = 0; from < count; from += batch) {
+    const to = Math.min(from + batch, count);
+    const part = (values) => values.subarray(from * size, to * size);
+    sums.add(part(x), withTwin ? part(twin) : null, to - from);
+  }
+  const found = sums.read();
+  const expected = windows(node, shape, x, count, step, images);
+  const others = windows(node, shape, withTwin ? twin : x, count, step, images);
+  assert.equal(found.length, expected.length);
+  const close = (a, b, what) => assert.ok(Math.abs(a - b) < 1e-4, `${what}: ${a}, ${b}`);
+  for (const [group, own] of expected.entries()) {
+    const other = others[group];
+    const n = own[0].length;
+    const meanOf = (all) => Array.from({ length: n }, (_, i) => all.reduce((sum, w) => sum + w[i], 0) / all.length);
+    const [mean, twinMean] = [meanOf(own), meanOf(other)];
+    const cov = (a, am, b, bm, i, j) => a.reduce((sum, w, p) => sum + (w[i] - am[i]) * (b[p][j] - bm[j]), 0) / a.length;
+    for (let i = 0; i < n; i++) {
+      close(found[group].mean[i], mean[i], "mean");
+      close(found[group].twinMean[i], twinMean[i], "twin's mean");
+      for (let j = 0; j < n; j++) {
+        close(found[group].covariance[i * n + j], cov(own, mean, own, mean, i, j), `covariance ${i}, ${j}`);
+        close(found[group].cross[i * n + j], cov(other, twinMean, own, mean, i, j), `cross ${i}, ${j}`);
+      }
+    }
+  }
+}
+
+describe("moments", () => {
+  for (const withTwin of [false, true]) {
+    const suffix = withTwin ? " with a twin" : "";
+    test(`of a padded convolution${suffix}`, () => {
+      check(convNode([4, 3, 3, 3], { padding: [1, 1, 1, 1] }), [3, 6, 7], 5, 2, withTwin);
+    });
+    test(`of a strided, dilated, unevenly padded one${suffix}`, () => {
+      check(
+        convNode([2, 2, 3, 2], { stride: [2, 2], dilation: [1, 2], padding: [0, 1, 1, 2] }),
+        [2, 9, 9],
+        3,
+        3,
+        withTwin,
+      );
+    });
+    test(`of every third row, other ones from block to block${suffix}`, () => {
+      check(convNode([4, 2, 3, 3], { padding: [1, 1, 1, 1] }), [2, 8, 8], 7, 4, withTwin, 3, 1);
+      check(convNode([4, 2, 1, 1]), [2, 5, 8], 9, 8, withTwin, 2, 2);
+    });
+    test(`of groups${suffix}`, () => {
+      check(convNode([6, 2, 1, 1], { groups: 3 }), [6, 4, 4], 4, 4, withTwin);
+    });
+    test(`of a depthwise convolution${suffix}`, () => {
+      check(convNode([5, 1, 3, 3], { groups: 5, padding: [1, 1, 1, 1], stride: [2, 2] }), [5, 5, 5], 9, 8, withTwin);
+    });
+    test(`of a dense layer${suffix}`, () => {
+      const node = {
+        op: "dense",
+        name: "d",
+        input: "x",
+        weight: { shape: [3, 12], data: new Float32Array(36) },
+        bias: null,
+      };
+      check(node, [3, 2, 2], 11, 4, withTwin);
+    });
+  }
+});

@@ -1,0 +1,171 @@
+// rounding.test.js: compensated rounding on the kernels against its definition in plain float64.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import fc from "fast-check";
+import { createRandom } from "../../dist/base/index.js";
+import { compileModule } from "../../dist/engine/wasm.js";
+import { outputError, referenceRounding } from "../../dist/rounding/reference.js";
+import { createRounder, FIXED, FREE, ROUND } from "../../dist/rounding/rounding.js";
+
+const module = compileModule();
+const LEVELS = Float64Array.from([-2, -1, -0.5, 0, 0.5, 1, 2]);
+const flat = (rows) => Float64Array.from(rows.flatMap((row) => [...row]));
+
+/** Covariance of inputs that depend on one another, and weights. */
+function problem(n, rows, seed) {
+  const random = createRandom(seed);
+  const inputs = Array.from({ length: 3 * n + 5 }, () => {
+    const common = random.normal();
+    return Float64Array.from({ length: n }, (_, i) => common + random.normal() * (1 + (i % 3)));
+  });
+  const h = Array.from({ length: n }, (_, i) =>
+    Float64Array.from({ length: n }, (_, j) => inputs.reduce((sum, x) => sum + x[i] * x[j], 0) / inputs.length),
+  );
+  const weights = Array.from({ length: rows }, () => Float64Array.from({ length: n }, () => random.normal()));
+  return { h, weights, target: flat(weights) };
+}
+
+const plain = (target, scales) => ({
+  target,
+  states: null,
+  values: target,
+  levels: LEVELS,
+  scales,
+  refit: false,
+  sweeps: 0,
+});
+
+describe("the rounder", () => {
+  test("finds the definition's levels for every size around its block", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 19 }), fc.integer({ min: 1, max: 18 }), fc.nat(1000), (n, rows, seed) => {
+        const { h, weights, target } = problem(n, rows, seed);
+        const scales = Float64Array.from({ length: rows }, (_, r) => 0.5 + (r % 4) / 4);
+        const rounder = createRounder(n, module);
+        rounder.prepare(flat(h), 0.01);
+        const { values, codes } = rounder.round(plain(target, scales));
+        const expected = flat(referenceRounding(weights, h, 0.01, LEVELS, scales));
+        assert.deepEqual(values, expected);
+        assert.deepEqual(
+          codes.reduce(
+            (all, code, i) => all.fill(scales[Math.floor(i / n)] * LEVELS[code], i, i + 1),
+            new Float64Array(n * rows),
+          ),
+          values,
+        );
+      }),
+      { seed: 7, numRuns: 40 },
+    );
+  });
+
+  test("lets weights that are not rounded take the errors up", () => {
+    const [n, rows] = [12, 9];
+    const { h, weights, target } = problem(n, rows, 3);
+    const random = createRandom(9);
+    const states = Uint8Array.from({ length: n * rows }, () => (random.uniform() < 0.5 ? ROUND : FREE));
+    const rounder = createRounder(n, module);
+    rounder.prepare(flat(h), 0.01);
+    const scales = new Float64Array(rows).fill(1);
+    const { values } = rounder.round({ ...plain(target, scales), states });
+    const expected = flat(referenceRounding(weights, h, 0.01, LEVELS, scales, (r, k) => states[r * n + k] === ROUND));
+    for (const [i, value] of values.entries()) assert.ok(Math.abs(value - expected[i]) < 1e-9, `value ${i}`);
+    const rounded = [...values].filter((_, i) => states[i] === ROUND);
+    assert.ok(rounded.every((value) => LEVELS.includes(value)));
+  });
+
+  test("leaves fixed weights alone and reckons with their errors", () => {
+    const [n, rows] = [10, 3];
+    const { h, target } = problem(n, rows, 4);
+    const values = target.map((w) => Math.sign(w));
+    const rounder = createRounder(n, module);
+    rounder.prepare(flat(h), 0.01);
+    const states = Uint8Array.from({ length: n * rows }, (_, i) => (i % 2 ? FIXED : FREE));
+    const scales = new Float64Array(rows).fill(1);
+    const after = rounder.round({ ...plain(target, scales), values, states, sweeps: 200 });
+    const alone = rounder.round({
+      ...plain(target, scales),
+      values,
+      states: states.map((s) => (s === FREE ? FIXED : s)),
+    });
+    for (let i = 1; i < n * rows; i += 2) assert.equal(after.values[i], values[i]);
+    assert.ok(after.error < alone.error);
+    // at the optimum no free weight has a slope left: (H + damping) (w - v) = 0 there
+    const added = (0.01 * h.reduce((sum, row, i) => sum + row[i], 0)) / n;
+    for (let i = 0; i < n * rows; i++) {
+      if (states[i] === FIXED) continue;
+      const [r, k] = [Math.floor(i / n), i % n];
+      const error = (j) => target[r * n + j] - after.values[r * n + j];
+      const slope = h[k].reduce((sum, v, j) => sum + v * error(j), added * error(k));
+      assert.ok(Math.abs(slope) < 1e-6, `slope ${slope} at ${i}`);
+    }
+  });
+
+  test("errs less with every means it has", () => {
+    const [n, rows] = [48, 20];
+    const { h, weights, target } = problem(n, rows, 5);
+    const rounder = createRounder(n, module);
+    rounder.prepare(flat(h), 0.01);
+    const task = plain(target, new Float64Array(rows).fill(1));
+    const errorOf = (more) => rounder.round({ ...task, ...more }).error;
+    const compensated = errorOf({});
+    const nearest = weights.map((row) =>
+      row.map((w) => LEVELS.reduce((best, level) => (Math.abs(level - w) < Math.abs(best - w) ? level : best))),
+    );
+    assert.ok(compensated < 0.9 * outputError(weights, nearest, h));
+    assert.ok(errorOf({ sweeps: 4 }) < compensated);
+    assert.ok(errorOf({ refit: true }) < compensated);
+    assert.ok(errorOf({ refit: true, sweeps: 4 }) < errorOf({ sweeps: 4 }));
+  });
+
+  test("follows other inputs as least squares would", () => {
+    const [n, rows] = [7, 3];
+    const { h, weights, target } = problem(n, rows, 6);
+    const random = createRandom(2);
+    const cross = Array.from({ length: n }, (_, i) =>
+      h[i].map((v, j) => v + 0.3 * random.normal() * (i === j ? 2 : 1)),
+    );
+    const rounder = createRounder(n, module);
+    rounder.prepare(flat(h), 0.01);
+    const moved = rounder.follow(target, flat(cross));
+    // normal equations: v (H + damping) = w (C + damping)
+    const added = (0.01 * h.reduce((sum, row, i) => sum + row[i], 0)) / n;
+    for (let r = 0; r < rows; r++) {
+      for (let k = 0; k < n; k++) {
+        let left = added * moved[r * n + k];
+        let right = added * weights[r][k];
+        for (let i = 0; i < n; i++) {
+          left += moved[r * n + i] * h[i][k];
+          right += weights[r][i] * cross[i][k];
+        }
+        assert.ok(Math.abs(left - right) < 1e-9, `row ${r}, ${k}: ${left}, ${right}`);
+      }
+    }
+    assert.deepEqual(rounder.follow(target, flat(h)), target);
+  });
+
+  test("takes inputs of which nothing but rounding errors vary", () => {
+    // of rank one and not positive: what is left of one image's inputs when their mean is taken away
+    const noise = Float64Array.from([1, 3, -2, 3, 1, 5, -2, 5, 1], (value) => value * 1e-18);
+    const target = Float64Array.from([0.9, -0.6, 0.1]);
+    const rounder = createRounder(3, module);
+    rounder.prepare(noise, 0.01);
+    const { values } = rounder.round(plain(target, Float64Array.of(1)));
+    for (const [i, value] of values.entries()) assert.ok(LEVELS.includes(value) && Math.abs(value - target[i]) < 0.6);
+    assert.ok(rounder.follow(target, noise).every(Number.isFinite));
+  });
+
+  test("refuses what is not finite", () => {
+    for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) {
+      const rounder = createRounder(2, module);
+      assert.throws(() => rounder.prepare(Float64Array.of(value, 0, 0, 1), 0.01), { code: "BAD_DATA" });
+    }
+  });
+
+  test("takes inputs that never change", () => {
+    const rounder = createRounder(3, module);
+    rounder.prepare(new Float64Array(9), 0.01);
+    const target = Float64Array.from([0.9, -0.6, 0.1]);
+    const { values } = rounder.round(plain(target, Float64Array.of(1)));
+    assert.deepEqual([...values], [1, -0.5, 0]);
+  });
+});
