@@ -9,9 +9,9 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 /** Stands for the host's code of both modules; `body` is what it does. */
 const fileOf = (body) => `
 import { plus } from "../../base/index.js";
-import type { Kernels as RuntimeKernels } from "../../runtime/kernels.js";
-import type { MemoryPlan } from "../../runtime/memory.js";
-import { ConvJob, Epilogue } from "../../runtime/wasm.generated.js";
+import type { Kernels as RuntimeKernels } from "../runtime/kernels.js";
+import type { MemoryPlan } from "../runtime/memory.js";
+import { ConvJob, Epilogue } from "../runtime/wasm.generated.js";
 import { createArena } from "./arena.js";
 import type { Kernels } from "./wasm.js";
 import { MomentJob, PaddingJob } from "./wasm.generated.js";
