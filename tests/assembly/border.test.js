@@ -8,7 +8,7 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 
 /** Stands for the host's code of both modules; `body` is what it does. */
 const fileOf = (body) => `
-import { plus } from "../../base/index.js";
+import { plus } from "../base/index.js";
 import type { Kernels as RuntimeKernels } from "../runtime/kernels.js";
 import type { MemoryPlan } from "../runtime/memory.js";
 import { ConvJob, Epilogue } from "../runtime/wasm.generated.js";
