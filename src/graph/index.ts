@@ -11,9 +11,11 @@ export {
   type WeightGrids,
 } from "../ops/index.js";
 export { buildNetwork, type ConvOptions, type NetworkBuilder } from "./build.js";
+export { type Chain, findChains, liveNodes } from "./chains.js";
 export { decodeNetwork, encodeNetwork, type NetworkExtra, type NetworkFile } from "./file.js";
 export { type LowerOptions, lower } from "./lower.js";
 export type { Network } from "./network.js";
 export { demoNetwork, resnet20 } from "./networks.js";
+export { encodingGroups, insertQuantizers, quantizationPoints, removeQuantizers } from "./quantizers.js";
 export { inferShapes, readersOf } from "./shapes.js";
 export { validateNetwork } from "./validate.js";
