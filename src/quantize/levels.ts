@@ -73,11 +73,6 @@ export function quantizeToLevel(value: number, book: Codebook): number {
   return levelOf(digitOf(value, book), book);
 }
 
-/** The signed digits of a whole tensor, as `Weights.codes` of the model file holds them. Values must be finite. */
-export function quantizeToCodes(values: Float32Array, book: Codebook): Int8Array {
-  return Int8Array.from(values, (value) => digitOf(value, book));
-}
-
 /**
  * floor(log2(4 s / 3)), held to the exponents whose codebook stays in normal float32 numbers; s = 0 gives 0.
  * Exact: the largest n with 0.75 * 2^n <= s, found by comparison; a rounded logarithm would miss s = 0.75 * 2^n.
