@@ -166,7 +166,10 @@ export function removeQuantizers(network: Network): Network {
   return { ...network, nodes, outputs: network.outputs.map(real) };
 }
 
-/** A node that reads other tensors. */
+/**
+ * A node that reads other tensors.
+ * @internal
+ */
 export function rewire(node: Node, renamed: (name: string) => string): Node {
   if (node.op === "input" || node.op === "constant") return node;
   if (node.op === "add" || node.op === "binary") {

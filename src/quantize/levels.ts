@@ -25,7 +25,10 @@ export interface Codebook {
  */
 export type ExponentRule = "max" | "mse";
 
-/** The rule unless told. */
+/**
+ * The rule unless told.
+ * @internal
+ */
 export const defaultRule = (bits: number): ExponentRule => (bits >= 4 ? "max" : "mse");
 
 /** The lowest n1 tried by `mse` lies this many octaves under the one of `max`. */

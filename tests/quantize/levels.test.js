@@ -2,15 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import {
-  chooseExponent,
-  codebook,
-  digitOf,
-  largestExponent,
-  levelOf,
-  quantizeToLevel,
-  squaredError,
-} from "../../dist/quantize/index.js";
+import { chooseExponent, codebook, quantizeToLevel } from "../../dist/quantize/index.js";
+import { digitOf, largestExponent, levelOf, squaredError } from "../../dist/quantize/levels.js";
 
 const runs = { seed: 20261, numRuns: 500 };
 const anyBits = fc.constantFrom(2, 3, 4, 5);
