@@ -34,6 +34,7 @@ export interface Chain {
  * A node joins the chain of its input while nothing else reads that input. Of two convolutions that end in one add the
  * later takes it in, since the other operand is then there already.
  * @param keep tensors besides the outputs that have to exist: each ends its chain
+ * @internal
  */
 export function findChains(network: Network, keep: Iterable<string> = []): Chain[] {
   const { nodes } = network;
@@ -88,7 +89,10 @@ export function findChains(network: Network, keep: Iterable<string> = []): Chain
   return chains.sort((a, b) => position.get(a.tail)! - position.get(b.tail)!);
 }
 
-/** The input and the nodes that some output depends on, in their order. */
+/**
+ * The input and the nodes that some output depends on, in their order.
+ * @internal
+ */
 export function liveNodes(nodes: readonly Node[], outputs: readonly string[]): Node[] {
   const needed = new Set(outputs);
   for (const node of nodes.toReversed()) {

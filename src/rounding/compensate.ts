@@ -1,7 +1,7 @@
 // compensate.ts: a whole network rounded with compensation, layer by layer, from unlabelled images.
 
 import { ShiftwiseError } from "../base/index.js";
-import type { Samples } from "../data/memory.js";
+import type { Samples } from "../data/browser.js";
 import { compileModule, pause } from "../engine/index.js";
 import { findChains, type Network, removeQuantizers } from "../graph/index.js";
 import {

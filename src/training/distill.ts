@@ -1,7 +1,7 @@
 // distill.ts: self-distillation: rounding with compensation, the float network teaching, in a given time, never for the worse.
 
 import { ShiftwiseError } from "../base/index.js";
-import { type Augmentation, type Dataset, type Samples, samplesOf, size, subset } from "../data/memory.js";
+import { type Augmentation, type Dataset, type Samples, samplesOf, size, subset } from "../data/browser.js";
 import { type Network, removeQuantizers } from "../graph/index.js";
 import type { WeightGrids } from "../ops/index.js";
 import { checkPortions } from "../quantize/index.js";
