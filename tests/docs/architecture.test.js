@@ -86,14 +86,12 @@ test("assembly takes only the layout from src", () => {
   }
 });
 
-test("every file that the pages name exists", () => {
-  for (const page of ["architecture.md", "glossary.md", "training.md"]) {
-    const text = read(`docs/${page}`);
-    for (const name of quoted(text)) {
-      if (/^(src|assembly|tests|docs)\/[\w/.-]+$/.test(name)) assert.ok(existsSync(new URL(name, root)), name);
-    }
-    for (const [, link] of text.matchAll(/\]\(([^)#]+)[^)]*\)/g)) {
-      assert.ok(existsSync(new URL(`docs/${link}`, root)), `${page}: ${link}`);
+test("every file of the code that a page names exists", () => {
+  for (const page of readdirSync(new URL("docs/", root), { recursive: true }).filter((name) => name.endsWith(".md"))) {
+    for (const name of quoted(read(`docs/${page}`))) {
+      if (/^(src|assembly|tests|docs|bench)\/[\w/.-]+$/.test(name) && !name.startsWith("tests/output/")) {
+        assert.ok(existsSync(new URL(name, root)) || name.startsWith("bench/results/"), `docs/${page}: ${name}`);
+      }
     }
   }
 });
