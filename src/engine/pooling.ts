@@ -1,10 +1,12 @@
 // pooling.ts: the maximum, average and global average pooling layers.
 import type { Pointer } from "../base/index.js";
 import type { AvgPoolNode, GlobalAvgPoolNode, MaxPoolNode, Shape } from "../ops/index.js";
-import { type Layer, type Plan, volume } from "./layer.js";
+import { type Layer, type Plan, untrainable, volume } from "./layer.js";
 import { PoolJob } from "./wasm.generated.js";
 
+/** @throws UNSUPPORTED for a dilated window */
 export function maxPoolLayer(plan: Plan, node: MaxPoolNode): Layer {
+  if (node.dilation) throw untrainable(node);
   const x = plan.tensor(node.input);
   const y = plan.tensor(node.name);
   const [channels] = x.shape;
