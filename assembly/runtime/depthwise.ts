@@ -1,7 +1,7 @@
 // depthwise.ts: bucket sums of depthwise convolutions, whose taps are read where they lie.
 import { DOUBLE, END, PART_BYTES } from "../../src/runtime/layout";
 import { Epilogue } from "./epilogue";
-import { end_px64, form_of } from "./plain";
+import { end_px64, form_of } from "./short-epilogue";
 
 /**
  * As bucket_swar_px64 for one input channel: the stream's indices are taps, read where they lie in the plane and masked,

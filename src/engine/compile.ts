@@ -9,7 +9,7 @@ import { depthwiseLayer, isDepthwise } from "./depthwise.js";
 import { clampSumLayer, dropoutLayer, leakyReluLayer, quantizeLayer } from "./elementwise.js";
 import { functionLayer } from "./functions.js";
 import { type FusedNode, fuse, outputOf } from "./fusion.js";
-import { type Layer, NO_CLAMP, type Plan, untrainable, volume } from "./layer.js";
+import { type EngineLayer, type ForwardPlan, NO_CLAMP, untrainable, volume } from "./layer.js";
 import { concatLayer, padLayer, sliceLayer } from "./moving.js";
 import { type NormStatistics, normLayer } from "./norm.js";
 import { type ParameterLayout, parameterLayout } from "./parameters.js";
@@ -22,10 +22,10 @@ export interface Pair {
 }
 
 export interface Compiled {
-  readonly plan: Plan;
+  readonly plan: ForwardPlan;
   readonly layout: ParameterLayout;
   /** In forward order. */
-  readonly layers: readonly Layer[];
+  readonly layers: readonly EngineLayer[];
   /** Addresses of the tensors that exist. */
   readonly tensors: ReadonlyMap<string, Address>;
   /** All parameters and their gradients, ordered as in the layout. */
@@ -56,7 +56,7 @@ export function compile(
     steps.map(outputOf).map((name) => [name, arena.reserve(batch * volume(shapes.get(name)!) * 4)]),
   );
   const offsets = new Map(layout.entries.map((entry) => [`${entry.node}.${entry.field}`, entry.offset * 4]));
-  const plan: Plan = {
+  const plan: ForwardPlan = {
     arena,
     batch,
     tensor: (name) => ({ address: tensors.get(name)!, shape: shapes.get(name)! }),
@@ -80,10 +80,10 @@ export function compile(
 
 /** The layer that computes a fused node; null for an input. */
 function layerOf(
-  plan: Plan,
+  plan: ForwardPlan,
   { node, tail, addition }: FusedNode,
   statisticsOf: (node: string) => NormStatistics,
-): Layer | null {
+): EngineLayer | null {
   switch (node.op) {
     case "input":
       return null;

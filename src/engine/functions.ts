@@ -16,28 +16,24 @@ import {
   softmax,
   stridesOf,
 } from "../ops/index.js";
-import { type Layer, type Plan, volume } from "./layer.js";
+import { type EngineLayer, type ForwardPlan, volume } from "./layer.js";
 
-export type FunctionNode =
-  | ActivationNode
-  | BinaryNode
-  | ConstantNode
-  | GatherNode
-  | PermuteNode
-  | ResampleNode
-  | SoftmaxNode;
+type FunctionNode = ActivationNode | BinaryNode | ConstantNode | GatherNode | PermuteNode | ResampleNode | SoftmaxNode;
 
-/** A batch of tensors, (count, channels, height, width), in either precision. */
-export type Values = Float32Array | Float64Array;
-
-/** Forward fills y; backward adds to the gradients that are wanted. */
-export interface FunctionPass {
-  forward(inputs: readonly Values[], y: Values, count: number): void;
-  backward(inputs: readonly Values[], y: Values, dy: Values, dxs: readonly (Values | null)[], count: number): void;
+/** A node on batches of tensors (count, channels, height, width). Forward fills y; backward adds to the gradients that are wanted. */
+interface FunctionPass {
+  forward(inputs: readonly Float32Array[], y: Float32Array, count: number): void;
+  backward(
+    inputs: readonly Float32Array[],
+    y: Float32Array,
+    dy: Float32Array,
+    dxs: readonly (Float32Array | null)[],
+    count: number,
+  ): void;
 }
 
 /** @param shapes of the node's inputs */
-export function functionPass(node: FunctionNode, shapes: readonly Shape[], shape: Shape): FunctionPass {
+function functionPass(node: FunctionNode, shapes: readonly Shape[], shape: Shape): FunctionPass {
   switch (node.op) {
     case "activation":
       return activationPass(node);
@@ -213,7 +209,7 @@ function softmaxPass({ axis }: SoftmaxNode, shape: Shape): FunctionPass {
 }
 
 /** A node of the compiled network that runs here. */
-export function functionLayer(plan: Plan, node: FunctionNode): Layer {
+export function functionLayer(plan: ForwardPlan, node: FunctionNode): EngineLayer {
   const names = "inputs" in node ? node.inputs : "input" in node ? [node.input] : [];
   const inputs = names.map((name) => plan.tensor(name));
   const output = plan.tensor(node.name);

@@ -1,8 +1,8 @@
 // index.ts: the door of the quantize room: weights to powers of two, activations to small integers.
 export { type ClipRule, fitLinear, type LinearEncoding, type LinearOptions } from "./activations.js";
+export { allocateBits, type LayerChoices } from "./allocate.js";
 export { type LayerBits, quantizeWeights } from "./apply.js";
 export { QUANTIZERS } from "./baselines/index.js";
-export { allocateBits, type LayerChoices } from "./budget.js";
 export {
   type ActivationScheme,
   type CalibrationOptions,
@@ -14,12 +14,12 @@ export { type LayerLevels, powerLevels, twoTermLevels } from "./channels.js";
 export { addToHistogram, createHistogram, type Histogram, mergeHistograms } from "./histogram.js";
 export { advancePortion, type PortionOptions, type PortionStep, planPortion } from "./inq.js";
 export { encodingGroups, insertQuantizers, quantizationPoints, removeQuantizers } from "./insert.js";
-export { type Codebook, chooseExponent, codebook, type ExponentRule, quantizeToLevel } from "./levels.js";
-export { fitLog, fitWeightedEntropy, type LevelsEncoding, type LogOptions, type LogShape } from "./logquant.js";
+export { chooseExponent, type ExponentRule, type PowersOfTwo, powersOfTwo, quantizeToLevel } from "./levels.js";
+export { fitLog, fitWeightedEntropy, type LevelsEncoding, type LogOptions, type LogShape } from "./log-encoding.js";
 export type { Partition } from "./partition.js";
 export { portionsFor } from "./portions.js";
 export type { Fit, LayerInfo, Quantizer } from "./quantizer.js";
-export { type Clustering, fitWeq, type WeqForm, type WeqOptions } from "./weq.js";
+export { type Clustering, fitWeq, type WeqForm, type WeqOptions } from "./weighted-entropy.js";
 export {
   averageBits,
   budgetBits,
@@ -31,7 +31,7 @@ export {
 
 // for the other rooms
 
-export { bitsOfLayer, quantizeLayer, weightNodes, writeFit } from "./apply.js";
+export { bitsOfLayer, quantizeWeightsOf, weightNodes, writeFit } from "./apply.js";
 export { huffmanBytes } from "./baselines/huffman.js";
 export { fitScales, levelBits } from "./channels.js";
 export { rewire } from "./insert.js";

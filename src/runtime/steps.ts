@@ -4,7 +4,7 @@ import { type AddLayer, type ConcatLayer, type DenseLayer, type Layer, layerInpu
 import { isPointLayer, planConv } from "./conv.js";
 import { planDense } from "./dense.js";
 import { planEpilogue, planInputEncoding, planOnes } from "./epilogue.js";
-import { planFloat } from "./float.js";
+import { planFloat } from "./host-steps.js";
 import { elementBytes } from "./memory.js";
 import { SUMS_BYTES } from "./patch.js";
 import { planAvgPool, planMaxPool } from "./pool.js";

@@ -1,5 +1,5 @@
 // layers.ts: one layer of a model as nodes of the exported graph.
-import { elements, type Layer, sameShape, type Taps } from "../../ops/index.js";
+import { type AxisWeights, elements, type Layer, sameShape } from "../../ops/index.js";
 import { added, encoded, type FormContext, fillOf, products, realOf, sums } from "./form.js";
 import type { GraphBuilder } from "./graph.js";
 
@@ -82,7 +82,7 @@ function prelu(g: GraphBuilder, a: string, b: string): string {
 }
 
 /** Taps as a matrix (output, input), or turned round. */
-function matrix({ indices, weights }: Taps, to: number, from: number, turned: boolean): Float32Array {
+function matrix({ indices, weights }: AxisWeights, to: number, from: number, turned: boolean): Float32Array {
   const result = new Float32Array(to * from);
   const each = indices.length / to;
   for (const [i, index] of indices.entries()) {
