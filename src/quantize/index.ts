@@ -1,4 +1,6 @@
 // index.ts: the door of the quantize room: weights to powers of two, activations to small integers.
+// Where quantize nodes go belongs to the graph room, and is public here as well.
+export { encodingGroups, insertQuantizers, quantizationPoints, removeQuantizers } from "../graph/index.js";
 export { type ClipRule, fitLinear, type LinearEncoding, type LinearOptions } from "./activations.js";
 export { allocateBits, type LayerChoices } from "./allocate.js";
 export { type LayerBits, quantizeWeights } from "./apply.js";
@@ -13,7 +15,6 @@ export {
 export { type LayerLevels, powerLevels, twoTermLevels } from "./channels.js";
 export { addToHistogram, createHistogram, type Histogram, mergeHistograms } from "./histogram.js";
 export { advancePortion, type PortionOptions, type PortionStep, planPortion } from "./inq.js";
-export { encodingGroups, insertQuantizers, quantizationPoints, removeQuantizers } from "./insert.js";
 export { chooseExponent, type ExponentRule, type PowersOfTwo, powersOfTwo, quantizeToLevel } from "./levels.js";
 export { fitLog, fitWeightedEntropy, type LevelsEncoding, type LogOptions, type LogShape } from "./log-encoding.js";
 export type { Partition } from "./partition.js";
@@ -34,7 +35,6 @@ export {
 export { bitsOfLayer, quantizeWeightsOf, weightNodes, writeFit } from "./apply.js";
 export { huffmanBytes } from "./baselines/huffman.js";
 export { fitScales, levelBits } from "./channels.js";
-export { rewire } from "./insert.js";
 export { defaultRule } from "./levels.js";
 export { frozenCount, selectLargest } from "./partition.js";
 export { checkBits, checkPortions } from "./portions.js";
