@@ -138,6 +138,7 @@ export async function runDemo(options: DemoArguments, context: Context, scale: D
       shift: {
         accuracy: shiftResult.accuracy,
         bytes: file.length,
+        gzipBytes: zipped,
         msPerImage: shiftMs,
         weightBits: options.bits,
       },

@@ -17,7 +17,7 @@ import {
   softmaxLayer,
 } from "./functions.js";
 import { type FusedNode, fuse, outputOf, rangeOf } from "./fusion.js";
-import { type Layer, NO_CLAMP, type Plan, volume } from "./layer.js";
+import { type EngineLayer, type ForwardPlan, NO_CLAMP, volume } from "./layer.js";
 import { concatLayer, padLayer, sliceLayer } from "./moving.js";
 import { type NormStatistics, normLayer } from "./norm.js";
 import { type ParameterLayout, parameterLayout } from "./parameters.js";
@@ -30,10 +30,10 @@ export interface Pair {
 }
 
 export interface Compiled {
-  readonly plan: Plan;
+  readonly plan: ForwardPlan;
   readonly layout: ParameterLayout;
   /** In forward order. */
-  readonly layers: readonly Layer[];
+  readonly layers: readonly EngineLayer[];
   /** Addresses of the tensors that exist. */
   readonly tensors: ReadonlyMap<string, Address>;
   /** All parameters and their gradients, ordered as in the layout. */
@@ -64,7 +64,7 @@ export function compile(
     steps.map(outputOf).map((name) => [name, arena.reserve(batch * volume(shapes.get(name)!) * 4)]),
   );
   const offsets = new Map(layout.entries.map((entry) => [`${entry.node}.${entry.field}`, entry.offset * 4]));
-  const plan: Plan = {
+  const plan: ForwardPlan = {
     arena,
     batch,
     tensor: (name) => ({ address: tensors.get(name)!, shape: shapes.get(name)! }),
@@ -95,7 +95,7 @@ interface Fusion {
   statisticsOf(node: string): NormStatistics;
 }
 
-type Compile<N extends Node> = (plan: Plan, node: N, fusion: Fusion) => Layer | null;
+type Compile<N extends Node> = (plan: ForwardPlan, node: N, fusion: Fusion) => EngineLayer | null;
 
 /** How each kind of node becomes a layer; null for the input, whose tensor the caller fills. */
 const LAYERS = {

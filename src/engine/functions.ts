@@ -17,7 +17,7 @@ import {
   softmax,
   stridesOf,
 } from "../ops/index.js";
-import { type Layer, type Plan, volume } from "./layer.js";
+import { type EngineLayer, type ForwardPlan, volume } from "./layer.js";
 
 type FunctionNode = ActivationNode | BinaryNode | ConstantNode | GatherNode | PermuteNode | ResampleNode | SoftmaxNode;
 
@@ -195,7 +195,7 @@ function softmaxPass({ axis }: SoftmaxNode, _: readonly Shape[], shape: Shape): 
  */
 function runsHere<N extends FunctionNode>(
   passOf: (node: N, shapes: readonly Shape[], shape: Shape) => FunctionPass,
-): (plan: Plan, node: N) => Layer {
+): (plan: ForwardPlan, node: N) => EngineLayer {
   const view = (memory: WebAssembly.Memory, address: number, shape: Shape, count: number): Float32Array =>
     new Float32Array(memory.buffer, address, count * volume(shape));
   return (plan, node) => {

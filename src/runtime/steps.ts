@@ -12,7 +12,7 @@ import {
   planPermute,
   planResample,
   planSoftmax,
-} from "./float.js";
+} from "./host-steps.js";
 import { elementBytes } from "./memory.js";
 import { SUMS_BYTES } from "./patch.js";
 import { planAvgPool, planMaxPool } from "./pool.js";

@@ -1,6 +1,7 @@
 // layers.ts: each kind of layer of a model as nodes of the exported graph.
 import {
   type ActivationLayer,
+  type AxisWeights,
   type BinaryName,
   elements,
   FUNCTIONS,
@@ -9,7 +10,6 @@ import {
   type PermuteLayer,
   type ResampleLayer,
   sameShape,
-  type Taps,
 } from "../../ops/index.js";
 import { added, encoded, type FormContext, fillOf, products, realOf, sums } from "./form.js";
 import type { GraphBuilder } from "./graph.js";
@@ -85,7 +85,7 @@ function resampled(context: FormContext, layer: ResampleLayer): string {
 }
 
 /** Taps as a matrix (output, input), or turned round. */
-function matrix({ indices, weights }: Taps, to: number, from: number, turned: boolean): Float32Array {
+function matrix({ indices, weights }: AxisWeights, to: number, from: number, turned: boolean): Float32Array {
   const result = new Float32Array(to * from);
   const each = indices.length / to;
   for (const [i, index] of indices.entries()) {

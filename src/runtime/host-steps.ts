@@ -1,4 +1,4 @@
-// float.ts: the steps that are plain TypeScript: what only moves raw values, and what has no integer form.
+// host-steps.ts: the steps that are plain TypeScript: what only moves raw values, and what has no integer form.
 // They are cheap beside the convolutions around them, and no kernel of theirs has to be downloaded.
 import {
   type ActivationLayer,
