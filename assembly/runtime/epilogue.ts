@@ -40,12 +40,12 @@ export class Epilogue {
   residualBytes!: u32;
   residualFloat!: bool;
   residualScale!: f32;
-  /** LINEAR, no float32 residual and |z| < 2^15, so that plain.ts may end the layer. */
+  /** LINEAR, no float32 residual and |z| < 2^15, so that short-epilogue.ts may end the layer. */
   plain!: bool;
   /** What low and high round to. */
   lowByte!: u8;
   highByte!: u8;
-  /** 1.5 * 2^23: see plain.ts. */
+  /** 1.5 * 2^23: see short-epilogue.ts. */
   round!: f32;
 }
 
