@@ -16,6 +16,7 @@ export interface Random {
   state(): Uint32Array;
 }
 
+/** An array that `shuffle` can reorder in place. */
 export type Shuffleable = unknown[] | Uint8Array | Uint16Array | Uint32Array | Int32Array | Float32Array | Float64Array;
 
 /**

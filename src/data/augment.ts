@@ -3,7 +3,10 @@
 import { type Random, ShiftwiseError } from "../base/index.js";
 import type { Shape } from "../ops/index.js";
 
-/** What may happen to each image anew every time it is drawn; what is absent does not. Lengths in pixels. */
+/**
+ * Random changes of an image, made anew each time it is drawn. Those that are absent are not made. Lengths are in
+ * pixels.
+ */
 export interface Augmentation {
   /** Pad by this much with the mean grey on all sides, then cut out a window of the old size anywhere. */
   readonly crop?: number;

@@ -5,11 +5,12 @@ import type { Normalization } from "../ops/index.js";
 import { type Augmentation, checkAugmentation, drawChange, writeChanged } from "./augment.js";
 import { type Dataset, imageLength, size } from "./dataset.js";
 
+/** Options of `batches`. */
 export interface BatchOptions {
   readonly batchSize: number;
   /**
-   * For training: a new random order each epoch, and the last images that fill no batch left out. Otherwise images come
-   * in the order they stand, the last batch as short as it is. Default false.
+   * Whether the images come in a new random order each epoch, as training wants it, and the last images that fill no
+   * batch left out. Otherwise images come in the order they stand, the last batch as short as it is. Default false.
    */
   readonly shuffle?: boolean;
   readonly augment?: Augmentation;

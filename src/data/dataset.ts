@@ -3,6 +3,7 @@
 import { createRandom, ShiftwiseError } from "../base/index.js";
 import type { Normalization, Shape } from "../ops/index.js";
 
+/** Labelled images of one shape. */
 export interface Dataset {
   /** size x channels x height x width pixels, 0..255, each image as channel planes one after the other. */
   readonly images: Uint8Array;
@@ -11,10 +12,11 @@ export interface Dataset {
   readonly shape: Shape;
   readonly classes: number;
   readonly classNames?: readonly string[];
-  /** What the training images call for: zero mean and unit variance per channel of pixel / 255. */
+  /** The normalization that gives the training images zero mean and unit variance: per channel, of pixel / 255. */
   readonly normalization: Normalization;
 }
 
+/** Images to train on and images to test on. */
 export interface TrainTest {
   readonly train: Dataset;
   readonly test: Dataset;

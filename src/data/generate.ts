@@ -3,6 +3,7 @@ import { createRandom, type Random, ShiftwiseError } from "../base/index.js";
 import { computeNormalization, type Dataset, type TrainTest } from "./dataset.js";
 import { arc, bend, type Canvas, draw, line, randomWarp, type Stroke, transform } from "./strokes.js";
 
+/** Options of `generate`. */
 export interface GenerateOptions {
   /** Any integer; the images are the same for the same seed, whatever the machine. Default 1. */
   readonly seed?: number;

@@ -10,6 +10,7 @@ export interface IdxArray {
   readonly data: Uint8Array;
 }
 
+/** Options of the IDX readers. */
 export interface IdxOptions {
   /** Number of classes; labels must be below. IDX files do not say. Default 10, as in the published sets. */
   readonly classes?: number;

@@ -5,6 +5,7 @@ import { decodeBmp } from "./bmp.js";
 import { reason } from "./bytes.js";
 import { contentOf, imageKind } from "./signatures.js";
 
+/** A decoded picture. */
 export interface Image {
   readonly width: number;
   readonly height: number;

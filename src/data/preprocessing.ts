@@ -7,15 +7,15 @@ import { readWhole, reason } from "./bytes.js";
 import { type Image, MOST_PIXELS, resizeImage } from "./image.js";
 
 /**
- * In this order: the shorter side is resized to `resize`, the middle is cut out, the channels are put in order, a pixel
- * 0..255 becomes (pixel * range / 255 - mean[c]) / std[c].
+ * The steps from a picture to an input, in this order: the shorter side is resized to `resize`, the middle is cut out,
+ * the channels are put in order, a pixel 0..255 becomes (pixel * range / 255 - mean[c]) / std[c].
  */
 export interface Preprocessing {
   /** Length of the shorter side, 1..4096. Default: none; an image that is smaller than the network's input is enlarged. */
   readonly resize?: number;
   /** Default "grey", 0.299 R + 0.587 G + 0.114 B, for networks of one channel, else "rgb". */
   readonly channels?: "rgb" | "bgr" | "grey";
-  /** What 255 becomes before the mean is taken off: 1 or 255. Default 1. */
+  /** The value of a pixel of 255 before the mean is taken off: 1 or 255. Default 1. */
   readonly range?: number;
   /** One number a channel, or one for all. Default 0 and 1. */
   readonly mean?: readonly number[];

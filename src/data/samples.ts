@@ -3,6 +3,7 @@ import type { Shape } from "../ops/index.js";
 import { normalizationTable } from "./batches.js";
 import type { Dataset } from "./dataset.js";
 
+/** Images without labels, as the network reads them. */
 export interface Samples {
   readonly shape: Shape;
   readonly count: number;

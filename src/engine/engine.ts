@@ -10,6 +10,7 @@ import { type ParameterLayout, readParameters, readStatistics } from "./paramete
 import { LossJob } from "./wasm.generated.js";
 import { compileModule, instantiate } from "./wasm.js";
 
+/** Options of `createEngine`. */
 export interface EngineOptions {
   /** Most images of one call. */
   readonly batch: number;
@@ -27,10 +28,11 @@ export interface SoftTargets {
   readonly logits: Float32Array;
   /** Both networks' logits are divided by it, above 0. */
   readonly temperature: number;
-  /** Of the distillation in the loss, in 0..1; the cross-entropy has the rest. */
+  /** The share of the distillation in the loss, in 0..1; the cross-entropy has the rest. */
   readonly share: number;
 }
 
+/** The loss of a batch. */
 export interface BatchLoss {
   /** Sum over the images of their loss. */
   readonly loss: number;

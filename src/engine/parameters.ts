@@ -2,6 +2,7 @@
 import type { Network } from "../graph/index.js";
 import { nodeParameters, type Tensor } from "../ops/index.js";
 
+/** A parameter of a network and its place in the vector of all. */
 export interface ParameterEntry {
   readonly node: string;
   readonly field: string;
@@ -19,6 +20,7 @@ export interface StatisticsEntry {
   readonly offset: number;
 }
 
+/** The order of all parameters of a network in one vector. */
 export interface ParameterLayout {
   /** Conv and dense weights first, then biases, gammas and betas. */
   readonly entries: readonly ParameterEntry[];
@@ -32,6 +34,7 @@ export interface ParameterLayout {
 
 const STATISTICS = new Set(["mean", "variance"]);
 
+/** Returns the order of the parameters of a network. */
 export function parameterLayout(network: Network): ParameterLayout {
   const trainable = network.nodes.filter((node) => node.op !== "constant");
   const all = trainable.flatMap((node) =>

@@ -20,6 +20,7 @@ const SIZES = {
   I64: 8,
   F64: 8,
 };
+/** The element type of a stored tensor. */
 export type Dtype = keyof typeof SIZES;
 const DTYPES = Object.keys(SIZES) as Dtype[];
 
@@ -29,6 +30,7 @@ export const HEADER_LIMIT = 1 << 24;
 /** Most characters of a tensor's name: a name of the graph, and the longest suffix, ".gridScale". */
 export const TENSOR_NAME_LIMIT = NAME_LIMIT + 10;
 
+/** A tensor of a safetensors file. */
 export interface StoredTensor {
   readonly dtype: Dtype;
   readonly shape: readonly number[];
@@ -36,6 +38,7 @@ export interface StoredTensor {
   readonly bytes: Uint8Array;
 }
 
+/** The contents of a safetensors file. */
 export interface Container {
   readonly metadata: Readonly<Record<string, string>>;
   readonly tensors: ReadonlyMap<string, StoredTensor>;

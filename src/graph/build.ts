@@ -18,6 +18,7 @@ import type { Network } from "./network.js";
 import { inferShapes } from "./shapes.js";
 import { validateNetwork } from "./validate.js";
 
+/** Options of a convolution that a NetworkBuilder adds. */
 export interface ConvOptions {
   /** Kernel height and width; 3 unless told. */
   readonly kernel?: number;
@@ -32,30 +33,54 @@ export interface ConvOptions {
 
 /** Adds one node a call, in topological order, and returns its name. Names are numbered by operation: conv1, conv2. */
 export interface NetworkBuilder {
+  /** Adds the network's input. A network has one. */
   input(shape: Shape, normalization?: Normalization): string;
+  /** Adds a convolution with square kernel, stride and dilation, and `outputs` channels. */
   conv(input: string, outputs: number, options?: ConvOptions): string;
+  /** Adds a fully connected layer with a bias; it reads all values of its input. */
   dense(input: string, outputs: number): string;
+  /** Adds a batch norm with gamma 1, beta 0, mean 0 and variance 1. */
   batchNorm(input: string): string;
+  /** Adds a ReLU, clamped at `max` if that is given. */
   relu(input: string, max?: number): string;
+  /** Adds a ReLU that multiplies negative values with `slope`. */
   leakyRelu(input: string, slope?: number): string;
+  /** Adds maxima over square windows. */
   maxPool(input: string, kernel: number, stride?: number, padding?: number): string;
+  /** Adds means over square windows without padding. */
   avgPool(input: string, kernel: number, stride?: number): string;
+  /** Adds the mean of every channel. */
   globalAvgPool(input: string): string;
+  /** Adds the sum of two tensors of one shape. */
   add(a: string, b: string): string;
+  /** Adds the channels of several tensors one after the other. */
   concat(inputs: readonly string[]): string;
+  /** Adds a function of every value. */
   activation(input: string, fn: ActivationNode["fn"], parameters?: readonly number[]): string;
+  /** Adds a function of two tensors; an axis of length 1 meets every index. */
   binary(fn: BinaryName, a: string, b: string): string;
+  /** Adds values that do not depend on the input. */
   constant(shape: Shape, values: Float32Array): string;
+  /** Adds a tensor of elements of another; an index of -1 stands for `value`. */
   gather(input: string, places: Pick<GatherNode, "channels" | "rows" | "columns">, value?: number): string;
+  /**
+   * Adds a tensor with its axes in another order: it is read as `dims`, its axes are ordered as `order`, and the result
+   * has `shape`.
+   */
   permute(input: string, dims: readonly number[], order: readonly number[], shape: Shape): string;
+  /** Adds weighted sums of rows and columns. */
   resample(input: string, shape: Shape, rows: AxisWeights, columns: AxisWeights): string;
+  /** Adds a softmax along an axis: 0 for channels, 1 for rows, 2 for columns. */
   softmax(input: string, axis?: 0 | 1 | 2): string;
-  /** `widths`: before and behind the channels, rows and columns. */
+  /** Adds `value` around a tensor. `widths` counts the planes, rows and columns before and behind it. */
   pad(input: string, widths: Pick<PadNode, "channels" | "rows" | "columns">, value?: number): string;
+  /** Adds every step-th element from `start` up to, not including, `stop`, along each axis. */
   slice(input: string, start: Shape, stop: Shape, step?: Shape): string;
+  /** Adds a dropout, which acts in training alone. */
   dropout(input: string, rate: number): string;
+  /** Adds a rounding to an encoding. */
   quantize(input: string, encoding: Encoding): string;
-  /** The finished, validated network. */
+  /** Returns the finished network. @throws BAD_GRAPH unless it is valid */
   finish(outputs: readonly string[], labels?: readonly string[]): Network;
 }
 

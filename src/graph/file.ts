@@ -39,6 +39,7 @@ const NODE_FIELDS = ["name"] as const;
 /** No field of a node depends on the shapes of others' tensors. */
 const noShapes = (): Shape => [0, 0, 0];
 
+/** Data that a network file may hold beside the network. */
 export interface NetworkExtra {
   /** What INQ has decided so far; without it every weight is free. */
   readonly grids?: WeightGrids;
@@ -46,6 +47,7 @@ export interface NetworkExtra {
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
+/** The contents of a network file. */
 export interface NetworkFile {
   readonly network: Network;
   readonly grids: WeightGrids;

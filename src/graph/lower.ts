@@ -15,6 +15,7 @@ import type { Network } from "./network.js";
 import { inferShapes } from "./shapes.js";
 import { validateNetwork } from "./validate.js";
 
+/** Options of `lower`. */
 export interface LowerOptions {
   /** Grids of all conv and dense nodes: integer weights. Null: the float32 network, in which nothing is quantized. */
   readonly grids: WeightGrids | null;

@@ -7,6 +7,7 @@ import { createGraph, type Ports } from "./export/graph.js";
 import { exportLayer } from "./export/layers.js";
 import { encodeMessage } from "./wire.js";
 
+/** Options of `exportOnnx`. */
 export interface ExportOptions {
   /**
    * - float32: weights are signed powers of two (or a codebook's integers), activations integers too, all in float32.

@@ -13,10 +13,11 @@ import type { ExternalData } from "./tensor.js";
 
 const { at } = fields;
 
+/** Options of `importOnnx`. */
 export interface ImportOptions {
   /** Name of the network; the graph's own unless given. */
   readonly name?: string;
-  /** How pixels become the network's input: the file does not say. */
+  /** The normalization of pixels, which an ONNX file does not hold. */
   readonly normalization?: Normalization;
   readonly labels?: readonly string[];
   /** Sizes of the input as ONNX has them, with or without the batch, where the file leaves some open. */
@@ -28,8 +29,8 @@ export interface ImportOptions {
   /** Leaves out a softmax that makes an output, so that the network ends in logits, as training wants. */
   readonly logits?: boolean;
   /**
-   * How many elements importing may make beyond those in the file: constants that are folded, lists of indices, copies of
-   * weights. 2^24 and 16 for each element of the file unless given.
+   * The number of elements that importing may make beyond those in the file: constants that are folded, lists of
+   * indices, copies of weights. Default 2^24, and 16 for each element of the file.
    */
   readonly budget?: number;
   /** Reads tensors that lie in other files. Without it such a model is refused. */
@@ -55,7 +56,7 @@ export function importOnnx(bytes: Uint8Array | ArrayBuffer, options: ImportOptio
   return importModel(readModel(bytes, options.external ?? null, options.where), options);
 }
 
-/** As importOnnx, from a model that has been read. */
+/** Imports a model that has been read, as importOnnx does. */
 export function importModel(read: OnnxModel, options: Omit<ImportOptions, "external"> = {}): Network {
   const { where = "", labels, onRemark = () => {} } = options;
   const remark: Remark = (level, place, message) => onRemark(`${place}: ${message}`, level);

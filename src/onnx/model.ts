@@ -11,6 +11,7 @@ import { decodeMessage } from "./wire.js";
 const { at } = fields;
 const expect: typeof fields.expect = fields.expect;
 
+/** A node of an ONNX graph. */
 export interface OnnxNode {
   /** Its name, or operator and place where it has none. */
   readonly name: string;
@@ -21,10 +22,11 @@ export interface OnnxNode {
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   readonly attributes: Attributes;
-  /** For error messages: file and node. */
+  /** File and node, for error messages. */
   readonly where: string;
 }
 
+/** An input of an ONNX graph that no initializer fills. */
 export interface OnnxInput {
   readonly name: string;
   readonly type: ElementType;
@@ -32,6 +34,7 @@ export interface OnnxInput {
   readonly dims: readonly (number | null)[] | null;
 }
 
+/** An ONNX graph with its constants read. */
 export interface OnnxModel {
   readonly name: string;
   /** Versions of the operators by domain; ONNX's own is "". */

@@ -106,6 +106,7 @@ export const FUNCTIONS = {
   },
 } as const satisfies Readonly<Record<string, UnaryFunction>>;
 
+/** The name of a function of one value. */
 export type ActivationName = keyof typeof FUNCTIONS;
 
 /** The function of one value with these parameters, in float64. */
@@ -135,6 +136,7 @@ export const BINARY_FUNCTIONS = {
   prelu: { of: (a, b) => (a < 0 ? a * b : a), slopes: (a, b) => (a < 0 ? [b, a] : [1, 0]) },
 } as const satisfies Readonly<Record<string, BinaryFunction>>;
 
+/** The name of a function of two values. */
 export type BinaryName = keyof typeof BINARY_FUNCTIONS;
 
 /** The function of two values, in float64. */

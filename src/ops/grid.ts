@@ -5,12 +5,12 @@ import { type Check, checker, LEVEL_MAX, LEVELS_MAX, magnitudes } from "../forma
 export const check: Check = /* @__PURE__ */ checker("", "invalid network");
 
 /**
- * What has been decided for the weights of one conv or dense node: frozen[i] = 1 where weight i must not change any more,
- * since it already equals fround(scale[c] * level) to the bit, c its output channel and level one of the grid's. Keyed by
- * node name in a WeightGrids map.
+ * The grid of the weights of one conv or dense node, and which of them are on it for good: frozen[i] = 1 where weight i
+ * must not change any more, since it already equals fround(scale[c] * level) to the bit, c its output channel and level
+ * one of the grid's. Keyed by node name in a WeightGrids map.
  * - powers: the levels are 0 and +-2^n2..2^n1, n2 = n1 + 1 - 2^(bits - 2) (INQ); scale null stands for 1.
- * - codebook: the levels are integers, as the model file's `Weights` have them.
- * Scales are finite and positive, one an output channel. They end up in the epilogue.
+ * - codebook: the levels are integers, as the model file's `Weights` have them. Scales are finite and positive, one an
+ *   output channel. They end up in the epilogue.
  */
 export type WeightGrid =
   | {
@@ -26,6 +26,7 @@ export type WeightGrid =
       readonly scale: Float32Array;
       readonly frozen: Uint8Array;
     };
+/** The grids of conv and dense nodes by node name. */
 export type WeightGrids = ReadonlyMap<string, WeightGrid>;
 
 type PowersGrid = Extract<WeightGrid, { kind: "powers" }>;

@@ -27,6 +27,7 @@ import { type LeakyReluNode, leakyReluNode, type ReluNode, reluNode } from "./re
 import { type ResampleNode, resampleNode } from "./resample.js";
 import { type SoftmaxNode, softmaxNode } from "./softmax.js";
 
+/** A node of a float network. Its kind is `op`. */
 export type Node =
   | InputNode
   | ConvNode

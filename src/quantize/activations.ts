@@ -5,22 +5,24 @@ import type { Encoding } from "../ops/index.js";
 import { type Histogram, occupiedBins } from "./histogram.js";
 
 /**
- * Where an encoding's range ends.
+ * The rule for where an encoding's range ends.
  * - minmax: at the extreme values seen.
  * - percentile: at the magnitudes that `percentile` percent of the values on each side do not exceed.
  * - mse: where the squared error, clipping and rounding together, is least.
  */
 export type ClipRule = "minmax" | "percentile" | "mse";
 
+/** Options of `fitLinear`. */
 export interface LinearOptions {
   /** Integers 0..2^bits - 1; 1..8. */
   readonly bits: number;
   /** Default "mse". */
   readonly clip?: ClipRule;
-  /** For the percentile rule, in (0, 100]. Default 99.99. */
+  /** The share of the percentile rule, in (0, 100]. Default 99.99. */
   readonly percentile?: number;
 }
 
+/** An encoding with evenly spaced levels. */
 export type LinearEncoding = Extract<Encoding, { kind: "linear" }>;
 
 /** `mse` tries ranges from the extremes inwards, 16 to the octave, down to 1/16 of them. */

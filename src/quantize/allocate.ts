@@ -1,7 +1,7 @@
 // allocate.ts: how many bits each layer's weights get, for so many on average.
 import { ShiftwiseError } from "../base/index.js";
 
-/** What a layer could have, by rising bits: the noise is a share of its outputs' signal. */
+/** The widths that a layer could have, by rising bits. The noise is a share of its outputs' signal. */
 export interface LayerChoices {
   readonly name: string;
   readonly weights: number;

@@ -10,20 +10,22 @@ import { fitLog, fitWeightedEntropy, type LogOptions, type LogShape } from "./lo
 /** The values of named tensors for one batch of images, in any layout. */
 export type NamedActivations = ReadonlyMap<string, Float32Array>;
 
+/** The kind of encodings that activations get. */
 export type ActivationScheme =
   | ({ readonly kind: "linear" } & LinearOptions)
   /** LogQuant where a tensor has no negative values, linear with as many bits where it has some. */
   | ({ readonly kind: "log" } & LogOptions)
-  /** As "log", with levels chosen by weighted entropy instead of squared error (WEQ). */
+  /** LogQuant's form, with levels chosen by weighted entropy instead of squared error (WEQ). */
   | ({ readonly kind: "weq" } & LogShape);
 
+/** Options of `calibrate`. */
 export interface CalibrationOptions {
   readonly activations: ActivationScheme;
-  /** For network inputs, always linear, which hold pixels and may be negative. Default: 8 bits. */
+  /** The encoding of network inputs, which hold pixels, may be negative and are always linear. Default: 8 bits. */
   readonly input?: LinearOptions;
   /**
-   * For tensors that no ReLU makes: the second operand of an add, the mean of a pool. No convolution sums over the former
-   * and few inputs are the latter's, so more bits cost nothing there. Default: as `activations`.
+   * The encoding of tensors that no ReLU makes: the second operand of an add, the mean of a pool. No convolution sums
+   * over the former and few inputs are the latter's, so more bits cost nothing there. Default: as `activations`.
    */
   readonly others?: LinearOptions;
 }

@@ -32,6 +32,7 @@ const BINS = OCTAVES << MANTISSA_BITS;
 
 export const BINS_PER_OCTAVE = 1 << MANTISSA_BITS;
 
+/** Returns a histogram without values. */
 export function createHistogram(): Histogram {
   return {
     total: 0,

@@ -19,6 +19,7 @@ import { checkBits } from "./portions.js";
 
 type PowersGrid = Extract<WeightGrid, { kind: "powers" }>;
 
+/** Options of a portion of INQ. */
 export interface PortionOptions {
   /**
    * One width for every conv and dense node, or a width for each by node name; a node that such a map does not name
@@ -30,8 +31,8 @@ export interface PortionOptions {
   /** Default "magnitude", the better of the two in the paper. */
   readonly partition?: Partition;
   /**
-   * Of which weights a portion is a share: of every layer's (the paper), or of all layers' together, magnitudes then being
-   * counted in root mean squares of their layer. Default "layer".
+   * The weights that a portion is a share of: every layer's (the paper), or of all layers' together, magnitudes then
+   * being counted in root mean squares of their layer. Default "layer".
    */
   readonly ranking?: "layer" | "global";
   /** Default "max" (the paper's Eq. 3) at 4 and 5 bits, "mse" at 2 and 3. Of no account with scale "channel". */
@@ -41,13 +42,13 @@ export interface PortionOptions {
    * squared rounding error; it goes to the epilogue. Default "layer".
    */
   readonly scale?: "layer" | "channel";
-  /** By node name, 1 for each weight that is zero for good. Portions are shares of the others. Default: none. */
+  /** Masks by node name: 1 for each weight that is zero for good. Portions are shares of the others. Default: none. */
   readonly pruned?: ReadonlyMap<string, Uint8Array>;
   /** Only the random partition uses it. Default 0. */
   readonly seed?: number;
 }
 
-/** What a portion is about to do to one layer. */
+/** The change that a portion makes to one layer. */
 export interface PortionStep {
   readonly node: ConvNode | DenseNode;
   /** The layer's grid when it is done: the chosen weights frozen too. */

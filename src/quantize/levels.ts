@@ -18,7 +18,7 @@ export interface PowersOfTwo {
 }
 
 /**
- * How n1 is chosen for a layer.
+ * The rule by which n1 of a layer is chosen.
  * - max: n1 = floor(log2(4 s / 3)), s = max |w| (Eq. 3): the largest weight rounds to 2^n1.
  * - mse: the n1 <= that with the least squared rounding error. At 2 and 3 bits `max` sends 50 to 99 % of a bell-shaped
  *   layer to zero; this rule does not.
@@ -106,7 +106,7 @@ export function largestMagnitude(values: Float32Array, where: string): number {
 }
 
 /**
- * n1 of a layer from all of its weights.
+ * Chooses the exponent n1 of a layer from all of its weights.
  * @throws BAD_OPTION for bits outside 2..5, BAD_DATA for a weight that is not finite.
  */
 export function chooseExponent(values: Float32Array, bits: number, rule: ExponentRule, where: string): number {

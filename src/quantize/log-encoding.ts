@@ -5,8 +5,10 @@ import type { Encoding } from "../ops/index.js";
 import { checkNotEmpty, errorMeter } from "./activations.js";
 import { type Histogram, occupiedBins } from "./histogram.js";
 
+/** An encoding whose levels are a table of integers. */
 export type LevelsEncoding = Extract<Encoding, { kind: "levels" }>;
 
+/** The size of a table of levels. */
 export interface LogShape {
   /** 2^bits levels, zero among them; 2..6. Levels that fall on one integer are merged, so the table may be shorter. */
   readonly bits: number;
@@ -14,6 +16,7 @@ export interface LogShape {
   readonly largest: 31 | 255;
 }
 
+/** Options of `fitLog`. */
 export interface LogOptions extends LogShape {
   /**
    * Distances between levels to try, in 1/16 octave: 16 is base 2, 8 base sqrt 2. Even integers in 2..32.

@@ -16,10 +16,11 @@ export interface Fit {
   readonly ideal: Float64Array;
 }
 
+/** A layer as a quantizer knows it. */
 export interface LayerInfo {
-  /** For error messages. */
+  /** The name of the layer, for error messages. */
   readonly name: string;
-  /** Of the weights, output channels first. */
+  /** The shape of the weights, output channels first. */
   readonly shape: readonly number[];
   /** Bits of a code; 1 where the method has one width only. */
   readonly bits: number;

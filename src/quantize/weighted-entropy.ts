@@ -12,6 +12,7 @@ import { checkWeights } from "./quantizer.js";
 import { sortMagnitudes } from "./sort.js";
 
 /**
+ * The form of weighted-entropy clusters.
  * - paper: negative and non-negative weights are clustered apart, each boundary goes to the best place between its
  *   neighbours.
  * - code: what the authors released. Signs pooled, levels +-r; boundaries found by bisection on the slope of (1), which
@@ -20,12 +21,13 @@ import { sortMagnitudes } from "./sort.js";
  */
 export type WeqForm = "paper" | "code";
 
+/** Options of `fitWeq`. */
 export interface WeqOptions {
   /** 2..32. */
   readonly levels: number;
   /** Default "paper". */
   readonly form?: WeqForm;
-  /** For the form "code": the boundaries of the fit before, from which the search starts. */
+  /** The boundaries of the fit before, from which the search of the form "code" starts. */
   readonly start?: readonly number[];
 }
 

@@ -8,13 +8,14 @@ import { allocateBits } from "./allocate.js";
  */
 export type WidthShape = "convex" | "concave" | "inc" | "dec";
 
+/** A layer that gets a width: its name and the number of its weights. */
 export interface WidthLayer {
   readonly name: string;
   /** Number of weights. */
   readonly count: number;
 }
 
-/** What quantizing a layer alone to some bits costs: drop by bits, smaller is better. */
+/** The cost of quantizing a layer alone: the drop by bits, of which smaller is better. */
 export interface LayerSensitivity extends WidthLayer {
   readonly drops: ReadonlyMap<number, number>;
 }

@@ -22,10 +22,11 @@ import { createMoments, type GroupMoments } from "./moments.js";
 import { createRounder, ROUND, type Rounder, type RoundingResult } from "./rounding.js";
 import { CHUNK, createWalk, type Walk } from "./walk.js";
 
+/** Options of `compensate`. */
 export interface CompensateOptions {
   /**
-   * What each conv and dense layer's weights become, or the steps of a portion from planPortion: then the weights chosen
-   * alone are rounded, those frozen before stay, and those that are still free take the errors up.
+   * The levels of each conv and dense layer's weights, or the steps of a portion from planPortion: then the weights
+   * chosen alone are rounded, those frozen before stay, and those that are still free take the errors up.
    */
   readonly levels: LevelsOf | readonly RoundingStep[];
   /** Share of the mean diagonal of the covariance that is added to it. Default 0.01. */
@@ -46,19 +47,22 @@ export interface CompensateOptions {
   readonly explore?: (node: ConvNode | DenseNode) => readonly LayerLevels[];
 }
 
-/** What a layer's rounding has come to; signal to noise in decibels. */
+/** The result of rounding one layer. Ratios of signal to noise are in decibels. */
 export interface LayerReport {
   readonly name: string;
   readonly weights: number;
-  /** Of the weights themselves. */
+  /** Signal to noise of the weights themselves. */
   readonly weightSnr: number;
-  /** Of the layer's outputs: by its own rounding alone, and with all that the layers before have lost. */
+  /**
+   * Signal to noise of the layer's outputs: by its own rounding alone, and with all that the layers before have lost.
+   */
   readonly ownSnr: number;
   readonly outputSnr: number;
   /** ownSnr with each of the levels to be explored. */
   readonly explored: readonly number[];
 }
 
+/** The result of `compensate`. */
 export interface CompensateResult {
   /** The network given with rounded weights and corrected biases; the one given is not changed. */
   readonly network: Network;
@@ -66,6 +70,7 @@ export interface CompensateResult {
   readonly layers: readonly LayerReport[];
 }
 
+/** Progress and abort of `compensate`. */
 export interface CompensateControl {
   /** Stops before the next layer. */
   readonly signal?: AbortSignal;

@@ -14,7 +14,7 @@ import {
 } from "../quantize/index.js";
 import { FIXED, FREE, ROUND } from "./rounding.js";
 
-/** What a layer's weights become; null leaves it float. */
+/** The levels that a layer's weights are rounded to; null leaves it float. */
 export type LevelsOf = (node: ConvNode | DenseNode) => LayerLevels | null;
 
 export interface LayerPlan {

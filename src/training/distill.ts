@@ -11,16 +11,20 @@ import { type Divergence, fidelityTo } from "./fidelity.js";
 import { inRange, type Progress } from "./options.js";
 import { train } from "./train.js";
 
+/** Options of `distill`. */
 export interface DistillOptions {
   readonly levels: LevelsOf;
-  /** Of the whole run, rounding and training. At least one epoch is trained after each portion, whatever it takes. */
+  /**
+   * Minutes of the whole run, rounding and training. At least one epoch is trained after each portion, whatever it
+   * takes.
+   */
   readonly minutes: number;
   /**
    * Accumulated shares rising to 1. Default 1 alone: all weights are rounded at once, biases and batch norm learn. Other
    * portions let weights learn too, which takes more images and more time before it is better.
    */
   readonly portions?: readonly number[];
-  /** Of the first attempt. */
+  /** The learning rate of the first attempt. */
   readonly learningRate: number;
   readonly batchSize: number;
   readonly augment?: Augmentation;
@@ -29,6 +33,7 @@ export interface DistillOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Progress of `distill`. */
 export interface DistillControl {
   /** A portion is being rounded, and before the first of several the last: layers done, of how many. */
   readonly onRounding?: (portion: number, done: number, total: number) => void;
@@ -44,11 +49,12 @@ export interface Attempt extends Divergence {
   readonly kept: boolean;
 }
 
+/** The result of `distill`. */
 export interface DistillResult {
   /** The network with rounded weights; the one given is not changed. */
   readonly network: Network;
   readonly grids: WeightGrids;
-  /** Of the rounding that the network comes from. */
+  /** The reports of the rounding that the network comes from. */
   readonly layers: readonly LayerReport[];
   /** Trained after each portion, undone attempts included. */
   readonly epochs: readonly number[];

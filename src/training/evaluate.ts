@@ -15,6 +15,7 @@ import { checkFit, count } from "./options.js";
 import type { Session } from "./session.js";
 import { createPool, EVALUATION, type Pool } from "./worker-pool.js";
 
+/** Options of `evaluate`. */
 export interface EvaluateOptions {
   /** Default 1. */
   readonly threads?: number;
@@ -23,6 +24,7 @@ export interface EvaluateOptions {
   readonly signal?: AbortSignal;
 }
 
+/** The accuracy and loss of a network on labelled images. */
 export interface Evaluation {
   /** 0..1. */
   readonly accuracy: number;
@@ -97,7 +99,7 @@ export function* activations(
 }
 
 /**
- * As `activations`, of images without labels.
+ * Yields what `activations` yields, for images without labels.
  * @internal
  */
 export function* sampleActivations(

@@ -7,18 +7,20 @@ import type { EpochRecord } from "./checkpoint.js";
 import { type CommonOptions, type Control, count } from "./options.js";
 import { runStages, type Stage } from "./session.js";
 
+/** Options of `prune`. */
 export interface PruneOptions extends CommonOptions {
   /** Share of all conv and dense weights that are zero afterwards, in [0, 1); layers get theirs from layerSparsities. */
   readonly sparsity: number;
-  /** In which weights are cut and come back, more and more of them cut. */
+  /** Epochs in which weights are cut and come back, more and more of them cut. */
   readonly epochs: number;
-  /** In which what is left goes on training, the cut weights settled. Default 0. */
+  /** Epochs in which what is left goes on training, the cut weights settled. Default 0. */
   readonly settle?: number;
 }
 
+/** The result of `prune`. */
 export interface PruneResult {
   readonly history: readonly EpochRecord[];
-  /** By node name, 1 for each weight that is zero for good: retrain's `pruned`. */
+  /** Masks by node name: 1 for each weight that is zero for good: retrain's `pruned`. */
   readonly pruned: ReadonlyMap<string, Uint8Array>;
 }
 

@@ -3,7 +3,9 @@ import { checkBits, portionsFor } from "../quantize/index.js";
 import type { PruneOptions } from "./prune.js";
 import type { RetrainOptions } from "./retrain.js";
 
+/** The names of the recipes. */
 export const RECIPES = ["tuned", "paper"] as const;
+/** The name of a recipe. */
 export type RecipeName = (typeof RECIPES)[number];
 
 /** Settings of `retrain`, but for the teacher of the distillation. */
@@ -12,7 +14,7 @@ export interface Recipe
     Pick<RetrainOptions, "rule" | "clip"> {
   /** After each portion. */
   readonly epochs: readonly number[];
-  /** Of the loss from the float network's logits, 0 for none; see Distillation. */
+  /** The share of the loss from the float network's logits, 0 for none; see Distillation. */
   readonly share: number;
 }
 
@@ -50,7 +52,8 @@ export function recipeFor(name: RecipeName, bits: number): Recipe {
 }
 
 /**
- * What `prune` is told otherwise than the retraining that follows. Batch norm follows, so gradients are not limited.
+ * Returns the settings of `prune` that differ from the retraining that follows. Batch norm follows, so gradients are
+ * not limited.
  * @param epochs of cutting and settling together.
  * @param rate of the retraining.
  */

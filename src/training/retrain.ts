@@ -13,12 +13,16 @@ import { type CommonOptions, type Control, checkFit, count, inRange } from "./op
 import { reestimateNorms } from "./reestimate.js";
 import { runStages, type Stage } from "./session.js";
 
+/** Options of `retrain`. */
 export interface RetrainOptions extends CommonOptions {
   /** See advancePortion. */
   readonly bits: PortionOptions["bits"];
   /** Accumulated shares rising to 1. Default: the paper's for the bits, of several widths for the fewest. */
   readonly portions?: readonly number[];
-  /** Of each portion, or one number for every portion. After the last only biases and batch norm train; 0 is allowed. */
+  /**
+   * Epochs of each portion, or one number for every portion. After the last only biases and batch norm train; 0 is
+   * allowed.
+   */
   readonly epochs: number | readonly number[];
   readonly partition?: PortionOptions["partition"];
   readonly rule?: PortionOptions["rule"];
@@ -45,6 +49,7 @@ export interface RetrainOptions extends CommonOptions {
   readonly test?: Dataset;
 }
 
+/** The result of `retrain`. */
 export interface RetrainResult {
   readonly history: readonly EpochRecord[];
   /** Accuracy on the test images after each portion, 0..1; null where there are no test images. */

@@ -4,7 +4,7 @@ import type { Network } from "../graph/index.js";
 import { type LayerSensitivity, type Quantizer, quantizeWeightsOf, weightNodes } from "../quantize/index.js";
 import { type EvaluateOptions, evaluate } from "./evaluate.js";
 
-/** As LayerSensitivity, with the accuracy lost in points beside the drop. */
+/** The cost of quantizing a layer alone, with the accuracy lost in points beside the drop. */
 export interface MeasuredSensitivity extends LayerSensitivity {
   readonly accuracyDrops: ReadonlyMap<number, number>;
 }

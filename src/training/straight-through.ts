@@ -18,6 +18,7 @@ import { type CommonOptions, type Control, count } from "./options.js";
 import { reestimateNorms } from "./reestimate.js";
 import { runStages, type Stage } from "./session.js";
 
+/** Options of `retrainStraightThrough`. */
 export interface StraightThroughOptions extends CommonOptions {
   readonly quantizer: Quantizer;
   readonly bits: LayerBits;
@@ -30,6 +31,7 @@ export interface StraightThroughOptions extends CommonOptions {
   readonly reestimate?: number;
 }
 
+/** The result of `retrainStraightThrough`. */
 export interface StraightThroughResult {
   readonly history: readonly EpochRecord[];
   /** Codebooks of all conv and dense nodes, whose weights are on them now. */

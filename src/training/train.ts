@@ -10,6 +10,7 @@ import { type CommonOptions, type Control, count } from "./options.js";
 import { reestimateNorms } from "./reestimate.js";
 import { runStages, type Stage } from "./session.js";
 
+/** Options of `train`. */
 export interface TrainOptions extends CommonOptions {
   readonly epochs: number;
   /**
@@ -21,6 +22,7 @@ export interface TrainOptions extends CommonOptions {
   readonly grids?: WeightGrids;
 }
 
+/** The result of `train`. */
 export interface TrainResult {
   readonly history: readonly EpochRecord[];
 }

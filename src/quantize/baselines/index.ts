@@ -15,6 +15,7 @@ import { weq } from "./weq.js";
 /** Share of the weights that Deep Compression prunes here. */
 const PRUNED = 0.6;
 
+/** Every weight quantizer of docs/methods.md but INQ. */
 export const QUANTIZERS: readonly Quantizer[] = [
   weq("paper"),
   weq("code"),
