@@ -5,8 +5,9 @@ import fc from "fast-check";
 import { lower } from "../../dist/graph/index.js";
 import { Model } from "../../dist/runtime/index.js";
 import { randomNetwork } from "../graph/random_networks.js";
+import { FLOAT32, linear, modelOf } from "../models/layers.js";
+import { inputsFor, LEVELS } from "../models/random.js";
 import { assertAgree } from "./agree.js";
-import { FLOAT, inputsFor, LEVELS, linear } from "./models.js";
 
 const OPS = ["gather", "permute", "activation", "binary", "constant", "resample", "softmax"];
 
@@ -26,13 +27,11 @@ test("random networks, float32 and quantized", async () => {
 function single(layer, input, output, other) {
   const tensors = { x: input, y: output, ...(other && { z: other }) };
   const inputs = Object.keys(tensors).filter((name) => name !== "y");
-  return {
-    name: layer.op,
-    inputs: inputs.map((name) => ({ name, tensor: name })),
-    outputs: [{ name: "y", tensor: "y" }],
+  return modelOf(
     tensors,
-    layers: [{ name: layer.op, input: "x", ...(other && { other: "z" }), output: "y", ...layer }],
-  };
+    [{ name: layer.op, input: "x", ...(other && { other: "z" }), output: "y", ...layer }],
+    inputs,
+  );
 }
 
 const shapes = [
@@ -42,7 +41,7 @@ const shapes = [
   [2, 8, 8],
   [5, 7, 9],
 ];
-const encodings = [FLOAT, linear(255, 100), LEVELS];
+const encodings = [FLOAT32, linear(255, 100), LEVELS];
 const functions = [
   ["clip", -0.5, 1],
   ["elu", 0.5],
