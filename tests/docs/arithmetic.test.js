@@ -11,6 +11,7 @@ import {
   encodeInput,
   epilogueBounds,
   exp,
+  FUNCTIONS,
   pixelToReal,
   softmax,
 } from "../../dist/ops/index.js";
@@ -73,6 +74,7 @@ const FORMULAS = {
 test("the exponential and every activation", () => {
   assert.deepEqual(Object.keys(constants), ["ln2", "ln2High", "ln2Low"]);
   for (const x of values) assert.ok(Object.is(exp(x), exponential(x)), `exp(${x})`);
+  assert.deepEqual(Object.keys(FORMULAS).sort(), Object.keys(FUNCTIONS).sort());
   for (const [name, [parameters, formula]] of Object.entries(FORMULAS)) {
     assert.ok(doc.includes(`\n    ${name} `), name);
     const fn = activationOf(name, parameters);

@@ -125,7 +125,7 @@ const CALL =
 
 /** What a file cannot say, since the reader looks kinds up, makes biases as long as weights and wraps checks. */
 // biome-ignore lint/suspicious/noTemplateCurlyInString: source text
-const API_ONLY = ["a kind of layer", "a kind of node", '"bias", `${outputs} values`', "checkEncoding(given, (ok"];
+const API_ONLY = ["a kind of layer", "kind of node", '"bias", `${outputs} values`', "checkEncoding(given, (ok"];
 
 test("every check of a reader is one that a file fails at", () => {
   const missed = [];

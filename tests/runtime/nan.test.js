@@ -3,10 +3,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createRandom } from "../../dist/base/index.js";
 import { goldenHash } from "../../dist/format/index.js";
-import { convOutputShape } from "../../dist/ops/index.js";
+import { BINARY_FUNCTIONS, convOutputShape } from "../../dist/ops/index.js";
 import { Model } from "../../dist/runtime/index.js";
 import { conv, FLOAT32, linear, modelOf } from "../models/layers.js";
 import { LEVELS, randomCodes } from "../models/random.js";
+import { FUNCTIONS_OF_ONE } from "../oracle/functions.js";
 import { assertAgree } from "./agree.js";
 
 const SHAPE = [3, 9, 11];
@@ -103,18 +104,9 @@ test("NaNs and infinities agree behind layers that compute real values or move r
     weights: Array.from({ length: 2 * n }, (_, i) => [0, 1, -0.5][i % 3]),
   });
   for (const encoding of OUTPUTS) {
-    const functions = [
-      ["clip", -0.5, 1],
-      ["elu", 0.5],
-      ["hardSigmoid", 0.2, 0.5],
-      ["hardSwish"],
-      ["leakyRelu", 0],
-      ["sigmoid"],
-      ["tanh"],
-    ];
-    for (const [fn, ...parameters] of functions) await agree({ op: "activation", fn, parameters }, encoding, SHAPE);
-    for (const fn of ["add", "sub", "mul", "div", "prelu"])
-      await agree({ op: "binary", fn, other: "u" }, encoding, SHAPE);
+    for (const [fn, ...parameters] of [...FUNCTIONS_OF_ONE, ["leakyRelu", 0]])
+      await agree({ op: "activation", fn, parameters }, encoding, SHAPE);
+    for (const fn of Object.keys(BINARY_FUNCTIONS)) await agree({ op: "binary", fn, other: "u" }, encoding, SHAPE);
     for (const axis of [0, 1, 2]) await agree({ op: "softmax", axis }, encoding, SHAPE);
     await agree({ op: "resample", rows: taps(7, 9), columns: taps(5, 11) }, encoding, [3, 7, 5]);
   }

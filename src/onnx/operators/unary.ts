@@ -1,11 +1,11 @@
 // unary.ts: functions of every element by itself.
-import { type ActivationName, activationOf, exp, type Node } from "../../ops/index.js";
+import { type ActivationName, activationOf, exp, FUNCTIONS, type Node } from "../../ops/index.js";
 import type { Activation, Unnamed } from "../draft.js";
 import { elementType, isFloatType } from "../tensor.js";
 import { map, roundHalfEven } from "./arrays.js";
 import { added, type Conversion, cast, onlyActivation, required, unsupported } from "./call.js";
 import { type Operator, type Operators, operator } from "./operator.js";
-import { float, int, type Spec } from "./spec.js";
+import { float, int } from "./spec.js";
 
 /** Stands for no bound: a clip's bounds are finite. */
 const LARGEST = 3.4028234663852886e38;
@@ -20,11 +20,20 @@ function constants(f: (x: number) => number): Operator {
   return operator({}, { evaluate: (call) => [map(call, required(call, 0), f)] });
 }
 
-/** An activation function whose parameters are float attributes, in their order. */
-function activation<F extends Exclude<ActivationName, "leakyRelu">>(
-  fn: F,
-  attributes: Readonly<Record<string, Spec<number>>> = {},
-): Operator {
+/** The functions of one value that are an `activation` node; the others have nodes of their own. */
+type Named = Exclude<ActivationName, "clip" | "leakyRelu">;
+const NAMED = (Object.keys(FUNCTIONS) as ActivationName[]).filter(
+  (fn): fn is Named => fn !== "clip" && fn !== "leakyRelu",
+);
+
+/** The operator that is a function of one value: that of its name. */
+export function operatorName(fn: ActivationName): string {
+  return fn[0].toUpperCase() + fn.slice(1);
+}
+
+/** The function's operator; the parameters are float attributes, in their order. */
+function activation(fn: Named): Operator {
+  const attributes = Object.fromEntries(FUNCTIONS[fn].parameters.map(([name, otherwise]) => [name, float(otherwise)]));
   return operator(attributes, {
     evaluate: (call) => [map(call, required(call, 0), activationOf(fn, Object.values(call.attributes)))],
     convert(conversion) {
@@ -77,6 +86,7 @@ const leakyRelu = operator(
 );
 
 export const UNARY: Operators = {
+  ...Object.fromEntries(NAMED.map((fn) => [operatorName(fn), activation(fn)])),
   Abs: constants(Math.abs),
   Cast: operator(
     { to: int(0), saturate: int(1, { legal: [1] }) },
@@ -113,11 +123,8 @@ export const UNARY: Operators = {
       },
     },
   ),
-  Elu: activation("elu", { alpha: float(1) }),
   Exp: constants(exp),
   Floor: constants(Math.floor),
-  HardSigmoid: activation("hardSigmoid", { alpha: float(0.2), beta: float(0.5) }),
-  HardSwish: activation("hardSwish"),
   LeakyRelu: leakyRelu,
   Relu: operator(
     {},
@@ -127,7 +134,5 @@ export const UNARY: Operators = {
     },
   ),
   Round: constants(roundHalfEven),
-  Sigmoid: activation("sigmoid"),
   Sqrt: constants(Math.sqrt),
-  Tanh: activation("tanh"),
 };

@@ -1,7 +1,7 @@
 // operators.js: a generator for every operator that is read: each adds nodes to the model, or nothing where none fit.
 
 import { bytes, Float } from "../../onnx/build.js";
-import { elements } from "../project.js";
+import { elements, FUNCTIONS } from "../project.js";
 
 const float = (value) => new Float(Math.fround(value));
 const rank = (n) => (dims) => dims.length === n;
@@ -12,6 +12,15 @@ const unary =
   (op, attributes = () => ({})) =>
   (draw, b) =>
     b.node(op, [b.source(draw)], attributes(draw));
+
+/** The operators that are a function of one value of ours, with any of the parameters given. */
+const activations = Object.fromEntries(
+  Object.entries(FUNCTIONS).map(([fn, { parameters }]) => {
+    const name = fn[0].toUpperCase() + fn.slice(1);
+    const given = (draw) => parameters.filter(() => draw.chance(0.5)).map(([key, usual]) => [key, float(usual + 0.1)]);
+    return [name, unary(name, (draw) => Object.fromEntries(given(draw)))];
+  }),
+);
 
 /** Dims that meet these: some axes of length 1, leading ones left out. */
 function meeting(draw, dims) {
@@ -404,6 +413,7 @@ function constant(draw, b) {
 
 /** By the name of the operator; every one that the catalogue knows has an entry (fuzz.test.js). */
 export const OPERATORS = {
+  ...activations,
   Abs: knownUnary("Abs"),
   Add: binary("Add"),
   And: known((draw, b, c, dims) => {
@@ -426,7 +436,6 @@ export const OPERATORS = {
   DequantizeLinear: quantized,
   Div: binary("Div", awayFromZero),
   Dropout: dropout,
-  Elu: unary("Elu", (draw) => (draw.chance(0.5) ? { alpha: float(0.6) } : {})),
   Equal: comparison("Equal"),
   Exp: knownUnary("Exp"),
   Expand: expand,
@@ -438,8 +447,6 @@ export const OPERATORS = {
   GlobalMaxPool: globalPool("GlobalMaxPool"),
   Greater: comparison("Greater"),
   GreaterOrEqual: comparison("GreaterOrEqual"),
-  HardSigmoid: unary("HardSigmoid", (draw) => (draw.chance(0.5) ? { alpha: float(0.3), beta: float(0.4) } : {})),
-  HardSwish: unary("HardSwish"),
   Identity: unary("Identity"),
   LeakyRelu: unary("LeakyRelu", (draw) => (draw.chance(0.5) ? { alpha: float(draw.pick([0.2, 0, 1.5, -0.5])) } : {})),
   Less: comparison("Less"),
@@ -464,7 +471,6 @@ export const OPERATORS = {
   Resize: resize,
   Round: knownUnary("Round"),
   Shape: shape,
-  Sigmoid: unary("Sigmoid"),
   Slice: slice,
   Softmax: unary("Softmax", (draw) => (draw.chance(0.6) ? { axis: draw.pick([-1, 1, 2]) } : {})),
   SpaceToDepth: blocks("SpaceToDepth"),
@@ -473,7 +479,6 @@ export const OPERATORS = {
   Squeeze: squeeze,
   Sub: binary("Sub"),
   Sum: variadic("Sum"),
-  Tanh: unary("Tanh"),
   Tile: tile,
   Transpose: transpose,
   Unsqueeze: unsqueeze,
