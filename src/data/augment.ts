@@ -19,6 +19,10 @@ export interface Augmentation {
 }
 
 const LENGTH = is.optional(is.number);
+/**
+ * Checks the kinds of the options of augmentation.
+ * @internal
+ */
 export const AUGMENTATION = is.record<Augmentation>({
   crop: LENGTH,
   shift: LENGTH,

@@ -13,7 +13,10 @@ export const DATASET_FIELDS = is.record<Dataset>({
   normalization: NORMALIZATION,
 });
 
-/** A set that is right by its own description. */
+/**
+ * Checks that a value is a data set, and that it is right by its own description.
+ * @internal
+ */
 export const DATASET: Kind = (value, where) => {
   DATASET_FIELDS(value, where);
   const dataset = value as Dataset;
@@ -61,7 +64,10 @@ export const PICTURES: Kind = (value, where) => {
   checkChannels(normalization, shape, where);
 };
 
-/** What gives samples; what it reads is its own affair. */
+/**
+ * Checks that a value gives samples; what it reads is its own affair.
+ * @internal
+ */
 export const SAMPLES = is.record<Samples>({ shape: SHAPE, count: is.integer(0), read: is.callback });
 
 function lengthOf([channels, height, width]: Shape): number {

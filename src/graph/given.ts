@@ -11,7 +11,7 @@ const FIELDS: Kind = is.record<Network>({
 });
 
 /**
- * A network whose nodes fit together; that its parameters are finite is for validateNetwork to check.
+ * Checks that a value is a network whose nodes fit together; that its parameters are finite is for validateNetwork to check.
  * @internal
  */
 export const NETWORK: Kind = (value, where) => {

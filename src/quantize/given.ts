@@ -27,7 +27,10 @@ export const HISTOGRAM: Kind = (value, where) => {
   }
 };
 
-/** One width, or widths by the names of layers; which there are is for the function to check. */
+/**
+ * Checks that a value is one width, or widths by the names of layers; which there are is for the function to check.
+ * @internal
+ */
 export const WIDTHS: Kind = is.either((value) => typeof value === "number", is.number, is.map(is.number));
 
 export const LINEAR_OPTIONS = is.record<LinearOptions>({
@@ -64,6 +67,10 @@ export const LAYER_INFO = is.record<LayerInfo>({
   bits: is.number,
 });
 
+/**
+ * Checks that a value is a quantizer.
+ * @internal
+ */
 export const QUANTIZER = is.record<Quantizer>({
   name: is.text,
   bits: is.list(is.number),
@@ -79,13 +86,19 @@ export const POWERS_OF_TWO = is.record<PowersOfTwo>({
   thresholds: is.list(is.number),
 });
 
-/** A fit whole. */
+/**
+ * Checks that a value is a whole fit, whose codes are of its levels.
+ * @internal
+ */
 export const FIT: Kind = is.both(IDEAL, CODES);
 
 type Powers = Extract<LayerLevels, { kind: "powers" }>;
 type Table = Extract<LayerLevels, { kind: "codebook" }>;
 
-/** What a layer's weights are rounded to. */
+/**
+ * Checks what a layer's weights are to be rounded to.
+ * @internal
+ */
 export const LAYER_LEVELS: Kind = is.either(
   (value) => (value as LayerLevels | undefined)?.kind === "codebook",
   is.record<Table>({ kind: is.text, levels: is.list(is.number) }),
@@ -99,6 +112,10 @@ export const LAYER_LEVELS: Kind = is.either(
 
 const INTEGER = is.integer(Number.MIN_SAFE_INTEGER);
 
+/**
+ * The kinds of the options that a portion has and a retraining, too.
+ * @internal
+ */
 export const PORTION_FIELDS = {
   bits: WIDTHS,
   partition: is.optional(is.oneOf("magnitude", "random")),
@@ -114,6 +131,10 @@ export const PORTION_OPTIONS = is.record<PortionOptions>({
   seed: is.optional(INTEGER),
 });
 
+/**
+ * Makes the check of one step of a portion on grids of a kind.
+ * @internal
+ */
 export const PORTION_STEP = (grid: Kind): Kind =>
   is.record<PortionStep>({
     node: WEIGHT_NODE,

@@ -1,8 +1,7 @@
 // compensate.ts: a whole network rounded with compensation, layer by layer, from unlabelled images.
 
 import { given, is, ShiftwiseError } from "../base/index.js";
-import type { Samples } from "../data/browser.js";
-import { SAMPLES } from "../data/given.js";
+import { SAMPLES, type Samples } from "../data/browser.js";
 import { compileModule, pause } from "../engine/index.js";
 import { findChains, NETWORK, type Network, removeQuantizers } from "../graph/index.js";
 import {
@@ -18,8 +17,7 @@ import {
   type WeightGrid,
   type WeightGrids,
 } from "../ops/index.js";
-import { PORTION_STEP } from "../quantize/given.js";
-import { fitScales, type LayerLevels } from "../quantize/index.js";
+import { fitScales, type LayerLevels, PORTION_STEP } from "../quantize/index.js";
 import { type LayerPlan, type LevelsOf, planRounding, type RoundingStep } from "./layer-plan.js";
 import { createMoments, type GroupMoments } from "./moments.js";
 import { createRounder, ROUND, type Rounder, type RoundingResult } from "./rounding.js";

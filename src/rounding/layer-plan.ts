@@ -3,12 +3,12 @@
 import { given, is } from "../base/index.js";
 import type { Network } from "../graph/index.js";
 import type { ConvNode, DenseNode, WeightGrid, WeightGrids } from "../ops/index.js";
-import { LAYER_LEVELS } from "../quantize/given.js";
 import {
   checkBits,
   chooseExponent,
   defaultRule,
   frozenCount,
+  LAYER_LEVELS,
   type LayerLevels,
   type PortionStep,
   powerLevels,

@@ -1,9 +1,16 @@
 // distill.ts: self-distillation: rounding with compensation, the float network teaching, in a given time, never for the worse.
 
 import { given, is, ShiftwiseError } from "../base/index.js";
-import { AUGMENTATION } from "../data/augment.js";
-import { type Augmentation, type Dataset, type Samples, samplesOf, size, subset } from "../data/browser.js";
-import { DATASET } from "../data/given.js";
+import {
+  AUGMENTATION,
+  type Augmentation,
+  DATASET,
+  type Dataset,
+  type Samples,
+  samplesOf,
+  size,
+  subset,
+} from "../data/browser.js";
 import { NETWORK, type Network, removeQuantizers } from "../graph/index.js";
 import type { WeightGrids } from "../ops/index.js";
 import { checkPortions } from "../quantize/index.js";

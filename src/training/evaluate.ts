@@ -1,8 +1,7 @@
 // evaluate.ts: accuracy of the float network, and the activations that calibration looks at.
 
 import { given, is, ShiftwiseError } from "../base/index.js";
-import { batches, type Dataset, type Samples, samplesOf, size } from "../data/browser.js";
-import { DATASET } from "../data/given.js";
+import { batches, DATASET, type Dataset, type Samples, samplesOf, size } from "../data/browser.js";
 import {
   compileModule,
   createEngine,

@@ -1,6 +1,6 @@
 // given.ts: the kinds of values that training takes besides networks and images: its options, and who steers it.
 import { is } from "../base/index.js";
-import { AUGMENTATION } from "../data/augment.js";
+import { AUGMENTATION } from "../data/browser.js";
 import { NETWORK } from "../graph/index.js";
 import type { EvaluateOptions } from "./evaluate.js";
 import type { CheckpointOptions, CommonOptions, Control, Distillation, ParameterGroup } from "./options.js";

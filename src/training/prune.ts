@@ -1,8 +1,7 @@
 // prune.ts: weights cut from a float network while it trains, ready for INQ on what is left.
 
 import { given, is } from "../base/index.js";
-import type { Dataset } from "../data/browser.js";
-import { DATASET } from "../data/given.js";
+import { DATASET, type Dataset } from "../data/browser.js";
 import { NETWORK, type Network } from "../graph/index.js";
 import type { WeightGrid, WeightGrids } from "../ops/index.js";
 import { layerSparsities, smallest, weightNodes } from "../quantize/index.js";

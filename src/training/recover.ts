@@ -1,8 +1,7 @@
 // recover.ts: batch norm put back where an export has folded it into the convolution.
 
 import { given, ShiftwiseError } from "../base/index.js";
-import type { Samples } from "../data/browser.js";
-import { SAMPLES } from "../data/given.js";
+import { SAMPLES, type Samples } from "../data/browser.js";
 import { inferShapes, NETWORK, type Network, readersOf, rewire } from "../graph/index.js";
 import type { BatchNormNode, ConvNode, Node } from "../ops/index.js";
 import { sampleActivations } from "./evaluate.js";

@@ -1,13 +1,18 @@
 // retrain.ts: incremental network quantization: freeze a share of the weights on the grid, retrain the rest, repeat.
 
 import { given, is, ShiftwiseError } from "../base/index.js";
-import { type Dataset, sampleImages, samplesOf, size } from "../data/browser.js";
-import { DATASET } from "../data/given.js";
+import { DATASET, type Dataset, sampleImages, samplesOf, size } from "../data/browser.js";
 import { crc32 } from "../format/index.js";
 import { NETWORK, type Network } from "../graph/index.js";
 import type { WeightGrids } from "../ops/index.js";
-import { PORTION_FIELDS } from "../quantize/given.js";
-import { advancePortion, checkPortions, type PortionOptions, planPortion, portionsFor } from "../quantize/index.js";
+import {
+  advancePortion,
+  checkPortions,
+  PORTION_FIELDS,
+  type PortionOptions,
+  planPortion,
+  portionsFor,
+} from "../quantize/index.js";
 import { compensate } from "../rounding/index.js";
 import { copyParameters, type EpochRecord } from "./checkpoint.js";
 import { measureAccuracy } from "./evaluate.js";

@@ -1,11 +1,9 @@
 // sensitivity.ts: what each layer loses by itself at each bit width, without retraining.
 
 import { given, is } from "../base/index.js";
-import type { Dataset } from "../data/browser.js";
-import { DATASET } from "../data/given.js";
+import { DATASET, type Dataset } from "../data/browser.js";
 import { NETWORK, type Network } from "../graph/index.js";
-import { QUANTIZER } from "../quantize/given.js";
-import { type LayerSensitivity, type Quantizer, quantizeWeightsOf, weightNodes } from "../quantize/index.js";
+import { type LayerSensitivity, QUANTIZER, type Quantizer, quantizeWeightsOf, weightNodes } from "../quantize/index.js";
 import { type EvaluateOptions, evaluate } from "./evaluate.js";
 import { EVALUATE } from "./given.js";
 

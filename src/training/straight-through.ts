@@ -1,17 +1,18 @@
 // straight-through.ts: retraining with any weight quantizer: quantized weights forward, the gradient to a float copy.
 
 import { given, is, ShiftwiseError } from "../base/index.js";
-import type { Dataset } from "../data/browser.js";
-import { DATASET } from "../data/given.js";
+import { DATASET, type Dataset } from "../data/browser.js";
 import { NETWORK, type Network } from "../graph/index.js";
 import type { WeightGrids } from "../ops/index.js";
-import { FIT, QUANTIZER, WIDTHS } from "../quantize/given.js";
 import {
   bitsOfLayer,
+  FIT,
   type Fit,
   type LayerBits,
+  QUANTIZER,
   type Quantizer,
   quantizeWeights,
+  WIDTHS,
   weightNodes,
   writeFit,
 } from "../quantize/index.js";

@@ -1,8 +1,7 @@
 // train.ts: plain training of a float network, with masks where some weights must not move.
 
 import { given, is, ShiftwiseError } from "../base/index.js";
-import type { Dataset } from "../data/browser.js";
-import { DATASET } from "../data/given.js";
+import { DATASET, type Dataset } from "../data/browser.js";
 import { NETWORK, type Network } from "../graph/index.js";
 import { GRIDS, type WeightGrids } from "../ops/index.js";
 import { weightNodes } from "../quantize/index.js";
