@@ -1,6 +1,6 @@
 // augment.ts: random changes to training images that keep their class.
 
-import { type Random, ShiftwiseError } from "../base/index.js";
+import { is, type Random, ShiftwiseError } from "../base/index.js";
 import type { Shape } from "../ops/index.js";
 
 /**
@@ -17,6 +17,18 @@ export interface Augmentation {
   /** Cover a square of this side, anywhere and cut at the border, with the mean grey. */
   readonly cutout?: number;
 }
+
+const LENGTH = is.optional(is.number);
+/**
+ * Checks the kinds of the options of augmentation.
+ * @internal
+ */
+export const AUGMENTATION = is.record<Augmentation>({
+  crop: LENGTH,
+  shift: LENGTH,
+  flip: is.optional(is.boolean),
+  cutout: LENGTH,
+});
 
 /** What happens to one image. Source pixel of (x, y) is (x + dx, y + dy), counted from the right edge if mirrored. */
 export interface Change {

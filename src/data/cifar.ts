@@ -1,6 +1,6 @@
 // cifar.ts: the CIFAR-10 binary version, gzip or not.
 import { join } from "node:path";
-import { ShiftwiseError } from "../base/index.js";
+import { given, is, ShiftwiseError } from "../base/index.js";
 import { allocate, listFolder, readBytes } from "./bytes.js";
 import { checkDataset, computeNormalization, type Dataset, type TrainTest } from "./dataset.js";
 
@@ -23,6 +23,7 @@ export interface CifarRecords {
  * @throws BAD_DATA for no records, a length that is no multiple of 3,073 bytes or a label above 9.
  */
 export function parseCifar(bytes: Uint8Array, where: string): CifarRecords {
+  given({ bytes, where }, { bytes: is.bytes, where: is.text });
   const count = Math.floor(bytes.length / RECORD);
   if (count === 0 || bytes.length % RECORD !== 0) {
     throw new ShiftwiseError("BAD_DATA", "wrong length for CIFAR-10 records", {
@@ -53,6 +54,7 @@ export function looksLikeCifar(entries: readonly string[]): boolean {
  * @throws IO where there is no file of a kind or it cannot be read; BAD_DATA as parseCifar does.
  */
 export async function loadCifarFolder(folder: string): Promise<TrainTest> {
+  given({ folder }, { folder: is.text });
   const entries = await listFolder(folder);
   const [train, test] = await Promise.all(["data_batch", "test_batch"].map((stem) => readAll(folder, entries, stem)));
   const normalization = computeNormalization(train.images, SHAPE);

@@ -1,6 +1,6 @@
 // build.ts: a network written node by node, with parameters initialised from a seeded generator.
 
-import type { Random } from "../base/index.js";
+import { given, is, type Random, ShiftwiseError } from "../base/index.js";
 import {
   type ActivationNode,
   type AxisWeights,
@@ -84,11 +84,25 @@ export interface NetworkBuilder {
   finish(outputs: readonly string[], labels?: readonly string[]): Network;
 }
 
+/** Most weights of a node that are drawn here. */
+const WEIGHTS_MAX = 2 ** 28;
+const RANDOM = is.record<Pick<Random, "normal">>({ normal: is.callback });
+const COUNT = is.optional(is.integer(0));
+const CONV = is.record<ConvOptions>({
+  kernel: COUNT,
+  stride: COUNT,
+  dilation: COUNT,
+  padding: COUNT,
+  groups: is.optional(is.integer(1)),
+  bias: is.optional(is.boolean),
+});
+
 /**
  * Starts a network.
  * @param random source of He initialisation: weights normal with variance 2 / (inputs of one output)
  */
 export function buildNetwork(name: string, random: Random): NetworkBuilder {
+  given({ name, random }, { name: is.text, random: RANDOM });
   const nodes: Node[] = [];
   const counts = new Map<string, number>();
   const numbered = (op: string): string => {
@@ -100,15 +114,24 @@ export function buildNetwork(name: string, random: Random): NetworkBuilder {
     nodes.push(node);
     return node.name;
   };
-  const shapeOf = (tensor: string): Shape => inferShapes({ name, nodes, outputs: [] }).get(tensor) ?? [0, 0, 0];
+  const shapeOf = (tensor: string): Shape => {
+    const shape = inferShapes({ name, nodes, outputs: [] }).get(tensor);
+    if (!shape) throw is.refused("input", "the name of a node before", tensor);
+    return shape;
+  };
   const heNormal = (shape: readonly number[]): Tensor => {
+    if (!(elements(shape) <= WEIGHTS_MAX)) {
+      throw new ShiftwiseError("OVERFLOW", "too many weights", { expected: `at most ${WEIGHTS_MAX}`, found: shape });
+    }
     const deviation = Math.sqrt(2 / elements(shape.slice(1)));
     return { shape, data: Float32Array.from({ length: elements(shape) }, () => random.normal() * deviation) };
   };
   return {
     input: (shape, normalization) =>
       push({ op: "input", name: "input", shape, ...(normalization && { normalization }) }),
-    conv(input, outputs, { kernel = 3, stride = 1, dilation = 1, padding, groups = 1, bias = false } = {}) {
+    conv(input, outputs, options = {}) {
+      given({ input, outputs, options }, { input: is.text, outputs: is.integer(1), options: CONV });
+      const { kernel = 3, stride = 1, dilation = 1, padding, groups = 1, bias = false } = options;
       const p = padding ?? ((kernel - 1) * dilation) >> 1;
       return push({
         op: "conv",
@@ -122,14 +145,11 @@ export function buildNetwork(name: string, random: Random): NetworkBuilder {
         groups,
       });
     },
-    dense: (input, outputs) =>
-      push({
-        op: "dense",
-        name: numbered("dense"),
-        input,
-        weight: heNormal([outputs, elements(shapeOf(input))]),
-        bias: filled(outputs, 0),
-      }),
+    dense(input, outputs) {
+      given({ input, outputs }, { input: is.text, outputs: is.integer(1) });
+      const weight = heNormal([outputs, elements(shapeOf(input))]);
+      return push({ op: "dense", name: numbered("dense"), input, weight, bias: filled(outputs, 0) });
+    },
     batchNorm(input) {
       const [channels] = shapeOf(input);
       return push({
@@ -163,20 +183,27 @@ export function buildNetwork(name: string, random: Random): NetworkBuilder {
     activation: (input, fn, parameters = []) => push({ op: "activation", name: numbered(fn), input, fn, parameters }),
     binary: (fn, a, b) => push({ op: "binary", name: numbered(fn), fn, inputs: [a, b] }),
     constant: (shape, data) => push({ op: "constant", name: numbered("constant"), value: { shape, data } }),
-    gather: (input, { channels, rows, columns }, value = 0) =>
-      push({ op: "gather", name: numbered("gather"), input, channels, rows, columns, value }),
+    gather(input, places, value = 0) {
+      given({ places }, { places: is.record({}) });
+      const { channels, rows, columns } = places;
+      return push({ op: "gather", name: numbered("gather"), input, channels, rows, columns, value });
+    },
     permute: (input, dims, order, shape) =>
       push({ op: "permute", name: numbered("permute"), input, dims, order, shape }),
     resample: (input, shape, rows, columns) =>
       push({ op: "resample", name: numbered("resample"), input, shape, rows, columns }),
     softmax: (input, axis = 0) => push({ op: "softmax", name: numbered("softmax"), input, axis }),
-    pad: (input, { channels, rows, columns }, value = 0) =>
-      push({ op: "pad", name: numbered("pad"), input, channels, rows, columns, value }),
+    pad(input, widths, value = 0) {
+      given({ widths }, { widths: is.record({}) });
+      const { channels, rows, columns } = widths;
+      return push({ op: "pad", name: numbered("pad"), input, channels, rows, columns, value });
+    },
     slice: (input, start, stop, step = [1, 1, 1]) =>
       push({ op: "slice", name: numbered("slice"), input, start, stop, step }),
     dropout: (input, rate) => push({ op: "dropout", name: numbered("dropout"), input, rate }),
     quantize: (input, encoding) => push({ op: "quantize", name: numbered("quantize"), input, encoding }),
     finish(outputs, labels) {
+      given({ outputs, labels }, { outputs: is.list(is.text), labels: is.optional(is.list(is.text)) });
       const network: Network = { name, nodes: [...nodes], outputs, ...(labels && { labels }) };
       validateNetwork(network);
       return network;

@@ -44,4 +44,5 @@ export { validateNetwork } from "./validate.js";
 
 export { rewire } from "../ops/index.js";
 export { findChains, liveNodes } from "./chains.js";
+export { NETWORK } from "./given.js";
 export { readersOf } from "./shapes.js";

@@ -1,10 +1,13 @@
 // import.ts: an ONNX model to a network: constants folded, shapes known, the rest converted node by node.
+
+import { given } from "../base/index.js";
 import { fields } from "../format/index.js";
 import { liveNodes, type Network, validateNetwork } from "../graph/index.js";
 import type { Normalization } from "../ops/index.js";
 import { importBudget } from "./budget.js";
 import { convertNodes, type Remark, type RemarkLevel } from "./convert.js";
 import { createDraft, isPrintable, type Known, printableName } from "./draft.js";
+import { IMPORT_OPTIONS, MODEL } from "./given.js";
 import { addInput, batchOf, type InputShape, inputDims, isChannelsLast, onlyInput, withConstants } from "./input.js";
 import { type OnnxModel, readModel, shown } from "./model.js";
 import { nameOutputs, upTo, withNames } from "./outputs.js";
@@ -53,11 +56,13 @@ export interface ImportOptions {
  *   TRUNCATED, BAD_FILE for bytes that are no model, saying what they are where it can be told; BAD_OPTION; OVERFLOW
  */
 export function importOnnx(bytes: Uint8Array | ArrayBuffer, options: ImportOptions = {}): Network {
+  given({ options }, { options: IMPORT_OPTIONS });
   return importModel(readModel(bytes, options.external ?? null, options.where), options);
 }
 
 /** Imports a model that has been read, as importOnnx does. */
 export function importModel(read: OnnxModel, options: Omit<ImportOptions, "external"> = {}): Network {
+  given({ read, options }, { read: MODEL, options: IMPORT_OPTIONS });
   const { where = "", labels, onRemark = () => {} } = options;
   const remark: Remark = (level, place, message) => onRemark(`${place}: ${message}`, level);
   const model = upTo(withConstants(read, options.constants ?? {}, where), options.outputs, where);

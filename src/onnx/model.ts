@@ -1,6 +1,6 @@
 // model.ts: an ONNX file as checked data: nodes in an order in which they can run, constants, inputs and outputs.
 
-import { ShiftwiseError } from "../base/index.js";
+import { described, given, is, isArray, isBuffer, isShared, ownView, ShiftwiseError } from "../base/index.js";
 import { fields } from "../format/index.js";
 import { type Attributes, readAttributes } from "./attributes.js";
 import { foreignFile } from "./foreign.js";
@@ -68,6 +68,7 @@ export function shown(name: string): string {
  *   names written twice; UNSUPPORTED; OVERFLOW for a tensor beyond 2^31 elements
  */
 export function readModel(source: Uint8Array | ArrayBuffer, external: ExternalData | null, where = ""): OnnxModel {
+  given({ external, where }, { external: is.nullable(is.callback), where: is.text });
   const bytes = bytesOf(source, where);
   const { graph, opsetImport } = decodeModel(bytes, where);
   const versions = opsetImport.map(({ domain, version = 0 }) => [domainOf(domain), version] as const);
@@ -109,19 +110,30 @@ export function readModel(source: Uint8Array | ArrayBuffer, external: ExternalDa
     }),
   );
   const outputs = [...outputDims.keys()];
-  const given = [...constants.keys(), ...inputs.map(({ name }) => name)];
-  const sorted = sortNodes(nodes, given, outputs, where);
+  const known = [...constants.keys(), ...inputs.map(({ name }) => name)];
+  const sorted = sortNodes(nodes, known, outputs, where);
   return { name: graph.name ?? "", opsets, nodes: sorted, constants, inputs, outputs, outputDims };
 }
 
 /** Bytes of this realm or another. */
 function bytesOf(source: unknown, where: string): Uint8Array {
-  const kind = Object.prototype.toString.call(source);
-  if (kind === "[object Uint8Array]") return source as Uint8Array;
-  if (kind === "[object ArrayBuffer]" || kind === "[object SharedArrayBuffer]")
-    return new Uint8Array(source as ArrayBuffer);
+  const view = isArray(source, "Uint8Array")
+    ? ownView(source)
+    : isBuffer(source) || isShared(source)
+      ? viewOf(source)
+      : null;
+  if (view) return view;
   const expected = "the bytes of a file, as a Uint8Array or ArrayBuffer (importOnnxFile takes a path)";
-  throw new ShiftwiseError("BAD_DATA", "not a model", { where, expected, found: kind.slice(8, -1) });
+  throw new ShiftwiseError("BAD_DATA", "not a model", { where, expected, found: described(source) });
+}
+
+/** Null where the buffer has been handed over to another thread. */
+function viewOf(buffer: ArrayBufferLike): Uint8Array | null {
+  try {
+    return new Uint8Array(buffer);
+  } catch {
+    return null;
+  }
 }
 
 /** @throws TRUNCATED, BAD_FILE for bytes that are no model, saying what they are where it can be told */

@@ -23,6 +23,7 @@ const TYPES = {
 } as const;
 /** The type of the elements of an ONNX tensor. */
 export type ElementType = (typeof TYPES)[keyof typeof TYPES];
+export const ELEMENT_TYPES: readonly ElementType[] = Object.values(TYPES);
 
 const BYTES: Readonly<Record<ElementType, number>> = {
   float32: 4,

@@ -88,6 +88,15 @@ function gridText(grid: WeightGrid): string {
  * @throws BAD_GRAPH
  */
 export function validateGrid(weights: Float32Array, outputs: number, grid: WeightGrid, place: string): void {
+  checkGrid(grid, weights.length, outputs, place);
+  gridCodes(weights, outputs, grid, `${place}.frozen`, grid.frozen);
+}
+
+/**
+ * Checks a grid by itself: sizes and ranges.
+ * @throws BAD_GRAPH
+ */
+export function checkGrid(grid: WeightGrid, count: number, outputs: number, place: string): void {
   const { scale, frozen } = grid;
   if (grid.kind === "powers") {
     const { bits, n1 } = grid;
@@ -105,8 +114,7 @@ export function validateGrid(weights: Float32Array, outputs: number, grid: Weigh
     const bad = scale.findIndex((s) => !(s > 0 && s < Number.POSITIVE_INFINITY));
     check(bad < 0, `${place}.scale[${bad}]`, "a positive finite number", String(scale[bad]));
   }
-  check(frozen.length === weights.length, `${place}.frozen`, `${weights.length} values`, frozen.length);
+  check(frozen.length === count, `${place}.frozen`, `${count} values`, frozen.length);
   const odd = frozen.findIndex((flag) => flag > 1);
   check(odd < 0, `${place}.frozen[${odd}]`, "0 or 1", frozen[odd]);
-  gridCodes(weights, outputs, grid, `${place}.frozen`, frozen);
 }

@@ -1,7 +1,8 @@
 // activations.ts: linear encodings of activations, fitted to what a tensor was seen to hold.
 
-import { ShiftwiseError } from "../base/index.js";
+import { given, ShiftwiseError } from "../base/index.js";
 import type { Encoding } from "../ops/index.js";
+import { HISTOGRAM, LINEAR_OPTIONS } from "./given.js";
 import { type Histogram, occupiedBins } from "./histogram.js";
 
 /**
@@ -36,6 +37,7 @@ const OCTAVES = 4;
  * @throws BAD_OPTION for bits outside 1..8 or a percentile outside (0, 100], BAD_DATA for an empty histogram.
  */
 export function fitLinear(histogram: Histogram, options: LinearOptions): LinearEncoding {
+  given({ histogram, options }, { histogram: HISTOGRAM, options: LINEAR_OPTIONS });
   const { bits, clip = "mse", percentile = 99.99 } = options;
   if (!Number.isInteger(bits) || bits < 1 || bits > 8) {
     throw new ShiftwiseError("BAD_OPTION", "activation bits out of range", {

@@ -1,8 +1,10 @@
 // apply.ts: a quantizer on all weights of a network.
-import { ShiftwiseError } from "../base/index.js";
-import type { Network } from "../graph/index.js";
+
+import { given, is, ShiftwiseError } from "../base/index.js";
+import { NETWORK, type Network } from "../graph/index.js";
 import type { ConvNode, DenseNode, WeightGrid, WeightGrids } from "../ops/index.js";
 import type { LayerLevels } from "./channels.js";
+import { FIT, QUANTIZER, WIDTHS } from "./given.js";
 import type { Fit, Quantizer } from "./quantizer.js";
 
 /** One width for every conv and dense node, or a width for each by node name. */
@@ -46,6 +48,7 @@ export function writeFit({ levels, scale, codes }: Fit, into: Float32Array): voi
  * @throws what the quantizer throws, when a layer is asked for, and BAD_OPTION for a layer without bits
  */
 export function quantizerLevels(quantizer: Quantizer, bits: LayerBits): (node: ConvNode | DenseNode) => LayerLevels {
+  given({ quantizer, bits }, { quantizer: QUANTIZER, bits: WIDTHS });
   return ({ name, weight }) => {
     const { levels } = quantizer.fit(weight.data, { name, shape: weight.shape, bits: bitsOfLayer(bits, name) });
     return { kind: "codebook", levels };
@@ -53,7 +56,8 @@ export function quantizerLevels(quantizer: Quantizer, bits: LayerBits): (node: C
 }
 
 /** The grid of a fit, every weight decided. */
-export function fitGrid({ levels, scale, codes }: Fit): WeightGrid {
+export function fitGrid(fit: Fit): WeightGrid {
+  const { levels, scale, codes } = fit;
   return { kind: "codebook", levels, scale, frozen: new Uint8Array(codes.length).fill(1) };
 }
 
@@ -69,6 +73,10 @@ export function quantizeWeights(
   bits: LayerBits,
   before: ReadonlyMap<string, Fit> = new Map(),
 ): WeightGrids {
+  given(
+    { network, quantizer, bits, before },
+    { network: NETWORK, quantizer: QUANTIZER, bits: WIDTHS, before: is.map(FIT) },
+  );
   return new Map(
     weightNodes(network).map((node) => {
       const fit = quantizeWeightsOf(node, quantizer, bitsOfLayer(bits, node.name), before.get(node.name));

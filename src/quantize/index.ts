@@ -37,6 +37,7 @@ export {
 export { bitsOfLayer, quantizeWeightsOf, weightNodes, writeFit } from "./apply.js";
 export { huffmanBytes } from "./baselines/huffman.js";
 export { fitScales, levelBits } from "./channels.js";
+export { FIT, LAYER_LEVELS, PORTION_FIELDS, PORTION_STEP, QUANTIZER, WIDTHS } from "./given.js";
 export { defaultRule } from "./levels.js";
 export { frozenCount, selectLargest } from "./partition.js";
 export { checkBits, checkPortions } from "./portions.js";

@@ -1,10 +1,11 @@
 // inq.ts: one step of incremental network quantization (INQ algorithm 1, steps 2 to 4).
 
-import { createRandom, type Random, ShiftwiseError } from "../base/index.js";
-import type { Network } from "../graph/index.js";
-import type { ConvNode, DenseNode, WeightGrid, WeightGrids } from "../ops/index.js";
+import { createRandom, given, is, type Random, ShiftwiseError } from "../base/index.js";
+import { NETWORK, type Network } from "../graph/index.js";
+import { type ConvNode, type DenseNode, GRIDS, type WeightGrid, type WeightGrids } from "../ops/index.js";
 import { weightNodes } from "./apply.js";
 import { fitScales, midpointsOf, nearest, powerLevels } from "./channels.js";
+import { PORTION_OPTIONS } from "./given.js";
 import {
   chooseExponent,
   defaultRule,
@@ -116,6 +117,7 @@ export function planPortion(
   grids: WeightGrids | null,
   options: PortionOptions,
 ): readonly PortionStep[] {
+  given({ network, grids, options }, { network: NETWORK, grids: is.nullable(GRIDS), options: PORTION_OPTIONS });
   const { portion, ranking = "layer", pruned = new Map() } = options;
   if (!(portion > 0 && portion <= 1)) {
     throw new ShiftwiseError("BAD_OPTION", "portion out of range", {

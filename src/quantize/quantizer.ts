@@ -47,12 +47,12 @@ const INT32_MAX = 0x7fffffff;
 const ACTIVATION_MAX = 255;
 
 /** @throws BAD_OPTION naming the layer. */
-export function checkQuantizerBits(bits: number, allowed: readonly number[], { name }: LayerInfo): void {
+export function checkQuantizerBits(bits: number, allowed: readonly number[], layer: LayerInfo): void {
   if (allowed.includes(bits)) return;
   throw new ShiftwiseError("BAD_OPTION", "bits that the method does not have", {
     expected: allowed.join(", "),
     found: bits,
-    where: name,
+    where: layer.name,
   });
 }
 

@@ -1,14 +1,15 @@
 // compensate.ts: a whole network rounded with compensation, layer by layer, from unlabelled images.
 
-import { ShiftwiseError } from "../base/index.js";
-import type { Samples } from "../data/browser.js";
+import { given, is, ShiftwiseError } from "../base/index.js";
+import { SAMPLES, type Samples } from "../data/browser.js";
 import { compileModule, pause } from "../engine/index.js";
-import { findChains, type Network, removeQuantizers } from "../graph/index.js";
+import { findChains, NETWORK, type Network, removeQuantizers } from "../graph/index.js";
 import {
   type BatchNormNode,
   type ConvNode,
   type DenseNode,
   elements,
+  GRID,
   type Node,
   nodeInputs,
   type Shape,
@@ -16,7 +17,7 @@ import {
   type WeightGrid,
   type WeightGrids,
 } from "../ops/index.js";
-import { fitScales, type LayerLevels } from "../quantize/index.js";
+import { fitScales, type LayerLevels, PORTION_STEP } from "../quantize/index.js";
 import { type LayerPlan, type LevelsOf, planRounding, type RoundingStep } from "./layer-plan.js";
 import { createMoments, type GroupMoments } from "./moments.js";
 import { createRounder, ROUND, type Rounder, type RoundingResult } from "./rounding.js";
@@ -46,6 +47,16 @@ export interface CompensateOptions {
   /** Other levels to be tried on each layer, in its place in the network, and reported; the result is without them. */
   readonly explore?: (node: ConvNode | DenseNode) => readonly LayerLevels[];
 }
+
+const OPTIONS = is.record<CompensateOptions>({
+  levels: is.either((value) => typeof value === "function", is.callback, is.list(PORTION_STEP(GRID))),
+  damping: is.optional(is.within(0)),
+  sweeps: is.optional(is.integer(0, 1000)),
+  follow: is.optional(is.boolean),
+  adapted: is.optional(is.boolean),
+  explore: is.optional(is.callback),
+});
+const CONTROL = is.record<CompensateControl>({ signal: is.optional(is.signal), onProgress: is.optional(is.callback) });
 
 /** The result of rounding one layer. Ratios of signal to noise are in decibels. */
 export interface LayerReport {
@@ -95,6 +106,10 @@ export async function compensate(
   options: CompensateOptions,
   control: CompensateControl = {},
 ): Promise<CompensateResult> {
+  given(
+    { network, samples, options, control },
+    { network: NETWORK, samples: SAMPLES, options: OPTIONS, control: CONTROL },
+  );
   checkSamples(network, samples);
   const settings: Settings = { ...options, module: compileModule(), rounders: new Map() };
   const own = createWalk(network, samples, settings.module);

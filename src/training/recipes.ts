@@ -1,4 +1,5 @@
 // recipes.ts: how INQ goes about a bit width: as the paper did, and as has measured best here.
+import { given, is } from "../base/index.js";
 import { checkBits, portionsFor } from "../quantize/index.js";
 import type { PruneOptions } from "./prune.js";
 import type { RetrainOptions } from "./retrain.js";
@@ -37,6 +38,7 @@ const CUTTING = 1 / 3;
  * @throws BAD_OPTION for bits outside 2..5.
  */
 export function recipeFor(name: RecipeName, bits: number): Recipe {
+  given({ name, bits }, { name: is.oneOf(...RECIPES), bits: is.number });
   const width = checkBits(bits);
   if (name === "paper") {
     const portions = portionsFor(width);
@@ -58,6 +60,7 @@ export function recipeFor(name: RecipeName, bits: number): Recipe {
  * @param rate of the retraining.
  */
 export function pruningFor(sparsity: number, epochs: number, rate: number) {
+  given({ sparsity, epochs, rate }, { sparsity: is.number, epochs: is.integer(1), rate: is.number });
   const cutting = Math.ceil(epochs * CUTTING);
   return {
     sparsity,

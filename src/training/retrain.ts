@@ -1,14 +1,22 @@
 // retrain.ts: incremental network quantization: freeze a share of the weights on the grid, retrain the rest, repeat.
 
-import { ShiftwiseError } from "../base/index.js";
-import { type Dataset, sampleImages, samplesOf, size } from "../data/browser.js";
+import { given, is, ShiftwiseError } from "../base/index.js";
+import { DATASET, type Dataset, sampleImages, samplesOf, size } from "../data/browser.js";
 import { crc32 } from "../format/index.js";
-import type { Network } from "../graph/index.js";
+import { NETWORK, type Network } from "../graph/index.js";
 import type { WeightGrids } from "../ops/index.js";
-import { advancePortion, checkPortions, type PortionOptions, planPortion, portionsFor } from "../quantize/index.js";
+import {
+  advancePortion,
+  checkPortions,
+  PORTION_FIELDS,
+  type PortionOptions,
+  planPortion,
+  portionsFor,
+} from "../quantize/index.js";
 import { compensate } from "../rounding/index.js";
 import { copyParameters, type EpochRecord } from "./checkpoint.js";
 import { measureAccuracy } from "./evaluate.js";
+import { COMMON, CONTROL } from "./given.js";
 import { type CommonOptions, type Control, checkFit, count, inRange } from "./options.js";
 import { reestimateNorms } from "./reestimate.js";
 import { runStages, type Stage } from "./session.js";
@@ -50,6 +58,17 @@ export interface RetrainOptions extends CommonOptions {
   readonly test?: Dataset;
 }
 
+const OPTIONS = is.record<RetrainOptions>({
+  ...COMMON,
+  ...PORTION_FIELDS,
+  portions: is.optional(is.list(is.number)),
+  epochs: is.either((value) => typeof value === "number", is.number, is.list(is.number)),
+  anneal: is.optional(is.oneOf("portion", "run")),
+  compensate: is.optional(is.number),
+  reestimate: is.optional(is.number),
+  test: is.optional(DATASET),
+});
+
 /** The result of `retrain`. */
 export interface RetrainResult {
   readonly history: readonly EpochRecord[];
@@ -73,6 +92,10 @@ export async function retrain(
   options: RetrainOptions,
   control: Control = {},
 ): Promise<RetrainResult> {
+  given(
+    { network, dataset, options, control },
+    { network: NETWORK, dataset: DATASET, options: OPTIONS, control: CONTROL },
+  );
   const { bits, partition, quantizer, ranking, rule, scale, pruned, test } = options;
   const { seed = 1, reestimate = 0, compensate: images = 0 } = options;
   const portions = checkPortions(options.portions ?? portionsFor(quantizer ? paperBits(bits) : bits));

@@ -5,24 +5,13 @@ import { dirname, posix } from "node:path";
 import { test } from "node:test";
 import { encodeInput, pixelToReal } from "../../dist/ops/index.js";
 import { digitOf, largestExponent, powersOfTwo } from "../../dist/quantize/levels.js";
+import { rowsUnder } from "./tables.js";
 
 const root = new URL("../../", import.meta.url);
 const read = (path) => readFileSync(new URL(path, root), "utf8");
 const doc = read("docs/architecture.md");
 
-/** Cells of the rows of the table under the given head row. */
-function table(head) {
-  const lines = doc.split("\n");
-  const start = lines.indexOf(head);
-  assert.ok(start >= 0, head);
-  const end = lines.findIndex((line, i) => i > start && !line.startsWith("|"));
-  return lines.slice(start + 2, end).map((line) =>
-    line
-      .slice(1, -1)
-      .split("|")
-      .map((cell) => cell.trim()),
-  );
-}
+const table = (head) => rowsUnder(doc, head);
 
 const quoted = (text) => [...text.matchAll(/`([^`]+)`/g)].map(([, name]) => name);
 

@@ -15,7 +15,8 @@ import {
   pixelToReal,
   softmax,
 } from "../../dist/ops/index.js";
-import { FLOAT32, LEVELS, LINEAR } from "../model/models.js";
+import { LEVELS, LINEAR } from "../models/everything.js";
+import { FLOAT32 } from "../models/layers.js";
 
 const doc = readFileSync(new URL("../../docs/arithmetic.md", import.meta.url), "utf8");
 const fround = Math.fround;

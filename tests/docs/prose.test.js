@@ -74,4 +74,8 @@ test("help texts have no private words", () => {
   const commands = [...first.matchAll(/^ {2}([a-z]+) \[options\]/gm)].map(([, name]) => name);
   assert.ok(commands.length >= 8);
   for (const command of commands) check(`${command} --help`, help(command));
+  for (const program of ["bench/rows/index.js", "tests/fuzz/start.js"]) {
+    const path = fileURLToPath(new URL(program, root));
+    check(program, execFileSync(process.execPath, [path, "--help"], { encoding: "utf8" }));
+  }
 });

@@ -6,9 +6,10 @@ import { lower } from "../../dist/graph/index.js";
 import { BINARY_FUNCTIONS } from "../../dist/ops/index.js";
 import { Model } from "../../dist/runtime/index.js";
 import { randomNetwork } from "../graph/random_networks.js";
+import { FLOAT32, linear, modelOf } from "../models/layers.js";
+import { inputsFor, LEVELS } from "../models/random.js";
 import { FUNCTIONS_OF_ONE } from "../oracle/functions.js";
 import { assertAgree } from "./agree.js";
-import { FLOAT, inputsFor, LEVELS, linear } from "./models.js";
 
 const OPS = ["gather", "permute", "activation", "binary", "constant", "resample", "softmax"];
 
@@ -28,13 +29,11 @@ test("random networks, float32 and quantized", async () => {
 function single(layer, input, output, other) {
   const tensors = { x: input, y: output, ...(other && { z: other }) };
   const inputs = Object.keys(tensors).filter((name) => name !== "y");
-  return {
-    name: layer.op,
-    inputs: inputs.map((name) => ({ name, tensor: name })),
-    outputs: [{ name: "y", tensor: "y" }],
+  return modelOf(
     tensors,
-    layers: [{ name: layer.op, input: "x", ...(other && { other: "z" }), output: "y", ...layer }],
-  };
+    [{ name: layer.op, input: "x", ...(other && { other: "z" }), output: "y", ...layer }],
+    inputs,
+  );
 }
 
 const shapes = [
@@ -44,7 +43,7 @@ const shapes = [
   [2, 8, 8],
   [5, 7, 9],
 ];
-const encodings = [FLOAT, linear(255, 100), LEVELS];
+const encodings = [FLOAT32, linear(255, 100), LEVELS];
 
 test("every function between all encodings, at every kind of shape", async () => {
   for (const shape of shapes) {
