@@ -108,9 +108,9 @@ export function gridsOf(steps: readonly PortionStep[]): WeightGrids {
 
 /**
  * Chooses the weights of a portion and the grids they go on, changing nothing.
- * @throws what the quantizer throws; BAD_OPTION for bits outside 2..5 or other than before, a portion outside (0, 1] or below the one before, a
+ * @throws BAD_OPTION for bits outside 2..5 or other than before, a portion outside (0, 1] or below the one before, a
  *   layer that `grids` lacks, a name in `bits` or `pruned` that is no conv or dense node, or a pruned weight that is not
- *   zero; BAD_DATA for a weight that is not finite.
+ *   zero; BAD_DATA for a weight that is not finite; what the quantizer throws.
  */
 export function planPortion(
   network: Network,
