@@ -50,36 +50,3 @@ test("the lab repeats no figure of a row wrongly", () => {
   assert.ok(lines.length >= 11);
   for (const [, row, list] of lines) assert.deepEqual(list.split(", ").map(Number), tests.get(row), row);
 });
-
-test("the README has the figures of results.json", () => {
-  const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
-  const percent = (value) => `${value.toFixed(2)} %`;
-  const rows = [...readme.matchAll(/^\| `([\w-]+)` \|.*\| ([\d.]+ %) \| ([\d.]+ %) \|$/gm)];
-  assert.ok(rows.length >= 11);
-  for (const [, name, float, quantized] of rows) {
-    const row = [...results.training, ...results.onnx].find((one) => one.row === name);
-    assert.deepEqual([float, quantized], [percent(row.float), percent(row.quantized)], name);
-  }
-  const { node } = results.speed;
-  const times = (key) => `${node[key].toFixed(1)}x`;
-  const keys = {
-    "5-bit, 8-bit": "w5a8_vs_best_wasm_float32",
-    "4-bit, 8-bit": "w4a8_vs_best_wasm_float32",
-    "3-bit, 8-bit": "w3a8_vs_best_wasm_float32",
-    "5-bit, 4-bit": "w5a4_vs_best_wasm_float32",
-    "3-bit, 4-bit": "w3a4_vs_best_wasm_float32",
-    "5-bit, 90 % pruned, 8-bit": "w5a8_pruned90_vs_best_wasm_float32",
-  };
-  for (const [title, key] of Object.entries(keys)) assert.ok(readme.includes(`| ${title} | ${times(key)} |`), title);
-  const networks = { "ResNet-20": "resnet20", "ResNet-18": "resnet18", SqueezeNet: "squeezenet" };
-  for (const [title, name] of Object.entries({ ...networks, MobileNetV1: "mobilenetv1", MobileNetV2: "mobilenetv2" })) {
-    const stated = readme.match(new RegExp(`${title} ([\\d.]+)x`))[1];
-    // a measured 2.55 may be stated as either neighbour
-    assert.ok(Math.abs(Number(stated) - node[`whole_${name}_w5a8_vs_best_wasm_float32`]) < 0.051, title);
-  }
-  assert.ok(readme.includes(`${node.two_threads} times as fast as one`));
-  const { float, shift } = results.demo;
-  for (const text of [float.accuracy, shift.accuracy].map(percent)) assert.ok(readme.includes(`| ${text} |`), text);
-  const sizes = [float.bytes, shift.bytes, shift.gzipBytes].map((bytes) => `${(bytes / 1000).toPrecision(3)} KB`);
-  for (const text of sizes) assert.ok(readme.includes(`| ${text} |`), text);
-});
