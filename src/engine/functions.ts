@@ -46,7 +46,7 @@ function activationPass(node: ActivationNode): FunctionPass {
   };
 }
 
-/** For each element of `shape` its place in an array of `own` shape, axes of length 1 repeated. */
+/** The place of each element of `shape` in an array of `own` shape, axes of length 1 repeated. */
 function repeatedPlaces(own: Shape, shape: Shape): Int32Array {
   const strides = stridesOf(own).map((stride, axis) => (own[axis] === 1 ? 0 : stride));
   const [, height, width] = shape;

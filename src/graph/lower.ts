@@ -37,7 +37,7 @@ interface ModelDraft {
   readonly inputs: InputPort[];
   /** The tensor that holds a node's result; its name differs where a quantize node had nothing to change. */
   readonly held: Map<string, string>;
-  /** How many nodes and outputs read each node's tensor. */
+  /** The number of nodes and outputs that read each node's tensor. */
   readonly readers: ReadonlyMap<string, number>;
 }
 

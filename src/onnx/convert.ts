@@ -13,7 +13,7 @@ export type RemarkLevel = "warning" | "note";
 /** Says what is no problem: a warning of what may be wrong, or a note of what is worth knowing. */
 export type Remark = (level: RemarkLevel, where: string, message: string) => void;
 
-/** What converting a model's nodes needs besides them. */
+/** The things that converting a model's nodes needs besides them. */
 export interface Surroundings {
   readonly draft: Draft;
   readonly budget: Budget;

@@ -13,7 +13,7 @@ export interface Activation {
   readonly node: string;
   /** With the batch, which is 1. */
   readonly dims: readonly number[];
-  /** Of integers: theirs. Absent: floats. */
+  /** The type of integers. Absent: floats. */
   readonly type?: ElementType;
 }
 
@@ -40,7 +40,7 @@ export interface Draft {
   parameter(value: Value, shape: readonly number[]): Tensor;
   /** A parameter with a value for each of its places. */
   filled(shape: readonly number[], value: (i: number) => number): Tensor;
-  /** How many nodes and outputs of the model read a value. */
+  /** Counts the nodes and outputs of the model that read a value. */
   readers(value: string): number;
 }
 

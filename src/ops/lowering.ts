@@ -14,7 +14,7 @@ export interface Lowering {
   readonly shape: Shape;
   /** Encoding of the result where the head computes one. */
   readonly encoding: Encoding;
-  /** In real values. */
+  /** Bounds in real values. */
   readonly clamp: Clamp;
   /** The batch norm that follows the head, or null. */
   readonly norm: BatchNormNode | null;

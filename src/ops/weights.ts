@@ -17,7 +17,7 @@ import { elements } from "./geometry.js";
 import { check, checkGrid, gridCodes, smallestExponent, type WeightGrids } from "./grid.js";
 import type { Encoding, Shape, Weights } from "./tensor.js";
 
-/** How each kind of weights is stored, and read again as an array of this shape. */
+/** Stores each kind of weights, and reads it again as an array of this shape. */
 const STORAGE: {
   readonly [K in Weights["kind"]]: {
     readonly fields: readonly string[];

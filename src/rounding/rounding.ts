@@ -8,7 +8,7 @@
 import { type Address, ShiftwiseError } from "../base/index.js";
 import { createArena, instantiate, RoundingJob } from "../engine/index.js";
 
-/** What may become of a weight. */
+/** The states of a weight. */
 export const FREE = 0;
 export const ROUND = 1;
 export const FIXED = 2;

@@ -2,12 +2,12 @@
 import { ShiftwiseError } from "../base/index.js";
 import { crc32 } from "../format/index.js";
 
-/** What is fed at once: deflate makes at most 1032 bytes of one, so 16 MB of this. */
+/** Bytes that are fed at once: deflate makes at most 1032 bytes of one, so 16 MB of this. */
 const STEP = 16384;
 /** CRC-32 and length of what was packed, at a member's end. */
 const TRAILER = 8;
 
-/** What takes the unpacked bytes. */
+/** The receiver of the unpacked bytes. */
 interface Taker {
   take(chunk: Uint8Array): void;
   end(): Uint8Array;

@@ -24,7 +24,7 @@ interface Limits extends FetchOptions {
   readonly memoryLimit?: number;
 }
 
-/** What a listener of the caller's has thrown: its own affair, and handed on as it is. */
+/** An error that a listener of the caller's has thrown: its own affair, and handed on as it is. */
 class Thrown {
   readonly error: unknown;
   constructor(error: unknown) {

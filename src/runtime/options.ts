@@ -34,7 +34,7 @@ export interface LoadOptions extends RunOptions, FetchOptions {}
 
 const THREADS_MAX = 16;
 
-/** What each option has to be, and how to tell. */
+/** The values that each option may have, in words and as a test. */
 const OPTIONS: { readonly [Name in keyof LoadOptions]-?: readonly [string, (value: unknown) => boolean] } = {
   memoryLimit: ["a number of bytes above 0", (value) => typeof value === "number" && value > 0],
   threads: [`an integer in 1..${THREADS_MAX}`, (value) => isInteger(value) && value >= 1 && value <= THREADS_MAX],
