@@ -47,7 +47,14 @@ export interface RetrainingConversion extends Conversion {
 }
 
 const TRAINING = {
-  ...{ partition: rules.any, ranking: rules.any, rule: rules.any, scale: rules.any, anneal: rules.any },
+  ...{
+    partition: rules.any,
+    ranking: rules.any,
+    rule: rules.any,
+    scale: rules.any,
+    anneal: rules.any,
+    quantizer: rules.any,
+  },
   ...{ momentum: rules.any, nesterov: rules.any, groups: rules.any, average: rules.any, schedule: rules.any },
   ...{ labelSmoothing: rules.any, clip: rules.any, batchNorm: rules.any, reestimate: rules.any },
 } as const;
