@@ -43,7 +43,7 @@ export async function fetchModel(source: ModelSource, options: Limits = {}): Pro
   const { where } = from;
   const bytes = await contentOf(from, options);
   try {
-    return decodeModel(bytes, where);
+    return decodeModel(bytes, where, options.memoryLimit ?? MEMORY_DEFAULT);
   } catch (cause) {
     if (cause instanceof RangeError) throw new ShiftwiseError("OVERFLOW", "no memory for the model", { where, cause });
     throw cause;

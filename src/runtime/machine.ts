@@ -87,12 +87,19 @@ export async function createWasmExecutor(def: ModelDef, options: ExecutorOptions
     trace(values, visit) {
       enter(values);
       const written = new Map(def.layers.map((layer) => [layer.name, layer.output]));
+      const seen = (tensor: string): void => visit(tensor, raw(tensor));
+      // float32 inputs have no step of their own: all inputs are seen when those that are encoded are there
+      let begun = false;
+      const begin = (): void => {
+        if (!begun) for (const { tensor } of def.inputs) seen(tensor);
+        begun = true;
+      };
       plan.steps.forEach(({ name, op }, i) => {
+        if (op !== "input") begin();
         step(i);
-        if (op === "split") return;
-        const tensor = op === "input" ? name : written.get(name)!;
-        visit(tensor, raw(tensor));
+        if (op !== "input" && op !== "split") seen(written.get(name)!);
       });
+      begin();
       return read();
     },
     dispose() {

@@ -7,8 +7,8 @@ import type { PlanOptions } from "./plan.js";
 /** Options of a run: memory, threads and the module. */
 export interface RunOptions {
   /**
-   * Most bytes that the model may take, OVERFLOW if it needs more: its memory while it runs, and before that its file
-   * when it is unpacked, and its weights at a byte a code. Default 1 GiB, 2^30; more than 4 GiB is never to be had.
+   * Most bytes that the model may take, OVERFLOW if it needs more: its memory while it runs, and before that, each by
+   * itself, its file when it is unpacked and its weights at a byte a code. Default 1 GiB, 2^30; more than 4 GiB is never to be had.
    */
   readonly memoryLimit?: number;
   /**
