@@ -129,7 +129,7 @@ export async function reviveRemote() {
 const file = () => format.encodeModel(sampleModel());
 /** A run that is asked to be long ends all the same. */
 const soon = () => ({ signal: AbortSignal.timeout(300) });
-const quick = () => ({ epochs: 1, batchSize: 12, learningRate: 0.01, threads: 1 });
+const quick = () => ({ epochs: 1, batchSize: 12, learningRate: 0.01 });
 const copy = () => structuredClone(network);
 const images = () => structuredClone(dataset);
 
