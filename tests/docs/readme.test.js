@@ -59,6 +59,15 @@ test("every command that a document names exists", () => {
   }
 });
 
+test("the README imports what the entries export", async () => {
+  const imports = [...readme.matchAll(/import \{ ([\w, ]+) \} from "shiftwise(\/\w+)?"/g)];
+  assert.ok(imports.length >= 4);
+  for (const [, names, entry = ""] of imports) {
+    const door = await import(new URL(exports[`.${entry}`].default, root));
+    for (const name of names.split(", ")) assert.ok(name in door, `shiftwise${entry}: ${name}`);
+  }
+});
+
 test("every entry point that the README names is exported", () => {
   for (const [, name] of readme.matchAll(/`shiftwise\/([a-z]+)`/g)) assert.ok(`./${name}` in exports, name);
 });
