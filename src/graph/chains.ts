@@ -3,6 +3,7 @@ import {
   type BatchNormNode,
   type Clamp,
   type Encoding,
+  type Ending,
   type Node,
   nodeInputs,
   nodeKind,
@@ -22,8 +23,8 @@ export interface Chain {
   readonly norm: BatchNormNode | null;
   /** Name of the second operand of an add that the head's layer takes in. */
   readonly residual: string | null;
-  /** Bounds in real values, applied after the add. */
-  readonly clamp: Clamp;
+  /** What the epilogue does behind the add, in real values. */
+  readonly ending: Ending;
   readonly encoding: Encoding;
   /** Name of the last node: of the tensor that the layer writes. */
   readonly tail: string;
@@ -84,7 +85,7 @@ export function findChains(network: Network, keep: Iterable<string> = []): Chain
       members.push(next);
       taken.add(next.name);
     }
-    chains.push({ head, role, nodes: members, norm, residual, clamp, encoding, tail: tail.name });
+    chains.push({ head, role, nodes: members, norm, residual, ending: { clamp }, encoding, tail: tail.name });
   }
   return chains.sort((a, b) => position.get(a.tail)! - position.get(b.tail)!);
 }

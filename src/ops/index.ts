@@ -74,6 +74,7 @@ export type {
   AxisWeights,
   Clamp,
   Encoding,
+  Ending,
   Epilogue,
   Normalization,
   Residual,
