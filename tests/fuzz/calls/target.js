@@ -17,6 +17,16 @@ function insidesOf(value, depth = 0) {
   return Object.keys(value).flatMap((key) => [[value, key], ...insidesOf(value[key], depth + 1)]);
 }
 
+/** Whether a tree can be copied in parts: a promise that an earlier change has put into it cannot. */
+function isData(value) {
+  try {
+    structuredClone(value);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** The arguments of a case. */
 function makeArguments({ entry, changes }) {
   const args = ENTRIES[entry].args();
@@ -26,7 +36,7 @@ function makeArguments({ entry, changes }) {
     const index = draw.below(args.length || 1);
     const insides = insidesOf(args[index]);
     if (kind === "missing") args.length = index;
-    else if (kind === "tree" && insides.length > 0) mutateTree(draw, args[index]);
+    else if (kind === "tree" && insides.length > 0 && isData(args[index])) mutateTree(draw, args[index]);
     else if (kind === "inside" && insides.length > 0) {
       const [holder, key] = draw.pick(insides);
       holder[key] = WRONG[wrong]();
