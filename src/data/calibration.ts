@@ -36,7 +36,7 @@ type Source = { readonly remarks: readonly string[] } & (
   | { readonly arrays: Arrays; readonly wanted: string | null; readonly path: string }
 );
 
-const LIMIT = is.within(1, Number.POSITIVE_INFINITY);
+const LIMIT = is.either((value) => value === Number.POSITIVE_INFINITY, is.anything, is.integer(1));
 const INPUTS: Kind = (value, where) => {
   is.list(is.record<CalibrationInput>({ name: is.text, shape: SHAPE, preprocessing: PREPROCESSING }))(value, where);
   if ((value as unknown[]).length === 0) throw is.refused(where, "at least one input", value);

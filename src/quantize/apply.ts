@@ -49,6 +49,7 @@ export function writeFit({ levels, scale, codes }: Fit, into: Float32Array): voi
  */
 export function quantizerLevels(quantizer: Quantizer, bits: LayerBits): (node: ConvNode | DenseNode) => LayerLevels {
   given({ quantizer, bits }, { quantizer: QUANTIZER, bits: WIDTHS });
+  given({ quantizer, bits }, { quantizer: QUANTIZER, bits: WIDTHS });
   return ({ name, weight }) => {
     const { levels } = quantizer.fit(weight.data, { name, shape: weight.shape, bits: bitsOfLayer(bits, name) });
     return { kind: "codebook", levels };
