@@ -19,7 +19,7 @@ export function integer(option: string, low: number, high = 2 ** 31 - 1): (text:
   };
 }
 
-/** As `integer`, even. */
+/** Reads an even integer. */
 export function evenInteger(option: string, low: number, high: number): (text: string) => number {
   const parse = integer(option, low, high);
   return (text) => {

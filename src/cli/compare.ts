@@ -55,10 +55,10 @@ interface Row {
   readonly accuracy: number;
   /** Points against float32. */
   readonly delta: number;
-  /** Of the model file. */
+  /** Bytes of the model file. */
   readonly bytes: number;
   readonly msPerImage: number;
-  /** Of Deep Compression's weights after its Huffman stage; others lack it. */
+  /** Bytes of Deep Compression's weights after its Huffman stage; others lack it. */
   readonly huffmanBytes?: number;
 }
 
@@ -170,7 +170,7 @@ async function runCompare(options: CompareArguments, resume: boolean, context: C
   screen.result({ rows: timed, seconds, out: options.out }, `${text}\n${options.out}, in ${duration(seconds)}`);
 }
 
-/** Where a method's model is kept; null for nowhere. */
+/** Returns the path that a method's model is kept at; null for none. */
 function modelPath({ models }: CompareArguments, { name }: Method): string | null {
   return models === undefined ? null : join(models, `${name.replaceAll(/[^a-z0-9.-]/g, "_")}.safetensors`);
 }
@@ -216,7 +216,7 @@ async function checkReference(def: ModelDef, executor: Executor, { test }: Train
   }
 }
 
-/** What a model of this run says about itself, from which --resume takes the row's figures. */
+/** Returns the notes of a model of this run, from which --resume takes the row's figures. */
 function notesOf(method: Method, { weightBits, activationBits, huffmanBytes }: MethodResult): Record<string, string> {
   const sparse: Record<string, string> = huffmanBytes === null ? {} : { "Huffman bytes": String(huffmanBytes) };
   return {

@@ -41,14 +41,14 @@ export interface DemoArguments {
   readonly out?: string;
 }
 
-/** How much work the demo does. */
+/** The amount of work that the demo does. */
 export interface DemoScale {
   readonly trainImages: number;
   readonly testImages: number;
   /** Channels of the network's first layer. */
   readonly width: number;
   readonly floatEpochs: number;
-  /** Of retraining after each portion but the last. */
+  /** Epochs of retraining after each portion but the last. */
   readonly portionEpochs: number;
   /** Timed turns, and images in each. */
   readonly turns: number;

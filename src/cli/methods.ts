@@ -4,7 +4,7 @@ import type { Method, Widths } from "../pipeline/index.js";
 import { QUANTIZERS, type WidthShape } from "../quantize/index.js";
 import { activationScheme } from "./arguments.js";
 
-/** What runs unless told. */
+/** The methods that run unless others are named. */
 export const METHODS: readonly string[] = [
   "inq:5/8",
   "inq:4/8",

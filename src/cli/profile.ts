@@ -24,7 +24,7 @@ interface LayerTime {
   readonly macs: number;
 }
 
-/** So that a kernel's slow first runs, before the engine has optimized it, do not count. */
+/** Runs before those that count: a kernel is slow until the engine has optimized it. */
 const WARM_UP_RUNS = 20;
 
 export function profileCommand(): Command {

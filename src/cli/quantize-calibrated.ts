@@ -43,7 +43,10 @@ export interface CalibratedArguments extends PreprocessingArguments, NetworkArgu
   readonly augment?: Augmentation;
 }
 
-/** Where nothing says how pixels become the network's input, the usual way is taken and told. @throws what its parts throw. */
+/**
+ * Runs the command. Where nothing says how pixels become the network's input, it takes the usual way and says so.
+ * @throws what its parts throw.
+ */
 export async function runCalibrated(path: string, options: CalibratedArguments, context: Context): Promise<void> {
   const { screen, signal } = context;
   const { out } = options;
@@ -167,7 +170,7 @@ function describe({ layers, averageBits, distillation, gzipBytes, seconds, out, 
   ].join("\n");
 }
 
-/** What training has brought, and what of it was undone. */
+/** Says what training has brought, and what of it was undone. */
 function taughtText({ epochs, heldOut, before, after, attempts }: Distillation): string {
   const kept = attempts.filter((attempt) => attempt.kept).length;
   const from = (found: Distillation["before"]) =>

@@ -214,7 +214,7 @@ async function test(def: ModelDef, data: TrainTest, label: string, context: Cont
   return result;
 }
 
-/** In percent; 1e-4 of one are the noise of the product. */
+/** Returns a share in percent; 1e-4 of one are the noise of the product. */
 const percentOf = (share: number | null): number | null => (share === null ? null : Math.round(1e6 * share) / 1e4);
 
 /** Accuracy in the last epoch of a portion's retraining, on training images, in percent; null where there was none. */
@@ -223,7 +223,10 @@ function lastAccuracy(history: readonly EpochRecord[], stage: number): number | 
   return percentOf(epochs.at(-1)?.accuracy ?? null);
 }
 
-/** How the model came to be. Nothing that differs between two equal runs: the same command gives the same file. */
+/**
+ * Returns notes on how the model came to be. Nothing that differs between two equal runs: the same command gives the
+ * same file.
+ */
 function notesFor(float: Measurement, shift: Measurement): Record<string, string> {
   const of = (result: Measurement) => `${percent(result.accuracy / 100)} of ${result.total} test images`;
   return { accuracy: of(shift), "accuracy in float32": of(float) };

@@ -135,7 +135,7 @@ function checkWay(
   });
 }
 
-/** How images become a network's input. */
+/** Adds the options of how images become a network's input. */
 function addPreprocessing(command: Command): void {
   command
     .optionsGroup("How pictures become the input of an ONNX file:")
@@ -166,7 +166,7 @@ function addPreprocessing(command: Command): void {
     .option("--constant <name=value>", "constant that replaces an input; may be repeated", constantOption);
 }
 
-/** How INQ goes about it. */
+/** Adds the options of INQ. */
 function addRetraining(command: Command): void {
   const oneOf = (name: string, what: string, words: readonly string[], unless = "the recipe's") =>
     command.option(

@@ -6,7 +6,7 @@ import type { Progress } from "../training/index.js";
 import type { Context } from "./command.js";
 import type { ProgressLine, Screen } from "./screen.js";
 
-/** As `measure`, on a progress line of its own. */
+/** Measures as `measure` does, on a progress line of its own. */
 export async function measureShown(
   executor: Executor,
   dataset: Dataset,

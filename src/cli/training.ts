@@ -6,7 +6,7 @@ import type { Augmentation } from "../data/index.js";
 import { DEFAULTS } from "../pipeline/index.js";
 import { augmentation, augmentText, integer, positive } from "./arguments.js";
 
-/** What addTrainingOptions and addRate make of a command line. */
+/** The values of the options that addTrainingOptions and addRate add. */
 export interface TrainingArguments {
   readonly batch: number;
   readonly lr: number;

@@ -23,7 +23,7 @@ export interface Chain {
   readonly norm: BatchNormNode | null;
   /** Name of the second operand of an add that the head's layer takes in. */
   readonly residual: string | null;
-  /** What the epilogue does behind the add, in real values. */
+  /** The part of the epilogue behind the add, in real values. */
   readonly ending: Ending;
   readonly encoding: Encoding;
   /** Name of the last node: of the tensor that the layer writes. */

@@ -92,9 +92,13 @@ export interface Epilogue {
 }
 
 /** A second operand that a layer adds to its sums. */
-/** What a chain of nodes says of its layer's epilogue; scale and offset are folded from the rest of the chain. */
+/**
+ * The part of a layer's epilogue that a chain of nodes says itself; scale and offset are folded from the rest of the
+ * chain.
+ */
 export type Ending = Omit<Epilogue, "scale" | "offset">;
 
+/** A second operand that a layer adds to its sums. */
 export interface Residual {
   readonly tensor: string;
   /** scale of the residual's encoding / scale of the output's; its zero point is folded into `offset`. */

@@ -11,7 +11,7 @@ export const DEFAULTS = {
   /** Threads that train; a browser has no more. The command uses `commandThreads`. */
   threads: 1,
   commandThreads: 2,
-  /** For quantizeFromImages. */
+  /** Defaults of quantizeFromImages. */
   images: {
     /** The most images that the command reads. */
     count: 512,
@@ -22,7 +22,7 @@ export const DEFAULTS = {
     batchSize: 32,
     learningRate: 0.003,
   },
-  /** For quantizeByRetraining, beside what recipeFor says for a width. */
+  /** Defaults of quantizeByRetraining, beside what recipeFor says for a width. */
   retraining: {
     batchSize: 128,
     weightDecay: 5e-4,
@@ -32,6 +32,6 @@ export const DEFAULTS = {
     /** After each portion but the last, where portions are set and epochs are not. */
     epochs: 2,
   },
-  /** For quantizeByMethod. */
+  /** Defaults of quantizeByMethod. */
   methods: { epochs: 2, learningRate: 0.01 },
 } as const;

@@ -218,7 +218,7 @@ function sourceOf(network: Network, images: Images, warn: (text: string) => void
   return { network: own ? network : withNormalization(network, normalization), samples: samplesOf(pictures), pictures };
 }
 
-/** What no rule for a single setting can tell. */
+/** Checks what no rule for a single setting can tell. */
 function check(
   network: Network,
   { pictures }: Source,

@@ -40,20 +40,20 @@ export type Widths =
 
 /** A method of the papers, with its widths. */
 export interface Method {
-  /** For errors and the model's notes. */
+  /** The name for errors and the model's notes. */
   readonly name: string;
   /** Null for INQ, which has a retraining of its own. */
   readonly quantizer: Quantizer | null;
   readonly widths: Widths;
   readonly activations: ActivationScheme;
-  /** Of retraining; null for those of the whole comparison. */
+  /** Epochs of retraining; null for those of the whole comparison. */
   readonly epochs: number | null;
 }
 
 /** Settings of quantizeByMethod. */
 export interface MethodSettings {
   readonly epochs: number;
-  /** Of straight-through retraining and of INQ's portions. */
+  /** Settings of straight-through retraining and of INQ's portions. */
   readonly training: CommonOptions;
 }
 
@@ -142,7 +142,7 @@ interface Trained {
   readonly grids: WeightGrids;
 }
 
-/** As in the papers, what a ReLU makes has the method's bits, sums and means have 8. */
+/** Returns the calibration of the papers: the result of a ReLU has the method's bits, sums and means have 8. */
 function calibrationFor(activations: ActivationScheme): CalibrationOptions {
   return { activations, others: { bits: 8 } };
 }
@@ -198,7 +198,7 @@ async function straightThrough(
 
 /** Training images on which INQ rounds its portions with compensation. */
 const COMPENSATION_IMAGES = 256;
-/** So many bits and fewer: every output channel has a scale of its own. */
+/** Bits up to which every output channel has a scale of its own. */
 const SCALED_BITS = 3;
 
 /**
@@ -239,8 +239,8 @@ async function incremental(
 }
 
 /**
- * As many of the portions as there are epochs to retrain after each, at even distances, and the last, after which no weight is
- * free; where epochs are left over, the first portions have one more.
+ * Returns as many of the portions as there are epochs to retrain after each, at even distances, and the last, after
+ * which no weight is free; where epochs are left over, the first portions have one more.
  */
 export function portionsWithin(
   portions: readonly number[],

@@ -7,23 +7,23 @@ import type { ActivationScheme } from "../quantize/index.js";
 /** A layer with weights as it has become. */
 export interface QuantizedLayer {
   readonly name: string;
-  /** How many there are. */
+  /** The number of weights. */
   readonly weights: number;
   readonly bits: number;
 }
 
 /** The result of a conversion; `Layer` is what it knows of each layer. */
 export interface Conversion<Layer extends QuantizedLayer = QuantizedLayer> {
-  /** What the runtime loads; `encodeModel` of shiftwise/format makes the file of it. */
+  /** The model that the runtime loads; `encodeModel` of shiftwise/format makes the file of it. */
   readonly model: ModelDef;
   /** The float network with quantize nodes and weights on their grids, of which the model was made. */
   readonly network: Network;
   readonly grids: WeightGrids;
-  /** In network order. */
+  /** The layers in network order. */
   readonly layers: readonly Layer[];
   /** Bits of a weight, on average over all. */
   readonly averageBits: number;
-  /** What was assumed or added, a sentence each. */
+  /** Sentences on what was assumed or added. */
   readonly warnings: readonly string[];
 }
 

@@ -192,7 +192,7 @@ function notesFor(
   return { weights: weights.join(", "), activations: schemeText(activations), retraining: retraining.join(", ") };
 }
 
-/** Of all weights of the layers that have a mask. */
+/** Returns the share of zeros among all weights of the layers that have a mask. */
 function prunedShare({ pruned }: PruneResult): number {
   const masks = [...pruned.values()];
   const zeros = masks.reduce((sum, mask) => sum + mask.reduce((count, flag) => count + flag, 0), 0);

@@ -3,7 +3,7 @@ import { ShiftwiseError } from "../base/index.js";
 import type { Network } from "../graph/index.js";
 import { weightNodes } from "../quantize/index.js";
 
-/** What a value has to be, and how to tell. */
+/** The values that a setting may have, in words and as a test. */
 export type Rule = readonly [expected: string, holds: (value: unknown) => boolean];
 
 const whole = (value: unknown, low: number, high = Number.POSITIVE_INFINITY): boolean =>
@@ -22,7 +22,7 @@ export const not0less: Rule = ["a number of 0 or more", (value) => finite(value)
 export const share: Rule = ["a share in 0..1", (value) => finite(value) && value >= 0 && value <= 1];
 export const shareBelow1: Rule = ["a share from 0 to below 1", (value) => finite(value) && value >= 0 && value < 1];
 export const words = (known: readonly unknown[]): Rule => [known.join(" or "), (value) => known.includes(value)];
-/** For what the parts of a conversion check themselves. */
+/** The rule for what the parts of a conversion check themselves. */
 export const any: Rule = ["", () => true];
 export const list: Rule = ["an array", Array.isArray];
 export const object: Rule = ["an object", isObject];
@@ -41,7 +41,7 @@ export const scheme: Rule = [
         whole(value.bits, 2, 6) &&
         [31, 255].includes(value.largest as number)),
 ];
-/** What checkLayers looks into. */
+/** The rule for a map, whose contents checkLayers looks into. */
 export const map: Rule = ["a Map from names of layers to bits", (value) => value instanceof Map];
 const callable: Rule = ["a function", (value) => typeof value === "function"];
 

@@ -4,7 +4,7 @@ import { crc32 } from "../format/index.js";
 
 /** Bytes that are fed at once: deflate makes at most 1032 bytes of one, so 16 MB of this. */
 const STEP = 16384;
-/** So much of a file tells whether its first member is empty. */
+/** Bytes of a file that tell whether its first member is empty. */
 const HEAD = 4096;
 /** Bytes of a member's header that are always there, and flags of those that may follow (RFC 1952). */
 const FIXED = 10;

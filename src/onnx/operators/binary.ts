@@ -65,6 +65,7 @@ function variadic(
     {
       evaluate(call) {
         const values = call.operands.map((_, i) => required(call, i));
+        expectNode(values.length > 0, call.node, "at least one input", "none");
         return [finish.evaluate(call, folded(call, values))];
       },
       convert(conversion) {
