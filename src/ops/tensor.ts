@@ -91,7 +91,6 @@ export interface Epilogue {
   readonly clamp: Clamp;
 }
 
-/** A second operand that a layer adds to its sums. */
 /**
  * The part of a layer's epilogue that a chain of nodes says itself; scale and offset are folded from the rest of the
  * chain.
