@@ -52,7 +52,12 @@ export function convertNodes(
       if (!operator || lines.length > 0 || !ready) return undefined;
       return converted(node, operator, known, surroundings, outputs.has(node.outputs[0]));
     });
-    for (const [i, name] of node.outputs.entries()) if (name !== "" && made?.[i]) known.set(name, made[i]);
+    for (const [i, name] of node.outputs.entries()) {
+      const value = made?.[i];
+      if (name === "" || !value) continue;
+      known.set(name, value);
+      if (isActivation(value)) draft.denote(name, value.node);
+    }
     if (made) continue;
     for (const name of node.inputs) {
       const value = known.get(name);

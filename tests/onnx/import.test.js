@@ -205,6 +205,23 @@ test("two values that depend on the input: same shapes, and one repeated", async
   }
 });
 
+test("a batch norm whose own result is read, also under another name, takes in no sum", async () => {
+  for (const alias of [
+    [["Identity", "b", "a"]],
+    [
+      ["Flatten", "b", "f"],
+      ["Reshape", "f s", "a"],
+    ],
+  ]) {
+    const nodes = [["BatchNormalization", "x g g g v", "b"], ...alias, ["Add", "a c", "y"]];
+    const constants = { g: w(4), v: floats([4], [1, 2, 3, 4]), c: w(4, 1, 1), s: ints(1, 4, 6, 7) };
+    await assertSame({ nodes, constants, outputs: ["b", "y"] });
+    const network = await assertSame({ nodes, constants, outputs: ["y"] });
+    const ops = network.nodes.map(({ op }) => op);
+    assert.deepEqual(ops, ["input", "batchNorm"]);
+  }
+});
+
 test("sums and products behind a convolution become one batch norm", async () => {
   const nodes = [
     ["Conv", "x w", "a"],

@@ -167,7 +167,7 @@ function affine(conversion: Conversion, fn: BinaryName, a: Known, b: Known): Act
   if (fn === "prelu" || !isActivation(x) || isActivation(constant)) return null;
   const before = draft.get(x.node);
   const first = x === a;
-  if (!["conv", "dense", "batchNorm"].includes(before.op) || draft.readers(node.inputs[first ? 0 : 1]) > 1) return null;
+  if (!["conv", "dense", "batchNorm"].includes(before.op) || !draft.isAlone(x.node)) return null;
   const dims = broadcastDims(a.dims, b.dims, node);
   const shape = draft.shapeOf(x.node);
   const [channels] = shape;
