@@ -17,9 +17,10 @@ function insidesOf(value, depth = 0) {
   return Object.keys(value).flatMap((key) => [[value, key], ...insidesOf(value[key], depth + 1)]);
 }
 
-/** Whether a tree can be copied in parts: a promise that an earlier change has put into it cannot. */
+/** Whether a tree can be walked and copied in parts: a cycle or a promise that an earlier change has put into it cannot. */
 function isData(value) {
   try {
+    JSON.stringify(value);
     structuredClone(value);
     return true;
   } catch {
