@@ -75,7 +75,7 @@ export function createDraft(
   const shapes = new Map<string, Shape>();
   const reshaped = new Map<string, string>();
   const used = new Set<Value["data"]>();
-  const values = new Map<string, readonly string[]>();
+  const alone = new Map<string, boolean>();
   const counts = new Map<string, number>();
   const unique = (wanted: string): string => {
     const base = printableName(wanted);
@@ -135,9 +135,9 @@ export function createDraft(
     },
     readers: (value) => readers.get(value) ?? 0,
     denote(value, node) {
-      values.set(node, [...(values.get(node) ?? []), value]);
+      alone.set(node, (alone.get(node) ?? true) && draft.readers(value) <= 1);
     },
-    isAlone: (node) => (values.get(node) ?? []).every((value) => draft.readers(value) <= 1),
+    isAlone: (node) => alone.get(node) ?? true,
   };
   return { draft, nodes: () => [...nodes.values()] };
 }
