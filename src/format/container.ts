@@ -36,7 +36,7 @@ export interface OpenedFile {
  * @throws BAD_OPTION for a file name that is no text; BAD_FILE, TRUNCATED; CHECKSUM when graph or data are not those that were written
  */
 export function openFile(bytes: Uint8Array, kind: FileKind, where = ""): OpenedFile {
-  expect(typeof where === "string", "where", "a text", typeof where, "BAD_OPTION");
+  expect(typeof where === "string", "where", "a text", where, "BAD_OPTION");
   const place = at(where, "__metadata__");
   const file = fileBytes(bytes, where);
   if (isGzip(file)) {
