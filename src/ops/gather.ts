@@ -148,7 +148,7 @@ export const sliceNode: NodeKind<SliceNode> = {
 };
 
 /** The longest axis whose indices are listed one by one: a few bytes of a file can ask for any. */
-const AXIS_MAX = 2 ** 22;
+const AXIS_MAX = 4194304;
 
 function listable(shape: Shape, check: Check): Shape {
   check(Math.max(...shape) <= AXIS_MAX, "", `at most ${AXIS_MAX} channels, rows and columns`, shape, "OVERFLOW");
