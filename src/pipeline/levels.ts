@@ -1,4 +1,5 @@
 // levels.ts: which levels each layer's weights are rounded to: set, or dealt out for a budget.
+import { frozenCopy } from "../base/index.js";
 import type { Samples } from "../data/browser.js";
 import type { Network } from "../graph/index.js";
 import type { ConvNode, DenseNode } from "../ops/index.js";
@@ -10,7 +11,7 @@ import type { FullSettings, ImageControl } from "./images.js";
  * The kinds of levels.
  * @internal
  */
-export const LEVEL_KINDS = ["powers", "two-term"] as const;
+export const LEVEL_KINDS = frozenCopy(["powers", "two-term"] as const);
 /** Levels of weights: powers of two, or sums of two of them. */
 export type LevelKind = (typeof LEVEL_KINDS)[number];
 

@@ -1,16 +1,16 @@
 // portions.ts: INQ's accumulated portions, what share of every layer is on the grid after each step.
 
-import { given, ShiftwiseError } from "../base/index.js";
+import { frozenCopy, given, ShiftwiseError } from "../base/index.js";
 import type { CodeBits } from "../format/index.js";
 import { WIDTHS } from "./given.js";
 
 /** INQ section 3, ResNet-18: the fewer the bits, the finer the steps and the finer the tail. */
-const PRESETS: { readonly [bits in CodeBits]: readonly number[] } = {
+const PRESETS: { readonly [bits in CodeBits]: readonly number[] } = frozenCopy({
   5: [0.5, 0.75, 0.875, 1],
   4: [0.3, 0.5, 0.8, 0.9, 0.95, 1],
   3: [0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 0.95, 1],
   2: [0.2, 0.4, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.975, 1],
-};
+});
 
 /**
  * A bit width from outside.

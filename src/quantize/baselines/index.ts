@@ -1,5 +1,5 @@
 // index.ts: the door of the baselines: every weight quantizer by name.
-import { given, is } from "../../base/index.js";
+import { frozenCopy, given, is } from "../../base/index.js";
 import { FIT, LAYER_INFO } from "../given.js";
 import type { Quantizer } from "../quantizer.js";
 import { apot } from "./apot.js";
@@ -50,4 +50,4 @@ const ALL: readonly Quantizer[] = [
 ];
 
 /** Every weight quantizer of docs/methods.md but INQ. */
-export const QUANTIZERS: readonly Quantizer[] = ALL.map(checked);
+export const QUANTIZERS: readonly Quantizer[] = frozenCopy(ALL.map(checked));
