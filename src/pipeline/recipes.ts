@@ -12,7 +12,7 @@ export type RecipeName = (typeof RECIPES)[number];
 /** Settings of quantizeByRetraining: those of `retrain`, and what stands around it. recipeFor gives all for a width. */
 export interface RetrainingRecipe extends Omit<RetrainOptions, "distill" | "pruned" | "test" | "checkpoint"> {
   readonly bits: number;
-  /** Bits of single layers by name, 2 to 5, in place of `bits`. */
+  /** Bits of single layers by name, in place of `bits`. */
   readonly layers?: ReadonlyMap<string, number>;
   readonly activations?: ActivationScheme;
   /** Training images that portions are rounded on with compensation; of a smaller set all. Default 0: plain rounding. */

@@ -74,6 +74,8 @@ export const LAYER_INFO = is.record<LayerInfo>({
 export const QUANTIZER = is.record<Quantizer>({
   name: is.text,
   bits: is.list(is.number),
+  about: is.optional(is.text),
+  exponents: is.optional(is.boolean),
   learns: is.optional(is.boolean),
   fit: is.callback,
 });
