@@ -20,7 +20,7 @@ import {
   retrain,
 } from "../training/index.js";
 import { DEFAULTS } from "./defaults.js";
-import { checkFloat, normalizedFor, taking, withNorms, withQuantizers } from "./network.js";
+import { checkFloat, normalizedFor, taking, withNorms, withoutTiny, withQuantizers } from "./network.js";
 import { type Conversion, createWarnings, percentText, schemeText } from "./notes.js";
 import { pruningFor, type RetrainingRecipe, recipeFor } from "./recipes.js";
 import * as rules from "./settings.js";
@@ -111,7 +111,8 @@ export async function quantizeByRetraining(
   rules.checkSettings(recipe, RECIPE, "recipe");
   rules.checkSettings(control, CONTROL, "control");
   checkFloat(network);
-  const float = taking(network, dataset);
+  const { warnings, warn } = createWarnings(control.onWarning);
+  const float = taking(withoutTiny(network, warn), dataset);
   const images = normalizedFor(float, dataset);
   const { layers, share = 0, sparsity = 0, pruneEpochs = DEFAULTS.retraining.pruneEpochs, ...rest } = recipe;
   const { activations = DEFAULTS.activations, seed = DEFAULTS.seed } = recipe;
@@ -124,7 +125,6 @@ export async function quantizeByRetraining(
   // compensated rounding keeps the means itself
   const reestimate = recipe.reestimate ?? (compensate > 0 ? 0 : reestimationBatches(dataset, recipe.batchSize));
   const { signal, onStep, onProgress, checkpoints = {} } = control;
-  const { warnings, warn } = createWarnings(control.onWarning);
 
   const teacher = withNorms(float, dataset, seed);
   if (teacher !== float) {

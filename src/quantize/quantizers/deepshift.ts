@@ -1,4 +1,5 @@
 // deepshift.ts: DeepShift-Q (Elhoushi et al. 2021): w = sgn(w) 2^round(log2 |w|), without a zero.
+import { ShiftwiseError } from "../../base/index.js";
 import { checkQuantizerBits, checkWeights, integerFit, type Quantizer } from "../quantizer.js";
 
 /**
@@ -11,8 +12,16 @@ export const deepshift: Quantizer = {
   bits: [2, 3, 4],
   fit(weights, layer) {
     checkQuantizerBits(layer.bits, deepshift.bits, layer);
-    checkWeights(weights, layer.name);
+    const top = checkWeights(weights, layer.name);
     const lowest = 1 - 2 ** (layer.bits - 1);
+    const least = weights.reduce((size, w) => (w === 0 ? size : Math.min(size, Math.abs(w))), top);
+    if (top > 0 && (top < 2 ** lowest || least > Math.SQRT2)) {
+      throw new ShiftwiseError("BAD_DATA", "no weight lies among the method's levels", {
+        where: layer.name,
+        expected: `some of 2^${lowest}..1, as deepshift has no scale: take "powers", or a batch norm behind weights of that size`,
+        found: `${least.toPrecision(3)}..${top.toPrecision(3)}`,
+      });
+    }
     const count = 1 - lowest;
     const codes = Uint8Array.from(weights, (w) => {
       const exponent = Math.min(Math.max(Math.round(Math.log2(Math.abs(w))), lowest), 0);
