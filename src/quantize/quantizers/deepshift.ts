@@ -2,6 +2,9 @@
 import { ShiftwiseError } from "../../base/index.js";
 import { checkQuantizerBits, checkWeights, integerFit, type Quantizer } from "../quantizer.js";
 
+/** Octaves from the levels at which a layer's weights have nothing to do with them any more. */
+const FAR = 8;
+
 /**
  * |w| is held to 2^-(2^(b - 1) - 1) .. 1 first, so b bits have 2^(b - 1) exponents up to 0; sgn(0) = +1. Rounding is in the
  * log domain: from sqrt(2) 2^e on it is e + 1. The method's 5 bits, exponents down to -15, make sums beyond int32.
@@ -15,10 +18,10 @@ export const deepshift: Quantizer = {
     const top = checkWeights(weights, layer.name);
     const lowest = 1 - 2 ** (layer.bits - 1);
     const least = weights.reduce((size, w) => (w === 0 ? size : Math.min(size, Math.abs(w))), top);
-    if (top > 0 && (top < 2 ** lowest || least > Math.SQRT2)) {
-      throw new ShiftwiseError("BAD_DATA", "no weight lies among the method's levels", {
+    if (top > 0 && (top < 2 ** (lowest - FAR) || least > 2 ** FAR)) {
+      throw new ShiftwiseError("BAD_DATA", "no weight lies anywhere near the method's levels", {
         where: layer.name,
-        expected: `some of 2^${lowest}..1, as deepshift has no scale: take "powers", or a batch norm behind weights of that size`,
+        expected: `weights about 2^${lowest}..1, as deepshift has no scale: take "powers", or a batch norm behind weights of that size`,
         found: `${least.toPrecision(3)}..${top.toPrecision(3)}`,
       });
     }
