@@ -16,7 +16,14 @@ import {
   weightNodes,
 } from "../quantize/index.js";
 import { compensate, type LayerReport } from "../rounding/index.js";
-import { type DistillResult, distill, recoverNorms, sampleActivations } from "../training/index.js";
+import {
+  type DistillResult,
+  distill,
+  fidelityTo,
+  holdOutSamples,
+  recoverNorms,
+  sampleActivations,
+} from "../training/index.js";
 import { DEFAULTS } from "./defaults.js";
 import {
   dealOut,
@@ -25,11 +32,13 @@ import {
   levelsBy,
   levelsWith,
   MOST_BITS,
+  POWER_BITS,
   TWO_TERM_BITS,
   type Weighted,
 } from "./levels.js";
 import { checkFloat, inputOf, usualNormalization, withNormalization } from "./network.js";
 import { type Conversion, createWarnings, type QuantizedLayer, schemeText } from "./notes.js";
+import { adviceOn, neediest, type Quality } from "./quality.js";
 import * as rules from "./settings.js";
 
 /** Settings of quantizeFromImages; DEFAULTS has what each is unless it is set. */
@@ -104,6 +113,8 @@ export interface RoundedLayer extends Omit<LayerReport, "explored">, QuantizedLa
 
 /** The result of quantizeFromImages. */
 export interface ImageConversion extends Conversion<RoundedLayer> {
+  /** The outputs against the float network's. */
+  readonly quality: Quality;
   /** Null without self-distillation. */
   readonly distillation: Distillation | null;
 }
@@ -137,12 +148,13 @@ export async function quantizeFromImages(
   const { minutes, budget, levels: kind, activations } = full;
   const { signal } = control;
   control.onStep?.("calibrating");
-  const start = minutes > 0 ? recoverNorms(source.network, source.samples) : source.network;
+  const [samples, held] = holdOutSamples(source.samples);
+  const start = minutes > 0 ? recoverNorms(source.network, samples) : source.network;
   const points = quantizationPoints(start);
-  const histograms = await collectHistograms(points, sampleActivations(start, source.samples, points));
+  const histograms = await collectHistograms(points, sampleActivations(start, samples, points));
   const simulated = insertQuantizers(start, calibrate(start, histograms, { activations }));
 
-  const levelsOf = budget === null ? levelsBy(network, full) : await dealOut(simulated, source.samples, full, control);
+  const levelsOf = budget === null ? levelsBy(network, full) : await dealOut(simulated, samples, full, control);
   const explore = (node: Weighted): LayerLevels[] => {
     const bits = levelBits(levelsOf(node));
     return bits < MOST_BITS ? [levelsWith(bits + 1, kind)] : [];
@@ -154,12 +166,19 @@ export async function quantizeFromImages(
     taught = await teach(simulated, source.pictures!, levelsOf, full, control);
   } else control.onStep?.("rounding");
   const rounded =
-    taught ?? (await compensate(simulated, source.samples, { levels: levelsOf, explore }, { signal, onProgress }));
+    taught ?? (await compensate(simulated, samples, { levels: levelsOf, explore }, { signal, onProgress }));
+  const measure = fidelityTo(source.network, held);
+  const { outputs } = taught?.after ?? measure(rounded.network);
+  const made = outcome(network, levelsOf, rounded.layers);
+  const poor = neediest(outputs);
+  const ceiling = poor && measure(simulated).outputs.find(({ name }) => name === poor.name)!.snr;
+  const advice = poor && adviceOn(poor, ceiling!, made.layers, richerSettings(full));
   return {
     model: { ...lower(rounded.network, { grids: rounded.grids }), notes: notesFor(full, taught) },
     network: rounded.network,
     grids: rounded.grids,
-    ...outcome(network, levelsOf, rounded.layers),
+    ...made,
+    quality: { images: held.count, heldOut: held !== samples, outputs, advice },
     warnings,
     distillation: taught && {
       epochs: taught.epochs,
@@ -262,6 +281,13 @@ function teach(
         onProgress?.(share(), `portion ${portion + 1}, epoch ${epoch + 1}/${epochs}, loss ${loss.toFixed(3)}`),
     },
   );
+}
+
+/** Settings that all layers lose less with, as the command spells them. */
+function richerSettings({ levels, bits, minutes, budget }: FullSettings): string[] {
+  const richer = levels === "powers" && bits >= TWO_TERM_BITS ? ["--levels two-term"] : [];
+  const wider = budget === null && bits < POWER_BITS ? [`--bits ${bits + 1}`] : [];
+  return [...richer, ...wider, ...(minutes === 0 ? ["--minutes"] : [])];
 }
 
 function outcome(network: Network, levelsOf: (node: Weighted) => LayerLevels, reports: readonly LayerReport[]) {
