@@ -31,9 +31,9 @@ async function startUp(entry) {
   };
 }
 
-test("the runtime entry, wasm inlined, is at most 40 KB with gzip", async () => {
+test("the runtime entry, wasm inlined, is at most 44 KB with gzip", async () => {
   const { bytes } = await startUp("dist/runtime/index.js");
-  assert.ok(bytes > 10_000 && bytes <= 40_000, `${bytes} bytes`);
+  assert.ok(bytes > 10_000 && bytes <= 44_000, `${bytes} bytes`);
 });
 
 test("the door to a model in a Worker is at most 5 KB with gzip", async () => {
