@@ -6,6 +6,7 @@ import {
   BINARY_FUNCTIONS,
   type BinaryNode,
   type ConstantNode,
+  type ElementwiseNode,
   elements,
   type GatherNode,
   type PermuteNode,
@@ -14,6 +15,8 @@ import {
   type SoftmaxNode,
   slopeOf,
   softmax,
+  stepsOf,
+  stepsSlopeOf,
   stridesOf,
 } from "../ops/index.js";
 import { type Layer, type Plan, volume } from "./layer.js";
@@ -22,6 +25,7 @@ export type FunctionNode =
   | ActivationNode
   | BinaryNode
   | ConstantNode
+  | ElementwiseNode
   | GatherNode
   | PermuteNode
   | ResampleNode
@@ -40,7 +44,9 @@ export interface FunctionPass {
 export function functionPass(node: FunctionNode, shapes: readonly Shape[], shape: Shape): FunctionPass {
   switch (node.op) {
     case "activation":
-      return activationPass(node);
+      return activationPass(activationOf(node.fn, node.parameters), slopeOf(node.fn, node.parameters));
+    case "elementwise":
+      return activationPass(stepsOf(node.steps), stepsSlopeOf(node.steps));
     case "binary":
       return binaryPass(node, shapes, shape);
     case "constant":
@@ -55,9 +61,8 @@ export function functionPass(node: FunctionNode, shapes: readonly Shape[], shape
   }
 }
 
-function activationPass(node: ActivationNode): FunctionPass {
-  const f = activationOf(node.fn, node.parameters);
-  const slope = slopeOf(node.fn, node.parameters);
+/** @param slope at x, where the function is y */
+function activationPass(f: (x: number) => number, slope: (x: number, y: number) => number): FunctionPass {
   return {
     forward([x], y) {
       for (let i = 0; i < y.length; i++) y[i] = f(x[i]);

@@ -11,6 +11,7 @@ export {
   type WeightGrids,
 } from "../ops/index.js";
 export { buildNetwork, type ConvOptions, type NetworkBuilder } from "./build.js";
+export { fuseElementwise } from "./elementwise.js";
 export { decodeNetwork, encodeNetwork, type NetworkExtra, type NetworkFile } from "./file.js";
 export { type LowerOptions, lower } from "./lower.js";
 export type { Network } from "./network.js";

@@ -1,6 +1,6 @@
 // import.ts: an ONNX model to a network: constants folded, shapes known, the rest converted node by node.
 import { fields } from "../format/index.js";
-import { type Network, validateNetwork } from "../graph/index.js";
+import { fuseElementwise, type Network, validateNetwork } from "../graph/index.js";
 import type { Normalization } from "../ops/index.js";
 import { importBudget } from "./budget.js";
 import { convertNodes, type Remark, type RemarkLevel } from "./convert.js";
@@ -92,7 +92,7 @@ export function importModel(read: OnnxModel, options: Omit<ImportOptions, "exter
     ...(labels && { labels }),
   };
   validateNetwork(network, where);
-  return network;
+  return fuseElementwise(network);
 }
 
 function networkName(name: string): string {

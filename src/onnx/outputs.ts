@@ -2,7 +2,7 @@
 
 import { ShiftwiseError } from "../base/index.js";
 import { fields } from "../format/index.js";
-import { type Node, nodeInputs } from "../ops/index.js";
+import { type Node, nodeInputs, rewire } from "../ops/index.js";
 import { type Draft, isActivation, isPrintable, type Known, printableName } from "./draft.js";
 import type { OnnxModel } from "./model.js";
 
@@ -88,13 +88,7 @@ export function withNames(nodes: readonly Node[], outputs: ReadonlyMap<string, s
   }
   const call = (name: string): string => names.get(name) ?? name;
   return nodes.map((node): Node => {
-    const name = call(node.name);
-    if (node.op === "input" || node.op === "constant") return { ...node, name };
-    if (node.op === "add" || node.op === "binary") {
-      return { ...node, name, inputs: [call(node.inputs[0]), call(node.inputs[1])] };
-    }
-    if (node.op === "concat") return { ...node, name, inputs: node.inputs.map(call) };
-    return { ...node, name, input: call(node.input) };
+    return { ...rewire(node, call), name: call(node.name) };
   });
 }
 

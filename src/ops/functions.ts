@@ -49,7 +49,7 @@ function clip(x: number, low: number, high: number): number {
 }
 
 /** One function of one value. */
-interface UnaryFunction {
+export interface UnaryFunction {
   /** The parameters in the order of the file, with what each is unless given. */
   readonly parameters: readonly (readonly [name: string, otherwise: number])[];
   /** The function in float64, made from its parameters. */
@@ -119,7 +119,7 @@ export function slopeOf(fn: ActivationName, parameters: readonly number[]): (x: 
 }
 
 /** One function of two values. */
-interface BinaryFunction {
+export interface BinaryFunction {
   /** The function in float64. */
   readonly of: (a: number, b: number) => number;
   /** Its slopes along a and b. */

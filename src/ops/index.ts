@@ -9,6 +9,16 @@ export type { ConcatLayer, ConcatNode } from "./concat.js";
 export type { ConstantLayer, ConstantNode } from "./constant.js";
 export type { ConvLayer, ConvNode } from "./conv.js";
 export type { DenseLayer, DenseNode } from "./dense.js";
+export { power, roundEven } from "./elementary.js";
+export {
+  type ElementwiseLayer,
+  type ElementwiseNode,
+  STEPS_MAX,
+  type Step,
+  type StepName,
+  stepsOf,
+  stepsSlopeOf,
+} from "./elementwise.js";
 export {
   checkNormalization,
   readEncoding,

@@ -7,6 +7,7 @@ import {
   binaryOf,
   type ConstantLayer,
   decoderOf,
+  type ElementwiseLayer,
   elements,
   encodeInput,
   encoderOf,
@@ -15,6 +16,7 @@ import {
   type ResampleLayer,
   type SoftmaxLayer,
   softmax,
+  stepsOf,
   stridesOf,
 } from "../ops/index.js";
 import { elementBytes } from "./memory.js";
@@ -24,6 +26,7 @@ type FloatLayer =
   | ActivationLayer
   | BinaryLayer
   | ConstantLayer
+  | ElementwiseLayer
   | GatherLayer
   | PermuteLayer
   | ResampleLayer
@@ -115,8 +118,9 @@ function planFill(context: PlanContext, layer: FloatLayer): Fill {
         }
       };
     }
-    case "activation": {
-      const fn = activationOf(layer.fn, layer.parameters);
+    case "activation":
+    case "elementwise": {
+      const fn = layer.op === "activation" ? activationOf(layer.fn, layer.parameters) : stepsOf(layer.steps);
       const next = (raw: number): number => encode(fn(real(raw)));
       const table = encoding.kind === "float32" ? null : Float32Array.from({ length: 256 }, (_, q) => next(q));
       return (to, [from], first, last) => {

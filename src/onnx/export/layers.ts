@@ -1,5 +1,5 @@
 // layers.ts: one layer of a model as nodes of the exported graph.
-import { elements, type Layer, sameShape, type Taps } from "../../ops/index.js";
+import { elements, type Layer, type StepName, sameShape, type Taps } from "../../ops/index.js";
 import { added, encoded, type FormContext, fillOf, products, realOf, sums } from "./form.js";
 import type { GraphBuilder } from "./graph.js";
 
@@ -37,6 +37,8 @@ export function exportLayer(context: FormContext, layer: Layer): string {
     }
     case "activation":
       return encoded(context, activated(g, layer, realOf(context, layer.input)), output);
+    case "elementwise":
+      return encoded(context, stepped(g, layer, realOf(context, layer.input)), output);
     case "binary": {
       const [a, b] = [realOf(context, layer.input), realOf(context, layer.other)];
       const ops = { add: "Add", sub: "Sub", mul: "Mul", div: "Div" } as const;
@@ -56,7 +58,11 @@ export function exportLayer(context: FormContext, layer: Layer): string {
   }
 }
 
-function activated(g: GraphBuilder, { fn, parameters }: Layer & { op: "activation" }, x: string): string {
+function activated(
+  g: GraphBuilder,
+  { fn, parameters }: Pick<Layer & { op: "activation" }, "fn" | "parameters">,
+  x: string,
+): string {
   const [a, b] = parameters;
   switch (fn) {
     case "clip":
@@ -73,6 +79,64 @@ function activated(g: GraphBuilder, { fn, parameters }: Layer & { op: "activatio
       return g.node("Sigmoid", [x]);
     case "tanh":
       return g.node("Tanh", [x]);
+  }
+}
+
+/** The operators of ONNX that steps without parameters are. */
+const STEP_OPERATORS = {
+  abs: "Abs",
+  add: "Add",
+  cos: "Cos",
+  div: "Div",
+  erf: "Erf",
+  exp: "Exp",
+  floor: "Floor",
+  log: "Log",
+  max: "Max",
+  min: "Min",
+  mul: "Mul",
+  pow: "Pow",
+  round: "Round",
+  sign: "Sign",
+  sin: "Sin",
+  sqrt: "Sqrt",
+  sub: "Sub",
+} as const;
+
+/** A function of steps: a node for each. */
+function stepped(g: GraphBuilder, { steps }: Layer & { op: "elementwise" }, x: string): string {
+  const values = [x];
+  for (const { fn, parameters, of } of steps) {
+    const from = of.map((k) => values[k]);
+    values.push(stepNode(g, fn, parameters, from));
+  }
+  return values[steps.length];
+}
+
+function stepNode(g: GraphBuilder, fn: StepName, parameters: readonly number[], from: readonly string[]): string {
+  const [a, b, c] = from;
+  switch (fn) {
+    case "constant":
+      return g.floats(parameters, []);
+    case "equal":
+    case "less":
+      return g.node("Cast", [g.node(fn === "equal" ? "Equal" : "Less", from)], { to: 1 });
+    case "mod":
+      return g.node("Mod", from, { fmod: 1 });
+    case "prelu":
+      return prelu(g, a, b);
+    case "where":
+      return g.node("Where", [g.node("Cast", [a], { to: 9 }), b, c]);
+    case "clip":
+    case "elu":
+    case "hardSigmoid":
+    case "hardSwish":
+    case "leakyRelu":
+    case "sigmoid":
+    case "tanh":
+      return activated(g, { fn, parameters }, a);
+    default:
+      return g.node(STEP_OPERATORS[fn], from);
   }
 }
 

@@ -1,0 +1,225 @@
+// elementwise.ts: a function of one value, put together from others, as a layer and a node: GELU, Mish, x sigmoid(x).
+import { type Check, isWritable, fields as json } from "../format/index.js";
+import { cos, erf, log, power, roundEven, sin } from "./elementary.js";
+import { type Field, tensor } from "./field.js";
+import { BINARY_FUNCTIONS, type BinaryFunction, exp, FUNCTIONS, type UnaryFunction } from "./functions.js";
+import type { LayerKind, NodeKind } from "./kind.js";
+import { decoderOf, encoderOf } from "./numeric.js";
+import { checkShape } from "./window.js";
+
+/** One step: a function of values that are there already. */
+export interface Step {
+  readonly fn: StepName;
+  /** As many as the function has. */
+  readonly parameters: readonly number[];
+  /** The values that it reads, as many as the function takes: 0 is the input, k the result of the k-th step. */
+  readonly of: readonly number[];
+}
+
+/**
+ * A function of every real value: the result of the last step. All steps are computed in float64. Any encodings: of a tensor
+ * of integers the layer is a table of at most 256 entries.
+ */
+export interface ElementwiseLayer {
+  readonly op: "elementwise";
+  readonly name: string;
+  readonly input: string;
+  readonly output: string;
+  readonly steps: readonly Step[];
+}
+
+/** A function of every value, as the layer has it. */
+export interface ElementwiseNode {
+  readonly op: "elementwise";
+  readonly name: string;
+  readonly input: string;
+  readonly steps: readonly Step[];
+}
+
+/** Any function that a step may have. */
+interface StepFunction {
+  /** Number of its parameters and of the values that it reads. */
+  readonly parameters: number;
+  readonly operands: number;
+  /** The function in float64. */
+  of(parameters: readonly number[]): (a: number, b: number, c: number) => number;
+  /** Its slopes along its operands, where it is y. */
+  slopes(parameters: readonly number[]): (a: number, b: number, c: number, y: number) => readonly number[];
+}
+
+type F1 = (x: number, y: number) => number;
+type F2 = (a: number, b: number) => number;
+
+/** A function of one value without parameters, and its slope at x, where it is y. */
+function one(f: (x: number) => number, slope: F1): StepFunction {
+  return { parameters: 0, operands: 1, of: () => f, slopes: () => (x, _, __, y) => [slope(x, y)] };
+}
+
+/** A function of two values, and its slopes. */
+function two(f: F2, slopes: (a: number, b: number) => readonly number[]): StepFunction {
+  return { parameters: 0, operands: 2, of: () => f, slopes: () => slopes };
+}
+
+const flat = (): number => 0;
+const flats = (): readonly number[] => [0, 0];
+
+/** The functions that are steps and nothing else. Rounding, comparisons and signs have the slope 0. */
+const OWN = {
+  constant: {
+    parameters: 1,
+    operands: 0,
+    of:
+      ([value]) =>
+      () =>
+        value,
+    slopes: () => () => [],
+  },
+  abs: one(Math.abs, (x) => Math.sign(x)),
+  cos: one(cos, (x) => -sin(x)),
+  erf: one(erf, (x) => 1.1283791670955126 * exp(-x * x)),
+  exp: one(exp, (_, y) => y),
+  floor: one(Math.floor, flat),
+  log: one(log, (x) => 1 / x),
+  round: one(roundEven, flat),
+  sign: one(Math.sign, flat),
+  sin: one(sin, (x) => cos(x)),
+  sqrt: one(Math.sqrt, (_, y) => 0.5 / y),
+  equal: two((a, b) => (a === b ? 1 : 0), flats),
+  less: two((a, b) => (a < b ? 1 : 0), flats),
+  max: two(Math.max, (a, b) => (a >= b ? [1, 0] : [0, 1])),
+  min: two(Math.min, (a, b) => (a <= b ? [1, 0] : [0, 1])),
+  mod: two(
+    (a, b) => a % b,
+    (a, b) => [1, -Math.trunc(a / b)],
+  ),
+  pow: two(power, (a, b) => [b * power(a, b - 1), a > 0 ? power(a, b) * log(a) : 0]),
+  where: {
+    parameters: 0,
+    operands: 3,
+    of: () => (condition, a, b) => (condition === 0 ? b : a),
+    slopes: () => (condition) => (condition === 0 ? [0, 0, 1] : [0, 1, 0]),
+  },
+} as const satisfies Readonly<Record<string, StepFunction>>;
+
+export type StepName = keyof typeof OWN | keyof typeof FUNCTIONS | keyof typeof BINARY_FUNCTIONS;
+
+/** Every function that a step may have, by name. */
+const STEPS: ReadonlyMap<string, StepFunction> = /* @__PURE__ */ new Map<string, StepFunction>([
+  ...Object.entries(OWN),
+  ...Object.entries<BinaryFunction>(BINARY_FUNCTIONS).map(([fn, { of, slopes }]) => [fn, two(of, slopes)] as const),
+  ...Object.entries<UnaryFunction>(FUNCTIONS).map(([fn, { parameters, of, slope }]) => {
+    const slopes = (given: readonly number[]): ReturnType<StepFunction["slopes"]> => {
+      const along = slope(...given);
+      return (x, _, __, y) => [along(x, y)];
+    };
+    return [
+      fn,
+      { parameters: parameters.length, operands: 1, of: (given: readonly number[]) => of(...given), slopes },
+    ] as const;
+  }),
+]);
+
+/** Most steps of one function. */
+export const STEPS_MAX = 64;
+
+function checkSteps(
+  { steps }: Pick<ElementwiseLayer, "steps">,
+  check: Check,
+  fits: (x: number) => boolean = Number.isFinite,
+): void {
+  check(steps.length >= 1 && steps.length <= STEPS_MAX, "steps", `1 to ${STEPS_MAX} steps`, steps.length);
+  const read = new Set<number>([steps.length]);
+  for (const [i, { fn, parameters, of }] of steps.entries()) {
+    const place = `steps[${i}]`;
+    const found = STEPS.get(fn);
+    check(found !== undefined, `${place}.fn`, "a function of steps", fn);
+    const counted = parameters.length === found.parameters && parameters.every(fits);
+    check(counted, `${place}.parameters`, `${found.parameters} finite numbers`, parameters);
+    const there = of.length === found.operands && of.every((k) => Number.isInteger(k) && k >= 0 && k <= i);
+    check(there, `${place}.of`, `${found.operands} integers in 0..${i}`, of);
+    for (const k of of) read.add(k);
+  }
+  const idle = steps.findIndex((_, i) => !read.has(i + 1));
+  check(idle < 0 && read.has(0), "steps", "only steps that the result depends on, and the input", idle);
+}
+
+/** The function of valid steps, in float64. */
+export function stepsOf(steps: readonly Step[]): (x: number) => number {
+  const values = new Float64Array(steps.length + 1);
+  const parts = steps.map(({ fn, parameters, of: [a = 0, b = 0, c = 0] }) => {
+    const f = STEPS.get(fn)!.of(parameters);
+    return (to: number): void => {
+      values[to] = f(values[a], values[b], values[c]);
+    };
+  });
+  return (x) => {
+    values[0] = x;
+    for (let i = 0; i < parts.length; i++) parts[i](i + 1);
+    return values[parts.length];
+  };
+}
+
+/** The slope of the function of valid steps, by the chain rule, backwards through the steps. */
+export function stepsSlopeOf(steps: readonly Step[]): (x: number) => number {
+  const parts = steps.map(({ fn, parameters, of }) => {
+    const found = STEPS.get(fn)!;
+    return { of, f: found.of(parameters), slopes: found.slopes(parameters) };
+  });
+  return (x) => {
+    const values = [x];
+    for (const {
+      of: [a, b, c],
+      f,
+    } of parts)
+      values.push(f(values[a], values[b], values[c]));
+    const slopes = new Float64Array(values.length);
+    slopes[parts.length] = 1;
+    for (let i = parts.length; i > 0; i--) {
+      const { of, slopes: along } = parts[i - 1];
+      const [a, b, c] = of;
+      const partial = along(values[a], values[b], values[c], values[i]);
+      for (const [k, from] of of.entries()) if (partial[k] !== 0) slopes[from] += slopes[i] * partial[k];
+    }
+    return slopes[0];
+  };
+}
+
+const stepsField: Field<readonly Step[]> = {
+  read: (value, place) =>
+    json.list(value, place, (entry, at) => {
+      const { fn, parameters, of } = json.record(entry, at, ["fn", "parameters", "of"]);
+      const name = json.text(fn, `${at}.fn`) as StepName;
+      json.expect(STEPS.has(name), `${at}.fn`, "a function of steps", name);
+      const numbers = json.list(parameters, `${at}.parameters`, json.number);
+      return { fn: name, parameters: numbers, of: json.list(of, `${at}.of`, (k, where) => json.integer(k, where)) };
+    }),
+  write: (steps) => steps.map(({ fn, parameters, of }) => ({ fn, parameters, of })),
+};
+
+export const elementwiseLayer: LayerKind<ElementwiseLayer> = {
+  since: 2,
+  fields: { input: tensor, steps: stepsField },
+  check(layer, [input], output, check: Check) {
+    checkSteps(layer, check, isWritable);
+    checkShape(output, input.shape, check);
+  },
+  run({ steps }, [{ spec, raw }], output) {
+    const real = decoderOf(spec.encoding);
+    const encode = encoderOf(output.encoding);
+    const f = stepsOf(steps);
+    return raw.map((value) => encode(f(real(value))));
+  },
+};
+
+export const elementwiseNode: NodeKind<ElementwiseNode> = {
+  since: 2,
+  fields: { input: tensor, steps: stepsField },
+  role: () => "float",
+  shape: (_, [input]) => input,
+  check: (node, check) => checkSteps(node, check),
+  lower({ op, name, steps }, { sources: [input], output, encoding, push }) {
+    // no file holds -0
+    const written = steps.map((step) => ({ ...step, parameters: step.parameters.map((x) => x + 0) }));
+    push({ op, name, input, output, steps: written }, encoding);
+  },
+};
