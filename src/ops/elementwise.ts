@@ -60,6 +60,9 @@ function two(f: F2, slopes: (a: number, b: number) => readonly number[]): StepFu
   return { parameters: 0, operands: 2, of: () => f, slopes: () => slopes };
 }
 
+/** Of just two values: a step hands on three. */
+const larger: F2 = (a, b) => Math.max(a, b);
+const smaller: F2 = (a, b) => Math.min(a, b);
 const flat = (): number => 0;
 const flats = (): readonly number[] => [0, 0];
 
@@ -86,8 +89,8 @@ const OWN = {
   sqrt: one(Math.sqrt, (_, y) => 0.5 / y),
   equal: two((a, b) => (a === b ? 1 : 0), flats),
   less: two((a, b) => (a < b ? 1 : 0), flats),
-  max: two(Math.max, (a, b) => (a >= b ? [1, 0] : [0, 1])),
-  min: two(Math.min, (a, b) => (a <= b ? [1, 0] : [0, 1])),
+  max: two(larger, (a, b) => (a >= b ? [1, 0] : [0, 1])),
+  min: two(smaller, (a, b) => (a <= b ? [1, 0] : [0, 1])),
   mod: two(
     (a, b) => a % b,
     (a, b) => [1, -Math.trunc(a / b)],

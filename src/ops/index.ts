@@ -9,7 +9,7 @@ export type { ConcatLayer, ConcatNode } from "./concat.js";
 export type { ConstantLayer, ConstantNode } from "./constant.js";
 export type { ConvLayer, ConvNode } from "./conv.js";
 export type { DenseLayer, DenseNode } from "./dense.js";
-export { power, roundEven } from "./elementary.js";
+export { log, power, roundEven } from "./elementary.js";
 export {
   type ElementwiseLayer,
   type ElementwiseNode,
