@@ -70,7 +70,7 @@ function bundle() {
         name: "served",
         setup(builder) {
           builder.onResolve(
-            { filter: /\/dist\/(format|graph|quantize|reference|runtime)\// },
+            { filter: /\/dist\/(base|format|graph|model|ops|quantize|runtime)\// },
             ({ path, resolveDir }) =>
               resolveDir.includes("node_modules") ? undefined : served(join(resolveDir, path)),
           );

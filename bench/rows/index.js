@@ -16,13 +16,14 @@ const shared = fileURLToPath(new URL("../../../shared/data/", import.meta.url));
 const folder = fileURLToPath(new URL("../results/rows/", import.meta.url));
 
 const names = Object.keys(rows);
-const command = newCommand("results", "make one row of the results tables, from data to the figures it stands on")
-  .addArgument(new Argument("<row>", "which one").choices(names))
-  .option("--resume", "go on where an interrupted run of the same row stopped")
-  .option("--seed <n>", "of everything random", integer("--seed", 0), 1)
-  .option("--threads <n>", "training workers; the result depends on their number", integer("--threads", 1, 256), 2)
-  .option("--shared <folder>", "where cifar10/, fashion-mnist/, imagenet-val-650/ and models/ lie", shared)
-  .addHelpText("after", `\nRows:\n${names.map((name) => `  ${name.padEnd(28)}${rows[name].about}`).join("\n")}`)
+const width = Math.max(...names.map(({ length }) => length)) + 2;
+const command = newCommand("results", "make one row of the tables of docs/results.md, from the data to its figures")
+  .addArgument(new Argument("<row>", "name of the row").choices(names))
+  .option("--resume", "continue an interrupted run of the same row")
+  .option("--seed <n>", "seed of all random numbers", integer("--seed", 0), 1)
+  .option("--threads <n>", "threads to train on; the result depends on their number", integer("--threads", 1, 256), 2)
+  .option("--shared <folder>", "folder with cifar10/, fashion-mnist/, imagenet-val-650/ and models/", shared)
+  .addHelpText("after", `\nRows:\n${names.map((name) => `  ${name.padEnd(width)}${rows[name].about}`).join("\n")}`)
   .exitOverride()
   .configureOutput({ outputError: () => {} })
   .action((name, options) =>

@@ -15,8 +15,8 @@ const STOPPING = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 export function newCommand(name: string, description: string): Command {
   return new Command(name)
     .description(description)
-    .option("--json", "print one JSON object on standard output and nothing else there")
-    .option("--verbose", "show the stack of an error");
+    .option("--json", "print one JSON object on standard output, and nothing else")
+    .option("--verbose", "print the stack trace of an error");
 }
 
 /**

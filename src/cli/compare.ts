@@ -59,18 +59,24 @@ const TURNS = 15;
 const TURN_IMAGES = 20;
 
 export function compareCommand(): Command {
-  const command = newCommand("compare", "run quantization methods side by side and write a table and charts")
-    .requiredOption("--data <folder>", "images: a folder, or the word generated")
+  const command = newCommand("compare", "run quantization methods side by side; print a table and write charts")
+    .requiredOption("--data <folder>", "folder of labelled images, or the word generated")
     .requiredOption("--net <file>", "float network file that train wrote")
     .addOption(
-      new Option("--methods <list>", "such as weq:4/weq4,inq:3/8@0: method, weight bits, activations, epochs")
+      new Option(
+        "--methods <list>",
+        "methods to run, each as name:weights/activations@epochs with commas, such as weq:4/weq4,inq:3/8@0",
+      )
         .argParser((text) => text.split(",").map(parseMethod))
         .default(METHODS.map(parseMethod), "all"),
     )
-    .option("--epochs <n>", "of retraining, the same for every method", integer("--epochs", 0), 2)
-    .option("--images <n>", "training images to retrain on (default: all)", integer("--images", 1))
-    .option("--out <file>", "page with charts to write", "compare.html")
-    .option("--models <folder>", "keep the models there; with --resume, those already there are not made again");
+    .option("--epochs <n>", "epochs of retraining, the same for every method", integer("--epochs", 0), 2)
+    .option("--images <n>", "number of training images to retrain on (default: all)", integer("--images", 1))
+    .option("--out <file>", "HTML page with charts to write", "compare.html")
+    .option(
+      "--models <folder>",
+      "folder to keep the models in; with --resume, models that are already there are not made again",
+    );
   addRate(command, 0.01, "learning rate at the start of retraining");
   addTrainingOptions(command);
   return command.action((options: CompareArguments & { readonly resume?: boolean }) =>

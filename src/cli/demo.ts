@@ -65,11 +65,11 @@ const HASHED_IMAGES = 64;
 
 export function demoCommand(): Command {
   return newCommand("demo", "generate images, train, quantize with INQ, run the model file, and compare with float32")
-    .option("--seed <n>", "of images, initial weights and training order", integer("--seed", 0), 1)
-    .option("--bits <n>", "of the weights: 2 to 5", weightBits, 5)
+    .option("--seed <n>", "seed of images, initial weights and training order", integer("--seed", 0), 1)
+    .option("--bits <n>", "bits of the weights, 2 to 5", weightBits, 5)
     .addOption(activationsOption())
-    .option("--threads <n>", "training workers; the result depends on their number", integer("--threads", 1, 256), 2)
-    .option("--out <file>", "model file to write (default: in a temporary folder)")
+    .option("--threads <n>", "threads to train on; the result depends on their number", integer("--threads", 1, 256), 2)
+    .option("--out <file>", "model file to write (default: a file in a temporary folder)")
     .action((options: DemoArguments) => withContext(options, (context) => runDemo(options, context, FULL_SCALE)));
 }
 
@@ -138,6 +138,7 @@ export async function runDemo(options: DemoArguments, context: Context, scale: D
       shift: {
         accuracy: shiftResult.accuracy,
         bytes: file.length,
+        gzipBytes: zipped,
         msPerImage: shiftMs,
         weightBits: options.bits,
       },

@@ -15,9 +15,14 @@ interface EvalArguments {
 
 export function evalCommand(): Command {
   return newCommand("eval", "measure a model's accuracy on the test images of a data set")
-    .argument("<model>", "model file, or a float network file, which then runs in float32")
+    .argument("<model>", "model file, or a float network file, which is run in float32")
     .requiredOption("--data <folder>", "folder of IDX or CIFAR-10 files, or the word generated")
-    .option("--executor <name>", "wasm or reference", choice("--executor", ["wasm", "reference"]), "wasm")
+    .option(
+      "--executor <name>",
+      "program that runs the model: wasm, or reference, the plain executor",
+      choice("--executor", ["wasm", "reference"]),
+      "wasm",
+    )
     .action((path: string, options: EvalArguments) =>
       withContext(options, (context) => runEval(path, options, context)),
     );

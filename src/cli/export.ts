@@ -18,10 +18,10 @@ interface ExportArguments {
 export function exportCommand(): Command {
   return newCommand("export", "write a model as standard ONNX")
     .argument("<model>", "model file that quantize wrote, or a network file")
-    .requiredOption("--onnx <file>", "file to write")
+    .requiredOption("--onnx <file>", "ONNX file to write")
     .option(
       "--form <form>",
-      "float32: powers of two as float weights; qdq: 8-bit integers between quantize and dequantize operators",
+      "float32, which keeps powers of two as float weights; or qdq, 8-bit integers between QuantizeLinear and DequantizeLinear",
       choice("--form", FORMS),
       "float32",
     )

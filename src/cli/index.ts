@@ -21,9 +21,9 @@ const program = new Command("shiftwise")
   .description("Train, quantize and run power-of-two neural networks.")
   .addHelpText(
     "after",
-    "\nExit status: 0 for success, 1 for any error, which is told in one line on standard error; also 1 after Ctrl-C,\n" +
-      "which lets train and quantize leave a checkpoint for --resume. Files are written beside their place and renamed: a link is\n" +
-      "followed, a mode kept; devices, pipes and /dev/stdout are refused.",
+    "\nThe exit status is 0 for success and 1 for an error. An error is one line on standard error. Ctrl-C stops with status 1;\n" +
+      "train and quantize then leave a checkpoint for --resume. A file is written beside its place and renamed when it is whole.\n" +
+      "Links are followed and modes are kept. Devices, pipes and /dev/stdout are refused.",
   )
   // errors are printed by reportFailure alone, all in one style
   .configureOutput({ outputError: () => {} })

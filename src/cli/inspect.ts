@@ -41,7 +41,7 @@ interface Facts {
 
 export function inspectCommand(): Command {
   return newCommand("inspect", "show a model's layers, encodings, codes, bytes, memory and notes")
-    .argument("<model>", "model file, or a float network file, shown as it would run")
+    .argument("<model>", "model file, or a float network file, which is shown as it would run")
     .action((path: string, options: { readonly json?: boolean }) =>
       withContext(options, (context) => runInspect(path, context)),
     );

@@ -3,7 +3,7 @@
 
 import { ShiftwiseError } from "../base/index.js";
 import { type Augmentation, type Calibration, unlabelled } from "../data/index.js";
-import { inferShapes, lower, type Network } from "../graph/index.js";
+import { inferShapes, insertQuantizers, lower, type Network, quantizationPoints } from "../graph/index.js";
 import type { ModelDef } from "../model/index.js";
 import type { ConvNode, DenseNode } from "../ops/index.js";
 import {
@@ -11,10 +11,8 @@ import {
   allocateBits,
   calibrate,
   collectHistograms,
-  insertQuantizers,
   type LayerLevels,
   levelBits,
-  quantizationPoints,
   twoTermLevels,
 } from "../quantize/index.js";
 import { compensate, type LayerReport } from "../rounding/index.js";

@@ -30,7 +30,7 @@ const WARM_UP_RUNS = 20;
 export function profileCommand(): Command {
   return newCommand("profile", "measure the time of every layer of a model")
     .argument("<model>", "model file, or a float network file")
-    .option("--runs <n>", "timed runs, after a warm-up", integer("--runs", 1, 1_000_000), 100)
+    .option("--runs <n>", "number of timed runs after a warm-up", integer("--runs", 1, 1_000_000), 100)
     .action((path: string, options: ProfileArguments) =>
       withContext(options, (context) => runProfile(path, options, context)),
     );

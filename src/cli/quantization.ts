@@ -2,16 +2,14 @@
 
 import { ShiftwiseError } from "../base/index.js";
 import { type Dataset, sampleImages, samplesOf } from "../data/index.js";
-import { lower, type Network } from "../graph/index.js";
+import { insertQuantizers, lower, type Network, quantizationPoints } from "../graph/index.js";
 import type { ModelDef } from "../model/index.js";
 import {
   type ActivationScheme,
   type CalibrationOptions,
   calibrate,
   collectHistograms,
-  insertQuantizers,
   portionsFor,
-  quantizationPoints,
 } from "../quantize/index.js";
 import { percent } from "../report/index.js";
 import {

@@ -55,7 +55,7 @@ export async function runCalibrated(path: string, options: CalibratedArguments, 
     const { mean = [], std = [] } = assumed;
     screen.say(
       `assumed, since the file does not say it: pixels / 255 with mean ${mean.join(", ")} and deviation ${std.join(", ")}` +
-        "; --range, --mean, --std or --preprocess tell otherwise",
+        "; --range, --mean, --std or --preprocess set another way",
     );
   }
 

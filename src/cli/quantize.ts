@@ -45,43 +45,53 @@ const RETRAINED = [
 export function quantizeCommand(): Command {
   const command = newCommand("quantize", "turn a float network's weights into powers of two and write the model")
     .argument("<network>", "an ONNX file, or a network file that train wrote")
-    .option("--data <folder>", "retrain (INQ) on labelled images: a folder, or the word generated")
+    .option("--data <folder>", "retrain with INQ on labelled images: a folder, or the word generated")
     .option(
       "--calibrate <path>",
-      "no labels, no retraining: a folder of pictures or arrays, a picture, or arrays: .npy, .npz, .npz#name, IDX",
+      "quantize without labels or retraining: a folder of pictures or arrays, one picture, or one file of arrays (.npy, .npz, .npz#name, IDX)",
     )
     .requiredOption("--out <file>", "model file to write")
-    .option("--bits <n>", "of the weights: 2 to 5", weightBits, 5)
-    .option(
-      "--layer <name=bits>",
-      "bits of one layer, 2 to 5, with --calibrate also 6; may be given again and again",
-      layerBits,
-    )
+    .option("--bits <n>", "bits of the weights, 2 to 5", weightBits, 5)
+    .option("--layer <name=bits>", "bits of one layer, 2 to 5, or 6 with --calibrate; may be repeated", layerBits)
     .addOption(activationsOption());
   addPreprocessing(command);
   command
     .optionsGroup("With --calibrate:")
-    .option("--images <n>", "at most so many", integer("--images", 1), 512)
-    .option("--minutes <n>", "let the float network teach the quantized one for so long", positive("--minutes"), 0)
+    .option("--images <n>", "largest number of images to read", integer("--images", 1), 512)
+    .option(
+      "--minutes <n>",
+      "minutes of training in which the quantized network learns from the float network",
+      positive("--minutes"),
+      0,
+    )
     .option(
       "--levels <kind>",
-      "powers, or two-term: sums of two powers, nearer to the weights and slower, with 4 bits or 5",
+      "levels of the weights: powers of two, or two-term, sums of two powers (4 or 5 bits), which lose less and run slower",
       choice("--levels", LEVEL_KINDS),
       "powers",
     )
-    .option("--two-term <n>", "bits of the first and depthwise layers, sums of two powers: 4 to 6, or none", twoTerm, 6)
-    .option("--budget <bits>", "bits on average, dealt out among the layers in place of --bits", positive("--budget"));
+    .option(
+      "--two-term <n>",
+      "bits of the first convolution and of depthwise ones, which get sums of two powers: 4 to 6, or none",
+      twoTerm,
+      6,
+    )
+    .option(
+      "--budget <bits>",
+      "average bits of the weights, distributed over the layers by what each loses; replaces --bits",
+      positive("--budget"),
+    );
   addRetraining(command);
   command
-    .optionsGroup("With --data; with --minutes too:")
+    .optionsGroup("With --data, and with --minutes:")
     .option(
       "--portions <list>",
-      "shares of the weights quantized step by step (default: the recipe's; with --minutes all at once)",
+      "rising shares of the weights to quantize one after the other, with commas (default: the recipe's; with --minutes: 1)",
       portionList,
     );
   command.option(
     "--lr <rate>",
-    "highest learning rate (default: the recipe's; with --minutes 0.003)",
+    "highest learning rate (default: the recipe's; with --minutes: 0.003)",
     positive("--lr"),
   );
   addTrainingOptions(command);
@@ -128,24 +138,32 @@ function checkWay(
 /** How images become a network's input. */
 function addPreprocessing(command: Command): void {
   command
-    .optionsGroup("How images become the input of an ONNX file:")
-    .option("--preprocess <file>", "JSON with the fields resize, channels, range, mean and std")
-    .option("--range <n>", "what a pixel of 255 is before --mean is taken off: 1 or 255", pixelRange)
-    .option("--mean <list>", "one number, or one a channel", numberList("--mean"))
-    .option("--std <list>", "what is divided by then", numberList("--std"))
-    .option("--channels <order>", "rgb, bgr or grey", choice("--channels", CHANNELS))
-    .option("--resize <n>", "length of the shorter side, before the middle is cut out", integer("--resize", 1, 4096))
+    .optionsGroup("How pictures become the input of an ONNX file:")
+    .option("--preprocess <file>", "JSON file with the fields resize, channels, range, mean and std")
+    .option("--range <n>", "value of a pixel of 255 before --mean is subtracted: 1 or 255", pixelRange)
+    .option("--mean <list>", "mean to subtract: one number, or one for each channel with commas", numberList("--mean"))
+    .option(
+      "--std <list>",
+      "deviation to divide by: one number, or one for each channel with commas",
+      numberList("--std"),
+    )
+    .option("--channels <order>", "order of the channels: rgb, bgr or grey", choice("--channels", CHANNELS))
+    .option(
+      "--resize <n>",
+      "length of the shorter side to which a picture is scaled before its middle is cut out",
+      integer("--resize", 1, 4096),
+    )
     .option(
       "--input-shape <CxHxW>",
-      "sizes that the file leaves open, as many as ONNX has: 3x224x224, 1x8000; or name=1x8000",
+      "size of the input where the file leaves it open, with all its axes: 3x224x224, 1x8000, or name=1x8000",
       inputShapeOption,
     )
     .option(
       "--outputs <names>",
-      "values to end in, with commas: what comes behind them is left out",
+      "values that become the outputs, with commas; nodes behind them are left out",
       nameList("--outputs"),
     )
-    .option("--constant <name=value>", "make an input a constant; may be given again and again", constantOption);
+    .option("--constant <name=value>", "constant that replaces an input; may be repeated", constantOption);
 }
 
 /** How INQ goes about it. */
@@ -157,40 +175,50 @@ function addRetraining(command: Command): void {
       choice(`--${name}`, words),
     );
   command.optionsGroup("With --data:");
-  oneOf("recipe", "what portions and the options below are unless told", RECIPES, RECIPES[0]);
+  oneOf("recipe", "defaults of --portions and of the options below", RECIPES, RECIPES[0]);
   command.option(
     "--epochs <list>",
-    "of retraining after each portion but the last; or one number a portion, with commas (default: the recipe's)",
+    "epochs of retraining after each portion but the last, or a list with one number for each portion (default: the recipe's)",
     epochList,
   );
-  oneOf("partition", "which weights go first, the largest or any", ["magnitude", "random"], "magnitude");
   oneOf(
-    "ranking",
-    "a portion is a share of each layer, or of all layers' weights together",
-    ["layer", "global"],
-    "layer",
+    "partition",
+    "weights that are quantized first, the largest or random ones",
+    ["magnitude", "random"],
+    "magnitude",
   );
-  oneOf("scale", "what the powers of two are times a scale of", ["layer", "channel"]);
+  oneOf("ranking", "what a portion is a share of, each layer or all weights together", ["layer", "global"], "layer");
+  oneOf("scale", "what has a scale of its own", ["layer", "channel"]);
   command.option(
     "--compensate <images>",
-    "portions are rounded so that the rest makes up for it on so many images; 0: plainly (default: the recipe's)",
+    "number of images on which a portion is rounded with compensation; 0 rounds to the nearest level (default: the recipe's)",
     integer("--compensate", 0),
   );
-  oneOf("anneal", "the rate falls to nothing in each portion, or once", ["portion", "run"]);
-  oneOf("batch-norm", "its statistics follow the training, or stay", ["train", "frozen"]);
+  oneOf("anneal", "over what the learning rate falls to zero", ["portion", "run"]);
+  oneOf("batch-norm", "whether batch norm statistics follow the training or stay", ["train", "frozen"]);
   command
     .option(
       "--distill <share>",
-      "of the loss from the float network, 0 to 1 (default: the recipe's)",
+      "share of the loss that comes from the float network's outputs, 0 to 1 (default: the recipe's)",
       share("--distill"),
     )
     .option(
       "--clip <norm>",
-      "longest gradient, others are scaled down to it (default: the recipe's)",
+      "largest norm of a gradient; longer ones are scaled down to it (default: the recipe's)",
       positive("--clip"),
     )
-    .option("--prune <share>", "of the weights, cut before while training goes on", share("--prune"), 0)
-    .option("--prune-epochs <n>", "of that; weights are cut in the first third", integer("--prune-epochs", 1), 12);
+    .option(
+      "--prune <share>",
+      "share of the weights to prune in a training before the quantization",
+      share("--prune"),
+      0,
+    )
+    .option(
+      "--prune-epochs <n>",
+      "epochs of that training; weights are cut in its first third",
+      integer("--prune-epochs", 1),
+      12,
+    );
 }
 
 const pixelRange = (text: string): number => Number(choice("--range", ["1", "255"])(text));

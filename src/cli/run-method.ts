@@ -3,12 +3,12 @@ import { type Dataset, sampleImages, size } from "../data/index.js";
 import { decodeNetwork, encodeNetwork, lower, type Network } from "../graph/index.js";
 import type { ModelDef } from "../model/index.js";
 import type { WeightGrids } from "../ops/index.js";
-import { huffmanBytes } from "../quantize/baselines/index.js";
 import {
   type ActivationScheme,
   averageBits,
   budgetBits,
   type CalibrationOptions,
+  huffmanBytes,
   type LayerBits,
   portionsFor,
   type Quantizer,

@@ -32,13 +32,18 @@ interface TrainArguments extends TrainingArguments {
 }
 
 export function trainCommand(): Command {
-  const command = newCommand("train", "train a float network and write it, ready for quantize")
+  const command = newCommand("train", "train a float network and write its file, which quantize reads")
     .requiredOption("--data <folder>", "folder of IDX or CIFAR-10 files, or the word generated")
     .requiredOption("--out <file>", "network file to write")
     .option("--classes <n>", "number of classes in IDX files", integer("--classes", 2, 256), 10)
     .option("--net <name>", `architecture: ${NETWORKS.join(" or ")}`, choice("--net", NETWORKS), "demo")
-    .option("--width <n>", "channels of the demo network's first layer, even", evenInteger("--width", 2, 256), 16)
-    .option("--epochs <n>", "passes over the training images", integer("--epochs", 1), 12);
+    .option(
+      "--width <n>",
+      "number of channels of the demo network's first layer, even",
+      evenInteger("--width", 2, 256),
+      16,
+    )
+    .option("--epochs <n>", "number of passes over the training images", integer("--epochs", 1), 12);
   addRate(command, 0.1, "highest learning rate");
   addTrainingOptions(command);
   return command.action((options: TrainArguments) => withContext(options, (context) => runTrain(options, context)));

@@ -28,18 +28,18 @@ export interface TrainingArguments {
 /** --batch, --augment, --seed, --threads and --resume. */
 export function addTrainingOptions(command: Command): Command {
   return command
-    .option("--batch <n>", "images a step", integer("--batch", 1), 128)
+    .option("--batch <n>", "number of images in a step", integer("--batch", 1), 128)
     .addOption(
       new Option(
         "--augment <list>",
-        "changes to training images: none, or crop=N, shift=N, cutout=N, flip, with commas",
+        "random changes to training images: none, or a list of crop=N, shift=N, cutout=N and flip with commas",
       )
         .argParser(augmentation)
         .default({ shift: 1 }, "shift=1"),
     )
-    .option("--seed <n>", "of everything random", integer("--seed", 0), 1)
-    .option("--threads <n>", "workers; the result depends on their number", integer("--threads", 1, 256), 2)
-    .option("--resume", "go on from the checkpoint that an interrupted run of the same command left");
+    .option("--seed <n>", "seed of all random numbers", integer("--seed", 0), 1)
+    .option("--threads <n>", "threads to train on; the result depends on their number", integer("--threads", 1, 256), 2)
+    .option("--resume", "continue from the checkpoint of an interrupted run of the same command");
 }
 
 /** --lr with a default of the command's own. */

@@ -30,6 +30,7 @@ export function unpackLimit(packed: number): number {
  * Reads a file whole.
  * @throws IO for one that is not there or may not be read, for a folder, a device, a named pipe or a socket, and for one of 2 GiB
  *   or more.
+ * @internal
  */
 export async function readWhole(path: string): Promise<Uint8Array> {
   const refuse = (expected: string | undefined, found: string, cause?: unknown) =>

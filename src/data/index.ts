@@ -1,13 +1,39 @@
 // index.ts: the door of the data room: sets of labelled images, read, made, augmented and batched.
-export { readWhole } from "./bytes.js";
-export * from "./calibration.js";
-export * from "./cifar.js";
+export {
+  type Augmentation,
+  type Batch,
+  type BatchOptions,
+  batchCount,
+  batches,
+  checkDataset,
+  computeNormalization,
+  type Dataset,
+  type GenerateOptions,
+  generate,
+  imageLength,
+  normalizationTable,
+  type Pictures,
+  type Samples,
+  sampleImages,
+  samplesOf,
+  size,
+  split,
+  subset,
+  type TrainTest,
+  unlabelled,
+} from "./browser.js";
+export { type Calibration, type CalibrationInput, openCalibration, openCalibrations } from "./calibration.js";
+export { loadCifarFolder, parseCifar } from "./cifar.js";
 export { imagesOf } from "./fit.js";
-export * from "./idx.js";
+export { type IdxArray, type IdxOptions, loadIdxFolder, parseIdx } from "./idx.js";
 export { decodeImage, type Image, resizeImage } from "./image.js";
+export { type NpyArray, readNpy, readNpz } from "./npy.js";
+export { type OpenOptions, openDataset } from "./open.js";
+export { normalizationOf, type Preprocessing, prepareImage, readPreprocessing } from "./preprocessing.js";
+export { loadTarFolder } from "./tar.js";
+
+// for the other rooms
+
+export { readWhole } from "./bytes.js";
 export { contentOf } from "./kinds.js";
-export * from "./memory.js";
-export * from "./npy.js";
-export * from "./open.js";
-export * from "./preprocessing.js";
-export * from "./tar.js";
+export { CHANNELS } from "./preprocessing.js";

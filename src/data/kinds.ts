@@ -87,7 +87,10 @@ export function isIdx(bytes: Uint8Array): boolean {
   return first === 0 && second === 0 && type === 8 && rank >= 1 && bytes.length >= 4 + 4 * rank;
 }
 
-/** A file's content in a few words, for errors. */
+/**
+ * A file's content in a few words, for errors.
+ * @internal
+ */
 export function contentOf(bytes: Uint8Array): string {
   if (bytes.length === 0) return "an empty file";
   const known = imageKind(bytes) ?? kindAmong(OTHERS, bytes);

@@ -45,6 +45,10 @@ export async function readPreprocessing(path: string): Promise<Preprocessing> {
   };
 }
 
+/**
+ * The orders of channels that a file of preprocessing may name.
+ * @internal
+ */
 export const CHANNELS = ["rgb", "bgr", "grey"] as const;
 
 /**

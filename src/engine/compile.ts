@@ -8,7 +8,7 @@ import { convolutionLayer } from "./convolution.js";
 import { depthwiseLayer, isDepthwise } from "./depthwise.js";
 import { clampSumLayer, dropoutLayer, leakyReluLayer, quantizeLayer } from "./elementwise.js";
 import { functionLayer } from "./functions.js";
-import { type FusedNode, fuse, outputOf } from "./fusion.js";
+import { type FusedNode, fuse, outputOf, rangeOf } from "./fusion.js";
 import { type Layer, NO_CLAMP, type Plan, untrainable, volume } from "./layer.js";
 import { concatLayer, padLayer, sliceLayer } from "./moving.js";
 import { type NormStatistics, normLayer } from "./norm.js";
@@ -94,10 +94,7 @@ function layerOf(
     case "batchNorm":
       return normLayer(plan, node, tail!, statisticsOf(node.name));
     case "relu":
-      return clampSumLayer(plan, node.name, addition ?? [node.input], {
-        low: 0,
-        high: node.max ?? Number.POSITIVE_INFINITY,
-      });
+      return clampSumLayer(plan, node.name, addition ?? [node.input], rangeOf(node));
     case "add":
       return clampSumLayer(plan, node.name, node.inputs, NO_CLAMP);
     case "maxPool":

@@ -108,17 +108,3 @@ export function unpackCodes(packed: PackedCodes, count: number, bits: CodeBits, 
   }
   return codes.subarray(0, count);
 }
-
-/** The plain twin of `unpackCodes`, without tables and without checks: the definition of the layout. */
-export function unpackCodesPlain(packed: PackedCodes, count: number, bits: CodeBits): Int8Array {
-  const base = magnitudes(bits) + 1;
-  const per = digitsPerByte(bits);
-  let signs = 0;
-  return Int8Array.from({ length: count }, (_, i) => {
-    const digit = Math.floor(packed.magnitudes[Math.floor(i / per)] / base ** (i % per)) % base;
-    if (digit === 0) return 0;
-    const bit = packed.signs[signs >> 3] & (1 << (signs & 7));
-    signs++;
-    return bit ? -digit : digit;
-  });
-}

@@ -9,7 +9,6 @@ export {
   type PackedCodes,
   packCodes,
   unpackCodes,
-  unpackCodesPlain,
 } from "./codes.js";
 export {
   type FileKind,

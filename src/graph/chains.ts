@@ -1,4 +1,4 @@
-// chains.ts: groups the nodes that one kernel call computes: conv [+ batchNorm] [+ add] [+ relu] [+ quantize] and the like.
+// chains.ts: which nodes run as one layer: conv [+ batchNorm] [+ add] [+ relu] [+ quantize] and the like.
 import {
   type BatchNormNode,
   type Clamp,
@@ -14,9 +14,13 @@ import { readersOf } from "./shapes.js";
 /** Nodes that become one layer; `head` computes, the rest is its epilogue. */
 export interface Chain {
   readonly head: Node;
+  /** What the head does; it says how the chain may go on and how it may end. */
+  readonly role: Role;
+  /** The head and what follows it, each the only reader of the one before. */
+  readonly nodes: readonly Node[];
   /** Folded into scale and offset; the head itself when it is a batch norm that follows neither conv nor dense. */
   readonly norm: BatchNormNode | null;
-  /** Name of the second operand of an add that a convolution takes in. */
+  /** Name of the second operand of an add that the head's layer takes in. */
   readonly residual: string | null;
   /** In real values, applied after the add. */
   readonly clamp: Clamp;
@@ -26,64 +30,80 @@ export interface Chain {
 }
 
 /**
- * Splits what the outputs need into chains, in an order in which they can run: that of their last nodes.
+ * Splits a network into chains, in an order in which they can run: that of their last nodes. Every node is in one chain.
  * A node joins the chain of its input while nothing else reads that input. Of two convolutions that end in one add the
  * later takes it in, since the other operand is then there already.
+ * @param keep tensors besides the outputs that have to exist: each ends its chain
+ * @internal
  */
-export function findChains(network: Network): Chain[] {
-  const nodes = liveNodes(network);
+export function findChains(network: Network, keep: Iterable<string> = []): Chain[] {
+  const { nodes } = network;
   const byName = new Map(nodes.map((node) => [node.name, node]));
   const position = new Map(nodes.map((node, i) => [node.name, i]));
   const readers = readersOf(nodes);
+  const kept = new Set([...network.outputs, ...keep]);
 
-  /** The one node that reads a tensor; undefined if there are several or the tensor is an output. */
+  /** The one node that reads a tensor; undefined if there are several or the tensor is kept. */
   const soleReader = (name: string): Node | undefined => {
     const all = readers.get(name) ?? [];
-    return all.length === 1 && !network.outputs.includes(name) ? all[0] : undefined;
+    return all.length === 1 && !kept.has(name) ? all[0] : undefined;
   };
-  /** Whether a chain that is a convolution so far, perhaps with its batch norm, ends in this tensor. */
-  const endsConvolution = (name: string): boolean => {
+  /** Whether a tensor is a head's, perhaps with its batch norm behind it, whose layer takes a second operand. */
+  const takesOperand = (name: string): boolean => {
     const node = byName.get(name);
-    if (node?.op !== "batchNorm") return node?.op === "conv";
-    return !(byName.get(node.input)?.op === "dense" && soleReader(node.input));
+    const source = node?.op === "batchNorm" ? byName.get(node.input) : undefined;
+    const head = source && roleOf(source) === "product" && soleReader(source.name) ? source : node;
+    return head !== undefined && nodeKind(head).takesOperand === true;
   };
   const takesAdd = (operand: string, other: string): boolean =>
-    endsConvolution(operand) &&
-    !(endsConvolution(other) && soleReader(other) && position.get(other)! > position.get(operand)!);
+    takesOperand(operand) &&
+    !(takesOperand(other) && soleReader(other) && position.get(other)! > position.get(operand)!);
 
   const taken = new Set<string>();
   const chains: Chain[] = [];
   for (const head of nodes) {
     if (taken.has(head.name)) continue;
+    const role = roleOf(head);
+    const ends = ENDINGS[role];
+    const members = [head];
     let norm = head.op === "batchNorm" ? head : null;
     let residual: string | null = null;
     let clamp: Clamp = clampOf(head) ?? {};
     let encoding: Encoding = head.op === "quantize" ? head.encoding : { kind: "float32" };
     let tail: Node = head;
-    const ends = ENDINGS[nodeKind(head).role(head)];
     while (tail.op !== "quantize") {
       const next = soleReader(tail.name);
-      if (next?.op === "batchNorm" && tail === head && (head.op === "conv" || head.op === "dense")) norm = next;
+      const bounds = next && clampOf(next);
+      if (next?.op === "batchNorm" && tail === head && role === "product") norm = next;
       else if (next?.op === "add" && takesAdd(tail.name, otherOperand(next.inputs, tail.name))) {
         residual = otherOperand(next.inputs, tail.name);
-      } else if (next && ends === "epilogue" && clampOf(next)) clamp = intersect(clamp, clampOf(next)!);
+      } else if (bounds && ends === "epilogue") clamp = intersect(clamp, bounds);
       else if (next?.op === "quantize" && ends) encoding = next.encoding;
       else if (next?.op !== "dropout") break;
       tail = next;
+      members.push(next);
       taken.add(next.name);
     }
-    chains.push({ head, norm, residual, clamp, encoding, tail: tail.name });
+    chains.push({ head, role, nodes: members, norm, residual, clamp, encoding, tail: tail.name });
   }
   return chains.sort((a, b) => position.get(a.tail)! - position.get(b.tail)!);
 }
 
-/** The nodes that some output depends on, in their order, and the inputs. */
-function liveNodes({ nodes, outputs }: Network): Node[] {
+/**
+ * The input and the nodes that some output depends on, in their order.
+ * @internal
+ */
+export function liveNodes(nodes: readonly Node[], outputs: readonly string[]): Node[] {
   const needed = new Set(outputs);
   for (const node of nodes.toReversed()) {
     if (needed.has(node.name)) for (const name of nodeInputs(node)) needed.add(name);
   }
   return nodes.filter((node) => needed.has(node.name) || node.op === "input");
+}
+
+/** Whether the layer of a chain makes values of its own, which may then be rounded; the others hand on what they read. */
+export function computes({ role }: Chain): boolean {
+  return ENDINGS[role] !== null;
 }
 
 function otherOperand([a, b]: readonly [string, string], one: string): string {
@@ -108,11 +128,13 @@ const ENDINGS: { readonly [R in Role]: "epilogue" | "encoding" | null } = {
   constant: null,
 };
 
+function roleOf(node: Node): Role {
+  return nodeKind(node).role(node);
+}
+
 /** The bounds that a node puts to its input; null if it does something else. */
 function clampOf(node: Node): Clamp | null {
-  if (node.op === "relu") return node.max === undefined ? { low: 0 } : { low: 0, high: node.max };
-  if (node.op !== "activation" || node.fn !== "clip") return null;
-  return { low: node.parameters[0], high: node.parameters[1] };
+  return nodeKind(node).clamp?.(node) ?? null;
 }
 
 /** A clamp followed by another. */

@@ -5,7 +5,6 @@ export {
   type Node,
   nodeInputs,
   nodeParameters,
-  rewire,
   type Tensor,
   type WeightGrid,
   type WeightGrids,
@@ -16,5 +15,12 @@ export { decodeNetwork, encodeNetwork, type NetworkExtra, type NetworkFile } fro
 export { type LowerOptions, lower } from "./lower.js";
 export type { Network } from "./network.js";
 export { demoNetwork, resnet20 } from "./networks.js";
-export { inferShapes, readersOf } from "./shapes.js";
+export { encodingGroups, insertQuantizers, quantizationPoints, removeQuantizers } from "./quantizers.js";
+export { inferShapes } from "./shapes.js";
 export { validateNetwork } from "./validate.js";
+
+// for the other rooms
+
+export { rewire } from "../ops/index.js";
+export { findChains, liveNodes } from "./chains.js";
+export { readersOf } from "./shapes.js";

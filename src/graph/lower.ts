@@ -10,7 +10,7 @@ import {
   type TensorSpec,
   type WeightGrids,
 } from "../ops/index.js";
-import { type Chain, findChains } from "./chains.js";
+import { type Chain, findChains, liveNodes } from "./chains.js";
 import type { Network } from "./network.js";
 import { inferShapes } from "./shapes.js";
 import { validateNetwork } from "./validate.js";
@@ -58,7 +58,8 @@ export function lower(network: Network, { grids }: LowerOptions): ModelDef {
     held: new Map(),
     readers: countReaders(network),
   };
-  for (const chain of findChains(network)) lowerChain(draft, chain);
+  const nodes = liveNodes(network.nodes, network.outputs);
+  for (const chain of findChains({ ...network, nodes })) lowerChain(draft, chain);
   const { tensors, layers, inputs } = draft;
 
   const outputs = network.outputs.map((name) => {

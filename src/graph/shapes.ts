@@ -3,7 +3,10 @@ import { at, type Check, checker } from "../format/index.js";
 import { elements, NODES, type Node, nodeInputs, nodeKind, type Shape } from "../ops/index.js";
 import type { Network } from "./network.js";
 
-/** The nodes that read each tensor that a node makes; one that reads it twice stands there twice. */
+/**
+ * The nodes that read each tensor that a node makes; one that reads it twice stands there twice.
+ * @internal
+ */
 export function readersOf(nodes: readonly Node[]): ReadonlyMap<string, readonly Node[]> {
   const readers = new Map<string, Node[]>(nodes.map((node) => [node.name, []]));
   for (const node of nodes) for (const name of nodeInputs(node)) readers.get(name)?.push(node);

@@ -1,13 +1,13 @@
 // import.ts: an ONNX model to a network: constants folded, shapes known, the rest converted node by node.
 import { fields } from "../format/index.js";
-import { fuseElementwise, type Network, validateNetwork } from "../graph/index.js";
+import { fuseElementwise, liveNodes, type Network, validateNetwork } from "../graph/index.js";
 import type { Normalization } from "../ops/index.js";
 import { importBudget } from "./budget.js";
 import { convertNodes, type Remark, type RemarkLevel } from "./convert.js";
 import { createDraft, isPrintable, type Known, printableName } from "./draft.js";
 import { addInput, batchOf, type InputShape, inputDims, isChannelsLast, onlyInput, withConstants } from "./input.js";
 import { type OnnxModel, readModel, shown } from "./model.js";
-import { liveNodes, nameOutputs, upTo, withNames } from "./outputs.js";
+import { nameOutputs, upTo, withNames } from "./outputs.js";
 import { Problems } from "./problems.js";
 import type { ExternalData } from "./tensor.js";
 

@@ -2,7 +2,7 @@
 
 import { ShiftwiseError } from "../base/index.js";
 import { fields } from "../format/index.js";
-import { type Node, nodeInputs, rewire } from "../ops/index.js";
+import { type Node, rewire } from "../ops/index.js";
 import { type Draft, isActivation, isPrintable, type Known, printableName } from "./draft.js";
 import type { OnnxModel } from "./model.js";
 
@@ -87,15 +87,5 @@ export function withNames(nodes: readonly Node[], outputs: ReadonlyMap<string, s
     names.set(name, other);
   }
   const call = (name: string): string => names.get(name) ?? name;
-  return nodes.map((node): Node => {
-    return { ...rewire(node, call), name: call(node.name) };
-  });
-}
-
-/** The input and the nodes that some output depends on. */
-export function liveNodes(nodes: readonly Node[], outputs: readonly string[]): Node[] {
-  const needed = new Set(outputs);
-  for (const node of nodes.toReversed())
-    if (needed.has(node.name)) for (const name of nodeInputs(node)) needed.add(name);
-  return nodes.filter((node) => needed.has(node.name) || node.op === "input");
+  return nodes.map((node) => ({ ...rewire(node, call), name: call(node.name) }));
 }

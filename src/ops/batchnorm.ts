@@ -48,6 +48,7 @@ export const batchNormNode: NodeKind<BatchNormNode> = {
     momentum: number,
   },
   role: () => "norm",
+  takesOperand: true,
   shape({ gamma, beta, mean, variance }, [input], check: Check) {
     for (const [field, value] of Object.entries({ gamma, beta, mean, variance })) {
       check(sameShape(value.shape, [input[0]]), field, `${input[0]} values`, value.shape);

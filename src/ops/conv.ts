@@ -123,6 +123,7 @@ export const convNode: NodeKind<ConvNode> = {
     bias,
   },
   role: () => "product",
+  takesOperand: true,
   shape(node, [input], check: Check) {
     const { weight: w, groups } = node;
     check(w.shape.length === 4, "weight", "4 dimensions", w.shape);

@@ -2,7 +2,7 @@
 import type { Check } from "../format/index.js";
 import type { FieldsOf } from "./field.js";
 import type { Lowering } from "./lowering.js";
-import type { Shape, TensorSpec } from "./tensor.js";
+import type { Clamp, Shape, TensorSpec } from "./tensor.js";
 
 /** What every layer has: its kind, its own name, and the tensor that it writes. */
 export interface LayerBase {
@@ -49,7 +49,7 @@ export interface LayerKind<L extends LayerBase> {
  * - product: sums of products with weights, the head of a chain, which a batch norm may follow;
  * - mean: sums over windows, the head of a chain;
  * - norm: scale and offset of every channel;
- * - sum: a second operand, which a chain that starts with a convolution takes in;
+ * - sum: a second operand, which chains whose head takes one take in;
  * - clamp: bounds;
  * - float: a function of real values, which runs in a layer of its own and whose result may be rounded;
  * - move: hands on the values of its input as they are, in other places;
@@ -77,6 +77,10 @@ export interface NodeKind<N extends NodeBase> {
   /** The fields in the order in which a file has them. */
   readonly fields: FieldsOf<N>;
   role(node: N): Role;
+  /** The bounds, in real values, that a node with the role clamp puts to its input; null for other roles. */
+  clamp?(node: N): Clamp | null;
+  /** Whether the layer of a chain that this kind begins can add a second operand to its sums. */
+  readonly takesOperand?: boolean;
   /**
    * Gives the shape of the node's tensor.
    * @param inputs shapes of the tensors that the fields name, in order

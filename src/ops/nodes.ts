@@ -93,7 +93,10 @@ export function nodeParameters(node: Node): readonly (readonly [field: string, t
   return parametersOf(NODES[node.op].fields, node);
 }
 
-/** A node that reads other tensors. */
+/**
+ * The node with other tensors in the place of those that it reads.
+ * @internal
+ */
 export function rewire(node: Node, to: (name: string) => string): Node {
   return renamed(NODES[node.op].fields, node, to);
 }

@@ -7,12 +7,19 @@ import type { Fit, Quantizer } from "./quantizer.js";
 /** One width for every conv and dense node, or a width for each by node name. */
 export type LayerBits = number | ReadonlyMap<string, number>;
 
-/** Conv and dense nodes, in network order. */
+/**
+ * Conv and dense nodes, in network order.
+ * @internal
+ */
 export function weightNodes(network: Network): (ConvNode | DenseNode)[] {
   return network.nodes.filter((node) => node.op === "conv" || node.op === "dense");
 }
 
-/** @throws BAD_OPTION for a layer that a map of bits does not name */
+/**
+ * Returns the bits of one layer.
+ * @throws BAD_OPTION for a layer that a map of bits does not name
+ * @internal
+ */
 export function bitsOfLayer(bits: LayerBits, layer: string): number {
   if (typeof bits === "number") return bits;
   const found = bits.get(layer);
@@ -20,7 +27,10 @@ export function bitsOfLayer(bits: LayerBits, layer: string): number {
   return found;
 }
 
-/** Writes the weights that a fit stands for: fround(scale[c] * level). */
+/**
+ * Writes the weights that a fit stands for: fround(scale[c] * level).
+ * @internal
+ */
 export function writeFit({ levels, scale, codes }: Fit, into: Float32Array): void {
   const depth = codes.length / scale.length;
   for (let c = 0; c < scale.length; c++) {
@@ -54,7 +64,10 @@ export function quantizeWeights(
   );
 }
 
-/** Quantizes one node's weights in place. */
+/**
+ * Quantizes one node's weights in place.
+ * @internal
+ */
 export function quantizeLayer(
   { name, weight }: ConvNode | DenseNode,
   quantizer: Quantizer,

@@ -1,11 +1,10 @@
 // calibrate.ts: activation encodings for a whole network, from the activations of some images.
 
 import { ShiftwiseError } from "../base/index.js";
-import type { Network } from "../graph/index.js";
+import { encodingGroups, type Network } from "../graph/index.js";
 import type { Encoding } from "../ops/index.js";
 import { fitLinear, type LinearOptions } from "./activations.js";
 import { addToHistogram, createHistogram, type Histogram, mergeHistograms } from "./histogram.js";
-import { encodingGroups } from "./insert.js";
 import { fitLog, fitWeightedEntropy, type LogOptions, type LogShape } from "./logquant.js";
 
 /** The values of named tensors for one batch of images, in any layout. */

@@ -17,7 +17,10 @@ export type LayerLevels =
     }
   | { readonly kind: "codebook"; readonly levels: readonly number[] };
 
-/** Bits that a weight on these levels takes. */
+/**
+ * Bits that a weight on these levels takes.
+ * @internal
+ */
 export function levelBits(levels: LayerLevels): number {
   return levels.kind === "powers" ? levels.bits : Math.ceil(Math.log2(levels.levels.length));
 }
@@ -36,6 +39,7 @@ export function powerLevels(bits: number, n1: number): Float64Array {
  * For every row of `weights` the scale s > 0 with the least sum of importance (w - s level)^2, level the nearest.
  * @param importance one number a column, 0 or more.
  * @param levels ascending, 0 among them.
+ * @internal
  */
 export function fitScales(weights: Float64Array, importance: Float64Array, levels: Float64Array): Float64Array {
   const n = importance.length;

@@ -1,18 +1,41 @@
 // index.ts: the door of the quantize room: weights to powers of two, activations to small integers.
-export * from "./activations.js";
-export * from "./apply.js";
-export * from "./baselines/index.js";
-export * from "./budget.js";
-export * from "./calibrate.js";
-export * from "./channels.js";
-export * from "./histogram.js";
-export * from "./inq.js";
-export * from "./insert.js";
-export * from "./levels.js";
-export * from "./logquant.js";
-export * from "./partition.js";
-export * from "./portions.js";
-export * from "./quantizer.js";
-export * from "./sparsity.js";
-export * from "./weq.js";
-export * from "./widths.js";
+// Where quantize nodes go belongs to the graph room, and is public here as well.
+export { encodingGroups, insertQuantizers, quantizationPoints, removeQuantizers } from "../graph/index.js";
+export { type ClipRule, fitLinear, type LinearEncoding, type LinearOptions } from "./activations.js";
+export { type LayerBits, quantizeWeights } from "./apply.js";
+export { QUANTIZERS } from "./baselines/index.js";
+export { allocateBits, type LayerChoices } from "./budget.js";
+export {
+  type ActivationScheme,
+  type CalibrationOptions,
+  calibrate,
+  collectHistograms,
+  type NamedActivations,
+} from "./calibrate.js";
+export { type LayerLevels, powerLevels, twoTermLevels } from "./channels.js";
+export { addToHistogram, createHistogram, type Histogram, mergeHistograms } from "./histogram.js";
+export { advancePortion, type PortionOptions, type PortionStep, planPortion } from "./inq.js";
+export { type Codebook, chooseExponent, codebook, type ExponentRule, quantizeToLevel } from "./levels.js";
+export { fitLog, fitWeightedEntropy, type LevelsEncoding, type LogOptions, type LogShape } from "./logquant.js";
+export type { Partition } from "./partition.js";
+export { portionsFor } from "./portions.js";
+export type { Fit, LayerInfo, Quantizer } from "./quantizer.js";
+export { type Clustering, fitWeq, type WeqForm, type WeqOptions } from "./weq.js";
+export {
+  averageBits,
+  budgetBits,
+  type LayerSensitivity,
+  shapedBits,
+  type WidthLayer,
+  type WidthShape,
+} from "./widths.js";
+
+// for the other rooms
+
+export { bitsOfLayer, quantizeLayer, weightNodes, writeFit } from "./apply.js";
+export { huffmanBytes } from "./baselines/huffman.js";
+export { fitScales, levelBits } from "./channels.js";
+export { defaultRule } from "./levels.js";
+export { frozenCount, selectLargest } from "./partition.js";
+export { checkBits, checkPortions } from "./portions.js";
+export { layerSparsities, smallest } from "./sparsity.js";

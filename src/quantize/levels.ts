@@ -25,7 +25,10 @@ export interface Codebook {
  */
 export type ExponentRule = "max" | "mse";
 
-/** The rule unless told. */
+/**
+ * The rule unless told.
+ * @internal
+ */
 export const defaultRule = (bits: number): ExponentRule => (bits >= 4 ? "max" : "mse");
 
 /** The lowest n1 tried by `mse` lies this many octaves under the one of `max`. */
@@ -71,11 +74,6 @@ export function levelOf(digit: number, book: Codebook): number {
 /** Rounds a finite value to the codebook (Eq. 4): zero below 2^(n2 - 1), midpoints up, clamped to +-2^n1. */
 export function quantizeToLevel(value: number, book: Codebook): number {
   return levelOf(digitOf(value, book), book);
-}
-
-/** The signed digits of a whole tensor, as `Weights.codes` of the model file holds them. Values must be finite. */
-export function quantizeToCodes(values: Float32Array, book: Codebook): Int8Array {
-  return Int8Array.from(values, (value) => digitOf(value, book));
 }
 
 /**

@@ -4,7 +4,10 @@ import type { Random } from "../base/index.js";
 /** magnitude: largest |w| first ("pruning-inspired"). random: every remaining weight is as likely as any other. */
 export type Partition = "magnitude" | "random";
 
-/** Number of weights of a layer that are on the grid at an accumulated portion: round(portion * count). */
+/**
+ * Number of weights of a layer that are on the grid at an accumulated portion: round(portion * count).
+ * @internal
+ */
 export function frozenCount(count: number, portion: number): number {
   return portion === 1 ? count : Math.round(portion * count);
 }
@@ -14,6 +17,7 @@ export function frozenCount(count: number, portion: number): number {
  * plain threshold would take all of a run of equal magnitudes, and one over all weights would set frozen ones free
  * again, since rounding lowers a magnitude by up to a third.
  * @returns rising indices. `count` must not exceed the number of weights left.
+ * @internal
  */
 export function selectLargest(values: Float32Array, frozen: Uint8Array, count: number): Uint32Array {
   const free = freeIndices(frozen);

@@ -14,6 +14,7 @@ const PRESETS: { readonly [bits in CodeBits]: readonly number[] } = {
 /**
  * A bit width from outside.
  * @throws BAD_OPTION unless it is 2, 3, 4 or 5.
+ * @internal
  */
 export function checkBits(bits: number, where = "bits"): CodeBits {
   if (bits === 2 || bits === 3 || bits === 4 || bits === 5) return bits;
@@ -33,6 +34,7 @@ export function portionsFor(bits: number | ReadonlyMap<string, number>): readonl
 /**
  * Portions from outside: one or more accumulated shares in (0, 1], strictly rising, the last exactly 1.
  * @throws BAD_OPTION naming the first that breaks this.
+ * @internal
  */
 export function checkPortions(portions: readonly number[]): readonly number[] {
   let before = 0;

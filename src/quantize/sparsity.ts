@@ -11,6 +11,7 @@ import { selectLargest } from "./partition.js";
  * @param sparsity share of all weights to prune, in [0, 1).
  * @returns weights to prune by node name.
  * @throws BAD_OPTION
+ * @internal
  */
 export function layerSparsities(network: Network, sparsity: number): Map<string, number> {
   if (!(sparsity >= 0 && sparsity < 1)) {
@@ -42,7 +43,10 @@ function lampScores(weights: Float32Array): Float64Array {
   return scores;
 }
 
-/** 1 for each of the `count` smallest magnitudes, of equal ones the later. */
+/**
+ * 1 for each of the `count` smallest magnitudes, of equal ones the later.
+ * @internal
+ */
 export function smallest(weights: Float32Array, count: number): Uint8Array {
   const mask = new Uint8Array(weights.length).fill(1);
   for (const index of selectLargest(weights, new Uint8Array(weights.length), weights.length - count)) mask[index] = 0;

@@ -1,9 +1,9 @@
 // compensate.ts: a whole network rounded with compensation, layer by layer, from unlabelled images.
 
 import { ShiftwiseError } from "../base/index.js";
-import type { Samples } from "../data/memory.js";
+import type { Samples } from "../data/browser.js";
 import { compileModule, pause } from "../engine/index.js";
-import { type Network, readersOf } from "../graph/index.js";
+import { findChains, type Network, removeQuantizers } from "../graph/index.js";
 import {
   type BatchNormNode,
   type ConvNode,
@@ -16,7 +16,7 @@ import {
   type WeightGrid,
   type WeightGrids,
 } from "../ops/index.js";
-import { fitScales, type LayerLevels, removeQuantizers } from "../quantize/index.js";
+import { fitScales, type LayerLevels } from "../quantize/index.js";
 import { type LayerPlan, type LevelsOf, planLayer, type RoundingStep } from "./layer-plan.js";
 import { createMoments, type GroupMoments } from "./moments.js";
 import { createRounder, ROUND, type Rounder, type RoundingResult } from "./rounding.js";
@@ -95,12 +95,14 @@ export async function compensate(
   const own = createWalk(network, samples, settings.module);
   const twin = createWalk(options.adapted ? network : removeQuantizers(network), samples, settings.module);
   const nodes = new Map(network.nodes.map((node) => [node.name, node]));
+  const norms = new Map(findChains(network).map(({ head, norm }) => [head.name, norm]));
   const grids = new Map<string, WeightGrid>();
   const layers: LayerReport[] = [];
   for (const [i, segment] of own.segments.entries()) {
     const [head] = segment.nodes;
     const plan = head.op === "conv" || head.op === "dense" ? planLayer(head, settings.levels) : null;
-    const rounded = plan && roundLayer(plan, network, momentsOf(plan.node, i, own, twin, settings), settings);
+    const norm = norms.get(head.name) ?? null;
+    const rounded = plan && roundLayer(plan, norm, momentsOf(plan.node, i, own, twin, settings), settings);
     const changed = segment.nodes.map((node) => rounded?.nodes.find(({ name }) => name === node.name) ?? node);
     for (const node of changed) nodes.set(node.name, node);
     const found = own.run(i, changed);
@@ -158,7 +160,7 @@ interface RoundedLayer {
 
 function roundLayer(
   plan: LayerPlan,
-  network: Network,
+  behind: BatchNormNode | null,
   moments: readonly GroupMoments[],
   settings: Settings,
 ): RoundedLayer {
@@ -167,7 +169,7 @@ function roundLayer(
   const { data, shape } = node.weight;
   const n = moments[0].mean.length;
   const rows = shape[0] / moments.length;
-  const norm = node.bias ? null : soleNorm(network, node.name);
+  const norm = node.bias ? null : behind;
   const keepsMean = node.bias !== null || norm !== null;
   const weight: Tensor = { shape, data: new Float32Array(data.length) };
   const scale = new Float32Array(shape[0]);
@@ -244,12 +246,6 @@ const TINY = 1e-12;
 /** E[x_i y_j] from Cov(x_i, y_j). */
 function aboutZero(covariance: Float64Array, x: Float64Array, y: Float64Array): Float64Array {
   return covariance.map((value, at) => value + x[Math.floor(at / y.length)] * y[at % y.length]);
-}
-
-/** The batch norm that alone reads a tensor. */
-function soleNorm(network: Network, tensor: string): BatchNormNode | null {
-  const [first, ...others] = readersOf(network.nodes).get(tensor)!;
-  return first?.op === "batchNorm" && others.length === 0 && !network.outputs.includes(tensor) ? first : null;
 }
 
 /** Takes what each channel's mean output has lost into the bias, or into the mean that the batch norm subtracts. */

@@ -1,3 +1,9 @@
 // index.ts: the door of compensated rounding: weights put on a grid, layer by layer, so that the rest makes up for it.
-export * from "./compensate.js";
+export {
+  type CompensateControl,
+  type CompensateOptions,
+  type CompensateResult,
+  compensate,
+  type LayerReport,
+} from "./compensate.js";
 export { type LevelsOf, portionSteps } from "./layer-plan.js";

@@ -2,7 +2,7 @@
 
 import { compile, instantiate, readParameters, readStatistics, volume } from "../engine/index.js";
 import type { Network } from "../graph/index.js";
-import { type Encoding, type Node, nodeInputs, type Shape } from "../ops/index.js";
+import { type Encoding, type Node, nodeInputs, nodeKind, type Role, type Shape } from "../ops/index.js";
 
 /** Nodes from one conv or dense node to the next; the first segment begins with the network. */
 export interface Segment {
@@ -12,10 +12,14 @@ export interface Segment {
   readonly gives: readonly string[];
 }
 
+function roleOf(node: Node): Role {
+  return nodeKind(node).role(node);
+}
+
 export function segmentsOf(network: Network): Segment[] {
   const groups: Node[][] = [[]];
   for (const node of network.nodes) {
-    if (node.op === "conv" || node.op === "dense") groups.push([]);
+    if (roleOf(node) === "product") groups.push([]);
     groups[groups.length - 1].push(node);
   }
   return groups.map((nodes, i) => {
@@ -103,7 +107,9 @@ export function tensorEncodings(network: Network): ReadonlyMap<string, Encoding>
   const encodings = new Map<string, Encoding>();
   for (const node of network.nodes) {
     const [first, ...others] = nodeInputs(node).map((name) => encodings.get(name));
-    const moves = node.op === "maxPool" || node.op === "concat" || node.op === "slice" || node.op === "dropout";
+    // what is filled in may be no level, unless it is 0
+    const fill = "value" in node && node.value !== 0;
+    const moves = (roleOf(node) === "move" && !fill) || roleOf(node) === "pass";
     const same = moves && first && others.every((other) => JSON.stringify(other) === JSON.stringify(first));
     encodings.set(node.name, node.op === "quantize" ? node.encoding : same ? first : { kind: "float32" });
   }

@@ -1,5 +1,5 @@
 // walk.ts: a network run over all images segment by segment, what later segments read kept in between.
-import type { Samples } from "../data/memory.js";
+import type { Samples } from "../data/browser.js";
 import { inferShapes, type Network } from "../graph/index.js";
 import type { Node, Shape } from "../ops/index.js";
 import { createPiece, createStore, type Segment, type Store, segmentsOf, tensorEncodings } from "./segments.js";

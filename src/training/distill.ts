@@ -1,10 +1,10 @@
 // distill.ts: self-distillation: rounding with compensation, the float network teaching, in a given time, never for the worse.
 
 import { ShiftwiseError } from "../base/index.js";
-import { type Augmentation, type Dataset, type Samples, samplesOf, size, subset } from "../data/memory.js";
-import type { Network } from "../graph/index.js";
+import { type Augmentation, type Dataset, type Samples, samplesOf, size, subset } from "../data/browser.js";
+import { type Network, removeQuantizers } from "../graph/index.js";
 import type { WeightGrids } from "../ops/index.js";
-import { checkPortions, removeQuantizers } from "../quantize/index.js";
+import { checkPortions } from "../quantize/index.js";
 import { type CompensateResult, compensate, type LayerReport, type LevelsOf, portionSteps } from "../rounding/index.js";
 import { copyParameters } from "./checkpoint.js";
 import { type Divergence, fidelityTo } from "./fidelity.js";

@@ -1,7 +1,7 @@
 // evaluate.ts: accuracy of the float network, and the activations that calibration looks at.
 
 import { ShiftwiseError } from "../base/index.js";
-import { batches, type Dataset, type Samples, samplesOf, size } from "../data/memory.js";
+import { batches, type Dataset, type Samples, samplesOf, size } from "../data/browser.js";
 import {
   compileModule,
   createEngine,
@@ -96,7 +96,10 @@ export function* activations(
   yield* sampleActivations(network, samplesOf(dataset), names, batchSize);
 }
 
-/** As `activations`, of images without labels. */
+/**
+ * As `activations`, of images without labels.
+ * @internal
+ */
 export function* sampleActivations(
   network: Network,
   samples: Samples,

@@ -1,5 +1,5 @@
 // fidelity.ts: how far a quantized network is from its float network, by what they make of the same images.
-import type { Samples } from "../data/memory.js";
+import type { Samples } from "../data/browser.js";
 import type { Network } from "../graph/index.js";
 import { softmax } from "../ops/index.js";
 import { sampleActivations } from "./evaluate.js";

@@ -15,17 +15,31 @@ export {
   type StatisticsEntry,
   writeParameters,
 } from "../engine/index.js";
-export * from "../rounding/index.js";
+export {
+  type CompensateControl,
+  type CompensateOptions,
+  type CompensateResult,
+  compensate,
+  type LayerReport,
+} from "../rounding/index.js";
 export type { EpochRecord } from "./checkpoint.js";
-export * from "./distill.js";
-export * from "./evaluate.js";
+export { type Attempt, type DistillControl, type DistillOptions, type DistillResult, distill } from "./distill.js";
+export { activations, type EvaluateOptions, type Evaluation, evaluate } from "./evaluate.js";
 export type { Divergence } from "./fidelity.js";
 export type { CheckpointOptions, CommonOptions, Control, Distillation, ParameterGroup, Progress } from "./options.js";
-export * from "./prune.js";
-export * from "./recipes.js";
-export * from "./recover.js";
-export * from "./retrain.js";
-export * from "./schedule.js";
-export * from "./sensitivity.js";
-export * from "./straight-through.js";
-export * from "./train.js";
+export { type PruneOptions, type PruneResult, prune } from "./prune.js";
+export { pruningFor, RECIPES, type Recipe, type RecipeName, recipeFor } from "./recipes.js";
+export { recoverNorms } from "./recover.js";
+export { type RetrainOptions, type RetrainResult, retrain } from "./retrain.js";
+export type { Schedule } from "./schedule.js";
+export { layerSensitivity, type MeasuredSensitivity } from "./sensitivity.js";
+export {
+  retrainStraightThrough,
+  type StraightThroughOptions,
+  type StraightThroughResult,
+} from "./straight-through.js";
+export { type TrainOptions, type TrainResult, train } from "./train.js";
+
+// for the other rooms
+
+export { sampleActivations } from "./evaluate.js";

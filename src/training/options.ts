@@ -1,7 +1,7 @@
 // options.ts: what a training run may be told, checked once, and the record that a checkpoint is held against.
 
 import { ShiftwiseError } from "../base/index.js";
-import { type Augmentation, type Dataset, size } from "../data/memory.js";
+import { type Augmentation, type Dataset, size } from "../data/browser.js";
 import { crc32, hex } from "../format/index.js";
 import { inferShapes, type Network } from "../graph/index.js";
 import { nodeParameters, sameShape } from "../ops/index.js";

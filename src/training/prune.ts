@@ -1,5 +1,5 @@
 // prune.ts: weights cut from a float network while it trains, ready for INQ on what is left.
-import type { Dataset } from "../data/memory.js";
+import type { Dataset } from "../data/browser.js";
 import type { Network } from "../graph/index.js";
 import type { WeightGrid, WeightGrids } from "../ops/index.js";
 import { layerSparsities, smallest, weightNodes } from "../quantize/index.js";

@@ -1,10 +1,9 @@
 // recover.ts: batch norm put back where an export has folded it into the convolution.
 
 import { ShiftwiseError } from "../base/index.js";
-import type { Samples } from "../data/memory.js";
-import { inferShapes, type Network, readersOf } from "../graph/index.js";
+import type { Samples } from "../data/browser.js";
+import { inferShapes, type Network, readersOf, rewire } from "../graph/index.js";
 import type { BatchNormNode, ConvNode, Node } from "../ops/index.js";
-import { rewire } from "../quantize/index.js";
 import { sampleActivations } from "./evaluate.js";
 
 /**

@@ -1,5 +1,5 @@
 // reestimate.ts: batch norm statistics measured anew, as the mean over some batches instead of a fading one.
-import { batches } from "../data/memory.js";
+import { batches } from "../data/browser.js";
 import { EVALUATION } from "./pool.js";
 import type { Session } from "./session.js";
 

@@ -1,7 +1,7 @@
 // retrain.ts: incremental network quantization: freeze a share of the weights on the grid, retrain the rest, repeat.
 
 import { ShiftwiseError } from "../base/index.js";
-import { type Dataset, sampleImages, samplesOf, size } from "../data/memory.js";
+import { type Dataset, sampleImages, samplesOf, size } from "../data/browser.js";
 import { crc32 } from "../format/index.js";
 import type { Network } from "../graph/index.js";
 import type { WeightGrids } from "../ops/index.js";

@@ -1,5 +1,5 @@
 // sensitivity.ts: what each layer loses by itself at each bit width, without retraining.
-import type { Dataset } from "../data/memory.js";
+import type { Dataset } from "../data/browser.js";
 import type { Network } from "../graph/index.js";
 import { type LayerSensitivity, type Quantizer, quantizeLayer, weightNodes } from "../quantize/index.js";
 import { type EvaluateOptions, evaluate } from "./evaluate.js";

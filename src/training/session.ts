@@ -1,7 +1,7 @@
 // session.ts: the one training loop: stages of epochs of steps, from any position, with checkpoints on the way.
 
 import { createRandom, ShiftwiseError } from "../base/index.js";
-import { batchCount, batches, type Dataset } from "../data/memory.js";
+import { batchCount, batches, type Dataset } from "../data/browser.js";
 import {
   compileModule,
   type ParameterLayout,

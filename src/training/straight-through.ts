@@ -1,7 +1,7 @@
 // straight-through.ts: retraining with any weight quantizer: quantized weights forward, the gradient to a float copy.
 
 import { ShiftwiseError } from "../base/index.js";
-import type { Dataset } from "../data/memory.js";
+import type { Dataset } from "../data/browser.js";
 import type { Network } from "../graph/index.js";
 import type { WeightGrids } from "../ops/index.js";
 import {

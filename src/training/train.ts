@@ -1,7 +1,7 @@
 // train.ts: plain training of a float network, with masks where some weights must not move.
 
 import { ShiftwiseError } from "../base/index.js";
-import type { Dataset } from "../data/memory.js";
+import type { Dataset } from "../data/browser.js";
 import type { Network } from "../graph/index.js";
 import type { WeightGrids } from "../ops/index.js";
 import { weightNodes } from "../quantize/index.js";

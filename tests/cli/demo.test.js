@@ -55,7 +55,7 @@ describe("demo", () => {
 
     assert.deepEqual(Object.keys(json), ["float", "shift", "goldenHash"]);
     assert.deepEqual(Object.keys(json.float), ["accuracy", "bytes", "msPerImage"]);
-    assert.deepEqual(Object.keys(json.shift), ["accuracy", "bytes", "msPerImage", "weightBits"]);
+    assert.deepEqual(Object.keys(json.shift), ["accuracy", "bytes", "gzipBytes", "msPerImage", "weightBits"]);
     assert.equal(json.shift.weightBits, 5);
     assert.equal(json.shift.bytes, file.length);
     const weights = def.layers.flatMap((layer) => ("weights" in layer ? [layer.weights.codes.length] : []));

@@ -4,7 +4,8 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { createRandom } from "../../dist/base/index.js";
 import { buildNetwork } from "../../dist/graph/index.js";
-import { advancePortion, largestExponent, QUANTIZERS, twoTermLevels } from "../../dist/quantize/index.js";
+import { advancePortion, QUANTIZERS, twoTermLevels } from "../../dist/quantize/index.js";
+import { largestExponent } from "../../dist/quantize/levels.js";
 import { recipeFor } from "../../dist/training/index.js";
 
 const doc = readFileSync(new URL("../../docs/methods.md", import.meta.url), "utf8");

@@ -115,6 +115,8 @@ function changeList(draw, list) {
  * @param junk texts that mean something here
  */
 export function mutateTree(draw, root, junk = []) {
+  // a change before may have left a text or a number where an object was
+  if (!isTree(root)) return;
   const places = placesOf(root);
   const numbers = places.filter(([holder, key]) => typeof holder[key] === "number");
   // what a reader lets through is mostly another number

@@ -5,7 +5,9 @@ import fc from "fast-check";
 import { createRandom } from "../../dist/base/index.js";
 import { buildNetwork, demoNetwork, inferShapes, lower } from "../../dist/graph/index.js";
 import { decodeModel, encodeModel } from "../../dist/model/index.js";
-import { runModel, runNetwork, toReal } from "./interpreters.js";
+import { toReal } from "../oracle/encodings.js";
+import { runModel } from "../oracle/model.js";
+import { evaluate } from "../oracle/network.js";
 import { randomNetwork } from "./random_networks.js";
 
 const FLOAT32 = { kind: "float32" };
@@ -95,7 +97,7 @@ function written(make, outputs = (last) => [last]) {
   }
   const shapes = inferShapes(network);
   const image = Float64Array.from({ length: 144 }, () => Math.fround(random.normal()));
-  return { network, shapes, grids, image, values: runNetwork(network, shapes, image) };
+  return { network, shapes, grids, image, values: evaluate(network, image) };
 }
 
 /** "op name: input [+ residual] -> output" for each layer. */

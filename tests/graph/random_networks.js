@@ -2,7 +2,7 @@
 
 import { createRandom } from "../../dist/base/index.js";
 import { buildNetwork, inferShapes } from "../../dist/graph/index.js";
-import { runNetwork } from "./interpreters.js";
+import { evaluate } from "../oracle/network.js";
 
 /** Nodes that hand on the integers they read. */
 const MOVERS = new Set(["maxPool", "pad", "slice", "gather", "permute", "dropout"]);
@@ -26,7 +26,7 @@ export function randomNetwork(seed, quantized) {
   const measure = () => {
     const network = { name: "random", nodes: nodes(), outputs: [b.last] };
     const shapes = inferShapes(network);
-    return { network, shapes, values: runNetwork(network, shapes, image) };
+    return { network, shapes, values: evaluate(network, image) };
   };
   const push = (name) => {
     b.last = name;
@@ -245,5 +245,5 @@ export function randomNetwork(seed, quantized) {
   const outputs = [...new Set([b.last, ...(chance(0.3) ? [pick(pool)] : [])])];
   const network = { ...b.finish(outputs) };
   const shapes = inferShapes(network);
-  return { network, shapes, grids: quantized ? grids : null, image, values: runNetwork(network, shapes, image) };
+  return { network, shapes, grids: quantized ? grids : null, image, values: evaluate(network, image) };
 }

@@ -4,7 +4,8 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { createRandom } from "../../dist/base/index.js";
 import { validateEncoding } from "../../dist/ops/index.js";
-import { addToHistogram, createHistogram, encodingError, fitLinear } from "../../dist/quantize/index.js";
+import { encodingError } from "../../dist/quantize/activations.js";
+import { addToHistogram, createHistogram, fitLinear } from "../../dist/quantize/index.js";
 
 function histogramOf(values) {
   const histogram = createHistogram();

@@ -3,14 +3,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { createRandom } from "../../dist/base/index.js";
-import {
-  addToHistogram,
-  createHistogram,
-  encodingError,
-  fitLog,
-  fitWeightedEntropy,
-  logEncoding,
-} from "../../dist/quantize/index.js";
+import { encodingError } from "../../dist/quantize/activations.js";
+import { addToHistogram, createHistogram, fitLog, fitWeightedEntropy } from "../../dist/quantize/index.js";
+import { logEncoding } from "../../dist/quantize/logquant.js";
 
 function histogramOf(values) {
   const histogram = createHistogram();

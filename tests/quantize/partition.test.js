@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { createRandom } from "../../dist/base/index.js";
-import { frozenCount, selectLargest, selectRandom } from "../../dist/quantize/index.js";
+import { frozenCount, selectLargest } from "../../dist/quantize/index.js";
+import { selectRandom } from "../../dist/quantize/partition.js";
 
 const runs = { seed: 20262, numRuns: 300 };
 

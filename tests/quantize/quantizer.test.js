@@ -4,7 +4,8 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { createRandom } from "../../dist/base/index.js";
 import { buildNetwork, lower } from "../../dist/graph/index.js";
-import { QUANTIZERS, quantizeWeights, realFit, writeFit } from "../../dist/quantize/index.js";
+import { QUANTIZERS, quantizeWeights, writeFit } from "../../dist/quantize/index.js";
+import { realFit } from "../../dist/quantize/quantizer.js";
 
 const LAYER = { name: "conv", shape: [2, 4, 3, 3], bits: 3 };
 

@@ -2,13 +2,9 @@
 
 import { createRandom } from "../../dist/base/index.js";
 import { createEngine } from "../../dist/engine/index.js";
-import {
-  referenceBackward,
-  referenceForward,
-  referenceLoss,
-  referenceParameters,
-} from "../../dist/engine/reference.js";
 import { buildNetwork } from "../../dist/graph/index.js";
+import { lossOf } from "../oracle/loss.js";
+import { backward, forward, parametersOf } from "../oracle/network.js";
 
 /** A network of `body(builder, input)`, flattened into a dense layer of 4 classes unless `body` ends in a vector. */
 export function small(shape, body, seed = 1) {
@@ -54,12 +50,12 @@ export function engineAgainstReference(network, count, options = {}) {
   const images = randomImages(network, count);
   const engine = createEngine(network, { batch });
   const labels = Uint8Array.from({ length: count }, (_, i) => (i * 7) % engine.classes);
-  const parameters = referenceParameters(network);
-  const tensors = referenceForward(network, parameters, images, count, mode, seed);
+  const parameters = parametersOf(network);
+  const tensors = forward(network, parameters, images, count, mode, seed);
   const logits = tensors.get(network.outputs[0]);
-  const expected = referenceLoss(logits, labels, smoothing, soft);
+  const expected = lossOf(logits, labels, smoothing, soft);
   const gradients = new Map([[network.outputs[0], expected.gradient]]);
-  referenceBackward(network, parameters, tensors, count, mode, gradients, seed);
+  backward(network, parameters, tensors, count, mode, gradients, seed);
 
   const distances = { logits: distance(engine.forward(images, count, mode, seed), logits) };
   distances.loss = Math.abs(engine.loss(labels, count, smoothing, soft).loss / count - expected.loss);

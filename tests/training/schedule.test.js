@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { checkSchedule, rateFactor } from "../../dist/training/index.js";
+import { checkSchedule, rateFactor } from "../../dist/training/schedule.js";
 
 test("constant, step and cosine at their corners", () => {
   assert.equal(rateFactor({ kind: "constant" }, 3.5, 4), 1);

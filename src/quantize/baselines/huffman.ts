@@ -6,6 +6,7 @@ const GAP_BITS = 5;
 /**
  * Bytes of one layer stored sparsely: for each weight that is not zero its code and the gap of zeros before it, each
  * stream with its own Huffman code, and the table of levels in float32. Tables of code lengths take 5 bits a symbol.
+ * @internal
  */
 export function huffmanBytes(levels: readonly number[], codes: Uint8Array): number {
   const zero = levels.indexOf(0);

@@ -12,8 +12,6 @@ import { ttq } from "./ttq.js";
 import { twn } from "./twn.js";
 import { weq } from "./weq.js";
 
-export { huffmanBytes } from "./huffman.js";
-
 /** Share of the weights that Deep Compression prunes here. */
 const PRUNED = 0.6;
 

@@ -1,15 +1,19 @@
-// insert.test.js: where activations are rounded: chains, residuals, pools, concatenations, and agreement with lower().
+// quantizers.test.js: where activations are rounded: chains, residuals, pools, concatenations, and agreement with lower().
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createRandom } from "../../dist/base/index.js";
-import { buildNetwork, demoNetwork, lower, resnet20, validateNetwork } from "../../dist/graph/index.js";
 import {
-  advancePortion,
+  buildNetwork,
+  demoNetwork,
   encodingGroups,
   insertQuantizers,
+  lower,
   quantizationPoints,
   removeQuantizers,
-} from "../../dist/quantize/index.js";
+  resnet20,
+  validateNetwork,
+} from "../../dist/graph/index.js";
+import { advancePortion } from "../../dist/quantize/index.js";
 
 const EIGHT = { kind: "linear", scale: 0.5, zero: 0, max: 255 };
 const OTHER = { kind: "linear", scale: 0.25, zero: 0, max: 255 };

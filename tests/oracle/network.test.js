@@ -1,13 +1,9 @@
-// reference.test.js: the float64 reference against central differences, layer by layer.
+// network.test.js: the float64 oracle's gradients against central differences, layer by layer.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import {
-  referenceBackward,
-  referenceForward,
-  referenceLoss,
-  referenceParameters,
-} from "../../dist/engine/reference.js";
 import { disturb, randomImages, small } from "../training/helpers.js";
+import { lossOf } from "./loss.js";
+import { backward, forward, parametersOf } from "./network.js";
 
 const shape = [3, 5, 6];
 const bodies = {
@@ -63,13 +59,12 @@ for (const [name, body] of Object.entries(bodies)) {
       const network = disturb(small(shape, body));
       const images = Float64Array.from(randomImages(network, 3));
       const labels = [0, 3, 1];
-      const parameters = referenceParameters(network);
+      const parameters = parametersOf(network);
       const [output] = network.outputs;
-      const lossAt = () =>
-        referenceLoss(referenceForward(network, parameters, images, 3, mode).get(output), labels, 0.1).loss;
-      const tensors = referenceForward(network, parameters, images, 3, mode);
-      const gradients = new Map([[output, referenceLoss(tensors.get(output), labels, 0.1).gradient]]);
-      referenceBackward(network, parameters, tensors, 3, mode, gradients);
+      const lossAt = () => lossOf(forward(network, parameters, images, 3, mode).get(output), labels, 0.1).loss;
+      const tensors = forward(network, parameters, images, 3, mode);
+      const gradients = new Map([[output, lossOf(tensors.get(output), labels, 0.1).gradient]]);
+      backward(network, parameters, tensors, 3, mode, gradients);
 
       const step = 1e-5;
       const slope = (values, i) => {
@@ -102,12 +97,12 @@ test("the gradient of distillation equals its slope, and is zero where the netwo
   const teacher = Float64Array.of(2, -1, 0.5, 0, 3, -2);
   const logits = Float64Array.of(1, 0, -0.5, 2, 1, 0);
   const soft = { logits: teacher, temperature: 3, share: 0.6 };
-  const { gradient } = referenceLoss(logits, labels, 0.1, soft);
+  const { gradient } = lossOf(logits, labels, 0.1, soft);
   for (let i = 0; i < logits.length; i++) {
-    const at = (step) => referenceLoss(logits.with(i, logits[i] + step), labels, 0.1, soft).loss;
+    const at = (step) => lossOf(logits.with(i, logits[i] + step), labels, 0.1, soft).loss;
     assert.ok(Math.abs(gradient[i] - (at(1e-5) - at(-1e-5)) / 2e-5) < 1e-8);
   }
-  const same = referenceLoss(teacher, labels, 0.1, { ...soft, share: 1 });
+  const same = lossOf(teacher, labels, 0.1, { ...soft, share: 1 });
   assert.equal(same.loss, 0);
   assert.ok(same.gradient.every((slope) => slope === 0));
 });
@@ -115,12 +110,12 @@ test("the gradient of distillation equals its slope, and is zero where the netwo
 test("straight-through gradient of a quantize node passes inside its range only", () => {
   const encoding = { kind: "linear", scale: 0.5, zero: 1, max: 3 };
   const network = small([1, 1, 4], (b, x) => b.quantize(x, encoding));
-  const parameters = referenceParameters(network);
+  const parameters = parametersOf(network);
   const images = [-0.6, -0.25, 0.74, 1.1];
-  const tensors = referenceForward(network, parameters, images, 1, "train");
+  const tensors = forward(network, parameters, images, 1, "train");
   // -0.25 is half way between -0.5 and 0, whose integers are 0 and 1: ties go to the even one
   assert.deepEqual([...tensors.get("quantize1")], [-0.5, -0.5, 0.5, 1]);
   const gradients = new Map([["quantize1", Float64Array.of(1, 2, 3, 4)]]);
-  referenceBackward(network, parameters, tensors, 1, "train", gradients);
+  backward(network, parameters, tensors, 1, "train", gradients);
   assert.deepEqual([...gradients.get("input")], [0, 2, 3, 0]);
 });

@@ -1,9 +1,6 @@
-// reference.ts: compensated rounding as it is defined, in plain float64 loops: slow, the tests' oracle.
-
-type Matrix = readonly Float64Array[];
-
+// rounding.js: compensated rounding as it is defined, in plain float64 loops.
 /** Lower triangular L with L L^T = a. */
-function cholesky(a: Matrix): Matrix {
+function cholesky(a) {
   const n = a.length;
   const l = Array.from({ length: n }, () => new Float64Array(n));
   for (let i = 0; i < n; i++) {
@@ -15,9 +12,8 @@ function cholesky(a: Matrix): Matrix {
   }
   return l;
 }
-
 /** Gauss-Jordan elimination. */
-function inverse(a: Matrix): Matrix {
+function inverse(a) {
   const n = a.length;
   const rows = a.map((row, i) =>
     Float64Array.from({ length: 2 * n }, (_, j) => (j < n ? row[j] : j - n === i ? 1 : 0)),
@@ -33,21 +29,13 @@ function inverse(a: Matrix): Matrix {
   }
   return rows.map((row) => row.slice(n));
 }
-
 /**
  * U = upper Cholesky factor of (H + damping mean(diag H))^-1 with positions in order of falling diag(H); for k = 1..n,
  * all rows at once: q_k = nearest level to w_k, e = (w_k - q_k) / U_kk, w_j <- w_j - e U_kj for every j > k.
  * @param weights rows of n values.
  * @param rounded which weights are rounded; the others take errors up.
  */
-export function referenceRounding(
-  weights: readonly Float64Array[],
-  covariance: Matrix,
-  damping: number,
-  levels: ArrayLike<number>,
-  scales: ArrayLike<number>,
-  rounded: (row: number, position: number) => boolean = () => true,
-): Float64Array[] {
+export function roundCompensated(weights, covariance, damping, levels, scales, rounded = () => true) {
   const n = covariance.length;
   const added = (damping * covariance.reduce((sum, row, i) => sum + row[i], 0)) / n;
   const order = Array.from({ length: n }, (_, i) => i).sort((a, b) => covariance[b][b] - covariance[a][a]);
@@ -72,9 +60,8 @@ export function referenceRounding(
     return result;
   });
 }
-
 /** Sum over rows of (w - v) H (w - v)^T. */
-export function outputError(weights: readonly Float64Array[], values: readonly Float64Array[], h: Matrix): number {
+export function outputError(weights, values, h) {
   let sum = 0;
   for (const [r, row] of weights.entries()) {
     for (let i = 0; i < h.length; i++) {

@@ -1,0 +1,16 @@
+// browser.ts: the door of the data room where there are no files: sets of labelled images, generated, batched, augmented.
+export type { Augmentation } from "./augment.js";
+export { type Batch, type BatchOptions, batchCount, batches, normalizationTable } from "./batches.js";
+export {
+  checkDataset,
+  computeNormalization,
+  type Dataset,
+  imageLength,
+  sampleImages,
+  size,
+  split,
+  subset,
+  type TrainTest,
+} from "./dataset.js";
+export { type GenerateOptions, generate } from "./generate.js";
+export { type Pictures, type Samples, samplesOf, unlabelled } from "./samples.js";

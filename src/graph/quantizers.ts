@@ -1,0 +1,126 @@
+// quantizers.ts: where a network's activations are rounded, and the quantize nodes put there and taken out again.
+import { ShiftwiseError } from "../base/index.js";
+import { type Encoding, type Node, nodeInputs, nodeKind, rewire } from "../ops/index.js";
+import { computes, findChains, liveNodes } from "./chains.js";
+import type { Network } from "./network.js";
+import { readersOf } from "./shapes.js";
+
+/**
+ * The tensors that inference holds in memory and hands on as integers: the network input, and the end of every chain of
+ * findChains that something reads. Nothing is rounded inside a chain; a dropout at its end comes after the rounding.
+ *
+ * The second operand of an add is the end of another chain and is rounded. What one function alone reads that runs in
+ * float32 stays float32. Max pooling, concatenation, padding and the like move integers without changing them: they are
+ * no points, their inputs are. Constants are as they are. Nodes that no output depends on are passed over.
+ *
+ * Chain ends that nothing reads are the network's float32 outputs.
+ * @returns node names in network order.
+ * @throws BAD_GRAPH for a network that has quantize nodes already
+ */
+export function quantizationPoints(network: Network): string[] {
+  const quantizer = network.nodes.find((node) => node.op === "quantize");
+  if (quantizer) throw new ShiftwiseError("BAD_GRAPH", "already quantized", { where: quantizer.name });
+  const nodes = liveNodes(network.nodes, network.outputs);
+  const readers = readersOf(nodes);
+  const points = new Set<string>();
+  for (const chain of findChains({ ...network, nodes })) {
+    const [reader, ...others] = readers.get(chain.tail)!;
+    const sole = others.length === 0 && !network.outputs.includes(chain.tail);
+    const staysFloat = chain.role !== "input" && sole && reader && nodeKind(reader).role(reader) === "float";
+    if (!computes(chain) || !reader || staysFloat) continue;
+    points.add(chain.nodes.findLast((node) => node.op !== "dropout")!.name);
+  }
+  return nodes.filter(({ name }) => points.has(name)).map(({ name }) => name);
+}
+
+/**
+ * The quantization points in groups that must share one encoding: those that meet, directly or through max pooling, in a
+ * concatenation. Every point is in one group; groups and their members stand in network order.
+ */
+export function encodingGroups(network: Network): string[][] {
+  const points = quantizationPoints(network);
+  const group = new Map(points.map((name) => [name, [name]]));
+  const nodes = liveNodes(network.nodes, network.outputs);
+  const behind = sourcesOf(nodes, new Set(points));
+  for (const node of nodes) {
+    if (nodeKind(node).role(node) !== "move") continue;
+    const [first, ...others] = behind.get(node.name)!;
+    for (const other of others) {
+      const into = group.get(first)!;
+      const from = group.get(other)!;
+      if (into === from) continue;
+      into.push(...from);
+      for (const name of from) group.set(name, into);
+    }
+  }
+  const order = new Map(points.map((name, i) => [name, i]));
+  const groups = [...new Set(points.map((name) => group.get(name)!))];
+  return groups.map((names) => names.sort((a, b) => order.get(a)! - order.get(b)!));
+}
+
+/**
+ * The network with a quantize node after each quantization point, named "<point>.quantized", which all its readers read
+ * instead. Outputs keep their names and stay float32. Weights are shared with the network given, not copied.
+ * @param encodings one for each of quantizationPoints(network), linear or levels.
+ * @throws BAD_GRAPH if the network has quantize nodes already or a node with such a name; BAD_OPTION for an encoding
+ *   missing, not for a point or float32, or for encodings that differ inside one of encodingGroups(network).
+ */
+export function insertQuantizers(network: Network, encodings: ReadonlyMap<string, Encoding>): Network {
+  const points = new Set(quantizationPoints(network));
+  for (const name of encodings.keys()) {
+    if (!points.has(name)) throw refused("encoding for a tensor that is no quantization point", name);
+  }
+  for (const names of encodingGroups(network)) {
+    for (const name of names) {
+      const encoding = encodings.get(name);
+      if (!encoding) throw refused("no encoding for a quantization point", name);
+      if (encoding.kind === "float32") throw refused("a quantization point cannot be float32", name);
+      if (JSON.stringify(encoding) !== JSON.stringify(encodings.get(names[0]))) {
+        throw refused(`tensors that are concatenated must share one encoding, this one and ${names[0]}`, name);
+      }
+    }
+  }
+  const taken = new Set(network.nodes.map((node) => node.name));
+  const renamed = (name: string) => (points.has(name) ? quantizedName(name) : name);
+  const nodes: Node[] = [];
+  for (const node of network.nodes) {
+    nodes.push(rewire(node, renamed));
+    if (!points.has(node.name)) continue;
+    const name = quantizedName(node.name);
+    if (taken.has(name)) throw new ShiftwiseError("BAD_GRAPH", "name needed for a quantize node", { where: name });
+    nodes.push({ op: "quantize", name, input: node.name, encoding: encodings.get(node.name)! });
+  }
+  return { ...network, nodes };
+}
+
+function quantizedName(point: string): string {
+  return `${point}.quantized`;
+}
+
+function refused(message: string, where: string): ShiftwiseError {
+  return new ShiftwiseError("BAD_OPTION", message, { where });
+}
+
+/** The network without its quantize nodes: float activations. Parameters are shared with the network given. */
+export function removeQuantizers(network: Network): Network {
+  const source = new Map<string, string>();
+  const real = (name: string): string => source.get(name) ?? name;
+  const nodes: Node[] = [];
+  for (const node of network.nodes) {
+    if (node.op === "quantize") source.set(node.name, real(node.input));
+    else nodes.push(rewire(node, real));
+  }
+  return { ...network, nodes, outputs: network.outputs.map(real) };
+}
+
+/** The points whose integers a tensor carries: itself, or those behind the nodes that only move integers. */
+function sourcesOf(nodes: readonly Node[], points: ReadonlySet<string>): Map<string, string[]> {
+  const sources = new Map<string, string[]>();
+  for (const node of nodes) {
+    sources.set(
+      node.name,
+      points.has(node.name) ? [node.name] : nodeInputs(node).flatMap((name) => sources.get(name)!),
+    );
+  }
+  return sources;
+}

@@ -1,0 +1,52 @@
+// results.test.js: the tables of docs/results.md are those of bench/rows/results.json, and a run's JSON gets into them.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { onnxRows } from "../../bench/rows/onnx.js";
+import { page, readResults, taken, withTables } from "../../bench/rows/page.js";
+import { trainingRows } from "../../bench/rows/training.js";
+
+const text = readFileSync(page, "utf8");
+const results = readResults();
+const namesOf = (rows) => rows.map(({ row }) => row);
+
+test("the tables are those of results.json: else npm run docs:results", () => {
+  assert.equal(text, withTables(text, results));
+});
+
+test("rows are those of the command, and their points follow from their accuracies", () => {
+  assert.deepEqual(namesOf(results.training), Object.keys(trainingRows));
+  for (const name of namesOf(results.onnx)) assert.ok(name in onnxRows, name);
+  for (const { row, float, quantized, delta } of [...results.training, ...results.onnx]) {
+    if (float !== undefined) assert.equal(delta, Number((quantized - float).toFixed(2)), row);
+  }
+  const [float, ...others] = results.compare;
+  for (const { method, accuracy, delta } of others) {
+    assert.equal(delta, Number((accuracy - float.accuracy).toFixed(2)), method);
+  }
+});
+
+test("what a run prints replaces what is known of it, and keeps what was asked", () => {
+  const run = { ...results.training[0], quantized: 88.2, delta: 0.2, bytes: 191_999, gzipBytes: 127_100 };
+  delete run.asked;
+  delete run.smallerGzip;
+  const after = withTables(text, taken(results, run, "row.json"));
+  const line = (from) => from.split("\n").find((each) => each.startsWith(`| \`${run.row}\``));
+  assert.notEqual(line(after), line(text));
+  assert.match(line(after), /\| 88\.20 % \| \+0\.20 \| ≥ 0\.0 \|.*\| 192 KB \| 127 KB \|/);
+  const machine = { engine: "Node 20.20.2, V8 11" };
+  const faster = withTables(text, taken(results, { machine, summary: { two_threads: 1.99 } }, "node.json"));
+  assert.match(faster, /^\| two threads against one, w5\/a8 \| 1\.99x \| 1\.73x \|/m);
+  const compared = { rows: results.compare.slice(0, 2) };
+  assert.equal(taken(results, compared, "compare.json").compare.length, 2);
+  assert.throws(() => taken(results, { row: "resnet20-w9a8" }, "x.json"), /x\.json: a row/);
+  assert.throws(() => taken(results, {}, "x.json"), /x\.json: not the JSON/);
+});
+
+test("the lab repeats no figure of a row wrongly", () => {
+  const lab = readFileSync(new URL("../../docs/lab/retraining.md", import.meta.url), "utf8");
+  const tests = new Map(results.training.map((row) => [row.row, row.tests]));
+  const lines = [...lab.matchAll(/^\| `([\w-]+)` \| ([\d., ]+) \|$/gm)];
+  assert.ok(lines.length >= 11);
+  for (const [, row, list] of lines) assert.deepEqual(list.split(", ").map(Number), tests.get(row), row);
+});

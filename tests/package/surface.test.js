@@ -1,0 +1,40 @@
+// surface.test.js: the public doors export by name; what stands there for other rooms alone is marked.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import ts from "typescript";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const { exports } = JSON.parse(readFileSync(`${root}package.json`, "utf8"));
+/** Doors that a user imports from; the others are programs of Workers, wasm and package.json. */
+const doors = Object.entries(exports).flatMap(([name, { default: file, browser }]) =>
+  file
+    ? [file, ...(browser ? [browser] : [])].map((path) => [name, path.replace("./dist/", "src/").replace(/js$/, "ts")])
+    : [],
+);
+const files = [...new Set(doors.map(([, path]) => root + path))];
+const program = ts.createProgram(files, { module: ts.ModuleKind.NodeNext, lib: ["lib.es2023.d.ts", "lib.dom.d.ts"] });
+const checker = program.getTypeChecker();
+
+/** The exported names of a file and whether they are internal. */
+function namesOf(path) {
+  const module = checker.getSymbolAtLocation(program.getSourceFile(root + path));
+  return checker.getExportsOfModule(module).map((symbol) => {
+    const own = symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
+    return { name: symbol.name, internal: own.getJsDocTags().some((tag) => tag.name === "internal") };
+  });
+}
+
+for (const [name, path] of doors) {
+  const text = readFileSync(root + path, "utf8");
+
+  test(`${name} (${path}) exports by name, and what is for other rooms alone is marked`, () => {
+    assert.doesNotMatch(text, /export \*/);
+    const [, others = ""] = text.split("// for the other rooms");
+    const block = new Set(others.replace(/"[^"]*"/g, "").match(/\w+/g));
+    for (const { name: own, internal } of namesOf(path)) {
+      assert.equal(internal, block.has(own), `${own} is ${internal ? "" : "not "}@internal`);
+    }
+  });
+}
