@@ -110,6 +110,7 @@ export const modelRefusals = {
   "same-shape": [
     [tensor("e", (t) => (t.shape = [8, 1, 4])), /layer add: output: .*shape 8x2x2/],
     [tensor("h", (t) => (t.shape = [2, 5, 4])), /layer activation: output/],
+    [tensor("l", (t) => (t.shape = [2, 5, 4])), /layer elementwise: output/],
     [tensor("s", (t) => (t.shape = [2, 5, 3])), /layer softmax: output/],
   ],
   "concat-shape": [
@@ -136,6 +137,24 @@ export const modelRefusals = {
     [layer("activation", (l) => (l.parameters = [])), /parameters: .*1 finite/],
     [layer("activation", (l) => (l.fn = "clip")), /parameters: .*2 finite/],
     [layer("activation", (l) => (l.fn = "tanh")), /parameters: .*0 finite/],
+    [layer("elementwise", (l) => (l.steps[1].parameters = [])), /steps\[1\]\.parameters: .*1 finite/],
+  ],
+  "steps-count": [
+    [layer("elementwise", (l) => (l.steps = [])), /steps: .*1 to 64/],
+    [
+      layer("elementwise", (l) => {
+        l.steps = Array.from({ length: 65 }, (_, i) => ({ fn: "abs", parameters: [], of: [i] }));
+      }),
+      /steps: .*1 to 64/,
+    ],
+  ],
+  "steps-of": [
+    [layer("elementwise", (l) => (l.steps[1].of = [0, 1])), /steps\[1\]\.of: .*1 integers in 0\.\.1/],
+    [layer("elementwise", (l) => (l.steps[2].of = [2, 3])), /steps\[2\]\.of/],
+  ],
+  "steps-read": [
+    [layer("elementwise", (l) => (l.steps[4].of = [4, 0, 0])), /elementwise: steps: .*found 2/],
+    [layer("elementwise", (l) => (l.steps = [{ fn: "constant", parameters: [1], of: [] }])), /elementwise: steps/],
   ],
   "binary-shape": [
     [layer("binary", (l) => (l.other = "a")), /layer binary: other/],

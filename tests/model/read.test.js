@@ -27,7 +27,7 @@ function errorOf(bytes, where) {
 function withGraph(change) {
   const graph = JSON.parse(metadata.graph);
   change(graph);
-  return sealFile("model", graph, tensors);
+  return sealFile("model", graph, tensors, Number(metadata.version));
 }
 
 test("a model with every operation, encoding and width comes back as it was", () => {
@@ -200,7 +200,7 @@ test("foreign files, other kinds, other versions, gzip", () => {
   const reseal = (change) => writeSafetensors(tensors, { ...metadata, ...change });
   assert.match(errorOf(reseal({ format: "pt" })).where, /format/);
   assert.match(errorOf(reseal({ kind: "network" })).where, /kind/);
-  assert.match(errorOf(reseal({ version: "2" })).where, /version/);
+  assert.match(errorOf(reseal({ version: "3" })).where, /version/);
   assert.match(errorOf(reseal({ more: "1" })).message, /more/);
   assert.equal(errorOf(reseal({ checksum: "00000000" })).code, "CHECKSUM");
   assert.equal(errorOf(writeSafetensors(tensors, {})).code, "BAD_FILE");
