@@ -5,9 +5,9 @@ import { lower } from "../dist/graph/index.js";
 import { elements } from "../dist/ops/index.js";
 import {
   chooseExponent,
-  codebook,
   encodingGroups,
   insertQuantizers,
+  powersOfTwo,
   quantizationPoints,
   quantizeToLevel,
 } from "../dist/quantize/index.js";
@@ -92,7 +92,7 @@ function quantize(kind, network, ranges, { bits, max, pruned }, input) {
     const data = node.weight.data.slice();
     if (pruned > 0) for (let i = 0; i < data.length; i++) if (random.uniform() < pruned) data[i] = 0;
     // the exponent rule that INQ here takes for so many bits
-    const book = codebook(bits, chooseExponent(data, bits, bits >= 4 ? "max" : "mse", node.name));
+    const book = powersOfTwo(bits, chooseExponent(data, bits, bits >= 4 ? "max" : "mse", node.name));
     for (let i = 0; i < data.length; i++) {
       data[i] = quantizeToLevel(data[i], book);
       zeros += Number(data[i] === 0);

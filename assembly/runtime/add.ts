@@ -8,7 +8,7 @@ export class AddJob {
   planeBytes!: u32;
   /** Pixels of a plane. */
   size!: i32;
-  /** For u8 planes, of one part: 1. */
+  /** u8 planes only: the factors of one part, which is 1. */
   factors!: usize;
   epilogue: Epilogue = changetype<Epilogue>(0);
 }
@@ -50,7 +50,7 @@ export function flatten(out: usize, planes: usize, planeBytes: u32, channels: i3
   for (; channels > 0; channels--, planes += planeBytes, out += bytes) memory.copy(out, planes, bytes);
 }
 
-/** Whether no value of the planes is an infinity or NaN: the exponent bits of none are all ones. */
+/** Says whether all values of the planes are finite: no exponent has all bits set. */
 export function all_finite(planes: usize, planeBytes: u32, channels: i32, size: i32): bool {
   const exponent = i32x4.splat(0x7f800000);
   let found = i32x4.splat(0);

@@ -8,16 +8,26 @@
 //         Rows under `adds` count +1, rows under `subs` -1. Then op = DOUBLE doubles the lanes: the next segment belongs
 //         to the next smaller power of two (Horner's rule). PARK and END leave the lanes as a part of the sum; PARK zeroes
 //         them for the next. The host cuts parts so that no lane can leave its range.
-// parts   and factors: lanes.ts
+// parts   where the parts of the sum are left; lanes.ts draws them, and the factors that follow the stream
+//
+//   a row of the patch   | pixels 0..15 | 16..31 | 32..47 | 48..63 |     read as v0, v1, v2, v3
+//   one vector v         | even, odd | even, odd | ...                   eight 16-bit lanes, even + 256 odd
+//   sums in registers    a0..a3 of the lanes, b0..b3 of the lanes >>> 8, which are the odd pixels alone
+//   a part as stored     | a0 | b0 | a1 | b1 | a2 | b2 | a3 | b3 |       16 bytes each
+//
+// The loops stand here several times on purpose. Adding and subtracting are two loops, since a branch on the sign would
+// cost more than the sum. Each width has a function with its sums in locals: only locals stay in registers, a function can
+// return one vector, not eight, and a loop over an array of sums would keep them in memory.
 //
 // No function here multiplies: a test reads the compiled text.
 import { DOUBLE, END, PART_BYTES } from "../../src/runtime/layout";
 
 /**
- * One channel of 64 pixels, activations 0..255; returns the address of its factors. Lanes are exact while 255 * sum of
- * each sign <= 32767.
+ * Sums one channel of 64 pixels with activations 0..255, and returns the address of its factors. Lanes are exact while
+ * 255 * sum of each sign <= 32767.
  */
 export function bucket_swar_px64(patch: usize, stream: usize, parts: usize): usize {
+  // the sums: eight registers of the fifteen that an engine has
   let a0 = i64x2.splat(0),
     a1 = a0,
     a2 = a0,
@@ -28,10 +38,12 @@ export function bucket_swar_px64(patch: usize, stream: usize, parts: usize): usi
     b3 = a0;
   let s = stream;
   while (true) {
+    // the head of a segment: how many rows to add, how many to subtract, and what follows
     const subs = <usize>load<u16>(s, 2);
     const op = <i32>load<u16>(s, 4);
     let end = s + 6 + ((<usize>load<u16>(s)) << 1);
     s += 6;
+    // rows with a weight of +1: four loads, four sums of pairs, four of the odd pixels
     while (s < end) {
       const row = patch + ((<usize>load<u16>(s)) << 6);
       const v0 = v128.load(row),
@@ -48,6 +60,7 @@ export function bucket_swar_px64(patch: usize, stream: usize, parts: usize): usi
       a3 = i16x8.add(a3, v3);
       b3 = i16x8.add(b3, i16x8.shr_u(v3, 8));
     }
+    // rows with a weight of -1: the same, subtracted
     end = s + (subs << 1);
     while (s < end) {
       const row = patch + ((<usize>load<u16>(s)) << 6);
@@ -66,6 +79,7 @@ export function bucket_swar_px64(patch: usize, stream: usize, parts: usize): usi
       b3 = i16x8.sub(b3, i16x8.shr_u(v3, 8));
     }
     if (op == DOUBLE) {
+      // on to the next smaller power of two: what has been summed so far counts twice
       a0 = i16x8.add(a0, a0);
       a1 = i16x8.add(a1, a1);
       a2 = i16x8.add(a2, a2);
@@ -75,6 +89,7 @@ export function bucket_swar_px64(patch: usize, stream: usize, parts: usize): usi
       b2 = i16x8.add(b2, b2);
       b3 = i16x8.add(b3, b3);
     } else {
+      // the lanes are a part: PARK and END
       v128.store(parts, a0);
       v128.store(parts, b0, 16);
       v128.store(parts, a1, 32);
@@ -83,7 +98,9 @@ export function bucket_swar_px64(patch: usize, stream: usize, parts: usize): usi
       v128.store(parts, b2, 80);
       v128.store(parts, a3, 96);
       v128.store(parts, b3, 112);
+      // the factors follow the last segment
       if (op == END) return s;
+      // PARK: the next part starts at 0
       parts += PART_BYTES;
       a0 = i64x2.splat(0);
       a1 = a0;
@@ -97,22 +114,25 @@ export function bucket_swar_px64(patch: usize, stream: usize, parts: usize): usi
   }
 }
 
-/** As bucket_swar_px64, the first 16 pixels of the tile only. */
+/** Sums the first 16 pixels of a tile alone: bucket_swar_px64 with one vector instead of four. */
 export function bucket_swar_px16(patch: usize, stream: usize, parts: usize): usize {
   let a = i64x2.splat(0),
     b = a;
   let s = stream;
   while (true) {
+    // the head of a segment: how many rows to add, how many to subtract, and what follows
     const subs = <usize>load<u16>(s, 2);
     const op = <i32>load<u16>(s, 4);
     let end = s + 6 + ((<usize>load<u16>(s)) << 1);
     s += 6;
+    // rows with a weight of +1
     while (s < end) {
       const v = v128.load(patch + ((<usize>load<u16>(s)) << 6));
       s += 2;
       a = i16x8.add(a, v);
       b = i16x8.add(b, i16x8.shr_u(v, 8));
     }
+    // rows with a weight of -1
     end = s + (subs << 1);
     while (s < end) {
       const v = v128.load(patch + ((<usize>load<u16>(s)) << 6));
@@ -124,6 +144,7 @@ export function bucket_swar_px16(patch: usize, stream: usize, parts: usize): usi
       a = i16x8.add(a, a);
       b = i16x8.add(b, b);
     } else {
+      // the first 32 bytes of a part; nobody reads the others
       v128.store(parts, a);
       v128.store(parts, b, 16);
       if (op == END) return s;
@@ -135,10 +156,11 @@ export function bucket_swar_px16(patch: usize, stream: usize, parts: usize): usi
 }
 
 /**
- * One channel of 64 pixels, activations 0..max with max <= 127: up to `run` = 255 / max rows are summed in u8 lanes
- * before they are widened as above. runBytes = 2 run.
+ * Sums one channel of 64 pixels with activations 0..max, max <= 127: up to `run` = 255 / max rows in u8 lanes, before
+ * they are widened as above. runBytes = 2 run.
  */
 export function bucket_u8_px64(patch: usize, stream: usize, parts: usize, runBytes: usize): usize {
+  // the sums: eight registers of the fifteen that an engine has
   let a0 = i64x2.splat(0),
     a1 = a0,
     a2 = a0,
@@ -149,11 +171,14 @@ export function bucket_u8_px64(patch: usize, stream: usize, parts: usize, runByt
     b3 = a0;
   let s = stream;
   while (true) {
+    // the head of a segment: how many rows to add, how many to subtract, and what follows
     const subs = <usize>load<u16>(s, 2);
     const op = <i32>load<u16>(s, 4);
     let end = s + 6 + ((<usize>load<u16>(s)) << 1);
     s += 6;
+    // rows with a weight of +1, in runs
     while (s < end) {
+      // the first row of a run, as it is
       const stop = min(s + runBytes, end);
       let row = patch + ((<usize>load<u16>(s)) << 6);
       let v0 = v128.load(row),
@@ -161,6 +186,7 @@ export function bucket_u8_px64(patch: usize, stream: usize, parts: usize, runByt
         v2 = v128.load(row, 32),
         v3 = v128.load(row, 48);
       s += 2;
+      // the other rows of the run: u8 sums of 16 pixels a vector, none of which can overflow
       while (s < stop) {
         row = patch + ((<usize>load<u16>(s)) << 6);
         v0 = i8x16.add(v0, v128.load(row));
@@ -169,6 +195,7 @@ export function bucket_u8_px64(patch: usize, stream: usize, parts: usize, runByt
         v3 = i8x16.add(v3, v128.load(row, 48));
         s += 2;
       }
+      // the run's sum is added as one row of larger activations
       a0 = i16x8.add(a0, v0);
       b0 = i16x8.add(b0, i16x8.shr_u(v0, 8));
       a1 = i16x8.add(a1, v1);
@@ -178,6 +205,7 @@ export function bucket_u8_px64(patch: usize, stream: usize, parts: usize, runByt
       a3 = i16x8.add(a3, v3);
       b3 = i16x8.add(b3, i16x8.shr_u(v3, 8));
     }
+    // rows with a weight of -1: the same runs, subtracted
     end = s + (subs << 1);
     while (s < end) {
       const stop = min(s + runBytes, end);
@@ -205,6 +233,7 @@ export function bucket_u8_px64(patch: usize, stream: usize, parts: usize, runByt
       b3 = i16x8.sub(b3, i16x8.shr_u(v3, 8));
     }
     if (op == DOUBLE) {
+      // on to the next smaller power of two: what has been summed so far counts twice
       a0 = i16x8.add(a0, a0);
       a1 = i16x8.add(a1, a1);
       a2 = i16x8.add(a2, a2);
@@ -214,6 +243,7 @@ export function bucket_u8_px64(patch: usize, stream: usize, parts: usize, runByt
       b2 = i16x8.add(b2, b2);
       b3 = i16x8.add(b3, b3);
     } else {
+      // the lanes are a part: PARK and END
       v128.store(parts, a0);
       v128.store(parts, b0, 16);
       v128.store(parts, a1, 32);
@@ -222,7 +252,9 @@ export function bucket_u8_px64(patch: usize, stream: usize, parts: usize, runByt
       v128.store(parts, b2, 80);
       v128.store(parts, a3, 96);
       v128.store(parts, b3, 112);
+      // the factors follow the last segment
       if (op == END) return s;
+      // PARK: the next part starts at 0
       parts += PART_BYTES;
       a0 = i64x2.splat(0);
       a1 = a0;

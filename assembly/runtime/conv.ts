@@ -1,12 +1,12 @@
 // conv.ts: convolution of one tile of output pixels: the bucket sums of its channels, each ended by the epilogue.
 import { bucket_swar_px16, bucket_swar_px64, bucket_u8_px64 } from "./buckets";
 import { Epilogue } from "./epilogue";
-import { end_px64, form_of } from "./plain";
+import { end_px64, form_of } from "./short-epilogue";
 
 /** The weights of a convolution, and how it ends. */
 @unmanaged
 export class ConvJob {
-  /** Where the channels' streams are (buckets.ts), and for each channel where its own begins: u32, in bytes. */
+  /** The channels' streams (buckets.ts), and the offset of each channel's own: u32, in bytes. */
   stream!: usize;
   starts!: usize;
   epilogue: Epilogue = changetype<Epilogue>(0);
@@ -17,7 +17,7 @@ export class ConvJob {
   run!: i32;
 }
 
-/** Channels first..last-1 of one tile of `pixels` <= 64 pixels from `pixel` on; `first` is the first channel of its group. */
+/** Computes channels first..last-1 of one tile of `pixels` <= 64 pixels from `pixel` on; `first` is the first channel of its group. */
 export function conv_codes(
   job: ConvJob,
   patch: usize,

@@ -6,7 +6,11 @@
 //   z = z > low ? (z > high ? high : z) : low                                linear and levels; a NaN becomes low
 //   linear: round half to even;  levels: levels[count of thresholds <= z];  float32: z itself
 //
-// Planes start at multiples of 16 elements, so whole vectors may be stored past the last pixel.
+//   16 pixels in registers   z0 = pixels 0 2 4 6 | z1 = 8 10 12 14 | z2 = 1 3 5 7 | z3 = 9 11 13 15
+//
+// Even and odd pixels are apart because the bucket sums leave them so (lanes.ts). They are put in order when they are stored.
+// Every step stands four times, once for each register, since only locals stay in registers. Planes start at multiples of 16
+// elements, so whole vectors may be stored past the last pixel.
 import { FLOAT32, LINEAR, PART_BYTES } from "../../src/runtime/layout";
 import { evens, joined_high, joined_low } from "./lanes";
 
@@ -27,7 +31,7 @@ export class Epilogue {
   out!: usize;
   outBytes!: u32;
   kind!: u32;
-  /** For LEVELS `count` float32, and the i32 steps from each level to the next. */
+  /** LEVELS only: `count` thresholds in float32, and the i32 steps from each level to the next. */
   thresholds!: usize;
   steps!: usize;
   count!: u32;
@@ -36,24 +40,28 @@ export class Epilogue {
   residualBytes!: u32;
   residualFloat!: bool;
   residualScale!: f32;
-  /** LINEAR, no float32 residual and |z| < 2^15, so that plain.ts may end the layer. */
+  /** LINEAR, no float32 residual and |z| < 2^15, so that short-epilogue.ts may end the layer. */
   plain!: bool;
   /** What low and high round to. */
   lowByte!: u8;
   highByte!: u8;
-  /** 1.5 * 2^23: see plain.ts. */
+  /** 1.5 * 2^23: see short-epilogue.ts. */
   round!: f32;
 }
 
 // pmax(a, b) is a < b ? b : a: where a NaN is compared, the first operand stays.
+
+/** Clamps z; a NaN stays one. */
 function clamped(z: v128, low: v128, high: v128): v128 {
   return f32x4.pmin(f32x4.pmax(z, low), high);
 }
 
+/** Clamps z; a NaN becomes low. */
 function clampedNumber(z: v128, low: v128, high: v128): v128 {
   return f32x4.pmin(f32x4.pmax(low, z), high);
 }
 
+/** The integers of lanes in 0..2^22, rounded half to even. */
 function rounded(z: v128): v128 {
   return i32x4.sub(f32x4.add(z, f32x4.splat(TWO_23)), i32x4.splat(TWO_23_BITS));
 }
@@ -67,7 +75,7 @@ function leveled(z: v128, thresholds: usize, steps: usize, count: u32): v128 {
   return level;
 }
 
-/** sum * scale + offset: f32. */
+/** sum * scale + offset, each operation rounded to float32. */
 export function scaled(sum: v128, scale: v128, offset: v128): v128 {
   return f32x4.add(f32x4.mul(f32x4.convert_i32x4_s(sum), scale), offset);
 }
@@ -84,6 +92,7 @@ export function encode_px16(
   pixel: i32,
   pixels: i32,
 ): void {
+  // what the whole channel shares
   const scale = v128.load32_splat(epilogue.scale + ((<usize>channel) << 2));
   const offset = v128.load32_splat(epilogue.offset + ((<usize>channel) << 2));
   const low = f32x4.splat(epilogue.low),
@@ -92,18 +101,22 @@ export function encode_px16(
   const residual = epilogue.residual;
   const residualFloat = epilogue.residualFloat;
   const residualScale = f32x4.splat(epilogue.residualScale);
+  // where its first pixel lies in the output and in the second operand
   let out = epilogue.out + <usize>channel * epilogue.outBytes;
   let operand = residual + <usize>channel * epilogue.residualBytes;
   out += kind == FLOAT32 ? (<usize>pixel) << 2 : <usize>pixel;
   operand += residualFloat ? (<usize>pixel) << 2 : <usize>pixel;
   const last = factors + 2 + ((<usize>load<u16>(factors)) << 1);
+  // 16 pixels a turn: 32 bytes of each part
   for (const stop = parts + ((<usize>pixels) << 1); parts < stop; parts += 32) {
     let z0 = i32x4.splat(0),
       z1 = z0,
       z2 = z0,
       z3 = z0;
+    // total = sum of factor * part, two parts at a time in 32 bits
     for (let at = factors + 2, next = parts; at < last; at += 4, next += 2 * PART_BYTES) {
       const pair = v128.load32_splat(at);
+      // the lanes A | B of two parts, even and odd pixels separated
       const odds1 = v128.load(next, 16);
       const even1 = evens(v128.load(next), odds1);
       const odds2 = v128.load(next, PART_BYTES + 16);
@@ -113,6 +126,7 @@ export function encode_px16(
       z2 = i32x4.add(z2, joined_low(odds1, odds2, pair));
       z3 = i32x4.add(z3, joined_high(odds1, odds2, pair));
     }
+    // totals to the output's units
     z0 = scaled(z0, scale, offset);
     z1 = scaled(z1, scale, offset);
     z2 = scaled(z2, scale, offset);
@@ -120,6 +134,7 @@ export function encode_px16(
     if (residual) {
       let r0: v128, r1: v128, r2: v128, r3: v128;
       if (residualFloat) {
+        // 16 float32 in order, taken apart into even and odd pixels
         const f0 = v128.load(operand),
           f1 = v128.load(operand, 16);
         const f2 = v128.load(operand, 32),
@@ -130,6 +145,7 @@ export function encode_px16(
         r3 = i8x16.shuffle(f2, f3, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
         operand += 64;
       } else {
+        // 16 bytes in order: the low and the high byte of each 16-bit lane are even and odd pixels
         const bytes = v128.load(operand);
         const evens = v128.and(bytes, i16x8.splat(0xff));
         const odds = i16x8.shr_u(bytes, 8);
@@ -139,12 +155,14 @@ export function encode_px16(
         r3 = f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_u(odds));
         operand += 16;
       }
+      // z + residual * residualScale
       z0 = f32x4.add(z0, f32x4.mul(r0, residualScale));
       z1 = f32x4.add(z1, f32x4.mul(r1, residualScale));
       z2 = f32x4.add(z2, f32x4.mul(r2, residualScale));
       z3 = f32x4.add(z3, f32x4.mul(r3, residualScale));
     }
     if (kind == FLOAT32) {
+      // clamp, then store even and odd pixels in turn: 16 float32
       z0 = clamped(z0, low, high);
       z1 = clamped(z1, low, high);
       z2 = clamped(z2, low, high);
@@ -156,16 +174,19 @@ export function encode_px16(
       out += 64;
       continue;
     }
+    // integers have no NaN: it becomes low
     z0 = clampedNumber(z0, low, high);
     z1 = clampedNumber(z1, low, high);
     z2 = clampedNumber(z2, low, high);
     z3 = clampedNumber(z3, low, high);
     if (kind == LINEAR) {
+      // to the nearest integer
       z0 = rounded(z0);
       z1 = rounded(z1);
       z2 = rounded(z2);
       z3 = rounded(z3);
     } else {
+      // to the last level whose threshold is reached
       const thresholds = epilogue.thresholds,
         steps = epilogue.steps;
       const count = epilogue.count;
@@ -174,14 +195,16 @@ export function encode_px16(
       z2 = leveled(z2, thresholds, steps, count);
       z3 = leveled(z3, thresholds, steps, count);
     }
+    // even pixels in the low bytes, odd ones in the high bytes: 16 bytes in order
     v128.store(out, v128.or(i16x8.narrow_i32x4_s(z0, z1), i16x8.shl(i16x8.narrow_i32x4_s(z2, z3), 8)));
     out += 16;
   }
 }
 
 /**
- * As encode_px16 for `count` sums in plain order: the pixels of one channel from `pixel` on (byChannel = false), or one
- * value of every channel from `channel` on (byChannel = true, `pixel` 0). Sums are float32, or i32 with `integer`.
+ * Ends `count` sums in plain order: the pixels of one channel from `pixel` on (byChannel = false), or one value of every
+ * channel from `channel` on (byChannel = true, `pixel` 0). Sums are float32, or i32 with `integer`. The steps are those of
+ * encode_px16, four values at a time.
  */
 export function encode_lanes(
   epilogue: Epilogue,
@@ -202,19 +225,23 @@ export function encode_lanes(
   const residual = epilogue.residual;
   const residualFloat = epilogue.residualFloat;
   const residualScale = f32x4.splat(epilogue.residualScale);
+  // where its first pixel lies in the output and in the second operand
   let out = epilogue.out + <usize>channel * epilogue.outBytes;
   let operand = residual + <usize>channel * epilogue.residualBytes;
   out += kind == FLOAT32 ? (<usize>pixel) << 2 : <usize>pixel;
   operand += residualFloat ? (<usize>pixel) << 2 : <usize>pixel;
   for (let i = 0; i < count; i += 4, sums += 16) {
+    // four sums as float32
     let z = v128.load(sums);
     if (integer) z = f32x4.convert_i32x4_s(z);
+    // four channels have four scales and offsets
     if (byChannel) {
       scale = v128.load(scales);
       offset = v128.load(offsets);
       scales += 16;
       offsets += 16;
     }
+    // scale, offset, second operand
     z = f32x4.add(f32x4.mul(z, scale), offset);
     if (residual) {
       let r: v128;
@@ -233,8 +260,9 @@ export function encode_lanes(
       out += 16;
       continue;
     }
-    // a NaN is still one; all others are at least low
+    // a NaN is still one here and becomes low; all others are at least low
     z = f32x4.pmax(low, z);
+    // four integers, narrowed to four bytes
     const levels = kind == LINEAR ? rounded(z) : leveled(z, epilogue.thresholds, epilogue.steps, epilogue.count);
     const narrow = i16x8.narrow_i32x4_s(levels, levels);
     store<u32>(out, i32x4.extract_lane(i8x16.narrow_i16x8_u(narrow, narrow), 0));

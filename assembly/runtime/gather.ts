@@ -1,12 +1,18 @@
 // gather.ts: lays the activations that a tile of 64 output pixels needs into rows of one patch, in tap order.
 //
-// Row k = (channel * taps + tap) holds, for every pixel j of the tile, the input under that tap. Planes are dense
-// (row y, column x at y * width + x), so with equal input and output widths a tap is one constant offset:
+// Row k = (channel * taps + tap) holds, for every pixel j of the tile, the input under that tap:
+//
+//   patch   | channel 0, tap 0: 64 bytes | channel 0, tap 1 | ... | channel 1, tap 0 | ...
+//   row     | pixel 0 | pixel 1 | ... | pixel 63 |
+//
+// Planes are dense (row y, column x at y * width + x), so with equal input and output widths a tap is one constant offset,
+// and padding is a mask:
 //
 //   source(j, tap) = pixel + j + offset[tap]      valid where columns[tap][pixel + j] & rows[tap][pixel + j]
 //
-// and padding is a mask. Other widths go row by row (gather_rows). Stride 2 first splits a plane into its four phases
-// (split_phases). Everything else looks each pixel up in a table (gather_any).
+// Other widths go row by row (gather_u8_rows). Stride 2 first splits a plane into its four phases (split_phases_u8).
+// Everything else looks each pixel up in a table (gather_*_any). A row's 64 bytes are four vectors. The four lines for them
+// are written out: a loop would add a counter and a branch to each.
 
 import { PANEL, TILE } from "../../src/runtime/layout";
 
@@ -19,21 +25,22 @@ export class GatherJob {
   taps!: i32;
   /** i32 for each tap: elements from an output pixel's own place to its input. */
   offsets!: usize;
-  /** For each tap the addresses of its column and row masks, u32 each; there a byte for each output pixel, 0 or 255. */
+  /** The addresses of each tap's column and row masks, u32 each; a mask has a byte for each output pixel, 0 or 255. */
   tapMasks!: usize;
   /** What padding holds. */
   fill!: f32;
-  /** For gather_*_any: i32 for each output pixel, the elements from the start of a plane to its own place. */
+  /** gather_*_any only: i32 for each output pixel, the elements from the start of a plane to its own place. */
   places!: usize;
-  /** For gather_u8_rows: columns of the output, and elements between the inputs of two of its rows. */
+  /** gather_u8_rows only: columns of the output, and elements between the inputs of two of its rows. */
   width!: i32;
   rowStep!: i32;
 }
 
-/** Mask bytes of the tile from `pixel` on: for each tap 64 of columns & rows. */
+/** Writes the mask bytes of the tile from `pixel` on: 64 of columns & rows for each tap. */
 export function tile_masks(job: GatherJob, masks: usize, pixel: i32): void {
   let tapMasks = job.tapMasks;
   for (let taps = job.taps; taps > 0; taps--, tapMasks += 8, masks += TILE) {
+    // an input is inside the plane where both its column and its row are
     const columns = <usize>load<u32>(tapMasks) + <usize>pixel,
       rows = <usize>load<u32>(tapMasks, 4) + <usize>pixel;
     v128.store(masks, v128.and(v128.load(columns), v128.load(rows)));
@@ -43,24 +50,27 @@ export function tile_masks(job: GatherJob, masks: usize, pixel: i32): void {
   }
 }
 
-/** The rows of `channels` u8 planes, from plane `channel` on; masks as tile_masks leaves them. */
+/** Gathers the rows of `channels` u8 planes, from plane `channel` on; masks are those that tile_masks leaves. */
 export function gather_u8(job: GatherJob, patch: usize, masks: usize, channel: i32, channels: i32, pixel: i32): void {
   const planeBytes = job.planeBytes;
   const taps = job.taps;
   const offsets = job.offsets;
   const fill = <u8>job.fill;
   const zero = i8x16.splat(fill);
+  // the tile's first pixel in the first plane
   let planes = job.planes + <usize>channel * planeBytes + <usize>pixel;
   for (; channels > 0; channels--, planes += planeBytes) {
     for (let tap = 0; tap < taps; tap++, patch += TILE) {
       const from = planes + <usize>load<i32>(offsets + ((<usize>tap) << 2));
       const mask = masks + <usize>tap * TILE;
       if (fill == 0) {
+        // padding of 0 is a mere mask
         v128.store(patch, v128.and(v128.load(from), v128.load(mask)));
         v128.store(patch, v128.and(v128.load(from, 16), v128.load(mask, 16)), 16);
         v128.store(patch, v128.and(v128.load(from, 32), v128.load(mask, 32)), 32);
         v128.store(patch, v128.and(v128.load(from, 48), v128.load(mask, 48)), 48);
       } else {
+        // any other padding is selected under the mask
         v128.store(patch, v128.bitselect(v128.load(from), zero, v128.load(mask)));
         v128.store(patch, v128.bitselect(v128.load(from, 16), zero, v128.load(mask, 16)), 16);
         v128.store(patch, v128.bitselect(v128.load(from, 32), zero, v128.load(mask, 32)), 32);
@@ -70,7 +80,7 @@ export function gather_u8(job: GatherJob, patch: usize, masks: usize, channel: i
   }
 }
 
-/** As gather_u8 where the output is of another width than the rows it reads: row of the output by row. */
+/** Gathers as gather_u8 does where the output has another width than the rows it reads: one output row after the other. */
 export function gather_u8_rows(
   job: GatherJob,
   patch: usize,
@@ -86,12 +96,14 @@ export function gather_u8_rows(
   const width = job.width;
   const rowStep = job.rowStep;
   const zero = i8x16.splat(<u8>job.fill);
+  // where the tile's first pixel lies
   const column = pixel % width;
   let planes = <i32>job.planes + channel * planeBytes + (pixel / width) * rowStep;
   for (; channels > 0; channels--, planes += planeBytes) {
     for (let tap = 0; tap < taps; tap++, patch += TILE) {
       let row = planes + load<i32>(offsets + ((<usize>tap) << 2));
       let x = column;
+      // pieces of output rows, until the tile is full
       for (let j = 0; j < pixels; row += rowStep, x = 0) {
         const length = min(width - x, pixels - j);
         // whole vectors: what runs over is written again by the next row, or masked
@@ -100,6 +112,7 @@ export function gather_u8_rows(
         }
         j += length;
       }
+      // padding, now that all pieces lie in the patch
       const mask = masks + <usize>tap * TILE;
       v128.store(patch, v128.bitselect(v128.load(patch), zero, v128.load(mask)));
       v128.store(patch, v128.bitselect(v128.load(patch, 16), zero, v128.load(mask, 16)), 16);
@@ -109,7 +122,7 @@ export function gather_u8_rows(
   }
 }
 
-/** One tap and no padding: 64 bytes of every plane. */
+/** Gathers where there is one tap and no padding: 64 bytes of every plane. */
 export function gather_u8_pointwise(job: GatherJob, patch: usize, channel: i32, channels: i32, pixel: i32): void {
   const planeBytes = job.planeBytes;
   let from = job.planes + <usize>channel * planeBytes + <usize>pixel;
@@ -121,7 +134,7 @@ export function gather_u8_pointwise(job: GatherJob, patch: usize, channel: i32, 
   }
 }
 
-/** As gather_u8 for any geometry: each pixel is looked up. */
+/** Gathers as gather_u8 does for any geometry: each pixel is looked up. */
 export function gather_u8_any(
   job: GatherJob,
   patch: usize,
@@ -140,6 +153,7 @@ export function gather_u8_any(
     for (let tap = 0; tap < taps; tap++, patch += TILE) {
       const base = planes + load<i32>(offsets + ((<usize>tap) << 2));
       const mask = masks + <usize>tap * TILE;
+      // one pixel after the other; what the mask hides is not read, so nothing outside the plane is
       for (let j: usize = 0; j < <usize>TILE; j++) {
         const inside = load<u8>(mask + j) != 0;
         store<u8>(patch + j, inside ? load<u8>(<usize>(base + load<i32>(places + (j << 2)))) : fill);
@@ -151,7 +165,7 @@ export function gather_u8_any(
 // Float rows lie in eight panels of 8 pixels, so that a GEMM tile walks one panel straight through: row k of panel g is at
 // patch + g * panelBytes + 32 k, panelBytes = 32 * number of rows.
 
-/** As gather_u8 for float32 planes, any fill. */
+/** Gathers float32 planes as gather_u8 does u8 planes, with any fill. */
 export function gather_f32(job: GatherJob, patch: usize, masks: usize, channel: i32, channels: i32, pixel: i32): void {
   const planeBytes = job.planeBytes;
   const taps = job.taps;
@@ -161,9 +175,11 @@ export function gather_f32(job: GatherJob, patch: usize, masks: usize, channel: 
   let planes = <i32>job.planes + channel * planeBytes;
   for (; channels > 0; channels--, planes += planeBytes) {
     for (let tap = 0; tap < taps; tap++, patch += 32) {
+      // four bytes an element
       let from = <usize>(planes + ((pixel + load<i32>(offsets + ((<usize>tap) << 2))) << 2));
       let mask = masks + <usize>tap * TILE;
       for (let to = patch, end = patch + (panelBytes << 3); to < end; to += panelBytes, from += 32, mask += PANEL) {
+        // eight mask bytes become two masks of four float32: the sign fills the lanes
         const words = v128.load8x8_s(mask);
         v128.store(to, v128.bitselect(v128.load(from), padding, i32x4.extend_low_i16x8_s(words)));
         v128.store(to, v128.bitselect(v128.load(from, 16), padding, i32x4.extend_high_i16x8_s(words)), 16);
@@ -172,7 +188,7 @@ export function gather_f32(job: GatherJob, patch: usize, masks: usize, channel: 
   }
 }
 
-/** As gather_u8_any for float32 planes. */
+/** Gathers float32 planes as gather_u8_any does u8 planes. */
 export function gather_f32_any(
   job: GatherJob,
   patch: usize,
@@ -210,7 +226,7 @@ export class SplitJob {
   planeBytes!: u32;
   height!: i32;
   width!: i32;
-  /** The four phases of one channel after those of another, phaseBytes apart, with 16 bytes of slack at least. */
+  /** The four phases of each channel, phaseBytes apart, channel after channel, with at least 16 bytes of slack. */
   phases!: usize;
   phaseBytes!: u32;
 }
@@ -218,6 +234,9 @@ export class SplitJob {
 /**
  * Splits u8 planes first..last-1: phase (py, px) of a plane holds the pixels (2y + py, 2x + px), ceil(width / 2) columns
  * wide. Cells beyond the plane hold left-overs.
+ *
+ *   a plane      p00 p01 p02 p03 ...      phases of it    (0, 0)  p00 p02 ...      (0, 1)  p01 p03 ...
+ *                p10 p11 p12 p13 ...                      (1, 0)  p10 p12 ...      (1, 1)  p11 p13 ...
  */
 export function split_phases_u8(job: SplitJob, first: i32, last: i32): void {
   const width = <usize>job.width;
@@ -227,12 +246,14 @@ export function split_phases_u8(job: SplitJob, first: i32, last: i32): void {
   let planes = job.planes + <usize>first * job.planeBytes;
   let out = job.phases + <usize>first * (phaseBytes << 2);
   for (let channel = first; channel < last; channel++, planes += job.planeBytes, out += phaseBytes << 2) {
+    // a row that is read, and the row of phase (0, 0) that belongs to it
     let from = planes;
     let even = out;
     for (let y = 0; y < height; y++, from += width) {
       // odd rows go to the lower two phases; whole vectors run over a row's end, where the next row is written later
       const to = y & 1 ? even + (phaseBytes << 1) : even;
       for (let x: usize = 0; x < half; x += 16) {
+        // 32 pixels: the low and the high byte of each 16-bit lane are even and odd columns
         const a = v128.load(from + (x << 1));
         const b = v128.load(from + (x << 1), 16);
         const evens = i8x16.narrow_i16x8_u(v128.and(a, i16x8.splat(0xff)), v128.and(b, i16x8.splat(0xff)));

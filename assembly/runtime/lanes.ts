@@ -22,7 +22,7 @@ export function joined_low(first: v128, second: v128, factors: v128): v128 {
   return i32x4.dot_i16x8_s(pairs, factors);
 }
 
-/** As joined_low, lanes 4..7. */
+/** first * factors[0] + second * factors[1] in 32 bits, lanes 4..7. */
 export function joined_high(first: v128, second: v128, factors: v128): v128 {
   const pairs = i8x16.shuffle(first, second, 8, 9, 24, 25, 10, 11, 26, 27, 12, 13, 28, 29, 14, 15, 30, 31);
   return i32x4.dot_i16x8_s(pairs, factors);

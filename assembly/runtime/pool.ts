@@ -14,7 +14,7 @@ export class MaxPoolJob {
 @unmanaged
 export class SumPoolJob {
   taps!: i32;
-  /** For u8 rows: 1 for each PART_ROWS taps, and for what is left of them. */
+  /** u8 rows only: the factors of the parts, 1 for each PART_ROWS taps and for the rest of them. */
   factors!: usize;
   epilogue: Epilogue = changetype<Epilogue>(0);
 }
@@ -38,8 +38,9 @@ export function pool_max_u8(job: MaxPoolJob, patch: usize, channel: i32, channel
 }
 
 /**
- * As pool_max_u8 for the float32 panels of gather_f32; padding holds -infinity. Of equal values the first stays, so 0 and -0
- * do. A NaN anywhere in a window makes a NaN: pmax lets it through in some places only, but no sum loses one.
+ * Does for the float32 panels of gather_f32 what pool_max_u8 does for u8 rows. Padding holds -infinity. The first of equal
+ * values stays, so 0 and -0 do. A NaN anywhere in a window makes a NaN: pmax lets it through in some places only, but no
+ * sum loses one.
  */
 export function pool_max_f32(
   job: MaxPoolJob,
@@ -154,7 +155,7 @@ export function pool_sum_u8(
   }
 }
 
-/** As pool_sum_u8 for float32 panels; sums in tap order. */
+/** Does for float32 panels what pool_sum_u8 does for u8 rows; sums in tap order. */
 export function pool_sum_f32(
   job: SumPoolJob,
   patch: usize,

@@ -13,14 +13,14 @@ export class PanelJob {
   rows!: i32;
   /** Bytes from one row of y to the next. */
   stride!: u32;
-  /** Whether to add to y. */
+  /** True adds the products to y; false replaces it. */
   accumulate!: bool;
   /** depth * 32 bytes of panel, then rows * 32 bytes of tile, then 64 bytes. */
   scratch!: usize;
 }
 
 /**
- * For every pixel p < pixels and row m < rows:
+ * Computes for every pixel p < pixels and row m < rows:
  *   y[m * stride + outputs[p]] = bias[m] + sum over k of a[m][k] x[taps[k] + inputs[p]]          (all offsets in bytes)
  * Forward: rows are output channels, taps are (input channel, ky, kx) offsets into the padded planes.
  * Data gradient: rows are input channels, x the padded planes of dy, taps (output channel, ky, kx) of one stride phase.

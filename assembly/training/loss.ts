@@ -1,7 +1,7 @@
 // loss.ts: softmax cross-entropy, distillation, and their gradients, in float64 with its own exp and log.
 // Math.exp differs between engines, and a training run must not.
 
-/** Where the loss of a network lies: one row of `classes` for each image. */
+/** The memory of a loss: one row of `classes` for each image. */
 @unmanaged
 export class LossJob {
   classes!: i32;

@@ -7,6 +7,11 @@ export type Address = number & { readonly [unit]: "byte" };
 /** Nothing, for kernels that can do without. */
 export const NOWHERE = 0 as Address;
 
+/** Returns the least multiple of `to` that is not below n. */
+export function roundUp(n: number, to: number): number {
+  return Math.ceil(n / to) * to;
+}
+
 /** Returns the address that lies `bytes` behind another. */
 export function plus(address: Address, bytes: number): Address {
   return (address + bytes) as Address;

@@ -1,9 +1,9 @@
 // index.ts: the door of the ground floor: errors, random numbers, files written whole, addresses and records of wasm.
-export { type Address, NOWHERE, plus } from "./address.js";
+export { type Address, NOWHERE, plus, roundUp } from "./address.js";
 export { checkWritable, writeAtomically } from "./atomic.js";
 export { described, type ErrorCode, type ErrorDetails, guarded, ShiftwiseError } from "./error.js";
 export { arrayKind, isArray, isBuffer, isShared, ownView } from "./kinds.js";
 export { canonicalNaNs, canonicalWord } from "./nan.js";
 export { createRandom, type Random, type Shuffleable } from "./random.js";
-export { encode, type Layout, type Pointer } from "./record.js";
+export { encode, type Layout, type Pointer } from "./struct.js";
 export { bytesOfText } from "./text.js";

@@ -4,8 +4,8 @@ import { ShiftwiseError } from "../base/index.js";
 import type { Shape } from "../ops/index.js";
 import { fitOf, imagesOf } from "./fit.js";
 import { parseIdx } from "./idx.js";
-import { contentOf, isArray, isIdx, isZip } from "./kinds.js";
 import { type NpyArray, readNpy, readNpz } from "./npy.js";
+import { contentOf, isArrayFile, isIdx, isZip } from "./signatures.js";
 
 /** By name; the name of a single array is empty. */
 export type Arrays = ReadonlyMap<string, NpyArray>;
@@ -15,7 +15,7 @@ export type Arrays = ReadonlyMap<string, NpyArray>;
  * @throws BAD_FILE for other files; what their readers throw.
  */
 export function arraysOf(bytes: Uint8Array, where: string): Arrays {
-  if (isArray(bytes)) return new Map([["", readNpy(bytes, where)]]);
+  if (isArrayFile(bytes)) return new Map([["", readNpy(bytes, where)]]);
   if (isZip(bytes)) return readNpz(bytes, where);
   if (isIdx(bytes)) {
     const { dims, data } = parseIdx(bytes, bytes[3], where);

@@ -8,11 +8,11 @@ import { allocate, listFolder, readBytes, reason } from "./bytes.js";
 import { loadCifarFolder, looksLikeCifar } from "./cifar.js";
 import { few, searchFolder } from "./folder.js";
 import { loadIdxFolder, looksLikeIdx } from "./idx.js";
-import { imageKind } from "./kinds.js";
 import type { NpyArray } from "./npy.js";
 import { readAll, readPictures, spread } from "./pictures.js";
 import { normalizationOf, type Preprocessing } from "./preprocessing.js";
 import { type Pictures, type Samples, samplesOf } from "./samples.js";
+import { imageKind } from "./signatures.js";
 
 /** Samples to calibrate with; `pictures` where they are pixels, which training can go on with. */
 export interface Calibration {

@@ -4,7 +4,7 @@ import { open, readdir, realpath, stat } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { ShiftwiseError } from "../base/index.js";
 import { reason } from "./bytes.js";
-import { contentOf, imageKind, isArray, isHidden } from "./kinds.js";
+import { contentOf, imageKind, isArrayFile, isHidden } from "./signatures.js";
 
 /** What a folder and those in it hold, each path once, sorted. */
 export interface Found {
@@ -54,7 +54,7 @@ export async function searchFolder(folder: string): Promise<Found> {
         else {
           const head = await readHead(at);
           if (imageKind(head)) pictures.push(at);
-          else if (isArray(head)) arrays.push(at);
+          else if (isArrayFile(head)) arrays.push(at);
           else others.push(`${relative(folder, at)} (${contentOf(head)})`);
         }
       } catch (cause) {

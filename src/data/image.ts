@@ -3,7 +3,7 @@ import type { Sharp } from "sharp";
 import { ShiftwiseError } from "../base/index.js";
 import { decodeBmp } from "./bmp.js";
 import { reason } from "./bytes.js";
-import { contentOf, imageKind } from "./kinds.js";
+import { contentOf, imageKind } from "./signatures.js";
 
 export interface Image {
   readonly width: number;

@@ -35,5 +35,5 @@ export { loadTarFolder } from "./tar.js";
 // for the other rooms
 
 export { readWhole } from "./bytes.js";
-export { contentOf } from "./kinds.js";
 export { CHANNELS } from "./preprocessing.js";
+export { contentOf } from "./signatures.js";

@@ -7,7 +7,7 @@ import type { Shape } from "../ops/index.js";
 import { allocate, readBytes, unpackLimit } from "./bytes.js";
 import { computeNormalization, type Dataset, type TrainTest } from "./dataset.js";
 import { decodeImage } from "./image.js";
-import { isHidden } from "./kinds.js";
+import { isHidden } from "./signatures.js";
 
 const ARCHIVES = ["train.tar", "test.tar"] as const;
 const IMAGE = /\.(jpe?g|png|webp)$/i;

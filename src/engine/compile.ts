@@ -2,14 +2,23 @@
 
 import { type Address, plus } from "../base/index.js";
 import type { Network } from "../graph/index.js";
-import type { Shape } from "../ops/index.js";
+import type { Node, Shape } from "../ops/index.js";
 import { createArena } from "./arena.js";
 import { convolutionLayer } from "./convolution.js";
 import { depthwiseLayer, isDepthwise } from "./depthwise.js";
 import { clampSumLayer, dropoutLayer, leakyReluLayer, quantizeLayer } from "./elementwise.js";
-import { functionLayer } from "./functions.js";
+import {
+  activationLayer,
+  binaryLayer,
+  constantLayer,
+  elementwiseLayer,
+  gatherLayer,
+  permuteLayer,
+  resampleLayer,
+  softmaxLayer,
+} from "./functions.js";
 import { type FusedNode, fuse, outputOf, rangeOf } from "./fusion.js";
-import { type Layer, NO_CLAMP, type Plan, untrainable, volume } from "./layer.js";
+import { type EngineLayer, type ForwardPlan, NO_CLAMP, volume } from "./layer.js";
 import { concatLayer, padLayer, sliceLayer } from "./moving.js";
 import { type NormStatistics, normLayer } from "./norm.js";
 import { type ParameterLayout, parameterLayout } from "./parameters.js";
@@ -22,10 +31,10 @@ export interface Pair {
 }
 
 export interface Compiled {
-  readonly plan: Plan;
+  readonly plan: ForwardPlan;
   readonly layout: ParameterLayout;
   /** In forward order. */
-  readonly layers: readonly Layer[];
+  readonly layers: readonly EngineLayer[];
   /** Addresses of the tensors that exist. */
   readonly tensors: ReadonlyMap<string, Address>;
   /** All parameters and their gradients, ordered as in the layout. */
@@ -56,7 +65,7 @@ export function compile(
     steps.map(outputOf).map((name) => [name, arena.reserve(batch * volume(shapes.get(name)!) * 4)]),
   );
   const offsets = new Map(layout.entries.map((entry) => [`${entry.node}.${entry.field}`, entry.offset * 4]));
-  const plan: Plan = {
+  const plan: ForwardPlan = {
     arena,
     batch,
     tensor: (name) => ({ address: tensors.get(name)!, shape: shapes.get(name)! }),
@@ -74,48 +83,44 @@ export function compile(
       batchVariance: plus(batchStatistics.variance, offset),
     };
   };
-  const layers = steps.flatMap((step) => layerOf(plan, step, statisticsOf) ?? []);
+  const layers = steps.flatMap((fused) => {
+    const compileNode = LAYERS[fused.node.op] as Compile<Node>;
+    return compileNode(plan, fused.node, { fused, statisticsOf }) ?? [];
+  });
   return { plan, layout, layers, tensors, values, slopes, running, batchStatistics };
 }
 
-/** The layer that computes a fused node; null for an input. */
-function layerOf(
-  plan: Plan,
-  { node, tail, addition }: FusedNode,
-  statisticsOf: (node: string) => NormStatistics,
-): Layer | null {
-  switch (node.op) {
-    case "input":
-      return null;
-    case "conv":
-      return isDepthwise(node) ? depthwiseLayer(plan, node) : convolutionLayer(plan, node);
-    case "dense":
-      return convolutionLayer(plan, node);
-    case "batchNorm":
-      return normLayer(plan, node, tail!, statisticsOf(node.name));
-    case "relu":
-      return clampSumLayer(plan, node.name, addition ?? [node.input], rangeOf(node));
-    case "add":
-      return clampSumLayer(plan, node.name, node.inputs, NO_CLAMP);
-    case "maxPool":
-      if (node.dilation) throw untrainable(node);
-      return maxPoolLayer(plan, node);
-    case "avgPool":
-    case "globalAvgPool":
-      return avgPoolLayer(plan, node);
-    case "concat":
-      return concatLayer(plan, node);
-    case "quantize":
-      return quantizeLayer(plan, node);
-    case "pad":
-      return padLayer(plan, node);
-    case "slice":
-      return sliceLayer(plan, node);
-    case "leakyRelu":
-      return leakyReluLayer(plan, node);
-    case "dropout":
-      return dropoutLayer(plan, node);
-    default:
-      return functionLayer(plan, node);
-  }
+/** What a node's layer may need besides the plan. */
+interface Fusion {
+  readonly fused: FusedNode;
+  statisticsOf(node: string): NormStatistics;
 }
+
+type Compile<N extends Node> = (plan: ForwardPlan, node: N, fusion: Fusion) => EngineLayer | null;
+
+/** How each kind of node becomes a layer; null for the input, whose tensor the caller fills. */
+const LAYERS = {
+  input: () => null,
+  conv: (plan, node) => (isDepthwise(node) ? depthwiseLayer(plan, node) : convolutionLayer(plan, node)),
+  dense: convolutionLayer,
+  batchNorm: (plan, node, { fused, statisticsOf }) => normLayer(plan, node, fused.tail!, statisticsOf(node.name)),
+  relu: (plan, node, { fused }) => clampSumLayer(plan, node.name, fused.addition ?? [node.input], rangeOf(node)),
+  add: (plan, node) => clampSumLayer(plan, node.name, node.inputs, NO_CLAMP),
+  maxPool: maxPoolLayer,
+  avgPool: avgPoolLayer,
+  globalAvgPool: avgPoolLayer,
+  concat: concatLayer,
+  quantize: quantizeLayer,
+  pad: padLayer,
+  slice: sliceLayer,
+  leakyRelu: leakyReluLayer,
+  dropout: dropoutLayer,
+  activation: activationLayer,
+  elementwise: elementwiseLayer,
+  binary: binaryLayer,
+  constant: constantLayer,
+  gather: gatherLayer,
+  permute: permuteLayer,
+  resample: resampleLayer,
+  softmax: softmaxLayer,
+} satisfies { readonly [Op in Node["op"]]: Compile<Extract<Node, { op: Op }>> };

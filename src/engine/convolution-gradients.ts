@@ -1,11 +1,11 @@
 // convolution-gradients.ts: the gradients of a convolution by its weights and by its input, a block of images at a time.
-import { type Address, plus } from "../base/index.js";
+import { type Address, plus, roundUp } from "../base/index.js";
 import type { Arena } from "./arena.js";
 import { type GradientTarget, plane, scratch, volume } from "./layer.js";
-import { panelScratch, planPadding, planPanels, roundUp } from "./panels.js";
+import { panelScratch, planPadding, planPanels } from "./panels.js";
 import { dataGradient, type Geometry, type Pass, paddedInput, runsOf } from "./tables.js";
 import { WeightJob } from "./wasm.generated.js";
-import type { Kernels } from "./wasm.js";
+import type { TrainingKernels } from "./wasm.js";
 
 /** dW: sums kept as [output channel / 8][tap][8] over the batch, unpacked at its end. */
 export function planWeightGradient(arena: Arena, g: Geometry, images: number, tables: Pass) {
@@ -30,17 +30,17 @@ export function planWeightGradient(arena: Arena, g: Geometry, images: number, ta
   const xGroup = g.groupInputs * outer[0] * outer[1] * 4;
   const dyGroup = g.groupOutputs * outPlane * 4;
   return {
-    clear(k: Kernels): void {
+    clear(k: TrainingKernels): void {
       k.clear(sums, (g.groups * groupBytes) / 4);
     },
-    add(k: Kernels, x: Address, dy: Address, block: number): void {
+    add(k: TrainingKernels, x: Address, dy: Address, block: number): void {
       const planes = padding.run(k, x, block, room);
       for (let group = 0; group < g.groups; group++) {
         const to = plus(sums, group * groupBytes);
         k.convWeightGradient(job, plus(planes, group * xGroup), plus(dy, group * dyGroup), block, to);
       }
     },
-    store(k: Kernels, gradient: Address): void {
+    store(k: TrainingKernels, gradient: Address): void {
       for (let group = 0; group < g.groups; group++) {
         const to = plus(gradient, group * g.groupOutputs * depth * 4);
         k.unpackSums(plus(sums, group * groupBytes), g.groupOutputs, depth, to);
@@ -70,10 +70,10 @@ export function planDataGradient(arena: Arena, g: Geometry, images: number, targ
     planPanels(arena, pass, images, target.accumulate, plus(room, padding.bytes), groups),
   );
   return {
-    pack(k: Kernels, weight: Address): void {
+    pack(k: TrainingKernels, weight: Address): void {
       for (const pass of passes) pass.pack(k, weight);
     },
-    run(k: Kernels, dy: Address, dxOffset: number, block: number): void {
+    run(k: TrainingKernels, dy: Address, dxOffset: number, block: number): void {
       const planes = padding.run(k, dy, block, room);
       for (const pass of passes) pass.run(k, planes, plus(target.address, dxOffset), block);
     },

@@ -1,9 +1,9 @@
 // convolution.ts: the convolution and dense layers on the panel kernels, a block of images at a time.
-import { plus } from "../base/index.js";
+import { plus, roundUp } from "../base/index.js";
 import type { ConvNode, DenseNode } from "../ops/index.js";
 import { planDataGradient, planWeightGradient } from "./convolution-gradients.js";
-import { type Layer, type Plan, plane, scratch, volume } from "./layer.js";
-import { panelScratch, planPadding, planPanels, roundUp } from "./panels.js";
+import { type EngineLayer, type ForwardPlan, plane, scratch, volume } from "./layer.js";
+import { panelScratch, planPadding, planPanels } from "./panels.js";
 import { forwardPass, type Geometry, geometryOf, imagesPerBlock, paddedInput } from "./tables.js";
 
 /** The convolution a dense layer is: the whole input one pixel of in channels. */
@@ -22,7 +22,7 @@ export function denseGeometry(node: DenseNode): Geometry {
   };
 }
 
-export function convolutionLayer(plan: Plan, node: ConvNode | DenseNode): Layer {
+export function convolutionLayer(plan: ForwardPlan, node: ConvNode | DenseNode): EngineLayer {
   const { arena } = plan;
   const x = plan.tensor(node.input);
   const y = plan.tensor(node.name);

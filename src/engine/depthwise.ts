@@ -3,17 +3,17 @@
 import { type Address, NOWHERE, type Pointer, plus } from "../base/index.js";
 import type { ConvNode } from "../ops/index.js";
 import type { Arena } from "./arena.js";
-import { type Layer, type Plan, plane, scratch, volume } from "./layer.js";
+import { type EngineLayer, type ForwardPlan, plane, scratch, volume } from "./layer.js";
 import { planPadding } from "./panels.js";
 import { dataGradient, forwardPass, geometryOf, type Pass, paddedInput, runsOf } from "./tables.js";
 import { PlaneJob } from "./wasm.generated.js";
-import type { Kernels } from "./wasm.js";
+import type { TrainingKernels } from "./wasm.js";
 
 export function isDepthwise(node: ConvNode): boolean {
   return node.groups > 1 && node.weight.shape[1] === 1;
 }
 
-export function depthwiseLayer(plan: Plan, node: ConvNode): Layer {
+export function depthwiseLayer(plan: ForwardPlan, node: ConvNode): EngineLayer {
   const x = plan.tensor(node.input);
   const y = plan.tensor(node.name);
   const g = geometryOf(node, x.shape);
@@ -32,7 +32,7 @@ export function depthwiseLayer(plan: Plan, node: ConvNode): Layer {
 
   /** Calls back for every channel of every image with its padded input plane. */
   const eachPlane = (
-    k: Kernels,
+    k: TrainingKernels,
     count: number,
     paddedRoom: Address,
     visit: (x: Address, image: number, channel: number) => void,

@@ -3,11 +3,11 @@
 import { type Address, NOWHERE, ShiftwiseError } from "../base/index.js";
 import { crc32 } from "../format/index.js";
 import { type DropoutNode, type LeakyReluNode, largestOf, type QuantizeNode, scaleOf, zeroOf } from "../ops/index.js";
-import { type Layer, type Mode, type Plan, type Range, volume } from "./layer.js";
-import type { Kernels } from "./wasm.js";
+import { type EngineLayer, type ForwardPlan, type Mode, type Range, volume } from "./layer.js";
+import type { TrainingKernels } from "./wasm.js";
 
 /** y = clamp(a + b), or clamp(a) with one input: ReLU, addition, and both at once. */
-export function clampSumLayer(plan: Plan, output: string, inputs: readonly string[], clamp: Range): Layer {
+export function clampSumLayer(plan: ForwardPlan, output: string, inputs: readonly string[], clamp: Range): EngineLayer {
   const a = plan.tensor(inputs[0]);
   const b = inputs.length > 1 ? plan.tensor(inputs[1]) : null;
   const y = plan.tensor(output);
@@ -35,7 +35,7 @@ export function clampSumLayer(plan: Plan, output: string, inputs: readonly strin
   };
 }
 
-export function leakyReluLayer(plan: Plan, node: LeakyReluNode): Layer {
+export function leakyReluLayer(plan: ForwardPlan, node: LeakyReluNode): EngineLayer {
   const x = plan.tensor(node.input);
   const y = plan.tensor(node.name);
   const size = volume(y.shape);
@@ -56,7 +56,7 @@ export function leakyReluLayer(plan: Plan, node: LeakyReluNode): Layer {
 }
 
 /** Draws in "train" mode only. */
-export function dropoutLayer(plan: Plan, node: DropoutNode): Layer {
+export function dropoutLayer(plan: ForwardPlan, node: DropoutNode): EngineLayer {
   const x = plan.tensor(node.input);
   const y = plan.tensor(node.name);
   const size = volume(y.shape);
@@ -66,7 +66,7 @@ export function dropoutLayer(plan: Plan, node: DropoutNode): Layer {
   // two dropouts of one network must not drop the same places
   const own = crc32(new TextEncoder().encode(node.name));
   let last: { readonly mode: Mode; readonly seed: number } = { mode: "eval", seed: 0 };
-  const drop = (k: Kernels, from: Address, to: Address, count: number, accumulate: 0 | 1): void => {
+  const drop = (k: TrainingKernels, from: Address, to: Address, count: number, accumulate: 0 | 1): void => {
     if (last.mode === "train") k.dropout(from, to, count * size, last.seed ^ own, limit, factor, accumulate);
     else k.moveBlocks(from, 0, to, 0, count * bytes, 1, accumulate);
   };
@@ -88,7 +88,7 @@ export function dropoutLayer(plan: Plan, node: DropoutNode): Layer {
 }
 
 /** Backward is straight through for values inside the encoding's range, zero outside. */
-export function quantizeLayer(plan: Plan, node: QuantizeNode): Layer {
+export function quantizeLayer(plan: ForwardPlan, node: QuantizeNode): EngineLayer {
   const { encoding } = node;
   const top = largestOf(encoding);
   if (top === null) {

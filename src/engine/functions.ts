@@ -9,6 +9,7 @@ import {
   type ElementwiseNode,
   elements,
   type GatherNode,
+  nodeInputs,
   type PermuteNode,
   type ResampleNode,
   type Shape,
@@ -19,9 +20,9 @@ import {
   stepsSlopeOf,
   stridesOf,
 } from "../ops/index.js";
-import { type Layer, type Plan, volume } from "./layer.js";
+import { type EngineLayer, type ForwardPlan, volume } from "./layer.js";
 
-export type FunctionNode =
+type FunctionNode =
   | ActivationNode
   | BinaryNode
   | ConstantNode
@@ -31,38 +32,25 @@ export type FunctionNode =
   | ResampleNode
   | SoftmaxNode;
 
-/** A batch of tensors, (count, channels, height, width), in either precision. */
-export type Values = Float32Array | Float64Array;
-
-/** Forward fills y; backward adds to the gradients that are wanted. */
-export interface FunctionPass {
-  forward(inputs: readonly Values[], y: Values, count: number): void;
-  backward(inputs: readonly Values[], y: Values, dy: Values, dxs: readonly (Values | null)[], count: number): void;
+/** Forward fills y; backward adds to the gradients that are wanted. All are batches, (count, channels, height, width). */
+interface FunctionPass {
+  forward(inputs: readonly Float32Array[], y: Float32Array, count: number): void;
+  backward(
+    inputs: readonly Float32Array[],
+    y: Float32Array,
+    dy: Float32Array,
+    dxs: readonly (Float32Array | null)[],
+    count: number,
+  ): void;
 }
 
-/** @param shapes of the node's inputs */
-export function functionPass(node: FunctionNode, shapes: readonly Shape[], shape: Shape): FunctionPass {
-  switch (node.op) {
-    case "activation":
-      return activationPass(activationOf(node.fn, node.parameters), slopeOf(node.fn, node.parameters));
-    case "elementwise":
-      return activationPass(stepsOf(node.steps), stepsSlopeOf(node.steps));
-    case "binary":
-      return binaryPass(node, shapes, shape);
-    case "constant":
-      return constantPass(node);
-    case "gather":
-    case "permute":
-      return movePass(node, shapes[0], shape);
-    case "resample":
-      return resamplePass(node, shapes[0], shape);
-    case "softmax":
-      return softmaxPass(node, shape);
-  }
-}
+const activationPass = ({ fn, parameters }: ActivationNode): FunctionPass =>
+  unaryPass(activationOf(fn, parameters), slopeOf(fn, parameters));
+
+const elementwisePass = ({ steps }: ElementwiseNode): FunctionPass => unaryPass(stepsOf(steps), stepsSlopeOf(steps));
 
 /** @param slope at x, where the function is y */
-function activationPass(f: (x: number) => number, slope: (x: number, y: number) => number): FunctionPass {
+function unaryPass(f: (x: number) => number, slope: (x: number, y: number) => number): FunctionPass {
   return {
     forward([x], y) {
       for (let i = 0; i < y.length; i++) y[i] = f(x[i]);
@@ -117,29 +105,9 @@ function constantPass({ value }: ConstantNode): FunctionPass {
   };
 }
 
-/** For each element of the result the one of the input that it is; -1 for a fill. */
-function movedPlaces(node: GatherNode | PermuteNode, input: Shape, shape: Shape): Int32Array {
-  const size = volume(shape);
-  if (node.op === "gather") {
-    const [, height, width] = shape;
-    return Int32Array.from({ length: size }, (_, i) => {
-      const c = node.channels[Math.floor(i / (height * width))];
-      const [y, x] = [node.rows[Math.floor(i / width) % height], node.columns[i % width]];
-      return c < 0 || y < 0 || x < 0 ? -1 : (c * input[1] + y) * input[2] + x;
-    });
-  }
-  const { dims, order } = node;
-  const from = stridesOf(dims);
-  const to = stridesOf(order.map((axis) => dims[axis]));
-  return Int32Array.from({ length: size }, (_, i) =>
-    order.reduce((sum, axis, k) => sum + (Math.floor(i / to[k]) % dims[axis]) * from[axis], 0),
-  );
-}
-
-function movePass(node: GatherNode | PermuteNode, input: Shape, shape: Shape): FunctionPass {
-  const places = movedPlaces(node, input, shape);
-  const fill = node.op === "gather" ? node.value : 0;
-  const [inSize, size] = [volume(input), volume(shape)];
+/** @param places for each element of the result the one of the input that it is; -1 for a fill */
+function movePass(places: Int32Array, fill: number, inSize: number): FunctionPass {
+  const size = places.length;
   return {
     forward([x], y, count) {
       for (let n = 0; n < count; n++) {
@@ -155,7 +123,26 @@ function movePass(node: GatherNode | PermuteNode, input: Shape, shape: Shape): F
   };
 }
 
-function resamplePass({ rows, columns }: ResampleNode, input: Shape, shape: Shape): FunctionPass {
+function gatherPass(node: GatherNode, [input]: readonly Shape[], shape: Shape): FunctionPass {
+  const [, height, width] = shape;
+  const places = Int32Array.from({ length: volume(shape) }, (_, i) => {
+    const c = node.channels[Math.floor(i / (height * width))];
+    const [y, x] = [node.rows[Math.floor(i / width) % height], node.columns[i % width]];
+    return c < 0 || y < 0 || x < 0 ? -1 : (c * input[1] + y) * input[2] + x;
+  });
+  return movePass(places, node.value, volume(input));
+}
+
+function permutePass({ dims, order }: PermuteNode, [input]: readonly Shape[], shape: Shape): FunctionPass {
+  const from = stridesOf(dims);
+  const to = stridesOf(order.map((axis) => dims[axis]));
+  const places = Int32Array.from({ length: volume(shape) }, (_, i) =>
+    order.reduce((sum, axis, k) => sum + (Math.floor(i / to[k]) % dims[axis]) * from[axis], 0),
+  );
+  return movePass(places, 0, volume(input));
+}
+
+function resamplePass({ rows, columns }: ResampleNode, [input]: readonly Shape[], shape: Shape): FunctionPass {
   const [, height, width] = shape;
   const tall = rows.indices.length / height;
   const wide = columns.indices.length / width;
@@ -190,7 +177,7 @@ function resamplePass({ rows, columns }: ResampleNode, input: Shape, shape: Shap
 }
 
 /** dx = y (dy - sum(dy y)) along each line. */
-function softmaxPass({ axis }: SoftmaxNode, shape: Shape): FunctionPass {
+function softmaxPass({ axis }: SoftmaxNode, _: readonly Shape[], shape: Shape): FunctionPass {
   const step = stridesOf(shape)[axis];
   const length = shape[axis];
   const line = new Float64Array(length);
@@ -217,35 +204,48 @@ function softmaxPass({ axis }: SoftmaxNode, shape: Shape): FunctionPass {
   };
 }
 
-/** A node of the compiled network that runs here. */
-export function functionLayer(plan: Plan, node: FunctionNode): Layer {
-  const names = "inputs" in node ? node.inputs : "input" in node ? [node.input] : [];
-  const inputs = names.map((name) => plan.tensor(name));
-  const output = plan.tensor(node.name);
-  const pass = functionPass(
-    node,
-    inputs.map(({ shape }) => shape),
-    output.shape,
-  );
+/**
+ * Makes the layer of a node that runs here.
+ * @param passOf given the shapes of the node's inputs and of its result
+ */
+function runsHere<N extends FunctionNode>(
+  passOf: (node: N, shapes: readonly Shape[], shape: Shape) => FunctionPass,
+): (plan: ForwardPlan, node: N) => EngineLayer {
   const view = (memory: WebAssembly.Memory, address: number, shape: Shape, count: number): Float32Array =>
     new Float32Array(memory.buffer, address, count * volume(shape));
-  return {
-    output: node.name,
-    inputs: names,
-    forward({ memory }, count) {
-      const xs = inputs.map(({ address, shape }) => view(memory, address, shape, count));
-      pass.forward(xs, view(memory, output.address, output.shape, count), count);
-    },
-    planBackward(gradients) {
-      const from = gradients.of(node.name);
-      const targets = names.map((name) => gradients.into(name));
-      return ({ memory }, count) => {
+  return (plan, node) => {
+    const names = nodeInputs(node);
+    const inputs = names.map((name) => plan.tensor(name));
+    const shapes = inputs.map(({ shape }) => shape);
+    const output = plan.tensor(node.name);
+    const pass = passOf(node, shapes, output.shape);
+    return {
+      output: node.name,
+      inputs: names,
+      forward({ memory }, count) {
         const xs = inputs.map(({ address, shape }) => view(memory, address, shape, count));
-        const dxs = targets.map((target, i) => target && view(memory, target.address, inputs[i].shape, count));
-        for (const [i, dx] of dxs.entries()) if (dx && !targets[i]?.accumulate) dx.fill(0);
-        const y = view(memory, output.address, output.shape, count);
-        pass.backward(xs, y, view(memory, from, output.shape, count), dxs, count);
-      };
-    },
+        pass.forward(xs, view(memory, output.address, output.shape, count), count);
+      },
+      planBackward(gradients) {
+        const from = gradients.of(node.name);
+        const targets = names.map((name) => gradients.into(name));
+        return ({ memory }, count) => {
+          const xs = inputs.map(({ address, shape }) => view(memory, address, shape, count));
+          const dxs = targets.map((target, i) => target && view(memory, target.address, inputs[i].shape, count));
+          for (const [i, dx] of dxs.entries()) if (dx && !targets[i]?.accumulate) dx.fill(0);
+          const y = view(memory, output.address, output.shape, count);
+          pass.backward(xs, y, view(memory, from, output.shape, count), dxs, count);
+        };
+      },
+    };
   };
 }
+
+export const activationLayer = runsHere(activationPass);
+export const elementwiseLayer = runsHere(elementwisePass);
+export const binaryLayer = runsHere(binaryPass);
+export const constantLayer = runsHere(constantPass);
+export const gatherLayer = runsHere(gatherPass);
+export const permuteLayer = runsHere(permutePass);
+export const resampleLayer = runsHere(resamplePass);
+export const softmaxLayer = runsHere(softmaxPass);

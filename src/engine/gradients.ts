@@ -1,6 +1,6 @@
 // gradients.ts: plans the backward pass: which tensors need gradients, where they lie and when their room is free again.
 import type { Address } from "../base/index.js";
-import { type Backward, type GradientPlan, type Layer, type Plan, volume } from "./layer.js";
+import { type Backward, type EngineLayer, type ForwardPlan, type GradientPlan, volume } from "./layer.js";
 
 export interface BackwardPlan {
   /** Where the loss puts its gradient. */
@@ -13,7 +13,12 @@ export interface BackwardPlan {
  * @param layers in forward order.
  * @param logits the tensor that the loss is taken of.
  */
-export function planGradients(plan: Plan, layers: readonly Layer[], logits: string, bytes: number): BackwardPlan {
+export function planGradients(
+  plan: ForwardPlan,
+  layers: readonly EngineLayer[],
+  logits: string,
+  bytes: number,
+): BackwardPlan {
   const { arena } = plan;
   // everything a layer makes depends on a parameter or is not worth telling apart; only the input needs none
   const wanted = new Set(layers.map((layer) => layer.output));

@@ -4,7 +4,7 @@ export { compile } from "./compile.js";
 export { denseGeometry } from "./convolution.js";
 export { type BatchLoss, createEngine, type Engine, type EngineOptions, type SoftTargets } from "./engine.js";
 export { type Mode, plane, volume } from "./layer.js";
-export { planPadding, roundUp } from "./panels.js";
+export { planPadding } from "./panels.js";
 export {
   type ParameterEntry,
   type ParameterLayout,

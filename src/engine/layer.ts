@@ -3,7 +3,7 @@
 import { type Address, ShiftwiseError } from "../base/index.js";
 import type { Node, Shape } from "../ops/index.js";
 import type { Arena } from "./arena.js";
-import type { Kernels } from "./wasm.js";
+import type { TrainingKernels } from "./wasm.js";
 
 /**
  * - train: batch norm uses the batch's own statistics.
@@ -13,7 +13,7 @@ import type { Kernels } from "./wasm.js";
 export type Mode = "train" | "frozen" | "eval";
 
 /** A tensor of the batch: (count, channels, height, width) float32, channel planes one after the other. */
-export interface Buffer {
+export interface BatchTensor {
   readonly address: Address;
   readonly shape: Shape;
 }
@@ -25,11 +25,11 @@ export interface ParameterSlot {
 }
 
 /** What a layer may ask for while the network is compiled. */
-export interface Plan {
+export interface ForwardPlan {
   readonly arena: Arena;
   /** Most images of one call. */
   readonly batch: number;
-  tensor(name: string): Buffer;
+  tensor(name: string): BatchTensor;
   parameter(node: string, field: string): ParameterSlot;
 }
 
@@ -53,13 +53,13 @@ export interface GradientPlan {
   inPlace(own: string, tensor: string): GradientTarget | null;
 }
 
-export type Backward = (kernels: Kernels, count: number) => void;
+export type Backward = (kernels: TrainingKernels, count: number) => void;
 
-export interface Layer {
+export interface EngineLayer {
   readonly output: string;
   readonly inputs: readonly string[];
   /** @param seed of what is drawn in "train" mode; a uint32. */
-  forward(kernels: Kernels, count: number, mode: Mode, seed: number): void;
+  forward(kernels: TrainingKernels, count: number, mode: Mode, seed: number): void;
   planBackward(gradients: GradientPlan): Backward;
 }
 

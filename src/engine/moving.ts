@@ -2,10 +2,10 @@
 
 import { type Pointer, plus } from "../base/index.js";
 import type { ConcatNode, PadNode, Shape, SliceNode } from "../ops/index.js";
-import { type Layer, type Plan, plane, volume } from "./layer.js";
+import { type EngineLayer, type ForwardPlan, plane, volume } from "./layer.js";
 import { BoxJob } from "./wasm.generated.js";
 
-export function concatLayer(plan: Plan, node: ConcatNode): Layer {
+export function concatLayer(plan: ForwardPlan, node: ConcatNode): EngineLayer {
   const y = plan.tensor(node.name);
   const imageBytes = volume(y.shape) * 4;
   let offset = 0;
@@ -45,7 +45,7 @@ function strides(shape: Shape, step: Shape = [1, 1, 1]): readonly [number, numbe
 type Strides = ReturnType<typeof strides>;
 
 /** A box of a shape, to be moved between places with these distances. */
-function planBox({ arena }: Plan, [planes, rows, columns]: Shape, from: Strides, to: Strides): Pointer<BoxJob> {
+function planBox({ arena }: ForwardPlan, [planes, rows, columns]: Shape, from: Strides, to: Strides): Pointer<BoxJob> {
   const [fromImage, fromPlane, fromRow, fromColumn] = from;
   const [toImage, toPlane, toRow, toColumn] = to;
   const source = { fromImage, fromPlane, fromRow, fromColumn };
@@ -57,7 +57,7 @@ function offsetOf(shape: Shape, [channel, row, column]: Shape): number {
   return ((channel * shape[1] + row) * shape[2] + column) * 4;
 }
 
-export function padLayer(plan: Plan, node: PadNode): Layer {
+export function padLayer(plan: ForwardPlan, node: PadNode): EngineLayer {
   const x = plan.tensor(node.input);
   const y = plan.tensor(node.name);
   const inside = offsetOf(y.shape, [node.channels[0], node.rows[0], node.columns[0]]);
@@ -81,7 +81,7 @@ export function padLayer(plan: Plan, node: PadNode): Layer {
   };
 }
 
-export function sliceLayer(plan: Plan, node: SliceNode): Layer {
+export function sliceLayer(plan: ForwardPlan, node: SliceNode): EngineLayer {
   const x = plan.tensor(node.input);
   const y = plan.tensor(node.name);
   const start = offsetOf(x.shape, node.start);

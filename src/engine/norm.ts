@@ -2,9 +2,9 @@
 
 import { type Address, NOWHERE } from "../base/index.js";
 import type { BatchNormNode } from "../ops/index.js";
-import { type Layer, type Mode, NO_CLAMP, type Plan, plane, type Range, volume } from "./layer.js";
+import { type EngineLayer, type ForwardPlan, type Mode, NO_CLAMP, plane, type Range, volume } from "./layer.js";
 import { NormGradient, NormJob } from "./wasm.generated.js";
-import type { Kernels } from "./wasm.js";
+import type { TrainingKernels } from "./wasm.js";
 
 /** What follows the batch norm and is computed with it. */
 export interface NormTail {
@@ -23,7 +23,12 @@ export interface NormStatistics {
   readonly batchVariance: Address;
 }
 
-export function normLayer(plan: Plan, node: BatchNormNode, tail: NormTail, statistics: NormStatistics): Layer {
+export function normLayer(
+  plan: ForwardPlan,
+  node: BatchNormNode,
+  tail: NormTail,
+  statistics: NormStatistics,
+): EngineLayer {
   const x = plan.tensor(node.input);
   const y = plan.tensor(tail.output);
   const residual = tail.residual ? plan.tensor(tail.residual) : null;
@@ -82,7 +87,7 @@ export function normLayer(plan: Plan, node: BatchNormNode, tail: NormTail, stati
         slope: arena.reserve(channelBytes),
       });
 
-      return (k: Kernels, count: number) => {
+      return (k: TrainingKernels, count: number) => {
         const { mean, variance } = used(last);
         const length = count * volume(x.shape);
         if (mask) k.clampBackward(y.address, dy, dy, length, mask.low, mask.high, 0);

@@ -1,13 +1,11 @@
 // panels.ts: what the products of a convolution share: tables in memory, packed weights, padded planes.
-import { type Address, plus } from "../base/index.js";
+import { type Address, plus, roundUp } from "../base/index.js";
 import type { Shape } from "../ops/index.js";
 import type { Arena } from "./arena.js";
 import { plane, volume } from "./layer.js";
 import type { PaddedPlane, Pass } from "./tables.js";
 import { PaddingJob, PanelJob } from "./wasm.generated.js";
-import type { Kernels } from "./wasm.js";
-
-export const roundUp = (n: number, to: number): number => Math.ceil(n / to) * to;
+import type { TrainingKernels } from "./wasm.js";
 
 /** What a product of panels does for each group of a convolution. */
 export interface PanelGroups {
@@ -26,9 +24,9 @@ export interface PanelGroups {
 
 export interface Panels {
   /** Packs the weights, for every batch anew. */
-  pack(k: Kernels, weight: Address): void;
+  pack(k: TrainingKernels, weight: Address): void;
   /** @param planes padded */
-  run(k: Kernels, planes: Address, y: Address, images: number): void;
+  run(k: TrainingKernels, planes: Address, y: Address, images: number): void;
 }
 
 /** Bytes of scratch that a product takes. */
@@ -80,7 +78,7 @@ export interface Padding {
   /** Room that `run` wants; none where the planes themselves serve. */
   readonly bytes: number;
   /** Returns the address of the padded planes. */
-  run(k: Kernels, from: Address, images: number, room: Address): Address;
+  run(k: TrainingKernels, from: Address, images: number, room: Address): Address;
 }
 
 /** @param images most of them */

@@ -1,10 +1,12 @@
 // pooling.ts: the maximum, average and global average pooling layers.
 import type { Pointer } from "../base/index.js";
 import type { AvgPoolNode, GlobalAvgPoolNode, MaxPoolNode, Shape } from "../ops/index.js";
-import { type Layer, type Plan, volume } from "./layer.js";
+import { type EngineLayer, type ForwardPlan, untrainable, volume } from "./layer.js";
 import { PoolJob } from "./wasm.generated.js";
 
-export function maxPoolLayer(plan: Plan, node: MaxPoolNode): Layer {
+/** @throws UNSUPPORTED for a dilated window */
+export function maxPoolLayer(plan: ForwardPlan, node: MaxPoolNode): EngineLayer {
+  if (node.dilation) throw untrainable(node);
   const x = plan.tensor(node.input);
   const y = plan.tensor(node.name);
   const [channels] = x.shape;
@@ -27,7 +29,7 @@ export function maxPoolLayer(plan: Plan, node: MaxPoolNode): Layer {
 }
 
 /** Global pooling is one window over the whole plane. */
-export function avgPoolLayer(plan: Plan, node: AvgPoolNode | GlobalAvgPoolNode): Layer {
+export function avgPoolLayer(plan: ForwardPlan, node: AvgPoolNode | GlobalAvgPoolNode): EngineLayer {
   const x = plan.tensor(node.input);
   const y = plan.tensor(node.name);
   const [channels, height, width] = x.shape;
@@ -50,7 +52,7 @@ export function avgPoolLayer(plan: Plan, node: AvgPoolNode | GlobalAvgPoolNode):
 }
 
 function planPool(
-  { arena }: Plan,
+  { arena }: ForwardPlan,
   [, height, width]: Shape,
   [, outHeight, outWidth]: Shape,
   [kernelHeight, kernelWidth]: readonly number[],

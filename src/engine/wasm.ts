@@ -1,13 +1,13 @@
 // wasm.ts: how an instance of the training module comes to be.
 import { instantiateSync } from "@assemblyscript/loader";
 import { bytesOfText, ShiftwiseError } from "../base/index.js";
-import { type Kernels as Exports, TRAINING_WASM_TEXT } from "./wasm.generated.js";
+import { type Kernels, TRAINING_WASM_TEXT } from "./wasm.generated.js";
 
 /** What assembly/training exports, documented there, and what it works on, for the layers that are plain TypeScript. */
-export type Kernels = Exports & { readonly memory: WebAssembly.Memory };
+export type TrainingKernels = Kernels & { readonly memory: WebAssembly.Memory };
 
 export interface WasmInstance {
-  readonly kernels: Kernels;
+  readonly kernels: TrainingKernels;
   readonly memory: WebAssembly.Memory;
 }
 
@@ -47,6 +47,6 @@ export function instantiate(module: WebAssembly.Module, bytes: number): WasmInst
   } catch (cause) {
     return refuse(cause);
   }
-  const { exports } = instantiateSync<Exports & Record<string, unknown>>(module, { env: { memory } });
+  const { exports } = instantiateSync<Kernels & Record<string, unknown>>(module, { env: { memory } });
   return { kernels: Object.assign(exports, { memory }), memory };
 }

@@ -3,6 +3,7 @@
 import type { Random } from "../base/index.js";
 import {
   type ActivationNode,
+  type AxisWeights,
   type BinaryName,
   type Encoding,
   elements,
@@ -11,7 +12,6 @@ import {
   type Normalization,
   type PadNode,
   type Shape,
-  type Taps,
   type Tensor,
 } from "../ops/index.js";
 import type { Network } from "./network.js";
@@ -48,7 +48,7 @@ export interface NetworkBuilder {
   constant(shape: Shape, values: Float32Array): string;
   gather(input: string, places: Pick<GatherNode, "channels" | "rows" | "columns">, value?: number): string;
   permute(input: string, dims: readonly number[], order: readonly number[], shape: Shape): string;
-  resample(input: string, shape: Shape, rows: Taps, columns: Taps): string;
+  resample(input: string, shape: Shape, rows: AxisWeights, columns: AxisWeights): string;
   softmax(input: string, axis?: 0 | 1 | 2): string;
   /** `widths`: before and behind the channels, rows and columns. */
   pad(input: string, widths: Pick<PadNode, "channels" | "rows" | "columns">, value?: number): string;

@@ -23,7 +23,7 @@ export interface LowerOptions {
 const FLOAT32: Encoding = { kind: "float32" };
 
 /** The model while it grows. */
-interface Draft {
+interface ModelDraft {
   readonly shapes: ReadonlyMap<string, Shape>;
   readonly grids: WeightGrids | null;
   readonly tensors: Record<string, TensorSpec>;
@@ -49,7 +49,7 @@ interface Draft {
 export function lower(network: Network, { grids }: LowerOptions): ModelDef {
   validateNetwork(network);
   const shapes = inferShapes(network);
-  const draft: Draft = {
+  const draft: ModelDraft = {
     shapes,
     grids,
     tensors: {},
@@ -81,7 +81,7 @@ function countReaders({ nodes, outputs }: Network): Map<string, number> {
 }
 
 /** Adds the layer that a chain becomes: its head says which. */
-function lowerChain(draft: Draft, { head, tail, norm, residual, encoding, clamp }: Chain): void {
+function lowerChain(draft: ModelDraft, { head, tail, norm, residual, encoding, clamp }: Chain): void {
   const { grids, held, layers, readers, tensors } = draft;
   const shape = draft.shapes.get(tail)!;
   const sources = nodeInputs(head).map((source) => held.get(source)!);
@@ -116,7 +116,7 @@ function lowerChain(draft: Draft, { head, tail, norm, residual, encoding, clamp 
 }
 
 /** A copy of a tensor as float32, under a name that no node has. */
-function toFloat32(draft: Draft, input: string): string {
+function toFloat32(draft: ModelDraft, input: string): string {
   let output = `${input}.float32`;
   while (draft.shapes.has(output) || Object.hasOwn(draft.tensors, output)) output += "+";
   const { shape } = draft.tensors[input];
@@ -131,7 +131,7 @@ function toFloat32(draft: Draft, input: string): string {
   return output;
 }
 
-function put(draft: Draft, tensor: string, shape: Shape, encoding: Encoding): void {
+function put(draft: ModelDraft, tensor: string, shape: Shape, encoding: Encoding): void {
   draft.tensors[tensor] = { shape, encoding };
   draft.held.set(tensor, tensor);
 }

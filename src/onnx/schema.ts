@@ -85,14 +85,14 @@ export const SCHEMA = {
 };
 
 export type MessageName = keyof typeof SCHEMA;
-export interface Field {
+export interface ProtoField {
   readonly name: string;
   readonly type: Scalar | MessageName;
   readonly repeated: boolean;
 }
 
 type TypeOf<T> = T extends Scalar ? Scalars[T] : T extends MessageName ? Messages[T] : never;
-type FieldsOf<M extends MessageName, R extends boolean> = Extract<
+type ProtoFieldsOf<M extends MessageName, R extends boolean> = Extract<
   (typeof SCHEMA)[M][keyof (typeof SCHEMA)[M]],
   { readonly name: string; readonly type: string; readonly repeated: R }
 >;
@@ -100,13 +100,13 @@ type FieldsOf<M extends MessageName, R extends boolean> = Extract<
 /** What a message is as an object: absent fields are missing, repeated ones empty arrays. */
 export type Messages = {
   readonly [M in MessageName]: {
-    readonly [F in FieldsOf<M, false> as F["name"]]?: TypeOf<F["type"]>;
+    readonly [F in ProtoFieldsOf<M, false> as F["name"]]?: TypeOf<F["type"]>;
   } & {
-    readonly [F in FieldsOf<M, true> as F["name"]]: readonly TypeOf<F["type"]>[];
+    readonly [F in ProtoFieldsOf<M, true> as F["name"]]: readonly TypeOf<F["type"]>[];
   };
 };
 
 /** The fields of a message by number. */
-export function fieldsOf(message: MessageName): Readonly<Record<number, Field>> {
+export function fieldsOf(message: MessageName): Readonly<Record<number, ProtoField>> {
   return SCHEMA[message];
 }

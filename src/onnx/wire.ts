@@ -2,7 +2,7 @@
 import protobuf from "protobufjs/minimal.js";
 import { ShiftwiseError } from "../base/index.js";
 import { fields } from "../format/index.js";
-import { type Field, fieldsOf, type MessageName, type Messages, SCHEMA, type Scalar } from "./schema.js";
+import { fieldsOf, type MessageName, type Messages, type ProtoField, SCHEMA, type Scalar } from "./schema.js";
 
 const VARINT = 0;
 const FIXED64 = 1;
@@ -80,7 +80,7 @@ function readMessage(
 
 function readField(
   reader: protobuf.Reader,
-  { name, type, repeated }: Field,
+  { name, type, repeated }: ProtoField,
   wire: number,
   into: Record<string, unknown>,
   parent: string,
@@ -111,7 +111,7 @@ function readField(
   else into[name] = value;
 }
 
-function isScalar(type: Field["type"]): type is Scalar {
+function isScalar(type: ProtoField["type"]): type is Scalar {
   return Object.hasOwn(WIRE, type);
 }
 

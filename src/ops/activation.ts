@@ -58,7 +58,7 @@ export const activationNode: NodeKind<ActivationNode> = {
   since: 1,
   fields: {
     input: tensor,
-    fn: /* @__PURE__ */ choice(NAMES.filter((fn) => fn !== "leakyRelu")),
+    fn: /* @__PURE__ */ choice(/* @__PURE__ */ NAMES.filter((fn) => fn !== "leakyRelu")),
     parameters: numbers,
   },
   role: ({ fn }) => (fn === "clip" ? "clamp" : "float"),

@@ -2,7 +2,7 @@
 
 import { type Check, checker, isFloat32, fields as json } from "../format/index.js";
 import { pixelToReal } from "./numeric.js";
-import type { Encoding, Normalization, Taps } from "./tensor.js";
+import type { AxisWeights, Encoding, Normalization } from "./tensor.js";
 
 /** Fields of each kind of encoding in the order of the file. */
 const ENCODING_FIELDS: { readonly [K in Encoding["kind"]]: readonly string[] } = {
@@ -53,8 +53,8 @@ export function checkNormalization({ mean, std }: Normalization, channels: numbe
   }
 }
 
-/** Reads the JSON of Taps; which indices there are is for the caller to check. @throws BAD_FILE */
-export function readTaps(value: unknown, where: string): Taps {
+/** Reads the JSON of AxisWeights; which indices there are is for the caller to check. @throws BAD_FILE */
+export function readAxisWeights(value: unknown, where: string): AxisWeights {
   const { indices, weights } = json.record(value, where, ["indices", "weights"]);
   return {
     indices: json.list(indices, `${where}.indices`, (entry, place) => json.integer(entry, place)),
@@ -62,8 +62,8 @@ export function readTaps(value: unknown, where: string): Taps {
   };
 }
 
-/** The JSON of Taps. */
-export function writeTaps({ indices, weights }: Taps): object {
+/** The JSON of AxisWeights. */
+export function writeAxisWeights({ indices, weights }: AxisWeights): object {
   return { indices, weights };
 }
 

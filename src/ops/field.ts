@@ -1,7 +1,14 @@
 // field.ts: the fields of layers and nodes: how each is read from a file, written to it, and which tensors it names.
 import { fields as json, type StoredTensor, type TensorSource } from "../format/index.js";
-import { readEncoding, readNormalization, readTaps, writeEncoding, writeNormalization, writeTaps } from "./encoding.js";
-import type { Encoding, Normalization, Shape, Taps } from "./tensor.js";
+import {
+  readAxisWeights,
+  readEncoding,
+  readNormalization,
+  writeAxisWeights,
+  writeEncoding,
+  writeNormalization,
+} from "./encoding.js";
+import type { AxisWeights, Encoding, Normalization, Shape } from "./tensor.js";
 
 /** What a field may ask for while it is read. */
 export interface Reading {
@@ -137,4 +144,4 @@ export const shape: Field<Shape> = /* @__PURE__ */ plain((value, place) => json.
 export const start: Field<Shape> = /* @__PURE__ */ plain((value, place) => json.triple(value, place, 0));
 export const encoding: Field<Encoding> = /* @__PURE__ */ plain(readEncoding, writeEncoding);
 export const normalization: Field<Normalization> = /* @__PURE__ */ plain(readNormalization, writeNormalization);
-export const taps: Field<Taps> = /* @__PURE__ */ plain(readTaps, writeTaps);
+export const taps: Field<AxisWeights> = /* @__PURE__ */ plain(readAxisWeights, writeAxisWeights);

@@ -79,4 +79,14 @@ export { orderStores, readRecord, versionOf, writeRecord } from "./record.js";
 export type { LeakyReluNode, ReluNode } from "./relu.js";
 export type { ResampleLayer, ResampleNode } from "./resample.js";
 export type { SoftmaxLayer, SoftmaxNode } from "./softmax.js";
-export type { Clamp, Encoding, Epilogue, Normalization, Residual, Shape, Taps, TensorSpec, Weights } from "./tensor.js";
+export type {
+  AxisWeights,
+  Clamp,
+  Encoding,
+  Epilogue,
+  Normalization,
+  Residual,
+  Shape,
+  TensorSpec,
+  Weights,
+} from "./tensor.js";

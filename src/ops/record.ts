@@ -36,7 +36,7 @@ export function renamed<T extends object>(fields: object, owner: T, to: (name: s
 }
 
 /** What the fields of a layer or node are read with. */
-export interface Source {
+export interface RecordSource {
   readonly source: TensorSource;
   readonly shapeOf: (tensor: string) => Shape;
 }
@@ -58,7 +58,7 @@ export function readRecord<T>(
   common: readonly string[],
   value: unknown,
   where: string,
-  { source, shapeOf }: Source,
+  { source, shapeOf }: RecordSource,
   version: number,
 ): T {
   const ops = Object.keys(kinds).filter((op) => kinds[op].since <= version);

@@ -4,7 +4,7 @@ import { shape, taps, tensor } from "./field.js";
 import { elements } from "./geometry.js";
 import type { LayerKind, NodeKind } from "./kind.js";
 import { decoderOf, encoderOf } from "./numeric.js";
-import type { Shape, Taps } from "./tensor.js";
+import type { AxisWeights, Shape } from "./tensor.js";
 
 /** Weighted sums along rows and columns. Any encodings. */
 export interface ResampleLayer {
@@ -12,8 +12,8 @@ export interface ResampleLayer {
   readonly name: string;
   readonly input: string;
   readonly output: string;
-  readonly rows: Taps;
-  readonly columns: Taps;
+  readonly rows: AxisWeights;
+  readonly columns: AxisWeights;
 }
 
 /** Weighted sums of rows and columns: interpolation. */
@@ -22,8 +22,8 @@ export interface ResampleNode {
   readonly name: string;
   readonly input: string;
   readonly shape: Shape;
-  readonly rows: Taps;
-  readonly columns: Taps;
+  readonly rows: AxisWeights;
+  readonly columns: AxisWeights;
 }
 
 function checkTaps(layer: Pick<ResampleLayer, "rows" | "columns">, input: Shape, output: Shape, check: Check): void {

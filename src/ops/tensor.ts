@@ -33,7 +33,7 @@ export interface Normalization {
 }
 
 /** For each output position n taps: weights[i * n + k] times the value at indices[i * n + k]. */
-export interface Taps {
+export interface AxisWeights {
   readonly indices: readonly number[];
   readonly weights: readonly number[];
 }

@@ -58,7 +58,7 @@ export function quantizeWeights(
 ): WeightGrids {
   return new Map(
     weightNodes(network).map((node) => {
-      const fit = quantizeLayer(node, quantizer, bitsOfLayer(bits, node.name), before.get(node.name));
+      const fit = quantizeWeightsOf(node, quantizer, bitsOfLayer(bits, node.name), before.get(node.name));
       return [node.name, fitGrid(fit)];
     }),
   );
@@ -68,7 +68,7 @@ export function quantizeWeights(
  * Quantizes one node's weights in place.
  * @internal
  */
-export function quantizeLayer(
+export function quantizeWeightsOf(
   { name, weight }: ConvNode | DenseNode,
   quantizer: Quantizer,
   bits: number,

@@ -5,7 +5,7 @@ import { encodingGroups, type Network } from "../graph/index.js";
 import type { Encoding } from "../ops/index.js";
 import { fitLinear, type LinearOptions } from "./activations.js";
 import { addToHistogram, createHistogram, type Histogram, mergeHistograms } from "./histogram.js";
-import { fitLog, fitWeightedEntropy, type LogOptions, type LogShape } from "./logquant.js";
+import { fitLog, fitWeightedEntropy, type LogOptions, type LogShape } from "./log-encoding.js";
 
 /** The values of named tensors for one batch of images, in any layout. */
 export type NamedActivations = ReadonlyMap<string, Float32Array>;

@@ -1,6 +1,6 @@
 // channels.ts: levels with a real scale for every output channel, fitted so that rounding errs least.
 import { ShiftwiseError } from "../base/index.js";
-import { codebook, type ExponentRule } from "./levels.js";
+import { type ExponentRule, powersOfTwo } from "./levels.js";
 
 /**
  * What the weights of a layer are rounded to.
@@ -31,7 +31,7 @@ const OCTAVES = 4;
 
 /** Zero and the signed powers of two of a codebook, ascending. */
 export function powerLevels(bits: number, n1: number): Float64Array {
-  const { magnitudes } = codebook(bits, n1);
+  const { magnitudes } = powersOfTwo(bits, n1);
   return Float64Array.from([...magnitudes.map((m) => -m).reverse(), 0, ...magnitudes]);
 }
 

@@ -2,9 +2,9 @@
 // Where quantize nodes go belongs to the graph room, and is public here as well.
 export { encodingGroups, insertQuantizers, quantizationPoints, removeQuantizers } from "../graph/index.js";
 export { type ClipRule, fitLinear, type LinearEncoding, type LinearOptions } from "./activations.js";
+export { allocateBits, type LayerChoices } from "./allocate.js";
 export { type LayerBits, quantizeWeights } from "./apply.js";
 export { QUANTIZERS } from "./baselines/index.js";
-export { allocateBits, type LayerChoices } from "./budget.js";
 export {
   type ActivationScheme,
   type CalibrationOptions,
@@ -15,12 +15,12 @@ export {
 export { type LayerLevels, powerLevels, twoTermLevels } from "./channels.js";
 export { addToHistogram, createHistogram, type Histogram, mergeHistograms } from "./histogram.js";
 export { advancePortion, type PortionOptions, type PortionStep, planPortion } from "./inq.js";
-export { type Codebook, chooseExponent, codebook, type ExponentRule, quantizeToLevel } from "./levels.js";
-export { fitLog, fitWeightedEntropy, type LevelsEncoding, type LogOptions, type LogShape } from "./logquant.js";
+export { chooseExponent, type ExponentRule, type PowersOfTwo, powersOfTwo, quantizeToLevel } from "./levels.js";
+export { fitLog, fitWeightedEntropy, type LevelsEncoding, type LogOptions, type LogShape } from "./log-encoding.js";
 export type { Partition } from "./partition.js";
 export { portionsFor } from "./portions.js";
 export type { Fit, LayerInfo, Quantizer } from "./quantizer.js";
-export { type Clustering, fitWeq, type WeqForm, type WeqOptions } from "./weq.js";
+export { type Clustering, fitWeq, type WeqForm, type WeqOptions } from "./weighted-entropy.js";
 export {
   averageBits,
   budgetBits,
@@ -32,7 +32,7 @@ export {
 
 // for the other rooms
 
-export { bitsOfLayer, quantizeLayer, weightNodes, writeFit } from "./apply.js";
+export { bitsOfLayer, quantizeWeightsOf, weightNodes, writeFit } from "./apply.js";
 export { huffmanBytes } from "./baselines/huffman.js";
 export { fitScales, levelBits } from "./channels.js";
 export { defaultRule } from "./levels.js";

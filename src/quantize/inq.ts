@@ -8,10 +8,10 @@ import { weightNodes } from "./apply.js";
 import { fitScales, powerLevels } from "./channels.js";
 import {
   chooseExponent,
-  codebook,
   defaultRule,
   type ExponentRule,
   largestMagnitude,
+  powersOfTwo,
   quantizeToLevel,
 } from "./levels.js";
 import { frozenCount, type Partition, selectLargest, selectRandom } from "./partition.js";
@@ -76,7 +76,7 @@ export function advancePortion(network: Network, grids: WeightGrids | null, opti
   for (const { node, grid, chosen } of steps) {
     const { data, shape } = node.weight;
     const depth = data.length / shape[0];
-    const book = codebook(grid.bits, grid.n1);
+    const book = powersOfTwo(grid.bits, grid.n1);
     for (const index of chosen) {
       const scale = grid.scale ? grid.scale[Math.floor(index / depth)] : 1;
       data[index] = Math.fround(scale * quantizeToLevel(data[index] / scale, book));

@@ -9,7 +9,7 @@ import { checkBits } from "./portions.js";
  * m in 1..magnitudes.length. `magnitudes[m - 1]` is the value of digit m and `thresholds[m - 1]` the smallest |w| that
  * takes digit m or more.
  */
-export interface Codebook {
+export interface PowersOfTwo {
   readonly bits: CodeBits;
   readonly n1: number;
   readonly n2: number;
@@ -40,7 +40,7 @@ const MSE_OCTAVES = 12;
  * on a threshold goes up. Above 1.5 * 2^n1, where Eq. 4 read literally gives 0, values clamp to 2^n1.
  * @throws BAD_OPTION for bits outside 2..5, or an n1 whose levels are not all normal float32 numbers.
  */
-export function codebook(bits: number, n1: number): Codebook {
+export function powersOfTwo(bits: number, n1: number): PowersOfTwo {
   const width = checkBits(bits);
   const count = 2 ** (width - 2);
   const n2 = n1 + 1 - count;
@@ -57,7 +57,7 @@ export function codebook(bits: number, n1: number): Codebook {
 }
 
 /** The signed digit of a value: 0, or +-m. Defined for every finite value; never leaves the codebook. */
-export function digitOf(value: number, book: Codebook): number {
+export function digitOf(value: number, book: PowersOfTwo): number {
   const magnitude = Math.abs(value);
   const { thresholds } = book;
   let m = 0;
@@ -66,13 +66,13 @@ export function digitOf(value: number, book: Codebook): number {
 }
 
 /** The codebook value of a signed digit. Exact. */
-export function levelOf(digit: number, book: Codebook): number {
+export function levelOf(digit: number, book: PowersOfTwo): number {
   if (digit === 0) return 0;
   return digit > 0 ? book.magnitudes[digit - 1] : -book.magnitudes[-digit - 1];
 }
 
 /** Rounds a finite value to the codebook (Eq. 4): zero below 2^(n2 - 1), midpoints up, clamped to +-2^n1. */
-export function quantizeToLevel(value: number, book: Codebook): number {
+export function quantizeToLevel(value: number, book: PowersOfTwo): number {
   return levelOf(digitOf(value, book), book);
 }
 
@@ -117,7 +117,7 @@ export function chooseExponent(values: Float32Array, bits: number, rule: Exponen
   let best = top;
   let least = Number.POSITIVE_INFINITY;
   for (let n1 = top; n1 >= bottom; n1--) {
-    const error = squaredError(values, codebook(bits, n1));
+    const error = squaredError(values, powersOfTwo(bits, n1));
     if (error < least) {
       least = error;
       best = n1;
@@ -127,7 +127,7 @@ export function chooseExponent(values: Float32Array, bits: number, rule: Exponen
 }
 
 /** Sum over all values of (w - Q(w))^2, in float64. */
-export function squaredError(values: Float32Array, book: Codebook): number {
+export function squaredError(values: Float32Array, book: PowersOfTwo): number {
   const { magnitudes, thresholds } = book;
   let sum = 0;
   for (let i = 0; i < values.length; i++) {

@@ -1,6 +1,6 @@
 // widths.ts: how many bits each layer's weights get: in a shape along the network, or by measured sensitivity.
 import { ShiftwiseError } from "../base/index.js";
-import { allocateBits } from "./budget.js";
+import { allocateBits } from "./allocate.js";
 
 /**
  * Shapes along the depth of a network (WEQ, section 4): convex has the fewest bits in the middle, concave the most there;

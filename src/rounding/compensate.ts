@@ -17,7 +17,7 @@ import {
   type WeightGrids,
 } from "../ops/index.js";
 import { fitScales, type LayerLevels } from "../quantize/index.js";
-import { type LayerPlan, type LevelsOf, planLayer, type RoundingStep } from "./layer-plan.js";
+import { type LayerPlan, type LevelsOf, planRounding, type RoundingStep } from "./layer-plan.js";
 import { createMoments, type GroupMoments } from "./moments.js";
 import { createRounder, ROUND, type Rounder, type RoundingResult } from "./rounding.js";
 import { CHUNK, createWalk, type Walk } from "./walk.js";
@@ -100,7 +100,7 @@ export async function compensate(
   const layers: LayerReport[] = [];
   for (const [i, segment] of own.segments.entries()) {
     const [head] = segment.nodes;
-    const plan = head.op === "conv" || head.op === "dense" ? planLayer(head, settings.levels) : null;
+    const plan = head.op === "conv" || head.op === "dense" ? planRounding(head, settings.levels) : null;
     const norm = norms.get(head.name) ?? null;
     const rounded = plan && roundLayer(plan, norm, momentsOf(plan.node, i, own, twin, settings), settings);
     const changed = segment.nodes.map((node) => rounded?.nodes.find(({ name }) => name === node.name) ?? node);
@@ -176,7 +176,7 @@ function roundLayer(
   const shift = new Float64Array(shape[0]);
   const rounder = rounders.get(n) ?? createRounder(n, module);
   rounders.set(n, rounder);
-  const others = explore(node).map((levels) => planLayer(node, () => levels)!);
+  const others = explore(node).map((levels) => planRounding(node, () => levels)!);
   const errors = new Float64Array(1 + others.length);
   let signal = 0;
   for (const [group, { mean, twinMean, covariance, cross }] of moments.entries()) {

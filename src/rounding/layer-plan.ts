@@ -36,7 +36,7 @@ export type RoundingStep = Omit<PortionStep, "grid"> & { readonly grid: WeightGr
  * @returns null for a layer that stays float.
  * @throws BAD_OPTION for levels out of range; what chooseExponent throws.
  */
-export function planLayer(node: ConvNode | DenseNode, wanted: LevelsOf | readonly RoundingStep[]): LayerPlan | null {
+export function planRounding(node: ConvNode | DenseNode, wanted: LevelsOf | readonly RoundingStep[]): LayerPlan | null {
   if (typeof wanted === "function") return planWhole(node, wanted(node));
   const step = wanted.find((candidate) => candidate.node.name === node.name);
   if (!step) return null;
@@ -67,7 +67,7 @@ export function portionSteps(
   return network.nodes.flatMap((node) => {
     if (node.op !== "conv" && node.op !== "dense") return [];
     const { data, shape } = node.weight;
-    const plan = grids ? null : planLayer(node, levels);
+    const plan = grids ? null : planRounding(node, levels);
     const before = grids?.get(node.name) ?? plan?.grid(new Float32Array(shape[0]).fill(1));
     if (!before) return [];
     const frozen = grids ? before.frozen.slice() : new Uint8Array(data.length);

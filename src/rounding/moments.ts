@@ -1,5 +1,5 @@
 // moments.ts: first and second moments of what a conv or dense layer reads, summed over calibration images.
-import { NOWHERE, plus } from "../base/index.js";
+import { NOWHERE, plus, roundUp } from "../base/index.js";
 import {
   createArena,
   denseGeometry,
@@ -11,7 +11,6 @@ import {
   paddedInput,
   plane,
   planPadding,
-  roundUp,
   runsOf,
   volume,
 } from "../engine/index.js";

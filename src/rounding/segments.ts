@@ -72,13 +72,13 @@ export function createPiece(
 }
 
 /** The values of one tensor for all images, chunk by chunk. */
-export interface Store {
+export interface ActivationStore {
   put(chunk: number, values: Float32Array): void;
   get(chunk: number): Float32Array;
 }
 
 /** @param encoding of the tensor's values; linear and level ones are kept a byte each. */
-export function createStore(encoding: Encoding): Store {
+export function createActivationStore(encoding: Encoding): ActivationStore {
   if (encoding.kind === "float32") {
     const chunks: Float32Array[] = [];
     return { put: (chunk, values) => void (chunks[chunk] = values.slice()), get: (chunk) => chunks[chunk] };

@@ -2,7 +2,14 @@
 import type { Samples } from "../data/browser.js";
 import { inferShapes, type Network } from "../graph/index.js";
 import type { Node, Shape } from "../ops/index.js";
-import { createPiece, createStore, type Segment, type Store, segmentsOf, tensorEncodings } from "./segments.js";
+import {
+  type ActivationStore,
+  createActivationStore,
+  createPiece,
+  type Segment,
+  segmentsOf,
+  tensorEncodings,
+} from "./segments.js";
 
 /** Images that are run at a time. */
 export const CHUNK = 16;
@@ -21,7 +28,7 @@ export function createWalk(network: Network, samples: Samples, module: WebAssemb
   const segments = segmentsOf(network);
   const shapes = inferShapes(network);
   const encodings = tensorEncodings(network);
-  const stores = new Map<string, Store>();
+  const stores = new Map<string, ActivationStore>();
   const chunks = Array.from({ length: Math.ceil(samples.count / CHUNK) }, (_, c) =>
     Math.min(CHUNK, samples.count - c * CHUNK),
   );
@@ -41,7 +48,7 @@ export function createWalk(network: Network, samples: Samples, module: WebAssemb
       const rest = nodes.filter((node) => node.op !== "input");
       const from = [...inputs, ...reads];
       const piece = createPiece(rest, from, [...new Set([...gives, head.name])], shapes, CHUNK, module);
-      for (const name of gives) stores.set(name, createStore(encodings.get(name)!));
+      for (const name of gives) stores.set(name, createActivationStore(encodings.get(name)!));
       let first = new Float32Array(0);
       for (const [c, count] of chunks.entries()) {
         piece.run(

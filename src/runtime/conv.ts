@@ -1,8 +1,9 @@
 // conv.ts: the steps of convolution layers: bucket sums for packed codes, a GEMM for float32.
+import { roundUp } from "../base/index.js";
 import { type ConvLayer, largestOf, zeroOf } from "../ops/index.js";
 import { planEpilogue } from "./epilogue.js";
 import { TILE } from "./layout.js";
-import { copy, roundUp } from "./memory.js";
+import { copy } from "./memory.js";
 import { planPatch, planSliding, type SlidingPlan } from "./patch.js";
 import { compileSchedule, leastStreamBytes, packFloat } from "./schedule.js";
 import type { PlanContext, Step } from "./step.js";

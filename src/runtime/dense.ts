@@ -1,10 +1,10 @@
 // dense.ts: the steps of dense layers, and of convolutions of a single pixel.
-import { NOWHERE, type Pointer, plus, ShiftwiseError } from "../base/index.js";
+import { NOWHERE, type Pointer, plus, roundUp, ShiftwiseError } from "../base/index.js";
 import { magnitudes } from "../format/index.js";
 import { type ConvLayer, type DenseLayer, elements } from "../ops/index.js";
 import { planEpilogue } from "./epilogue.js";
 import { BLOCK } from "./layout.js";
-import { copy, elementBytes, roundUp } from "./memory.js";
+import { copy, elementBytes } from "./memory.js";
 import { type IntegerWeights, packDense, packFloat } from "./schedule.js";
 import type { PlanContext, Step } from "./step.js";
 import { DenseJob } from "./wasm.generated.js";

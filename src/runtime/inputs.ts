@@ -1,5 +1,6 @@
 // inputs.ts: what a run is given, checked before anything is drawn, copied or handed over.
 import { arrayKind, described, isArray, ownView, ShiftwiseError } from "../base/index.js";
+import type { InputValues } from "../model/index.js";
 import { elements, type Normalization, type Shape } from "../ops/index.js";
 import { checkPicture, isPicture, type Picture } from "./pictures.js";
 
@@ -9,8 +10,6 @@ export interface InputInfo {
   readonly normalization?: Normalization;
 }
 
-/** Real network values, or pixels 0..255; (channel, row, column), all of one image. */
-export type InputValues = Float32Array | Uint8Array | Uint8ClampedArray;
 /** Values, or a picture that is brought to the input's size. */
 export type Input = InputValues | Picture;
 /** One input alone, or several by name. */

@@ -6,7 +6,7 @@
 // Constants are written once. The arena holds the activations; two tensors may share bytes when their lifetimes do not
 // meet. Kernels load and store whole vectors, so every tensor is followed by some slack; they read what padding then
 // masks, so on both sides of the arena there is memory, if only a guard.
-import { type Address, encode, type Layout, type Pointer, ShiftwiseError } from "../base/index.js";
+import { type Address, encode, type Layout, type Pointer, roundUp, ShiftwiseError } from "../base/index.js";
 import type { Encoding, Shape } from "../ops/index.js";
 
 const LOW = 1024;
@@ -18,8 +18,6 @@ const PAGE = 65536;
 export const MEMORY_DEFAULT = 2 ** 30;
 /** 32-bit memory, less the room in which an address plus a static offset may not wrap. */
 const LIMIT = 2 ** 32 - PAGE;
-
-export const roundUp = (n: number, to: number): number => Math.ceil(n / to) * to;
 
 /** How a tensor lies in memory: channel planes, dense rows, planeBytes apart. */
 export interface Placement {

@@ -9,7 +9,7 @@ import { fetchModel } from "./load.js";
 import { createWasmExecutor, threadsFor } from "./machine.js";
 import { MEMORY_DEFAULT, type MemoryUse } from "./memory.js";
 import { badOption, checkOptions, type LoadOptions, type RunOptions } from "./options.js";
-import { createPlainExecutor } from "./plain.js";
+import { createPlainExecutor } from "./plain-executor.js";
 import { createInputReader, type InputBatch, type OutputInfo } from "./ports.js";
 import type { ModelSource } from "./source.js";
 import { warmUp } from "./warmup.js";

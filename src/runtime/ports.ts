@@ -1,8 +1,8 @@
 // ports.ts: the doors of a model: checked inputs written to the kernels' memory; tensors read from it.
 import { canonicalNaNs, ShiftwiseError } from "../base/index.js";
-import type { InputPort } from "../model/index.js";
+import type { InputPort, InputValues } from "../model/index.js";
 import { elements, type Normalization, pixelTable, pixelToReal, type Shape, type TensorSpec } from "../ops/index.js";
-import { type Given, type InputInfo, type InputValues, isValues } from "./inputs.js";
+import { type Given, type InputInfo, isValues } from "./inputs.js";
 import type { Kernels } from "./kernels.js";
 import type { Placement } from "./memory.js";
 import { createPictureReader } from "./pictures.js";

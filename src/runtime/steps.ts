@@ -1,10 +1,19 @@
 // steps.ts: which step a layer becomes, and the steps of inputs, phases, sums of two tensors and concatenations.
 import { NOWHERE, plus } from "../base/index.js";
-import { type AddLayer, type ConcatLayer, type DenseLayer, type Layer, layerInputs } from "../ops/index.js";
+import type { AddLayer, ConcatLayer, Layer } from "../ops/index.js";
 import { isPointLayer, planConv } from "./conv.js";
 import { planDense } from "./dense.js";
 import { planEpilogue, planInputEncoding, planOnes } from "./epilogue.js";
-import { planFloat } from "./float.js";
+import {
+  planActivation,
+  planBinary,
+  planConstant,
+  planElementwise,
+  planGather,
+  planPermute,
+  planResample,
+  planSoftmax,
+} from "./host-steps.js";
 import { elementBytes } from "./memory.js";
 import { SUMS_BYTES } from "./patch.js";
 import { planAvgPool, planMaxPool } from "./pool.js";
@@ -55,24 +64,27 @@ export function planSplit(context: PlanContext, tensor: string): Step {
 }
 
 /** @param adopted places of a concatenation's inputs that already lie in its output */
-export function planLayer(context: PlanContext, layer: Layer, adopted: ReadonlySet<number>): Step {
-  switch (layer.op) {
-    case "conv":
-      return isPointLayer(context, layer) ? planDense(context, layer) : planConv(context, layer);
-    case "dense":
-      return planDense(context, layer as DenseLayer);
-    case "maxPool":
-      return planMaxPool(context, layer);
-    case "avgPool":
-      return planAvgPool(context, layer);
-    case "add":
-      return planAdd(context, layer);
-    case "concat":
-      return planConcat(context, layer, adopted);
-    default:
-      return planFloat(context, layer, layerInputs(layer));
-  }
-}
+type Planner<L extends Layer> = (context: PlanContext, layer: L, adopted: ReadonlySet<number>) => Step;
+
+const PLANNERS = {
+  conv: (context, layer) => (isPointLayer(context, layer) ? planDense(context, layer) : planConv(context, layer)),
+  dense: planDense,
+  maxPool: planMaxPool,
+  avgPool: planAvgPool,
+  add: planAdd,
+  concat: planConcat,
+  gather: planGather,
+  permute: planPermute,
+  activation: planActivation,
+  elementwise: planElementwise,
+  binary: planBinary,
+  constant: planConstant,
+  resample: planResample,
+  softmax: planSoftmax,
+} satisfies { readonly [Op in Layer["op"]]: Planner<Extract<Layer, { op: Op }>> };
+
+export const planLayer: Planner<Layer> = (context, layer, adopted) =>
+  (PLANNERS[layer.op] as Planner<Layer>)(context, layer, adopted);
 
 function planAdd(context: PlanContext, layer: AddLayer): Step {
   const { shape, encoding } = context.spec(layer.input);

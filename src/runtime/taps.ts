@@ -1,8 +1,8 @@
 // taps.ts: how the patch of a sliding window is gathered: tap offsets, padding masks, and which gather kernel serves.
-import { type Address, NOWHERE } from "../base/index.js";
+import { type Address, NOWHERE, roundUp } from "../base/index.js";
 import type { Layer, Shape } from "../ops/index.js";
 import { TILE } from "./layout.js";
-import { type Make, type MemoryPlan, planeBytesOf, roundUp } from "./memory.js";
+import { type Make, type MemoryPlan, planeBytesOf } from "./memory.js";
 import type { GatherJob } from "./wasm.generated.js";
 
 /** What an entry of the list of masks may cost. */

@@ -1,8 +1,8 @@
 // divergence.ts: when a run has gone astray, and how it is told.
 import { ShiftwiseError } from "../base/index.js";
 import type { Position } from "./checkpoint.js";
-import type { PoolResult } from "./pool.js";
 import type { Optimizer } from "./sgd.js";
+import type { PoolResult } from "./worker-pool.js";
 
 /** Loss beyond this many times the first one, or that of guessing, counts as diverged. */
 const DIVERGENCE = 10;

@@ -12,8 +12,8 @@ import {
 } from "../engine/index.js";
 import type { Network } from "../graph/index.js";
 import { checkFit, count } from "./options.js";
-import { createPool, EVALUATION, type Pool } from "./pool.js";
 import type { Session } from "./session.js";
+import { createPool, EVALUATION, type Pool } from "./worker-pool.js";
 
 export interface EvaluateOptions {
   /** Default 1. */

@@ -5,7 +5,7 @@ import { type Augmentation, type Dataset, size } from "../data/browser.js";
 import { crc32, hex } from "../format/index.js";
 import { inferShapes, type Network } from "../graph/index.js";
 import { nodeParameters, sameShape } from "../ops/index.js";
-import { checkSchedule, type Schedule } from "./schedule.js";
+import { checkSchedule, type RateSchedule } from "./rate-schedule.js";
 
 /** What train and retrain have in common. */
 export interface CommonOptions {
@@ -26,7 +26,7 @@ export interface CommonOptions {
    */
   readonly average?: number;
   /** Default constant. */
-  readonly schedule?: Schedule;
+  readonly schedule?: RateSchedule;
   readonly augment?: Augmentation;
   /** Of order and augmentation. Default 1. */
   readonly seed?: number;

@@ -1,7 +1,7 @@
 // reestimate.ts: batch norm statistics measured anew, as the mean over some batches instead of a fading one.
 import { batches } from "../data/browser.js";
-import { EVALUATION } from "./pool.js";
 import type { Session } from "./session.js";
+import { EVALUATION } from "./worker-pool.js";
 
 /**
  * Running statistics become the plain mean over the first `count` batches of an epoch in shuffled order, augmented as in

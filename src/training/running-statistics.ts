@@ -2,8 +2,8 @@
 
 import { type ParameterLayout, plane } from "../engine/index.js";
 import { inferShapes, type Network } from "../graph/index.js";
-import type { PoolResult } from "./pool.js";
 import type { SharedValues } from "./shard.js";
+import type { PoolResult } from "./worker-pool.js";
 
 export interface NormUpdate {
   /**

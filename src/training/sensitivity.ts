@@ -1,7 +1,7 @@
 // sensitivity.ts: what each layer loses by itself at each bit width, without retraining.
 import type { Dataset } from "../data/browser.js";
 import type { Network } from "../graph/index.js";
-import { type LayerSensitivity, type Quantizer, quantizeLayer, weightNodes } from "../quantize/index.js";
+import { type LayerSensitivity, type Quantizer, quantizeWeightsOf, weightNodes } from "../quantize/index.js";
 import { type EvaluateOptions, evaluate } from "./evaluate.js";
 
 /** As LayerSensitivity, with the accuracy lost in points beside the drop. */
@@ -31,7 +31,7 @@ export async function layerSensitivity(
     const drops = new Map<number, number>();
     const accuracyDrops = new Map<number, number>();
     for (const [k, bits] of widths.entries()) {
-      quantizeLayer(node, quantizer, bits);
+      quantizeWeightsOf(node, quantizer, bits);
       const { loss, accuracy } = await evaluate(network, dataset, options).finally(() => data.set(before));
       drops.set(bits, loss - whole.loss);
       accuracyDrops.set(bits, 100 * (whole.accuracy - accuracy));

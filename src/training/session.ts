@@ -23,12 +23,12 @@ import {
 } from "./checkpoint.js";
 import { checkFinite, checkLoss, place } from "./divergence.js";
 import { type CommonOptions, type Control, checkCommon, runRecord } from "./options.js";
-import { createPool, type Pool, type PoolResult } from "./pool.js";
 import { createProgress } from "./progress.js";
 import { createPruningMask, type PruningMask } from "./pruning-mask.js";
+import { rateFactor } from "./rate-schedule.js";
 import { createNormUpdate, type NormUpdate } from "./running-statistics.js";
-import { rateFactor } from "./schedule.js";
 import { createOptimizer, type Optimizer } from "./sgd.js";
+import { createPool, type Pool, type PoolResult } from "./worker-pool.js";
 
 /** A part of a run with a schedule and a momentum of its own. */
 export interface Stage {

@@ -13,10 +13,10 @@ import type { Kernels as RuntimeKernels } from "../runtime/kernels.js";
 import type { MemoryPlan } from "../runtime/memory.js";
 import { ConvJob, Epilogue } from "../runtime/wasm.generated.js";
 import { createArena } from "./arena.js";
-import type { Kernels } from "./wasm.js";
+import type { TrainingKernels } from "./wasm.js";
 import { MomentJob, PaddingJob } from "./wasm.generated.js";
 export const unused = [plus, ConvJob, Epilogue, createArena, MomentJob, PaddingJob];
-export function run(k: Kernels, r: RuntimeKernels, memory: MemoryPlan): void {
+export function run(k: TrainingKernels, r: RuntimeKernels, memory: MemoryPlan): void {
   const arena = createArena();
   const [x, y] = [64, 128].map((bytes) => arena.reserve(bytes));
 ${body}

@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, posix } from "node:path";
 import { test } from "node:test";
 import { encodeInput, pixelToReal } from "../../dist/ops/index.js";
-import { codebook, digitOf, largestExponent } from "../../dist/quantize/levels.js";
+import { digitOf, largestExponent, powersOfTwo } from "../../dist/quantize/levels.js";
 
 const root = new URL("../../", import.meta.url);
 const read = (path) => readFileSync(new URL(path, root), "utf8");
@@ -141,7 +141,7 @@ test("the weight and the pixel come to the numbers of the page", () => {
   const largest = number(/The largest weight of its layer is ([\d.]+)/);
   const bits = number(/the layer gets (\d) bits/);
   const n1 = largestExponent(largest, bits);
-  const book = codebook(bits, n1);
+  const book = powersOfTwo(bits, n1);
   const code = digitOf(weight, book);
   assert.equal(number(/the largest exponent is n1 = (-\d)/), n1);
   assert.equal(number(/its code is (-\d)/), code);

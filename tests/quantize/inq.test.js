@@ -6,9 +6,9 @@ import { createRandom } from "../../dist/base/index.js";
 import {
   advancePortion,
   chooseExponent,
-  codebook,
   frozenCount,
   portionsFor,
+  powersOfTwo,
   quantizeToLevel,
 } from "../../dist/quantize/index.js";
 
@@ -84,7 +84,7 @@ test("over all portions: counts exact, frozen weights never change, all on the g
           grids = advancePortion(network, grids, { bits, portion, partition, rule, seed });
           for (const [name, values] of weightsOf(network)) {
             const { frozen, n1 } = grids.get(name);
-            const book = codebook(bits, n1);
+            const book = powersOfTwo(bits, n1);
             assert.equal(n1, expected.get(name));
             assert.equal(
               frozen.reduce((sum, flag) => sum + flag, 0),
@@ -104,7 +104,7 @@ test("over all portions: counts exact, frozen weights never change, all on the g
           }
         }
         for (const [name, values] of weightsOf(network)) {
-          const allowed = new Set([0, ...codebook(bits, grids.get(name).n1).magnitudes]);
+          const allowed = new Set([0, ...powersOfTwo(bits, grids.get(name).n1).magnitudes]);
           for (const value of values) assert.ok(allowed.has(Math.abs(value)));
         }
         assert.deepEqual([...network.nodes[1].bias.data], [Math.fround(0.3), Math.fround(-0.7)]);
@@ -183,7 +183,7 @@ test("with a scale a channel every weight is its channel's scale times a power o
       assert.deepEqual([kind, n1], ["powers", 0]);
       assert.deepEqual(scale, first.get(name).scale);
       const depth = values.length / scale.length;
-      const { magnitudes } = codebook(bits, 0);
+      const { magnitudes } = powersOfTwo(bits, 0);
       values.forEach((w, i) => {
         const s = scale[Math.floor(i / depth)];
         assert.ok(w === 0 || magnitudes.some((m) => Math.fround(s * m) === Math.abs(w)), `${w} with scale ${s}`);

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { chooseExponent, codebook, quantizeToLevel } from "../../dist/quantize/index.js";
+import { chooseExponent, powersOfTwo, quantizeToLevel } from "../../dist/quantize/index.js";
 import { digitOf, largestExponent, levelOf, squaredError } from "../../dist/quantize/levels.js";
 
 const runs = { seed: 20261, numRuns: 500 };
@@ -61,23 +61,23 @@ test("n1 stays where the codebook is made of normal float32 numbers", () => {
   assert.equal(largestExponent(2 ** -149, 2), -126);
   assert.equal(largestExponent(3.4e38, 5), 127);
   for (const bits of [2, 3, 4, 5]) {
-    const book = codebook(bits, largestExponent(2 ** -149, bits));
+    const book = powersOfTwo(bits, largestExponent(2 ** -149, bits));
     assert.equal(book.n2, -126);
     assert.equal(Math.fround(book.magnitudes[0]), 2 ** -126);
   }
 });
 
 test("levels of each bit width", () => {
-  assert.deepEqual(codebook(2, 3).magnitudes, [8]);
-  assert.deepEqual(codebook(3, -1).magnitudes, [0.25, 0.5]);
-  assert.equal(codebook(3, -1).n2, -2);
-  assert.deepEqual(codebook(4, 0).magnitudes, [1 / 8, 1 / 4, 1 / 2, 1]);
-  assert.equal(codebook(5, 0).n2, -7);
-  assert.equal(codebook(5, 0).magnitudes.length, 8);
+  assert.deepEqual(powersOfTwo(2, 3).magnitudes, [8]);
+  assert.deepEqual(powersOfTwo(3, -1).magnitudes, [0.25, 0.5]);
+  assert.equal(powersOfTwo(3, -1).n2, -2);
+  assert.deepEqual(powersOfTwo(4, 0).magnitudes, [1 / 8, 1 / 4, 1 / 2, 1]);
+  assert.equal(powersOfTwo(5, 0).n2, -7);
+  assert.equal(powersOfTwo(5, 0).magnitudes.length, 8);
 });
 
 test("the worked example s = 3.3", () => {
-  const three = codebook(3, largestExponent(3.3, 3));
+  const three = powersOfTwo(3, largestExponent(3.3, 3));
   assert.deepEqual([three.n1, three.n2], [2, 1]);
   const map = [
     [0.99, 0],
@@ -93,7 +93,7 @@ test("the worked example s = 3.3", () => {
     assert.equal(quantizeToLevel(value, three), level);
     assert.equal(quantizeToLevel(-value, three), level === 0 ? 0 : -level);
   }
-  const five = codebook(5, largestExponent(3.3, 5));
+  const five = powersOfTwo(5, largestExponent(3.3, 5));
   assert.equal(five.n2, -5);
   assert.equal(quantizeToLevel(2 ** -6, five), 2 ** -5);
   assert.equal(quantizeToLevel(neighbour(2 ** -6, -1), five), 0);
@@ -102,7 +102,7 @@ test("the worked example s = 3.3", () => {
 test("every boundary of every width, at the float32 numbers around it", () => {
   for (const bits of [2, 3, 4, 5]) {
     for (const n1 of [-100, -7, 0, 5, 100]) {
-      const book = codebook(bits, n1);
+      const book = powersOfTwo(bits, n1);
       for (let k = book.n2; k <= n1; k++) {
         const edge = k === book.n2 ? 2 ** (k - 1) : 1.5 * 2 ** (k - 1);
         const below = k === book.n2 ? 0 : 2 ** (k - 1);
@@ -121,7 +121,7 @@ test("every boundary of every width, at the float32 numbers around it", () => {
 test("agrees with equation 4 everywhere", () => {
   fc.assert(
     fc.property(anyBits, anyExponent, fc.float({ noNaN: true, noDefaultInfinity: true }), (bits, n1, value) => {
-      const book = codebook(bits, n1);
+      const book = powersOfTwo(bits, n1);
       assert.equal(quantizeToLevel(value, book), equationFour(value, book) || 0);
       const near = Math.fround(value * 2 ** (n1 - 3));
       if (Number.isFinite(near)) assert.equal(quantizeToLevel(near, book), equationFour(near, book) || 0);
@@ -134,7 +134,7 @@ test("rounding is idempotent, odd and monotonic; digits and levels correspond", 
   const value = fc.double({ min: -4, max: 4, noNaN: true });
   fc.assert(
     fc.property(anyBits, anyExponent, value, value, (bits, n1, a, b) => {
-      const book = codebook(bits, n1);
+      const book = powersOfTwo(bits, n1);
       const [x, y] = [Math.fround(a * 2 ** n1), Math.fround(b * 2 ** n1)];
       const q = quantizeToLevel(x, book);
       assert.equal(quantizeToLevel(q, book), q);
@@ -145,7 +145,7 @@ test("rounding is idempotent, odd and monotonic; digits and levels correspond", 
     runs,
   );
   for (const bits of [2, 3, 4, 5]) {
-    const book = codebook(bits, -3);
+    const book = powersOfTwo(bits, -3);
     const most = 2 ** (bits - 2);
     for (let digit = -most; digit <= most; digit++) {
       assert.equal(digitOf(levelOf(digit, book), book), digit);
@@ -158,7 +158,7 @@ test("the largest weight rounds to 2^n1, and n1 is the same for the rounded laye
   fc.assert(
     fc.property(fc.float({ min: 2 ** -60, max: 2 ** 60, noNaN: true }), anyBits, (s, bits) => {
       const n1 = largestExponent(s, bits);
-      const level = quantizeToLevel(s, codebook(bits, n1));
+      const level = quantizeToLevel(s, powersOfTwo(bits, n1));
       assert.equal(level, 2 ** n1);
       assert.equal(largestExponent(level, bits), n1);
     }),
@@ -167,7 +167,7 @@ test("the largest weight rounds to 2^n1, and n1 is the same for the rounded laye
 });
 
 test("codes are signed digits", () => {
-  const book = codebook(3, 0);
+  const book = powersOfTwo(3, 0);
   assert.deepEqual(
     [0, -0, 0.1, 0.5, -0.5, 1, -9].map((value) => digitOf(value, book)),
     [0, 0, 0, 1, -1, 2, -2],
@@ -180,11 +180,11 @@ test("the mse rule finds the least error of all exponents and never does worse t
     fc.property(weights, anyBits, (list, bits) => {
       const values = Float32Array.from(list);
       const n1 = chooseExponent(values, bits, "mse", "w");
-      const error = squaredError(values, codebook(bits, n1));
+      const error = squaredError(values, powersOfTwo(bits, n1));
       const top = chooseExponent(values, bits, "max", "w");
       assert.ok(n1 <= top);
       for (let other = Math.max(top - 12, -119); other <= top; other++) {
-        assert.ok(error <= squaredError(values, codebook(bits, other)));
+        assert.ok(error <= squaredError(values, powersOfTwo(bits, other)));
       }
     }),
     { ...runs, numRuns: 150 },
@@ -202,8 +202,8 @@ test("ternary by hand: max keeps one weight of ten, mse keeps the rest", () => {
 });
 
 test("refuses what it cannot hold", () => {
-  for (const bits of [1, 6, 2.5, Number.NaN]) assert.throws(() => codebook(bits, 0), { code: "BAD_OPTION" });
-  for (const n1 of [0.5, 128, -120, Number.NaN]) assert.throws(() => codebook(5, n1), { code: "BAD_OPTION" });
+  for (const bits of [1, 6, 2.5, Number.NaN]) assert.throws(() => powersOfTwo(bits, 0), { code: "BAD_OPTION" });
+  for (const n1 of [0.5, 128, -120, Number.NaN]) assert.throws(() => powersOfTwo(5, n1), { code: "BAD_OPTION" });
   for (const bad of [Number.NaN, Number.POSITIVE_INFINITY]) {
     assert.throws(() => chooseExponent(Float32Array.of(1, bad), 5, "max", "conv1.weight"), {
       code: "BAD_DATA",

@@ -5,7 +5,7 @@ import { createRandom } from "../../dist/base/index.js";
 import { compileModule } from "../../dist/engine/wasm.js";
 import { buildNetwork, demoNetwork } from "../../dist/graph/index.js";
 import { activations, evaluate, train } from "../../dist/training/index.js";
-import { createPool } from "../../dist/training/pool.js";
+import { createPool } from "../../dist/training/worker-pool.js";
 import { bitsOf, squares, tinyNetwork } from "./helpers.js";
 
 const data = squares(320);

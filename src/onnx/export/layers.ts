@@ -1,152 +1,147 @@
-// layers.ts: one layer of a model as nodes of the exported graph.
-import { elements, type Layer, type StepName, sameShape, type Taps } from "../../ops/index.js";
+// layers.ts: each kind of layer of a model as nodes of the exported graph.
+import {
+  type ActivationLayer,
+  type ActivationName,
+  type AxisWeights,
+  type BinaryName,
+  elements,
+  FUNCTIONS,
+  type GatherLayer,
+  type Layer,
+  type PermuteLayer,
+  type ResampleLayer,
+  type Step,
+  type StepName,
+  sameShape,
+} from "../../ops/index.js";
 import { added, encoded, type FormContext, fillOf, products, realOf, sums } from "./form.js";
 import type { GraphBuilder } from "./graph.js";
 
+type Export<L extends Layer> = (context: FormContext, layer: L) => string;
+
+/** How each kind of layer is exported: adds its nodes and returns the value that holds its output. */
+const EXPORTS = {
+  conv: products,
+  dense: products,
+  avgPool: sums,
+  add: added,
+  maxPool({ g, value }, { input, output, kernel, stride, padding, dilation = [1, 1] }) {
+    const window = { kernel_shape: kernel, strides: stride, pads: padding, dilations: dilation };
+    return g.node("MaxPool", [value(input)], window, output);
+  },
+  concat: ({ g, value }, { inputs, output }) => g.node("Concat", inputs.map(value), { axis: 1 }, output),
+  gather: gathered,
+  permute: permuted,
+  constant: ({ g, def }, { output, values }) => g.floats(values, [1, ...def.tensors[output].shape]),
+  activation: (context, layer) =>
+    encoded(context, activated(context.g, layer, realOf(context, layer.input)), layer.output),
+  elementwise: (context, { steps, input, output }) =>
+    encoded(context, stepped(context.g, steps, realOf(context, input)), output),
+  binary(context, { input, other, output, fn }) {
+    return encoded(context, BINARY[fn](context.g, realOf(context, input), realOf(context, other)), output);
+  },
+  resample: resampled,
+  softmax(context, { input, output, axis }) {
+    return encoded(context, context.g.node("Softmax", [realOf(context, input)], { axis: axis + 1 }), output);
+  },
+} satisfies { readonly [Op in Layer["op"]]: Export<Extract<Layer, { op: Op }>> };
+
 /** Adds one layer; returns the value that holds its output. */
-export function exportLayer(context: FormContext, layer: Layer): string {
-  const { g, def, value } = context;
-  const { output } = layer;
-  switch (layer.op) {
-    case "conv":
-    case "dense":
-      return products(context, layer);
-    case "avgPool":
-      return sums(context, layer);
-    case "add":
-      return added(context, layer);
-    case "maxPool": {
-      const { kernel, stride, padding, dilation = [1, 1] } = layer;
-      const window = { kernel_shape: kernel, strides: stride, pads: padding, dilations: dilation };
-      return g.node("MaxPool", [value(layer.input)], window, output);
-    }
-    case "concat":
-      return g.node("Concat", layer.inputs.map(value), { axis: 1 }, output);
-    case "gather":
-      return gathered(context, layer);
-    case "permute": {
-      const source = g.node("Reshape", [value(layer.input), g.integers([-1, ...layer.dims])]);
-      const moved = layer.order.every((axis, i) => axis === i)
-        ? source
-        : g.node("Transpose", [source], { perm: [0, ...layer.order.map((axis) => axis + 1)] });
-      return g.node("Reshape", [moved, g.integers([-1, ...def.tensors[output].shape])], {}, output);
-    }
-    case "constant": {
-      const { shape } = def.tensors[output];
-      return g.floats(layer.values, [1, ...shape]);
-    }
-    case "activation":
-      return encoded(context, activated(g, layer, realOf(context, layer.input)), output);
-    case "elementwise":
-      return encoded(context, stepped(g, layer, realOf(context, layer.input)), output);
-    case "binary": {
-      const [a, b] = [realOf(context, layer.input), realOf(context, layer.other)];
-      const ops = { add: "Add", sub: "Sub", mul: "Mul", div: "Div" } as const;
-      const result = layer.fn === "prelu" ? prelu(g, a, b) : g.node(ops[layer.fn], [a, b]);
-      return encoded(context, result, output);
-    }
-    case "resample": {
-      const [, height, width] = def.tensors[layer.input].shape;
-      const [, rows, columns] = def.tensors[output].shape;
-      const down = g.floats(matrix(layer.rows, rows, height, false), [rows, height]);
-      const across = g.floats(matrix(layer.columns, columns, width, true), [width, columns]);
-      const wide = g.node("MatMul", [realOf(context, layer.input), across]);
-      return encoded(context, g.node("MatMul", [down, wide]), output);
-    }
-    case "softmax":
-      return encoded(context, g.node("Softmax", [realOf(context, layer.input)], { axis: layer.axis + 1 }), output);
-  }
+export const exportLayer: Export<Layer> = (context, layer) => (EXPORTS[layer.op] as Export<Layer>)(context, layer);
+
+/** A function of one value is the operator of its name, its parameters the operator's attributes. Clip's are inputs. */
+function activated(g: GraphBuilder, { fn, parameters }: Pick<ActivationLayer, "fn" | "parameters">, x: string): string {
+  const operator = fn[0].toUpperCase() + fn.slice(1);
+  if (fn === "clip") return g.node(operator, [x, ...parameters.map((bound) => g.floats([bound], []))]);
+  const attributes = FUNCTIONS[fn].parameters.map(([name], i) => [name, { float: parameters[i] }]);
+  return g.node(operator, [x], Object.fromEntries(attributes));
 }
 
-function activated(
-  g: GraphBuilder,
-  { fn, parameters }: Pick<Layer & { op: "activation" }, "fn" | "parameters">,
-  x: string,
-): string {
-  const [a, b] = parameters;
-  switch (fn) {
-    case "clip":
-      return g.node("Clip", [x, g.floats([a], []), g.floats([b], [])]);
-    case "elu":
-      return g.node("Elu", [x], { alpha: { float: a } });
-    case "hardSigmoid":
-      return g.node("HardSigmoid", [x], { alpha: { float: a }, beta: { float: b } });
-    case "hardSwish":
-      return g.node("HardSwish", [x]);
-    case "leakyRelu":
-      return g.node("LeakyRelu", [x], { alpha: { float: a } });
-    case "sigmoid":
-      return g.node("Sigmoid", [x]);
-    case "tanh":
-      return g.node("Tanh", [x]);
-  }
-}
-
-/** The operators of ONNX that steps without parameters are. */
-const STEP_OPERATORS = {
-  abs: "Abs",
-  add: "Add",
-  cos: "Cos",
-  div: "Div",
-  erf: "Erf",
-  exp: "Exp",
-  floor: "Floor",
-  log: "Log",
-  max: "Max",
-  min: "Min",
-  mul: "Mul",
-  pow: "Pow",
-  round: "Round",
-  sign: "Sign",
-  sin: "Sin",
-  sqrt: "Sqrt",
-  sub: "Sub",
-} as const;
-
-/** A function of steps: a node for each. */
-function stepped(g: GraphBuilder, { steps }: Layer & { op: "elementwise" }, x: string): string {
+/** A function in steps: the nodes of each. */
+function stepped(g: GraphBuilder, steps: readonly Step[], x: string): string {
   const values = [x];
   for (const { fn, parameters, of } of steps) {
-    const from = of.map((k) => values[k]);
-    values.push(stepNode(g, fn, parameters, from));
+    const read = of.map((k) => values[k]);
+    values.push(
+      fn in FUNCTIONS
+        ? activated(g, { fn: fn as ActivationName, parameters }, read[0])
+        : STEPS[fn as Exclude<StepName, ActivationName>](g, read, parameters),
+    );
   }
   return values[steps.length];
 }
 
-function stepNode(g: GraphBuilder, fn: StepName, parameters: readonly number[], from: readonly string[]): string {
-  const [a, b, c] = from;
-  switch (fn) {
-    case "constant":
-      return g.floats(parameters, []);
-    case "equal":
-    case "less":
-      return g.node("Cast", [g.node(fn === "equal" ? "Equal" : "Less", from)], { to: 1 });
-    case "mod":
-      return g.node("Mod", from, { fmod: 1 });
-    case "prelu":
-      return prelu(g, a, b);
-    case "where":
-      return g.node("Where", [g.node("Cast", [a], { to: 9 }), b, c]);
-    case "clip":
-    case "elu":
-    case "hardSigmoid":
-    case "hardSwish":
-    case "leakyRelu":
-    case "sigmoid":
-    case "tanh":
-      return activated(g, { fn, parameters }, a);
-    default:
-      return g.node(STEP_OPERATORS[fn], from);
-  }
-}
+type StepExport = (g: GraphBuilder, read: readonly string[], parameters: readonly number[]) => string;
+const as =
+  (operator: string, attributes = {}): StepExport =>
+  (g, read) =>
+    g.node(operator, read, attributes);
+const asFloat =
+  (operator: string): StepExport =>
+  (g, read) =>
+    g.node("Cast", [g.node(operator, read)], { to: 1 });
+
+/** The functions that only steps have. */
+const STEPS = {
+  abs: as("Abs"),
+  add: as("Add"),
+  constant: (g, _, parameters) => g.floats(parameters, []),
+  cos: as("Cos"),
+  div: as("Div"),
+  equal: asFloat("Equal"),
+  erf: as("Erf"),
+  exp: as("Exp"),
+  floor: as("Floor"),
+  less: asFloat("Less"),
+  log: as("Log"),
+  max: as("Max"),
+  min: as("Min"),
+  mod: as("Mod", { fmod: 1 }),
+  mul: as("Mul"),
+  pow: as("Pow"),
+  prelu: (g, [a, b]) => prelu(g, a, b),
+  round: as("Round"),
+  sign: as("Sign"),
+  sin: as("Sin"),
+  sqrt: as("Sqrt"),
+  sub: as("Sub"),
+  where: (g, [condition, a, b]) => g.node("Where", [g.node("Cast", [condition], { to: 9 }), a, b]),
+} satisfies { readonly [F in Exclude<StepName, ActivationName>]: StepExport };
+
+/** The functions of two values; they repeat either operand where an axis is of length 1. */
+const BINARY = {
+  add: (g, a, b) => g.node("Add", [a, b]),
+  sub: (g, a, b) => g.node("Sub", [a, b]),
+  mul: (g, a, b) => g.node("Mul", [a, b]),
+  div: (g, a, b) => g.node("Div", [a, b]),
+  prelu,
+} satisfies { readonly [F in BinaryName]: (g: GraphBuilder, a: string, b: string) => string };
 
 /** a where a >= 0, else a b: either operand may be repeated, which PRelu does not allow. */
 function prelu(g: GraphBuilder, a: string, b: string): string {
   return g.node("Where", [g.node("Less", [a, g.floats([0], [])]), g.node("Mul", [a, b]), a]);
 }
 
+function permuted({ g, def, value }: FormContext, { input, output, dims, order }: PermuteLayer): string {
+  const source = g.node("Reshape", [value(input), g.integers([-1, ...dims])]);
+  const moved = order.every((axis, i) => axis === i)
+    ? source
+    : g.node("Transpose", [source], { perm: [0, ...order.map((axis) => axis + 1)] });
+  return g.node("Reshape", [moved, g.integers([-1, ...def.tensors[output].shape])], {}, output);
+}
+
+function resampled(context: FormContext, layer: ResampleLayer): string {
+  const { g, def } = context;
+  const [, height, width] = def.tensors[layer.input].shape;
+  const [, rows, columns] = def.tensors[layer.output].shape;
+  const down = g.floats(matrix(layer.rows, rows, height, false), [rows, height]);
+  const across = g.floats(matrix(layer.columns, columns, width, true), [width, columns]);
+  const wide = g.node("MatMul", [realOf(context, layer.input), across]);
+  return encoded(context, g.node("MatMul", [down, wide]), layer.output);
+}
+
 /** Taps as a matrix (output, input), or turned round. */
-function matrix({ indices, weights }: Taps, to: number, from: number, turned: boolean): Float32Array {
+function matrix({ indices, weights }: AxisWeights, to: number, from: number, turned: boolean): Float32Array {
   const result = new Float32Array(to * from);
   const each = indices.length / to;
   for (const [i, index] of indices.entries()) {
@@ -157,7 +152,7 @@ function matrix({ indices, weights }: Taps, to: number, from: number, turned: bo
 }
 
 /** Gather along each axis, with the fill put in by masks. */
-function gathered(context: FormContext, layer: Layer & { op: "gather" }): string {
+function gathered(context: FormContext, layer: GatherLayer): string {
   const { g, def, value } = context;
   const { shape } = def.tensors[layer.input];
   const lists = [layer.channels, layer.rows, layer.columns];

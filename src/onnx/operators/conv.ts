@@ -4,7 +4,7 @@ import type { Value } from "../tensor.js";
 import { added, type Call, type Conversion, checkWork, expectNode, make, optional, planes, required } from "./call.js";
 import { type Operators, operator } from "./operator.js";
 import { int } from "./spec.js";
-import { pairOf, spaceOf, WINDOW, type Window, windowOf, windowPadding } from "./window.js";
+import { pairOf, type SpatialWindow, spaceOf, WINDOW, windowOf, windowPadding } from "./window.js";
 
 /** A batch of planes; one axis of space is that of rows. */
 interface Planes {
@@ -29,7 +29,7 @@ export function convOperands(call: Call, groups: number): { x: Value; w: Value; 
 }
 
 /** Calls `visit` with each tap of a kernel. */
-export function eachTap({ kernel }: Window, visit: (ky: number, kx: number, tap: number) => void): void {
+export function eachTap({ kernel }: SpatialWindow, visit: (ky: number, kx: number, tap: number) => void): void {
   const [height, width] = pairOf(kernel, 1);
   for (let ky = 0, tap = 0; ky < height; ky++) {
     for (let kx = 0; kx < width; kx++, tap++) visit(ky, kx, tap);
@@ -43,7 +43,7 @@ function addRows(
   data: ArrayLike<number>,
   plane: number,
   input: Planes,
-  window: Window,
+  window: SpatialWindow,
   ky: number,
   kx: number,
   weight: number,

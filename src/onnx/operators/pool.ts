@@ -17,7 +17,7 @@ import {
 } from "./call.js";
 import { type Operator, type Operators, operator } from "./operator.js";
 import { flag, int } from "./spec.js";
-import { pairOf, spaceOf, WINDOW, type Window, windowOf, windowPadding } from "./window.js";
+import { pairOf, type SpatialWindow, spaceOf, WINDOW, windowOf, windowPadding } from "./window.js";
 
 /**
  * Calls `value` for every output with the places in the plane that its window covers, padding left out, and the number
@@ -26,7 +26,7 @@ import { pairOf, spaceOf, WINDOW, type Window, windowOf, windowPadding } from ".
 function overWindows(
   call: Call,
   x: Value,
-  window: Window,
+  window: SpatialWindow,
   value: (places: readonly number[], padded: number, plane: number) => number,
 ): Value {
   const space = x.dims.slice(2);
@@ -42,7 +42,11 @@ function overWindows(
   return y;
 }
 
-function placesOf(window: Window, space: readonly number[], output: number): { places: number[]; padded: number } {
+function placesOf(
+  window: SpatialWindow,
+  space: readonly number[],
+  output: number,
+): { places: number[]; padded: number } {
   let places = [0];
   let padded = 1;
   let rest = output;
@@ -174,7 +178,7 @@ const averagePool = operator(
 /**
  * By how many places each row and each column of windows is divided: those in the padded input, or in the input itself.
  */
-function windowCounts({ budget }: Conversion, window: Window, space: readonly number[], whole: boolean) {
+function windowCounts({ budget }: Conversion, window: SpatialWindow, space: readonly number[], whole: boolean) {
   const [rows, columns = [1]] = space.map((size, k) => {
     budget.spend(window.output[k]);
     return Array.from({ length: window.output[k] }, (_, o) => {

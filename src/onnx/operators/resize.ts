@@ -1,5 +1,5 @@
 // resize.ts: enlarging and shrinking, as weighted taps for every position of every axis.
-import { elements, sameShape, type Taps } from "../../ops/index.js";
+import { type AxisWeights, elements, sameShape } from "../../ops/index.js";
 import { shapeFor } from "../draft.js";
 import { checkSize, type Value } from "../tensor.js";
 import { listOf, range, whole } from "./arrays.js";
@@ -74,7 +74,7 @@ const OLD_RULES = {
 interface Resizing {
   readonly dims: readonly number[];
   /** For every axis; null where it stays as it is. */
-  readonly taps: readonly (Taps | null)[];
+  readonly taps: readonly (AxisWeights | null)[];
 }
 
 /**
@@ -97,7 +97,7 @@ function resizing(call: Bare, rules: Rules, dims: readonly number[]): Resizing {
   }
   checkSize(result, node.where);
   const place = PLACES[rules.coordinate_transformation_mode];
-  const taps = dims.map((): Taps | null => null);
+  const taps = dims.map((): AxisWeights | null => null);
   for (const [i, axis] of axes.entries()) {
     const [from, to, scale] = [dims[axis], sizes[i], scales[i]];
     if (to === from && scale === 1) continue;
@@ -196,7 +196,7 @@ function cubic(a: number, size: number, exclude: boolean): Kernel {
 }
 
 /** Every line along one axis becomes sums of its taps. */
-function resampled(call: Bare, x: Value, axis: number, { indices, weights }: Taps, length: number): Value {
+function resampled(call: Bare, x: Value, axis: number, { indices, weights }: AxisWeights, length: number): Value {
   const y = make(call, "float64", x.dims.with(axis, length));
   const each = indices.length / length;
   const inner = elements(x.dims.slice(axis + 1));
@@ -227,11 +227,12 @@ function converted(conversion: Conversion, rules: Rules) {
   const result = shapeFor(dims);
   const [rows, columns] = [taps[2] ?? null, taps[3] ?? null];
   if ([rows, columns].every((one) => one === null || one.weights.every((w) => w === 1))) {
-    const along = (one: Taps | null, n: number): readonly number[] => one?.indices ?? listOf(conversion, whole(n));
+    const along = (one: AxisWeights | null, n: number): readonly number[] =>
+      one?.indices ?? listOf(conversion, whole(n));
     const places = { channels: along(null, shape[0]), rows: along(rows, shape[1]), columns: along(columns, shape[2]) };
     return [added(conversion, { op: "gather", input, ...places, value: 0 }, result, dims)];
   }
-  const rounded = (one: Taps | null, n: number): Taps => {
+  const rounded = (one: AxisWeights | null, n: number): AxisWeights => {
     budget.spend(one?.weights.length ?? n);
     if (!one) return { indices: listOf(conversion, whole(n)), weights: new Array<number>(n).fill(1) };
     return { indices: one.indices, weights: one.weights.map(Math.fround) };

@@ -17,7 +17,7 @@ export const TRANSPOSED_WINDOW = { ...WINDOW, output_padding: ints(), output_sha
 type TransposedValues = ValuesOf<typeof TRANSPOSED_WINDOW>;
 
 /** One entry for each axis of space. */
-export interface Window {
+export interface SpatialWindow {
   readonly kernel: readonly number[];
   readonly strides: readonly number[];
   readonly dilations: readonly number[];
@@ -44,7 +44,10 @@ export function pairOf(list: readonly number[], missing: number): readonly [numb
 }
 
 /** Padding that gives a window the size of its output, also where that is rounded up. */
-export function windowPadding(window: Window, space: readonly number[]): readonly [number, number, number, number] {
+export function windowPadding(
+  window: SpatialWindow,
+  space: readonly number[],
+): readonly [number, number, number, number] {
   const behind = window.output.map((count, i) => {
     const reach = (count - 1) * window.strides[i] + window.dilations[i] * (window.kernel[i] - 1) + 1;
     return Math.max(0, reach - space[i] - window.before[i]);
@@ -100,7 +103,7 @@ export function windowOf(
   space: readonly number[],
   kernel: readonly number[] | null,
   up = false,
-): Window {
+): SpatialWindow {
   const { node } = call;
   const rank = space.length;
   const { kernel: shape, strides, dilations, pads, auto } = attributesOf(call, rank, kernel);
@@ -138,7 +141,7 @@ export function transposedWindowOf(
   call: Call<TransposedValues>,
   space: readonly number[],
   kernel: readonly number[],
-): Window {
+): SpatialWindow {
   const { node, attributes } = call;
   const rank = space.length;
   const { strides, dilations, pads, auto } = attributesOf(call, rank, kernel);

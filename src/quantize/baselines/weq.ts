@@ -1,6 +1,6 @@
 // weq.ts: weighted-entropy quantization as a quantizer among the others: 2^bits levels a layer.
 import { checkQuantizerBits, type Fit, type Quantizer, realFit } from "../quantizer.js";
-import { fitWeq, type WeqForm } from "../weq.js";
+import { fitWeq, type WeqForm } from "../weighted-entropy.js";
 
 export function weq(form: WeqForm = "paper"): Quantizer {
   const quantizer: Quantizer = {

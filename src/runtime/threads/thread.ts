@@ -9,7 +9,7 @@ export interface Thread {
 }
 
 /** The way back from inside a thread. */
-export interface Port {
+export interface ParentPort {
   readonly post: (message: unknown, transfer?: Transferable[]) => void;
   readonly listen: (listener: (message: unknown) => void) => void;
 }
@@ -68,7 +68,7 @@ function isForFiles(flag: string, at: number, flags: readonly string[]): boolean
 }
 
 /** This thread's port, for its program. A message that cannot be read ends the thread: who sent it would wait for ever. */
-export function ownPort(): Port {
+export function ownPort(): ParentPort {
   const port = nodeThreads()?.parentPort;
   const unreadable = (): never => {
     throw new Error("a message to it cannot be read");

@@ -1,8 +1,8 @@
-// schedule.test.js: learning rate factors at the moments that matter, and what is refused.
+// rate-schedule.test.js: learning rate factors at the moments that matter, and what is refused.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { checkSchedule, rateFactor } from "../../dist/training/schedule.js";
+import { checkSchedule, rateFactor } from "../../dist/training/rate-schedule.js";
 
 test("constant, step and cosine at their corners", () => {
   assert.equal(rateFactor({ kind: "constant" }, 3.5, 4), 1);

@@ -1,4 +1,4 @@
-// text.test.js: figures as people read them, at the edges of their units.
+// figures.test.js: figures as people read them, at the edges of their units.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { bytes, count, duration, milliseconds, percent, ratio, table } from "../../dist/report/index.js";

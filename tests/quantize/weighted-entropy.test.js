@@ -1,9 +1,9 @@
-// weq.test.js: weighted-entropy clusters: the worked example, the exhaustive search, ties, and layers with little in them.
+// weighted-entropy.test.js: weighted-entropy clusters: the worked example, the exhaustive search, ties, and layers with little in them.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { createRandom } from "../../dist/base/index.js";
-import { entropy, fitWeq } from "../../dist/quantize/weq.js";
+import { entropy, fitWeq } from "../../dist/quantize/weighted-entropy.js";
 
 const near = (found, expected, digits = 4) =>
   assert.deepEqual(

@@ -1,11 +1,11 @@
-// logquant.test.js: logarithmic levels as integer tables.
+// log-encoding.test.js: logarithmic levels as integer tables.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { createRandom } from "../../dist/base/index.js";
 import { encodingError } from "../../dist/quantize/activations.js";
 import { addToHistogram, createHistogram, fitLog, fitWeightedEntropy } from "../../dist/quantize/index.js";
-import { logEncoding } from "../../dist/quantize/logquant.js";
+import { logEncoding } from "../../dist/quantize/log-encoding.js";
 
 function histogramOf(values) {
   const histogram = createHistogram();

@@ -1,4 +1,4 @@
-// weq.ts: weighted-entropy clusters of weights (WEQ, algorithm 1): few levels, where large weights count more.
+// weighted-entropy.ts: weighted-entropy clusters of weights (WEQ, algorithm 1): few levels, where large weights count more.
 //
 // Importance of a weight: w^2. With P_n the share of the weights in cluster n and I_n their mean importance, the boundaries
 // maximise

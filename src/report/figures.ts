@@ -1,4 +1,4 @@
-// text.ts: figures as people read them.
+// figures.ts: figures as people read them.
 
 /** 1234567 as "1,234,567". */
 export function count(value: number): string {

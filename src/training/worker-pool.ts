@@ -1,4 +1,4 @@
-// pool.ts: a batch split into shards, run in this thread or on workers, always summed in the same order.
+// worker-pool.ts: a batch split into shards, run in this thread or on workers, always summed in the same order.
 import { ShiftwiseError } from "../base/index.js";
 import { createEngine, parameterLayout, volume } from "../engine/index.js";
 import { inferShapes, type Network } from "../graph/index.js";

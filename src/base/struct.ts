@@ -1,4 +1,4 @@
-// record.ts: records in a wasm module's memory, with the layout that the module's compiler gave them.
+// struct.ts: records in a wasm module's memory, with the layout that the module's compiler gave them.
 import type { Address } from "./address.js";
 
 declare const pointee: unique symbol;

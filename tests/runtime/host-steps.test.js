@@ -1,4 +1,4 @@
-// float.test.js: the layers of runtime/float.ts make the same bits as the reference, behind every other layer.
+// host-steps.test.js: the layers of runtime/host-steps.ts make the same bits as the reference, behind every other layer.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";

@@ -1,4 +1,4 @@
-// plain.ts: how most layers end: encode_px16 (epilogue.ts) in fewer instructions, where the record says that its results lie
+// short-epilogue.ts: how most layers end: encode_px16 (epilogue.ts) in fewer instructions, where the record says that its results lie
 // within 16 bits and are linear.
 //
 // 1.5 * 2^23 is in the record because engines make a constant anew wherever it is used. It rounds -2^22..2^22. Of a number in -2^15..2^15 - 1 the low 16 bits are the signed integer.

@@ -1,4 +1,4 @@
-// budget.test.js: bits dealt out among layers.
+// allocate.test.js: bits dealt out among layers.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";

@@ -1,4 +1,4 @@
-// logquant.ts: logarithmic activation levels (LogQuant; WEQ algorithm 2) as tables of small integers.
+// log-encoding.ts: logarithmic activation levels (LogQuant; WEQ algorithm 2) as tables of small integers.
 
 import { ShiftwiseError } from "../base/index.js";
 import type { Encoding } from "../ops/index.js";

@@ -1,4 +1,4 @@
-// budget.ts: how many bits each layer's weights get, for so many on average.
+// allocate.ts: how many bits each layer's weights get, for so many on average.
 import { ShiftwiseError } from "../base/index.js";
 
 /** What a layer could have, by rising bits: the noise is a share of its outputs' signal. */

@@ -1,4 +1,4 @@
-// plain.ts: the executor in plain TypeScript, for hosts that refuse WebAssembly.
+// plain-executor.ts: the executor in plain TypeScript, for hosts that refuse WebAssembly.
 import { ShiftwiseError } from "../base/index.js";
 import { type ModelDef, runReference } from "../model/index.js";
 import { elements } from "../ops/index.js";

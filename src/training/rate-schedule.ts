@@ -1,8 +1,8 @@
-// schedule.ts: the learning rate as a pure function of how far a run is.
+// rate-schedule.ts: the learning rate as a pure function of how far a run is.
 import { ShiftwiseError } from "../base/index.js";
 
 /** What the base rate is multiplied with. Times are in epochs, fractions allowed. */
-export type Schedule = (
+export type RateSchedule = (
   | { readonly kind: "constant" }
   /** Times `factor` at each of the epochs in `at`. */
   | { readonly kind: "step"; readonly at: readonly number[]; readonly factor: number }
@@ -18,7 +18,7 @@ export type Schedule = (
  * @param epoch epochs done, 0 <= epoch < epochs, with the fraction of the one that runs.
  * @param epochs in all.
  */
-export function rateFactor(schedule: Schedule, epoch: number, epochs: number): number {
+export function rateFactor(schedule: RateSchedule, epoch: number, epochs: number): number {
   const { warmUp = 0 } = schedule;
   const rise = epoch < warmUp ? epoch / warmUp : 1;
   switch (schedule.kind) {
@@ -37,7 +37,7 @@ export function rateFactor(schedule: Schedule, epoch: number, epochs: number): n
  * A schedule from outside.
  * @throws BAD_OPTION for a negative or non-finite number.
  */
-export function checkSchedule(schedule: Schedule): void {
+export function checkSchedule(schedule: RateSchedule): void {
   const numbers = [
     schedule.warmUp ?? 0,
     ...(schedule.kind === "step" ? [...schedule.at, schedule.factor] : []),

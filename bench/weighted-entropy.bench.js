@@ -1,5 +1,5 @@
-// weq.bench.js: milliseconds that the weighted-entropy clusters of one layer take, sorting and codes included:
-// `node bench/weq.bench.js [--json]`, after the build.
+// weighted-entropy.bench.js: milliseconds that the weighted-entropy clusters of one layer take, sorting and codes included:
+// `node bench/weighted-entropy.bench.js [--json]`, after the build.
 import Table from "cli-table3";
 import { createRandom } from "../dist/base/index.js";
 import { fitWeq } from "../dist/quantize/index.js";

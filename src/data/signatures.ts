@@ -1,4 +1,4 @@
-// kinds.ts: what a file is by its first bytes, whatever its name says.
+// signatures.ts: what a file is by its first bytes, whatever its name says.
 
 /** Kinds of pictures that are decoded. */
 export type ImageKind = "JPEG" | "PNG" | "WebP" | "GIF" | "TIFF" | "AVIF" | "BMP";
@@ -72,7 +72,7 @@ export function imageKind(bytes: Uint8Array): ImageKind | null {
 }
 
 /** Whether a file is a NumPy array. */
-export function isArray(bytes: Uint8Array): boolean {
+export function isArrayFile(bytes: Uint8Array): boolean {
   return kindAmong(OTHERS, bytes) === NPY;
 }
 
