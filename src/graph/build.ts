@@ -12,6 +12,7 @@ import {
   type Normalization,
   type PadNode,
   type Shape,
+  type Step,
   type Tensor,
 } from "../ops/index.js";
 import type { Network } from "./network.js";
@@ -43,6 +44,8 @@ export interface NetworkBuilder {
   globalAvgPool(input: string): string;
   add(a: string, b: string): string;
   concat(inputs: readonly string[]): string;
+  /** A function in steps, which the node computes in float64. */
+  elementwise(input: string, steps: readonly Step[]): string;
   activation(input: string, fn: ActivationNode["fn"], parameters?: readonly number[]): string;
   binary(fn: BinaryName, a: string, b: string): string;
   constant(shape: Shape, values: Float32Array): string;
@@ -135,6 +138,7 @@ export function buildNetwork(name: string, random: Random): NetworkBuilder {
     globalAvgPool: (input) => push({ op: "globalAvgPool", name: numbered("globalAvgPool"), input }),
     add: (a, b) => push({ op: "add", name: numbered("add"), inputs: [a, b] }),
     concat: (inputs) => push({ op: "concat", name: numbered("concat"), inputs }),
+    elementwise: (input, steps) => push({ op: "elementwise", name: numbered("elementwise"), input, steps }),
     activation: (input, fn, parameters = []) => push({ op: "activation", name: numbered(fn), input, fn, parameters }),
     binary: (fn, a, b) => push({ op: "binary", name: numbered(fn), fn, inputs: [a, b] }),
     constant: (shape, data) => push({ op: "constant", name: numbered("constant"), value: { shape, data } }),

@@ -107,7 +107,7 @@ const OWN = {
 export type StepName = keyof typeof OWN | keyof typeof FUNCTIONS | keyof typeof BINARY_FUNCTIONS;
 
 /** Every function that a step may have, by name. */
-const STEPS: ReadonlyMap<string, StepFunction> = /* @__PURE__ */ new Map<string, StepFunction>([
+export const STEP_FUNCTIONS: ReadonlyMap<string, StepFunction> = /* @__PURE__ */ new Map<string, StepFunction>([
   ...Object.entries(OWN),
   ...Object.entries<BinaryFunction>(BINARY_FUNCTIONS).map(([fn, { of, slopes }]) => [fn, two(of, slopes)] as const),
   ...Object.entries<UnaryFunction>(FUNCTIONS).map(([fn, { parameters, of, slope }]) => {
@@ -134,7 +134,7 @@ function checkSteps(
   const read = new Set<number>([steps.length]);
   for (const [i, { fn, parameters, of }] of steps.entries()) {
     const place = `steps[${i}]`;
-    const found = STEPS.get(fn);
+    const found = STEP_FUNCTIONS.get(fn);
     check(found !== undefined, `${place}.fn`, "a function of steps", fn);
     const counted = parameters.length === found.parameters && parameters.every(fits);
     check(counted, `${place}.parameters`, `${found.parameters} finite numbers`, parameters);
@@ -150,7 +150,7 @@ function checkSteps(
 export function stepsOf(steps: readonly Step[]): (x: number) => number {
   const values = new Float64Array(steps.length + 1);
   const parts = steps.map(({ fn, parameters, of: [a = 0, b = 0, c = 0] }) => {
-    const f = STEPS.get(fn)!.of(parameters);
+    const f = STEP_FUNCTIONS.get(fn)!.of(parameters);
     return (to: number): void => {
       values[to] = f(values[a], values[b], values[c]);
     };
@@ -165,7 +165,7 @@ export function stepsOf(steps: readonly Step[]): (x: number) => number {
 /** The slope of the function of valid steps, by the chain rule, backwards through the steps. */
 export function stepsSlopeOf(steps: readonly Step[]): (x: number) => number {
   const parts = steps.map(({ fn, parameters, of }) => {
-    const found = STEPS.get(fn)!;
+    const found = STEP_FUNCTIONS.get(fn)!;
     return { of, f: found.of(parameters), slopes: found.slopes(parameters) };
   });
   return (x) => {
@@ -178,6 +178,8 @@ export function stepsSlopeOf(steps: readonly Step[]): (x: number) => number {
     const slopes = new Float64Array(values.length);
     slopes[parts.length] = 1;
     for (let i = parts.length; i > 0; i--) {
+      // what the result does not depend on has no part in it, even where its slope is infinite
+      if (slopes[i] === 0) continue;
       const { of, slopes: along } = parts[i - 1];
       const [a, b, c] = of;
       const partial = along(values[a], values[b], values[c], values[i]);
@@ -192,7 +194,7 @@ const stepsField: Field<readonly Step[]> = {
     json.list(value, place, (entry, at) => {
       const { fn, parameters, of } = json.record(entry, at, ["fn", "parameters", "of"]);
       const name = json.text(fn, `${at}.fn`) as StepName;
-      json.expect(STEPS.has(name), `${at}.fn`, "a function of steps", name);
+      json.expect(STEP_FUNCTIONS.has(name), `${at}.fn`, "a function of steps", name);
       const numbers = json.list(parameters, `${at}.parameters`, json.number);
       return { fn: name, parameters: numbers, of: json.list(of, `${at}.of`, (k, where) => json.integer(k, where)) };
     }),

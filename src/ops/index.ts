@@ -13,6 +13,7 @@ export { log, power, roundEven } from "./elementary.js";
 export {
   type ElementwiseLayer,
   type ElementwiseNode,
+  STEP_FUNCTIONS,
   STEPS_MAX,
   type Step,
   type StepName,

@@ -2,6 +2,7 @@
 
 import { createRandom } from "../../dist/base/index.js";
 import { buildNetwork, inferShapes } from "../../dist/graph/index.js";
+import { KNOWN } from "../ops/steps.js";
 import { evaluate } from "../oracle/network.js";
 
 /** Nodes that hand on the integers they read. */
@@ -157,6 +158,7 @@ export function randomNetwork(seed, quantized) {
       push(b.concat([input, pick(mates), ...(chance(0.3) ? [pick(mates)] : [])]));
     },
     leakyRelu: () => push(b.leakyRelu(some(), random.uniform())),
+    elementwise: () => push(b.elementwise(some(), pick(KNOWN))),
     activation: () => {
       const [fn, ...parameters] = pick([
         ["elu", 0.7],

@@ -161,11 +161,21 @@ export function combined(
   const shapes = meetingShapes(conversion, [a.dims, b.dims]);
   const [left, right] = [a, b].map((operand, i) => {
     if (isActivation(operand)) return draft.shaped(operand, shapes[i]);
-    const value = draft.parameter(operand, shapes[i]);
+    const value = draft.parameter(finite(conversion, operand), shapes[i]);
     return draft.add(`${name}.constant`, { op: "constant", value }, shapes[i]);
   });
   const [shape] = meetingShapes(conversion, [dims]);
   return { node: draft.add(name, { op: "binary", fn, inputs: [left, right] }, shape), dims };
+}
+
+/** Largest float32. */
+const LARGEST = 3.4028234663852886e38;
+
+/** A constant as a network may hold it: infinities, as masks have them, become the largest numbers. */
+export function finite(conversion: Conversion, value: Value): Value {
+  if (value.data.every(Number.isFinite)) return value;
+  if (value.data.some(Number.isNaN)) throw unsupported(conversion.node, "a constant that holds NaN");
+  return map(conversion, value, (x) => Math.min(Math.max(x, -LARGEST), LARGEST));
 }
 
 /** A constant with the batch that stands in the file as the first image has it, if all images have the same. */

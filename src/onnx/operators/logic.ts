@@ -1,15 +1,11 @@
 // logic.ts: comparisons, what is done with their results, and the choice between two values.
 import type { BinaryName } from "../../ops/index.js";
 import { type Activation, isActivation, type Known } from "../draft.js";
-import type { Value } from "../tensor.js";
 import { map, zip } from "./arrays.js";
-import { combined } from "./binary.js";
+import { combined, finite } from "./binary.js";
 import { allOperands, type Conversion, expectNode, onlyActivation, required, resultName } from "./call.js";
 import { type Operator, type Operators, operator } from "./operator.js";
 import { inSteps, type ShortStep, stepped } from "./steps.js";
-
-/** Largest float32: a network's constants are finite. */
-const LARGEST = 3.4028234663852886e38;
 
 /** Two operands to a mask of ones and zeros: the steps get x - y, or what else `fn` makes of x and y, as their input. */
 function mask(f: (x: number, y: number) => boolean, fn: BinaryName, ...steps: readonly ShortStep[]): Operator {
@@ -36,10 +32,12 @@ const NOT: readonly ShortStep[] = [
 /** A value where the mask is 1, and 0 elsewhere; an infinite constant becomes the largest number. */
 function masked(conversion: Conversion, condition: Known, value: Known, name: string): Known {
   if (isActivation(condition) && isActivation(value)) return combined(conversion, "mul", condition, value, name);
-  const finite = (one: Value): Value => map(conversion, one, (x) => Math.min(Math.max(x, -LARGEST), LARGEST));
   if (!isActivation(value)) {
-    if (isActivation(condition)) return combined(conversion, "mul", condition, finite(value), name);
-    return finite(zip(conversion, value.type, [condition, value], (yes, x) => (yes ? x : 0)));
+    if (isActivation(condition)) return combined(conversion, "mul", condition, value, name);
+    return finite(
+      conversion,
+      zip(conversion, value.type, [condition, value], (yes, x) => (yes ? x : 0)),
+    );
   }
   return combined(conversion, "mul", condition, value, name);
 }

@@ -84,26 +84,27 @@ export const localResponse = operator(
       const { alpha, beta, bias, size } = attributes;
       const { dims, shape, input } = planes(conversion);
       const [channels, height, width] = shape;
-      expectNode(size >= 1 && size <= 2 * channels, conversion.node, `1 to ${2 * channels}`, size, "size");
+      expectNode(Number.isInteger(size) && size >= 1, conversion.node, "an integer from 1 on", size, "size");
       const name = resultName(conversion);
       const x = { node: input, dims };
       const square = stepped(conversion, x, inSteps(["mul", [0, 0]]), `${name}.square`);
       // channels as rows: a window over them is one over `size` rows
       const rows: Shape = [1, channels, height * width];
-      const [before, behind] = [Math.floor((size - 1) / 2), Math.ceil((size - 1) / 2)];
+      const [before, behind] = [Math.floor, Math.ceil].map((round) => Math.min(round((size - 1) / 2), channels - 1));
+      const count = before + behind + 1;
       const pad = { op: "pad", channels: [0, 0], rows: [before, behind], columns: [0, 0], value: 0 } as const;
       const padded = draft.add(`${name}.padded`, { ...pad, input: draft.shaped(square, rows) }, [
         1,
-        channels + size - 1,
+        channels + count - 1,
         rows[2],
       ]);
-      const pool = { op: "avgPool", input: padded, kernel: [size, 1], stride: [1, 1] } as const;
+      const pool = { op: "avgPool", input: padded, kernel: [count, 1], stride: [1, 1] } as const;
       const mean = { node: draft.add(`${name}.mean`, pool, rows), dims };
       const factor = stepped(
         conversion,
         { node: draft.shaped(mean, shape), dims },
         inSteps(
-          ["constant", [], alpha],
+          ["constant", [], (alpha * count) / size],
           ["mul", [0, 1]],
           ["constant", [], bias],
           ["add", [2, 3]],

@@ -1,4 +1,5 @@
 // layers.js: a generator for every kind of layer: each adds one to the model, or nothing where none fits.
+import { randomSteps } from "../../ops/steps.js";
 import {
   BINARY_FUNCTIONS,
   broadcastShape,
@@ -184,6 +185,15 @@ function activation(draw, builder) {
   );
 }
 
+function elementwise(draw, builder) {
+  const input = builder.source(draw);
+  builder.layer(
+    draw,
+    { shape: builder.spec(input).shape, encoding: drawEncoding(draw, builder.wild) },
+    { op: "elementwise", input, steps: randomSteps(draw.random()) },
+  );
+}
+
 function binary(draw, builder) {
   const [input, other] = [builder.source(draw), builder.source(draw)];
   const shape = broadcastShape(builder.spec(input).shape, builder.spec(other).shape);
@@ -242,6 +252,7 @@ export const LAYERS = {
   gather,
   permute,
   activation,
+  elementwise,
   binary,
   constant,
   resample,
