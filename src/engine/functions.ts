@@ -3,8 +3,9 @@
 import {
   type ActivationNode,
   activationOf,
-  BINARY_FUNCTIONS,
+  BINARY_SLOPES,
   type BinaryNode,
+  binaryOf,
   type ConstantNode,
   type ElementwiseNode,
   elements,
@@ -72,7 +73,7 @@ function repeatedPlaces(own: Shape, shape: Shape): Int32Array {
 }
 
 function binaryPass({ fn }: BinaryNode, shapes: readonly Shape[], shape: Shape): FunctionPass {
-  const { of: f, slopes } = BINARY_FUNCTIONS[fn];
+  const [f, slopes] = [binaryOf(fn), BINARY_SLOPES[fn]];
   const [placesA, placesB] = shapes.map((own) => repeatedPlaces(own, shape));
   const [sizeA, sizeB] = shapes.map(volume);
   const size = volume(shape);

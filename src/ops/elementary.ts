@@ -32,15 +32,14 @@ export function log(x: number): number {
   return k * LN2_HIGH + (k * LN2_LOW + 2 * s * sum);
 }
 
-/** Coefficients of P below, from u^14 to u^0: a Chebyshev fit on |x| <= 6.5. */
+/** Coefficients of P below, from u^10 to u^0: a Chebyshev fit on |x| <= 6.5. */
 const ERFC = [
-  -1.305138832952e-7, -4.282157737377e-7, 2.096747767434e-6, 1.553117606774e-6, -1.709384412275e-5, 1.443614177773e-5,
-  9.305300045411e-5, -2.379968601582e-4, -3.399889988023e-4, 2.276693317307e-3, 3.164294672485e-4, -2.284744101148e-2,
-  7.108623026096e-3, 0.5251687868033, -0.5115385921529,
+  -1.154589864e-5, 1.661966331e-5, 8.70899236e-5, -2.394845311e-4, -3.36969231e-4, 2.277191956e-3, 3.157318508e-4,
+  -2.284751375e-2, 7.108682242e-3, 0.5251687899, -0.511538593,
 ];
 
 /**
- * The error function, to about 1e-11:
+ * The error function, to about 1e-9 of its value:
  *   |x| < 1/2:  2 / sqrt(pi) exp(-x^2) (x + 2 x^3 / 3 + 4 x^5 / 15 + ...), twelve terms
  *   elsewhere:  1 - t exp(P(u) - x^2), t = 1 / (1 + |x| / 2), u = (t - 21 / 34) / (13 / 34), with the sign of x; 1 from 6 on
  */

@@ -2,9 +2,18 @@
 import { type Check, isWritable, fields as json } from "../format/index.js";
 import { cos, erf, log, power, roundEven, sin } from "./elementary.js";
 import { type Field, tensor } from "./field.js";
-import { BINARY_FUNCTIONS, type BinaryFunction, exp, FUNCTIONS, type UnaryFunction } from "./functions.js";
+import {
+  type ActivationName,
+  BINARY_FUNCTIONS,
+  BINARY_SLOPES,
+  type BinaryName,
+  exp,
+  FUNCTIONS,
+  slopeOf,
+  type UnaryFunction,
+} from "./functions.js";
 import type { LayerKind, NodeKind } from "./kind.js";
-import { decoderOf, encoderOf } from "./numeric.js";
+import { applied } from "./numeric.js";
 import { checkShape } from "./window.js";
 
 /** One step: a function of values that are there already. */
@@ -36,91 +45,94 @@ export interface ElementwiseNode {
   readonly steps: readonly Step[];
 }
 
+/** Functions of one value that are steps and nothing else. */
+const ONE = {
+  abs: Math.abs,
+  cos,
+  erf,
+  exp,
+  floor: Math.floor,
+  log,
+  round: roundEven,
+  sign: Math.sign,
+  sin,
+  sqrt: Math.sqrt,
+} as const satisfies Readonly<Record<string, (x: number) => number>>;
+
+/** Functions of two values that are steps and nothing else. */
+const TWO = {
+  equal: (a, b) => (a === b ? 1 : 0),
+  less: (a, b) => (a < b ? 1 : 0),
+  max: (a, b) => Math.max(a, b),
+  min: (a, b) => Math.min(a, b),
+  mod: (a, b) => a % b,
+  pow: power,
+} as const satisfies Readonly<Record<string, (a: number, b: number) => number>>;
+
+export type StepName =
+  | "constant"
+  | "where"
+  | keyof typeof ONE
+  | keyof typeof TWO
+  | keyof typeof FUNCTIONS
+  | keyof typeof BINARY_FUNCTIONS;
+
 /** Any function that a step may have. */
 interface StepFunction {
   /** Number of its parameters and of the values that it reads. */
   readonly parameters: number;
   readonly operands: number;
   /** The function in float64. */
-  of(parameters: readonly number[]): (a: number, b: number, c: number) => number;
-  /** Its slopes along its operands, where it is y. */
-  slopes(parameters: readonly number[]): (a: number, b: number, c: number, y: number) => readonly number[];
+  of(...parameters: readonly number[]): (a: number, b: number, c: number) => number;
 }
-
-type F1 = (x: number, y: number) => number;
-type F2 = (a: number, b: number) => number;
-
-/** A function of one value without parameters, and its slope at x, where it is y. */
-function one(f: (x: number) => number, slope: F1): StepFunction {
-  return { parameters: 0, operands: 1, of: () => f, slopes: () => (x, _, __, y) => [slope(x, y)] };
-}
-
-/** A function of two values, and its slopes. */
-function two(f: F2, slopes: (a: number, b: number) => readonly number[]): StepFunction {
-  return { parameters: 0, operands: 2, of: () => f, slopes: () => slopes };
-}
-
-/** Of just two values: a step hands on three. */
-const larger: F2 = (a, b) => Math.max(a, b);
-const smaller: F2 = (a, b) => Math.min(a, b);
-const flat = (): number => 0;
-const flats = (): readonly number[] => [0, 0];
-
-/** The functions that are steps and nothing else. Rounding, comparisons and signs have the slope 0. */
-const OWN = {
-  constant: {
-    parameters: 1,
-    operands: 0,
-    of:
-      ([value]) =>
-      () =>
-        value,
-    slopes: () => () => [],
-  },
-  abs: one(Math.abs, (x) => Math.sign(x)),
-  cos: one(cos, (x) => -sin(x)),
-  erf: one(erf, (x) => 1.1283791670955126 * exp(-x * x)),
-  exp: one(exp, (_, y) => y),
-  floor: one(Math.floor, flat),
-  log: one(log, (x) => 1 / x),
-  round: one(roundEven, flat),
-  sign: one(Math.sign, flat),
-  sin: one(sin, (x) => cos(x)),
-  sqrt: one(Math.sqrt, (_, y) => 0.5 / y),
-  equal: two((a, b) => (a === b ? 1 : 0), flats),
-  less: two((a, b) => (a < b ? 1 : 0), flats),
-  max: two(larger, (a, b) => (a >= b ? [1, 0] : [0, 1])),
-  min: two(smaller, (a, b) => (a <= b ? [1, 0] : [0, 1])),
-  mod: two(
-    (a, b) => a % b,
-    (a, b) => [1, -Math.trunc(a / b)],
-  ),
-  pow: two(power, (a, b) => [b * power(a, b - 1), a > 0 ? power(a, b) * log(a) : 0]),
-  where: {
-    parameters: 0,
-    operands: 3,
-    of: () => (condition, a, b) => (condition === 0 ? b : a),
-    slopes: () => (condition) => (condition === 0 ? [0, 0, 1] : [0, 1, 0]),
-  },
-} as const satisfies Readonly<Record<string, StepFunction>>;
-
-export type StepName = keyof typeof OWN | keyof typeof FUNCTIONS | keyof typeof BINARY_FUNCTIONS;
 
 /** Every function that a step may have, by name. */
-export const STEP_FUNCTIONS: ReadonlyMap<string, StepFunction> = /* @__PURE__ */ new Map<string, StepFunction>([
-  ...Object.entries(OWN),
-  ...Object.entries<BinaryFunction>(BINARY_FUNCTIONS).map(([fn, { of, slopes }]) => [fn, two(of, slopes)] as const),
-  ...Object.entries<UnaryFunction>(FUNCTIONS).map(([fn, { parameters, of, slope }]) => {
-    const slopes = (given: readonly number[]): ReturnType<StepFunction["slopes"]> => {
-      const along = slope(...given);
-      return (x, _, __, y) => [along(x, y)];
-    };
-    return [
-      fn,
-      { parameters: parameters.length, operands: 1, of: (given: readonly number[]) => of(...given), slopes },
-    ] as const;
-  }),
-]);
+export const STEP_FUNCTIONS: ReadonlyMap<string, StepFunction> = /* @__PURE__ */ (() => {
+  const functions = new Map<string, StepFunction>();
+  const add = (fn: string, operands: number, of: StepFunction["of"], parameters = 0): void => {
+    functions.set(fn, { parameters, operands, of });
+  };
+  add("constant", 0, (value) => () => value, 1);
+  add("where", 3, () => (condition, a, b) => (condition === 0 ? b : a));
+  for (const [fn, f] of Object.entries(ONE)) add(fn, 1, () => f);
+  for (const [fn, f] of Object.entries({ ...TWO, ...BINARY_FUNCTIONS })) add(fn, 2, () => f);
+  for (const [fn, of] of Object.entries<UnaryFunction>(FUNCTIONS)) add(fn, 1, of, of.length);
+  return functions;
+})();
+
+/** The slopes of a step's function along its operands a, b and c, where it is y. */
+type StepSlopes = (a: number, b: number, c: number, y: number) => readonly number[];
+
+const flat: StepSlopes = () => [0, 0];
+
+/** Slopes of the functions above. Rounding, comparisons and signs are flat wherever they do not jump. */
+const STEP_SLOPES = {
+  abs: (x) => [Math.sign(x)],
+  constant: flat,
+  cos: (x) => [-sin(x)],
+  equal: flat,
+  erf: (x) => [1.1283791670955126 * exp(-x * x)],
+  exp: (_, __, ___, y) => [y],
+  floor: flat,
+  less: flat,
+  log: (x) => [1 / x],
+  max: (a, b) => (a >= b ? [1, 0] : [0, 1]),
+  min: (a, b) => (a <= b ? [1, 0] : [0, 1]),
+  mod: (a, b) => [1, -Math.trunc(a / b)],
+  pow: (a, b) => [b * power(a, b - 1), a > 0 ? power(a, b) * log(a) : 0],
+  round: flat,
+  sign: flat,
+  sin: (x) => [cos(x)],
+  sqrt: (_, __, ___, y) => [0.5 / y],
+  where: (condition) => (condition === 0 ? [0, 0, 1] : [0, 1, 0]),
+} satisfies Readonly<Record<Exclude<StepName, ActivationName | BinaryName>, StepSlopes>>;
+
+function stepSlopes({ fn, parameters }: Step): StepSlopes {
+  if (Object.hasOwn(STEP_SLOPES, fn)) return STEP_SLOPES[fn as keyof typeof STEP_SLOPES];
+  if (Object.hasOwn(BINARY_SLOPES, fn)) return BINARY_SLOPES[fn as BinaryName];
+  const slope = slopeOf(fn as ActivationName, parameters);
+  return (x, _, __, y) => [slope(x, y)];
+}
 
 /** Most steps of one function. */
 export const STEPS_MAX = 64;
@@ -150,7 +162,7 @@ function checkSteps(
 export function stepsOf(steps: readonly Step[]): (x: number) => number {
   const values = new Float64Array(steps.length + 1);
   const parts = steps.map(({ fn, parameters, of: [a = 0, b = 0, c = 0] }) => {
-    const f = STEP_FUNCTIONS.get(fn)!.of(parameters);
+    const f = STEP_FUNCTIONS.get(fn)!.of(...parameters);
     return (to: number): void => {
       values[to] = f(values[a], values[b], values[c]);
     };
@@ -164,9 +176,9 @@ export function stepsOf(steps: readonly Step[]): (x: number) => number {
 
 /** The slope of the function of valid steps, by the chain rule, backwards through the steps. */
 export function stepsSlopeOf(steps: readonly Step[]): (x: number) => number {
-  const parts = steps.map(({ fn, parameters, of }) => {
-    const found = STEP_FUNCTIONS.get(fn)!;
-    return { of, f: found.of(parameters), slopes: found.slopes(parameters) };
+  const parts = steps.map((step) => {
+    const { fn, parameters, of } = step;
+    return { of, f: STEP_FUNCTIONS.get(fn)!.of(...parameters), slopes: stepSlopes(step) };
   });
   return (x) => {
     const values = [x];
@@ -198,7 +210,7 @@ const stepsField: Field<readonly Step[]> = {
       const numbers = json.list(parameters, `${at}.parameters`, json.number);
       return { fn: name, parameters: numbers, of: json.list(of, `${at}.of`, (k, where) => json.integer(k, where)) };
     }),
-  write: (steps) => steps.map(({ fn, parameters, of }) => ({ fn, parameters, of })),
+  write: (steps) => steps,
 };
 
 export const elementwiseLayer: LayerKind<ElementwiseLayer> = {
@@ -208,12 +220,7 @@ export const elementwiseLayer: LayerKind<ElementwiseLayer> = {
     checkSteps(layer, check, isWritable);
     checkShape(output, input.shape, check);
   },
-  run({ steps }, [{ spec, raw }], output) {
-    const real = decoderOf(spec.encoding);
-    const encode = encoderOf(output.encoding);
-    const f = stepsOf(steps);
-    return raw.map((value) => encode(f(real(value))));
-  },
+  run: ({ steps }, [input], output) => applied(stepsOf(steps), input, output),
 };
 
 export const elementwiseNode: NodeKind<ElementwiseNode> = {

@@ -33,10 +33,12 @@ export {
   type ActivationName,
   activationOf,
   BINARY_FUNCTIONS,
+  BINARY_SLOPES,
   type BinaryName,
   binaryOf,
   exp,
   FUNCTIONS,
+  PARAMETERS,
   slopeOf,
   softmax,
 } from "./functions.js";

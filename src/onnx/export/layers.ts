@@ -8,6 +8,7 @@ import {
   FUNCTIONS,
   type GatherLayer,
   type Layer,
+  PARAMETERS,
   type PermuteLayer,
   type ResampleLayer,
   type Step,
@@ -53,7 +54,7 @@ export const exportLayer: Export<Layer> = (context, layer) => (EXPORTS[layer.op]
 function activated(g: GraphBuilder, { fn, parameters }: Pick<ActivationLayer, "fn" | "parameters">, x: string): string {
   const operator = fn[0].toUpperCase() + fn.slice(1);
   if (fn === "clip") return g.node(operator, [x, ...parameters.map((bound) => g.floats([bound], []))]);
-  const attributes = FUNCTIONS[fn].parameters.map(([name], i) => [name, { float: parameters[i] }]);
+  const attributes = PARAMETERS[fn].map(([name], i) => [name, { float: parameters[i] }]);
   return g.node(operator, [x], Object.fromEntries(attributes));
 }
 

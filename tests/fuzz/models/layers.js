@@ -177,7 +177,7 @@ function activation(draw, builder) {
   const input = builder.source(draw);
   const fn = draw.pick(Object.keys(FUNCTIONS));
   const random = draw.random();
-  const parameters = Array.from({ length: FUNCTIONS[fn].parameters.length }, () => drawNumber(random, 1, builder.wild));
+  const parameters = Array.from({ length: FUNCTIONS[fn].length }, () => drawNumber(random, 1, builder.wild));
   builder.layer(
     draw,
     { shape: builder.spec(input).shape, encoding: drawEncoding(draw, builder.wild) },
