@@ -17,7 +17,7 @@ export class ConvJob {
   run!: i32;
 }
 
-/** Computes channels first..last-1 of one tile of `pixels` <= 64 pixels from `pixel` on; `first` is the first channel of its group. */
+/** Computes channels first..last-1 of one tile of `pixels` <= 64 pixels from `pixel` on. `first` is the first of its group. */
 export function conv_codes(
   job: ConvJob,
   patch: usize,
@@ -32,14 +32,17 @@ export function conv_codes(
   const epilogue = job.epilogue;
   const runBytes = (<usize>job.run) << 1;
   const form = form_of(epilogue, pixels);
+  // channels that still read this patch
   let left = job.groupChannels;
   for (let channel = first; channel < last; channel++) {
     const at = stream + <usize>load<u32>(starts + ((<usize>channel) << 2));
+    // sum into parts: small tiles, activations of few bits, all others
     let factors: usize;
     if (pixels <= 16) factors = bucket_swar_px16(patch, at, parts);
     else if (runBytes > 2) factors = bucket_u8_px64(patch, at, parts, runBytes);
     else factors = bucket_swar_px64(patch, at, parts);
     end_px64(form, epilogue, channel, parts, factors, pixel, pixels);
+    // the next group's rows lie behind
     if (--left == 0) {
       left = job.groupChannels;
       patch += job.groupBytes;

@@ -3,9 +3,14 @@
 // weights: blocks of 4 output channels, [depth][4], or of one channel, [depth], for groups of one output; panels as gather.ts
 // lays them: [8 panels][depth][8 pixels].
 // Each output adds its products in the order of the depth, one rounding a product and one a sum.
+//
+//   a tile of sums   row i of 256 bytes: 64 pixels of channel i. A call writes 8 pixels of four rows, a0..a3 the first
+//                    four pixels and b0..b3 the others
+//
+// The eight sums are locals, since only locals stay in registers.
 import { Epilogue, encode_lanes } from "./epilogue";
 
-/** sums: 4 channels x 64 pixels of float32, of which 8 pixels from `sums` on are written. */
+/** Sums 4 channels x 8 pixels: of the tile's 4 rows of 64 float32, 8 pixels from `sums` on are written. */
 function gemm_c4px8(weights: usize, panel: usize, depth: i32, sums: usize): void {
   let a0 = f32x4.splat(0),
     a1 = a0,
@@ -16,6 +21,7 @@ function gemm_c4px8(weights: usize, panel: usize, depth: i32, sums: usize): void
     b2 = a0,
     b3 = a0;
   for (const end = weights + ((<usize>depth) << 4); weights < end; weights += 16, panel += 32) {
+    // 8 pixels of one input, times its weights in 4 channels
     const p = v128.load(panel),
       q = v128.load(panel, 16);
     const w0 = v128.load32_splat(weights),
@@ -53,7 +59,7 @@ export class FloatJob {
   epilogue: Epilogue = changetype<Epilogue>(0);
 }
 
-/** Groups first..last-1 of one tile, whose patch holds the rows of just these. */
+/** Computes groups first..last-1 of one tile, whose patch holds the rows of just these. */
 export function conv_f32(
   job: FloatJob,
   patch: usize,
@@ -71,9 +77,11 @@ export function conv_f32(
   for (let group = first; group < last; group++, patch += rowsBytes) {
     let weights = job.weights + <usize>group * job.groupBytes;
     for (let channel = group * outputs, end = channel + outputs; channel < end; channel += 4, weights += blockBytes) {
+      // four channels, 8 pixels at a time
       for (let j = 0; j < pixels; j += 8) {
         gemm_c4px8(weights, patch + (<usize>j >> 3) * panelBytes, depth, sums + ((<usize>j) << 2));
       }
+      // the last block of a group may have fewer channels than four
       const count = min(4, end - channel);
       for (let i = 0; i < count; i++) {
         encode_lanes(job.epilogue, channel + i, sums + ((<usize>i) << 8), pixel, pixels, false, false);
@@ -82,7 +90,7 @@ export function conv_f32(
   }
 }
 
-/** sums: one channel x 32 pixels of float32, from four panels. */
+/** Sums one channel x 32 pixels, from four panels. */
 function gemm_c1px32(weights: usize, panel: usize, panelBytes: usize, depth: i32, sums: usize): void {
   let a0 = f32x4.splat(0);
   let a1 = a0;
@@ -96,6 +104,7 @@ function gemm_c1px32(weights: usize, panel: usize, panelBytes: usize, depth: i32
   const third = second + panelBytes;
   const fourth = third + panelBytes;
   for (let k: usize = 0, end = (<usize>depth) << 5; k < end; k += 32, weights += 4) {
+    // one weight, 32 pixels of its input
     const w = v128.load32_splat(weights);
     a0 = f32x4.add(a0, f32x4.mul(w, v128.load(panel + k)));
     b0 = f32x4.add(b0, f32x4.mul(w, v128.load(panel + k, 16)));

@@ -19,11 +19,12 @@ export class SumPoolJob {
   epilogue: Epilogue = changetype<Epilogue>(0);
 }
 
-/** Maxima of one tile of 64 u8 pixels for each channel of a patch. Padding holds 0, which never wins. */
+/** Takes the maxima of one tile of 64 u8 pixels for each channel of a patch. Padding holds 0, which never wins. */
 export function pool_max_u8(job: MaxPoolJob, patch: usize, channel: i32, channels: i32, pixel: i32, pixels: i32): void {
   const taps = job.taps;
   let out = job.out + <usize>channel * job.outBytes + <usize>pixel;
   for (; channels > 0; channels--, out += job.outBytes) {
+    // 16 pixels: the largest of their taps, which lie 64 bytes apart
     for (let j: usize = 0; j < <usize>pixels; j += 16) {
       let row = patch + j;
       let best = v128.load(row);
@@ -54,6 +55,7 @@ export function pool_max_f32(
   const panelBytes = (<usize>(channels * taps)) << 5;
   const planeBytes = <usize>job.outBytes;
   const out = job.out + <usize>channel * planeBytes + ((<usize>pixel) << 2);
+  // sums of all values seen, which only serve to find a NaN
   let s0 = f32x4.splat(0),
     s1 = s0,
     s2 = s0,
@@ -95,7 +97,7 @@ export function pool_max_f32(
     }
   }
   const sum = f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3));
-  // infinities of both signs are told from a NaN in there
+  // infinities of both signs also sum up to a NaN: mark_nans looks at the values themselves
   if (v128.any_true(f32x4.ne(sum, sum))) mark_nans(patch, panelBytes, taps, channels, out, planeBytes, pixels);
 }
 
@@ -111,6 +113,7 @@ function mark_nans(
 ): void {
   for (; channels > 0; channels--, out += planeBytes, patch += (<usize>taps) << 5) {
     for (let j: usize = 0; j < <usize>pixels; j += 4) {
+      // four pixels: is a NaN under any tap?
       let row = patch + (j >> 3) * panelBytes + ((j & 4) << 2);
       let found = f32x4.splat(0);
       for (const end = row + ((<usize>taps) << 5); row < end; row += 32) {
@@ -123,7 +126,7 @@ function mark_nans(
   }
 }
 
-/** Sums of one tile of 64 u8 pixels for each channel of a patch. */
+/** Sums the windows of one tile of 64 u8 pixels for each channel of a patch. */
 export function pool_sum_u8(
   job: SumPoolJob,
   patch: usize,
@@ -136,6 +139,7 @@ export function pool_sum_u8(
   const taps = job.taps;
   for (const last = channel + channels; channel < last; channel++) {
     for (let j: usize = 0; j < <usize>TILE; j += 16) {
+      // 16 pixels, in parts of PART_ROWS taps, each laid out as lanes.ts says
       let part = parts + (j << 1);
       let row = patch + j;
       for (let left = taps; left > 0; left -= PART_ROWS, part += PART_BYTES) {
@@ -184,7 +188,7 @@ export function pool_sum_f32(
   }
 }
 
-/** i32 sum of every u8 plane of `size` pixels (what lies behind a plane's end is not counted). */
+/** Sums every u8 plane of `size` pixels in i32; what lies behind a plane's end is not counted. */
 export function plane_sums_u8(planes: usize, planeBytes: u32, size: i32, channels: i32, sums: usize): void {
   for (; channels > 0; channels--, planes += planeBytes, sums += 4) {
     let lanes = i32x4.splat(0);
@@ -197,12 +201,13 @@ export function plane_sums_u8(planes: usize, planeBytes: u32, size: i32, channel
       i32x4.extract_lane(lanes, 1) +
       i32x4.extract_lane(lanes, 2) +
       i32x4.extract_lane(lanes, 3);
+    // the pixels behind the last whole vector
     for (; i < <usize>size; i++) sum += <i32>load<u8>(planes + i);
     store<i32>(sums, sum);
   }
 }
 
-/** float32 sum of every plane, in pixel order. */
+/** Sums every float32 plane in pixel order. */
 export function plane_sums_f32(planes: usize, planeBytes: u32, size: i32, channels: i32, sums: usize): void {
   for (; channels > 0; channels--, planes += planeBytes, sums += 4) {
     let sum: f32 = 0;

@@ -1,7 +1,11 @@
-// short-epilogue.ts: how most layers end: encode_px16 (epilogue.ts) in fewer instructions, where the record says that its results lie
-// within 16 bits and are linear.
+// short-epilogue.ts: how most layers end: encode_px16 (epilogue.ts) in fewer instructions, where the record is marked plain:
+// its results are linear and lie within 16 bits.
 //
-// 1.5 * 2^23 is in the record because engines make a constant anew wherever it is used. It rounds -2^22..2^22. Of a number in -2^15..2^15 - 1 the low 16 bits are the signed integer.
+//   encode_px16          z float32 -> clamp 4 lanes -> round -> 32-bit integers -> narrow twice -> 16 bytes
+//   encode_plain_px16    z float32 -> round -> 16-bit integers -> narrow once -> clamp 16 bytes
+//
+// Adding 1.5 * 2^23 rounds numbers in -2^22..2^22. The low 16 bits of the sum are the signed integer, if that is in
+// -2^15..2^15 - 1. The constant is in the record because engines make a constant anew wherever it is used.
 import { PART_BYTES } from "../../src/runtime/layout";
 import { Epilogue, encode_px16, scaled } from "./epilogue";
 import { evens, joined_high, joined_low } from "./lanes";
@@ -13,7 +17,7 @@ const PLAIN: i32 = 1;
 /** One whose channels encode_lone_px64 may end, too, if they are of one part. */
 const WHOLE: i32 = 2;
 
-/** How the channels of a tile of `pixels` pixels may be ended. */
+/** Says how the channels of a tile of `pixels` pixels may be ended. */
 export function form_of(epilogue: Epilogue, pixels: i32): i32 {
   if (!epilogue.plain) return GENERAL;
   return pixels == 64 && epilogue.residual == 0 ? WHOLE : PLAIN;
@@ -35,8 +39,8 @@ export function end_px64(
 }
 
 /**
- * encode_px16 for records marked plain: what most layers are. Rounding is monotone, so clamping the rounded integer
- * to the rounded bounds gives what rounding the clamped number would, sixteen bytes at a time instead of four lanes.
+ * Does what encode_px16 does, for records marked plain. Rounding is monotone, so clamping the rounded integer to the
+ * rounded bounds gives what rounding the clamped number would, sixteen bytes at a time instead of four lanes.
  */
 function encode_plain_px16(
   epilogue: Epilogue,
@@ -59,16 +63,19 @@ function encode_plain_px16(
   // a power of two may move into the scale without another rounding
   if (count == 1) scale = f32x4.mul(scale, f32x4.splat(<f32>load<i16>(factors, 2)));
   const last = factors + 2 + (count << 1);
+  // 16 pixels a turn, in the registers that epilogue.ts draws
   for (const stop = out + <usize>pixels; out < stop; out += 16, parts += 32) {
     const odds = v128.load(parts, 16);
     const even = evens(v128.load(parts), odds);
     let z0: v128, z1: v128, z2: v128, z3: v128;
     if (count == 1) {
+      // a lone part is the sum
       z0 = i32x4.extend_low_i16x8_s(even);
       z1 = i32x4.extend_high_i16x8_s(even);
       z2 = i32x4.extend_low_i16x8_s(odds);
       z3 = i32x4.extend_high_i16x8_s(odds);
     } else {
+      // the first two parts, then two more a turn
       let pair = v128.load32_splat(factors, 2);
       let odds2 = v128.load(parts, PART_BYTES + 16);
       let even2 = evens(v128.load(parts, PART_BYTES), odds2);
@@ -92,6 +99,7 @@ function encode_plain_px16(
     z1 = scaled(z1, scale, offset);
     z2 = scaled(z2, scale, offset);
     z3 = scaled(z3, scale, offset);
+    // a u8 operand, taken apart into even and odd pixels
     if (residual) {
       const bytes = v128.load(operand);
       const r0 = v128.and(bytes, i16x8.splat(0xff));
@@ -107,7 +115,7 @@ function encode_plain_px16(
 }
 
 /**
- * encode_plain_px16 for 64 pixels of one part without a residual, without a loop. A check that never fails parts the
+ * Does what encode_plain_px16 does, for 64 pixels of one part without a residual. A check that never fails parts the
  * blocks: engines move the loads of a basic block to its front, where eight at once would not fit the registers.
  */
 function encode_lone_px64(epilogue: Epilogue, channel: i32, parts: usize, factors: usize, pixel: i32): void {

@@ -1,5 +1,10 @@
 // norm.ts: batch normalization over (count, channels, plane) tensors, with the clamp of a following ReLU taken in.
 // Sums run in float32 lanes inside one plane and in float64 from plane to plane.
+//
+//   forward    normStatistics (or the running ones) -> normFactors -> normApply
+//   backward   normGradientSums -> normGradientFactors -> normBackward
+//
+// Loops over a plane come in pairs: four pixels a turn, then the one to three that are left.
 
 /** One batch norm and the clamp behind it. */
 @unmanaged
@@ -16,7 +21,7 @@ export class NormJob {
   high!: f32;
 }
 
-/** What its gradient takes besides: float32 for each channel, but 2 float64 of sums. */
+/** The memory of its gradient: float32 for each channel, and in `sums` 2 float64 for each. */
 @unmanaged
 export class NormGradient {
   sums!: usize;
@@ -26,6 +31,7 @@ export class NormGradient {
   slope!: usize;
 }
 
+/** The sum of four lanes, in float64. */
 function sumLanes(v: v128): f64 {
   const a = <f64>f32x4.extract_lane(v, 0) + <f64>f32x4.extract_lane(v, 1);
   return a + (<f64>f32x4.extract_lane(v, 2) + <f64>f32x4.extract_lane(v, 3));
@@ -72,11 +78,13 @@ export function normStatistics(job: NormJob, x: usize, count: i32, mean: usize, 
     let squares: f64 = 0;
     let at = x;
     for (let n = 0; n < count; n++, at += imageBytes) {
+      // this plane's mean, and its squares around the nearest float32, corrected for the difference
       const here = planeSum(at, plane) / <f64>plane;
       const centre = <f32>here;
       const shift = here - <f64>centre;
       const delta = here - m;
       squares += planeSquares(at, plane, centre) - shift * shift * <f64>plane;
+      // joined with the n planes before it
       squares += (delta * delta * <f64>plane * <f64>n) / <f64>(n + 1);
       m += delta / <f64>(n + 1);
     }

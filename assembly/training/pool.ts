@@ -32,6 +32,7 @@ export function maxPool(job: PoolJob, x: usize, planes: i32, y: usize, winners: 
   const outWidth = job.outWidth;
   for (let p = 0; p < planes; p++, x += (<usize>(height * width)) << 2) {
     for (let oy = 0; oy < outHeight; oy++) {
+      // the rows and columns of the window that are inside the plane
       const y0 = oy * strideY - top;
       const yStart = max<i32>(y0, 0);
       const yEnd = min<i32>(y0 + kernelHeight, height);
@@ -39,6 +40,7 @@ export function maxPool(job: PoolJob, x: usize, planes: i32, y: usize, winners: 
         const x0 = ox * strideX - left;
         const xStart = max<i32>(x0, 0);
         const xEnd = min<i32>(x0 + kernelWidth, width);
+        // a window wholly in the padding has no winner
         let best = -f32.MAX_VALUE;
         let at = yStart < yEnd && xStart < xEnd ? yStart * width + xStart : height * width;
         for (let iy = yStart; iy < yEnd; iy++) {

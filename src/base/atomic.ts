@@ -1,7 +1,10 @@
 // atomic.ts: a file is replaced in one step or not at all.
+
 import type { Stats } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { ShiftwiseError } from "./error.js";
+import { given } from "./given.js";
+import * as is from "./is.js";
 import { removedOnExit } from "./leftovers.js";
 
 // Node's modules are asked for when they are needed, not imported: bundlers for the browser, which trains but has no files,
@@ -33,6 +36,7 @@ const NAME_KEPT = 32;
  *   be written; for a folder that is not there, in which no file can be made or that has no space. Nothing is left beside it.
  */
 export async function writeAtomically(path: string, bytes: Uint8Array): Promise<void> {
+  given({ path, bytes }, { path: is.text, bytes: is.bytes });
   const target = await findTarget(path);
   await throughFileBeside(path, target, async (beside) => {
     const { open, rename } = files();
@@ -59,6 +63,7 @@ export async function writeAtomically(path: string, bytes: Uint8Array): Promise<
  * @throws IO as writeAtomically does.
  */
 export async function checkWritable(path: string): Promise<void> {
+  given({ path }, { path: is.text });
   await throughFileBeside(path, await findTarget(path), (beside) => files().rm(beside));
 }
 

@@ -1,6 +1,6 @@
 // error.ts: the one error class of shiftwise, and the codes it may carry.
 
-/** What went wrong, as a stable word that programs may switch on. */
+/** A stable word for the kind of an error, which programs may switch on. */
 export type ErrorCode =
   | "ABORTED" // stopped by an AbortSignal or Ctrl-C
   | "BAD_DATA" // a data set whose bytes, labels or values are wrong
@@ -16,18 +16,19 @@ export type ErrorCode =
   | "TRUNCATED" // fewer bytes than the file declares
   | "UNSUPPORTED"; // well formed, but nothing here runs it
 
+/** The place of an error, the value that was found there and what was expected. */
 export interface ErrorDetails {
-  /** What was found. */
+  /** The value that was found. */
   found?: unknown;
-  /** What was expected in its place. */
+  /** The values that are accepted in its place. */
   expected?: unknown;
   /** File, layer, tensor or field. */
   where?: string;
   cause?: unknown;
 }
 
-/** What an error may carry of a value: primitives as they are, everything else as a short text. */
-type Shown = string | number | boolean | null | undefined;
+/** A value as an error carries it: primitives as they are, everything else as a short text. */
+export type ErrorValue = string | number | boolean | null | undefined;
 
 /**
  * The only error that shiftwise throws on purpose. The message names code, place, found and expected. Nothing in it is
@@ -35,8 +36,8 @@ type Shown = string | number | boolean | null | undefined;
  */
 export class ShiftwiseError extends Error {
   readonly code: ErrorCode;
-  readonly found: Shown;
-  readonly expected: Shown;
+  readonly found: ErrorValue;
+  readonly expected: ErrorValue;
   readonly where: string | undefined;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
@@ -83,9 +84,9 @@ function shortened(text: string, limit: number): string {
   return `${text.slice(0, head)}...${text.slice(head + 3 - limit)}`;
 }
 
-function shown(value: unknown): Shown {
+function shown(value: unknown): ErrorValue {
   if (Object.is(value, -0)) return "-0";
-  if (value === null || ["undefined", "number", "boolean"].includes(typeof value)) return value as Shown;
+  if (value === null || ["undefined", "number", "boolean"].includes(typeof value)) return value as ErrorValue;
   const text = typeof value === "string" ? value : described(value);
   return text.length > TEXT_LIMIT ? `${text.slice(0, TEXT_LIMIT - 3)}...` : text;
 }

@@ -1,7 +1,11 @@
-// index.ts: the door of the ground floor: errors, random numbers, files written whole, addresses and records of wasm.
+// index.ts: the door of the ground floor: errors, checks of arguments, random numbers, files written whole, addresses and records
+// of wasm.
 export { type Address, NOWHERE, plus, roundUp } from "./address.js";
 export { checkWritable, writeAtomically } from "./atomic.js";
-export { described, type ErrorCode, type ErrorDetails, guarded, ShiftwiseError } from "./error.js";
+export { described, type ErrorCode, type ErrorDetails, type ErrorValue, guarded, ShiftwiseError } from "./error.js";
+export { given } from "./given.js";
+export type { Kind } from "./is.js";
+export * as is from "./is.js";
 export { arrayKind, isArray, isBuffer, isShared, ownView } from "./kinds.js";
 export { canonicalNaNs, canonicalWord } from "./nan.js";
 export { createRandom, type Random, type Shuffleable } from "./random.js";

@@ -1,4 +1,7 @@
 // random.ts: seeded random numbers: xoshiro128** (Blackman and Vigna 2018), the same stream on every host.
+import { given } from "./given.js";
+import type { Kind } from "./is.js";
+import * as is from "./is.js";
 
 /** A generator; everything drawn from it advances its one state. */
 export interface Random {
@@ -16,13 +19,28 @@ export interface Random {
   state(): Uint32Array;
 }
 
+/** An array that `shuffle` can reorder in place. */
 export type Shuffleable = unknown[] | Uint8Array | Uint16Array | Uint32Array | Int32Array | Float32Array | Float64Array;
+
+const STATE: Kind = (value, where) => {
+  is.numbers(value, where);
+  const words = [...(value as Uint32Array)];
+  if (words.length !== 4 || !words.some((word) => word >>> 0 !== 0)) {
+    throw is.refused(where, "four words, not all 0", value);
+  }
+};
+const SEED = /* @__PURE__ */ is.either(
+  (value) => typeof value === "number",
+  /* @__PURE__ */ is.integer(-(2 ** 53) + 1),
+  STATE,
+);
 
 /**
  * Makes a generator.
  * @param seed an integer, of which the low 32 bits count; or four words that `state()` gave, not all zero
  */
 export function createRandom(seed: number | Uint32Array): Random {
+  given({ seed }, { seed: SEED });
   const s = typeof seed === "number" ? expandSeed(seed) : Uint32Array.from(seed);
   const uint32 = (): number => {
     const result = Math.imul(rotate(Math.imul(s[1], 5), 7), 9) >>> 0;

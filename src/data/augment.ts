@@ -1,9 +1,12 @@
 // augment.ts: random changes to training images that keep their class.
 
-import { type Random, ShiftwiseError } from "../base/index.js";
+import { is, type Random, ShiftwiseError } from "../base/index.js";
 import type { Shape } from "../ops/index.js";
 
-/** What may happen to each image anew every time it is drawn; what is absent does not. Lengths in pixels. */
+/**
+ * Random changes of an image, made anew each time it is drawn. Those that are absent are not made. Lengths are in
+ * pixels.
+ */
 export interface Augmentation {
   /** Pad by this much with the mean grey on all sides, then cut out a window of the old size anywhere. */
   readonly crop?: number;
@@ -14,6 +17,18 @@ export interface Augmentation {
   /** Cover a square of this side, anywhere and cut at the border, with the mean grey. */
   readonly cutout?: number;
 }
+
+const LENGTH = is.optional(is.number);
+/**
+ * Checks the kinds of the options of augmentation.
+ * @internal
+ */
+export const AUGMENTATION = is.record<Augmentation>({
+  crop: LENGTH,
+  shift: LENGTH,
+  flip: is.optional(is.boolean),
+  cutout: LENGTH,
+});
 
 /** What happens to one image. Source pixel of (x, y) is (x + dx, y + dy), counted from the right edge if mirrored. */
 export interface Change {

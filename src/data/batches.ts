@@ -1,15 +1,17 @@
 // batches.ts: a data set as normalized float batches, in an order that seed and epoch alone decide.
 
-import { createRandom, ShiftwiseError } from "../base/index.js";
-import type { Normalization } from "../ops/index.js";
-import { type Augmentation, checkAugmentation, drawChange, writeChanged } from "./augment.js";
+import { createRandom, given, is, ShiftwiseError } from "../base/index.js";
+import { NORMALIZATION, type Normalization } from "../ops/index.js";
+import { AUGMENTATION, type Augmentation, checkAugmentation, drawChange, writeChanged } from "./augment.js";
 import { type Dataset, imageLength, size } from "./dataset.js";
+import { DATASET } from "./given.js";
 
+/** Options of `batches`. */
 export interface BatchOptions {
   readonly batchSize: number;
   /**
-   * For training: a new random order each epoch, and the last images that fill no batch left out. Otherwise images come
-   * in the order they stand, the last batch as short as it is. Default false.
+   * Whether the images come in a new random order each epoch, as training wants it, and the last images that fill no
+   * batch left out. Otherwise images come in the order they stand, the last batch as short as it is. Default false.
    */
   readonly shuffle?: boolean;
   readonly augment?: Augmentation;
@@ -27,8 +29,18 @@ export interface Batch {
   readonly count: number;
 }
 
+const SEED = is.optional(is.integer(Number.MIN_SAFE_INTEGER));
+const OPTIONS = is.record<BatchOptions>({
+  batchSize: is.integer(1),
+  shuffle: is.optional(is.boolean),
+  augment: is.optional(AUGMENTATION),
+  seed: SEED,
+  epoch: SEED,
+});
+
 /** Number of batches that `batches` yields. */
 export function batchCount(dataset: Dataset, options: BatchOptions): number {
+  given({ dataset, options }, { dataset: DATASET, options: OPTIONS });
   const count = size(dataset) / options.batchSize;
   return options.shuffle ? Math.floor(count) : Math.ceil(count);
 }
@@ -40,11 +52,12 @@ export function batchCount(dataset: Dataset, options: BatchOptions): number {
  * @throws BAD_OPTION for a batch size below 1 or, shuffled, above the number of images; as checkAugmentation does.
  */
 export function* batches(dataset: Dataset, options: BatchOptions, skip = 0): Generator<Batch, void, undefined> {
+  given({ dataset, options, skip }, { dataset: DATASET, options: OPTIONS, skip: is.integer(0) });
   const { batchSize, shuffle = false, augment = {}, seed = 1, epoch = 0 } = options;
   const total = size(dataset);
-  if (!Number.isInteger(batchSize) || batchSize < 1 || (shuffle && batchSize > total)) {
+  if (shuffle && batchSize > total) {
     throw new ShiftwiseError("BAD_OPTION", "batch size out of range", {
-      expected: shuffle ? `an integer in 1..${total}, the number of images` : "an integer of 1 or more",
+      expected: `an integer in 1..${total}, the number of images`,
       found: batchSize,
       where: "batchSize",
     });
@@ -74,7 +87,9 @@ export function* batches(dataset: Dataset, options: BatchOptions, skip = 0): Gen
 }
 
 /** (pixel / 255 - mean) / std for each channel and pixel value, computed in float64 and rounded once. */
-export function normalizationTable({ mean, std }: Normalization): Float32Array {
+export function normalizationTable(normalization: Normalization): Float32Array {
+  given({ normalization }, { normalization: NORMALIZATION });
+  const { mean, std } = normalization;
   const table = new Float32Array(mean.length * 256);
   for (let c = 0; c < mean.length; c++) {
     for (let pixel = 0; pixel < 256; pixel++) table[c * 256 + pixel] = (pixel / 255 - mean[c]) / std[c];

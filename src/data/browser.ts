@@ -14,3 +14,8 @@ export {
 } from "./dataset.js";
 export { type GenerateOptions, generate } from "./generate.js";
 export { type Pictures, type Samples, samplesOf, unlabelled } from "./samples.js";
+
+// for the other rooms
+
+export { AUGMENTATION } from "./augment.js";
+export { DATASET, SAMPLES } from "./given.js";

@@ -1,6 +1,5 @@
 // bytes.ts: data files from disk, gzip or not, within limits, and how the errors about them read.
-import type { Stats } from "node:fs";
-import { createReadStream } from "node:fs";
+import { createReadStream, type Stats } from "node:fs";
 import { readdir, readFile, realpath, stat } from "node:fs/promises";
 import { promisify } from "node:util";
 import { constants, gunzip, gunzipSync } from "node:zlib";

@@ -1,8 +1,9 @@
 // calibration.ts: samples without labels by the folder or file a person gives, prepared for a network.
+
 import { stat } from "node:fs/promises";
 import { relative } from "node:path";
-import { ShiftwiseError } from "../base/index.js";
-import type { Shape } from "../ops/index.js";
+import { given, is, type Kind, ShiftwiseError } from "../base/index.js";
+import { SHAPE, type Shape } from "../ops/index.js";
 import { type Arrays, arraysOf, chooseArray, remarksOn, rowsOf } from "./arrays.js";
 import { allocate, listFolder, readBytes, reason } from "./bytes.js";
 import { loadCifarFolder, looksLikeCifar } from "./cifar.js";
@@ -10,7 +11,7 @@ import { few, searchFolder } from "./folder.js";
 import { loadIdxFolder, looksLikeIdx } from "./idx.js";
 import type { NpyArray } from "./npy.js";
 import { readAll, readPictures, spread } from "./pictures.js";
-import { normalizationOf, type Preprocessing } from "./preprocessing.js";
+import { normalizationOf, PREPROCESSING, type Preprocessing } from "./preprocessing.js";
 import { type Pictures, type Samples, samplesOf } from "./samples.js";
 import { imageKind } from "./signatures.js";
 
@@ -35,6 +36,12 @@ type Source = { readonly remarks: readonly string[] } & (
   | { readonly arrays: Arrays; readonly wanted: string | null; readonly path: string }
 );
 
+const LIMIT = is.within(1, Number.POSITIVE_INFINITY);
+const INPUTS: Kind = (value, where) => {
+  is.list(is.record<CalibrationInput>({ name: is.text, shape: SHAPE, preprocessing: PREPROCESSING }))(value, where);
+  if ((value as unknown[]).length === 0) throw is.refused(where, "at least one input", value);
+};
+
 const EXPECTED = "a folder of pictures, of arrays, of CIFAR-10 or IDX files; a picture; a .npy, .npz or IDX file";
 
 /**
@@ -55,6 +62,10 @@ export async function openCalibration(
   limit = Number.POSITIVE_INFINITY,
   name = "",
 ): Promise<Calibration> {
+  given(
+    { path, shape, preprocessing, limit, name },
+    { path: is.text, shape: SHAPE, preprocessing: PREPROCESSING, limit: LIMIT, name: is.text },
+  );
   const source = await openSource(path, shape, preprocessing, limit);
   return calibrationFrom(source, { name, shape, preprocessing }, limit);
 }
@@ -70,6 +81,7 @@ export async function openCalibrations(
   inputs: readonly CalibrationInput[],
   limit = Number.POSITIVE_INFINITY,
 ): Promise<ReadonlyMap<string, Calibration>> {
+  given({ path, inputs, limit }, { path: is.text, inputs: INPUTS, limit: LIMIT });
   const [first] = inputs;
   const source = await openSource(path, first.shape, first.preprocessing, limit);
   if (inputs.length === 1) return new Map([[first.name, calibrationFrom(source, first, limit)]]);

@@ -1,6 +1,6 @@
 // cifar.ts: the CIFAR-10 binary version, gzip or not.
 import { join } from "node:path";
-import { ShiftwiseError } from "../base/index.js";
+import { given, is, ShiftwiseError } from "../base/index.js";
 import { allocate, listFolder, readBytes } from "./bytes.js";
 import { checkDataset, computeNormalization, type Dataset, type TrainTest } from "./dataset.js";
 
@@ -11,7 +11,8 @@ const RECORD = 1 + PIXELS;
 
 const CLASS_NAMES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"] as const;
 
-interface Records {
+/** The images and labels of a CIFAR-10 file. */
+export interface CifarRecords {
   readonly images: Uint8Array;
   readonly labels: Uint8Array;
 }
@@ -21,7 +22,8 @@ interface Records {
  * @param where file to name in errors.
  * @throws BAD_DATA for no records, a length that is no multiple of 3,073 bytes or a label above 9.
  */
-export function parseCifar(bytes: Uint8Array, where: string): Records {
+export function parseCifar(bytes: Uint8Array, where: string): CifarRecords {
+  given({ bytes, where }, { bytes: is.bytes, where: is.text });
   const count = Math.floor(bytes.length / RECORD);
   if (count === 0 || bytes.length % RECORD !== 0) {
     throw new ShiftwiseError("BAD_DATA", "wrong length for CIFAR-10 records", {
@@ -52,10 +54,11 @@ export function looksLikeCifar(entries: readonly string[]): boolean {
  * @throws IO where there is no file of a kind or it cannot be read; BAD_DATA as parseCifar does.
  */
 export async function loadCifarFolder(folder: string): Promise<TrainTest> {
+  given({ folder }, { folder: is.text });
   const entries = await listFolder(folder);
   const [train, test] = await Promise.all(["data_batch", "test_batch"].map((stem) => readAll(folder, entries, stem)));
   const normalization = computeNormalization(train.images, SHAPE);
-  const part = (records: Records): Dataset => ({
+  const part = (records: CifarRecords): Dataset => ({
     ...records,
     shape: SHAPE,
     classes: CLASS_NAMES.length,
@@ -65,7 +68,7 @@ export async function loadCifarFolder(folder: string): Promise<TrainTest> {
   return { train: part(train), test: part(test) };
 }
 
-async function readAll(folder: string, entries: readonly string[], stem: string): Promise<Records> {
+async function readAll(folder: string, entries: readonly string[], stem: string): Promise<CifarRecords> {
   const paths = entries.filter((name) => name.startsWith(stem)).map((name) => join(folder, name));
   if (paths.length === 0) {
     throw new ShiftwiseError("IO", "no such file", { expected: `${stem}*.bin or ${stem}*.bin.gz`, where: folder });

@@ -1,8 +1,10 @@
 // dataset.ts: a labelled set of images in memory, and the ways to cut and measure it.
 
-import { createRandom, ShiftwiseError } from "../base/index.js";
-import type { Normalization, Shape } from "../ops/index.js";
+import { createRandom, given, is, ShiftwiseError } from "../base/index.js";
+import { type Normalization, SHAPE, type Shape } from "../ops/index.js";
+import { checkImages, DATASET, DATASET_FIELDS } from "./given.js";
 
+/** Labelled images of one shape. */
 export interface Dataset {
   /** size x channels x height x width pixels, 0..255, each image as channel planes one after the other. */
   readonly images: Uint8Array;
@@ -11,10 +13,11 @@ export interface Dataset {
   readonly shape: Shape;
   readonly classes: number;
   readonly classNames?: readonly string[];
-  /** What the training images call for: zero mean and unit variance per channel of pixel / 255. */
+  /** The normalization that gives the training images zero mean and unit variance: per channel, of pixel / 255. */
   readonly normalization: Normalization;
 }
 
+/** Images to train on and images to test on. */
 export interface TrainTest {
   readonly train: Dataset;
   readonly test: Dataset;
@@ -22,11 +25,13 @@ export interface TrainTest {
 
 /** Number of images. */
 export function size(dataset: Dataset): number {
+  given({ dataset }, { dataset: is.record<Pick<Dataset, "labels">>({ labels: is.bytes }) });
   return dataset.labels.length;
 }
 
 /** Bytes of one image: channels x height x width. */
 export function imageLength(dataset: Dataset): number {
+  given({ dataset }, { dataset: is.record<Pick<Dataset, "shape">>({ shape: SHAPE }) });
   return dataset.shape[0] * dataset.shape[1] * dataset.shape[2];
 }
 
@@ -35,14 +40,16 @@ export function imageLength(dataset: Dataset): number {
  * @throws BAD_OPTION for an index that is no image.
  */
 export function subset(dataset: Dataset, indices: ArrayLike<number>): Dataset {
+  given({ dataset, indices }, { dataset: DATASET, indices: is.numbers });
   const length = imageLength(dataset);
+  const count = size(dataset);
   const images = new Uint8Array(indices.length * length);
   const labels = new Uint8Array(indices.length);
   for (let i = 0; i < indices.length; i++) {
     const from = indices[i];
-    if (!Number.isInteger(from) || from < 0 || from >= size(dataset)) {
+    if (!Number.isInteger(from) || from < 0 || from >= count) {
       throw new ShiftwiseError("BAD_OPTION", "no such image", {
-        expected: `an index in 0..${size(dataset) - 1}`,
+        expected: `an index in 0..${count - 1}`,
         found: from,
         where: `indices[${i}]`,
       });
@@ -55,6 +62,10 @@ export function subset(dataset: Dataset, indices: ArrayLike<number>): Dataset {
 
 /** Some of a set's images, drawn at random; all of them where there are no more. */
 export function sampleImages(dataset: Dataset, count: number, seed: number): Dataset {
+  given(
+    { dataset, count, seed },
+    { dataset: DATASET, count: is.integer(0), seed: is.integer(Number.MIN_SAFE_INTEGER) },
+  );
   const order = Uint32Array.from({ length: size(dataset) }, (_, i) => i);
   createRandom(seed).shuffle(order);
   return subset(dataset, order.subarray(0, count));
@@ -66,6 +77,7 @@ export function sampleImages(dataset: Dataset, count: number, seed: number): Dat
  * @throws BAD_OPTION unless 0 <= count <= size.
  */
 export function split(dataset: Dataset, count: number): readonly [first: Dataset, rest: Dataset] {
+  given({ dataset, count }, { dataset: DATASET, count: is.anything });
   if (!Number.isInteger(count) || count < 0 || count > size(dataset)) {
     throw new ShiftwiseError("BAD_OPTION", "cannot split there", {
       expected: `a count in 0..${size(dataset)}`,
@@ -86,6 +98,7 @@ export function split(dataset: Dataset, count: number): readonly [first: Dataset
  * @throws BAD_DATA for an empty set.
  */
 export function computeNormalization(images: Uint8Array, shape: Shape): Normalization {
+  given({ images, shape }, { images: is.bytes, shape: SHAPE });
   const [channels, height, width] = shape;
   const plane = height * width;
   const count = images.length / (channels * plane);
@@ -117,21 +130,6 @@ export function computeNormalization(images: Uint8Array, shape: Shape): Normaliz
  * @throws BAD_DATA for image bytes that do not match the labels' count, or a label outside the classes.
  */
 export function checkDataset(dataset: Dataset, where: string): void {
-  const expected = size(dataset) * imageLength(dataset);
-  if (dataset.images.length !== expected) {
-    throw new ShiftwiseError("BAD_DATA", "images and labels do not match", {
-      expected: `${expected} pixel bytes for ${size(dataset)} labels`,
-      found: dataset.images.length,
-      where,
-    });
-  }
-  for (let i = 0; i < dataset.labels.length; i++) {
-    if (dataset.labels[i] >= dataset.classes) {
-      throw new ShiftwiseError("BAD_DATA", "label outside the classes", {
-        expected: `0..${dataset.classes - 1}`,
-        found: dataset.labels[i],
-        where: `${where}: label ${i}`,
-      });
-    }
-  }
+  given({ dataset, where }, { dataset: DATASET_FIELDS, where: is.text });
+  checkImages(dataset, where);
 }

@@ -1,7 +1,7 @@
 // fit.ts: whether an array is samples of what a network reads, and how they lie in it.
 
-import { ShiftwiseError } from "../base/index.js";
-import type { Shape } from "../ops/index.js";
+import { given, is, ShiftwiseError } from "../base/index.js";
+import { SHAPE, type Shape } from "../ops/index.js";
 import { allocate } from "./bytes.js";
 
 /** How the samples lie in an array of some dimensions. */
@@ -52,6 +52,10 @@ export function imagesOf<T extends Float32Array | Uint8Array>(
   shape: Shape,
   where: string,
 ): T {
+  given(
+    { data, dimensions, shape, where },
+    { data: is.array("Float32Array", "Uint8Array"), dimensions: is.list(is.integer(0)), shape: SHAPE, where: is.text },
+  );
   const fit = fitOf(dimensions, shape);
   const [channels, height, width] = shape;
   if (!fit) {

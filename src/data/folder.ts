@@ -1,6 +1,5 @@
 // folder.ts: the pictures and arrays in a folder as people have them: links, hidden files, other files, broken ones.
-import type { FileHandle } from "node:fs/promises";
-import { open, readdir, realpath, stat } from "node:fs/promises";
+import { type FileHandle, open, readdir, realpath, stat } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { ShiftwiseError } from "../base/index.js";
 import { reason } from "./bytes.js";

@@ -1,8 +1,9 @@
 // generate.ts: the built-in data set: ten hand-drawn signs, bent, cluttered and noisy, made from a seed alone.
-import { createRandom, type Random, ShiftwiseError } from "../base/index.js";
+import { createRandom, given, is, type Random } from "../base/index.js";
 import { computeNormalization, type Dataset, type TrainTest } from "./dataset.js";
 import { arc, bend, type Canvas, draw, line, randomWarp, type Stroke, transform } from "./strokes.js";
 
+/** Options of `generate`. */
 export interface GenerateOptions {
   /** Any integer; the images are the same for the same seed, whatever the machine. Default 1. */
   readonly seed?: number;
@@ -13,6 +14,12 @@ export interface GenerateOptions {
 }
 
 const SIZE = 28;
+const COUNT = is.optional(is.integer(1, 2 ** 31 / SIZE ** 2));
+const OPTIONS = is.record<GenerateOptions>({
+  seed: is.optional(is.integer(Number.MIN_SAFE_INTEGER)),
+  train: COUNT,
+  test: COUNT,
+});
 
 /** What the pen draws for each class, in the square [-1, 1] x [-1, 1]. Neighbours in the list are easily confused. */
 const SIGNS: readonly { readonly name: string; readonly strokes: readonly Stroke[] }[] = [
@@ -72,15 +79,13 @@ const KNOBS = {
  * @throws BAD_OPTION for a seed that is no integer or a count below 1.
  */
 export function generate(options: GenerateOptions = {}): TrainTest {
+  given({ options }, { options: OPTIONS });
   const { seed = 1, train = 10_000, test = 3_000 } = options;
-  if (!Number.isInteger(seed)) {
-    throw new ShiftwiseError("BAD_OPTION", "not a seed", { expected: "an integer", found: seed, where: "seed" });
-  }
   const random = createRandom(seed);
   const trainSeed = random.uint32();
   const testSeed = random.uint32();
-  const trainImages = render(train, createRandom(trainSeed), "train");
-  const testImages = render(test, createRandom(testSeed), "test");
+  const trainImages = render(train, createRandom(trainSeed));
+  const testImages = render(test, createRandom(testSeed));
   const shape = [1, SIZE, SIZE] as const;
   const common = {
     shape,
@@ -96,10 +101,7 @@ export function generate(options: GenerateOptions = {}): TrainTest {
   return { train: part(trainImages), test: part(testImages) };
 }
 
-function render(count: number, random: Random, where: string): Uint8Array {
-  if (!Number.isInteger(count) || count < 1) {
-    throw new ShiftwiseError("BAD_OPTION", "not a number of images", { expected: "1 or more", found: count, where });
-  }
+function render(count: number, random: Random): Uint8Array {
   const images = new Uint8Array(count * SIZE * SIZE);
   const canvas = { size: SIZE, ink: new Float32Array(SIZE * SIZE) };
   for (let i = 0; i < count; i++) {

@@ -1,6 +1,6 @@
 // idx.ts: the IDX files of MNIST and its kin, gzip or not.
 import { join } from "node:path";
-import { ShiftwiseError } from "../base/index.js";
+import { given, is, ShiftwiseError } from "../base/index.js";
 import { checkLength, listFolder, readBytes } from "./bytes.js";
 import { checkDataset, computeNormalization, type Dataset, type TrainTest } from "./dataset.js";
 
@@ -10,10 +10,13 @@ export interface IdxArray {
   readonly data: Uint8Array;
 }
 
+/** Options of the IDX readers. */
 export interface IdxOptions {
   /** Number of classes; labels must be below. IDX files do not say. Default 10, as in the published sets. */
   readonly classes?: number;
 }
+
+const OPTIONS = is.record<IdxOptions>({ classes: is.anything });
 
 const UNSIGNED_BYTE = 0x08;
 
@@ -36,6 +39,7 @@ const NAMES = {
  * @throws BAD_DATA for another magic, type or rank, a dimension of 0 or bytes left over; TRUNCATED for bytes missing.
  */
 export function parseIdx(bytes: Uint8Array, rank: number, where: string): IdxArray {
+  given({ bytes, rank, where }, { bytes: is.bytes, rank: is.integer(1, 255), where: is.text });
   const { dims, length } = parseHeader(bytes, rank, where);
   checkLength(bytes.length, length, where);
   return { dims, data: bytes.subarray(4 + 4 * rank) };
@@ -74,6 +78,7 @@ export function looksLikeIdx(entries: readonly string[]): boolean {
  *   number, the two parts in image size, or a label is not below the number of classes.
  */
 export async function loadIdxFolder(folder: string, options: IdxOptions = {}): Promise<TrainTest> {
+  given({ folder, options }, { folder: is.text, options: OPTIONS });
   const { classes = 10 } = options;
   if (!Number.isInteger(classes) || classes < 2 || classes > 256) {
     throw new ShiftwiseError("BAD_OPTION", "number of classes out of range", {

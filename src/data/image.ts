@@ -1,16 +1,26 @@
 // image.ts: one encoded image (JPEG, PNG, WebP, ...) to RGB pixels, through the optional package sharp.
 import type { Sharp } from "sharp";
-import { ShiftwiseError } from "../base/index.js";
+import { given, is, type Kind, ShiftwiseError } from "../base/index.js";
 import { decodeBmp } from "./bmp.js";
 import { reason } from "./bytes.js";
 import { contentOf, imageKind } from "./signatures.js";
 
+/** A decoded picture. */
 export interface Image {
   readonly width: number;
   readonly height: number;
   /** height x width x 3, red, green and blue of a pixel side by side. */
   readonly pixels: Uint8Array;
 }
+
+const SIDE = is.integer(1, 0x7fffffff);
+/** An image with as many pixels as it says. */
+export const IMAGE: Kind = (value, where) => {
+  is.record<Image>({ width: SIDE, height: SIDE, pixels: is.bytes })(value, where);
+  const { width, height, pixels } = value as Image;
+  const count = 3 * width * height;
+  if (pixels.length !== count) throw is.refused(`${where}.pixels`, `${count} bytes`, pixels);
+};
 
 /** No photograph that a network is shown is larger; what claims to be is refused before it is unpacked. */
 export const MOST_PIXELS = 2 ** 26;
@@ -25,6 +35,7 @@ const FEW_PIXELS = 2 ** 22;
  * @throws UNSUPPORTED when sharp is not installed, or for a compressed BMP; BAD_DATA for bytes that are no such image, or one of more than 2^26 pixels.
  */
 export async function decodeImage(bytes: Uint8Array, where: string): Promise<Image> {
+  given({ bytes, where }, { bytes: is.bytes, where: is.text });
   const kind = imageKind(bytes);
   if (kind === "BMP") return decodeBmp(bytes, MOST_PIXELS, where);
   if (kind === null) {
@@ -87,6 +98,7 @@ async function withRoom<T>(count: number, work: () => Promise<T>): Promise<T> {
  * @throws BAD_DATA when sharp cannot; UNSUPPORTED when it is not installed.
  */
 export async function resizeImage(image: Image, width: number, height: number, where: string): Promise<Image> {
+  given({ image, width, height, where }, { image: IMAGE, width: SIDE, height: SIDE, where: is.text });
   const { default: sharp } = await loadSharp(where);
   try {
     const picture = sharp(image.pixels, { raw: { width: image.width, height: image.height, channels: 3 } });

@@ -23,7 +23,7 @@ export {
   unlabelled,
 } from "./browser.js";
 export { type Calibration, type CalibrationInput, openCalibration, openCalibrations } from "./calibration.js";
-export { loadCifarFolder, parseCifar } from "./cifar.js";
+export { type CifarRecords, loadCifarFolder, parseCifar } from "./cifar.js";
 export { imagesOf } from "./fit.js";
 export { type IdxArray, type IdxOptions, loadIdxFolder, parseIdx } from "./idx.js";
 export { decodeImage, type Image, resizeImage } from "./image.js";

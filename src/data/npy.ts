@@ -1,5 +1,5 @@
 // npy.ts: NumPy's array files, .npy and .npz: numbers of every type and order to rows of float32 or bytes.
-import { ShiftwiseError } from "../base/index.js";
+import { given, is, ShiftwiseError } from "../base/index.js";
 import { allocate } from "./bytes.js";
 import { unzip } from "./zip.js";
 
@@ -54,6 +54,7 @@ const LONGEST_HEADER = 2 ** 16;
  *   more than memory takes.
  */
 export function readNpy(bytes: Uint8Array, where: string): NpyArray {
+  given({ bytes, where }, { bytes: is.bytes, where: is.text });
   const { type, little, fortran, shape, start } = readHeader(bytes, where);
   const count = shape.reduce((product, size) => product * size, 1);
   const found = bytes.length - start;
@@ -138,6 +139,7 @@ function halfToFloat(bits: number): number {
  * @throws BAD_FILE for a damaged archive or one that holds far more than its bytes; as readNpy does.
  */
 export function readNpz(bytes: Uint8Array, where: string): ReadonlyMap<string, NpyArray> {
+  given({ bytes, where }, { bytes: is.bytes, where: is.text });
   const files = unzip(bytes, (name) => name.endsWith(".npy"), where);
   return new Map([...files].map(([name, file]) => [name.slice(0, -4), readNpy(file, `${where}: ${name}`)]));
 }

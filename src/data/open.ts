@@ -1,6 +1,6 @@
 // open.ts: a data set by the name or folder a person gives.
 import { stat } from "node:fs/promises";
-import { ShiftwiseError } from "../base/index.js";
+import { given, is, ShiftwiseError } from "../base/index.js";
 import { listFolder, reason } from "./bytes.js";
 import { loadCifarFolder, looksLikeCifar } from "./cifar.js";
 import type { TrainTest } from "./dataset.js";
@@ -19,6 +19,18 @@ export interface OpenOptions extends GenerateOptions {
  * @throws BAD_DATA for anything else, saying what was looked for; what the readers throw.
  */
 export async function openDataset(pathOrName: string, options: OpenOptions = {}): Promise<TrainTest> {
+  given(
+    { pathOrName, options },
+    {
+      pathOrName: is.text,
+      options: is.record<OpenOptions>({
+        classes: is.anything,
+        seed: is.anything,
+        train: is.anything,
+        test: is.anything,
+      }),
+    },
+  );
   if (pathOrName === "generated") return generate(options);
   const kind = await stat(pathOrName).then(
     (found) => (found.isDirectory() ? "a folder" : "a file: name the folder that it lies in"),

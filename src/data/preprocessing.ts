@@ -1,21 +1,21 @@
 // preprocessing.ts: how an image file becomes what a network reads: size, channels, range, mean and deviation.
 
-import { ShiftwiseError } from "../base/index.js";
+import { given, is, ShiftwiseError } from "../base/index.js";
 import { fields } from "../format/index.js";
-import type { Normalization, Shape } from "../ops/index.js";
+import { type Normalization, SHAPE, type Shape } from "../ops/index.js";
 import { readWhole, reason } from "./bytes.js";
-import { type Image, MOST_PIXELS, resizeImage } from "./image.js";
+import { IMAGE, type Image, MOST_PIXELS, resizeImage } from "./image.js";
 
 /**
- * In this order: the shorter side is resized to `resize`, the middle is cut out, the channels are put in order, a pixel
- * 0..255 becomes (pixel * range / 255 - mean[c]) / std[c].
+ * The steps from a picture to an input, in this order: the shorter side is resized to `resize`, the middle is cut out,
+ * the channels are put in order, a pixel 0..255 becomes (pixel * range / 255 - mean[c]) / std[c].
  */
 export interface Preprocessing {
   /** Length of the shorter side, 1..4096. Default: none; an image that is smaller than the network's input is enlarged. */
   readonly resize?: number;
   /** Default "grey", 0.299 R + 0.587 G + 0.114 B, for networks of one channel, else "rgb". */
   readonly channels?: "rgb" | "bgr" | "grey";
-  /** What 255 becomes before the mean is taken off: 1 or 255. Default 1. */
+  /** The value of a pixel of 255 before the mean is taken off: 1 or 255. Default 1. */
   readonly range?: number;
   /** One number a channel, or one for all. Default 0 and 1. */
   readonly mean?: readonly number[];
@@ -27,6 +27,7 @@ export interface Preprocessing {
  * @throws IO, BAD_FILE
  */
 export async function readPreprocessing(path: string): Promise<Preprocessing> {
+  given({ path }, { path: is.text });
   const text = new TextDecoder().decode(await readWhole(path));
   let value: unknown;
   try {
@@ -50,12 +51,22 @@ export async function readPreprocessing(path: string): Promise<Preprocessing> {
  * @internal
  */
 export const CHANNELS = ["rgb", "bgr", "grey"] as const;
+const NUMBERS = is.optional(is.list(is.number));
+export const PREPROCESSING = is.record<Preprocessing>({
+  resize: is.optional(is.integer(1, 4096)),
+  channels: is.optional(is.oneOf(...CHANNELS)),
+  range: is.optional(is.oneOf(1, 255)),
+  mean: NUMBERS,
+  std: NUMBERS,
+});
 
 /**
  * Mean and deviation as a network's input node holds them, for pixels / 255.
  * @throws BAD_OPTION for numbers that are not one a channel, or a deviation that is not above 0.
  */
-export function normalizationOf({ range = 1, mean = [0], std = [1] }: Preprocessing, channels: number): Normalization {
+export function normalizationOf(preprocessing: Preprocessing, channels: number): Normalization {
+  given({ preprocessing, channels }, { preprocessing: PREPROCESSING, channels: is.integer(1, 0x7fffffff) });
+  const { range = 1, mean = [0], std = [1] } = preprocessing;
   const spread = (name: string, values: readonly number[], ok: (value: number) => boolean) => {
     const all = values.length === 1 ? Array<number>(channels).fill(values[0]) : values;
     if (all.length === channels && all.every(ok)) return all.map((value) => value / range);
@@ -79,11 +90,16 @@ export function normalizationOf({ range = 1, mean = [0], std = [1] }: Preprocess
 export async function prepareImage(
   image: Image,
   shape: Shape,
-  { resize, channels: given }: Preprocessing,
+  preprocessing: Preprocessing,
   where: string,
 ): Promise<Uint8Array> {
+  given(
+    { image, shape, preprocessing, where },
+    { image: IMAGE, shape: SHAPE, preprocessing: PREPROCESSING, where: is.text },
+  );
+  const { resize, channels: wanted } = preprocessing;
   const [depth, height, width] = shape;
-  const channels = given ?? (depth === 1 ? "grey" : "rgb");
+  const channels = wanted ?? (depth === 1 ? "grey" : "rgb");
   if (depth !== (channels === "grey" ? 1 : 3)) {
     throw new ShiftwiseError("BAD_OPTION", "the network does not read such channels", {
       where: "channels",

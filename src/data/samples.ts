@@ -1,8 +1,12 @@
 // samples.ts: images without labels, as a network takes them: what calibration and distillation look at.
+
+import { given, is } from "../base/index.js";
 import type { Shape } from "../ops/index.js";
 import { normalizationTable } from "./batches.js";
 import type { Dataset } from "./dataset.js";
+import { PICTURES } from "./given.js";
 
+/** Images without labels, as the network reads them. */
 export interface Samples {
   readonly shape: Shape;
   readonly count: number;
@@ -14,7 +18,9 @@ export interface Samples {
 export type Pictures = Pick<Dataset, "images" | "shape" | "normalization">;
 
 /** The images of a set, normalized as it says. */
-export function samplesOf({ images, shape, normalization }: Pictures): Samples {
+export function samplesOf(pictures: Pictures): Samples {
+  given({ pictures }, { pictures: PICTURES });
+  const { images, shape, normalization } = pictures;
   const table = normalizationTable(normalization);
   const length = shape[0] * shape[1] * shape[2];
   const plane = shape[1] * shape[2];
@@ -35,6 +41,7 @@ export function samplesOf({ images, shape, normalization }: Pictures): Samples {
 
 /** A set whose labels mean nothing, for training that looks at a teacher alone. */
 export function unlabelled(pictures: Pictures, classes: number): Dataset {
+  given({ pictures, classes }, { pictures: PICTURES, classes: is.integer(1) });
   const [channels, height, width] = pictures.shape;
   return { ...pictures, labels: new Uint8Array(pictures.images.length / (channels * height * width)), classes };
 }

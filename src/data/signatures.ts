@@ -1,5 +1,3 @@
-// signatures.ts: what a file is by its first bytes, whatever its name says.
-
 /** Kinds of pictures that are decoded. */
 export type ImageKind = "JPEG" | "PNG" | "WebP" | "GIF" | "TIFF" | "AVIF" | "BMP";
 

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { extract } from "tar-stream";
-import { ShiftwiseError } from "../base/index.js";
+import { given, is, ShiftwiseError } from "../base/index.js";
 import type { Shape } from "../ops/index.js";
 import { allocate, readBytes, unpackLimit } from "./bytes.js";
 import { computeNormalization, type Dataset, type TrainTest } from "./dataset.js";
@@ -35,6 +35,7 @@ export function looksLikeTar(entries: readonly string[]): boolean {
  *   or outside a folder, a test class that has no training images, more than 256 classes; what decodeImage throws.
  */
 export async function loadTarFolder(folder: string): Promise<TrainTest> {
+  given({ folder }, { folder: is.text });
   const [trainPath, testPath] = ARCHIVES.map((name) => join(folder, name));
   const trainEntries = await readArchive(trainPath);
   const classNames = [...new Set(trainEntries.map((entry) => entry.className))].sort();

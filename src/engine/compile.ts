@@ -21,7 +21,7 @@ import { type FusedNode, fuse, outputOf, rangeOf } from "./fusion.js";
 import { type EngineLayer, type ForwardPlan, NO_CLAMP, volume } from "./layer.js";
 import { concatLayer, padLayer, sliceLayer } from "./moving.js";
 import { type NormStatistics, normLayer } from "./norm.js";
-import { type ParameterLayout, parameterLayout } from "./parameters.js";
+import { layoutOf, type ParameterLayout } from "./parameters.js";
 import { avgPoolLayer, maxPoolLayer } from "./pooling.js";
 
 /** Means and variances of all batch norms, ordered as in the layout. */
@@ -56,7 +56,7 @@ export function compile(
   keep: readonly string[],
 ): Compiled {
   const arena = createArena();
-  const layout = parameterLayout(network);
+  const layout = layoutOf(network);
   const [values, slopes] = [0, 1].map(() => arena.reserve(layout.length * 4));
   const pair = (): Pair => ({ mean: arena.reserve(layout.channels * 4), variance: arena.reserve(layout.channels * 4) });
   const [running, batchStatistics] = [pair(), pair()];

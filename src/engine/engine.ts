@@ -1,7 +1,7 @@
 // engine.ts: a network compiled for one batch size: memory laid out once, then forward, loss and backward on it.
 
-import { ShiftwiseError } from "../base/index.js";
-import { inferShapes, type Network } from "../graph/index.js";
+import { given, is, type Kind, ShiftwiseError } from "../base/index.js";
+import { inferShapes, NETWORK, type Network } from "../graph/index.js";
 import type { Shape } from "../ops/index.js";
 import { compile, type Pair } from "./compile.js";
 import { planGradients } from "./gradients.js";
@@ -10,6 +10,7 @@ import { type ParameterLayout, readParameters, readStatistics } from "./paramete
 import { LossJob } from "./wasm.generated.js";
 import { compileModule, instantiate } from "./wasm.js";
 
+/** Options of `createEngine`. */
 export interface EngineOptions {
   /** Most images of one call. */
   readonly batch: number;
@@ -21,16 +22,26 @@ export interface EngineOptions {
   readonly module?: WebAssembly.Module;
 }
 
+const OPTIONS = is.record<EngineOptions>({
+  batch: is.number,
+  gradients: is.optional(is.boolean),
+  keep: is.optional(is.list(is.text)),
+  module: is.optional(is.kind("a WebAssembly.Module", (value) => value instanceof WebAssembly.Module)),
+});
+const MODE = is.oneOf("train", "frozen", "eval");
+
 /** Targets from another network. */
 export interface SoftTargets {
   /** (count, classes), the teacher's for the same images. */
   readonly logits: Float32Array;
   /** Both networks' logits are divided by it, above 0. */
   readonly temperature: number;
-  /** Of the distillation in the loss, in 0..1; the cross-entropy has the rest. */
+  /** The share of the distillation in the loss, in 0..1; the cross-entropy has the rest. */
   readonly share: number;
 }
+const SOFT = is.nullable(is.record<SoftTargets>({ logits: is.floats, temperature: is.number, share: is.number }));
 
+/** The loss of a batch. */
 export interface BatchLoss {
   /** Sum over the images of their loss. */
   readonly loss: number;
@@ -78,6 +89,7 @@ export interface Engine {
  *   below 1; OVERFLOW when the memory plan exceeds 4 GiB.
  */
 export function createEngine(network: Network, options: EngineOptions): Engine {
+  given({ network, options }, { network: NETWORK, options: OPTIONS });
   const { batch, gradients = true, keep = [] } = options;
   if (!Number.isInteger(batch) || batch < 1) {
     throw new ShiftwiseError("BAD_OPTION", "batch size out of range", {
@@ -135,6 +147,13 @@ export function createEngine(network: Network, options: EngineOptions): Engine {
   readStatistics(layout, runningStatistics.mean, runningStatistics.variance);
   const size = volume(input.shape);
   let current = 0;
+  const LABELS: Kind = (value, where) => {
+    is.bytes(value, where);
+    const own = (value as Uint8Array).subarray(0, current);
+    const bad = own.findIndex((label) => label >= classes);
+    if (bad >= 0) throw is.refused(`${where}[${bad}]`, `0..${classes - 1}`, own[bad]);
+    if (own.length < current) throw is.refused(where, `${current} labels`, value);
+  };
 
   const tensor = (name: string): Float32Array => {
     const address = tensors.get(name);
@@ -159,6 +178,7 @@ export function createEngine(network: Network, options: EngineOptions): Engine {
     statistics: pair(batchStatistics),
     bytes: arena.size(),
     forward(images, count, mode, seed = 0) {
+      given({ images, count, mode, seed }, { images: is.floats, count: is.number, mode: MODE, seed: is.number });
       if (!Number.isInteger(count) || count < 1 || count > batch || images.length !== count * size) {
         throw new ShiftwiseError("BAD_DATA", "batch of the wrong size", {
           expected: `1..${batch} images of ${size} values`,
@@ -172,6 +192,10 @@ export function createEngine(network: Network, options: EngineOptions): Engine {
       return tensor(logits);
     },
     loss(target, divisor, smoothing, soft = null) {
+      given(
+        { labels: target, divisor, smoothing, soft },
+        { labels: LABELS, divisor: is.number, smoothing: is.number, soft: SOFT },
+      );
       new Uint8Array(buffer, labels, current).set(target.subarray(0, current));
       // a share of 0 makes every slope 0
       kernels.softmaxCrossEntropy(lossJob, current, smoothing, soft ? divisor / (1 - soft.share) : divisor);

@@ -6,6 +6,7 @@ import type { Arena } from "./arena.js";
 import type { TrainingKernels } from "./wasm.js";
 
 /**
+ * The way in which a network runs forward.
  * - train: batch norm uses the batch's own statistics.
  * - frozen: batch norm uses the running ones, and gradients treat them as constants.
  * - eval: like frozen, without a backward pass to follow.

@@ -1,7 +1,10 @@
 // parameters.ts: all trainable values of a network in one vector, so that the update and the exchange are single passes.
-import type { Network } from "../graph/index.js";
-import { nodeParameters, type Tensor } from "../ops/index.js";
 
+import { given, is } from "../base/index.js";
+import { NETWORK, type Network } from "../graph/index.js";
+import { nodeParameters, TENSOR, type Tensor } from "../ops/index.js";
+
+/** A parameter of a network and its place in the vector of all. */
 export interface ParameterEntry {
   readonly node: string;
   readonly field: string;
@@ -19,6 +22,7 @@ export interface StatisticsEntry {
   readonly offset: number;
 }
 
+/** The order of all parameters of a network in one vector. */
 export interface ParameterLayout {
   /** Conv and dense weights first, then biases, gammas and betas. */
   readonly entries: readonly ParameterEntry[];
@@ -30,9 +34,37 @@ export interface ParameterLayout {
   readonly channels: number;
 }
 
+const ENTRY = is.record<ParameterEntry>({ node: is.text, field: is.text, tensor: TENSOR, offset: is.integer(0) });
+const STATISTIC = is.record<StatisticsEntry>({
+  node: is.text,
+  mean: TENSOR,
+  variance: TENSOR,
+  momentum: is.number,
+  offset: is.integer(0),
+});
+const LAYOUT = is.record<ParameterLayout>({
+  entries: is.list(ENTRY),
+  length: is.integer(0),
+  weights: is.integer(0),
+  statistics: is.list(STATISTIC),
+  channels: is.integer(0),
+});
+
+/** A vector as long as a layout says. */
+function checkLength(where: string, vector: Float32Array, length: number): void {
+  if (vector.length < length) throw is.refused(where, `${length} values`, vector);
+}
+
 const STATISTICS = new Set(["mean", "variance"]);
 
+/** Returns the order of the parameters of a network. */
 export function parameterLayout(network: Network): ParameterLayout {
+  given({ network }, { network: NETWORK });
+  return layoutOf(network);
+}
+
+/** The layout of any nodes, whether they are a network or a piece of one. */
+export function layoutOf(network: Network): ParameterLayout {
   const trainable = network.nodes.filter((node) => node.op !== "constant");
   const all = trainable.flatMap((node) =>
     nodeParameters(node)
@@ -60,11 +92,15 @@ export function parameterLayout(network: Network): ParameterLayout {
 
 /** Network to vector. */
 export function readParameters(layout: ParameterLayout, into: Float32Array): void {
+  given({ layout, into }, { layout: LAYOUT, into: is.floats });
+  checkLength("into", into, layout.length);
   for (const { tensor, offset } of layout.entries) into.set(tensor.data, offset);
 }
 
 /** Vector to network. */
 export function writeParameters(layout: ParameterLayout, from: Float32Array): void {
+  given({ layout, from }, { layout: LAYOUT, from: is.floats });
+  checkLength("from", from, layout.length);
   for (const { tensor, offset } of layout.entries) {
     tensor.data.set(from.subarray(offset, offset + tensor.data.length));
   }
@@ -72,6 +108,9 @@ export function writeParameters(layout: ParameterLayout, from: Float32Array): vo
 
 /** The network's running statistics as two vectors, means and variances. */
 export function readStatistics(layout: ParameterLayout, mean: Float32Array, variance: Float32Array): void {
+  given({ layout, mean, variance }, { layout: LAYOUT, mean: is.floats, variance: is.floats });
+  checkLength("mean", mean, layout.channels);
+  checkLength("variance", variance, layout.channels);
   for (const entry of layout.statistics) {
     mean.set(entry.mean.data, entry.offset);
     variance.set(entry.variance.data, entry.offset);

@@ -12,6 +12,7 @@
 // more than apart, so they are two streams, and a file has all of one kind before all of the other.
 import { at, expect } from "./fields.js";
 
+/** Bits of a code of INQ. */
 export type CodeBits = 2 | 3 | 4 | 5;
 
 /** Largest magnitude digit at this width: the number of powers of two, 2^(bits - 2). */

@@ -1,5 +1,5 @@
 // safetensors.ts: the container: 8-byte header length, JSON header, little-endian buffers without gaps.
-import { described, isArray, ownView, ShiftwiseError } from "../base/index.js";
+import { described, given, is, isArray, ownView, ShiftwiseError } from "../base/index.js";
 import { at, expect, identifier, integer, type Json, list, NAME_LIMIT, oneOf, record, text, texts } from "./fields.js";
 
 const [SPACE, QUOTE, COLON, BACKSLASH, BRACE] = [0x20, 0x22, 0x3a, 0x5c, 0x7b];
@@ -20,6 +20,7 @@ const SIZES = {
   I64: 8,
   F64: 8,
 };
+/** The element type of a stored tensor. */
 export type Dtype = keyof typeof SIZES;
 const DTYPES = Object.keys(SIZES) as Dtype[];
 
@@ -29,6 +30,7 @@ export const HEADER_LIMIT = 1 << 24;
 /** Most characters of a tensor's name: a name of the graph, and the longest suffix, ".gridScale". */
 export const TENSOR_NAME_LIMIT = NAME_LIMIT + 10;
 
+/** A tensor of a safetensors file. */
 export interface StoredTensor {
   readonly dtype: Dtype;
   readonly shape: readonly number[];
@@ -36,6 +38,7 @@ export interface StoredTensor {
   readonly bytes: Uint8Array;
 }
 
+/** The contents of a safetensors file. */
 export interface Container {
   readonly metadata: Readonly<Record<string, string>>;
   readonly tensors: ReadonlyMap<string, StoredTensor>;
@@ -156,6 +159,17 @@ function readEntry(name: string, value: unknown, where: string): Entry {
   return { name, dtype, shape, begin, end };
 }
 
+function checkStored(value: unknown, where: string): void {
+  is.record<StoredTensor>({
+    dtype: is.oneOf(...DTYPES),
+    shape: is.list(is.integer(0)),
+    bytes: is.bytes,
+  })(value, where);
+  const { dtype, shape, bytes } = value as StoredTensor;
+  const size = shape.reduce((product, n) => product * n, SIZES[dtype]);
+  if (bytes.length !== size) throw is.refused(`${where}.bytes`, `${size} bytes`, bytes);
+}
+
 /**
  * Writes a safetensors file. Tensors of wider elements come first, so every one is aligned to its element size,
  * and the header is padded with spaces so that the data starts on a multiple of 8.
@@ -164,6 +178,7 @@ export function writeSafetensors(
   tensors: ReadonlyMap<string, StoredTensor>,
   metadata: Readonly<Record<string, string>>,
 ): Uint8Array {
+  given({ tensors, metadata }, { tensors: is.map(checkStored), metadata: is.dictionary(is.text) });
   const header: Record<string, unknown> = { __metadata__: metadata };
   const order = orderTensors(tensors);
   let end = 0;

@@ -1,6 +1,6 @@
 // build.ts: a network written node by node, with parameters initialised from a seeded generator.
 
-import type { Random } from "../base/index.js";
+import { given, is, type Random, ShiftwiseError } from "../base/index.js";
 import {
   type ActivationNode,
   type AxisWeights,
@@ -19,6 +19,7 @@ import type { Network } from "./network.js";
 import { inferShapes } from "./shapes.js";
 import { validateNetwork } from "./validate.js";
 
+/** Options of a convolution that a NetworkBuilder adds. */
 export interface ConvOptions {
   /** Kernel height and width; 3 unless told. */
   readonly kernel?: number;
@@ -33,40 +34,78 @@ export interface ConvOptions {
 
 /** Adds one node a call, in topological order, and returns its name. Names are numbered by operation: conv1, conv2. */
 export interface NetworkBuilder {
+  /** Adds the network's input. A network has one. */
   input(shape: Shape, normalization?: Normalization): string;
+  /** Adds a convolution with square kernel, stride and dilation, and `outputs` channels. */
   conv(input: string, outputs: number, options?: ConvOptions): string;
+  /** Adds a fully connected layer with a bias; it reads all values of its input. */
   dense(input: string, outputs: number): string;
+  /** Adds a batch norm with gamma 1, beta 0, mean 0 and variance 1. */
   batchNorm(input: string): string;
+  /** Adds a ReLU, clamped at `max` if that is given. */
   relu(input: string, max?: number): string;
+  /** Adds a ReLU that multiplies negative values with `slope`. */
   leakyRelu(input: string, slope?: number): string;
+  /** Adds maxima over square windows. */
   maxPool(input: string, kernel: number, stride?: number, padding?: number): string;
+  /** Adds means over square windows without padding. */
   avgPool(input: string, kernel: number, stride?: number): string;
+  /** Adds the mean of every channel. */
   globalAvgPool(input: string): string;
+  /** Adds the sum of two tensors of one shape. */
   add(a: string, b: string): string;
+  /** Adds the channels of several tensors one after the other. */
   concat(inputs: readonly string[]): string;
-  /** A function in steps, which the node computes in float64. */
+  /** Adds a function of every value in steps, which are computed in float64. */
   elementwise(input: string, steps: readonly Step[]): string;
+  /** Adds a function of every value. */
   activation(input: string, fn: ActivationNode["fn"], parameters?: readonly number[]): string;
+  /** Adds a function of two tensors; an axis of length 1 meets every index. */
   binary(fn: BinaryName, a: string, b: string): string;
+  /** Adds values that do not depend on the input. */
   constant(shape: Shape, values: Float32Array): string;
+  /** Adds a tensor of elements of another; an index of -1 stands for `value`. */
   gather(input: string, places: Pick<GatherNode, "channels" | "rows" | "columns">, value?: number): string;
+  /**
+   * Adds a tensor with its axes in another order: it is read as `dims`, its axes are ordered as `order`, and the result
+   * has `shape`.
+   */
   permute(input: string, dims: readonly number[], order: readonly number[], shape: Shape): string;
+  /** Adds weighted sums of rows and columns. */
   resample(input: string, shape: Shape, rows: AxisWeights, columns: AxisWeights): string;
+  /** Adds a softmax along an axis: 0 for channels, 1 for rows, 2 for columns. */
   softmax(input: string, axis?: 0 | 1 | 2): string;
-  /** `widths`: before and behind the channels, rows and columns. */
+  /** Adds `value` around a tensor. `widths` counts the planes, rows and columns before and behind it. */
   pad(input: string, widths: Pick<PadNode, "channels" | "rows" | "columns">, value?: number): string;
+  /** Adds every step-th element from `start` up to, not including, `stop`, along each axis. */
   slice(input: string, start: Shape, stop: Shape, step?: Shape): string;
+  /** Adds a dropout, which acts in training alone. */
   dropout(input: string, rate: number): string;
+  /** Adds a rounding to an encoding. */
   quantize(input: string, encoding: Encoding): string;
-  /** The finished, validated network. */
+  /** Returns the finished network. @throws BAD_GRAPH unless it is valid */
   finish(outputs: readonly string[], labels?: readonly string[]): Network;
 }
+
+/** Most weights of a node that are drawn here. */
+const WEIGHTS_MAX = 2 ** 28;
+const RANDOM = is.record<Pick<Random, "normal">>({ normal: is.callback });
+const COUNT = is.optional(is.integer(0));
+const CONV = is.record<ConvOptions>({
+  kernel: COUNT,
+  stride: COUNT,
+  dilation: COUNT,
+  padding: COUNT,
+  groups: is.optional(is.integer(1)),
+  bias: is.optional(is.boolean),
+});
 
 /**
  * Starts a network.
  * @param random source of He initialisation: weights normal with variance 2 / (inputs of one output)
  */
 export function buildNetwork(name: string, random: Random): NetworkBuilder {
+  given({ name, random }, { name: is.text, random: RANDOM });
   const nodes: Node[] = [];
   const counts = new Map<string, number>();
   const numbered = (op: string): string => {
@@ -78,15 +117,24 @@ export function buildNetwork(name: string, random: Random): NetworkBuilder {
     nodes.push(node);
     return node.name;
   };
-  const shapeOf = (tensor: string): Shape => inferShapes({ name, nodes, outputs: [] }).get(tensor) ?? [0, 0, 0];
+  const shapeOf = (tensor: string): Shape => {
+    const shape = inferShapes({ name, nodes, outputs: [] }).get(tensor);
+    if (!shape) throw is.refused("input", "the name of a node before", tensor);
+    return shape;
+  };
   const heNormal = (shape: readonly number[]): Tensor => {
+    if (!(elements(shape) <= WEIGHTS_MAX)) {
+      throw new ShiftwiseError("OVERFLOW", "too many weights", { expected: `at most ${WEIGHTS_MAX}`, found: shape });
+    }
     const deviation = Math.sqrt(2 / elements(shape.slice(1)));
     return { shape, data: Float32Array.from({ length: elements(shape) }, () => random.normal() * deviation) };
   };
   return {
     input: (shape, normalization) =>
       push({ op: "input", name: "input", shape, ...(normalization && { normalization }) }),
-    conv(input, outputs, { kernel = 3, stride = 1, dilation = 1, padding, groups = 1, bias = false } = {}) {
+    conv(input, outputs, options = {}) {
+      given({ input, outputs, options }, { input: is.text, outputs: is.integer(1), options: CONV });
+      const { kernel = 3, stride = 1, dilation = 1, padding, groups = 1, bias = false } = options;
       const p = padding ?? ((kernel - 1) * dilation) >> 1;
       return push({
         op: "conv",
@@ -100,14 +148,11 @@ export function buildNetwork(name: string, random: Random): NetworkBuilder {
         groups,
       });
     },
-    dense: (input, outputs) =>
-      push({
-        op: "dense",
-        name: numbered("dense"),
-        input,
-        weight: heNormal([outputs, elements(shapeOf(input))]),
-        bias: filled(outputs, 0),
-      }),
+    dense(input, outputs) {
+      given({ input, outputs }, { input: is.text, outputs: is.integer(1) });
+      const weight = heNormal([outputs, elements(shapeOf(input))]);
+      return push({ op: "dense", name: numbered("dense"), input, weight, bias: filled(outputs, 0) });
+    },
     batchNorm(input) {
       const [channels] = shapeOf(input);
       return push({
@@ -142,20 +187,27 @@ export function buildNetwork(name: string, random: Random): NetworkBuilder {
     activation: (input, fn, parameters = []) => push({ op: "activation", name: numbered(fn), input, fn, parameters }),
     binary: (fn, a, b) => push({ op: "binary", name: numbered(fn), fn, inputs: [a, b] }),
     constant: (shape, data) => push({ op: "constant", name: numbered("constant"), value: { shape, data } }),
-    gather: (input, { channels, rows, columns }, value = 0) =>
-      push({ op: "gather", name: numbered("gather"), input, channels, rows, columns, value }),
+    gather(input, places, value = 0) {
+      given({ places }, { places: is.record({}) });
+      const { channels, rows, columns } = places;
+      return push({ op: "gather", name: numbered("gather"), input, channels, rows, columns, value });
+    },
     permute: (input, dims, order, shape) =>
       push({ op: "permute", name: numbered("permute"), input, dims, order, shape }),
     resample: (input, shape, rows, columns) =>
       push({ op: "resample", name: numbered("resample"), input, shape, rows, columns }),
     softmax: (input, axis = 0) => push({ op: "softmax", name: numbered("softmax"), input, axis }),
-    pad: (input, { channels, rows, columns }, value = 0) =>
-      push({ op: "pad", name: numbered("pad"), input, channels, rows, columns, value }),
+    pad(input, widths, value = 0) {
+      given({ widths }, { widths: is.record({}) });
+      const { channels, rows, columns } = widths;
+      return push({ op: "pad", name: numbered("pad"), input, channels, rows, columns, value });
+    },
     slice: (input, start, stop, step = [1, 1, 1]) =>
       push({ op: "slice", name: numbered("slice"), input, start, stop, step }),
     dropout: (input, rate) => push({ op: "dropout", name: numbered("dropout"), input, rate }),
     quantize: (input, encoding) => push({ op: "quantize", name: numbered("quantize"), input, encoding }),
     finish(outputs, labels) {
+      given({ outputs, labels }, { outputs: is.list(is.text), labels: is.optional(is.list(is.text)) });
       const network: Network = { name, nodes: [...nodes], outputs, ...(labels && { labels }) };
       validateNetwork(network);
       return network;

@@ -1,5 +1,6 @@
 // file.ts: a trainable network to bytes and back (docs/format.md, kind "network").
 
+import { given, is } from "../base/index.js";
 import {
   at,
   type Check,
@@ -15,6 +16,7 @@ import {
 } from "../format/index.js";
 import {
   elements,
+  GRIDS,
   NODES,
   type Node,
   nodeKind,
@@ -27,6 +29,7 @@ import {
   type WeightGrids,
   writeRecord,
 } from "../ops/index.js";
+import { NETWORK } from "./given.js";
 import type { Network } from "./network.js";
 import { validateNetwork } from "./validate.js";
 
@@ -39,6 +42,7 @@ const NODE_FIELDS = ["name"] as const;
 /** No field of a node depends on the shapes of others' tensors. */
 const noShapes = (): Shape => [0, 0, 0];
 
+/** Data that a network file may hold beside the network. */
 export interface NetworkExtra {
   /** What INQ has decided so far; without it every weight is free. */
   readonly grids?: WeightGrids;
@@ -46,6 +50,12 @@ export interface NetworkExtra {
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
+const EXTRA = is.record<NetworkExtra>({
+  grids: is.optional(GRIDS),
+  metadata: is.optional(is.dictionary(is.text)),
+});
+
+/** The contents of a network file. */
 export interface NetworkFile {
   readonly network: Network;
   readonly grids: WeightGrids;
@@ -57,7 +67,9 @@ export interface NetworkFile {
  * @throws what `validateNetwork` and `decodeNetwork` throw: nothing is ever written that cannot be read; BAD_GRAPH for a
  *   grid that belongs to no weight
  */
-export function encodeNetwork(network: Network, { grids = new Map(), metadata = {} }: NetworkExtra = {}): Uint8Array {
+export function encodeNetwork(network: Network, extra: NetworkExtra = {}): Uint8Array {
+  given({ network, extra }, { network: NETWORK, extra: EXTRA });
+  const { grids = new Map(), metadata = {} } = extra;
   validateNetwork(network);
   validateGrids(network, grids, "");
   const nodes = network.nodes.map((node) => writeRecord(nodeKind(node), NODE_FIELDS, node, noShapes));

@@ -1,10 +1,32 @@
 // index.ts: the door of the graph room: the float network and the passes over it.
 
-export { createRandom, type Random } from "../base/index.js";
+export { createRandom, type Random, type Shuffleable } from "../base/index.js";
 export {
+  type ActivationNode,
+  type AddNode,
+  type AvgPoolNode,
+  type BatchNormNode,
+  type BinaryNode,
+  type ConcatNode,
+  type ConstantNode,
+  type ConvNode,
+  type DenseNode,
+  type DropoutNode,
+  type GatherNode,
+  type GlobalAvgPoolNode,
+  type InputNode,
+  type LeakyReluNode,
+  type MaxPoolNode,
   type Node,
   nodeInputs,
   nodeParameters,
+  type PadNode,
+  type PermuteNode,
+  type QuantizeNode,
+  type ReluNode,
+  type ResampleNode,
+  type SliceNode,
+  type SoftmaxNode,
   type Tensor,
   type WeightGrid,
   type WeightGrids,
@@ -23,4 +45,5 @@ export { validateNetwork } from "./validate.js";
 
 export { rewire } from "../ops/index.js";
 export { findChains, liveNodes } from "./chains.js";
+export { NETWORK } from "./given.js";
 export { readersOf } from "./shapes.js";

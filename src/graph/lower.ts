@@ -1,7 +1,10 @@
 // lower.ts: a trained network to the model that the runtime runs: nodes fused into layers, parameters folded.
+
+import { given, is } from "../base/index.js";
 import { type InputPort, type ModelDef, validateModel } from "../model/index.js";
 import {
   type Encoding,
+  GRIDS,
   type Layer,
   lowerMean,
   nodeInputs,
@@ -11,15 +14,18 @@ import {
   type WeightGrids,
 } from "../ops/index.js";
 import { type Chain, findChains, liveNodes } from "./chains.js";
+import { NETWORK } from "./given.js";
 import type { Network } from "./network.js";
 import { inferShapes } from "./shapes.js";
 import { validateNetwork } from "./validate.js";
 
+/** Options of `lower`. */
 export interface LowerOptions {
   /** Grids of all conv and dense nodes: integer weights. Null: the float32 network, in which nothing is quantized. */
   readonly grids: WeightGrids | null;
 }
 
+const OPTIONS = is.record<LowerOptions>({ grids: is.nullable(GRIDS) });
 const FLOAT32: Encoding = { kind: "float32" };
 
 /** The model while it grows. */
@@ -46,7 +52,9 @@ interface ModelDraft {
  *   on it (named with the index), or whose input is not quantized; without for one whose input is quantized. OVERFLOW
  *   where sums could exceed int32.
  */
-export function lower(network: Network, { grids }: LowerOptions): ModelDef {
+export function lower(network: Network, options: LowerOptions): ModelDef {
+  given({ network, options }, { network: NETWORK, options: OPTIONS });
+  const { grids } = options;
   validateNetwork(network);
   const shapes = inferShapes(network);
   const draft: ModelDraft = {

@@ -1,7 +1,7 @@
 // networks.ts: ready-made architectures: the demo's small residual network and ResNet-20.
 
-import { createRandom } from "../base/index.js";
-import type { Shape } from "../ops/index.js";
+import { createRandom, given, is } from "../base/index.js";
+import { SHAPE, type Shape } from "../ops/index.js";
 import { buildNetwork, type NetworkBuilder } from "./build.js";
 import type { Network } from "./network.js";
 
@@ -12,6 +12,10 @@ import type { Network } from "./network.js";
  * @param seed of the He initialisation
  */
 export function demoNetwork(inputShape: Shape, classes: number, seed: number, width = 16): Network {
+  given(
+    { inputShape, classes, seed, width },
+    { inputShape: SHAPE, classes: is.integer(1), seed: is.number, width: is.integer(2) },
+  );
   const b = buildNetwork("demo", createRandom(seed));
   let x = stem(b, inputShape, width);
   x = block(b, x, width, 1.5 * width, 2);
@@ -25,6 +29,7 @@ export function demoNetwork(inputShape: Shape, classes: number, seed: number, wi
  * channels, global average pool, dense. Shortcuts that change size are 1x1 convolutions with batch norm.
  */
 export function resnet20(inputShape: Shape, classes: number, seed: number): Network {
+  given({ inputShape, classes, seed }, { inputShape: SHAPE, classes: is.integer(1), seed: is.number });
   const b = buildNetwork("resnet20", createRandom(seed));
   let x = stem(b, inputShape, 16);
   let channels = 16;

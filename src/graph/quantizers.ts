@@ -1,7 +1,9 @@
 // quantizers.ts: where a network's activations are rounded, and the quantize nodes put there and taken out again.
-import { ShiftwiseError } from "../base/index.js";
-import { type Encoding, type Node, nodeInputs, nodeKind, rewire } from "../ops/index.js";
+
+import { given, is, ShiftwiseError } from "../base/index.js";
+import { ENCODING, type Encoding, type Node, nodeInputs, nodeKind, rewire } from "../ops/index.js";
 import { computes, findChains, liveNodes } from "./chains.js";
+import { NETWORK } from "./given.js";
 import type { Network } from "./network.js";
 import { readersOf } from "./shapes.js";
 
@@ -18,6 +20,7 @@ import { readersOf } from "./shapes.js";
  * @throws BAD_GRAPH for a network that has quantize nodes already
  */
 export function quantizationPoints(network: Network): string[] {
+  given({ network }, { network: NETWORK });
   const quantizer = network.nodes.find((node) => node.op === "quantize");
   if (quantizer) throw new ShiftwiseError("BAD_GRAPH", "already quantized", { where: quantizer.name });
   const nodes = liveNodes(network.nodes, network.outputs);
@@ -38,6 +41,7 @@ export function quantizationPoints(network: Network): string[] {
  * concatenation. Every point is in one group; groups and their members stand in network order.
  */
 export function encodingGroups(network: Network): string[][] {
+  given({ network }, { network: NETWORK });
   const points = quantizationPoints(network);
   const group = new Map(points.map((name) => [name, [name]]));
   const nodes = liveNodes(network.nodes, network.outputs);
@@ -66,6 +70,7 @@ export function encodingGroups(network: Network): string[][] {
  *   missing, not for a point or float32, or for encodings that differ inside one of encodingGroups(network).
  */
 export function insertQuantizers(network: Network, encodings: ReadonlyMap<string, Encoding>): Network {
+  given({ network, encodings }, { network: NETWORK, encodings: is.map(ENCODING) });
   const points = new Set(quantizationPoints(network));
   for (const name of encodings.keys()) {
     if (!points.has(name)) throw refused("encoding for a tensor that is no quantization point", name);
@@ -103,6 +108,7 @@ function refused(message: string, where: string): ShiftwiseError {
 
 /** The network without its quantize nodes: float activations. Parameters are shared with the network given. */
 export function removeQuantizers(network: Network): Network {
+  given({ network }, { network: NETWORK });
   const source = new Map<string, string>();
   const real = (name: string): string => source.get(name) ?? name;
   const nodes: Node[] = [];

@@ -1,4 +1,5 @@
 // shapes.ts: the shape of every tensor of a network, checking on the way that its nodes fit together.
+import { described, guarded } from "../base/index.js";
 import { at, type Check, checker } from "../format/index.js";
 import { elements, NODES, type Node, nodeInputs, nodeKind, type Shape } from "../ops/index.js";
 import type { Network } from "./network.js";
@@ -27,6 +28,11 @@ export function nodeChecker(name: string, file: string): Check {
  *   not fit
  */
 export function inferShapes(network: Network, file = ""): Map<string, Shape> {
+  const details = { where: file, expected: "a Network with its nodes", found: described(network) };
+  return guarded(() => shapesOf(network, file), "BAD_GRAPH", "this is no network", details);
+}
+
+function shapesOf(network: Network, file: string): Map<string, Shape> {
   const shapes = new Map<string, Shape>();
   for (const node of network.nodes) {
     const check: Check = nodeChecker(node.name, file);

@@ -1,4 +1,5 @@
 // validate.ts: checks that a network is complete, consistent and finite.
+import { described, guarded, isArray } from "../base/index.js";
 import { at, type Check, checker, fields } from "../format/index.js";
 import { elements, nodeKind, nodeParameters } from "../ops/index.js";
 import type { Network } from "./network.js";
@@ -10,6 +11,23 @@ import { inferShapes, nodeChecker } from "./shapes.js";
  * @throws BAD_GRAPH naming node and field; BAD_FILE for a malformed name
  */
 export function validateNetwork(network: Network, where = ""): void {
+  checked(network, where, true);
+}
+
+/**
+ * Checks all but that parameters are finite: what costs no look at every weight.
+ * @throws as validateNetwork
+ */
+export function checkNetwork(network: Network, where = ""): void {
+  checked(network, where, false);
+}
+
+function checked(network: Network, where: string, finite: boolean): void {
+  const details = { where, expected: "a Network with its nodes", found: described(network) };
+  guarded(() => checkNodes(network, where, finite), "BAD_GRAPH", "this is no network", details);
+}
+
+function checkNodes(network: Network, where: string, finite: boolean): void {
   for (const node of network.nodes) {
     fields.identifier(node.name, at(where, "node name"));
   }
@@ -25,9 +43,11 @@ export function validateNetwork(network: Network, where = ""): void {
   for (const node of network.nodes) {
     const checkNode: Check = nodeChecker(node.name, where);
     for (const [field, { shape, data }] of nodeParameters(node)) {
+      checkNode(isArray(data, "Float32Array"), field, "a Float32Array", data);
       const positive = shape.every((n) => Number.isInteger(n) && n >= 1);
       checkNode(positive, `${field}.shape`, "positive integers", shape);
       checkNode(data.length === elements(shape), field, `${elements(shape)} values`, data.length);
+      if (!finite) continue;
       const bad = data.findIndex((value) => !Number.isFinite(value));
       checkNode(bad < 0, `${field}[${bad}]`, "a finite number", String(data[bad]));
     }

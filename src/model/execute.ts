@@ -7,6 +7,7 @@ import { validateModel } from "./validate.js";
 /** Real values (channel, row, column) in network units, or pixels 0..255 in the same order. */
 export type InputValues = Float32Array | Uint8Array | Uint8ClampedArray;
 
+/** The outputs of a run and the raw values of every tensor. */
 export interface ReferenceResult {
   /** float32 by output name */
   readonly outputs: { readonly [name: string]: Float32Array };

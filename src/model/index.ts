@@ -1,14 +1,38 @@
 // index.ts: the door of the model room, and the package's `shiftwise/format`: the deployable model as data and its file.
 export { ShiftwiseError } from "../base/index.js";
-export { goldenHash, readSafetensors, writeSafetensors } from "../format/index.js";
+export {
+  type Container,
+  type Dtype,
+  goldenHash,
+  readSafetensors,
+  type StoredTensor,
+  writeSafetensors,
+} from "../format/index.js";
 export type {
+  ActivationLayer,
+  ActivationName,
+  AddLayer,
+  AvgPoolLayer,
+  AxisWeights,
+  BinaryLayer,
+  BinaryName,
   Clamp,
+  ConcatLayer,
+  ConstantLayer,
+  ConvLayer,
+  DenseLayer,
   Encoding,
   Epilogue,
+  GatherLayer,
   Layer,
+  MaxPoolLayer,
   Normalization,
+  PermuteLayer,
+  Places,
+  ResampleLayer,
   Residual,
   Shape,
+  SoftmaxLayer,
   TensorSpec,
   Weights,
 } from "../ops/index.js";

@@ -1,6 +1,7 @@
 // model.ts: the deployable model as data, what the file holds and the runtime runs.
 import type { Layer, Normalization, TensorSpec } from "../ops/index.js";
 
+/** An input or output of a model: a name for users and the tensor that it stands for. */
 export interface Port {
   readonly name: string;
   readonly tensor: string;

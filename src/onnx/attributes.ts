@@ -7,6 +7,7 @@ import { readTensor, type Value } from "./tensor.js";
 const TYPES = ["undefined", "float", "int", "string", "tensor", "graph", "floats", "ints", "strings"] as const;
 export type AttributeType = (typeof TYPES)[number] | "other";
 
+/** The value of an attribute. */
 export type Attribute =
   | { readonly type: "float" | "int"; readonly value: number }
   | { readonly type: "string"; readonly value: string }
@@ -15,6 +16,7 @@ export type Attribute =
   | { readonly type: "strings"; readonly value: readonly string[] }
   | { readonly type: "graph" | "undefined" | "other"; readonly value: null };
 
+/** The attributes of an ONNX node by name. */
 export type Attributes = ReadonlyMap<string, Attribute>;
 
 /**

@@ -4,7 +4,7 @@ import { findOperator, OPERATORS, operatorName } from "./operators/index.js";
 import type { Operator } from "./operators/operator.js";
 import { attributeProblem } from "./operators/spec.js";
 
-/** What is known of one operator: a row of the tables in docs/onnx.md. */
+/** One operator as docs/onnx.md lists it. */
 export interface CatalogEntry {
   /** The first version of its domain that has it like this, where an earlier one is read too, else null. */
   readonly since: number | null;

@@ -8,6 +8,7 @@ import type { Operator } from "./operators/operator.js";
 import type { Problems } from "./problems.js";
 import { checkRank } from "./tensor.js";
 
+/** The weight of a remark: a warning of what may be wrong, or a note of what is worth knowing. */
 export type RemarkLevel = "warning" | "note";
 /** Says what is no problem: a warning of what may be wrong, or a note of what is worth knowing. */
 export type Remark = (level: RemarkLevel, where: string, message: string) => void;

@@ -1,10 +1,14 @@
 // evaluate.ts: runs a model node by node on values of any shape: slow, and the oracle of the importer.
-import { ShiftwiseError } from "../base/index.js";
+
+import { given, is, ShiftwiseError } from "../base/index.js";
 import { Budget } from "./budget.js";
 import { operatorOf } from "./catalog.js";
+import { MODEL, VALUE } from "./given.js";
 import type { OnnxModel } from "./model.js";
 import { operatorName } from "./operators/index.js";
 import type { Value } from "./tensor.js";
+
+const BUDGET = is.record<Pick<Budget, "spend" | "work">>({ spend: is.callback, work: is.callback });
 
 /**
  * The outputs of a model by name.
@@ -19,6 +23,7 @@ export function evaluateModel(
   visit: (name: string, value: Value) => void = () => {},
   budget = new Budget(Infinity),
 ): Map<string, Value> {
+  given({ model, inputs, visit, budget }, { model: MODEL, inputs: is.map(VALUE), visit: is.callback, budget: BUDGET });
   const values = new Map(model.constants);
   for (const { name } of model.inputs) {
     const value = inputs.get(name);

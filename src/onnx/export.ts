@@ -1,12 +1,13 @@
 // export.ts: a model to the bytes of a standard ONNX file.
 
-import { ShiftwiseError } from "../base/index.js";
+import { given, is } from "../base/index.js";
 import { type ModelDef, validateModel } from "../model/index.js";
 import { type ExportForm, encoded, type FormContext, realOf } from "./export/form.js";
 import { createGraph, type Ports } from "./export/graph.js";
 import { exportLayer } from "./export/layers.js";
 import { encodeMessage } from "./wire.js";
 
+/** Options of `exportOnnx`. */
 export interface ExportOptions {
   /**
    * - float32: weights are signed powers of two (or a codebook's integers), activations integers too, all in float32.
@@ -16,6 +17,8 @@ export interface ExportOptions {
   readonly form: ExportForm;
 }
 
+const OPTIONS = is.record<ExportOptions>({ form: is.oneOf("float32", "qdq") });
+
 /**
  * Exports a model as ONNX, opset 17, with an open batch. Each step of the model's arithmetic is an operator, and its sums are
  * integers, so what a runtime computes differs at most by the rounding of float32 operations it may fuse. Inputs and outputs
@@ -23,15 +26,10 @@ export interface ExportOptions {
  * normalized stands in the metadata.
  * @throws what validateModel throws; BAD_OPTION for another form
  */
-export function exportOnnx(def: ModelDef, { form }: ExportOptions): Uint8Array {
+export function exportOnnx(def: ModelDef, options: ExportOptions): Uint8Array {
+  given({ options }, { options: OPTIONS });
+  const { form } = options;
   validateModel(def);
-  if (form !== "float32" && form !== "qdq") {
-    throw new ShiftwiseError("BAD_OPTION", "unknown form", {
-      where: "form",
-      expected: "float32 or qdq",
-      found: form,
-    });
-  }
   // an output that is called as an input is, which ONNX does not allow, gets another name
   const taken = new Set(def.inputs.map(({ name }) => name));
   const outputs = def.outputs.map(({ name, tensor }) => ({ tensor, name: taken.has(name) ? `${name}.output` : name }));

@@ -1,6 +1,8 @@
 // file.ts: a model from a file of the disk, with the data that lies beside it.
-import { ShiftwiseError } from "../base/index.js";
+
+import { given, is, ShiftwiseError } from "../base/index.js";
 import type { Network } from "../graph/index.js";
+import { IMPORT_OPTIONS } from "./given.js";
 import { type ImportOptions, importOnnx } from "./import.js";
 import type { ExternalData } from "./tensor.js";
 
@@ -12,6 +14,7 @@ export async function importOnnxFile(
   path: string,
   options: Omit<ImportOptions, "external" | "where"> = {},
 ): Promise<Network> {
+  given({ path, options }, { path: is.text, options: IMPORT_OPTIONS });
   const { readFile } = process.getBuiltinModule("node:fs/promises");
   try {
     const bytes = await readFile(path);

@@ -1,10 +1,13 @@
 // import.ts: an ONNX model to a network: constants folded, shapes known, the rest converted node by node.
+
+import { given } from "../base/index.js";
 import { fields } from "../format/index.js";
 import { fuseElementwise, liveNodes, type Network, validateNetwork } from "../graph/index.js";
 import type { Normalization } from "../ops/index.js";
 import { importBudget } from "./budget.js";
 import { convertNodes, type Remark, type RemarkLevel } from "./convert.js";
 import { createDraft, isPrintable, type Known, printableName } from "./draft.js";
+import { IMPORT_OPTIONS, MODEL } from "./given.js";
 import { addInput, batchOf, type InputShape, inputDims, isChannelsLast, onlyInput, withConstants } from "./input.js";
 import { type OnnxModel, readModel, shown } from "./model.js";
 import { nameOutputs, upTo, withNames } from "./outputs.js";
@@ -13,10 +16,11 @@ import type { ExternalData } from "./tensor.js";
 
 const { at } = fields;
 
+/** Options of `importOnnx`. */
 export interface ImportOptions {
   /** Name of the network; the graph's own unless given. */
   readonly name?: string;
-  /** How pixels become the network's input: the file does not say. */
+  /** The normalization of pixels, which an ONNX file does not hold. */
   readonly normalization?: Normalization;
   readonly labels?: readonly string[];
   /** Sizes of the input as ONNX has them, with or without the batch, where the file leaves some open. */
@@ -28,8 +32,8 @@ export interface ImportOptions {
   /** Leaves out a softmax that makes an output, so that the network ends in logits, as training wants. */
   readonly logits?: boolean;
   /**
-   * How many elements importing may make beyond those in the file: constants that are folded, lists of indices, copies of
-   * weights. 2^24 and 16 for each element of the file unless given.
+   * The number of elements that importing may make beyond those in the file: constants that are folded, lists of
+   * indices, copies of weights. Default 2^24, and 16 for each element of the file.
    */
   readonly budget?: number;
   /** Reads tensors that lie in other files. Without it such a model is refused. */
@@ -52,11 +56,13 @@ export interface ImportOptions {
  *   TRUNCATED, BAD_FILE for bytes that are no model, saying what they are where it can be told; BAD_OPTION; OVERFLOW
  */
 export function importOnnx(bytes: Uint8Array | ArrayBuffer, options: ImportOptions = {}): Network {
+  given({ options }, { options: IMPORT_OPTIONS });
   return importModel(readModel(bytes, options.external ?? null, options.where), options);
 }
 
-/** As importOnnx, from a model that has been read. */
+/** Imports a model that has been read, as importOnnx does. */
 export function importModel(read: OnnxModel, options: Omit<ImportOptions, "external"> = {}): Network {
+  given({ read, options }, { read: MODEL, options: IMPORT_OPTIONS });
   const { where = "", labels, onRemark = () => {} } = options;
   const remark: Remark = (level, place, message) => onRemark(`${place}: ${message}`, level);
   const model = upTo(withConstants(read, options.constants ?? {}, where), options.outputs, where);

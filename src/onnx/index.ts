@@ -1,7 +1,11 @@
 // index.ts: the door of the ONNX room: networks in, models out, and the evaluator that judges both.
+
+export type { Attribute, Attributes } from "./attributes.js";
+export type { Budget } from "./budget.js";
 export { CATALOG, type CatalogEntry } from "./catalog.js";
 export type { RemarkLevel } from "./convert.js";
 export { evaluateModel } from "./evaluate.js";
+export type { ExportForm } from "./export/form.js";
 export { type ExportOptions, exportOnnx } from "./export.js";
 export { importOnnxFile } from "./file.js";
 export { type ImportOptions, importModel, importOnnx } from "./import.js";

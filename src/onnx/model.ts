@@ -1,6 +1,6 @@
 // model.ts: an ONNX file as checked data: nodes in an order in which they can run, constants, inputs and outputs.
 
-import { ShiftwiseError } from "../base/index.js";
+import { described, given, is, isArray, isBuffer, isShared, ownView, ShiftwiseError } from "../base/index.js";
 import { fields } from "../format/index.js";
 import { type Attributes, readAttributes } from "./attributes.js";
 import { foreignFile } from "./foreign.js";
@@ -11,6 +11,7 @@ import { decodeMessage } from "./wire.js";
 const { at } = fields;
 const expect: typeof fields.expect = fields.expect;
 
+/** A node of an ONNX graph. */
 export interface OnnxNode {
   /** Its name, or operator and place where it has none. */
   readonly name: string;
@@ -21,10 +22,11 @@ export interface OnnxNode {
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   readonly attributes: Attributes;
-  /** For error messages: file and node. */
+  /** File and node, for error messages. */
   readonly where: string;
 }
 
+/** An input of an ONNX graph that no initializer fills. */
 export interface OnnxInput {
   readonly name: string;
   readonly type: ElementType;
@@ -32,6 +34,7 @@ export interface OnnxInput {
   readonly dims: readonly (number | null)[] | null;
 }
 
+/** An ONNX graph with its constants read. */
 export interface OnnxModel {
   readonly name: string;
   /** Versions of the operators by domain; ONNX's own is "". */
@@ -65,6 +68,7 @@ export function shown(name: string): string {
  *   names written twice; UNSUPPORTED; OVERFLOW for a tensor beyond 2^31 elements
  */
 export function readModel(source: Uint8Array | ArrayBuffer, external: ExternalData | null, where = ""): OnnxModel {
+  given({ external, where }, { external: is.nullable(is.callback), where: is.text });
   const bytes = bytesOf(source, where);
   const { graph, opsetImport } = decodeModel(bytes, where);
   const versions = opsetImport.map(({ domain, version = 0 }) => [domainOf(domain), version] as const);
@@ -106,19 +110,30 @@ export function readModel(source: Uint8Array | ArrayBuffer, external: ExternalDa
     }),
   );
   const outputs = [...outputDims.keys()];
-  const given = [...constants.keys(), ...inputs.map(({ name }) => name)];
-  const sorted = sortNodes(nodes, given, outputs, where);
+  const known = [...constants.keys(), ...inputs.map(({ name }) => name)];
+  const sorted = sortNodes(nodes, known, outputs, where);
   return { name: graph.name ?? "", opsets, nodes: sorted, constants, inputs, outputs, outputDims };
 }
 
 /** Bytes of this realm or another. */
 function bytesOf(source: unknown, where: string): Uint8Array {
-  const kind = Object.prototype.toString.call(source);
-  if (kind === "[object Uint8Array]") return source as Uint8Array;
-  if (kind === "[object ArrayBuffer]" || kind === "[object SharedArrayBuffer]")
-    return new Uint8Array(source as ArrayBuffer);
+  const view = isArray(source, "Uint8Array")
+    ? ownView(source)
+    : isBuffer(source) || isShared(source)
+      ? viewOf(source)
+      : null;
+  if (view) return view;
   const expected = "the bytes of a file, as a Uint8Array or ArrayBuffer (importOnnxFile takes a path)";
-  throw new ShiftwiseError("BAD_DATA", "not a model", { where, expected, found: kind.slice(8, -1) });
+  throw new ShiftwiseError("BAD_DATA", "not a model", { where, expected, found: described(source) });
+}
+
+/** Null where the buffer has been handed over to another thread. */
+function viewOf(buffer: ArrayBufferLike): Uint8Array | null {
+  try {
+    return new Uint8Array(buffer);
+  } catch {
+    return null;
+  }
 }
 
 /** @throws TRUNCATED, BAD_FILE for bytes that are no model, saying what they are where it can be told */

@@ -21,7 +21,9 @@ const TYPES = {
   13: "uint64",
   16: "bfloat16",
 } as const;
+/** The type of the elements of an ONNX tensor. */
 export type ElementType = (typeof TYPES)[keyof typeof TYPES];
+export const ELEMENT_TYPES: readonly ElementType[] = Object.values(TYPES);
 
 const BYTES: Readonly<Record<ElementType, number>> = {
   float32: 4,
@@ -39,7 +41,10 @@ const BYTES: Readonly<Record<ElementType, number>> = {
   bfloat16: 2,
 };
 
-/** float32 and narrower floats in a Float32Array; everything else in a Float64Array, exact for integers up to 2^53. */
+/**
+ * An array of an ONNX graph. float32 and narrower floats are held in a Float32Array, everything else in a Float64Array,
+ * which is exact for integers up to 2^53.
+ */
 export interface Value {
   readonly type: ElementType;
   readonly dims: readonly number[];

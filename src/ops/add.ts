@@ -21,6 +21,7 @@ export interface AddLayer {
   readonly residual: Residual;
 }
 
+/** The sum of two tensors of one shape. */
 export interface AddNode {
   readonly op: "add";
   readonly name: string;

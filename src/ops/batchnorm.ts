@@ -6,7 +6,10 @@ import { sameShape } from "./geometry.js";
 import type { NodeKind } from "./kind.js";
 import { unitWeights } from "./weights.js";
 
-/** y = gamma (x - mean) / sqrt(variance + epsilon) + beta, per channel; mean and variance are the running ones. */
+/**
+ * Batch normalization: y = gamma (x - mean) / sqrt(variance + epsilon) + beta, per channel; mean and variance are the
+ * running ones.
+ */
 export interface BatchNormNode {
   readonly op: "batchNorm";
   readonly name: string;

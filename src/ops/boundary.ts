@@ -7,6 +7,7 @@ import { sameEncoding } from "./geometry.js";
 import type { NodeKind } from "./kind.js";
 import type { Encoding, Normalization, Shape } from "./tensor.js";
 
+/** The network's input, and how pixels become its values. */
 export interface InputNode {
   readonly op: "input";
   readonly name: string;
@@ -25,7 +26,10 @@ export interface QuantizeNode {
   readonly encoding: Encoding;
 }
 
-/** In training each value is 0 with probability `rate`, else divided by 1 - rate; in inference the identity. */
+/**
+ * A dropout. In training each value is 0 with probability `rate`, else divided by 1 - rate; in inference it is the
+ * identity.
+ */
 export interface DropoutNode {
   readonly op: "dropout";
   readonly name: string;

@@ -16,6 +16,7 @@ interface Fields {
 export interface ConcatLayer extends Fields {
   readonly output: string;
 }
+/** Channels of several tensors one after the other. */
 export interface ConcatNode extends Fields {}
 
 const fields = { inputs: tensors };

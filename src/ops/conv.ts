@@ -13,6 +13,7 @@ import { checkWeights } from "./weight-check.js";
 import { type LayerWeights, nodeWeights, weightsOf } from "./weights.js";
 import { checkShape, checkWindow } from "./window.js";
 
+/** Cross-correlation, then the epilogue. The padding holds the raw value that stands for 0. */
 export interface ConvLayer {
   readonly op: "conv";
   readonly name: string;

@@ -13,7 +13,7 @@ import { checkWeights } from "./weight-check.js";
 import { nodeWeights, weightsOf } from "./weights.js";
 import { checkShape } from "./window.js";
 
-/** y = W x over the input flattened as (channel, row, column). Output shape [n, 1, 1]. */
+/** A fully connected layer: y = W x over the input flattened as (channel, row, column). Output shape [n, 1, 1]. */
 export interface DenseLayer {
   readonly op: "dense";
   readonly name: string;
@@ -23,7 +23,7 @@ export interface DenseLayer {
   readonly epilogue: Epilogue;
 }
 
-/** y = W x + b over the input flattened as (channel, row, column). weight (out, in). */
+/** A fully connected layer: y = W x + b over the input flattened as (channel, row, column). weight (out, in). */
 export interface DenseNode {
   readonly op: "dense";
   readonly name: string;

@@ -62,6 +62,7 @@ export const FUNCTIONS = {
   tanh: () => tanh,
 } as const satisfies Readonly<Record<string, UnaryFunction>>;
 
+/** The name of a function of one value. */
 export type ActivationName = keyof typeof FUNCTIONS;
 
 /**
@@ -114,6 +115,7 @@ export const BINARY_FUNCTIONS = {
   prelu: (a, b) => (a < 0 ? a * b : a),
 } as const satisfies Readonly<Record<string, (a: number, b: number) => number>>;
 
+/** The name of a function of two values. */
 export type BinaryName = keyof typeof BINARY_FUNCTIONS;
 
 /** The slopes of the functions of two values along a and b. */

@@ -8,7 +8,7 @@ import { encodeInput } from "./numeric.js";
 import type { Shape } from "./tensor.js";
 import { checkShape } from "./window.js";
 
-/** For each index of the result the index it is taken from, -1 for none, along each axis. */
+/** The index that each index of the result is taken from, -1 for none, along each axis. */
 export interface Places {
   readonly channels: readonly number[];
   readonly rows: readonly number[];
@@ -29,7 +29,9 @@ export interface GatherLayer extends Places {
   readonly output: string;
 }
 
-/** output[c][y][x] = input[channels[c]][rows[y]][columns[x]], or `value` where one of the three is -1. */
+/**
+ * Elements moved: output[c][y][x] = input[channels[c]][rows[y]][columns[x]], or `value` where one of the three is -1.
+ */
 export interface GatherNode extends Places {
   readonly op: "gather";
   readonly name: string;

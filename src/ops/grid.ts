@@ -5,12 +5,12 @@ import { type Check, checker, LEVEL_MAX, LEVELS_MAX, magnitudes } from "../forma
 export const check: Check = /* @__PURE__ */ checker("", "invalid network");
 
 /**
- * What has been decided for the weights of one conv or dense node: frozen[i] = 1 where weight i must not change any more,
- * since it already equals fround(scale[c] * level) to the bit, c its output channel and level one of the grid's. Keyed by
- * node name in a WeightGrids map.
+ * The grid of the weights of one conv or dense node, and which of them are on it for good: frozen[i] = 1 where weight i
+ * must not change any more, since it already equals fround(scale[c] * level) to the bit, c its output channel and level
+ * one of the grid's. Keyed by node name in a WeightGrids map.
  * - powers: the levels are 0 and +-2^n2..2^n1, n2 = n1 + 1 - 2^(bits - 2) (INQ); scale null stands for 1.
- * - codebook: the levels are integers, as the model file's `Weights` have them.
- * Scales are finite and positive, one an output channel. They end up in the epilogue.
+ * - codebook: the levels are integers, as the model file's `Weights` have them. Scales are finite and positive, one an
+ *   output channel. They end up in the epilogue.
  */
 export type WeightGrid =
   | {
@@ -26,6 +26,7 @@ export type WeightGrid =
       readonly scale: Float32Array;
       readonly frozen: Uint8Array;
     };
+/** The grids of conv and dense nodes by node name. */
 export type WeightGrids = ReadonlyMap<string, WeightGrid>;
 
 type PowersGrid = Extract<WeightGrid, { kind: "powers" }>;
@@ -87,6 +88,15 @@ function gridText(grid: WeightGrid): string {
  * @throws BAD_GRAPH
  */
 export function validateGrid(weights: Float32Array, outputs: number, grid: WeightGrid, place: string): void {
+  checkGrid(grid, weights.length, outputs, place);
+  gridCodes(weights, outputs, grid, `${place}.frozen`, grid.frozen);
+}
+
+/**
+ * Checks a grid by itself: sizes and ranges.
+ * @throws BAD_GRAPH
+ */
+export function checkGrid(grid: WeightGrid, count: number, outputs: number, place: string): void {
   const { scale, frozen } = grid;
   if (grid.kind === "powers") {
     const { bits, n1 } = grid;
@@ -104,8 +114,7 @@ export function validateGrid(weights: Float32Array, outputs: number, grid: Weigh
     const bad = scale.findIndex((s) => !(s > 0 && s < Number.POSITIVE_INFINITY));
     check(bad < 0, `${place}.scale[${bad}]`, "a positive finite number", String(scale[bad]));
   }
-  check(frozen.length === weights.length, `${place}.frozen`, `${weights.length} values`, frozen.length);
+  check(frozen.length === count, `${place}.frozen`, `${count} values`, frozen.length);
   const odd = frozen.findIndex((flag) => flag > 1);
   check(odd < 0, `${place}.frozen[${odd}]`, "0 or 1", frozen[odd]);
-  gridCodes(weights, outputs, grid, `${place}.frozen`, frozen);
 }

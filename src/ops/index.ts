@@ -56,6 +56,7 @@ export {
   type Window,
   zeroOf,
 } from "./geometry.js";
+export { ENCODING, GRID, GRIDS, NORMALIZATION, SHAPE, TENSOR, WEIGHT_NODE } from "./given.js";
 export { gridCodes, smallestExponent, validateGrid, type WeightGrid, type WeightGrids } from "./grid.js";
 export type { LayerKind, NodeKind, Role, Values } from "./kind.js";
 export { LAYERS, type Layer, layerInputs, layerKind } from "./layers.js";

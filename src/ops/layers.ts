@@ -16,6 +16,7 @@ import { namesOf } from "./record.js";
 import { type ResampleLayer, resampleLayer } from "./resample.js";
 import { type SoftmaxLayer, softmaxLayer } from "./softmax.js";
 
+/** A layer of a deployable model. Its kind is `op`; docs/format.md says what each kind computes. */
 export type Layer =
   | ConvLayer
   | DenseLayer

@@ -22,6 +22,7 @@ interface Fields {
 export interface MaxPoolLayer extends Fields {
   readonly output: string;
 }
+/** Maximum over windows; padding never wins. */
 export interface MaxPoolNode extends Fields {}
 
 const fields = { input: tensor, kernel: pair, stride: pair, padding, dilation: optionalPair };

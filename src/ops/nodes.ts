@@ -1,4 +1,5 @@
 // nodes.ts: every kind of node in one table, and what loops over it: inputs, parameters, names.
+import { ShiftwiseError } from "../base/index.js";
 import { type ActivationNode, activationNode } from "./activation.js";
 import { type AddNode, addNode } from "./add.js";
 import { type AvgPoolNode, avgPoolNode, type GlobalAvgPoolNode, globalAvgPoolNode } from "./avgpool.js";
@@ -27,6 +28,7 @@ import { type LeakyReluNode, leakyReluNode, type ReluNode, reluNode } from "./re
 import { type ResampleNode, resampleNode } from "./resample.js";
 import { type SoftmaxNode, softmaxNode } from "./softmax.js";
 
+/** A node of a float network. Its kind is `op`. */
 export type Node =
   | InputNode
   | ConvNode
@@ -78,19 +80,25 @@ export const NODES = {
   quantize: quantizeNode,
 } satisfies { readonly [Op in Node["op"]]: NodeKind<Extract<Node, { op: Op }>> };
 
-/** The record of a node's kind. The table's type says that it is one of just this kind. */
+/**
+ * The record of a node's kind. The table's type says that it is one of just this kind.
+ * @throws BAD_GRAPH for a kind that does not exist
+ */
 export function nodeKind(node: Node): NodeKind<Node> {
-  return NODES[node.op] as NodeKind<Node>;
+  const { op, name } = Object(node) as Node;
+  if (Object.hasOwn(NODES, op)) return NODES[op] as NodeKind<Node>;
+  const expected = `one of ${Object.keys(NODES).join(", ")}`;
+  throw new ShiftwiseError("BAD_GRAPH", "no such kind of node", { where: `node ${String(name)}`, expected, found: op });
 }
 
 /** The tensors that a node reads, in the order of its fields. */
 export function nodeInputs(node: Node): readonly string[] {
-  return namesOf(NODES[node.op].fields, node);
+  return namesOf(nodeKind(node).fields, node);
 }
 
 /** The parameter tensors of a node by field name, in file order; empty for nodes without any. */
 export function nodeParameters(node: Node): readonly (readonly [field: string, tensor: Tensor])[] {
-  return parametersOf(NODES[node.op].fields, node);
+  return parametersOf(nodeKind(node).fields, node);
 }
 
 /**
@@ -98,5 +106,5 @@ export function nodeParameters(node: Node): readonly (readonly [field: string, t
  * @internal
  */
 export function rewire(node: Node, to: (name: string) => string): Node {
-  return renamed(NODES[node.op].fields, node, to);
+  return renamed(nodeKind(node).fields, node, to);
 }

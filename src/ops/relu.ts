@@ -4,7 +4,7 @@ import { lowerMean } from "./avgpool.js";
 import { number, optional, tensor } from "./field.js";
 import type { NodeKind } from "./kind.js";
 
-/** y = max(x, 0), or min(max(x, 0), max) with `max` (ReLU6). */
+/** A ReLU: y = max(x, 0), or min(max(x, 0), max) with `max` (ReLU6). */
 export interface ReluNode {
   readonly op: "relu";
   readonly name: string;
@@ -12,7 +12,7 @@ export interface ReluNode {
   readonly max?: number;
 }
 
-/** y = x where x >= 0, slope x elsewhere; slope in 0..1. */
+/** A leaky ReLU: y = x where x >= 0, slope x elsewhere; slope in 0..1. */
 export interface LeakyReluNode {
   readonly op: "leakyRelu";
   readonly name: string;

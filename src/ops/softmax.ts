@@ -14,11 +14,11 @@ interface Fields {
   readonly axis: 0 | 1 | 2;
 }
 
-/** exp(x - max) / sum of those along one axis of (channel, row, column). Any encodings. */
+/** The softmax: exp(x - max) / sum of those along one axis of (channel, row, column). Any encodings. */
 export interface SoftmaxLayer extends Fields {
   readonly output: string;
 }
-/** exp(x) / sum of exp(x) along one axis of (channel, row, column). */
+/** The softmax: exp(x) / sum of exp(x) along one axis of (channel, row, column). */
 export interface SoftmaxNode extends Fields {}
 
 const AXES = [0, 1, 2] as const;

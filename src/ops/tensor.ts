@@ -4,7 +4,7 @@
 export type Shape = readonly [channels: number, height: number, width: number];
 
 /**
- * How a tensor's real values are held.
+ * The way in which a tensor's real values are held.
  * - float32: as they are.
  * - linear: real = scale * (q - zero), q an integer in 0..max, max <= 255. `zero` is an integer in 0..max.
  * - levels: real = scale * levels[k], levels ascending integers from 0 up to at most 255 (LogQuant, or any table).
@@ -21,18 +21,22 @@ export type Encoding =
       readonly thresholds: readonly number[];
     };
 
+/** The shape of a tensor (channels, rows, columns), and how its values are held. */
 export interface TensorSpec {
   readonly shape: Shape;
   readonly encoding: Encoding;
 }
 
-/** How a pixel 0..255 becomes the network's float input: (pixel / 255 - mean[c]) / std[c]. */
+/** The mean and deviation that make a pixel 0..255 the network's float input: (pixel / 255 - mean[c]) / std[c]. */
 export interface Normalization {
   readonly mean: readonly number[];
   readonly std: readonly number[];
 }
 
-/** For each output position n taps: weights[i * n + k] times the value at indices[i * n + k]. */
+/**
+ * Weighted sums along one axis. Each output position has n taps: weights[i * n + k] times the value at indices[i * n +
+ * k].
+ */
 export interface AxisWeights {
   readonly indices: readonly number[];
   readonly weights: readonly number[];
@@ -74,7 +78,7 @@ export interface Clamp {
 }
 
 /**
- * What every computing layer ends with, in float32, one rounding an operation, in this order:
+ * The end of every layer that computes. It is in float32, rounds once an operation and keeps this order:
  *   z = fround(fround(scale[c] * acc) + offset[c])          acc: int32 sum rounded to float32 (or a float layer's sum)
  *   z = fround(z + fround(residualScale * r))               r: the residual operand's raw integer (or float)
  *   z = min(max(z, low), high)
@@ -87,6 +91,7 @@ export interface Epilogue {
   readonly clamp: Clamp;
 }
 
+/** A second operand that a layer adds to its sums. */
 export interface Residual {
   readonly tensor: string;
   /** scale of the residual's encoding / scale of the output's; its zero point is folded into `offset`. */

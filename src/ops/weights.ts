@@ -14,7 +14,7 @@ import type { ConvNode } from "./conv.js";
 import type { DenseNode } from "./dense.js";
 import type { Field, Reading, Writing } from "./field.js";
 import { elements } from "./geometry.js";
-import { check, gridCodes, smallestExponent, type WeightGrids } from "./grid.js";
+import { check, checkGrid, gridCodes, smallestExponent, type WeightGrids } from "./grid.js";
 import type { Encoding, Shape, Weights } from "./tensor.js";
 
 /** How each kind of weights is stored, and read again as an array of this shape. */
@@ -113,6 +113,7 @@ export function nodeWeights(node: ConvNode | DenseNode, grids: WeightGrids | nul
   check(grid !== undefined, `node ${name}`, "a weight grid", "none");
   check(input.kind !== "float32", `node ${name}`, "a quantized input", "a float32 input");
   const [outputs] = weight.shape;
+  checkGrid(grid, weight.data.length, outputs, `grid of ${name}`);
   const codes = gridCodes(weight.data, outputs, grid, `node ${name}.weight`);
   const depth = elements(weight.shape.slice(1));
   const sums = new Float64Array(outputs);

@@ -1,26 +1,29 @@
 // activations.ts: linear encodings of activations, fitted to what a tensor was seen to hold.
 
-import { ShiftwiseError } from "../base/index.js";
+import { given, ShiftwiseError } from "../base/index.js";
 import type { Encoding } from "../ops/index.js";
+import { HISTOGRAM, LINEAR_OPTIONS } from "./given.js";
 import { type Histogram, occupiedBins } from "./histogram.js";
 
 /**
- * Where an encoding's range ends.
+ * The rule for where an encoding's range ends.
  * - minmax: at the extreme values seen.
  * - percentile: at the magnitudes that `percentile` percent of the values on each side do not exceed.
  * - mse: where the squared error, clipping and rounding together, is least.
  */
 export type ClipRule = "minmax" | "percentile" | "mse";
 
+/** Options of `fitLinear`. */
 export interface LinearOptions {
   /** Integers 0..2^bits - 1; 1..8. */
   readonly bits: number;
   /** Default "mse". */
   readonly clip?: ClipRule;
-  /** For the percentile rule, in (0, 100]. Default 99.99. */
+  /** The share of the percentile rule, in (0, 100]. Default 99.99. */
   readonly percentile?: number;
 }
 
+/** An encoding with evenly spaced levels. */
 export type LinearEncoding = Extract<Encoding, { kind: "linear" }>;
 
 /** `mse` tries ranges from the extremes inwards, 16 to the octave, down to 1/16 of them. */
@@ -34,6 +37,7 @@ const OCTAVES = 4;
  * @throws BAD_OPTION for bits outside 1..8 or a percentile outside (0, 100], BAD_DATA for an empty histogram.
  */
 export function fitLinear(histogram: Histogram, options: LinearOptions): LinearEncoding {
+  given({ histogram, options }, { histogram: HISTOGRAM, options: LINEAR_OPTIONS });
   const { bits, clip = "mse", percentile = 99.99 } = options;
   if (!Number.isInteger(bits) || bits < 1 || bits > 8) {
     throw new ShiftwiseError("BAD_OPTION", "activation bits out of range", {

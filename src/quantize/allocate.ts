@@ -1,12 +1,18 @@
 // allocate.ts: how many bits each layer's weights get, for so many on average.
-import { ShiftwiseError } from "../base/index.js";
+import { given, is, type Kind, ShiftwiseError } from "../base/index.js";
 
-/** What a layer could have, by rising bits: the noise is a share of its outputs' signal. */
+/** The widths that a layer could have, by rising bits. The noise is a share of its outputs' signal. */
 export interface LayerChoices {
   readonly name: string;
   readonly weights: number;
   readonly choices: readonly { readonly bits: number; readonly noise: number }[];
 }
+
+const CHOICES: Kind = (value, where) => {
+  is.list(is.record<LayerChoices["choices"][number]>({ bits: is.number, noise: is.number }))(value, where);
+  if ((value as unknown[]).length === 0) throw is.refused(where, "at least one choice", value);
+};
+const LAYERS = is.list(is.record<LayerChoices>({ name: is.text, weights: is.number, choices: CHOICES }));
 
 /**
  * Starts every layer at its fewest bits, then again and again gives more to the layer whose noise falls most for each bit
@@ -15,6 +21,7 @@ export interface LayerChoices {
  * @throws BAD_OPTION when the fewest bits are more than that already.
  */
 export function allocateBits(layers: readonly LayerChoices[], average: number): ReadonlyMap<string, number> {
+  given({ layers, average }, { layers: LAYERS, average: is.number });
   const total = layers.reduce((sum, { weights }) => sum + weights, 0);
   const chosen = new Map(layers.map(({ name }) => [name, 0]));
   let left = average * total - layers.reduce((sum, { weights, choices }) => sum + weights * choices[0].bits, 0);

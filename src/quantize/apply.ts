@@ -1,7 +1,9 @@
 // apply.ts: a quantizer on all weights of a network.
-import { ShiftwiseError } from "../base/index.js";
-import type { Network } from "../graph/index.js";
+
+import { given, is, ShiftwiseError } from "../base/index.js";
+import { NETWORK, type Network } from "../graph/index.js";
 import type { ConvNode, DenseNode, WeightGrid, WeightGrids } from "../ops/index.js";
+import { FIT, QUANTIZER, WIDTHS } from "./given.js";
 import type { Fit, Quantizer } from "./quantizer.js";
 
 /** One width for every conv and dense node, or a width for each by node name. */
@@ -40,7 +42,8 @@ export function writeFit({ levels, scale, codes }: Fit, into: Float32Array): voi
 }
 
 /** The grid of a fit, every weight decided. */
-export function fitGrid({ levels, scale, codes }: Fit): WeightGrid {
+export function fitGrid(fit: Fit): WeightGrid {
+  const { levels, scale, codes } = fit;
   return { kind: "codebook", levels, scale, frozen: new Uint8Array(codes.length).fill(1) };
 }
 
@@ -56,6 +59,10 @@ export function quantizeWeights(
   bits: LayerBits,
   before: ReadonlyMap<string, Fit> = new Map(),
 ): WeightGrids {
+  given(
+    { network, quantizer, bits, before },
+    { network: NETWORK, quantizer: QUANTIZER, bits: WIDTHS, before: is.map(FIT) },
+  );
   return new Map(
     weightNodes(network).map((node) => {
       const fit = quantizeWeightsOf(node, quantizer, bitsOfLayer(bits, node.name), before.get(node.name));

@@ -1,32 +1,45 @@
 // calibrate.ts: activation encodings for a whole network, from the activations of some images.
 
-import { ShiftwiseError } from "../base/index.js";
-import { encodingGroups, type Network } from "../graph/index.js";
+import { given, is, ShiftwiseError } from "../base/index.js";
+import { encodingGroups, NETWORK, type Network } from "../graph/index.js";
 import type { Encoding } from "../ops/index.js";
 import { fitLinear, type LinearOptions } from "./activations.js";
+import { HISTOGRAM, LINEAR_OPTIONS, LOG_OPTIONS } from "./given.js";
 import { addToHistogram, createHistogram, type Histogram, mergeHistograms } from "./histogram.js";
 import { fitLog, fitWeightedEntropy, type LogOptions, type LogShape } from "./log-encoding.js";
 
 /** The values of named tensors for one batch of images, in any layout. */
 export type NamedActivations = ReadonlyMap<string, Float32Array>;
 
+/** The kind of encodings that activations get. */
 export type ActivationScheme =
   | ({ readonly kind: "linear" } & LinearOptions)
   /** LogQuant where a tensor has no negative values, linear with as many bits where it has some. */
   | ({ readonly kind: "log" } & LogOptions)
-  /** As "log", with levels chosen by weighted entropy instead of squared error (WEQ). */
+  /** LogQuant's form, with levels chosen by weighted entropy instead of squared error (WEQ). */
   | ({ readonly kind: "weq" } & LogShape);
 
+/** Options of `calibrate`. */
 export interface CalibrationOptions {
   readonly activations: ActivationScheme;
-  /** For network inputs, always linear, which hold pixels and may be negative. Default: 8 bits. */
+  /** The encoding of network inputs, which hold pixels, may be negative and are always linear. Default: 8 bits. */
   readonly input?: LinearOptions;
   /**
-   * For tensors that no ReLU makes: the second operand of an add, the mean of a pool. No convolution sums over the former
-   * and few inputs are the latter's, so more bits cost nothing there. Default: as `activations`.
+   * The encoding of tensors that no ReLU makes: the second operand of an add, the mean of a pool. No convolution sums
+   * over the former and few inputs are the latter's, so more bits cost nothing there. Default: as `activations`.
    */
   readonly others?: LinearOptions;
 }
+
+const OPTIONS = is.record<CalibrationOptions>({
+  activations: is.either(
+    (value) => (value as ActivationScheme | undefined)?.kind === "linear",
+    LINEAR_OPTIONS,
+    is.both(is.record<Pick<ActivationScheme, "kind">>({ kind: is.oneOf("linear", "log", "weq") }), LOG_OPTIONS),
+  ),
+  input: is.optional(LINEAR_OPTIONS),
+  others: is.optional(LINEAR_OPTIONS),
+});
 
 /**
  * Counts what the named tensors hold over all batches.
@@ -38,9 +51,11 @@ export async function collectHistograms(
   names: readonly string[],
   batches: Iterable<NamedActivations> | AsyncIterable<NamedActivations>,
 ): Promise<Map<string, Histogram>> {
+  given({ names, batches }, { names: is.list(is.text), batches: is.iterable });
   const histograms = new Map(names.map((name) => [name, createHistogram()]));
   let count = 0;
   for await (const batch of batches) {
+    given({ batch }, { batch: is.map(is.floats) });
     for (const [name, histogram] of histograms) {
       const values = batch.get(name);
       if (!values) throw new ShiftwiseError("BAD_GRAPH", "the forward pass gave no such tensor", { where: name });
@@ -63,6 +78,7 @@ export function calibrate(
   histograms: ReadonlyMap<string, Histogram>,
   options: CalibrationOptions,
 ): Map<string, Encoding> {
+  given({ network, histograms, options }, { network: NETWORK, histograms: is.map(HISTOGRAM), options: OPTIONS });
   const relus = new Set(network.nodes.filter((node) => node.op === "relu").map((node) => node.name));
   const inputs = new Set(network.nodes.filter((node) => node.op === "input").map((node) => node.name));
   const encodings = new Map<string, Encoding>();

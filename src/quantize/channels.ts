@@ -3,9 +3,9 @@ import { ShiftwiseError } from "../base/index.js";
 import { type ExponentRule, powersOfTwo } from "./levels.js";
 
 /**
- * What the weights of a layer are rounded to.
- * - powers: 0 and 2^(bits - 2) signed powers of two, times a scale for every channel or, with `scale` "layer", with one n1
- *   for all (INQ).
+ * The levels that the weights of a layer are rounded to.
+ * - powers: 0 and 2^(bits - 2) signed powers of two, times a scale for every channel or, with `scale` "layer", with one
+ *   n1 for all (INQ).
  * - codebook: integers, times a scale for every channel.
  */
 export type LayerLevels =
@@ -36,7 +36,8 @@ export function powerLevels(bits: number, n1: number): Float64Array {
 }
 
 /**
- * For every row of `weights` the scale s > 0 with the least sum of importance (w - s level)^2, level the nearest.
+ * Returns for every row of `weights` the scale s > 0 with the least sum of importance (w - s level)^2, level the
+ * nearest.
  * @param importance one number a column, 0 or more.
  * @param levels ascending, 0 among them.
  * @internal

@@ -1,5 +1,7 @@
 // histogram.ts: what values a tensor takes, counted in one pass without knowing its range beforehand.
-import { ShiftwiseError } from "../base/index.js";
+
+import { given, is, ShiftwiseError } from "../base/index.js";
+import { HISTOGRAM } from "./given.js";
 
 /**
  * Counts of a tensor's values by sign and magnitude. Bins are linear inside an octave, BINS_PER_OCTAVE of them, so a
@@ -28,10 +30,11 @@ const OCTAVES = 64;
 /** float32 bits >>> SHIFT are the exponent and the top of the mantissa: a bin's number, up to the offset BASE. */
 const SHIFT = 23 - MANTISSA_BITS;
 const BASE = (127 + LOWEST_OCTAVE) << MANTISSA_BITS;
-const BINS = OCTAVES << MANTISSA_BITS;
+export const BINS = OCTAVES << MANTISSA_BITS;
 
 export const BINS_PER_OCTAVE = 1 << MANTISSA_BITS;
 
+/** Returns a histogram without values. */
 export function createHistogram(): Histogram {
   return {
     total: 0,
@@ -54,6 +57,7 @@ export function binLow(i: number): number {
  * @throws BAD_DATA for a value that is not finite or of magnitude 2^32 and more; the histogram is spoilt then.
  */
 export function addToHistogram(histogram: Histogram, values: Float32Array, where: string): void {
+  given({ histogram, values, where }, { histogram: HISTOGRAM, values: is.floats, where: is.text });
   const { positive, negative } = histogram;
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
   let { min, max, tiny } = histogram;
@@ -80,6 +84,7 @@ export function addToHistogram(histogram: Histogram, values: Float32Array, where
 
 /** The histogram of all values of several tensors together. */
 export function mergeHistograms(histograms: readonly Histogram[]): Histogram {
+  given({ histograms }, { histograms: is.list(HISTOGRAM) });
   const merged = createHistogram();
   for (const one of histograms) {
     merged.total += one.total;

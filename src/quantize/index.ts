@@ -1,5 +1,7 @@
 // index.ts: the door of the quantize room: weights to powers of two, activations to small integers.
 // Where quantize nodes go belongs to the graph room, and is public here as well.
+
+export type { CodeBits } from "../format/index.js";
 export { encodingGroups, insertQuantizers, quantizationPoints, removeQuantizers } from "../graph/index.js";
 export { type ClipRule, fitLinear, type LinearEncoding, type LinearOptions } from "./activations.js";
 export { allocateBits, type LayerChoices } from "./allocate.js";
@@ -35,6 +37,7 @@ export {
 export { bitsOfLayer, quantizeWeightsOf, weightNodes, writeFit } from "./apply.js";
 export { huffmanBytes } from "./baselines/huffman.js";
 export { fitScales, levelBits } from "./channels.js";
+export { FIT, LAYER_LEVELS, PORTION_FIELDS, PORTION_STEP, QUANTIZER, WIDTHS } from "./given.js";
 export { defaultRule } from "./levels.js";
 export { frozenCount, selectLargest } from "./partition.js";
 export { checkBits, checkPortions } from "./portions.js";

@@ -1,11 +1,12 @@
 // inq.ts: one step of incremental network quantization (INQ algorithm 1, steps 2 to 4).
 
-import { createRandom, type Random, ShiftwiseError } from "../base/index.js";
+import { createRandom, given, is, type Random, ShiftwiseError } from "../base/index.js";
 import type { CodeBits } from "../format/index.js";
-import type { Network } from "../graph/index.js";
-import type { ConvNode, DenseNode, WeightGrid, WeightGrids } from "../ops/index.js";
+import { NETWORK, type Network } from "../graph/index.js";
+import { type ConvNode, type DenseNode, GRIDS, type WeightGrid, type WeightGrids } from "../ops/index.js";
 import { weightNodes } from "./apply.js";
 import { fitScales, powerLevels } from "./channels.js";
+import { PORTION_OPTIONS } from "./given.js";
 import {
   chooseExponent,
   defaultRule,
@@ -19,6 +20,7 @@ import { checkBits } from "./portions.js";
 
 type PowersGrid = Extract<WeightGrid, { kind: "powers" }>;
 
+/** Options of a portion of INQ. */
 export interface PortionOptions {
   /**
    * One width for every conv and dense node, or a width for each by node name; a node that such a map does not name
@@ -30,8 +32,8 @@ export interface PortionOptions {
   /** Default "magnitude", the better of the two in the paper. */
   readonly partition?: Partition;
   /**
-   * Of which weights a portion is a share: of every layer's (the paper), or of all layers' together, magnitudes then being
-   * counted in root mean squares of their layer. Default "layer".
+   * The weights that a portion is a share of: every layer's (the paper), or of all layers' together, magnitudes then
+   * being counted in root mean squares of their layer. Default "layer".
    */
   readonly ranking?: "layer" | "global";
   /** Default "max" (the paper's Eq. 3) at 4 and 5 bits, "mse" at 2 and 3. Of no account with scale "channel". */
@@ -41,13 +43,13 @@ export interface PortionOptions {
    * squared rounding error; it goes to the epilogue. Default "layer".
    */
   readonly scale?: "layer" | "channel";
-  /** By node name, 1 for each weight that is zero for good. Portions are shares of the others. Default: none. */
+  /** Masks by node name: 1 for each weight that is zero for good. Portions are shares of the others. Default: none. */
   readonly pruned?: ReadonlyMap<string, Uint8Array>;
   /** Only the random partition uses it. Default 0. */
   readonly seed?: number;
 }
 
-/** What a portion is about to do to one layer. */
+/** The change that a portion makes to one layer. */
 export interface PortionStep {
   readonly node: ConvNode | DenseNode;
   /** The layer's grid when it is done: the chosen weights frozen too. */
@@ -101,6 +103,7 @@ export function planPortion(
   grids: WeightGrids | null,
   options: PortionOptions,
 ): readonly PortionStep[] {
+  given({ network, grids, options }, { network: NETWORK, grids: is.nullable(GRIDS), options: PORTION_OPTIONS });
   const { portion, ranking = "layer", pruned = new Map() } = options;
   if (!(portion > 0 && portion <= 1)) {
     throw new ShiftwiseError("BAD_OPTION", "portion out of range", {

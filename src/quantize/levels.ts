@@ -1,7 +1,8 @@
 // levels.ts: INQ's codebook, zero and signed powers of two, and the rounding onto it (INQ section 2.1, Eq. 1 to 4).
 
-import { ShiftwiseError } from "../base/index.js";
+import { given, is, ShiftwiseError } from "../base/index.js";
 import type { CodeBits } from "../format/index.js";
+import { POWERS_OF_TWO, RULE } from "./given.js";
 import { checkBits } from "./portions.js";
 
 /**
@@ -18,7 +19,7 @@ export interface PowersOfTwo {
 }
 
 /**
- * How n1 is chosen for a layer.
+ * The rule by which n1 of a layer is chosen.
  * - max: n1 = floor(log2(4 s / 3)), s = max |w| (Eq. 3): the largest weight rounds to 2^n1.
  * - mse: the n1 <= that with the least squared rounding error. At 2 and 3 bits `max` sends 50 to 99 % of a bell-shaped
  *   layer to zero; this rule does not.
@@ -41,6 +42,7 @@ const MSE_OCTAVES = 12;
  * @throws BAD_OPTION for bits outside 2..5, or an n1 whose levels are not all normal float32 numbers.
  */
 export function powersOfTwo(bits: number, n1: number): PowersOfTwo {
+  given({ bits, n1 }, { bits: is.number, n1: is.number });
   const width = checkBits(bits);
   const count = 2 ** (width - 2);
   const n2 = n1 + 1 - count;
@@ -73,6 +75,7 @@ export function levelOf(digit: number, book: PowersOfTwo): number {
 
 /** Rounds a finite value to the codebook (Eq. 4): zero below 2^(n2 - 1), midpoints up, clamped to +-2^n1. */
 export function quantizeToLevel(value: number, book: PowersOfTwo): number {
+  given({ value, book }, { value: is.number, book: POWERS_OF_TWO });
   return levelOf(digitOf(value, book), book);
 }
 
@@ -106,10 +109,11 @@ export function largestMagnitude(values: Float32Array, where: string): number {
 }
 
 /**
- * n1 of a layer from all of its weights.
+ * Chooses the exponent n1 of a layer from all of its weights.
  * @throws BAD_OPTION for bits outside 2..5, BAD_DATA for a weight that is not finite.
  */
 export function chooseExponent(values: Float32Array, bits: number, rule: ExponentRule, where: string): number {
+  given({ values, bits, rule, where }, { values: is.floats, bits: is.number, rule: RULE, where: is.text });
   const s = largestMagnitude(values, where);
   const top = largestExponent(s, bits);
   if (rule === "max" || s === 0) return top;

@@ -1,12 +1,15 @@
 // log-encoding.ts: logarithmic activation levels (LogQuant; WEQ algorithm 2) as tables of small integers.
 
-import { ShiftwiseError } from "../base/index.js";
+import { given, ShiftwiseError } from "../base/index.js";
 import type { Encoding } from "../ops/index.js";
 import { checkNotEmpty, errorMeter } from "./activations.js";
+import { HISTOGRAM, LOG_OPTIONS, LOG_SHAPE } from "./given.js";
 import { type Histogram, occupiedBins } from "./histogram.js";
 
+/** An encoding whose levels are a table of integers. */
 export type LevelsEncoding = Extract<Encoding, { kind: "levels" }>;
 
+/** The size of a table of levels. */
 export interface LogShape {
   /** 2^bits levels, zero among them; 2..6. Levels that fall on one integer are merged, so the table may be shorter. */
   readonly bits: number;
@@ -14,6 +17,7 @@ export interface LogShape {
   readonly largest: 31 | 255;
 }
 
+/** Options of `fitLog`. */
 export interface LogOptions extends LogShape {
   /**
    * Distances between levels to try, in 1/16 octave: 16 is base 2, 8 base sqrt 2. Even integers in 2..32.
@@ -67,6 +71,7 @@ export function logEncoding(fsr: number, step: number, shape: LogShape): LevelsE
  * @throws BAD_OPTION as logEncoding does, BAD_DATA for a histogram that is empty or holds negative values.
  */
 export function fitLog(histogram: Histogram, options: LogOptions): LevelsEncoding {
+  given({ histogram, options }, { histogram: HISTOGRAM, options: LOG_OPTIONS });
   const { steps = ALL_STEPS } = options;
   checkShape(options);
   for (const step of steps) checkStep(step);
@@ -107,6 +112,7 @@ const BOTTOM_MARGIN = 40;
  * @throws as fitLog
  */
 export function fitWeightedEntropy(histogram: Histogram, options: LogShape): LevelsEncoding {
+  given({ histogram, options }, { histogram: HISTOGRAM, options: LOG_SHAPE });
   checkShape(options);
   checkNotEmpty(histogram);
   checkNotNegative(histogram);

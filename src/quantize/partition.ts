@@ -1,7 +1,10 @@
 // partition.ts: which weights of a layer are put on the grid next (INQ section 2.2, weight partition).
 import type { Random } from "../base/index.js";
 
-/** magnitude: largest |w| first ("pruning-inspired"). random: every remaining weight is as likely as any other. */
+/**
+ * The order in which weights are put on the grid. magnitude: largest |w| first ("pruning-inspired"). random: every
+ * remaining weight is as likely as any other.
+ */
 export type Partition = "magnitude" | "random";
 
 /**

@@ -1,7 +1,8 @@
 // portions.ts: INQ's accumulated portions, what share of every layer is on the grid after each step.
 
-import { ShiftwiseError } from "../base/index.js";
+import { given, ShiftwiseError } from "../base/index.js";
 import type { CodeBits } from "../format/index.js";
+import { WIDTHS } from "./given.js";
 
 /** INQ section 3, ResNet-18: the fewer the bits, the finer the steps and the finer the tail. */
 const PRESETS: { readonly [bits in CodeBits]: readonly number[] } = {
@@ -26,6 +27,7 @@ export function checkBits(bits: number, where = "bits"): CodeBits {
  * @throws BAD_OPTION for bits outside 2..5, or a map without any.
  */
 export function portionsFor(bits: number | ReadonlyMap<string, number>): readonly number[] {
+  given({ bits }, { bits: WIDTHS });
   if (typeof bits === "number") return PRESETS[checkBits(bits)];
   if (bits.size === 0) throw new ShiftwiseError("BAD_OPTION", "no layer to quantize", { found: "none", where: "bits" });
   return PRESETS[checkBits(Math.min(...[...bits].map(([name, width]) => checkBits(width, `bits of ${name}`))))];

@@ -16,10 +16,11 @@ export interface Fit {
   readonly ideal: Float64Array;
 }
 
+/** A layer as a quantizer knows it. */
 export interface LayerInfo {
-  /** For error messages. */
+  /** The name of the layer, for error messages. */
   readonly name: string;
-  /** Of the weights, output channels first. */
+  /** The shape of the weights, output channels first. */
   readonly shape: readonly number[];
   /** Bits of a code; 1 where the method has one width only. */
   readonly bits: number;
@@ -46,12 +47,12 @@ const INT32_MAX = 0x7fffffff;
 const ACTIVATION_MAX = 255;
 
 /** @throws BAD_OPTION naming the layer. */
-export function checkQuantizerBits(bits: number, allowed: readonly number[], { name }: LayerInfo): void {
+export function checkQuantizerBits(bits: number, allowed: readonly number[], layer: LayerInfo): void {
   if (allowed.includes(bits)) return;
   throw new ShiftwiseError("BAD_OPTION", "bits that the method does not have", {
     expected: allowed.join(", "),
     found: bits,
-    where: name,
+    where: layer.name,
   });
 }
 

@@ -1,4 +1,5 @@
 // sparsity.ts: how many weights of each layer to prune, and which.
+
 import { ShiftwiseError } from "../base/index.js";
 import type { Network } from "../graph/index.js";
 import { weightNodes } from "./apply.js";

@@ -7,11 +7,12 @@
 //
 // Clusters are runs of the sorted magnitudes; prefix sums in float64 give each term in a few operations. A cluster's level
 // is its root mean square, its boundary the smallest magnitude in it.
-import { ShiftwiseError } from "../base/index.js";
+import { given, is, ShiftwiseError } from "../base/index.js";
 import { checkWeights } from "./quantizer.js";
 import { sortMagnitudes } from "./sort.js";
 
 /**
+ * The form of weighted-entropy clusters.
  * - paper: negative and non-negative weights are clustered apart, each boundary goes to the best place between its
  *   neighbours.
  * - code: what the authors released. Signs pooled, levels +-r; boundaries found by bisection on the slope of (1), which
@@ -20,14 +21,21 @@ import { sortMagnitudes } from "./sort.js";
  */
 export type WeqForm = "paper" | "code";
 
+/** Options of `fitWeq`. */
 export interface WeqOptions {
   /** 2..32. */
   readonly levels: number;
   /** Default "paper". */
   readonly form?: WeqForm;
-  /** For the form "code": the boundaries of the fit before, from which the search starts. */
+  /** The boundaries of the fit before, from which the search of the form "code" starts. */
   readonly start?: readonly number[];
 }
+
+const OPTIONS = is.record<WeqOptions>({
+  levels: is.number,
+  form: is.optional(is.oneOf("paper", "code")),
+  start: is.optional(is.list(is.number)),
+});
 
 /** Weights as indices into rising real levels. */
 export interface Clustering {
@@ -61,6 +69,7 @@ const RUNS = 32;
  * @throws BAD_OPTION for levels outside 2..32, BAD_DATA for a weight that is not finite or a layer without weights
  */
 export function fitWeq(weights: Float32Array, options: WeqOptions, where: string): Clustering {
+  given({ weights, options, where }, { weights: is.floats, options: OPTIONS, where: is.text });
   const { levels, form = "paper", start } = options;
   if (!Number.isInteger(levels) || levels < 2 || levels > 32) {
     throw new ShiftwiseError("BAD_OPTION", "number of levels out of range", {

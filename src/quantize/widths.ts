@@ -1,5 +1,5 @@
 // widths.ts: how many bits each layer's weights get: in a shape along the network, or by measured sensitivity.
-import { ShiftwiseError } from "../base/index.js";
+import { given, is, ShiftwiseError } from "../base/index.js";
 import { allocateBits } from "./allocate.js";
 
 /**
@@ -8,13 +8,14 @@ import { allocateBits } from "./allocate.js";
  */
 export type WidthShape = "convex" | "concave" | "inc" | "dec";
 
+/** A layer that gets a width: its name and the number of its weights. */
 export interface WidthLayer {
   readonly name: string;
   /** Number of weights. */
   readonly count: number;
 }
 
-/** What quantizing a layer alone to some bits costs: drop by bits, smaller is better. */
+/** The cost of quantizing a layer alone: the drop by bits, of which smaller is better. */
 export interface LayerSensitivity extends WidthLayer {
   readonly drops: ReadonlyMap<number, number>;
 }
@@ -31,8 +32,14 @@ const PROFILES: Readonly<Record<WidthShape, (x: number) => number>> = {
   dec: (x) => 1 - x,
 };
 
+const LAYERS = is.list(is.record<WidthLayer>({ name: is.text, count: is.number }));
+const SENSITIVITIES = is.list(
+  is.record<LayerSensitivity>({ name: is.text, count: is.number, drops: is.map(is.number, is.number) }),
+);
+
 /** Bits of all weights together divided by their number. */
 export function averageBits(layers: readonly WidthLayer[], bits: ReadonlyMap<string, number>): number {
+  given({ layers, bits }, { layers: LAYERS, bits: is.map(is.number) });
   let sum = 0;
   let count = 0;
   for (const layer of layers) {
@@ -58,6 +65,7 @@ function checkAverage(average: number): void {
  * @throws BAD_OPTION
  */
 export function shapedBits(layers: readonly WidthLayer[], shape: WidthShape, average: number): Map<string, number> {
+  given({ layers, shape, average }, { layers: LAYERS, shape: is.oneOf(...Object.keys(PROFILES)), average: is.number });
   checkAverage(average);
   const at = (lift: number): Map<string, number> =>
     new Map(
@@ -86,6 +94,7 @@ export function shapedBits(layers: readonly WidthLayer[], shape: WidthShape, ave
  * @throws BAD_OPTION for an average that the measured widths cannot have
  */
 export function budgetBits(layers: readonly LayerSensitivity[], average: number): Map<string, number> {
+  given({ layers, average }, { layers: SENSITIVITIES, average: is.number });
   checkAverage(average);
   const choices = layers.map(({ name, count, drops }) => ({
     name,

@@ -1,14 +1,15 @@
 // compensate.ts: a whole network rounded with compensation, layer by layer, from unlabelled images.
 
-import { ShiftwiseError } from "../base/index.js";
-import type { Samples } from "../data/browser.js";
+import { given, is, ShiftwiseError } from "../base/index.js";
+import { SAMPLES, type Samples } from "../data/browser.js";
 import { compileModule, pause } from "../engine/index.js";
-import { findChains, type Network, removeQuantizers } from "../graph/index.js";
+import { findChains, NETWORK, type Network, removeQuantizers } from "../graph/index.js";
 import {
   type BatchNormNode,
   type ConvNode,
   type DenseNode,
   elements,
+  GRID,
   type Node,
   nodeInputs,
   type Shape,
@@ -16,16 +17,17 @@ import {
   type WeightGrid,
   type WeightGrids,
 } from "../ops/index.js";
-import { fitScales, type LayerLevels } from "../quantize/index.js";
+import { fitScales, type LayerLevels, PORTION_STEP } from "../quantize/index.js";
 import { type LayerPlan, type LevelsOf, planRounding, type RoundingStep } from "./layer-plan.js";
 import { createMoments, type GroupMoments } from "./moments.js";
 import { createRounder, ROUND, type Rounder, type RoundingResult } from "./rounding.js";
 import { CHUNK, createWalk, type Walk } from "./walk.js";
 
+/** Options of `compensate`. */
 export interface CompensateOptions {
   /**
-   * What each conv and dense layer's weights become, or the steps of a portion from planPortion: then the weights chosen
-   * alone are rounded, those frozen before stay, and those that are still free take the errors up.
+   * The levels of each conv and dense layer's weights, or the steps of a portion from planPortion: then the weights
+   * chosen alone are rounded, those frozen before stay, and those that are still free take the errors up.
    */
   readonly levels: LevelsOf | readonly RoundingStep[];
   /** Share of the mean diagonal of the covariance that is added to it. Default 0.01. */
@@ -46,19 +48,32 @@ export interface CompensateOptions {
   readonly explore?: (node: ConvNode | DenseNode) => readonly LayerLevels[];
 }
 
-/** What a layer's rounding has come to; signal to noise in decibels. */
+const OPTIONS = is.record<CompensateOptions>({
+  levels: is.either((value) => typeof value === "function", is.callback, is.list(PORTION_STEP(GRID))),
+  damping: is.optional(is.within(0)),
+  sweeps: is.optional(is.integer(0, 1000)),
+  follow: is.optional(is.boolean),
+  adapted: is.optional(is.boolean),
+  explore: is.optional(is.callback),
+});
+const CONTROL = is.record<CompensateControl>({ signal: is.optional(is.signal), onProgress: is.optional(is.callback) });
+
+/** The result of rounding one layer. Ratios of signal to noise are in decibels. */
 export interface LayerReport {
   readonly name: string;
   readonly weights: number;
-  /** Of the weights themselves. */
+  /** Signal to noise of the weights themselves. */
   readonly weightSnr: number;
-  /** Of the layer's outputs: by its own rounding alone, and with all that the layers before have lost. */
+  /**
+   * Signal to noise of the layer's outputs: by its own rounding alone, and with all that the layers before have lost.
+   */
   readonly ownSnr: number;
   readonly outputSnr: number;
   /** ownSnr with each of the levels to be explored. */
   readonly explored: readonly number[];
 }
 
+/** The result of `compensate`. */
 export interface CompensateResult {
   /** The network given with rounded weights and corrected biases; the one given is not changed. */
   readonly network: Network;
@@ -66,6 +81,7 @@ export interface CompensateResult {
   readonly layers: readonly LayerReport[];
 }
 
+/** Progress and abort of `compensate`. */
 export interface CompensateControl {
   /** Stops before the next layer. */
   readonly signal?: AbortSignal;
@@ -90,6 +106,10 @@ export async function compensate(
   options: CompensateOptions,
   control: CompensateControl = {},
 ): Promise<CompensateResult> {
+  given(
+    { network, samples, options, control },
+    { network: NETWORK, samples: SAMPLES, options: OPTIONS, control: CONTROL },
+  );
   checkSamples(network, samples);
   const settings: Settings = { ...options, module: compileModule(), rounders: new Map() };
   const own = createWalk(network, samples, settings.module);

@@ -6,4 +6,4 @@ export {
   compensate,
   type LayerReport,
 } from "./compensate.js";
-export { type LevelsOf, portionSteps } from "./layer-plan.js";
+export { type LevelsOf, portionSteps, type RoundingStep } from "./layer-plan.js";

@@ -1,5 +1,6 @@
 // layer-plan.ts: which weights of a layer are rounded next, and to what.
 
+import { given, is } from "../base/index.js";
 import type { Network } from "../graph/index.js";
 import type { ConvNode, DenseNode, WeightGrid, WeightGrids } from "../ops/index.js";
 import {
@@ -7,6 +8,7 @@ import {
   chooseExponent,
   defaultRule,
   frozenCount,
+  LAYER_LEVELS,
   type LayerLevels,
   type PortionStep,
   powerLevels,
@@ -14,7 +16,7 @@ import {
 } from "../quantize/index.js";
 import { FIXED, FREE, ROUND } from "./rounding.js";
 
-/** What a layer's weights become; null leaves it float. */
+/** The levels that a layer's weights are rounded to; null leaves it float. */
 export type LevelsOf = (node: ConvNode | DenseNode) => LayerLevels | null;
 
 export interface LayerPlan {
@@ -79,6 +81,7 @@ export function portionSteps(
 }
 
 function planWhole(node: ConvNode | DenseNode, wanted: LayerLevels | null): LayerPlan | null {
+  given({ levels: wanted }, { levels: is.nullable(LAYER_LEVELS) });
   if (!wanted) return null;
   const frozen = new Uint8Array(node.weight.data.length).fill(1);
   if (wanted.kind === "codebook") {

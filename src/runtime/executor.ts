@@ -3,10 +3,14 @@ import type { MemoryUse } from "./memory.js";
 import type { InputBatch } from "./ports.js";
 import type { Step } from "./step.js";
 
-/** float32 values by output name; each run returns fresh arrays. */
+/** The values of every output by its name, in float32. Each run returns fresh arrays. */
 export type Outputs = { readonly [name: string]: Float32Array };
 
-/** "wasm": the kernels. "plain": the same bits without WebAssembly, about a hundred times slower. */
+/**
+ * The executor that runs a model.
+ * - wasm: the WebAssembly kernels.
+ * - plain: TypeScript alone, which gives the same bits about a hundred times slower.
+ */
 export type ExecutorKind = "wasm" | "plain";
 
 export interface ExecutorOptions {

@@ -1,12 +1,12 @@
 // index.ts: the runtime's door, and the package's: load a model, run it, read its outputs.
-export { type ErrorCode, ShiftwiseError } from "../base/index.js";
-export { goldenHash } from "../format/index.js";
+export { type ErrorCode, type ErrorDetails, type ErrorValue, ShiftwiseError } from "../base/index.js";
+export { goldenHash, type HashableArray } from "../format/index.js";
 export type { InputValues, ModelDef } from "../model/index.js";
 export type { Normalization, Shape } from "../ops/index.js";
-export type { ExecutorKind, Outputs, StepTime } from "./executor.js";
+export type { ExecutorKind, Outputs, StepTime, Visit } from "./executor.js";
 export type { Input, InputInfo, Inputs } from "./inputs.js";
 export type { LoadProgress } from "./load.js";
-export type { MemoryUse } from "./memory.js";
+export type { MemoryOptions, MemoryUse } from "./memory.js";
 export { Model } from "./model.js";
 export type { LoadOptions, RunOptions } from "./options.js";
 export type { Picture, RgbaPixels } from "./pictures.js";

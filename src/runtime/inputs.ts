@@ -4,6 +4,7 @@ import type { InputValues } from "../model/index.js";
 import { elements, type Normalization, type Shape } from "../ops/index.js";
 import { checkPicture, isPicture, type Picture } from "./pictures.js";
 
+/** One input of a model: its name, its shape (channels, rows, columns), and how pixels become its values. */
 export interface InputInfo {
   readonly name: string;
   readonly shape: Shape;

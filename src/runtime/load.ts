@@ -16,6 +16,7 @@ export interface LoadProgress {
 
 export interface FetchOptions {
   readonly signal?: AbortSignal;
+  /** Receives how far loading is. What it throws ends the loading. */
   readonly onProgress?: (progress: LoadProgress) => void;
 }
 

@@ -40,9 +40,10 @@ export function planeBytesOf(shape: Shape, bytesPerElement: number): number {
   return bytes % 512 === 0 ? bytes + 64 : bytes;
 }
 
+/** The bytes of linear memory that a model takes while it runs, by part. */
 export interface MemoryUse {
   readonly constants: number;
-  /** Of one thread. */
+  /** Working memory of one thread. */
   readonly scratch: number;
   readonly arena: number;
   readonly total: number;
@@ -98,7 +99,7 @@ export type Make = (to: Uint8Array) => void;
 export const copy = (to: Uint8Array, { buffer, byteOffset, byteLength }: Blob): void =>
   to.set(new Uint8Array(buffer, byteOffset, byteLength));
 
-/** What the whole may take, and who shares it. */
+/** The bytes that the whole may take, and the threads that share it. */
 export interface MemoryOptions {
   /** Most bytes. */
   readonly limit?: number;

@@ -110,6 +110,7 @@ export class Model {
     this.#executor = null;
   }
 
+  /** Does what `dispose` does, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

@@ -4,6 +4,7 @@ import type { ExecutorKind } from "./executor.js";
 import type { FetchOptions } from "./load.js";
 import type { PlanOptions } from "./plan.js";
 
+/** Options of a run: memory, threads and the module. */
 export interface RunOptions {
   /**
    * Most bytes that the model may take, OVERFLOW if it needs more: its memory while it runs, and before that its file

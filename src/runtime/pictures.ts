@@ -14,6 +14,7 @@ export interface RgbaPixels {
   readonly height: number;
 }
 
+/** A picture that a page or a program has. It is resized to the input and normalized as the model says. */
 export type Picture =
   | RgbaPixels
   | ImageBitmap

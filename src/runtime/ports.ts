@@ -10,6 +10,7 @@ import { createPictureReader } from "./pictures.js";
 /** Pixels that there can be. */
 const PIXELS = 256;
 
+/** One output of a model: its name and its shape (channels, rows, columns). */
 export interface OutputInfo {
   readonly name: string;
   readonly shape: Shape;

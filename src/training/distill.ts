@@ -1,26 +1,40 @@
 // distill.ts: self-distillation: rounding with compensation, the float network teaching, in a given time, never for the worse.
 
-import { ShiftwiseError } from "../base/index.js";
-import { type Augmentation, type Dataset, type Samples, samplesOf, size, subset } from "../data/browser.js";
-import { type Network, removeQuantizers } from "../graph/index.js";
+import { given, is, ShiftwiseError } from "../base/index.js";
+import {
+  AUGMENTATION,
+  type Augmentation,
+  DATASET,
+  type Dataset,
+  type Samples,
+  samplesOf,
+  size,
+  subset,
+} from "../data/browser.js";
+import { NETWORK, type Network, removeQuantizers } from "../graph/index.js";
 import type { WeightGrids } from "../ops/index.js";
 import { checkPortions } from "../quantize/index.js";
 import { type CompensateResult, compensate, type LayerReport, type LevelsOf, portionSteps } from "../rounding/index.js";
 import { copyParameters } from "./checkpoint.js";
 import { type Divergence, fidelityTo } from "./fidelity.js";
+import { THREADS } from "./given.js";
 import { inRange, type Progress } from "./options.js";
 import { train } from "./train.js";
 
+/** Options of `distill`. */
 export interface DistillOptions {
   readonly levels: LevelsOf;
-  /** Of the whole run, rounding and training. At least one epoch is trained after each portion, whatever it takes. */
+  /**
+   * Minutes of the whole run, rounding and training. At least one epoch is trained after each portion, whatever it
+   * takes.
+   */
   readonly minutes: number;
   /**
    * Accumulated shares rising to 1. Default 1 alone: all weights are rounded at once, biases and batch norm learn. Other
    * portions let weights learn too, which takes more images and more time before it is better.
    */
   readonly portions?: readonly number[];
-  /** Of the first attempt. */
+  /** The learning rate of the first attempt. */
   readonly learningRate: number;
   readonly batchSize: number;
   readonly augment?: Augmentation;
@@ -29,12 +43,29 @@ export interface DistillOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Progress of `distill`. */
 export interface DistillControl {
   /** A portion is being rounded, and before the first of several the last: layers done, of how many. */
   readonly onRounding?: (portion: number, done: number, total: number) => void;
   /** A portion is being trained; the last in several attempts. */
   readonly onTraining?: (portion: number, progress: Progress) => void;
 }
+
+const OPTIONS = is.record<DistillOptions>({
+  levels: is.callback,
+  minutes: is.number,
+  portions: is.optional(is.list(is.number)),
+  learningRate: is.number,
+  batchSize: is.integer(1),
+  augment: is.optional(AUGMENTATION),
+  seed: is.optional(is.integer(0)),
+  threads: THREADS,
+  signal: is.optional(is.signal),
+});
+const STEERING = is.record<DistillControl>({
+  onRounding: is.optional(is.callback),
+  onTraining: is.optional(is.callback),
+});
 
 /** Training from the best state so far, all weights rounded. */
 export interface Attempt extends Divergence {
@@ -44,11 +75,12 @@ export interface Attempt extends Divergence {
   readonly kept: boolean;
 }
 
+/** The result of `distill`. */
 export interface DistillResult {
   /** The network with rounded weights; the one given is not changed. */
   readonly network: Network;
   readonly grids: WeightGrids;
-  /** Of the rounding that the network comes from. */
+  /** The reports of the rounding that the network comes from. */
   readonly layers: readonly LayerReport[];
   /** Trained after each portion, undone attempts included. */
   readonly epochs: readonly number[];
@@ -77,6 +109,10 @@ export async function distill(
   options: DistillOptions,
   control: DistillControl = {},
 ): Promise<DistillResult> {
+  given(
+    { network, dataset, options, control },
+    { network: NETWORK, dataset: DATASET, options: OPTIONS, control: STEERING },
+  );
   const { levels, minutes, seed = 1, threads = 1, signal } = options;
   inRange("minutes", minutes, 0, Number.POSITIVE_INFINITY);
   const portions = checkPortions(options.portions ?? [1]);

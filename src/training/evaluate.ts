@@ -1,7 +1,7 @@
 // evaluate.ts: accuracy of the float network, and the activations that calibration looks at.
 
-import { ShiftwiseError } from "../base/index.js";
-import { batches, type Dataset, type Samples, samplesOf, size } from "../data/browser.js";
+import { given, is, ShiftwiseError } from "../base/index.js";
+import { batches, DATASET, type Dataset, type Samples, samplesOf, size } from "../data/browser.js";
 import {
   compileModule,
   createEngine,
@@ -10,11 +10,13 @@ import {
   readParameters,
   readStatistics,
 } from "../engine/index.js";
-import type { Network } from "../graph/index.js";
+import { NETWORK, type Network } from "../graph/index.js";
+import { EVALUATE } from "./given.js";
 import { checkFit, count } from "./options.js";
 import type { Session } from "./session.js";
 import { createPool, EVALUATION, type Pool } from "./worker-pool.js";
 
+/** Options of `evaluate`. */
 export interface EvaluateOptions {
   /** Default 1. */
   readonly threads?: number;
@@ -23,6 +25,7 @@ export interface EvaluateOptions {
   readonly signal?: AbortSignal;
 }
 
+/** The accuracy and loss of a network on labelled images. */
 export interface Evaluation {
   /** 0..1. */
   readonly accuracy: number;
@@ -37,6 +40,7 @@ export interface Evaluation {
  * @throws BAD_OPTION, BAD_DATA, ABORTED, IO.
  */
 export async function evaluate(network: Network, dataset: Dataset, options: EvaluateOptions = {}): Promise<Evaluation> {
+  given({ network, dataset, options }, { network: NETWORK, dataset: DATASET, options: EVALUATE });
   const { threads = 1, batchSize = 100 * threads, signal } = options;
   count("threads", threads, 1);
   checkFit(network, dataset);
@@ -92,12 +96,16 @@ export function* activations(
   names: readonly string[],
   batchSize = 100,
 ): Generator<ReadonlyMap<string, Float32Array>, void, undefined> {
+  given(
+    { network, dataset, names, batchSize },
+    { network: NETWORK, dataset: DATASET, names: is.list(is.text), batchSize: is.integer(1) },
+  );
   checkFit(network, dataset);
   yield* sampleActivations(network, samplesOf(dataset), names, batchSize);
 }
 
 /**
- * As `activations`, of images without labels.
+ * Yields what `activations` yields, for images without labels.
  * @internal
  */
 export function* sampleActivations(

@@ -4,6 +4,7 @@ import type { Network } from "../graph/index.js";
 import { softmax } from "../ops/index.js";
 import { sampleActivations } from "./evaluate.js";
 
+/** The distance of a quantized network from its float network on some images. */
 export interface Divergence {
   /** Mean of KL(softmax(float) || softmax(quantized)) in nats; infinite where logits are not finite. */
   readonly kl: number;

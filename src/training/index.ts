@@ -21,6 +21,8 @@ export {
   type CompensateResult,
   compensate,
   type LayerReport,
+  type LevelsOf,
+  type RoundingStep,
 } from "../rounding/index.js";
 export type { EpochRecord } from "./checkpoint.js";
 export { type Attempt, type DistillControl, type DistillOptions, type DistillResult, distill } from "./distill.js";

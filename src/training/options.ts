@@ -7,7 +7,7 @@ import { inferShapes, type Network } from "../graph/index.js";
 import { nodeParameters, sameShape } from "../ops/index.js";
 import { checkSchedule, type RateSchedule } from "./rate-schedule.js";
 
-/** What train and retrain have in common. */
+/** Options that train and retrain have in common. */
 export interface CommonOptions {
   readonly batchSize: number;
   /** Base rate; the schedule multiplies it. */
@@ -28,7 +28,7 @@ export interface CommonOptions {
   /** Default constant. */
   readonly schedule?: RateSchedule;
   readonly augment?: Augmentation;
-  /** Of order and augmentation. Default 1. */
+  /** The seed of order and augmentation. Default 1. */
   readonly seed?: number;
   /** Shards of a batch, each on its own worker; 1 runs in this thread. The result depends on it. Default 1. */
   readonly threads?: number;
@@ -43,6 +43,7 @@ export interface CommonOptions {
   readonly checkpoint?: CheckpointOptions;
 }
 
+/** Settings of some parameters that differ from those of the run. */
 export interface ParameterGroup {
   /** Names of nodes, and of their parameters ("weight", "bias", "gamma", "beta"); absent: all. */
   readonly nodes?: readonly string[];
@@ -63,10 +64,11 @@ export interface Distillation {
   readonly teacher: Network;
   /** T above 0. Default 2. */
   readonly temperature?: number;
-  /** In (0, 1]. Default 1. */
+  /** A share in (0, 1]. Default 1. */
   readonly share?: number;
 }
 
+/** Options of a checkpoint. */
 export interface CheckpointOptions {
   /** Written at the end of every epoch, on abort, and every `everySeconds`. */
   readonly path: string;
@@ -76,6 +78,7 @@ export interface CheckpointOptions {
   readonly resume?: boolean;
 }
 
+/** Progress and abort of a training run. */
 export interface Control {
   /** Stops before the next step: the checkpoint is written, then the run rejects with ABORTED. */
   readonly signal?: AbortSignal;
@@ -83,6 +86,7 @@ export interface Control {
   readonly onProgress?: (progress: Progress) => void | Promise<void>;
 }
 
+/** The state of a training run. */
 export interface Progress {
   /** Portion of a retraining, from 0; stages is 1 in plain training. */
   readonly stage: number;
@@ -100,9 +104,9 @@ export interface Progress {
   readonly imagesPerSecond: number;
   /** Share of the steps of all stages that are done, 0..1. */
   readonly done: number;
-  /** To the end of the last stage. */
+  /** Seconds to the end of the last stage. */
   readonly secondsLeft: number;
-  /** Of retraining: test accuracy in 0..1 after each finished portion, null where none was asked for. */
+  /** Test accuracy of a retraining, in 0..1 after each finished portion, null where none was asked for. */
   readonly tests: readonly (number | null)[];
 }
 

@@ -1,24 +1,36 @@
 // prune.ts: weights cut from a float network while it trains, ready for INQ on what is left.
-import type { Dataset } from "../data/browser.js";
-import type { Network } from "../graph/index.js";
+
+import { given, is } from "../base/index.js";
+import { DATASET, type Dataset } from "../data/browser.js";
+import { NETWORK, type Network } from "../graph/index.js";
 import type { WeightGrid, WeightGrids } from "../ops/index.js";
 import { layerSparsities, smallest, weightNodes } from "../quantize/index.js";
 import type { EpochRecord } from "./checkpoint.js";
+import { COMMON, CONTROL } from "./given.js";
 import { type CommonOptions, type Control, count } from "./options.js";
 import { runStages, type Stage } from "./session.js";
 
+/** Options of `prune`. */
 export interface PruneOptions extends CommonOptions {
   /** Share of all conv and dense weights that are zero afterwards, in [0, 1); layers get theirs from layerSparsities. */
   readonly sparsity: number;
-  /** In which weights are cut and come back, more and more of them cut. */
+  /** Epochs in which weights are cut and come back, more and more of them cut. */
   readonly epochs: number;
-  /** In which what is left goes on training, the cut weights settled. Default 0. */
+  /** Epochs in which what is left goes on training, the cut weights settled. Default 0. */
   readonly settle?: number;
 }
 
+const OPTIONS = is.record<PruneOptions>({
+  ...COMMON,
+  sparsity: is.number,
+  epochs: is.number,
+  settle: is.optional(is.number),
+});
+
+/** The result of `prune`. */
 export interface PruneResult {
   readonly history: readonly EpochRecord[];
-  /** By node name, 1 for each weight that is zero for good: retrain's `pruned`. */
+  /** Masks by node name: 1 for each weight that is zero for good: retrain's `pruned`. */
   readonly pruned: ReadonlyMap<string, Uint8Array>;
 }
 
@@ -34,6 +46,10 @@ export async function prune(
   options: PruneOptions,
   control: Control = {},
 ): Promise<PruneResult> {
+  given(
+    { network, dataset, options, control },
+    { network: NETWORK, dataset: DATASET, options: OPTIONS, control: CONTROL },
+  );
   const { sparsity, epochs, settle = 0 } = options;
   count("epochs", epochs, 1);
   count("settle", settle, 0);

@@ -1,7 +1,7 @@
 // rate-schedule.ts: the learning rate as a pure function of how far a run is.
 import { ShiftwiseError } from "../base/index.js";
 
-/** What the base rate is multiplied with. Times are in epochs, fractions allowed. */
+/** The factor of the base learning rate over a run. Times are in epochs, fractions allowed. */
 export type RateSchedule = (
   | { readonly kind: "constant" }
   /** Times `factor` at each of the epochs in `at`. */

@@ -1,9 +1,12 @@
 // recipes.ts: how INQ goes about a bit width: as the paper did, and as has measured best here.
+import { given, is } from "../base/index.js";
 import { checkBits, portionsFor } from "../quantize/index.js";
 import type { PruneOptions } from "./prune.js";
 import type { RetrainOptions } from "./retrain.js";
 
+/** The names of the recipes. */
 export const RECIPES = ["tuned", "paper"] as const;
+/** The name of a recipe. */
 export type RecipeName = (typeof RECIPES)[number];
 
 /** Settings of `retrain`, but for the teacher of the distillation. */
@@ -12,7 +15,7 @@ export interface Recipe
     Pick<RetrainOptions, "rule" | "clip"> {
   /** After each portion. */
   readonly epochs: readonly number[];
-  /** Of the loss from the float network's logits, 0 for none; see Distillation. */
+  /** The share of the loss from the float network's logits, 0 for none; see Distillation. */
   readonly share: number;
 }
 
@@ -35,6 +38,7 @@ const CUTTING = 1 / 3;
  * @throws BAD_OPTION for bits outside 2..5.
  */
 export function recipeFor(name: RecipeName, bits: number): Recipe {
+  given({ name, bits }, { name: is.oneOf(...RECIPES), bits: is.number });
   const width = checkBits(bits);
   if (name === "paper") {
     const portions = portionsFor(width);
@@ -50,11 +54,13 @@ export function recipeFor(name: RecipeName, bits: number): Recipe {
 }
 
 /**
- * What `prune` is told otherwise than the retraining that follows. Batch norm follows, so gradients are not limited.
+ * Returns the settings of `prune` that differ from the retraining that follows. Batch norm follows, so gradients are
+ * not limited.
  * @param epochs of cutting and settling together.
  * @param rate of the retraining.
  */
 export function pruningFor(sparsity: number, epochs: number, rate: number) {
+  given({ sparsity, epochs, rate }, { sparsity: is.number, epochs: is.integer(1), rate: is.number });
   const cutting = Math.ceil(epochs * CUTTING);
   return {
     sparsity,

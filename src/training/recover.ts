@@ -1,8 +1,8 @@
 // recover.ts: batch norm put back where an export has folded it into the convolution.
 
-import { ShiftwiseError } from "../base/index.js";
-import type { Samples } from "../data/browser.js";
-import { inferShapes, type Network, readersOf, rewire } from "../graph/index.js";
+import { given, ShiftwiseError } from "../base/index.js";
+import { SAMPLES, type Samples } from "../data/browser.js";
+import { inferShapes, NETWORK, type Network, readersOf, rewire } from "../graph/index.js";
 import type { BatchNormNode, ConvNode, Node } from "../ops/index.js";
 import { sampleActivations } from "./evaluate.js";
 
@@ -13,6 +13,7 @@ import { sampleActivations } from "./evaluate.js";
  * @throws BAD_DATA for no samples or others than the network takes.
  */
 export function recoverNorms(network: Network, samples: Samples): Network {
+  given({ network, samples }, { network: NETWORK, samples: SAMPLES });
   const readers = readersOf(network.nodes);
   const bare = network.nodes.filter(
     (node): node is ConvNode =>

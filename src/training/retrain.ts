@@ -1,24 +1,36 @@
 // retrain.ts: incremental network quantization: freeze a share of the weights on the grid, retrain the rest, repeat.
 
-import { ShiftwiseError } from "../base/index.js";
-import { type Dataset, sampleImages, samplesOf, size } from "../data/browser.js";
+import { given, is, ShiftwiseError } from "../base/index.js";
+import { DATASET, type Dataset, sampleImages, samplesOf, size } from "../data/browser.js";
 import { crc32 } from "../format/index.js";
-import type { Network } from "../graph/index.js";
+import { NETWORK, type Network } from "../graph/index.js";
 import type { WeightGrids } from "../ops/index.js";
-import { advancePortion, checkPortions, type PortionOptions, planPortion, portionsFor } from "../quantize/index.js";
+import {
+  advancePortion,
+  checkPortions,
+  PORTION_FIELDS,
+  type PortionOptions,
+  planPortion,
+  portionsFor,
+} from "../quantize/index.js";
 import { compensate } from "../rounding/index.js";
 import { copyParameters, type EpochRecord } from "./checkpoint.js";
 import { measureAccuracy } from "./evaluate.js";
+import { COMMON, CONTROL } from "./given.js";
 import { type CommonOptions, type Control, checkFit, count, inRange } from "./options.js";
 import { reestimateNorms } from "./reestimate.js";
 import { runStages, type Stage } from "./session.js";
 
+/** Options of `retrain`. */
 export interface RetrainOptions extends CommonOptions {
   /** See advancePortion. */
   readonly bits: PortionOptions["bits"];
   /** Accumulated shares rising to 1. Default: the paper's for the bits, of several widths for the fewest. */
   readonly portions?: readonly number[];
-  /** Of each portion, or one number for every portion. After the last only biases and batch norm train; 0 is allowed. */
+  /**
+   * Epochs of each portion, or one number for every portion. After the last only biases and batch norm train; 0 is
+   * allowed.
+   */
   readonly epochs: number | readonly number[];
   readonly partition?: PortionOptions["partition"];
   readonly rule?: PortionOptions["rule"];
@@ -45,6 +57,18 @@ export interface RetrainOptions extends CommonOptions {
   readonly test?: Dataset;
 }
 
+const OPTIONS = is.record<RetrainOptions>({
+  ...COMMON,
+  ...PORTION_FIELDS,
+  portions: is.optional(is.list(is.number)),
+  epochs: is.either((value) => typeof value === "number", is.number, is.list(is.number)),
+  anneal: is.optional(is.oneOf("portion", "run")),
+  compensate: is.optional(is.number),
+  reestimate: is.optional(is.number),
+  test: is.optional(DATASET),
+});
+
+/** The result of `retrain`. */
 export interface RetrainResult {
   readonly history: readonly EpochRecord[];
   /** Accuracy on the test images after each portion, 0..1; null where there are no test images. */
@@ -67,6 +91,10 @@ export async function retrain(
   options: RetrainOptions,
   control: Control = {},
 ): Promise<RetrainResult> {
+  given(
+    { network, dataset, options, control },
+    { network: NETWORK, dataset: DATASET, options: OPTIONS, control: CONTROL },
+  );
   const { bits, partition, ranking, rule, scale, pruned, test } = options;
   const { seed = 1, reestimate = 0, compensate: images = 0 } = options;
   const portions = checkPortions(options.portions ?? portionsFor(bits));

@@ -1,13 +1,18 @@
 // sensitivity.ts: what each layer loses by itself at each bit width, without retraining.
-import type { Dataset } from "../data/browser.js";
-import type { Network } from "../graph/index.js";
-import { type LayerSensitivity, type Quantizer, quantizeWeightsOf, weightNodes } from "../quantize/index.js";
-import { type EvaluateOptions, evaluate } from "./evaluate.js";
 
-/** As LayerSensitivity, with the accuracy lost in points beside the drop. */
+import { given, is } from "../base/index.js";
+import { DATASET, type Dataset } from "../data/browser.js";
+import { NETWORK, type Network } from "../graph/index.js";
+import { type LayerSensitivity, QUANTIZER, type Quantizer, quantizeWeightsOf, weightNodes } from "../quantize/index.js";
+import { type EvaluateOptions, evaluate } from "./evaluate.js";
+import { EVALUATE } from "./given.js";
+
+/** The cost of quantizing a layer alone, with the accuracy lost in points beside the drop. */
 export interface MeasuredSensitivity extends LayerSensitivity {
   readonly accuracyDrops: ReadonlyMap<number, number>;
 }
+
+const OPTIONS = is.both(EVALUATE, is.record<{ onProgress?: unknown }>({ onProgress: is.optional(is.callback) }));
 
 /**
  * Quantizes one layer at a time, all others left as they are, and measures how far accuracy falls and mean cross-entropy
@@ -22,6 +27,10 @@ export async function layerSensitivity(
   widths: readonly number[],
   options: EvaluateOptions & { readonly onProgress?: (share: number) => void } = {},
 ): Promise<MeasuredSensitivity[]> {
+  given(
+    { network, dataset, quantizer, widths, options },
+    { network: NETWORK, dataset: DATASET, quantizer: QUANTIZER, widths: is.list(is.number), options: OPTIONS },
+  );
   const nodes = weightNodes(network);
   const whole = await evaluate(network, dataset, options);
   const result: MeasuredSensitivity[] = [];

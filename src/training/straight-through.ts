@@ -1,23 +1,28 @@
 // straight-through.ts: retraining with any weight quantizer: quantized weights forward, the gradient to a float copy.
 
-import { ShiftwiseError } from "../base/index.js";
-import type { Dataset } from "../data/browser.js";
-import type { Network } from "../graph/index.js";
+import { given, is, ShiftwiseError } from "../base/index.js";
+import { DATASET, type Dataset } from "../data/browser.js";
+import { NETWORK, type Network } from "../graph/index.js";
 import type { WeightGrids } from "../ops/index.js";
 import {
   bitsOfLayer,
+  FIT,
   type Fit,
   type LayerBits,
+  QUANTIZER,
   type Quantizer,
   quantizeWeights,
+  WIDTHS,
   weightNodes,
   writeFit,
 } from "../quantize/index.js";
 import type { EpochRecord } from "./checkpoint.js";
+import { COMMON, CONTROL } from "./given.js";
 import { type CommonOptions, type Control, count } from "./options.js";
 import { reestimateNorms } from "./reestimate.js";
 import { runStages, type Stage } from "./session.js";
 
+/** Options of `retrainStraightThrough`. */
 export interface StraightThroughOptions extends CommonOptions {
   readonly quantizer: Quantizer;
   readonly bits: LayerBits;
@@ -30,6 +35,17 @@ export interface StraightThroughOptions extends CommonOptions {
   readonly reestimate?: number;
 }
 
+const OPTIONS = is.record<StraightThroughOptions>({
+  ...COMMON,
+  quantizer: QUANTIZER,
+  bits: WIDTHS,
+  epochs: is.number,
+  every: is.optional(is.number),
+  fits: is.optional(is.map(FIT)),
+  reestimate: is.optional(is.number),
+});
+
+/** The result of `retrainStraightThrough`. */
 export interface StraightThroughResult {
   readonly history: readonly EpochRecord[];
   /** Codebooks of all conv and dense nodes, whose weights are on them now. */
@@ -56,6 +72,10 @@ export async function retrainStraightThrough(
   options: StraightThroughOptions,
   control: Control = {},
 ): Promise<StraightThroughResult> {
+  given(
+    { network, dataset, options, control },
+    { network: NETWORK, dataset: DATASET, options: OPTIONS, control: CONTROL },
+  );
   const { quantizer, bits, epochs, every = 1, reestimate = 0 } = options;
   count("epochs", epochs, 1);
   count("every", every, 1);

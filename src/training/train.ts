@@ -1,15 +1,17 @@
 // train.ts: plain training of a float network, with masks where some weights must not move.
 
-import { ShiftwiseError } from "../base/index.js";
-import type { Dataset } from "../data/browser.js";
-import type { Network } from "../graph/index.js";
-import type { WeightGrids } from "../ops/index.js";
+import { given, is, ShiftwiseError } from "../base/index.js";
+import { DATASET, type Dataset } from "../data/browser.js";
+import { NETWORK, type Network } from "../graph/index.js";
+import { GRIDS, type WeightGrids } from "../ops/index.js";
 import { weightNodes } from "../quantize/index.js";
 import type { EpochRecord } from "./checkpoint.js";
+import { COMMON, CONTROL } from "./given.js";
 import { type CommonOptions, type Control, count } from "./options.js";
 import { reestimateNorms } from "./reestimate.js";
 import { runStages, type Stage } from "./session.js";
 
+/** Options of `train`. */
 export interface TrainOptions extends CommonOptions {
   readonly epochs: number;
   /**
@@ -21,6 +23,14 @@ export interface TrainOptions extends CommonOptions {
   readonly grids?: WeightGrids;
 }
 
+const OPTIONS = is.record<TrainOptions>({
+  ...COMMON,
+  epochs: is.number,
+  reestimate: is.optional(is.number),
+  grids: is.optional(GRIDS),
+});
+
+/** The result of `train`. */
 export interface TrainResult {
   readonly history: readonly EpochRecord[];
 }
@@ -41,6 +51,10 @@ export async function train(
   options: TrainOptions,
   control: Control = {},
 ): Promise<TrainResult> {
+  given(
+    { network, dataset, options, control },
+    { network: NETWORK, dataset: DATASET, options: OPTIONS, control: CONTROL },
+  );
   const { epochs, reestimate = 0 } = options;
   count("epochs", epochs, 1);
   count("reestimate", reestimate, 0);

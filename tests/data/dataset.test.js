@@ -27,7 +27,9 @@ test("size and image length", () => {
 
 test("sampleImages draws images of every class of a set in order of its classes, none twice, the same for a seed", () => {
   const labels = Uint8Array.from({ length: 200 }, (_, i) => Math.floor(i / 20));
-  const ordered = { ...dataset, shape: [1, 1, 1], classes: 10, images: Uint8Array.from(labels.keys()), labels };
+  const normalization = { mean: [0.5], std: [1] };
+  const images = Uint8Array.from(labels.keys());
+  const ordered = { ...dataset, shape: [1, 1, 1], classes: 10, images, labels, normalization };
   const drawn = sampleImages(ordered, 100, 1);
   assert.equal(size(drawn), 100);
   assert.equal(new Set(drawn.images).size, 100);

@@ -5,24 +5,13 @@ import { dirname, posix } from "node:path";
 import { test } from "node:test";
 import { encodeInput, pixelToReal } from "../../dist/ops/index.js";
 import { digitOf, largestExponent, powersOfTwo } from "../../dist/quantize/levels.js";
+import { rowsUnder } from "./tables.js";
 
 const root = new URL("../../", import.meta.url);
 const read = (path) => readFileSync(new URL(path, root), "utf8");
 const doc = read("docs/architecture.md");
 
-/** Cells of the rows of the table under the given head row. */
-function table(head) {
-  const lines = doc.split("\n");
-  const start = lines.indexOf(head);
-  assert.ok(start >= 0, head);
-  const end = lines.findIndex((line, i) => i > start && !line.startsWith("|"));
-  return lines.slice(start + 2, end).map((line) =>
-    line
-      .slice(1, -1)
-      .split("|")
-      .map((cell) => cell.trim()),
-  );
-}
+const table = (head) => rowsUnder(doc, head);
 
 const quoted = (text) => [...text.matchAll(/`([^`]+)`/g)].map(([, name]) => name);
 
@@ -86,14 +75,12 @@ test("assembly takes only the layout from src", () => {
   }
 });
 
-test("every file that the pages name exists", () => {
-  for (const page of ["architecture.md", "glossary.md", "training.md"]) {
-    const text = read(`docs/${page}`);
-    for (const name of quoted(text)) {
-      if (/^(src|assembly|tests|docs)\/[\w/.-]+$/.test(name)) assert.ok(existsSync(new URL(name, root)), name);
-    }
-    for (const [, link] of text.matchAll(/\]\(([^)#]+)[^)]*\)/g)) {
-      assert.ok(existsSync(new URL(`docs/${link}`, root)), `${page}: ${link}`);
+test("every file of the code that a page names exists", () => {
+  for (const page of readdirSync(new URL("docs/", root), { recursive: true }).filter((name) => name.endsWith(".md"))) {
+    for (const name of quoted(read(`docs/${page}`))) {
+      if (/^(src|assembly|tests|docs|bench)\/[\w/.-]+$/.test(name) && !name.startsWith("tests/output/")) {
+        assert.ok(existsSync(new URL(name, root)) || name.startsWith("bench/results/"), `docs/${page}: ${name}`);
+      }
     }
   }
 });

@@ -11,10 +11,12 @@ import {
   encodeInput,
   epilogueBounds,
   exp,
+  FUNCTIONS,
   pixelToReal,
   softmax,
 } from "../../dist/ops/index.js";
-import { FLOAT32, LEVELS, LINEAR } from "../model/models.js";
+import { LEVELS, LINEAR } from "../models/everything.js";
+import { FLOAT32 } from "../models/layers.js";
 
 const doc = readFileSync(new URL("../../docs/arithmetic.md", import.meta.url), "utf8");
 const fround = Math.fround;
@@ -72,6 +74,7 @@ const FORMULAS = {
 test("the exponential and every activation", () => {
   assert.deepEqual(Object.keys(constants), ["ln2", "ln2High", "ln2Low"]);
   for (const x of values) assert.ok(Object.is(exp(x), exponential(x)), `exp(${x})`);
+  assert.deepEqual(Object.keys(FORMULAS).sort(), Object.keys(FUNCTIONS).sort());
   for (const [name, [parameters, formula]] of Object.entries(FORMULAS)) {
     assert.ok(doc.includes(`\n    ${name} `), name);
     const fn = activationOf(name, parameters);

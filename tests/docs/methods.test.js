@@ -7,6 +7,7 @@ import { buildNetwork } from "../../dist/graph/index.js";
 import { advancePortion, QUANTIZERS, twoTermLevels } from "../../dist/quantize/index.js";
 import { largestExponent } from "../../dist/quantize/levels.js";
 import { recipeFor } from "../../dist/training/index.js";
+import { rowsUnder } from "./tables.js";
 
 const doc = readFileSync(new URL("../../docs/methods.md", import.meta.url), "utf8");
 const OUTPUTS = 64;
@@ -16,17 +17,10 @@ const weights = Float32Array.from({ length: OUTPUTS * DEPTH }, () => random.norm
 
 /** Rows of the table under a head: names in backquotes, and the other cells. */
 function table(head) {
-  const lines = doc.split("\n");
-  const start = lines.indexOf(head);
-  assert.ok(start >= 0, head);
-  const end = lines.findIndex((line, i) => i > start && !line.startsWith("|"));
-  return lines.slice(start + 2, end).map((line) => {
-    const [names, ...cells] = line.slice(1, -1).split(/(?<!\\)\|/);
-    return {
-      names: [...names.matchAll(/`([\w-]+)`/g)].map(([, name]) => name),
-      cells: cells.map((cell) => cell.trim()),
-    };
-  });
+  return rowsUnder(doc, head).map(([names, ...cells]) => ({
+    names: [...names.matchAll(/`([\w-]+)`/g)].map(([, name]) => name),
+    cells,
+  }));
 }
 
 const levelsOf = {

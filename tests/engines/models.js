@@ -5,8 +5,9 @@ import { fileURLToPath } from "node:url";
 import { goldenHash } from "../../dist/format/index.js";
 import { demoNetwork, lower, resnet20 } from "../../dist/graph/index.js";
 import { decodeModel, encodeModel, runReference } from "../../dist/model/index.js";
-import { everything } from "../model/models.js";
-import { convModel, FLOAT, linear, quantized } from "../runtime/models.js";
+import { everything } from "../models/everything.js";
+import { FLOAT32, linear } from "../models/layers.js";
+import { convModel, quantized } from "../models/random.js";
 import { hashOf } from "./app/measure.js";
 
 const EXAMPLES = fileURLToPath(new URL("../../examples/models/", import.meta.url));
@@ -24,7 +25,7 @@ const MADE = {
   "demo-float": () => lower(demoNetwork([1, 18, 18], 10, 3, 8), { grids: null }),
   // enough pixels and channels that two threads have work each
   "wide-w5a8": () => convModel({ shape: [16, 40, 40], channels: 36, residual: linear(255, 120) }),
-  "wide-float": () => convModel({ shape: [8, 33, 35], channels: 20, input: FLOAT, output: FLOAT, stride: [2, 2] }),
+  "wide-float": () => convModel({ shape: [8, 33, 35], channels: 20, input: FLOAT32, output: FLOAT32, stride: [2, 2] }),
   depthwise: () => convModel({ shape: [24, 29, 31], channels: 24, groups: 24, levels: [-96, -24, -3, 0, 5, 33, 64] }),
 };
 

@@ -2,7 +2,7 @@
 
 import { HEADER_LIMIT } from "../../dist/format/index.js";
 import { encodeModel } from "../../dist/model/index.js";
-import { everything, tiny } from "../model/models.js";
+import { everything, tiny } from "../models/everything.js";
 import { patched, variants, withHeader } from "./refusals.js";
 
 const model = variants(encodeModel(everything()), "model");

@@ -3,7 +3,7 @@
 import { decodeNetwork, encodeNetwork, validateNetwork } from "../../dist/graph/index.js";
 import { decodeModel, validateModel } from "../../dist/model/index.js";
 import { loadCheckpoint } from "../../dist/training/checkpoint.js";
-import { everything } from "../model/models.js";
+import { everything } from "../models/everything.js";
 import { network } from "./refusals-network.js";
 
 const layer = (name, edit) => (def) => edit(def.layers.find((candidate) => candidate.name === name));

@@ -2,7 +2,8 @@
 
 import { storeFloats } from "../../dist/format/index.js";
 import { encodeModel } from "../../dist/model/index.js";
-import { everything, FLOAT32, tiny } from "../model/models.js";
+import { everything, tiny } from "../models/everything.js";
+import { FLOAT32 } from "../models/layers.js";
 import { NAN, patched, variants } from "./refusals.js";
 
 export const model = variants(encodeModel(everything()), "model");

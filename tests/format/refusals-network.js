@@ -3,7 +3,7 @@
 import { createRandom } from "../../dist/base/index.js";
 import { storeFloats } from "../../dist/format/index.js";
 import { buildNetwork, encodeNetwork } from "../../dist/graph/index.js";
-import { LEVELS, LINEAR } from "../model/models.js";
+import { LEVELS, LINEAR } from "../models/everything.js";
 import { NAN, patched, variants } from "./refusals.js";
 
 /** A network with every kind of node, a grid of powers and a codebook. */

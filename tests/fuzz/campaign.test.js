@@ -5,8 +5,8 @@ import { TARGETS } from "./targets.js";
 import { runCases } from "./watch.js";
 
 const SEED = 1;
-/** About a minute in all. */
-const CASES = { models: 2500, files: 2500, onnx: 2500, "onnx-files": 1500, data: 1200 };
+/** About a minute and a half in all. */
+const CASES = { models: 2500, files: 2500, onnx: 2500, "onnx-files": 1500, data: 1200, calls: 1200 };
 
 for (const target of TARGETS.filter(({ name }) => name in CASES)) {
   test(`${target.name}: ${CASES[target.name]} cases`, { skip: target.missing?.() ?? false }, async () => {

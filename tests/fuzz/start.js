@@ -21,8 +21,22 @@ const { values: options } = parseArgs({
     target: { type: "string", multiple: true },
     processes: { type: "string", default: String(Math.min(2, availableParallelism())) },
     replay: { type: "string" },
+    help: { type: "boolean", default: false },
   },
 });
+
+const HELP = `Draws cases at random from a seed, runs them, and prints and shrinks what fails: docs/testing.md.
+
+  npm run fuzz -- [options]
+
+  --seed N          seed of all cases (default: 1)
+  --minutes N       time for all targets together (default: 5)
+  --cases N         number of cases of each target, instead of a time
+  --from N          number of the first case (default: 0)
+  --case N          runs this case alone, with --seed and --target
+  --target NAME     one of ${TARGETS.map(({ name }) => name).join(", ")}; may be repeated (default: all)
+  --processes N     number of processes that run cases (default: 2, where there are two processors)
+  --replay FILE     runs a finding again, from the JSON file that it was written to`;
 
 const number = (name) => {
   const value = Number(options[name]);
@@ -127,6 +141,10 @@ async function replay(path) {
 }
 
 async function main() {
+  if (options.help) {
+    console.log(HELP);
+    return 0;
+  }
   if (options.replay) return replay(options.replay);
   if (options.case === undefined) return campaign();
   const targets = chosenTargets();

@@ -13,26 +13,15 @@ import {
 } from "../../dist/format/index.js";
 import { encodeNetwork } from "../../dist/graph/index.js";
 import { decodeModel, encodeModel } from "../../dist/model/index.js";
+import { rowsUnder } from "../docs/tables.js";
 import { randomNetwork } from "../graph/random_networks.js";
-import { everything, tiny } from "./models.js";
+import { everything, tiny } from "../models/everything.js";
 
 const doc = readFileSync(new URL("../../docs/format.md", import.meta.url), "utf8");
 const file = encodeModel(tiny());
 const headerLength = new DataView(file.buffer).getUint32(0, true);
 
-/** Cells of the rows of the table under the given head row. */
-function table(head) {
-  const lines = doc.split("\n");
-  const start = lines.indexOf(head);
-  assert.ok(start >= 0, head);
-  const end = lines.findIndex((line, i) => i > start && !line.startsWith("|"));
-  return lines.slice(start + 2, end).map((line) =>
-    line
-      .slice(1, -1)
-      .split("|")
-      .map((cell) => cell.trim()),
-  );
-}
+const table = (head) => rowsUnder(doc, head);
 
 const numbers = (text) => text.replaceAll("−", "-").split(" ").filter(Boolean).map(Number);
 const hexBytes = (text) =>

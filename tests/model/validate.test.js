@@ -4,7 +4,8 @@ import { test } from "node:test";
 import { ShiftwiseError } from "../../dist/base/index.js";
 import { encodeModel, validateModel } from "../../dist/model/index.js";
 import { convOutputShape, validateEncoding } from "../../dist/ops/index.js";
-import { everything, FLOAT32, LEVELS, LINEAR } from "./models.js";
+import { everything, LEVELS, LINEAR } from "../models/everything.js";
+import { FLOAT32 } from "../models/layers.js";
 
 const layer = (def, name) => def.layers.find((candidate) => candidate.name === name);
 

@@ -7,19 +7,23 @@ const inside = (x, low, high) => (x > low && x < high ? 1 : 0);
 const clip = (x, low, high) => Math.min(Math.max(x, low), high);
 const sigmoid = (x) => 1 / (1 + Math.exp(-x));
 
-/** [f, slope] of each function of one value, both of x and the function's parameters. */
-const UNARY = {
-  clip: [clip, inside],
-  elu: [(x, alpha) => (x > 0 ? x : alpha * Math.expm1(x)), (x, alpha) => (x < 0 ? alpha * Math.exp(x) : 1)],
+/** Each function of one value: f and its slope, both of x and the function's parameters, and parameters to test it with. */
+export const UNARY = {
+  clip: [clip, inside, [-0.5, 0.8]],
+  elu: [(x, alpha) => (x > 0 ? x : alpha * Math.expm1(x)), (x, alpha) => (x < 0 ? alpha * Math.exp(x) : 1), [0.7]],
   hardSigmoid: [
     (x, alpha, beta) => clip(alpha * x + beta, 0, 1),
     (x, alpha, beta) => alpha * inside(alpha * x + beta, 0, 1),
+    [0.2, 0.5],
   ],
-  hardSwish: [(x) => x * clip(x / 6 + 0.5, 0, 1), (x) => clip(x / 6 + 0.5, 0, 1) + (x / 6) * inside(x, -3, 3)],
-  leakyRelu: [(x, alpha) => (x >= 0 ? x : alpha * x), (x, alpha) => (x >= 0 ? 1 : alpha)],
-  sigmoid: [sigmoid, (x) => sigmoid(x) * sigmoid(-x)],
-  tanh: [Math.tanh, (x) => 1 / Math.cosh(x) ** 2],
+  hardSwish: [(x) => x * clip(x / 6 + 0.5, 0, 1), (x) => clip(x / 6 + 0.5, 0, 1) + (x / 6) * inside(x, -3, 3), []],
+  leakyRelu: [(x, alpha) => (x >= 0 ? x : alpha * x), (x, alpha) => (x >= 0 ? 1 : alpha), [0.1]],
+  sigmoid: [sigmoid, (x) => sigmoid(x) * sigmoid(-x), []],
+  tanh: [Math.tanh, (x) => 1 / Math.cosh(x) ** 2, []],
 };
+
+/** [name, ...parameters] of every function of one value. */
+export const FUNCTIONS_OF_ONE = Object.entries(UNARY).map(([fn, [, , parameters]]) => [fn, ...parameters]);
 
 /** [f, slope along a, slope along b] of each function of two values. */
 const BINARY = {
@@ -41,7 +45,7 @@ function elementwise(functions) {
   };
 }
 
-const unary = (fn, parameters) => UNARY[fn].map((f) => (x) => f(x, ...parameters));
+const unary = (fn, parameters) => UNARY[fn].slice(0, 2).map((f) => (x) => f(x, ...parameters));
 
 /** What dropout multiplies value i with: a hash of seed and index decides, MurmurHash3's finalizer. */
 function kept({ node: { name, rate }, mode, seed }, i) {

@@ -1,4 +1,4 @@
-// surface.test.js: the public doors export by name; what stands there for other rooms alone is marked.
+// surface.test.js: the public doors export by name, and each name has a sentence that says what it is.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
@@ -17,14 +17,18 @@ const files = [...new Set(doors.map(([, path]) => root + path))];
 const program = ts.createProgram(files, { module: ts.ModuleKind.NodeNext, lib: ["lib.es2023.d.ts", "lib.dom.d.ts"] });
 const checker = program.getTypeChecker();
 
-/** The exported names of a file and whether they are internal. */
+/** The exported names of a file with their declarations. */
 function namesOf(path) {
   const module = checker.getSymbolAtLocation(program.getSourceFile(root + path));
   return checker.getExportsOfModule(module).map((symbol) => {
     const own = symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
-    return { name: symbol.name, internal: own.getJsDocTags().some((tag) => tag.name === "internal") };
+    const doc = ts.displayPartsToString(own.getDocumentationComment(checker)).trim();
+    return { name: symbol.name, doc, internal: own.getJsDocTags().some((tag) => tag.name === "internal") };
   });
 }
+
+/** Begins with a noun or a verb, and not with a word that wants one before it. */
+const SENTENCE = /^(?!(Of|In|As|For|So|What|Where|How)\b)[A-Z0-9`"(]\S* \S+ \S+/;
 
 for (const [name, path] of doors) {
   const text = readFileSync(root + path, "utf8");
@@ -36,5 +40,13 @@ for (const [name, path] of doors) {
     for (const { name: own, internal } of namesOf(path)) {
       assert.equal(internal, block.has(own), `${own} is ${internal ? "" : "not "}@internal`);
     }
+  });
+
+  test(`${name} (${path}): every name has a sentence`, () => {
+    const bad = namesOf(path).filter(({ doc }) => !SENTENCE.test(doc));
+    assert.deepEqual(
+      bad.map(({ name: own, doc }) => `${own}: ${doc || "no comment"}`),
+      [],
+    );
   });
 }

@@ -5,7 +5,15 @@ import { resnet20 } from "../../dist/graph/index.js";
 import { layerSparsities, smallest } from "../../dist/quantize/index.js";
 
 const network = (...layers) => ({
-  nodes: layers.map((values, i) => ({ op: "dense", name: `d${i}`, weight: { data: Float32Array.from(values) } })),
+  name: "net",
+  nodes: [
+    { op: "input", name: "x", shape: [1, 1, 1] },
+    ...layers.map((values, i) => {
+      const weight = { shape: [values.length, 1], data: Float32Array.from(values) };
+      return { op: "dense", name: `d${i}`, input: "x", weight, bias: null };
+    }),
+  ],
+  outputs: [`d${layers.length - 1}`],
 });
 
 test("scores by hand: what is small beside its own layer's larger weights goes first", () => {

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { encodeModel } from "../../dist/model/index.js";
 import { convOutputShape } from "../../dist/ops/index.js";
 import { Model } from "../../dist/runtime/index.js";
-import { FLOAT, linear } from "./models.js";
+import { FLOAT32, linear } from "../models/layers.js";
 
 const U8 = linear();
 const ONE = { scale: Float32Array.of(1), offset: Float32Array.of(0), clamp: {} };
@@ -48,12 +48,12 @@ const REFUSED = {
   "a sum of 2^26 channels": () => addition(2 ** 26),
   "a sum of 2^28 channels": () => addition(2 ** 28),
   "softmax over 2^28 channels": () => vector(2 ** 28, U8, { op: "softmax", axis: 0 }),
-  "softmax over 2^26 columns": () => oneLayer([1, 1, 2 ** 26], [1, 1, 2 ** 26], FLOAT, { op: "softmax", axis: 2 }),
+  "softmax over 2^26 columns": () => oneLayer([1, 1, 2 ** 26], [1, 1, 2 ** 26], FLOAT32, { op: "softmax", axis: 2 }),
 };
 
 const LOADED = {
   "a window of 2900 x 2900, averaged": () => pooling("avgPool", [1, 2901, 2901], [2900, 2900], U8),
-  "the same in float32": () => pooling("avgPool", [1, 2901, 2901], [2900, 2900], FLOAT),
+  "the same in float32": () => pooling("avgPool", [1, 2901, 2901], [2900, 2900], FLOAT32),
   "its maximum": () => pooling("maxPool", [1, 2901, 2901], [2900, 2900], U8),
   "1 x 4,000,000 windows": () => pooling("maxPool", [1, 1, 4_000_001], [1, 4_000_000], U8),
   "padding of 2^30 rows in one step": () => convolution(1, [2 ** 30, 0, 0, 0], [2 ** 30, 1]),

@@ -1,7 +1,8 @@
 import { test } from "node:test";
 import fc from "fast-check";
+import { FLOAT32, linear } from "../models/layers.js";
+import { convModel, inputsFor, LEVELS } from "../models/random.js";
 import { assertAgree } from "./agree.js";
-import { convModel, FLOAT, inputsFor, LEVELS, linear } from "./models.js";
 
 const check = (options, seed = 1) => {
   const def = convModel(options, seed);
@@ -11,7 +12,7 @@ const check = (options, seed = 1) => {
 for (const bits of [2, 3, 4, 5]) {
   test(`conv agrees with the reference at ${bits} bits`, async () => {
     for (const input of [linear(), linear(127), linear(31), linear(15, 3), linear(255, 128), LEVELS]) {
-      for (const output of [linear(), LEVELS, FLOAT]) await check({ bits, input, output });
+      for (const output of [linear(), LEVELS, FLOAT32]) await check({ bits, input, output });
     }
   });
 }
@@ -43,16 +44,16 @@ test("conv agrees for every way of gathering", async () => {
       [2, 9, 11],
       [1, 20, 35],
     ]) {
-      for (const input of [linear(), linear(200, 77), linear(15), FLOAT]) {
-        await check({ shape, ...window, input, output: input === FLOAT ? FLOAT : linear() });
+      for (const input of [linear(), linear(200, 77), linear(15), FLOAT32]) {
+        await check({ shape, ...window, input, output: input === FLOAT32 ? FLOAT32 : linear() });
       }
     }
   }
 });
 
 test("planes wider than the guard around the arena are read safely", async () => {
-  for (const input of [linear(), linear(15, 4), FLOAT]) {
-    const output = input === FLOAT ? FLOAT : linear();
+  for (const input of [linear(), linear(15, 4), FLOAT32]) {
+    const output = input === FLOAT32 ? FLOAT32 : linear();
     await check({ shape: [1, 2, 5000], channels: 1, kernel: [5, 3], padding: [4, 1, 4, 1], input, output });
     await check({ shape: [1, 70, 900], channels: 1, kernel: [1, 900], padding: [0, 0, 0, 0], input, output });
     await check({
@@ -74,17 +75,17 @@ test("grouped and depthwise convolutions agree", async () => {
     [8, 16, 8],
     [96, 96, 96],
   ]) {
-    for (const input of [linear(), linear(15), FLOAT]) {
+    for (const input of [linear(), linear(15), FLOAT32]) {
       await check({ shape: [inputs, 9, 10], channels, groups, input, output: input });
     }
   }
 });
 
 test("residual operands agree in every encoding", async () => {
-  for (const residual of [linear(), linear(255, 100), LEVELS, FLOAT]) {
-    for (const output of [linear(), LEVELS, FLOAT]) {
+  for (const residual of [linear(), linear(255, 100), LEVELS, FLOAT32]) {
+    for (const output of [linear(), LEVELS, FLOAT32]) {
       await check({ residual, output, clamp: { low: 0 } });
-      await check({ residual, output, clamp: { low: 0, high: 6 }, input: FLOAT });
+      await check({ residual, output, clamp: { low: 0, high: 6 }, input: FLOAT32 });
     }
   }
 });
@@ -96,7 +97,7 @@ test("sums at the limit of the lanes stay exact", async () => {
       const magnitude = 2 ** (bits - 2);
       for (const pattern of [() => magnitude, () => -magnitude, (i) => (i % 2 ? 1 : -1), () => 1, () => 0]) {
         const codes = Int8Array.from({ length: 3 * depth }, (_, i) => pattern(i));
-        const def = convModel({ shape: [40, 6, 6], channels: 3, bits, input: linear(max), output: FLOAT, codes });
+        const def = convModel({ shape: [40, 6, 6], channels: 3, bits, input: linear(max), output: FLOAT32, codes });
         await assertAgree(def, { x: new Float32Array(40 * 36).fill(1000) }, `max ${max} bits ${bits}`);
       }
     }
@@ -104,7 +105,7 @@ test("sums at the limit of the lanes stay exact", async () => {
 });
 
 test("results on both sides of what the short rounding holds agree", async () => {
-  for (const residual of [null, linear(), FLOAT]) {
+  for (const residual of [null, linear(), FLOAT32]) {
     // a whole tile of one part, and tiles of two parts with a rest
     for (const [depth, width] of [
       [40, 8],
@@ -144,7 +145,7 @@ test("drawn convolutions agree", async () => {
     stride: fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 3 })),
     padding: fc.tuple(...[0, 1, 2, 3].map(() => fc.integer({ min: 0, max: 2 }))),
     bits: fc.constantFrom(2, 3, 4, 5),
-    input: fc.constantFrom(linear(), linear(90, 13), linear(15), LEVELS, FLOAT),
+    input: fc.constantFrom(linear(), linear(90, 13), linear(15), LEVELS, FLOAT32),
     zeros: fc.constantFrom(0, 0.5, 0.95),
     seed: fc.nat(1000),
   });
@@ -172,20 +173,20 @@ const BOOKS = {
 for (const [name, levels] of Object.entries(BOOKS)) {
   test(`conv with a codebook agrees with the reference: ${name}`, async () => {
     for (const input of [linear(), linear(127), linear(15, 3), linear(255, 128), LEVELS, linear(1)]) {
-      for (const output of [linear(), FLOAT]) await check({ levels, input, output });
+      for (const output of [linear(), FLOAT32]) await check({ levels, input, output });
     }
     await check({ levels, shape: [40, 9, 9], channels: 20, input: linear(255, 128) });
     await check({ levels, shape: [40, 3, 3], channels: 20, input: linear(15), residual: linear() });
     await check({ levels, shape: [16, 12, 12], channels: 16, groups: 16, input: linear() });
     await check({ levels, shape: [16, 12, 12], channels: 32, groups: 16, input: linear(255, 7) });
     await check({ levels, shape: [300, 1, 1], channels: 33, kernel: [1, 1], padding: [0, 0, 0, 0] });
-    await check({ levels, shape: [30, 1, 1], channels: 7, kernel: [1, 1], padding: [0, 0, 0, 0], output: FLOAT });
+    await check({ levels, shape: [30, 1, 1], channels: 7, kernel: [1, 1], padding: [0, 0, 0, 0], output: FLOAT32 });
   });
 }
 
 test("worst-case sums of a codebook stay exact", async () => {
   const levels = [-1801, 1801];
-  for (const output of [linear(), FLOAT]) {
+  for (const output of [linear(), FLOAT32]) {
     const def = convModel({ levels, shape: [512, 4, 4], channels: 3, output });
     def.layers[0].weights.codes.fill(1);
     const full = new Float32Array(512 * 16).fill(1e6);

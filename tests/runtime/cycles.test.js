@@ -5,7 +5,7 @@ import v8 from "node:v8";
 import vm from "node:vm";
 import { encodeModel } from "../../dist/model/index.js";
 import { Model } from "../../dist/runtime/index.js";
-import { convModel, inputsFor } from "./models.js";
+import { convModel, inputsFor } from "../models/random.js";
 
 v8.setFlagsFromString("--expose-gc");
 const collect = vm.runInNewContext("gc");

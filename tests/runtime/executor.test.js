@@ -5,11 +5,12 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { goldenHash } from "../../dist/format/index.js";
 import { Model } from "../../dist/runtime/index.js";
-import { convModel, FLOAT, inputsFor } from "./models.js";
+import { FLOAT32 } from "../models/layers.js";
+import { convModel, inputsFor } from "../models/random.js";
 
 const MODELS = [
   convModel({ shape: [4, 9, 9], channels: 6 }),
-  convModel({ shape: [4, 9, 9], channels: 4, stride: [2, 2], input: FLOAT, output: FLOAT }),
+  convModel({ shape: [4, 9, 9], channels: 4, stride: [2, 2], input: FLOAT32, output: FLOAT32 }),
 ];
 
 test("the plain executor gives the bits of the kernels", async () => {
@@ -55,7 +56,7 @@ test("where there is no WebAssembly the plain executor takes over and says so, u
   const program = `
     delete globalThis.WebAssembly;
     const { Model, goldenHash } = await import("shiftwise");
-    const { convModel, inputsFor } = await import("./tests/runtime/models.js");
+    const { convModel, inputsFor } = await import("./tests/models/random.js");
     const def = convModel({ shape: [4, 9, 9], channels: 6 });
     const model = await Model.from(def);
     const refused = await Model.from(def, { executor: "wasm" }).then(() => "loaded", (error) => error.code);

@@ -8,7 +8,7 @@ import { ShiftwiseError } from "../../dist/base/index.js";
 import { encodeModel } from "../../dist/model/index.js";
 import { Model } from "../../dist/runtime/index.js";
 import { WorkerModel } from "../../dist/runtime/worker-model/remote.js";
-import { convModel } from "./models.js";
+import { convModel } from "../models/random.js";
 
 const file = encodeModel(convModel({ shape: [16, 20, 20], channels: 64 }));
 const zipped = gzipSync(file);

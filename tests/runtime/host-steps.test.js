@@ -3,10 +3,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { lower } from "../../dist/graph/index.js";
+import { BINARY_FUNCTIONS } from "../../dist/ops/index.js";
 import { Model } from "../../dist/runtime/index.js";
 import { randomNetwork } from "../graph/random_networks.js";
+import { FLOAT32, linear, modelOf } from "../models/layers.js";
+import { inputsFor, LEVELS } from "../models/random.js";
+import { FUNCTIONS_OF_ONE } from "../oracle/functions.js";
 import { assertAgree } from "./agree.js";
-import { FLOAT, inputsFor, LEVELS, linear } from "./models.js";
 
 const OPS = ["gather", "permute", "activation", "binary", "constant", "resample", "softmax"];
 
@@ -26,13 +29,11 @@ test("random networks, float32 and quantized", async () => {
 function single(layer, input, output, other) {
   const tensors = { x: input, y: output, ...(other && { z: other }) };
   const inputs = Object.keys(tensors).filter((name) => name !== "y");
-  return {
-    name: layer.op,
-    inputs: inputs.map((name) => ({ name, tensor: name })),
-    outputs: [{ name: "y", tensor: "y" }],
+  return modelOf(
     tensors,
-    layers: [{ name: layer.op, input: "x", ...(other && { other: "z" }), output: "y", ...layer }],
-  };
+    [{ name: layer.op, input: "x", ...(other && { other: "z" }), output: "y", ...layer }],
+    inputs,
+  );
 }
 
 const shapes = [
@@ -42,27 +43,18 @@ const shapes = [
   [2, 8, 8],
   [5, 7, 9],
 ];
-const encodings = [FLOAT, linear(255, 100), LEVELS];
-const functions = [
-  ["clip", -0.5, 1],
-  ["elu", 0.5],
-  ["hardSigmoid", 0.2, 0.5],
-  ["hardSwish"],
-  ["leakyRelu", 0.1],
-  ["sigmoid"],
-  ["tanh"],
-];
+const encodings = [FLOAT32, linear(255, 100), LEVELS];
 
 test("every function between all encodings, at every kind of shape", async () => {
   for (const shape of shapes) {
     for (const from of encodings) {
       for (const to of encodings) {
         const spec = (encoding) => ({ shape, encoding });
-        for (const [fn, ...parameters] of functions) {
+        for (const [fn, ...parameters] of FUNCTIONS_OF_ONE) {
           const def = single({ op: "activation", fn, parameters }, spec(from), spec(to));
           await assertAgree(def, inputsFor(def), `${fn} ${shape}`);
         }
-        for (const fn of ["add", "sub", "mul", "div", "prelu"]) {
+        for (const fn of Object.keys(BINARY_FUNCTIONS)) {
           const other = { shape: [shape[0], 1, shape[2]], encoding: from };
           const def = single({ op: "binary", fn }, spec(from), spec(to), other);
           await assertAgree(def, inputsFor(def), `${fn} ${shape}`);

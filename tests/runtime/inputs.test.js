@@ -6,7 +6,8 @@ import { ShiftwiseError } from "../../dist/base/index.js";
 import { encodeModel } from "../../dist/model/index.js";
 import { Model } from "../../dist/runtime/index.js";
 import { WorkerModel } from "../../dist/runtime/worker-model/remote.js";
-import { convModel, inputsFor, linear } from "./models.js";
+import { linear } from "../models/layers.js";
+import { convModel, inputsFor } from "../models/random.js";
 
 const SHAPE = [3, 5, 7];
 const COUNT = 105;

@@ -3,17 +3,11 @@ import { test } from "node:test";
 import { createRandom } from "../../dist/base/index.js";
 import { convOutputShape } from "../../dist/ops/index.js";
 import { planMemory } from "../../dist/runtime/index.js";
+import { conv, FLOAT32, linear, modelOf } from "../models/layers.js";
+import { inputsFor, LEVELS, randomCodes, randomEpilogue } from "../models/random.js";
 import { assertAgree } from "./agree.js";
-import { FLOAT, inputsFor, LEVELS, linear, randomCodes, randomEpilogue } from "./models.js";
 
-const ENCODINGS = [linear(), linear(255, 120), linear(15), LEVELS, FLOAT];
-const model = (tensors, layers, inputs = ["x"]) => ({
-  name: "layers",
-  inputs: inputs.map((name) => ({ name, tensor: name })),
-  outputs: [{ name: "y", tensor: "y" }],
-  tensors,
-  layers,
-});
+const ENCODINGS = [linear(), linear(255, 120), linear(15), LEVELS, FLOAT32];
 const run = (def, seed = 5) => assertAgree(def, inputsFor(def, seed), JSON.stringify(def.tensors));
 
 test("dense layers agree around the block of 16 outputs", async () => {
@@ -27,14 +21,16 @@ test("dense layers agree around the block of 16 outputs", async () => {
     ]) {
       for (const input of ENCODINGS) {
         const inputs = shape[0] * shape[1] * shape[2];
-        for (const output of [FLOAT, linear(), LEVELS]) {
-          const float = input === FLOAT;
+        for (const output of [FLOAT32, linear(), LEVELS]) {
+          const float = input === FLOAT32;
           const weights = float
             ? { kind: "float32", values: Float32Array.from({ length: outputs * inputs }, () => random.normal()) }
             : { kind: "codes", bits: 5, n1: 0, codes: randomCodes(random, outputs * inputs, 5) };
           const epilogue = randomEpilogue(random, outputs, float ? 1 : inputs, { low: 0 });
           const layer = { op: "dense", name: "fc", input: "x", output: "y", weights, epilogue };
-          await run(model({ x: { shape, encoding: input }, y: { shape: [outputs, 1, 1], encoding: output } }, [layer]));
+          await run(
+            modelOf({ x: { shape, encoding: input }, y: { shape: [outputs, 1, 1], encoding: output } }, [layer]),
+          );
         }
       }
     }
@@ -48,8 +44,8 @@ test("a dense layer of more inputs than its kernel tells apart is refused before
     const weights = { kind: "codes", bits: 2, n1: 0, codes: codes.subarray(0, inputs) };
     const epilogue = { scale: Float32Array.of(1), offset: Float32Array.of(0), clamp: {} };
     const layer = { op: "dense", name: "fc", input: "x", output: "y", weights, epilogue };
-    const tensors = { x: { shape: [inputs, 1, 1], encoding: linear() }, y: { shape: [1, 1, 1], encoding: FLOAT } };
-    return planMemory(model(tensors, [layer]), { limit: 2 ** 28 });
+    const tensors = { x: { shape: [inputs, 1, 1], encoding: linear() }, y: { shape: [1, 1, 1], encoding: FLOAT32 } };
+    return planMemory(modelOf(tensors, [layer]), { limit: 2 ** 28 });
   };
   assert.throws(() => plan(2 ** 24 + 1), refusal);
   assert.throws(() => plan(2 ** 24), { code: "OVERFLOW", where: undefined });
@@ -57,31 +53,23 @@ test("a dense layer of more inputs than its kernel tells apart is refused before
 
 test("a convolution of single pixels runs as a dense layer and agrees", async () => {
   const random = createRandom(2);
-  for (const input of [linear(), FLOAT]) {
-    const float = input === FLOAT;
+  for (const input of [linear(), FLOAT32]) {
+    const float = input === FLOAT32;
     const weights = float
       ? { kind: "float32", values: Float32Array.from({ length: 35 }, () => random.normal()) }
       : { kind: "codes", bits: 4, n1: 0, codes: randomCodes(random, 35, 4) };
-    const layer = {
-      op: "conv",
+    const layer = conv({
       name: "squeeze",
-      input: "x",
-      output: "y",
-      kernel: [1, 1],
-      stride: [1, 1],
-      dilation: [1, 1],
-      padding: [0, 0, 0, 0],
-      groups: 1,
       weights,
       epilogue: randomEpilogue(random, 7, 5),
       residual: { tensor: "r", scale: 0.5 },
-    };
+    });
     const tensors = {
       x: { shape: [5, 1, 1], encoding: input },
       r: { shape: [7, 1, 1], encoding: linear(255, 9) },
-      y: { shape: [7, 1, 1], encoding: FLOAT },
+      y: { shape: [7, 1, 1], encoding: FLOAT32 },
     };
-    await run(model(tensors, [layer], ["x", "r"]));
+    await run(modelOf(tensors, [layer], ["x", "r"]));
   }
 });
 
@@ -103,7 +91,7 @@ test("maximum pooling agrees with and without padding", async () => {
       for (const encoding of ENCODINGS) {
         const layer = { op: "maxPool", name: "pool", input: "x", output: "y", ...window };
         const y = { shape: convOutputShape(shape, shape[0], window), encoding };
-        await run(model({ x: { shape, encoding }, y }, [layer]));
+        await run(modelOf({ x: { shape, encoding }, y }, [layer]));
       }
     }
   }
@@ -120,12 +108,12 @@ test("average pooling agrees over windows and whole planes", async () => {
   ];
   for (const { shape, ...window } of cases) {
     for (const encoding of ENCODINGS) {
-      for (const output of [linear(), FLOAT]) {
+      for (const output of [linear(), FLOAT32]) {
         const scale = Math.fround(1 / (window.kernel[0] * window.kernel[1]));
         const epilogue = { scale: Float32Array.of(scale), offset: Float32Array.of(1.5), clamp: {} };
         const layer = { op: "avgPool", name: "pool", input: "x", output: "y", ...window, epilogue };
         const y = { shape: convOutputShape(shape, shape[0], window), encoding: output };
-        await run(model({ x: { shape, encoding }, y }, [layer]));
+        await run(modelOf({ x: { shape, encoding }, y }, [layer]));
       }
     }
   }
@@ -150,7 +138,7 @@ test("adds agree for every pair of encodings", async () => {
           residual: { tensor: "b", scale: 0.75 },
         };
         const tensors = { a: { shape, encoding: a }, b: { shape, encoding: b }, y: { shape, encoding: linear() } };
-        await run(model(tensors, [layer], ["a", "b"]));
+        await run(modelOf(tensors, [layer], ["a", "b"]));
       }
     }
   }
@@ -158,22 +146,16 @@ test("adds agree for every pair of encodings", async () => {
 
 test("concatenations agree, written in place or copied", async () => {
   const random = createRandom(4);
-  const conv = (name, channels, encoding) => ({
-    op: "conv",
-    name,
-    input: "x",
-    output: name,
-    kernel: [1, 1],
-    stride: [1, 1],
-    dilation: [1, 1],
-    padding: [0, 0, 0, 0],
-    groups: 1,
-    epilogue: randomEpilogue(random, channels, 3),
-    weights:
-      encoding === FLOAT
-        ? { kind: "float32", values: Float32Array.from({ length: channels * 3 }, () => random.normal()) }
-        : { kind: "codes", bits: 3, n1: 0, codes: randomCodes(random, channels * 3, 3) },
-  });
+  const pointwise = (name, channels, encoding) =>
+    conv({
+      name,
+      output: name,
+      epilogue: randomEpilogue(random, channels, 3),
+      weights:
+        encoding === FLOAT32
+          ? { kind: "float32", values: Float32Array.from({ length: channels * 3 }, () => random.normal()) }
+          : { kind: "codes", bits: 3, n1: 0, codes: randomCodes(random, channels * 3, 3) },
+    });
   const pool = (name, input) => ({
     op: "maxPool",
     name,
@@ -189,19 +171,19 @@ test("concatenations agree, written in place or copied", async () => {
     [1, 1],
     [8, 8],
   ]) {
-    for (const encoding of [linear(), FLOAT]) {
+    for (const encoding of [linear(), FLOAT32]) {
       const at = (channels) => ({ shape: [channels, height, width], encoding });
       const tensors = { x: at(3), a: at(4), b: at(5), ab: at(9), p: at(4), q: at(9), y: at(25) };
       // a is read after it was taken into ab; x is an input, ab itself a whole: both are copied
       const layers = [
-        conv("a", 4, encoding),
-        conv("b", 5, encoding),
+        pointwise("a", 4, encoding),
+        pointwise("b", 5, encoding),
         concat("ab", ["a", "b"]),
         pool("p", "a"),
         pool("q", "ab"),
         concat("y", ["ab", "p", "q", "x"]),
       ];
-      await run(model(tensors, layers));
+      await run(modelOf(tensors, layers));
     }
   }
 });
@@ -222,7 +204,7 @@ test("a tensor may stand several times in concatenations", async () => {
     { op: "concat", name: "b", inputs: ["a", "x", "a"], output: "b" },
     { op: "concat", name: "y", inputs: ["a", "b", "a", "b"], output: "y" },
   ];
-  await run(model({ x: at(2), a: at(2), b: at(6), y: at(16) }, layers));
+  await run(modelOf({ x: at(2), a: at(2), b: at(6), y: at(16) }, layers));
 });
 
 test("tensors that share memory do not disturb each other", async () => {
@@ -234,21 +216,19 @@ test("tensors that share memory do not disturb each other", async () => {
     const input = i === 0 ? "x" : `t${i - 1}`;
     const output = i === 11 ? "y" : `t${i}`;
     tensors[output] = at;
-    layers.push({
-      op: "conv",
-      name: `c${i}`,
-      input,
-      output,
-      kernel: [3, 3],
-      stride: [1, 1],
-      dilation: [1, 1],
-      padding: [1, 1, 1, 1],
-      groups: 1,
-      weights: { kind: "codes", bits: 5, n1: 0, codes: randomCodes(random, 144, 5) },
-      epilogue: randomEpilogue(random, 4, 36),
-      ...(i > 2 ? { residual: { tensor: `t${i - 3}`, scale: 0.5 } } : {}),
-    });
+    layers.push(
+      conv({
+        name: `c${i}`,
+        input,
+        output,
+        kernel: [3, 3],
+        padding: [1, 1, 1, 1],
+        weights: { kind: "codes", bits: 5, n1: 0, codes: randomCodes(random, 144, 5) },
+        epilogue: randomEpilogue(random, 4, 36),
+        ...(i > 2 ? { residual: { tensor: `t${i - 3}`, scale: 0.5 } } : {}),
+      }),
+    );
   }
-  const { outputs } = await run(model(tensors, layers));
+  const { outputs } = await run(modelOf(tensors, layers));
   assert.ok(new Set(outputs.y).size > 20);
 });

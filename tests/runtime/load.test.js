@@ -12,7 +12,7 @@ import { goldenHash } from "../../dist/format/index.js";
 import { encodeModel } from "../../dist/model/index.js";
 import { Model } from "../../dist/runtime/index.js";
 import { WorkerModel } from "../../dist/runtime/worker-model/remote.js";
-import { convModel, inputsFor } from "./models.js";
+import { convModel, inputsFor } from "../models/random.js";
 
 const def = convModel({ shape: [16, 20, 20], channels: 64 });
 const file = encodeModel(def);

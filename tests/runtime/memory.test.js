@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { ShiftwiseError } from "../../dist/base/index.js";
 import { Model, planMemory } from "../../dist/runtime/index.js";
 import { packArena, planeBytesOf } from "../../dist/runtime/memory.js";
-import { convModel, inputsFor } from "./models.js";
+import { convModel, inputsFor } from "../models/random.js";
 
 test("buffers that live at the same time never overlap", () => {
   const buffer = fc

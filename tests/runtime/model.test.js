@@ -3,7 +3,8 @@ import { test } from "node:test";
 import { ShiftwiseError } from "../../dist/base/index.js";
 import { goldenHash } from "../../dist/format/index.js";
 import { Model } from "../../dist/runtime/index.js";
-import { convModel, inputsFor, linear } from "./models.js";
+import { linear } from "../models/layers.js";
+import { convModel, inputsFor } from "../models/random.js";
 
 test("warming up tells its progress and leaves the outputs as they are", async () => {
   const def = convModel({ residual: linear() });

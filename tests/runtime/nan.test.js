@@ -3,13 +3,15 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createRandom } from "../../dist/base/index.js";
 import { goldenHash } from "../../dist/format/index.js";
-import { convOutputShape } from "../../dist/ops/index.js";
+import { BINARY_FUNCTIONS, convOutputShape } from "../../dist/ops/index.js";
 import { Model } from "../../dist/runtime/index.js";
+import { conv, FLOAT32, linear, modelOf } from "../models/layers.js";
+import { LEVELS, randomCodes } from "../models/random.js";
+import { FUNCTIONS_OF_ONE } from "../oracle/functions.js";
 import { assertAgree } from "./agree.js";
-import { FLOAT, LEVELS, linear, randomCodes } from "./models.js";
 
 const SHAPE = [3, 9, 11];
-const OUTPUTS = [FLOAT, linear(255, 9), linear(15), LEVELS];
+const OUTPUTS = [FLOAT32, linear(255, 9), linear(15), LEVELS];
 const VALUES = [0, -0, 1, -1, 2.5, -0.25, 3e38, -3e38, 1e-40];
 
 /** x / z and x - z of every pair of values: NaN, infinities, zeros of both signs, in odd and even places. */
@@ -23,27 +25,21 @@ function quotients(shape = SHAPE, seed = 1) {
 /** `layer` on t = x / z; `u` is another such tensor, of the layer's output's shape. */
 function behind(layer, encoding, shape) {
   const tensors = {
-    x: { shape: SHAPE, encoding: FLOAT },
-    z: { shape: SHAPE, encoding: FLOAT },
-    t: { shape: SHAPE, encoding: FLOAT },
+    x: { shape: SHAPE, encoding: FLOAT32 },
+    z: { shape: SHAPE, encoding: FLOAT32 },
+    t: { shape: SHAPE, encoding: FLOAT32 },
     y: { shape, encoding },
   };
   const names = ["x", "z"];
   const layers = [{ op: "binary", name: "t", fn: "div", input: "x", other: "z", output: "t" }];
   const second = layer.residual?.tensor ?? layer.other;
   if (second === "u") {
-    for (const name of ["v", "w", "u"]) tensors[name] = { shape, encoding: FLOAT };
+    for (const name of ["v", "w", "u"]) tensors[name] = { shape, encoding: FLOAT32 };
     names.push("v", "w");
     layers.push({ op: "binary", name: "u", fn: "div", input: "v", other: "w", output: "u" });
   }
   layers.push({ name: layer.op, input: "t", output: "y", ...layer });
-  return {
-    name: "nan",
-    inputs: names.map((name) => ({ name, tensor: name })),
-    outputs: [{ name: "y", tensor: "y" }],
-    tensors,
-    layers,
-  };
+  return modelOf(tensors, layers, names);
 }
 
 async function agree(layer, encoding, shape) {
@@ -56,7 +52,7 @@ async function agree(layer, encoding, shape) {
   for (const word of new Uint32Array(made.buffer)) {
     assert.ok((word & 0x7fffffff) <= 0x7f800000 || word === 0x7fc00000, `${message}: ${word.toString(16)}`);
   }
-  if (encoding !== FLOAT) assert.ok(made.every(Number.isInteger), message);
+  if (encoding !== FLOAT32) assert.ok(made.every(Number.isInteger), message);
   return made;
 }
 
@@ -108,26 +104,17 @@ test("NaNs and infinities agree behind layers that compute real values or move r
     weights: Array.from({ length: 2 * n }, (_, i) => [0, 1, -0.5][i % 3]),
   });
   for (const encoding of OUTPUTS) {
-    const functions = [
-      ["clip", -0.5, 1],
-      ["elu", 0.5],
-      ["hardSigmoid", 0.2, 0.5],
-      ["hardSwish"],
-      ["leakyRelu", 0],
-      ["sigmoid"],
-      ["tanh"],
-    ];
-    for (const [fn, ...parameters] of functions) await agree({ op: "activation", fn, parameters }, encoding, SHAPE);
-    for (const fn of ["add", "sub", "mul", "div", "prelu"])
-      await agree({ op: "binary", fn, other: "u" }, encoding, SHAPE);
+    for (const [fn, ...parameters] of [...FUNCTIONS_OF_ONE, ["leakyRelu", 0]])
+      await agree({ op: "activation", fn, parameters }, encoding, SHAPE);
+    for (const fn of Object.keys(BINARY_FUNCTIONS)) await agree({ op: "binary", fn, other: "u" }, encoding, SHAPE);
     for (const axis of [0, 1, 2]) await agree({ op: "softmax", axis }, encoding, SHAPE);
     await agree({ op: "resample", rows: taps(7, 9), columns: taps(5, 11) }, encoding, [3, 7, 5]);
   }
   const along = (n) => Array.from({ length: n }, (_, i) => (i % 4 === 3 ? -1 : (i * 5) % n));
   const gather = { op: "gather", channels: along(3), rows: along(9), columns: along(11), value: 1 };
-  await agree(gather, FLOAT, SHAPE);
-  await agree({ op: "permute", dims: SHAPE, order: [2, 0, 1] }, FLOAT, [11, 3, 9]);
-  await agree({ op: "concat", inputs: ["t", "x", "t"] }, FLOAT, [9, 9, 11]);
+  await agree(gather, FLOAT32, SHAPE);
+  await agree({ op: "permute", dims: SHAPE, order: [2, 0, 1] }, FLOAT32, [11, 3, 9]);
+  await agree({ op: "concat", inputs: ["t", "x", "t"] }, FLOAT32, [9, 9, 11]);
 });
 
 test("the maximum of a window that holds a NaN is NaN, wherever it stands", async () => {
@@ -138,14 +125,14 @@ test("the maximum of a window that holds a NaN is NaN, wherever it stands", asyn
     { kernel: [1, 1], stride: [1, 1], padding: [0, 0, 0, 0] },
   ];
   for (const window of windows) {
-    const made = await agree({ op: "maxPool", ...window }, FLOAT, convOutputShape(SHAPE, 3, window));
+    const made = await agree({ op: "maxPool", ...window }, FLOAT32, convOutputShape(SHAPE, 3, window));
     assert.ok(made.some(Number.isNaN) && made.includes(Infinity));
   }
   const inputs = { x: new Float32Array(297).fill(1), z: new Float32Array(297).fill(1) };
   for (const at of [0, 1, 11, 12]) {
     inputs.x[at] = 0;
     inputs.z[at] = 0;
-    const def = behind({ op: "maxPool", ...windows[0], padding: [0, 0, 0, 0] }, FLOAT, [3, 8, 10]);
+    const def = behind({ op: "maxPool", ...windows[0], padding: [0, 0, 0, 0] }, FLOAT32, [3, 8, 10]);
     const { outputs } = await assertAgree(def, inputs, `place ${at}`);
     assert.deepEqual([outputs.y[0], outputs.y[297 / 3 - 40]], [Number.NaN, 1]);
     inputs.x[at] = 1;
@@ -162,7 +149,7 @@ test("a NaN becomes the least value that a layer of integers can give, and leave
     [linear(255, 9, 1), { low: -3, high: 4 }, [6, 10, 13, 6, 6, 9]],
     [{ ...LEVELS, scale: 1 }, {}, [0, 1, 31, 0, 0, 0]],
     [{ ...LEVELS, scale: 1 }, { low: 3 }, [4, 4, 31, 4, 4, 4]],
-    [FLOAT, { low: -1, high: 5 }, [Number.NaN, 1, 5, Number.NaN, -1, 0]],
+    [FLOAT32, { low: -1, high: 5 }, [Number.NaN, 1, 5, Number.NaN, -1, 0]],
   ];
   for (const [encoding, clamp, expected] of cases) {
     const offset = encoding.kind === "linear" ? encoding.zero : 0;
@@ -175,7 +162,7 @@ test("a NaN becomes the least value that a layer of integers can give, and leave
       residual: { tensor: "o", scale: 1 },
       epilogue: { scale: Float32Array.of(1), offset: Float32Array.of(offset), clamp },
     };
-    const tensors = Object.fromEntries("xzto".split("").map((name) => [name, { shape, encoding: FLOAT }]));
+    const tensors = Object.fromEntries("xzto".split("").map((name) => [name, { shape, encoding: FLOAT32 }]));
     const def = {
       name: "least",
       inputs: ["x", "z"].map((name) => ({ name, tensor: name })),
@@ -195,22 +182,15 @@ test("a NaN becomes the least value that a layer of integers can give, and leave
 test("sums of integers whose scales leave float32 agree", async () => {
   const random = createRandom(5);
   for (const encoding of OUTPUTS) {
-    for (const residual of [linear(255, 4), FLOAT]) {
+    for (const residual of [linear(255, 4), FLOAT32]) {
       const tensors = {
         x: { shape: [4, 5, 7], encoding: linear() },
         r: { shape: [6, 5, 7], encoding: residual },
         y: { shape: [6, 5, 7], encoding },
       };
-      const layer = {
-        op: "conv",
-        name: "conv",
-        input: "x",
-        output: "y",
+      const layer = conv({
         kernel: [3, 3],
-        stride: [1, 1],
-        dilation: [1, 1],
         padding: [1, 1, 1, 1],
-        groups: 1,
         weights: { kind: "codes", bits: 5, n1: 0, codes: randomCodes(random, 216, 5) },
         epilogue: {
           scale: Float32Array.from({ length: 6 }, () => (random.below(2) ? 3e38 : -1e36)),
@@ -218,17 +198,11 @@ test("sums of integers whose scales leave float32 agree", async () => {
           clamp: {},
         },
         residual: { tensor: "r", scale: Math.fround(3e38) },
-      };
-      const def = {
-        name: "overflow",
-        inputs: ["x", "r"].map((name) => ({ name, tensor: name })),
-        outputs: [{ name: "y", tensor: "y" }],
-        tensors,
-        layers: [layer],
-      };
+      });
+      const def = modelOf(tensors, [layer], ["x", "r"]);
       const draw = (length) => Float32Array.from({ length }, () => random.normal() * 5);
       const { tensors: made } = await assertAgree(def, { x: draw(140), r: draw(210) }, encoding.kind);
-      if (encoding === FLOAT) assert.ok(made.get("y").some(Number.isNaN));
+      if (encoding === FLOAT32) assert.ok(made.get("y").some(Number.isNaN));
     }
   }
 });
@@ -239,7 +213,7 @@ test("every NaN hashes alike, and both executors hand the same one out", async (
   assert.equal(goldenHash(odd), goldenHash(even));
   assert.notEqual(goldenHash(odd), goldenHash(Float32Array.of(Infinity, Infinity, Infinity, 1)));
   assert.notEqual(goldenHash(new Uint32Array(odd.buffer)), goldenHash(new Uint32Array(even.buffer)));
-  const def = behind({ op: "softmax", axis: 2 }, FLOAT, SHAPE);
+  const def = behind({ op: "softmax", axis: 2 }, FLOAT32, SHAPE);
   const hashes = new Set();
   for (const options of [{ executor: "wasm" }, { executor: "wasm", threads: 2 }, { executor: "plain" }]) {
     const model = await Model.from(def, options);

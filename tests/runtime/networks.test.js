@@ -3,8 +3,8 @@ import { test } from "node:test";
 import { createRandom } from "../../dist/base/index.js";
 import { goldenHash } from "../../dist/format/index.js";
 import { demoNetwork, lower, resnet20 } from "../../dist/graph/index.js";
+import { quantized, randomInput } from "../models/random.js";
 import { assertAgree } from "./agree.js";
-import { quantized, randomInput } from "./models.js";
 
 const NETWORKS = {
   demo: () => demoNetwork([1, 18, 18], 10, 3, 8),

@@ -7,7 +7,7 @@ import { ShiftwiseError } from "../../dist/base/index.js";
 import { encodeModel } from "../../dist/model/index.js";
 import { Model } from "../../dist/runtime/index.js";
 import { WorkerModel } from "../../dist/runtime/worker-model/remote.js";
-import { convModel, inputsFor } from "./models.js";
+import { convModel, inputsFor } from "../models/random.js";
 
 const def = convModel({ shape: [4, 9, 9], channels: 6 });
 const file = encodeModel(def);

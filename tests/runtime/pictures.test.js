@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Model } from "../../dist/runtime/index.js";
-import { convModel } from "./models.js";
+import { convModel } from "../models/random.js";
 
 async function pixelModel(channels, shape = [5, 7]) {
   const def = convModel({ shape: [channels, ...shape] });

@@ -1,8 +1,9 @@
 // plan.test.js: what a tensor is called has no bearing on where the plan's own buffers lie.
 import { test } from "node:test";
 import { createRandom } from "../../dist/base/index.js";
+import { conv, FLOAT32, linear } from "../models/layers.js";
+import { inputsFor, randomCodes, randomEpilogue } from "../models/random.js";
 import { assertAgree } from "./agree.js";
-import { FLOAT, inputsFor, linear, randomCodes, randomEpilogue } from "./models.js";
 
 /** Three inputs, all encoded, all read by stride 2, and what is made of them, under the names given. */
 function threeInputs(names) {
@@ -12,20 +13,17 @@ function threeInputs(names) {
   const tensors = {};
   const layers = names.map((name, i) => {
     tensors[name] = at(linear(255, i));
-    tensors[`y${i}`] = halved(i === 1 ? FLOAT : linear());
-    return {
-      op: "conv",
+    tensors[`y${i}`] = halved(i === 1 ? FLOAT32 : linear());
+    return conv({
       name,
       input: name,
       output: `y${i}`,
       kernel: [3, 3],
       stride: [2, 2],
-      dilation: [1, 1],
       padding: [1, 1, 1, 1],
-      groups: 1,
       weights: { kind: "codes", bits: 4, n1: 0, codes: randomCodes(random, 36, 4) },
       epilogue: randomEpilogue(random, 2, 18),
-    };
+    });
   });
   return {
     name: "names",

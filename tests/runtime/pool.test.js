@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { convOutputShape } from "../../dist/ops/index.js";
 import { Model, planMemory } from "../../dist/runtime/index.js";
+import { FLOAT32, linear, modelOf } from "../models/layers.js";
+import { inputsFor, LEVELS } from "../models/random.js";
 import { assertAgree } from "./agree.js";
-import { FLOAT, inputsFor, LEVELS, linear } from "./models.js";
 
 const end = (scale) => ({ scale: Float32Array.of(scale), offset: Float32Array.of(1.5), clamp: {} });
 
@@ -13,13 +14,7 @@ function pooling(layer, shape, encoding, output = encoding) {
     x: { shape, encoding },
     y: { shape: convOutputShape(shape, shape[0], layer), encoding: output },
   };
-  return {
-    name: "pool",
-    inputs: [{ name: "x", tensor: "x" }],
-    outputs: [{ name: "y", tensor: "y" }],
-    tensors,
-    layers: [{ name: "pool", input: "x", output: "y", ...layer }],
-  };
+  return modelOf(tensors, [{ name: "pool", input: "x", output: "y", ...layer }]);
 }
 
 test("windows of more taps than a patch has rows agree", async () => {
@@ -32,8 +27,8 @@ test("windows of more taps than a patch has rows agree", async () => {
     padding: [65999, 0, 65999, 0],
     dilation: [2, 1],
   };
-  for (const encoding of [linear(), linear(255, 120), LEVELS, FLOAT]) {
-    for (const output of [linear(), FLOAT]) {
+  for (const encoding of [linear(), linear(255, 120), LEVELS, FLOAT32]) {
+    for (const output of [linear(), FLOAT32]) {
       const def = pooling(average, [2, 265, 266], encoding, output);
       await assertAgree(def, inputsFor(def), `average ${encoding.kind}`);
     }
@@ -53,10 +48,10 @@ test("windows of more taps than a patch has rows agree", async () => {
 test("a window of millions of taps is planned at once, takes the memory of its planes, and sums right", async () => {
   for (const [encoding, expected] of [
     [linear(255, 3, 0.5), 5],
-    [FLOAT, 1],
+    [FLOAT32, 1],
   ]) {
     const layer = { op: "avgPool", kernel: [2900, 2900], stride: [1, 1], epilogue: end(2 ** -23) };
-    const def = pooling(layer, [1, 2900, 2901], encoding, FLOAT);
+    const def = pooling(layer, [1, 2900, 2901], encoding, FLOAT32);
     const started = performance.now();
     const { total } = planMemory(def);
     assert.ok(performance.now() - started < 1000);

@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Model } from "../../dist/runtime/index.js";
-import { convModel, FLOAT, inputsFor, linear } from "./models.js";
+import { FLOAT32, linear } from "../models/layers.js";
+import { convModel, inputsFor } from "../models/random.js";
 
 const SHAPE = [2, 5, 7];
 
 test("a value that is not finite is refused wherever it stands", async () => {
-  for (const input of [linear(), FLOAT]) {
-    const def = convModel({ shape: SHAPE, input, output: FLOAT });
+  for (const input of [linear(), FLOAT32]) {
+    const def = convModel({ shape: SHAPE, input, output: FLOAT32 });
     const model = await Model.from(def);
     for (const bad of [Number.NaN, Infinity, -Infinity]) {
       for (const place of [0, 3, 34, 35, 68, 69]) {

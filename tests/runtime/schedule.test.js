@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { createRandom } from "../../dist/base/index.js";
 import { compileSchedule, packDense, packFloat } from "../../dist/runtime/schedule.js";
-import { randomCodes, randomIndices } from "./models.js";
+import { randomCodes, randomIndices } from "../models/random.js";
 
 /** Walks a stream as the kernel does, checking every lane bound; returns the weight of each row and the factors. */
 function walk({ stream, starts, partsBytes }, channel, depth, max) {

@@ -6,8 +6,9 @@ import { convOutputShape } from "../../dist/ops/index.js";
 import { Model, planMemory } from "../../dist/runtime/index.js";
 import { MemoryPlan } from "../../dist/runtime/memory.js";
 import { gatherOf, phaseBytesOf, planTaps, reachOf } from "../../dist/runtime/taps.js";
+import { FLOAT32, linear } from "../models/layers.js";
+import { convModel, inputsFor } from "../models/random.js";
 import { assertAgree } from "./agree.js";
-import { convModel, FLOAT, inputsFor, linear } from "./models.js";
 
 /** First and last element that the kernels of assembly/runtime/gather.ts read of a plane, wherever a mask says 0, too. */
 function elementsRead({ form, phases }, { offsets, rowStep }, [, outHeight, outWidth], input) {
@@ -81,7 +82,7 @@ test("a convolution with a wide padding below it reads nothing that memory has n
   const cases = [
     { shape: [3, 224, 224], padding: [1, 1, 256, 1] },
     { shape: [64, 56, 56], padding: [1, 1, 128, 1] },
-    { shape: [3, 224, 224], padding: [1, 1, 64, 1], input: FLOAT },
+    { shape: [3, 224, 224], padding: [1, 1, 64, 1], input: FLOAT32 },
     { shape: [3, 224, 224], padding: [1, 1, 700, 1], stride: [2, 2] },
     { shape: [3, 224, 224], padding: [0, 0, 700, 0], stride: [2, 1] },
     { shape: [3, 224, 224], padding: [1, 1, 400, 1], groups: 3 },
@@ -89,7 +90,7 @@ test("a convolution with a wide padding below it reads nothing that memory has n
   ];
   for (const { input = linear(), ...options } of cases) {
     const { groups = 1 } = options;
-    await check({ ...options, channels: groups, input, output: input === FLOAT ? FLOAT : linear() });
+    await check({ ...options, channels: groups, input, output: input === FLOAT32 ? FLOAT32 : linear() });
   }
 });
 
@@ -104,8 +105,8 @@ test("paddings on every side, wider than the plane, agree in every form", async 
   for (const [side, name] of SIDES.entries()) {
     for (const window of windows) {
       for (const groups of [1, 2]) {
-        for (const input of [linear(), linear(200, 31), linear(15), FLOAT]) {
-          const output = input === FLOAT ? FLOAT : linear();
+        for (const input of [linear(), linear(200, 31), linear(15), FLOAT32]) {
+          const output = input === FLOAT32 ? FLOAT32 : linear();
           const wide = { shape: [2, 9, 11], channels: 2, groups, padding: onSide(side, 40), ...window, input, output };
           await check(wide, name.length);
         }
@@ -116,8 +117,8 @@ test("paddings on every side, wider than the plane, agree in every form", async 
 
 test("outputs that lie wholly in padding are the padding's", async () => {
   // stride 50 leaves the plane after the first pixel
-  for (const input of [linear(255, 9), FLOAT]) {
-    const output = input === FLOAT ? FLOAT : linear();
+  for (const input of [linear(255, 9), FLOAT32]) {
+    const output = input === FLOAT32 ? FLOAT32 : linear();
     await check({ shape: [3, 4, 5], kernel: [2, 2], stride: [50, 50], padding: [3, 3, 200, 200], input, output });
     // no output pixel meets the plane
     await check({ shape: [3, 2, 2], kernel: [1, 1], stride: [7, 7], padding: [3, 3, 3, 3], input, output });
@@ -125,8 +126,8 @@ test("outputs that lie wholly in padding are the padding's", async () => {
 });
 
 test("a padding out of all proportion takes no memory, and costs no more than its outputs", async () => {
-  for (const input of [linear(255, 9), FLOAT]) {
-    const output = input === FLOAT ? FLOAT : linear();
+  for (const input of [linear(255, 9), FLOAT32]) {
+    const output = input === FLOAT32 ? FLOAT32 : linear();
     for (const stride of [
       [2 ** 20, 1],
       [2 ** 20, 2],
@@ -140,8 +141,8 @@ test("a padding out of all proportion takes no memory, and costs no more than it
 });
 
 test("a convolution of a single pixel keeps its padding", async () => {
-  for (const input of [linear(255, 7), linear(15, 2), FLOAT]) {
-    const output = input === FLOAT ? FLOAT : linear();
+  for (const input of [linear(255, 7), linear(15, 2), FLOAT32]) {
+    const output = input === FLOAT32 ? FLOAT32 : linear();
     for (const padding of [
       [1, 1, 1, 1],
       [0, 1, 2, 1],
@@ -161,7 +162,7 @@ test("a convolution of a single pixel keeps its padding", async () => {
 test("threads give the bits of one thread where a convolution ends in single pixels", async () => {
   const cases = [
     { shape: [64, 3, 3], channels: 128 },
-    { shape: [128, 2, 2], channels: 256, kernel: [2, 2], output: FLOAT },
+    { shape: [128, 2, 2], channels: 256, kernel: [2, 2], output: FLOAT32 },
     { shape: [128, 3, 3], channels: 128, groups: 128 },
   ];
   for (const options of cases) {

@@ -5,19 +5,27 @@ import { ShiftwiseError } from "../../dist/base/index.js";
 import { goldenHash } from "../../dist/format/index.js";
 import { Model } from "../../dist/runtime/index.js";
 import { createWords, lead } from "../../dist/runtime/threads/team.js";
-import { convModel, FLOAT, inputsFor, linear } from "./models.js";
+import { FLOAT32, linear } from "../models/layers.js";
+import { convModel, inputsFor } from "../models/random.js";
 
 const MODELS = [
   convModel({ shape: [16, 40, 40], channels: 24 }),
   convModel({ shape: [16, 41, 33], channels: 24, stride: [2, 2], input: linear(15) }),
   convModel({ shape: [32, 30, 30], channels: 32, groups: 32, residual: linear() }),
-  convModel({ shape: [8, 40, 40], channels: 8, input: FLOAT, output: FLOAT }),
+  convModel({ shape: [8, 40, 40], channels: 8, input: FLOAT32, output: FLOAT32 }),
   // one tile, shared by output channels
   convModel({ shape: [16, 7, 7], channels: 100, residual: linear() }),
   convModel({ shape: [16, 10, 9], channels: 50, input: linear(15) }),
   // dense layers, shared by blocks of 16 outputs
   convModel({ shape: [90, 1, 1], channels: 115, kernel: [1, 1], padding: [0, 0, 0, 0] }),
-  convModel({ shape: [33, 1, 1], channels: 50, kernel: [1, 1], padding: [0, 0, 0, 0], input: FLOAT, output: FLOAT }),
+  convModel({
+    shape: [33, 1, 1],
+    channels: 50,
+    kernel: [1, 1],
+    padding: [0, 0, 0, 0],
+    input: FLOAT32,
+    output: FLOAT32,
+  }),
   // the same of depthwise layers, whose blocks keep the channels of one plane together
   convModel({ shape: [97, 7, 7], channels: 97, groups: 97 }),
   convModel({ shape: [37, 9, 9], channels: 111, groups: 37, residual: linear() }),
@@ -59,7 +67,7 @@ test("threads out of range are refused", async () => {
 });
 
 test("a model without steps has nothing to share: no helper is started that would die of it", async () => {
-  const tensors = { x: { shape: [2, 3, 4], encoding: FLOAT } };
+  const tensors = { x: { shape: [2, 3, 4], encoding: FLOAT32 } };
   const ports = [{ name: "x", tensor: "x" }];
   const model = await Model.from({ name: "empty", inputs: ports, outputs: ports, tensors, layers: [] }, { threads: 2 });
   assert.equal(model.threads, 1);

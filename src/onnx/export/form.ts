@@ -24,6 +24,7 @@ import {
 import { type GraphBuilder, perChannel } from "./graph.js";
 
 /**
+ * The types of an exported model.
  * - float32: a tensor's integers and the weights' are held in float32.
  * - qdq: integers are uint8 between QuantizeLinear and DequantizeLinear, weights int8 behind DequantizeLinear where all
  *   of a layer's fit. The steps have scale 1: the real scales are in each layer's Mul.

@@ -15,6 +15,7 @@ import {
   type StepName,
   sameShape,
 } from "../../ops/index.js";
+import { operatorName } from "../operators/unary.js";
 import { added, encoded, type FormContext, fillOf, products, realOf, sums } from "./form.js";
 import type { GraphBuilder } from "./graph.js";
 
@@ -52,7 +53,7 @@ export const exportLayer: Export<Layer> = (context, layer) => (EXPORTS[layer.op]
 
 /** A function of one value is the operator of its name, its parameters the operator's attributes. Clip's are inputs. */
 function activated(g: GraphBuilder, { fn, parameters }: Pick<ActivationLayer, "fn" | "parameters">, x: string): string {
-  const operator = fn[0].toUpperCase() + fn.slice(1);
+  const operator = operatorName(fn);
   if (fn === "clip") return g.node(operator, [x, ...parameters.map((bound) => g.floats([bound], []))]);
   const attributes = PARAMETERS[fn].map(([name], i) => [name, { float: parameters[i] }]);
   return g.node(operator, [x], Object.fromEntries(attributes));

@@ -1,21 +1,30 @@
 // unary.ts: functions of every element by itself.
-import { type ActivationName, activationOf, type Node } from "../../ops/index.js";
+import { type ActivationName, activationOf, type Node, PARAMETERS } from "../../ops/index.js";
 import type { Activation, Unnamed } from "../draft.js";
 import { elementType, isFloatType } from "../tensor.js";
 import { map } from "./arrays.js";
 import { type Conversion, cast, onlyActivation, required, unsupported } from "./call.js";
 import { type Operator, type Operators, operator } from "./operator.js";
-import { choice, float, int, type Spec } from "./spec.js";
+import { choice, float, int } from "./spec.js";
 import { elementwise, fixed, GELU, GELU_TANH, inSteps, SOFTPLUS, shapeless, stepped, swish } from "./steps.js";
 
 /** Stands for no bound: a clip's bounds are finite. */
 const LARGEST = 3.4028234663852886e38;
 
-/** An activation function whose parameters are float attributes, in their order. */
-function activation<F extends Exclude<ActivationName, "leakyRelu">>(
-  fn: F,
-  attributes: Readonly<Record<string, Spec<number>>> = {},
-): Operator {
+/** The functions of one value that are an `activation` node; the others have nodes of their own. */
+type Named = Exclude<ActivationName, "clip" | "leakyRelu">;
+const NAMED = (Object.keys(PARAMETERS) as ActivationName[]).filter(
+  (fn): fn is Named => fn !== "clip" && fn !== "leakyRelu",
+);
+
+/** The operator that is a function of one value: that of its name. */
+export function operatorName(fn: ActivationName): string {
+  return fn[0].toUpperCase() + fn.slice(1);
+}
+
+/** The function's operator; the parameters are float attributes, in their order. */
+function activation(fn: Named): Operator {
+  const attributes = Object.fromEntries(PARAMETERS[fn].map(([name, otherwise]) => [name, float(otherwise)]));
   return operator(attributes, {
     evaluate: (call) => [map(call, required(call, 0), activationOf(fn, Object.values(call.attributes)))],
     convert(conversion) {
@@ -68,6 +77,7 @@ const leakyRelu = operator(
 );
 
 export const UNARY: Operators = {
+  ...Object.fromEntries(NAMED.map((fn) => [operatorName(fn), activation(fn)])),
   Abs: fixed(["abs", [0]]),
   Cast: operator(
     { to: int(0), saturate: int(1, { legal: [1] }) },
@@ -108,7 +118,6 @@ export const UNARY: Operators = {
       },
     },
   ),
-  Elu: activation("elu", { alpha: float(1) }),
   Cos: fixed(["cos", [0]]),
   Erf: fixed(["erf", [0]]),
   Exp: fixed(["exp", [0]]),
@@ -116,8 +125,6 @@ export const UNARY: Operators = {
   Gelu: elementwise({ approximate: choice("none", "tanh") }, ({ approximate }) =>
     approximate === "none" ? GELU : GELU_TANH,
   ),
-  HardSigmoid: activation("hardSigmoid", { alpha: float(0.2), beta: float(0.5) }),
-  HardSwish: activation("hardSwish"),
   LeakyRelu: leakyRelu,
   Log: fixed(["log", [0]]),
   Mish: fixed(...SOFTPLUS, ["tanh", [9]], ["mul", [0, 10]]),
@@ -147,7 +154,6 @@ export const UNARY: Operators = {
       ["where", [8, 9, 6]],
     ),
   ),
-  Sigmoid: activation("sigmoid"),
   Sign: fixed(["sign", [0]]),
   Sin: fixed(["sin", [0]]),
   Softplus: fixed(...SOFTPLUS),
@@ -155,7 +161,6 @@ export const UNARY: Operators = {
   Sqrt: fixed(["sqrt", [0]]),
   Swish: elementwise({ alpha: float(1) }, ({ alpha }) => swish(alpha)),
   Tan: fixed(["sin", [0]], ["cos", [0]], ["div", [1, 2]]),
-  Tanh: activation("tanh"),
   ThresholdedRelu: elementwise({ alpha: float(1) }, ({ alpha }) =>
     inSteps(["constant", [], alpha], ["less", [1, 0]], ["constant", [], 0], ["where", [2, 0, 3]]),
   ),

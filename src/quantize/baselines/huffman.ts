@@ -1,5 +1,3 @@
-// huffman.ts: how small Deep Compression's last stage makes a layer: Huffman codes for weights and for gaps between them.
-
 /** Zeros before a weight are counted in so many bits; longer runs take filler weights of zero (paper, section 2). */
 const GAP_BITS = 5;
 

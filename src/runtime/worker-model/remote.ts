@@ -84,6 +84,7 @@ export class WorkerModel {
     this.#line.close(new ShiftwiseError("DISPOSED", "the model was disposed", { where: this.name }));
   }
 
+  /** Does what `dispose` does, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

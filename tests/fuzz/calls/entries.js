@@ -1,6 +1,7 @@
 // entries.js: the functions that other people call, with arguments that are right.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { conv } from "../../models/layers.js";
 import { build, floats } from "../../onnx/build.js";
 import * as bases from "../data/bases.js";
 import {
@@ -36,19 +37,11 @@ export function sampleModel() {
       y: { shape: [4, 1, 1], encoding: { kind: "float32" } },
     },
     layers: [
-      {
-        op: "conv",
-        name: "conv",
-        input: "x",
+      conv({
         output: "a",
-        kernel: [1, 1],
-        stride: [1, 1],
-        dilation: [1, 1],
-        padding: [0, 0, 0, 0],
-        groups: 1,
         weights: { kind: "codes", bits: 5, n1: 0, codes: Int8Array.of(1, -2, 3, 0, 5, 8) },
         epilogue: epilogue(2),
-      },
+      }),
       {
         op: "dense",
         name: "dense",

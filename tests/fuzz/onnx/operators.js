@@ -1,9 +1,18 @@
 // operators.js: a generator for every operator that is read: each adds nodes to the model, or nothing where none fit.
 
 import { bytes } from "../../onnx/build.js";
-import { elements } from "../project.js";
+import { elements, PARAMETERS } from "../project.js";
 import { biasedGelu, groupNorm, instanceNorm, layerNorm, lrn, masks, positiveUnary, where } from "./functions.js";
 import { float, isPlanes, meeting, rank, unary } from "./helpers.js";
+
+/** The operators that are a function of one value of ours, with any of the parameters given. */
+const activations = Object.fromEntries(
+  Object.entries(PARAMETERS).map(([fn, parameters]) => {
+    const name = fn[0].toUpperCase() + fn.slice(1);
+    const given = (draw) => parameters.filter(() => draw.chance(0.5)).map(([key, usual]) => [key, float(usual + 0.1)]);
+    return [name, unary(name, (draw) => Object.fromEntries(given(draw)))];
+  }),
+);
 
 /** One node on an activation and a constant, or another activation. */
 const binary =
@@ -384,6 +393,7 @@ function constant(draw, b) {
 
 /** By the name of the operator; every one that the catalogue knows has an entry (fuzz.test.js). */
 export const OPERATORS = {
+  ...activations,
   Abs: unary("Abs"),
   Add: binary("Add"),
   And: masks("And", 2),
@@ -404,7 +414,6 @@ export const OPERATORS = {
   DequantizeLinear: quantized,
   Div: binary("Div", awayFromZero),
   Dropout: dropout,
-  Elu: unary("Elu", (draw) => (draw.chance(0.5) ? { alpha: float(0.6) } : {})),
   Equal: comparison("Equal"),
   Erf: unary("Erf"),
   Exp: unary("Exp"),
@@ -419,8 +428,6 @@ export const OPERATORS = {
   Greater: comparison("Greater"),
   GreaterOrEqual: comparison("GreaterOrEqual"),
   GroupNormalization: groupNorm,
-  HardSigmoid: unary("HardSigmoid", (draw) => (draw.chance(0.5) ? { alpha: float(0.3), beta: float(0.4) } : {})),
-  HardSwish: unary("HardSwish"),
   Identity: unary("Identity"),
   InstanceNormalization: instanceNorm,
   LRN: lrn,
@@ -472,7 +479,6 @@ export const OPERATORS = {
   Selu: unary("Selu", (draw) => (draw.chance(0.5) ? { alpha: float(1.5), gamma: float(0.75) } : {})),
   Shape: shape,
   Shrink: unary("Shrink", (draw) => (draw.chance(0.5) ? { lambd: float(0.25), bias: float(0.125) } : {})),
-  Sigmoid: unary("Sigmoid"),
   Sign: unary("Sign"),
   Sin: unary("Sin"),
   Slice: slice,
@@ -487,7 +493,6 @@ export const OPERATORS = {
   Sum: variadic("Sum"),
   Swish: unary("Swish", (draw) => (draw.chance(0.5) ? { alpha: float(1.25) } : {})),
   Tan: unary("Tan"),
-  Tanh: unary("Tanh"),
   ThresholdedRelu: unary("ThresholdedRelu", (draw) => (draw.chance(0.5) ? { alpha: float(0.5) } : {})),
   Tile: tile,
   Transpose: transpose,

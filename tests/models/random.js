@@ -1,13 +1,12 @@
-// models.js: small random models for the tests of both executors.
+// random.js: small models of random numbers, and inputs for them.
 
 import { createRandom } from "../../dist/base/index.js";
 import { lower } from "../../dist/graph/index.js";
 import { decodeModel, encodeModel } from "../../dist/model/index.js";
 import { convOutputShape, elements } from "../../dist/ops/index.js";
 import { advancePortion, insertQuantizers, quantizationPoints } from "../../dist/quantize/index.js";
+import { conv, linear } from "./layers.js";
 
-export const FLOAT = { kind: "float32" };
-export const linear = (max = 255, zero = 0, scale = 0.05) => ({ kind: "linear", scale: Math.fround(scale), zero, max });
 export const LEVELS = {
   kind: "levels",
   scale: Math.fround(0.1),
@@ -74,11 +73,7 @@ export function convModel(options, seed = 1) {
       : { kind: "codes", bits, n1: 0, codes: codes ?? randomCodes(random, channels * depth, bits, zeros) };
   const inputs = [{ name: "x", tensor: "x" }];
   const tensors = { x: { shape, encoding: input }, y: { shape: outShape, encoding: output } };
-  const layer = {
-    op: "conv",
-    name: "conv",
-    input: "x",
-    output: "y",
+  const layer = conv({
     kernel,
     stride,
     dilation,
@@ -86,7 +81,7 @@ export function convModel(options, seed = 1) {
     groups,
     weights,
     epilogue: randomEpilogue(random, channels, float ? 1 : depth, clamp),
-  };
+  });
   if (residual) {
     tensors.r = { shape: outShape, encoding: residual };
     inputs.push({ name: "r", tensor: "r" });

@@ -1,6 +1,6 @@
-// models.js: small models for the tests of the format room.
+// everything.js: a model with all that a file may hold, and the smallest one.
+import { conv, FLOAT32 } from "./layers.js";
 
-export const FLOAT32 = { kind: "float32" };
 export const LINEAR = { kind: "linear", scale: 0.05, zero: 7, max: 255 };
 export const LEVELS = {
   kind: "levels",
@@ -65,33 +65,26 @@ export function everything() {
       s: { shape: [2, 3, 5], encoding: FLOAT32 },
     },
     layers: [
-      {
-        op: "conv",
+      conv({
         name: "conv.a",
-        input: "x",
         output: "a",
         kernel: [3, 3],
-        stride: [1, 1],
-        dilation: [1, 1],
         padding: [1, 1, 1, 1],
-        groups: 1,
         weights: codes(5, 72),
         epilogue: epilogue(4, { low: 0, high: 6 }),
-      },
-      {
-        op: "conv",
+      }),
+      conv({
         name: "conv.b",
         input: "a",
         output: "b",
         kernel: [3, 3],
-        stride: [1, 1],
         dilation: [2, 2],
         padding: [2, 2, 2, 2],
         groups: 4,
         weights: codes(3, 36),
         epilogue: epilogue(4),
         residual: { tensor: "a", scale: 0.5 },
-      },
+      }),
       { op: "concat", name: "concat", inputs: ["a", "b"], output: "c" },
       {
         op: "maxPool",
@@ -139,19 +132,14 @@ export function everything() {
         columns: { indices: [0, 1, 2, 3, 4], weights: [1, 1, 1, 2, -1] },
       },
       { op: "softmax", name: "softmax", input: "r", output: "s", axis: 1 },
-      {
-        op: "conv",
+      conv({
         name: "conv.d",
         input: "p",
         output: "d",
-        kernel: [1, 1],
         stride: [2, 2],
-        dilation: [1, 1],
-        padding: [0, 0, 0, 0],
-        groups: 1,
         weights: codes(4, 64),
         epilogue: epilogue(8, { low: 0 }),
-      },
+      }),
       {
         op: "add",
         name: "add",
@@ -164,19 +152,15 @@ export function everything() {
       { op: "dense", name: "dense", input: "m", output: "y", weights: codes(2, 24), epilogue: epilogue(3) },
       { op: "dense", name: "wide", input: "m", output: "w", weights: codebook(16), epilogue: epilogue(2) },
       { op: "avgPool", name: "real", input: "x", output: "u", kernel: [1, 1], stride: [1, 1], epilogue: epilogue(1) },
-      {
-        op: "conv",
+      conv({
         name: "conv.f",
         input: "u",
         output: "f",
         kernel: [3, 3],
-        stride: [1, 1],
-        dilation: [1, 1],
-        padding: [0, 0, 0, 0],
         groups: 2,
         weights: { kind: "float32", values: Float32Array.from({ length: 18 }, (_, i) => Math.sin(i)) },
         epilogue: epilogue(2),
-      },
+      }),
     ],
     notes: { command: "shiftwise demo --seed 1", accuracy: "98.1" },
   };
