@@ -1,8 +1,6 @@
 // tasks.js: what is measured: a layer or a network with its input, its quantized forms, and the right answers.
 
-import { createRandom } from "../dist/base/index.js";
-import { lower } from "../dist/graph/index.js";
-import { elements } from "../dist/ops/index.js";
+import { createRandom, lower } from "../dist/graph/index.js";
 import {
   chooseExponent,
   encodingGroups,
@@ -42,7 +40,9 @@ export function networkTask(network, title) {
 
 function task(kind, name, network, draw) {
   const random = createRandom(7);
-  const input = Float32Array.from({ length: elements(network.nodes[0].shape) }, () => draw(random.normal()));
+  const input = Float32Array.from({ length: network.nodes[0].shape.reduce((product, n) => product * n) }, () =>
+    draw(random.normal()),
+  );
   const everything = runPlain(
     lower({ ...network, outputs: network.nodes.map((node) => node.name) }, { grids: null }),
     input,

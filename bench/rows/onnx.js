@@ -6,9 +6,6 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import { writeAtomically } from "../../dist/base/index.js";
-import { createExecutor, image, measureShown } from "../../dist/cli/measure.js";
-import { quantizeCalibrated } from "../../dist/cli/post-training.js";
 import {
   decodeImage,
   loadCifarFolder,
@@ -17,15 +14,15 @@ import {
   prepareImage,
   samplesOf,
 } from "../../dist/data/index.js";
-import { goldenHash } from "../../dist/format/index.js";
 import { lower } from "../../dist/graph/index.js";
 import { encodeModel } from "../../dist/model/index.js";
 import { importOnnxFile } from "../../dist/onnx/index.js";
+import { quantizeFromImages } from "../../dist/pipeline/index.js";
+import { writeAtomically } from "../../dist/training/index.js";
+import { measureModel, round } from "./measure.js";
 
 /** Images that CIFAR-10 networks are calibrated on. */
 const CIFAR_IMAGES = 1024;
-/** Test images whose logits make the golden hash. */
-const HASHED_IMAGES = 64;
 
 const IMAGENET = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 
@@ -45,18 +42,8 @@ const squeezenet = imagenet("squeezenet1.1", IMAGENET, 224);
 const mobilenet = imagenet("mobilenet_v2_1.0_224", { range: 255, mean: [127.5], std: [127.5] }, 224, 1);
 const vww = imagenet("vww_mobilenetv1_025_96", { resize: 96 }, 96);
 
-const settings = {
-  activations: { kind: "linear", bits: 8 },
-  levels: "powers",
-  twoTerm: null,
-  layers: new Map(),
-  budget: null,
-  minutes: 0,
-  portions: [1],
-  batchSize: 32,
-  learningRate: 0.003,
-  augment: { crop: 4, flip: true },
-};
+/** Other than the library's defaults. */
+const settings = { twoTerm: null, augment: { crop: 4, flip: true } };
 
 const row = (about, base, more) => ({
   about,
@@ -124,21 +111,20 @@ async function runRow(name, base, more, { seed, threads, shared, folder, context
   const { calibration, test } = await base.load(shared, base);
   const float = await measureModel(lower(network, { grids: null }), test, "testing float", context);
 
-  let line = null;
-  const result = await quantizeCalibrated(
+  let update;
+  const result = await quantizeFromImages(
     network,
     calibration,
     { ...more, seed, threads },
     {
       signal,
       onStep(step) {
-        line?.done();
-        line = screen.progress(step);
+        update = screen.step(step);
       },
-      onProgress: (share, detail) => line.update(share, detail),
+      onProgress: (share, detail) => update(share, detail),
     },
   );
-  line.done();
+  screen.done();
   const quantizing = (performance.now() - start) / 1000;
   const bytes = encodeModel(result.model);
   await writeAtomically(join(folder, `${name}.safetensors`), bytes);
@@ -163,23 +149,6 @@ async function runRow(name, base, more, { seed, threads, shared, folder, context
   };
   await writeAtomically(join(folder, `${name}.json`), Buffer.from(`${JSON.stringify(figures)}\n`));
   return figures;
-}
-
-const round = (value) => Math.round(value * 100) / 100;
-
-/** Accuracy in percent, the answer to every image, and the golden hash. */
-async function measureModel(model, test, label, context) {
-  const executor = await createExecutor(model);
-  const answers = [];
-  const run = (pixels) => {
-    const logits = executor.run(pixels);
-    answers.push(logits.indexOf(Math.max(...logits)));
-    return logits;
-  };
-  const { accuracy } = await measureShown({ run }, test, label, context);
-  const hashed = Array.from({ length: HASHED_IMAGES }, (_, i) => executor.run(image(test, i)));
-  executor.dispose();
-  return { accuracy: round(accuracy), answers, hash: goldenHash(...hashed) };
 }
 
 async function loadCifar(shared, { preprocessing, shape }) {

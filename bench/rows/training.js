@@ -7,22 +7,17 @@ import { existsSync } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { gzip } from "node:zlib";
-import { writeAtomically } from "../../dist/base/index.js";
-import { createExecutor, image, measureShown } from "../../dist/cli/measure.js";
-import { normalizedFor, pruneShown, quantizeShown, withNorms } from "../../dist/cli/quantization.js";
-import { freshNetwork, showTraining } from "../../dist/cli/training.js";
+import { crc32, gzip } from "node:zlib";
 import { openDataset } from "../../dist/data/index.js";
-import { crc32, goldenHash, hex } from "../../dist/format/index.js";
 import { decodeNetwork, encodeNetwork, lower } from "../../dist/graph/index.js";
 import { encodeModel } from "../../dist/model/index.js";
 import { importOnnxFile } from "../../dist/onnx/index.js";
-import { pruningFor, recipeFor, train } from "../../dist/training/index.js";
+import { freshNetwork, normalizedFor, quantizeByRetraining, recipeFor, withNorms } from "../../dist/pipeline/index.js";
+import { train, writeAtomically } from "../../dist/training/index.js";
+import { measureModel, round } from "./measure.js";
+import { showTraining } from "./screen.js";
 
-const LINEAR8 = { kind: "linear", bits: 8 };
 const CIFAR_NORMALIZATION = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
-/** Test images whose logits make the golden hash. */
-const HASHED_IMAGES = 64;
 
 /** Where a group of rows starts: data, network, and the training of its float network. */
 const resnet20From = (file) => ({
@@ -62,22 +57,16 @@ const fashion = {
   },
 };
 
-/** What `quantize --data` does at this width unless told otherwise; `settings` are a row's own. */
-function tuned(bits, settings) {
-  const common = { bits, activations: LINEAR8, batchSize: 128, schedule: { kind: "cosine" } };
-  const { share, ...told } = { ...common, ...recipeFor("tuned", bits), ...settings };
-  return { ...told, distill: { temperature: 2, share } };
-}
+/** What `quantize --data` does at this width unless something else is set; `settings` are a row's own. */
+const tuned = (bits, settings) => ({ ...recipeFor(bits), ...settings });
 const onResnet20 = (bits, more) => tuned(bits, { weightDecay: 1e-4, augment: { crop: 4, flip: true }, ...more });
 const onFashion = (bits, more) => tuned(bits, { weightDecay: 5e-4, augment: { shift: 1 }, ...more });
 /** More than the recipe's epochs, where its own miss the bar or may, and for the row that is held against one of these. */
-const longer = (bits, times = 2) => ({ epochs: recipeFor("tuned", bits).epochs.map((n) => times * n) });
+const longer = (bits, times = 2) => ({ epochs: recipeFor(bits).epochs.map((n) => times * n) });
 /** Half of the loss from the labels: the folded network missed the bars at 5, 4 and 2 bits when the float one alone taught it. */
 const withLabels = { share: 0.5 };
-/** As `quantize --prune` does unless told otherwise. */
-const pruneTo = (sparsity) => pruningFor(sparsity, 12, recipeFor("tuned", 5).learningRate);
 
-/** `settings` is what quantizeNetwork takes, and `prune` for the pruning that goes before. */
+/** `settings` is a recipe of quantizeByRetraining. */
 const row = (about, base, settings) => ({
   about,
   settings,
@@ -102,7 +91,7 @@ export const trainingRows = {
   "resnet20-w5a8-pruned80": row(
     "80 % of the weights pruned, 5 bits for the others",
     resnet20,
-    onResnet20(5, { prune: pruneTo(0.8) }),
+    onResnet20(5, { sparsity: 0.8 }),
   ),
   "resnet20-folded-w5a8": row(
     "batch norm folded by the export and put back, 5-bit weights",
@@ -116,9 +105,9 @@ export const trainingRows = {
   "fashion-w4a8": row("the same, 4-bit weights", fashion, onFashion(4)),
   "fashion-w3a8": row("the same, 3-bit weights", fashion, onFashion(3)),
   "fashion-w2a8": row("the same, ternary weights", fashion, onFashion(2)),
-  "fashion-w5a8-pruned90": row("90 % of the weights pruned, 5 bits", fashion, onFashion(5, { prune: pruneTo(0.9) })),
-  "fashion-w4a8-pruned90": row("the same, 4 bits for the others", fashion, onFashion(4, { prune: pruneTo(0.9) })),
-  "fashion-w3a8-pruned90": row("the same, 3 bits for the others", fashion, onFashion(3, { prune: pruneTo(0.9) })),
+  "fashion-w5a8-pruned90": row("90 % of the weights pruned, 5 bits", fashion, onFashion(5, { sparsity: 0.9 })),
+  "fashion-w4a8-pruned90": row("the same, 4 bits for the others", fashion, onFashion(4, { sparsity: 0.9 })),
+  "fashion-w3a8-pruned90": row("the same, 3 bits for the others", fashion, onFashion(3, { sparsity: 0.9 })),
 };
 
 /** Data to figures: float network, calibration, INQ, wasm runtime. */
@@ -129,28 +118,31 @@ async function runRow(name, base, settings, { resume, seed, threads, shared, fol
   const checkpoint = `${file}.checkpoint`;
   if (!resume) await rm(checkpoint, { force: true });
 
-  const network = structuredClone(float.network);
-  const images = normalizedFor(network, data.train);
-  const { prune: pruning, ...rest } = { ...settings, distill: { ...settings.distill, teacher: float.network } };
-  const cut = pruning && (await pruneNetwork(network, images, { ...pruning, seed, threads }, rest, folder, context));
-  const quantized = await quantizeShown(
-    network,
-    images,
-    {
-      ...rest,
-      ...(cut && { pruned: cut.pruned }),
-      test: normalizedFor(network, data.test),
-      seed,
-      threads,
-      checkpoint: { path: checkpoint, resume: true },
+  const { screen, signal } = context;
+  const recipe = { ...settings, seed, threads };
+  let update;
+  const quantized = await quantizeByRetraining(float.network, data.train, recipe, {
+    signal,
+    onStep(step) {
+      update = showTraining(screen.step(step), step === "pruning" ? "stage" : "portion");
     },
-    context,
-  );
-  const { accuracy, hash } = await measureModel(quantized.model, data.test, context);
+    onProgress: (progress) => update(progress),
+    test: data.test,
+    checkpoints: {
+      // once for all rows that prune alike
+      pruning: {
+        path: join(folder, `pruned-${pruningKey(float.network, data.train, recipe)}.checkpoint`),
+        resume: true,
+      },
+      retraining: { path: checkpoint, resume: true },
+    },
+  });
+  screen.done();
+  const { accuracy, hash } = await measureModel(quantized.model, data.test, "testing", context);
   const notes = { ...quantized.model.notes, accuracy: `${accuracy} % of the test images, float ${float.accuracy} %` };
   const bytes = encodeModel({ ...quantized.model, notes });
   await writeAtomically(`${file}.safetensors`, bytes);
-  const history = [...(cut?.history ?? []), ...quantized.history];
+  const history = [...quantized.pruningHistory, ...quantized.history];
   const weights = quantized.model.layers.reduce((sum, layer) => sum + (layer.weights?.codes?.length ?? 0), 0);
   const result = {
     row: name,
@@ -171,26 +163,30 @@ async function runRow(name, base, settings, { resume, seed, threads, shared, fol
   return result;
 }
 
-/** Prunes in place, with the retraining's settings but for `pruning`; once for all rows that prune alike. */
-async function pruneNetwork(
-  network,
-  images,
-  pruning,
-  { batchSize, schedule, weightDecay, augment, distill },
-  folder,
-  context,
-) {
-  const told = { batchSize, schedule, weightDecay, augment, ...pruning };
-  const { temperature, share } = distill;
-  const path = join(folder, `pruned-${keyOf(network, images, { ...told, temperature, share })}.checkpoint`);
-  return pruneShown(network, images, { ...told, distill, checkpoint: { path, resume: true } }, context);
+/** What is trained alike has the same. */
+function keyOf(network, { images }, settings) {
+  const parts = [encodeNetwork(network), images, Buffer.from(JSON.stringify(settings))];
+  return parts.reduce((sum, bytes) => crc32(bytes, sum), 0).toString(16);
 }
 
-/** What is trained alike has the same. */
-const keyOf = (network, { images }, settings) =>
-  hex(crc32(encodeNetwork(network), images, Buffer.from(JSON.stringify(settings))));
-
-const round = (value) => Math.round(value * 100) / 100;
+/** What pruning goes by of a recipe. */
+const pruningKey = (network, data, recipe) => {
+  const { batchSize, schedule, weightDecay, augment, learningRate, share, sparsity, pruneEpochs, seed, threads } =
+    recipe;
+  const settings = {
+    batchSize,
+    schedule,
+    weightDecay,
+    augment,
+    learningRate,
+    share,
+    sparsity,
+    pruneEpochs,
+    seed,
+    threads,
+  };
+  return keyOf(network, data, settings);
+};
 
 /** The trained float network, its accuracy in percent and its golden hash, from a file that this run or another has left. */
 async function floatNetwork(base, data, options) {
@@ -205,24 +201,14 @@ async function floatNetwork(base, data, options) {
 
 async function trainFloat(network, data, settings, path, context) {
   const checkpoint = `${path}.checkpoint`;
-  const line = context.screen.progress("training float");
   await train(
     network,
     normalizedFor(network, data.train),
     { ...settings, checkpoint: { path: checkpoint, resume: true } },
-    { signal: context.signal, onProgress: showTraining(line) },
+    { signal: context.signal, onProgress: showTraining(context.screen.step("training float"), "stage") },
   );
-  line.done();
-  const { accuracy, hash } = await measureModel(lower(network, { grids: null }), data.test, context);
+  context.screen.done();
+  const { accuracy, hash } = await measureModel(lower(network, { grids: null }), data.test, "testing float", context);
   await writeAtomically(path, encodeNetwork(network, { metadata: { accuracy: String(accuracy), goldenHash: hash } }));
   await rm(checkpoint, { force: true });
-}
-
-/** Accuracy in percent on all test images, and golden hash, from the wasm runtime. */
-async function measureModel(def, test, context) {
-  const executor = await createExecutor(def);
-  const { accuracy } = await measureShown(executor, test, "testing", context);
-  const logits = Array.from({ length: HASHED_IMAGES }, (_, i) => executor.run(image(test, i)));
-  executor.dispose();
-  return { accuracy: round(accuracy), hash: goldenHash(...logits) };
 }

@@ -1,9 +1,9 @@
 // make.js: a network and a model file of the command line to the two models that the pages show, with class names.
 // Usage: node examples/models/make.js <name> <float network> <shift model>; see README.md here.
 import { readFile } from "node:fs/promises";
-import { writeAtomically } from "../../dist/base/index.js";
 import { decodeNetwork, lower } from "../../dist/graph/index.js";
 import { decodeModel, encodeModel } from "../../dist/model/index.js";
+import { writeAtomically } from "../../dist/training/index.js";
 
 const LABELS = {
   mnist: ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],

@@ -1,7 +1,7 @@
 // address.ts: addresses in a wasm module's memory, a type of their own so that no count is taken for one.
 declare const unit: unique symbol;
 
-/** Where something lies in a module's memory, in bytes from its start. */
+/** A place in a module's memory, in bytes from its start. */
 export type Address = number & { readonly [unit]: "byte" };
 
 /** Nothing, for kernels that can do without. */

@@ -12,7 +12,7 @@ import { removedOnExit } from "./leftovers.js";
 const files = () => process.getBuiltinModule("node:fs/promises");
 const paths = () => process.getBuiltinModule("node:path");
 
-/** Where a write to a path ends up. */
+/** The file that a write to a path ends up in. */
 interface Target {
   /** Behind all symbolic links. */
   readonly path: string;
@@ -20,11 +20,11 @@ interface Target {
   readonly old: Stats | null;
 }
 
-/** As many links as Linux follows. */
+/** The number of links that Linux follows. */
 const MOST_LINKS = 40;
 /** Names of files that are open already: a new file of that name would not be what the reader at the other end reads. */
 const OPEN_FILES = /^(\/dev\/fd|\/proc\/.*\/fd)$/;
-/** So much of a file's name goes into that of the file beside it, which has to stay within 255 bytes. */
+/** Bytes of a file's name that go into that of the file beside it, which has to stay within 255 bytes. */
 const NAME_KEPT = 32;
 
 /**
@@ -134,7 +134,7 @@ async function followLinks(path: string): Promise<Target> {
   throw refuse(path, "a file", `more than ${MOST_LINKS} symbolic links, one after the other`);
 }
 
-/** What stands at a path, in words. */
+/** Names in words what stands at a path. */
 function kindOf(found: Stats): string {
   if (found.isDirectory()) return "a folder";
   if (found.isFIFO()) return "a pipe";
@@ -160,7 +160,7 @@ function refuse(where: string, expected: string, found: string, cause?: unknown)
   return new ShiftwiseError("IO", "cannot write the file", { where, expected, found, cause });
 }
 
-/** What would help, by the system's word for what is wrong; `folder` is that of the file. */
+/** Advice by the system's word for what is wrong; `folder` is that of the file. */
 const WANTED: Readonly<Record<string, (folder: string) => string>> = {
   ENOENT: (folder) => `a folder that is there, not ${folder}`,
   ENOTDIR: (folder) => `a folder, which ${folder} is not`,

@@ -32,11 +32,11 @@ export const signal = /* @__PURE__ */ kind("an AbortSignal", (value) => {
   return isObject(value) && "aborted" in value && typeof (value as AbortSignal).addEventListener === "function";
 });
 
-/** What `for` or, with `await`, can go through. */
+/** A value that `for` or, with `await`, can go through. */
 export const iterable = /* @__PURE__ */ kind("what can be gone through with for await", (value) => {
   const given = Object(value) as { [Symbol.iterator]?: unknown; [Symbol.asyncIterator]?: unknown };
   const ways = [given[Symbol.iterator], given[Symbol.asyncIterator]];
-  return isObject(value) && ways.some((way) => typeof way === "function");
+  return isObject(value) && arrayKind(value) === undefined && ways.some((way) => typeof way === "function");
 });
 
 /** Numbers in a plain or a typed array. */

@@ -1,5 +1,5 @@
 // nan.ts: the one NaN that leaves a model: engines and processors make others, but all that is handed out has these bits.
-/** What every NaN is where a model hands values out: engines and processors differ in its sign and its other bits. */
+/** The bits of every NaN that a model hands out: engines and processors differ in its sign and its other bits. */
 const NAN_BITS = 0x7fc00000;
 const INFINITY_BITS = 0x7f800000;
 

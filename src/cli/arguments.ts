@@ -3,6 +3,7 @@ import { Option } from "commander";
 import { ShiftwiseError } from "../base/index.js";
 import type { Augmentation } from "../data/index.js";
 import type { InputShape } from "../onnx/index.js";
+import { DEFAULTS } from "../pipeline/index.js";
 import { type ActivationScheme, checkBits, checkPortions } from "../quantize/index.js";
 
 function bad(option: string, expected: string, found: string): ShiftwiseError {
@@ -18,7 +19,7 @@ export function integer(option: string, low: number, high = 2 ** 31 - 1): (text:
   };
 }
 
-/** As `integer`, even. */
+/** Reads an even integer. */
 export function evenInteger(option: string, low: number, high: number): (text: string) => number {
   const parse = integer(option, low, high);
   return (text) => {
@@ -126,17 +127,16 @@ export function schemeName(scheme: ActivationScheme): string {
   return scheme.kind === "linear" ? String(scheme.bits) : `${scheme.kind}${scheme.bits}`;
 }
 
-/** A scheme in words: "8-bit", "4-bit LogQuant". */
-export function schemeText(scheme: ActivationScheme): string {
-  if (scheme.kind === "linear") return `${scheme.bits}-bit`;
-  return `${scheme.bits}-bit ${scheme.kind === "log" ? "LogQuant" : "weighted-entropy LogQuant"}`;
+/** --bits of all weights. */
+export function bitsOption(): Option {
+  return new Option("--bits <n>", "bits of the weights, 2 to 5").argParser(weightBits).default(DEFAULTS.bits);
 }
 
-/** --activations, 8 linear bits unless told. */
+/** --activations. */
 export function activationsOption(): Option {
   return new Option("--activations <bits>", "1 to 8 linear bits, log2 to log6 for LogQuant, weq2 to weq6 for WEQ")
     .argParser(activationScheme)
-    .default({ kind: "linear", bits: 8 }, "8");
+    .default(DEFAULTS.activations, schemeName(DEFAULTS.activations));
 }
 
 /** "none", or a list such as "crop=4,flip". */
@@ -149,6 +149,13 @@ export function augmentation(text: string): Augmentation {
     throw bad("--augment", "none, or some of crop=N, shift=N, cutout=N and flip, with commas", text);
   });
   return Object.assign({}, ...parts);
+}
+
+/** An augmentation in the words of the option. */
+export function augmentText(augment: Augmentation): string {
+  return Object.entries(augment)
+    .map(([name, length]) => (length === true ? name : `${name}=${length}`))
+    .join(",");
 }
 
 /** One of a few words. */

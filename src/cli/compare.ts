@@ -7,6 +7,18 @@ import { type Dataset, openDataset, sampleImages, size, type TrainTest } from ".
 import { lower, type Network } from "../graph/index.js";
 import { decodeModel, encodeModel, type ModelDef } from "../model/index.js";
 import {
+  checkFits,
+  checkMethod,
+  classesOf,
+  compareTimes,
+  createExecutor,
+  DEFAULTS,
+  type Executor,
+  image,
+  type Method,
+  quantizeByMethod,
+} from "../pipeline/index.js";
+import {
   bytes,
   count,
   duration,
@@ -19,11 +31,9 @@ import {
 import { integer } from "./arguments.js";
 import { type Context, newCommand, withContext } from "./command.js";
 import { checkOutputs, makeFolder, readNetworkFile } from "./files.js";
-import { checkFits, classesOf, compareTimes, createExecutor, type Executor, image, measureShown } from "./measure.js";
-import { checkMethod, METHODS, type Method, parseMethod } from "./methods.js";
-import { commonSettings, normalizedFor } from "./quantization.js";
-import { type MethodResult, runMethod } from "./run-method.js";
-import { addRate, addTrainingOptions, showTraining, type TrainingArguments } from "./training.js";
+import { METHODS, parseMethod } from "./methods.js";
+import { measureShown, showTraining } from "./shown.js";
+import { addRate, addTrainingOptions, type TrainingArguments } from "./training.js";
 
 interface CompareArguments extends TrainingArguments {
   readonly json?: boolean;
@@ -45,11 +55,19 @@ interface Row {
   readonly accuracy: number;
   /** Points against float32. */
   readonly delta: number;
-  /** Of the model file. */
+  /** Bytes of the model file. */
   readonly bytes: number;
   readonly msPerImage: number;
-  /** Of Deep Compression's weights after its Huffman stage; others lack it. */
+  /** Bytes of Deep Compression's weights after its Huffman stage; others lack it. */
   readonly huffmanBytes?: number;
+}
+
+interface MethodResult {
+  readonly model: ModelDef;
+  /** Average over all weights. */
+  readonly weightBits: number;
+  readonly activationBits: number;
+  readonly huffmanBytes: number | null;
 }
 
 /** Test images on which each model must give the bits of the reference executor. */
@@ -70,14 +88,19 @@ export function compareCommand(): Command {
         .argParser((text) => text.split(",").map(parseMethod))
         .default(METHODS.map(parseMethod), "all"),
     )
-    .option("--epochs <n>", "epochs of retraining, the same for every method", integer("--epochs", 0), 2)
+    .option(
+      "--epochs <n>",
+      "epochs of retraining, the same for every method",
+      integer("--epochs", 0),
+      DEFAULTS.methods.epochs,
+    )
     .option("--images <n>", "number of training images to retrain on (default: all)", integer("--images", 1))
     .option("--out <file>", "HTML page with charts to write", "compare.html")
     .option(
       "--models <folder>",
       "folder to keep the models in; with --resume, models that are already there are not made again",
     );
-  addRate(command, 0.01, "learning rate at the start of retraining");
+  addRate(command, DEFAULTS.methods.learningRate, "learning rate at the start of retraining");
   addTrainingOptions(command);
   return command.action((options: CompareArguments & { readonly resume?: boolean }) =>
     withContext(options, (context) => runCompare(options, options.resume === true, context)),
@@ -96,11 +119,11 @@ async function runCompare(options: CompareArguments, resume: boolean, context: C
   checkFits(floatModel, data.test);
   if (options.models !== undefined) await makeFolder(options.models);
   await checkOutputs(kept, [options.net]);
-  const training = trainingImages(normalizedFor(network, data.train), options);
+  const training = trainingImages(data.train, options);
 
   const rows: Row[] = [];
   const executors: Executor[] = [];
-  const add = async (result: Omit<MethodResult, "model"> & { readonly model: ModelDef }, method: string) => {
+  const add = async (result: MethodResult, method: string) => {
     const file = encodeModel(result.model);
     const executor = await createExecutor(result.model);
     await checkReference(result.model, executor, data, method);
@@ -147,7 +170,7 @@ async function runCompare(options: CompareArguments, resume: boolean, context: C
   screen.result({ rows: timed, seconds, out: options.out }, `${text}\n${options.out}, in ${duration(seconds)}`);
 }
 
-/** Where a method's model is kept; null for nowhere. */
+/** Returns the path that a method's model is kept at; null for none. */
 function modelPath({ models }: CompareArguments, { name }: Method): string | null {
   return models === undefined ? null : join(models, `${name.replaceAll(/[^a-z0-9.-]/g, "_")}.safetensors`);
 }
@@ -164,18 +187,18 @@ async function makeModel(
   { epochs, batch, lr, augment, seed, threads }: CompareArguments,
   { screen, signal }: Context,
 ): Promise<MethodResult> {
-  const { weightDecay, schedule } = commonSettings([1], epochs, size(dataset), batch);
   const line = screen.progress(method.name);
-  const training = { batchSize: batch, learningRate: lr, weightDecay, schedule, augment, seed, threads };
-  const result = await runMethod(
+  const { weightDecay } = DEFAULTS.retraining;
+  const common = { batchSize: batch, learningRate: lr, weightDecay, schedule: { kind: "cosine" }, augment } as const;
+  const { model, averageBits, huffmanBytes } = await quantizeByMethod(
     network,
     dataset,
     method,
-    { epochs, training },
+    { epochs, training: { ...common, seed, threads } },
     { signal, onProgress: showTraining(line) },
   );
   line.done();
-  return result;
+  return { model, weightBits: averageBits, activationBits: method.activations.bits, huffmanBytes };
 }
 
 /** @throws UNSUPPORTED if a model's logits differ from the reference executor's in a bit */
@@ -193,7 +216,7 @@ async function checkReference(def: ModelDef, executor: Executor, { test }: Train
   }
 }
 
-/** What a model of this run says about itself, from which --resume takes the row's figures. */
+/** Returns the notes of a model of this run, from which --resume takes the row's figures. */
 function notesOf(method: Method, { weightBits, activationBits, huffmanBytes }: MethodResult): Record<string, string> {
   const sparse: Record<string, string> = huffmanBytes === null ? {} : { "Huffman bytes": String(huffmanBytes) };
   return {

@@ -11,16 +11,26 @@ import { type Augmentation, generate, size, type TrainTest } from "../data/index
 import { goldenHash } from "../format/index.js";
 import { lower, type Network } from "../graph/index.js";
 import { encodeModel, type ModelDef } from "../model/index.js";
-import { type ActivationScheme, portionsFor } from "../quantize/index.js";
+import {
+  compareTimes,
+  createExecutor,
+  DEFAULTS,
+  type Executor,
+  epochsOver,
+  freshNetwork,
+  image,
+  quantizeByRetraining,
+  recipeFor,
+  schemeText,
+} from "../pipeline/index.js";
+import type { ActivationScheme } from "../quantize/index.js";
 import { bytes, count, duration, milliseconds, percent, ratio, table } from "../report/index.js";
 import { Model } from "../runtime/index.js";
 import { train } from "../training/index.js";
-import { activationsOption, integer, schemeText, weightBits } from "./arguments.js";
+import { activationsOption, bitsOption, integer } from "./arguments.js";
 import { type Context, newCommand, withContext } from "./command.js";
 import { checkOutputs } from "./files.js";
-import { compareTimes, createExecutor, type Executor, image, measureShown } from "./measure.js";
-import { commonSettings, quantizeNetwork } from "./quantization.js";
-import { freshNetwork, showTraining, WEIGHT_DECAY } from "./training.js";
+import { measureShown, showTraining } from "./shown.js";
 
 export interface DemoArguments {
   readonly json?: boolean;
@@ -31,14 +41,14 @@ export interface DemoArguments {
   readonly out?: string;
 }
 
-/** How much work the demo does. */
+/** The amount of work that the demo does. */
 export interface DemoScale {
   readonly trainImages: number;
   readonly testImages: number;
   /** Channels of the network's first layer. */
   readonly width: number;
   readonly floatEpochs: number;
-  /** Of retraining after each portion but the last. */
+  /** Epochs of retraining after each portion but the last. */
   readonly portionEpochs: number;
   /** Timed turns, and images in each. */
   readonly turns: number;
@@ -65,10 +75,15 @@ const HASHED_IMAGES = 64;
 
 export function demoCommand(): Command {
   return newCommand("demo", "generate images, train, quantize with INQ, run the model file, and compare with float32")
-    .option("--seed <n>", "seed of images, initial weights and training order", integer("--seed", 0), 1)
-    .option("--bits <n>", "bits of the weights, 2 to 5", weightBits, 5)
+    .option("--seed <n>", "seed of images, initial weights and training order", integer("--seed", 0), DEFAULTS.seed)
+    .addOption(bitsOption())
     .addOption(activationsOption())
-    .option("--threads <n>", "threads to train on; the result depends on their number", integer("--threads", 1, 256), 2)
+    .option(
+      "--threads <n>",
+      "threads to train on; the result depends on their number",
+      integer("--threads", 1, 256),
+      DEFAULTS.commandThreads,
+    )
     .option("--out <file>", "model file to write (default: a file in a temporary folder)")
     .action((options: DemoArguments) => withContext(options, (context) => runDemo(options, context, FULL_SCALE)));
 }
@@ -168,7 +183,7 @@ async function trainFloat(
       epochs: scale.floatEpochs,
       batchSize: BATCH,
       learningRate: FLOAT_RATE,
-      weightDecay: WEIGHT_DECAY,
+      weightDecay: DEFAULTS.retraining.weightDecay,
       schedule: { kind: "cosine", warmUp: 0.5 },
       augment: AUGMENT,
       seed: options.seed,
@@ -187,13 +202,17 @@ async function quantize(
   scale: DemoScale,
 ): Promise<ModelDef> {
   let line = screen.progress("calibrating");
-  const portions = portionsFor(options.bits);
-  const { model } = await quantizeNetwork(
+  const recipe = recipeFor(options.bits, "paper");
+  const { portions } = recipe;
+  const { model } = await quantizeByRetraining(
     network,
     data.train,
     {
-      ...commonSettings(portions, scale.portionEpochs, size(data.train), BATCH),
-      bits: options.bits,
+      ...recipe,
+      // at 3 and 2 bits n1 by least squared error loses less than the paper's
+      rule: undefined,
+      epochs: epochsOver(portions, scale.portionEpochs),
+      batchSize: BATCH,
       activations: options.activations,
       learningRate: PORTION_RATE,
       augment: AUGMENT,
@@ -202,7 +221,8 @@ async function quantize(
     },
     {
       signal,
-      onCalibrated() {
+      onStep(step) {
+        if (step === "calibrating") return;
         line.done(`${schemeText(options.activations)} activations`);
         line = screen.progress("retraining (INQ)");
       },

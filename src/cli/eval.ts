@@ -1,11 +1,12 @@
 // eval.ts: shiftwise eval: accuracy and time of a model on a test set.
 import type { Command } from "commander";
 import { openDataset } from "../data/index.js";
+import { checkFits, classesOf, createExecutor, type ExecutorName } from "../pipeline/index.js";
 import { count, milliseconds, percent } from "../report/index.js";
 import { choice } from "./arguments.js";
 import { type Context, newCommand, withContext } from "./command.js";
 import { readModelFile } from "./files.js";
-import { checkFits, classesOf, createExecutor, type ExecutorName, measureShown } from "./measure.js";
+import { measureShown } from "./shown.js";
 
 interface EvalArguments {
   readonly json?: boolean;

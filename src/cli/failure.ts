@@ -2,6 +2,24 @@
 import { CommanderError } from "commander";
 import { ShiftwiseError } from "../base/index.js";
 
+/** Settings of the library by the options that set them. */
+const FLAGS: Readonly<Record<string, string>> = {
+  ...{ batchSize: "--batch", learningRate: "--lr", layers: "--layer", sparsity: "--prune", share: "--distill" },
+  ...{ pruneEpochs: "--prune-epochs", batchNorm: "--batch-norm", twoTerm: "--two-term" },
+  ...Object.fromEntries(
+    "activations,anneal,augment,bits,budget,clip,compensate,epochs,levels,methods,minutes,partition,portions,ranking,scale,seed,threads"
+      .split(",")
+      .map((name) => [name, `--${name}`]),
+  ),
+};
+
+/** The message of an error, which names options and not the settings that the library has for them. */
+function inOptions({ where = "", message }: ShiftwiseError): string {
+  const [name] = /^\w+/.exec(where) ?? [""];
+  const isSetting = Object.hasOwn(FLAGS, name) && /^($|\[| )/.test(where.slice(name.length));
+  return isSetting ? `${FLAGS[name]}${message.slice(name.length)}` : message;
+}
+
 /**
  * Writes one line to standard error: "error CODE: where: what; expected ...; found ...", with `verbose` the stack too.
  * @returns the exit status: 1, also after Ctrl-C; 0 where commander only printed help.
@@ -13,7 +31,7 @@ export function reportFailure(error: unknown, verbose: boolean): number {
     if (error.code !== "commander.help") writeLine(`error BAD_OPTION: ${error.message.replace(/^error: /, "")}`);
     return 1;
   }
-  if (error instanceof ShiftwiseError) writeLine(`error ${error.code}: ${error.message}`);
+  if (error instanceof ShiftwiseError) writeLine(`error ${error.code}: ${inOptions(error)}`);
   else writeLine(`unexpected error: ${String(error)} (--verbose shows where; please report it)`);
   if (verbose && error instanceof Error) process.stderr.write(`${withCauses(error)}\n`);
   return 1;

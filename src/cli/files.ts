@@ -31,7 +31,7 @@ export interface ModelFile {
   /** "network": a trainable float network, lowered to what the runtime runs. */
   readonly kind: "model" | "network";
   readonly def: ModelDef;
-  /** Of the file. */
+  /** The bytes of the file. */
   readonly bytes: Uint8Array;
 }
 
@@ -56,7 +56,7 @@ export async function readNetworkFile(path: string): Promise<NetworkFile> {
   return decodeNetwork(await readOurs(path), path);
 }
 
-/** What the options say about an ONNX file. */
+/** The options about an ONNX file. */
 export interface NetworkArguments {
   readonly inputShape?: InputShape;
   readonly outputs?: readonly string[];
@@ -125,14 +125,13 @@ export async function makeFolder(path: string): Promise<void> {
   });
 }
 
-/** Where a run that ends in `out` keeps its checkpoint. */
+/** Returns the path of the checkpoint of a run that ends in `out`. */
 export function checkpointPath(out: string): string {
   return `${out}.checkpoint`;
 }
 
 /**
- * For --resume: the checkpoint must be there.
- * @throws IO
+ * Refuses --resume without a checkpoint. @throws IO
  */
 export async function checkCheckpoint(path: string): Promise<void> {
   await access(path).catch((cause) => {

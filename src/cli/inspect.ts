@@ -13,16 +13,16 @@ interface LayerFacts {
   readonly op: Layer["op"];
   readonly output: Shape;
   readonly encoding: string;
-  /** How the weights are held; null where there are none. */
+  /** The kind of the weights; null where there are none. */
   readonly kind: Weights["kind"] | null;
-  /** Of the weights; null where there are none, 32 for float. */
+  /** Bits of the weights; null where there are none, 32 for float. */
   readonly bits: number | null;
   readonly weights: number;
   /** Share of the weights that are zero, 0..1. */
   readonly zeroShare: number;
   /** Number of weights by absolute value, "0", "2^-7", ..., or by level of a codebook, "-12", "0", ... */
   readonly histogram: Readonly<Record<string, number>>;
-  /** In the file: codes, signs, scales, offsets. */
+  /** Bytes in the file: codes, signs, scales, offsets. */
   readonly bytes: number;
 }
 
@@ -97,8 +97,8 @@ function bitsOf(weights: Weights): number {
 }
 
 /**
- * For codes one entry for zero and one for each power of two, smallest first; for codebooks one for each level; for floats
- * zero and the rest.
+ * Counts weights by value: for codes one entry for zero and one for each power of two, smallest first; for codebooks
+ * one for each level; for floats zero and the rest.
  */
 function histogramOf(weights: Weights): Record<string, number> {
   if (weights.kind === "float32") {

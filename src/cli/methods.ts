@@ -1,30 +1,10 @@
 // methods.ts: the methods that compare runs side by side, by name, bits of weights and activations.
 import { ShiftwiseError } from "../base/index.js";
-import type { Network } from "../graph/index.js";
-import { type ActivationScheme, QUANTIZERS, type Quantizer, type WidthShape, weightNodes } from "../quantize/index.js";
+import type { Method, Widths } from "../pipeline/index.js";
+import { QUANTIZERS, type WidthShape } from "../quantize/index.js";
 import { activationScheme } from "./arguments.js";
 
-/**
- * Bits of every layer's weights: the same, given one by one in the order of the network, along a shape with an average, or by
- * sensitivity within one.
- */
-export type Widths =
-  | { readonly kind: "uniform"; readonly bits: number }
-  | { readonly kind: "given"; readonly bits: readonly number[] }
-  | { readonly kind: WidthShape | "auto"; readonly average: number };
-
-export interface Method {
-  /** As it was written. */
-  readonly name: string;
-  /** Null for INQ, which has a retraining of its own. */
-  readonly quantizer: Quantizer | null;
-  readonly widths: Widths;
-  readonly activations: ActivationScheme;
-  /** Of retraining; null for those of the whole comparison. */
-  readonly epochs: number | null;
-}
-
-/** What runs unless told. */
+/** The methods that run unless others are named. */
 export const METHODS: readonly string[] = [
   "inq:5/8",
   "inq:4/8",
@@ -96,17 +76,6 @@ export function parseMethod(text: string): Method {
     activations: activationScheme(scheme),
     epochs: epochs === undefined ? null : Number(epochs),
   };
-}
-
-/** @throws BAD_OPTION for bits given one by one for another number of layers than the network has. */
-export function checkMethod(network: Network, { name, widths }: Method): void {
-  const layers = weightNodes(network).map((node) => node.name);
-  if (widths.kind !== "given" || widths.bits.length === layers.length) return;
-  throw new ShiftwiseError("BAD_OPTION", "bits for another number of layers", {
-    where: `--methods ${name}`,
-    expected: `${layers.length}: ${layers.join(", ")}`,
-    found: widths.bits.length,
-  });
 }
 
 const widthsOf = (bits: readonly number[]): Widths =>

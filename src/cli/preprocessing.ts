@@ -1,6 +1,7 @@
 // preprocessing.ts: what the options say about how pixels become a network's input.
 import { normalizationOf, type Preprocessing, readPreprocessing } from "../data/index.js";
 import type { Network } from "../graph/index.js";
+import { inputOf, withNormalization } from "../pipeline/index.js";
 
 export interface PreprocessingArguments {
   readonly preprocess?: string;
@@ -32,8 +33,5 @@ export async function preprocessingFrom(options: PreprocessingArguments): Promis
 
 /** The network whose input takes pixels so. @throws BAD_OPTION for numbers that are not one a channel */
 export function withPreprocessing(network: Network, preprocessing: Preprocessing): Network {
-  const nodes = network.nodes.map((node) =>
-    node.op === "input" ? { ...node, normalization: normalizationOf(preprocessing, node.shape[0]) } : node,
-  );
-  return { ...network, nodes };
+  return withNormalization(network, normalizationOf(preprocessing, inputOf(network).shape[0]));
 }

@@ -3,12 +3,12 @@ import type { Command } from "commander";
 import { createRandom, ShiftwiseError } from "../base/index.js";
 import type { ModelDef } from "../model/index.js";
 import { elements, type Shape } from "../ops/index.js";
+import { median } from "../pipeline/index.js";
 import { milliseconds, percent, table } from "../report/index.js";
 import { type Inputs, Model } from "../runtime/index.js";
 import { integer } from "./arguments.js";
 import { type Context, newCommand, withContext } from "./command.js";
 import { readModelFile } from "./files.js";
-import { median } from "./measure.js";
 
 interface ProfileArguments {
   readonly json?: boolean;
@@ -24,7 +24,7 @@ interface LayerTime {
   readonly macs: number;
 }
 
-/** So that a kernel's slow first runs, before the engine has optimized it, do not count. */
+/** Runs before those that count: a kernel is slow until the engine has optimized it. */
 const WARM_UP_RUNS = 20;
 
 export function profileCommand(): Command {

@@ -1,19 +1,26 @@
 // quantize-calibrated.ts: shiftwise quantize --calibrate: a network, ONNX or our own, to a model without labels.
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import { ShiftwiseError, writeAtomically } from "../base/index.js";
+import { writeAtomically } from "../base/index.js";
 import { type Augmentation, type Calibration, openCalibration, type Preprocessing } from "../data/index.js";
 import type { Network } from "../graph/index.js";
 import { encodeModel } from "../model/index.js";
 import type { Normalization } from "../ops/index.js";
+import {
+  type Distillation,
+  inputOf,
+  type LevelKind,
+  quantizeFromImages,
+  type RoundedLayer,
+  usualNormalization,
+} from "../pipeline/index.js";
 import type { ActivationScheme } from "../quantize/index.js";
 import { bytes, type Column, count, duration, percent, table } from "../report/index.js";
 import { schemeName } from "./arguments.js";
 import type { Context } from "./command.js";
 import { checkOutputs, type NetworkArguments, readAnyNetwork } from "./files.js";
-import { type Distillation, type LayerOutcome, type LevelKind, quantizeCalibrated } from "./post-training.js";
 import { type PreprocessingArguments, preprocessingFrom, withPreprocessing } from "./preprocessing.js";
-import type { ProgressLine } from "./screen.js";
+import { showSteps } from "./shown.js";
 
 export interface CalibratedArguments extends PreprocessingArguments, NetworkArguments {
   readonly calibrate: string;
@@ -36,18 +43,17 @@ export interface CalibratedArguments extends PreprocessingArguments, NetworkArgu
   readonly augment?: Augmentation;
 }
 
-/** What self-distillation does unless told. */
-const BATCH = 32;
-const RATE = 0.003;
-
-/** Where nothing says how pixels become the network's input, the usual way is taken and told. @throws what its parts throw. */
+/**
+ * Runs the command. Where nothing says how pixels become the network's input, it takes the usual way and says so.
+ * @throws what its parts throw.
+ */
 export async function runCalibrated(path: string, options: CalibratedArguments, context: Context): Promise<void> {
   const { screen, signal } = context;
-  const { out, minutes } = options;
+  const { out } = options;
   const start = performance.now();
   await checkOutputs([out], [path, options.calibrate, options.calibrate.replace(/#[^#]*$/, "")]);
   const read = await readAnyNetwork(path, options, screen.say);
-  let line: ProgressLine = screen.progress("reading samples");
+  const line = screen.progress("reading samples");
   const { network, calibration, assumed } = await openFor(read, options);
   line.done(`${count(calibration.samples.count)} to calibrate with`);
   for (const remark of calibration.remarks) screen.say(remark);
@@ -59,7 +65,9 @@ export async function runCalibrated(path: string, options: CalibratedArguments, 
     );
   }
 
-  const result = await quantizeCalibrated(
+  const steps = showSteps(screen);
+  const { batch, lr, budget, augment, portions } = options;
+  const result = await quantizeFromImages(
     network,
     calibration,
     {
@@ -67,26 +75,19 @@ export async function runCalibrated(path: string, options: CalibratedArguments, 
       bits: options.bits,
       levels: options.levels,
       twoTerm: options.twoTerm || null,
-      layers: options.layer ?? new Map(),
-      budget: options.budget ?? null,
-      minutes,
-      portions: options.portions ?? [1],
-      learningRate: options.lr ?? RATE,
-      batchSize: options.batch ?? BATCH,
-      augment: options.augment ?? { crop: Math.max(1, Math.round(calibration.samples.shape[2] / 14)), flip: true },
+      layers: options.layer,
+      budget,
+      minutes: options.minutes,
+      portions,
+      learningRate: lr,
+      batchSize: batch,
+      augment,
       seed: options.seed,
       threads: options.threads,
     },
-    {
-      signal,
-      onStep(step) {
-        if (step !== "calibrating") line.done();
-        line = screen.progress(step);
-      },
-      onProgress: (share, detail) => line.update(share, detail),
-    },
+    { signal, onStep: steps.begin, onProgress: steps.update, onWarning: screen.say },
   );
-  line.done();
+  steps.done();
   const file = encodeModel(result.model);
   await writeAtomically(out, file);
   const summary = {
@@ -110,22 +111,15 @@ async function openFor(
   network: Network,
   options: CalibratedArguments,
 ): Promise<{ readonly network: Network; readonly calibration: Calibration; readonly assumed: Preprocessing | null }> {
-  const input = network.nodes.find((node) => node.op === "input");
-  if (input?.op !== "input") throw new ShiftwiseError("BAD_GRAPH", "no input node", { where: network.name });
+  const input = inputOf(network);
   const told = await preprocessingFrom(options);
   const known = told ?? (input.normalization ? described(input.normalization, options) : null);
-  const preprocessing = known ?? described(usual(input.shape[0]), options);
+  const preprocessing = known ?? described(usualNormalization(input.shape[0]), options);
   const { calibrate, images } = options;
   const calibration = await openCalibration(calibrate, input.shape, preprocessing, images, input.name);
   // floats are network values as they are; only pixels need to be told what they mean
   if (!known && !calibration.pictures) return { network, calibration, assumed: null };
   return { network: withPreprocessing(network, preprocessing), calibration, assumed: known ? null : preprocessing };
-}
-
-/** What exports that do not say it were most often trained with: ImageNet's statistics for colours, 0..1 for the rest. */
-function usual(channels: number): Normalization {
-  if (channels !== 3) return { mean: Array<number>(channels).fill(0), std: Array<number>(channels).fill(1) };
-  return { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 }
 
 function described({ mean, std }: Normalization, { resize, channels }: CalibratedArguments): Preprocessing {
@@ -138,7 +132,7 @@ function described({ mean, std }: Normalization, { resize, channels }: Calibrate
 }
 
 interface Summary {
-  readonly layers: readonly LayerOutcome[];
+  readonly layers: readonly RoundedLayer[];
   readonly averageBits: number;
   readonly distillation: Distillation | null;
   readonly bytes: number;
@@ -176,7 +170,7 @@ function describe({ layers, averageBits, distillation, gzipBytes, seconds, out, 
   ].join("\n");
 }
 
-/** What training has brought, and what of it was undone. */
+/** Says what training has brought, and what of it was undone. */
 function taughtText({ epochs, heldOut, before, after, attempts }: Distillation): string {
   const kept = attempts.filter((attempt) => attempt.kept).length;
   const from = (found: Distillation["before"]) =>

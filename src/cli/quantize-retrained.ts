@@ -1,13 +1,26 @@
 // quantize-retrained.ts: shiftwise quantize --data: INQ with retraining on labelled images.
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import { writeAtomically } from "../base/index.js";
+import { ShiftwiseError, writeAtomically } from "../base/index.js";
 import { openDataset, size, type TrainTest } from "../data/index.js";
 import { lower, type Network } from "../graph/index.js";
 import { encodeModel, type ModelDef } from "../model/index.js";
-import { type ActivationScheme, type Partition, weightNodes } from "../quantize/index.js";
+import {
+  checkFits,
+  classesOf,
+  createExecutor,
+  DEFAULTS,
+  defined,
+  epochsOver,
+  type Measurement,
+  quantizeByRetraining,
+  type RecipeName,
+  type RetrainingRecipe,
+  recipeFor,
+} from "../pipeline/index.js";
+import type { ActivationScheme, Partition } from "../quantize/index.js";
 import { bytes, type Column, count, duration, milliseconds, percent, ratio, table } from "../report/index.js";
-import { type EpochRecord, pruningFor, type RecipeName, type RetrainOptions, recipeFor } from "../training/index.js";
+import type { EpochRecord } from "../training/index.js";
 import { schemeName } from "./arguments.js";
 import type { Context } from "./command.js";
 import {
@@ -18,9 +31,8 @@ import {
   readAnyNetwork,
   removeCheckpoint,
 } from "./files.js";
-import { checkFits, classesOf, createExecutor, type Measurement, measureShown } from "./measure.js";
 import { type PreprocessingArguments, preprocessingFrom, withPreprocessing } from "./preprocessing.js";
-import { commonSettings, normalizedFor, prunedShare, pruneShown, quantizeShown, withNorms } from "./quantization.js";
+import { measureShown, showSteps, showTraining } from "./shown.js";
 import { resumable, type TrainingArguments } from "./training.js";
 
 export interface RetrainedArguments extends PreprocessingArguments, NetworkArguments, Omit<TrainingArguments, "lr"> {
@@ -36,19 +48,16 @@ export interface RetrainedArguments extends PreprocessingArguments, NetworkArgum
   readonly epochs?: readonly number[];
   readonly lr?: number;
   readonly partition?: Partition;
-  readonly ranking?: NonNullable<RetrainOptions["ranking"]>;
-  readonly scale?: NonNullable<RetrainOptions["scale"]>;
+  readonly ranking?: NonNullable<RetrainingRecipe["ranking"]>;
+  readonly scale?: NonNullable<RetrainingRecipe["scale"]>;
   readonly compensate?: number;
-  readonly anneal?: NonNullable<RetrainOptions["anneal"]>;
+  readonly anneal?: NonNullable<RetrainingRecipe["anneal"]>;
   readonly distill?: number;
-  readonly batchNorm?: NonNullable<RetrainOptions["batchNorm"]>;
+  readonly batchNorm?: NonNullable<RetrainingRecipe["batchNorm"]>;
   readonly clip?: number;
   readonly prune: number;
   readonly pruneEpochs: number;
 }
-
-/** After each portion but the last, where portions are told and epochs are not. */
-const EPOCHS = 2;
 
 export async function runRetrained(path: string, options: RetrainedArguments, context: Context): Promise<void> {
   const { out, bits } = options;
@@ -64,42 +73,35 @@ export async function runRetrained(path: string, options: RetrainedArguments, co
   const floatModel = lower(read, { grids: null });
   const data = await openDataset(options.data, { classes: classesOf(floatModel) });
   checkFits(floatModel, data.test);
-  const settings = settingsOf(read, options, size(data.train));
+  checkCompensation(options, size(data.train));
+  const recipe = recipeOf(options);
 
-  const { float, shift, model, history, tests, pruned } = await resumable(first, async () => {
+  const { float, shift, quantized } = await resumable(first, async () => {
     const before = await test(floatModel, data, "testing float", context);
-    const train = normalizedFor(read, data.train);
-    const network = withNorms(read, train, options.seed);
-    if (network !== read) {
-      const what = "put behind every convolution for retraining, gone again in the model";
-      context.screen.say(`the network has no batch norm: ${what}`);
-    }
-    const teacher = structuredClone(network);
+    const { screen, signal } = context;
     const resume = options.resume === true;
-    const distill = settings.share > 0 && { distill: { teacher, share: settings.share } };
-    const pruning = {
-      ...settings,
-      ...distill,
-      ...pruningFor(options.prune, options.pruneEpochs, settings.learningRate),
-    };
-    const saved = { path: checkpoints.pruning, resume };
-    const cut = prunes ? await pruneShown(network, train, { ...pruning, checkpoint: saved }, context) : null;
-    const quantized = await quantizeShown(
-      network,
-      train,
-      {
-        ...settings,
-        ...distill,
-        ...(cut && { pruned: cut.pruned }),
-        test: normalizedFor(network, data.test),
-        checkpoint: { path: checkpoints.retraining, resume },
+    const steps = showSteps(screen);
+    let step = "";
+    const quantized = await quantizeByRetraining(read, data.train, recipe, {
+      signal,
+      onStep(next) {
+        steps.begin(next);
+        step = next;
       },
-      context,
-    );
+      onProgress: (progress) => showTraining(steps, step === "pruning" ? "stage" : "portion")(progress),
+      onWarning: screen.say,
+      test: data.test,
+      checkpoints: {
+        pruning: { path: checkpoints.pruning, resume },
+        retraining: { path: checkpoints.retraining, resume },
+      },
+    });
+    steps.done();
     const after = await test(quantized.model, data, "testing", context);
-    return { float: before, shift: after, pruned: cut?.pruned ?? null, ...quantized };
+    return { float: before, shift: after, quantized };
   });
 
+  const { model, history, tests, pruned } = quantized;
   const file = encodeModel({ ...model, notes: { ...model.notes, ...notesFor(float, shift) } });
   await writeAtomically(out, file);
   await Promise.all(Object.values(checkpoints).map(removeCheckpoint));
@@ -107,8 +109,8 @@ export async function runRetrained(path: string, options: RetrainedArguments, co
     ...shift,
     weightBits: bits,
     activations: schemeName(options.activations),
-    pruned: pruned ? prunedShare(pruned) : 0,
-    portions: settings.portions.map((portion, i) => ({
+    pruned,
+    portions: recipe.portions.map((portion, i) => ({
       portion,
       trainingAccuracy: lastAccuracy(history, i),
       testAccuracy: percentOf(tests[i]),
@@ -122,39 +124,35 @@ export async function runRetrained(path: string, options: RetrainedArguments, co
   context.screen.result(result, describe(result));
 }
 
-/**
- * What retrain is told, but for the networks: the recipe's settings where the command line gives none.
- * @throws BAD_OPTION
- */
-function settingsOf(network: Network, options: RetrainedArguments, images: number) {
-  const { bits, layer, activations, partition, ranking, batch, augment, seed, threads } = options;
-  const recipe = recipeFor(options.recipe ?? "tuned", Math.min(bits, ...(layer?.values() ?? [])));
+/** The recipe, with what the command line gives in place of its own. */
+function recipeOf(options: RetrainedArguments): RetrainingRecipe & { readonly portions: readonly number[] } {
+  const { bits, layer, partition, ranking, scale, anneal, batchNorm, clip, augment, seed, threads } = options;
+  const recipe = recipeFor(Math.min(bits, ...(layer?.values() ?? [])), options.recipe);
   const portions = options.portions ?? recipe.portions;
-  const clip = options.clip ?? recipe.clip;
-  const compensate = options.compensate ?? Math.min(recipe.compensate, images);
-  const epochs = options.epochs ?? (options.portions ? [EPOCHS] : recipe.epochs);
-  const common = commonSettings(portions, epochs[0], images, batch);
+  const epochs = options.epochs ?? (options.portions ? [DEFAULTS.retraining.epochs] : recipe.epochs);
   return {
-    ...common,
-    // compensated rounding keeps the means itself
-    reestimate: compensate > 0 ? 0 : common.reestimate,
-    ...(epochs.length > 1 && { epochs }),
-    bits: layer ? new Map([...weightNodes(network).map(({ name }) => [name, bits] as const), ...layer]) : bits,
-    activations,
-    ...(partition && { partition }),
-    ...(ranking && { ranking }),
-    ...(recipe.rule && { rule: recipe.rule }),
-    scale: options.scale ?? recipe.scale,
-    compensate,
-    anneal: options.anneal ?? recipe.anneal,
-    share: options.distill ?? recipe.share,
-    batchNorm: options.batchNorm ?? recipe.batchNorm,
-    learningRate: options.lr ?? recipe.learningRate,
-    ...(clip !== undefined && { clip }),
-    augment,
-    seed,
-    threads,
+    ...recipe,
+    ...defined({ partition, ranking, scale, anneal, batchNorm, clip, augment, seed, threads }),
+    ...defined({ compensate: options.compensate, share: options.distill, learningRate: options.lr }),
+    bits,
+    layers: layer,
+    activations: options.activations,
+    portions,
+    epochs: epochs.length > 1 ? epochs : epochsOver(portions, epochs[0]),
+    batchSize: options.batch,
+    sparsity: options.prune,
+    pruneEpochs: options.pruneEpochs,
   };
+}
+
+/** @throws BAD_OPTION for more images than there are, which the library would take as all. */
+function checkCompensation({ compensate = 0 }: RetrainedArguments, images: number): void {
+  if (compensate <= images) return;
+  throw new ShiftwiseError("BAD_OPTION", "option out of range", {
+    where: "compensate",
+    expected: `a number from 0 to below ${images + 1}`,
+    found: compensate,
+  });
 }
 
 /** The network, which must say what its pixels are. */
@@ -216,7 +214,7 @@ async function test(def: ModelDef, data: TrainTest, label: string, context: Cont
   return result;
 }
 
-/** In percent; 1e-4 of one are the noise of the product. */
+/** Returns a share in percent; 1e-4 of one are the noise of the product. */
 const percentOf = (share: number | null): number | null => (share === null ? null : Math.round(1e6 * share) / 1e4);
 
 /** Accuracy in the last epoch of a portion's retraining, on training images, in percent; null where there was none. */
@@ -225,7 +223,10 @@ function lastAccuracy(history: readonly EpochRecord[], stage: number): number | 
   return percentOf(epochs.at(-1)?.accuracy ?? null);
 }
 
-/** How the model came to be. Nothing that differs between two equal runs: the same command gives the same file. */
+/**
+ * Returns notes on how the model came to be. Nothing that differs between two equal runs: the same command gives the
+ * same file.
+ */
 function notesFor(float: Measurement, shift: Measurement): Record<string, string> {
   const of = (result: Measurement) => `${percent(result.accuracy / 100)} of ${result.total} test images`;
   return { accuracy: of(shift), "accuracy in float32": of(float) };

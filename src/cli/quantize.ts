@@ -2,9 +2,10 @@
 import type { Command } from "commander";
 import { ShiftwiseError } from "../base/index.js";
 import { CHANNELS } from "../data/index.js";
-import { RECIPES } from "../training/index.js";
+import { DEFAULTS, LEVEL_KINDS, RECIPES } from "../pipeline/index.js";
 import {
   activationsOption,
+  bitsOption,
   choice,
   constantOption,
   epochList,
@@ -16,10 +17,8 @@ import {
   portionList,
   positive,
   share,
-  weightBits,
 } from "./arguments.js";
 import { newCommand, withContext } from "./command.js";
-import { LEVEL_KINDS } from "./post-training.js";
 import { type CalibratedArguments, runCalibrated } from "./quantize-calibrated.js";
 import { type RetrainedArguments, runRetrained } from "./quantize-retrained.js";
 import { addTrainingOptions } from "./training.js";
@@ -43,6 +42,7 @@ const RETRAINED = [
 ];
 
 export function quantizeCommand(): Command {
+  const { images } = DEFAULTS;
   const command = newCommand("quantize", "turn a float network's weights into powers of two and write the model")
     .argument("<network>", "an ONNX file, or a network file that train wrote")
     .option("--data <folder>", "retrain with INQ on labelled images: a folder, or the word generated")
@@ -51,30 +51,30 @@ export function quantizeCommand(): Command {
       "quantize without labels or retraining: a folder of pictures or arrays, one picture, or one file of arrays (.npy, .npz, .npz#name, IDX)",
     )
     .requiredOption("--out <file>", "model file to write")
-    .option("--bits <n>", "bits of the weights, 2 to 5", weightBits, 5)
+    .addOption(bitsOption())
     .option("--layer <name=bits>", "bits of one layer, 2 to 5, or 6 with --calibrate; may be repeated", layerBits)
     .addOption(activationsOption());
   addPreprocessing(command);
   command
     .optionsGroup("With --calibrate:")
-    .option("--images <n>", "largest number of images to read", integer("--images", 1), 512)
+    .option("--images <n>", "largest number of images to read", integer("--images", 1), images.count)
     .option(
       "--minutes <n>",
       "minutes of training in which the quantized network learns from the float network",
       positive("--minutes"),
-      0,
+      images.minutes,
     )
     .option(
       "--levels <kind>",
       "levels of the weights: powers of two, or two-term, sums of two powers (4 or 5 bits), which lose less and run slower",
       choice("--levels", LEVEL_KINDS),
-      "powers",
+      images.levels,
     )
     .option(
       "--two-term <n>",
       "bits of the first convolution and of depthwise ones, which get sums of two powers: 4 to 6, or none",
       twoTerm,
-      6,
+      images.twoTerm,
     )
     .option(
       "--budget <bits>",
@@ -91,7 +91,7 @@ export function quantizeCommand(): Command {
     );
   command.option(
     "--lr <rate>",
-    "highest learning rate (default: the recipe's; with --minutes: 0.003)",
+    `highest learning rate (default: the recipe's; with --minutes: ${images.learningRate})`,
     positive("--lr"),
   );
   addTrainingOptions(command);
@@ -135,7 +135,7 @@ function checkWay(
   });
 }
 
-/** How images become a network's input. */
+/** Adds the options of how images become a network's input. */
 function addPreprocessing(command: Command): void {
   command
     .optionsGroup("How pictures become the input of an ONNX file:")
@@ -166,7 +166,7 @@ function addPreprocessing(command: Command): void {
     .option("--constant <name=value>", "constant that replaces an input; may be repeated", constantOption);
 }
 
-/** How INQ goes about it. */
+/** Adds the options of INQ. */
 function addRetraining(command: Command): void {
   const oneOf = (name: string, what: string, words: readonly string[], unless = "the recipe's") =>
     command.option(
@@ -211,13 +211,13 @@ function addRetraining(command: Command): void {
       "--prune <share>",
       "share of the weights to prune in a training before the quantization",
       share("--prune"),
-      0,
+      DEFAULTS.retraining.sparsity,
     )
     .option(
       "--prune-epochs <n>",
       "epochs of that training; weights are cut in its first third",
       integer("--prune-epochs", 1),
-      12,
+      DEFAULTS.retraining.pruneEpochs,
     );
 }
 

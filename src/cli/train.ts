@@ -3,23 +3,14 @@ import type { Command } from "commander";
 import { writeAtomically } from "../base/index.js";
 import { openDataset } from "../data/index.js";
 import { encodeNetwork, lower } from "../graph/index.js";
+import { checkFits, createExecutor, DEFAULTS, freshNetwork, NETWORKS, type NetworkName } from "../pipeline/index.js";
 import { bytes, count, duration, percent } from "../report/index.js";
 import { train } from "../training/index.js";
 import { choice, evenInteger, integer } from "./arguments.js";
 import { type Context, newCommand, withContext } from "./command.js";
 import { checkCheckpoint, checkOutputs, checkpointPath, removeCheckpoint } from "./files.js";
-import { checkFits, createExecutor, measureShown } from "./measure.js";
-import {
-  addRate,
-  addTrainingOptions,
-  freshNetwork,
-  NETWORKS,
-  type NetworkName,
-  resumable,
-  showTraining,
-  type TrainingArguments,
-  WEIGHT_DECAY,
-} from "./training.js";
+import { measureShown, showTraining } from "./shown.js";
+import { addRate, addTrainingOptions, resumable, type TrainingArguments } from "./training.js";
 
 interface TrainArguments extends TrainingArguments {
   readonly json?: boolean;
@@ -68,7 +59,7 @@ async function runTrain(options: TrainArguments, context: Context): Promise<void
         epochs: options.epochs,
         batchSize: options.batch,
         learningRate: options.lr,
-        weightDecay: WEIGHT_DECAY,
+        weightDecay: DEFAULTS.retraining.weightDecay,
         schedule: { kind: "cosine", warmUp: Math.min(1, options.epochs / 4) },
         augment: options.augment,
         seed,

@@ -7,7 +7,7 @@ import { parseIdx } from "./idx.js";
 import { type NpyArray, readNpy, readNpz } from "./npy.js";
 import { contentOf, isArrayFile, isIdx, isZip } from "./signatures.js";
 
-/** By name; the name of a single array is empty. */
+/** Arrays by name; the name of a single array is empty. */
 export type Arrays = ReadonlyMap<string, NpyArray>;
 
 /**
@@ -111,7 +111,7 @@ export function spreadIndex(i: number, count: number, limit: number): number {
   return Math.floor((i * count) / limit);
 }
 
-/** Where integers look like pixels that only uint8 stands for. */
+/** Remarks where integers look like pixels that only uint8 stands for. */
 export function remarksOn({ type, data }: NpyArray): string[] {
   if (!/^u?int(16|32|64)$|^int8$/.test(type)) return [];
   const values = data.subarray(0, 2 ** 20) as Float32Array;

@@ -30,7 +30,7 @@ export const AUGMENTATION = is.record<Augmentation>({
   cutout: LENGTH,
 });
 
-/** What happens to one image. Source pixel of (x, y) is (x + dx, y + dy), counted from the right edge if mirrored. */
+/** The change of one image. Source pixel of (x, y) is (x + dx, y + dy), counted from the right edge if mirrored. */
 export interface Change {
   readonly dx: number;
   readonly dy: number;

@@ -10,11 +10,11 @@ interface Bitmap {
   /** Rows stand from the top down. */
   readonly topDown: boolean;
   readonly bits: number;
-  /** Where the pixels begin. */
+  /** The offset of the pixels. */
   readonly start: number;
   /** Red, green and blue of each colour, where pixels are indices. */
   readonly palette: Uint8Array | null;
-  /** Of red, green and blue, where pixels have 16 or 32 bits. */
+  /** Masks of red, green and blue, where pixels have 16 or 32 bits. */
   readonly masks: readonly [number, number, number];
 }
 
@@ -102,7 +102,7 @@ function readHeader(bytes: Uint8Array, most: number, where: string): Bitmap {
   };
 }
 
-/** As many colours as stand before the pixels; indices beyond them are black. */
+/** Reads the colours that stand before the pixels; indices beyond them are black. */
 function readPalette(bytes: Uint8Array, table: number, start: number, width: number, colours: number): Uint8Array {
   const palette = new Uint8Array(3 * colours);
   const end = Math.min(start, bytes.length);
@@ -112,7 +112,7 @@ function readPalette(bytes: Uint8Array, table: number, start: number, width: num
   return palette;
 }
 
-/** In all headers that have them they begin at the same place. */
+/** Reads the masks of the colours, which begin at the same place in all headers that have them. */
 function readMasks(view: DataView, where: string): [number, number, number] {
   const at = FILE_HEADER + 40;
   if (view.byteLength < at + 12) throw bad(where, "three masks", "none");

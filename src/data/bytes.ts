@@ -8,18 +8,18 @@ import { isGzip } from "../format/index.js";
 
 /** Bytes of the largest file that is read, and of the most that one unpacks to. */
 export const LARGEST = 2 ** 31 - 1;
-/** What any packed file may unpack to. */
+/** Bytes that any packed file may unpack to. */
 const UNQUESTIONED = 2 ** 26;
-/** How many times its own bytes a packed file may have beyond that. What people measure packs to a half or a tenth. */
+/** Times its own bytes that a packed file may have beyond that. What people measure packs to a half or a tenth. */
 const MOST_TIMES = 100;
 /** Deflate makes of one byte no more than this. */
 const DEFLATE_TIMES = 1032;
-/** So much of a packed file is enough to see the header in it. */
+/** Bytes of a packed file that are enough to see the header in it. */
 const HEAD = 1024;
 
 /**
- * What packed bytes may unpack to, which bounds the memory that a file of nothing but zeros can ask for: 64 MiB, or 100 times
- * their number where that is more, and never more than 2 GiB.
+ * Returns the bytes that packed bytes may unpack to, which bounds the memory that a file of nothing but zeros can ask
+ * for: 64 MiB, or 100 times their number where that is more, and never more than 2 GiB.
  */
 export function unpackLimit(packed: number): number {
   return Math.min(LARGEST, Math.max(UNQUESTIONED, MOST_TIMES * packed));
@@ -182,7 +182,7 @@ export function checkLength(found: number, expected: number, where: string): voi
   });
 }
 
-/** What an error of another's making says. */
+/** Returns the message of an error of another's making. */
 export function reason(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);
 }

@@ -19,7 +19,7 @@ import { imageKind } from "./signatures.js";
 export interface Calibration {
   readonly samples: Samples;
   readonly pictures: Pictures | null;
-  /** What was chosen and what was passed over, for people. */
+  /** Remarks for people: what was chosen, and what was passed over. */
   readonly remarks: readonly string[];
 }
 
@@ -36,7 +36,7 @@ type Source = { readonly remarks: readonly string[] } & (
   | { readonly arrays: Arrays; readonly wanted: string | null; readonly path: string }
 );
 
-const LIMIT = is.within(1, Number.POSITIVE_INFINITY);
+const LIMIT = is.either((value) => value === Number.POSITIVE_INFINITY, is.anything, is.integer(1));
 const INPUTS: Kind = (value, where) => {
   is.list(is.record<CalibrationInput>({ name: is.text, shape: SHAPE, preprocessing: PREPROCESSING }))(value, where);
   if ((value as unknown[]).length === 0) throw is.refused(where, "at least one input", value);
@@ -138,7 +138,7 @@ async function openSource(given: string, shape: Shape, preprocessing: Preprocess
   return { arrays: arraysOf(bytes, path), wanted, path, remarks: [] };
 }
 
-/** What stands at a path; where nothing does, what may be meant is `file#name`. */
+/** Finds what stands at a path; where nothing does, `file#name` may be meant. */
 async function locate(given: string) {
   const kind = (path: string) =>
     stat(path).then((found) => (found.isDirectory() ? ("folder" as const) : ("file" as const)));

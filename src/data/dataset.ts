@@ -127,7 +127,7 @@ export function computeNormalization(images: Uint8Array, shape: Shape): Normaliz
 /**
  * Holds a set from outside against its own description.
  * @param where file or folder to name in the error.
- * @throws BAD_DATA for image bytes that do not match the labels' count, or a label outside the classes.
+ * @throws BAD_DATA for what is no set, image bytes that do not match the labels' count, or a label outside the classes.
  */
 export function checkDataset(dataset: Dataset, where: string): void {
   given({ dataset, where }, { dataset: DATASET_FIELDS, where: is.text });

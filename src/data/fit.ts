@@ -4,7 +4,7 @@ import { given, is, ShiftwiseError } from "../base/index.js";
 import { SHAPE, type Shape } from "../ops/index.js";
 import { allocate } from "./bytes.js";
 
-/** How the samples lie in an array of some dimensions. */
+/** The place of the samples in an array of some dimensions. */
 export interface ArrayFit {
   readonly count: number;
   /** Dimensions of one. */

@@ -5,22 +5,22 @@ import { ShiftwiseError } from "../base/index.js";
 import { reason } from "./bytes.js";
 import { contentOf, imageKind, isArrayFile, isHidden } from "./signatures.js";
 
-/** What a folder and those in it hold, each path once, sorted. */
+/** The contents of a folder and those in it, each path once, sorted. */
 export interface Found {
   readonly pictures: readonly string[];
   readonly arrays: readonly string[];
   /** Files of other kinds, and why others cannot be looked at, for people. */
   readonly others: readonly string[];
-  /** How many names are hidden, as those of a Mac. */
+  /** The number of hidden names, as those of a Mac. */
   readonly hidden: number;
 }
 
 /** Names that promise a picture: if there is none, the file is broken and not just another. */
 const PICTURE = /\.(jpe?g|jpe|jfif|png|webp|gif|avif|tiff?|bmp|dib)$/i;
 const ARRAY = /\.np[yz]$/i;
-/** So many bytes of a file tell its kind. */
+/** Bytes of a file that tell its kind. */
 const HEAD = 512;
-/** How many broken ones an error or a remark names. */
+/** The number of broken files that an error or a remark names. */
 const NAMED = 3;
 
 /**

@@ -21,7 +21,10 @@ const OPTIONS = is.record<GenerateOptions>({
   test: COUNT,
 });
 
-/** What the pen draws for each class, in the square [-1, 1] x [-1, 1]. Neighbours in the list are easily confused. */
+/**
+ * The strokes that the pen draws for each class, in the square [-1, 1] x [-1, 1]. Neighbours in the list are easily
+ * confused.
+ */
 const SIGNS: readonly { readonly name: string; readonly strokes: readonly Stroke[] }[] = [
   { name: "ring", strokes: [arc(0, 0, 0, 360, 0.85)] },
   { name: "gap", strokes: [arc(0, 0, 32, 328, 0.85)] },
@@ -36,8 +39,8 @@ const SIGNS: readonly { readonly name: string; readonly strokes: readonly Stroke
 ];
 
 /**
- * How hard the set is: residual CNNs of 80,000 weights get 97.4 to 98.9 % of the test images right after 3 to 6 epochs,
- * seeds 1 to 5. Lengths in glyph units (the sign is 2 wide) or pixels where said; ranges are uniform.
+ * The difficulty of the set: residual CNNs of 80,000 weights get 97.4 to 98.9 % of the test images right after 3 to 6
+ * epochs, seeds 1 to 5. Lengths in glyph units (the sign is 2 wide) or pixels where said; ranges are uniform.
  */
 const KNOBS = {
   /** Pixels to one glyph unit. */
@@ -53,7 +56,7 @@ const KNOBS = {
   elastic: 0.13,
   /** Pen radius in pixels. */
   pen: [0.7, 1.7],
-  /** How many strokes that belong to no sign. */
+  /** Strokes that belong to no sign. */
   clutter: [0, 3],
   /** Pixels. */
   clutterLength: [2.7, 9.9],

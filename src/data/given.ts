@@ -24,7 +24,7 @@ export const DATASET: Kind = (value, where) => {
   checkChannels(dataset.normalization, dataset.shape, where);
 };
 
-/** As many images as labels, and labels of the classes. @throws BAD_DATA */
+/** Refuses a set that has not as many images as labels, or a label of no class. @throws BAD_DATA */
 export function checkImages({ images, labels, shape, classes }: Dataset, where: string): void {
   const expected = labels.length * lengthOf(shape);
   if (images.length !== expected) {

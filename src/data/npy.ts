@@ -18,7 +18,7 @@ interface NumberType {
   read(view: DataView, at: number, little: boolean): number;
 }
 
-/** By the letter and digits of NumPy's type strings. */
+/** Types of numbers by the letter and digits of NumPy's type strings. */
 const TYPES: Readonly<Record<string, NumberType>> = {
   f2: { name: "float16", width: 2, read: (view, at, little) => halfToFloat(view.getUint16(at, little)) },
   f4: { name: "float32", width: 4, read: (view, at, little) => view.getFloat32(at, little) },
@@ -40,7 +40,7 @@ interface Header {
   /** The first axis runs fastest. */
   readonly fortran: boolean;
   readonly shape: readonly number[];
-  /** Where the numbers begin. */
+  /** The offset of the numbers. */
   readonly start: number;
 }
 

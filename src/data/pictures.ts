@@ -8,7 +8,7 @@ import { type Broken, passOver } from "./folder.js";
 import { decodeImage } from "./image.js";
 import { type Preprocessing, prepareImage } from "./preprocessing.js";
 
-/** What a broken file gives; everything else is the fault of options or of what is installed. */
+/** The errors of a broken file; every other is the fault of options or of what is installed. */
 const BROKEN = ["BAD_DATA", "IO", "TRUNCATED"];
 
 /** The items at even distances, at most `limit`. */

@@ -1,7 +1,7 @@
 /** Kinds of pictures that are decoded. */
 export type ImageKind = "JPEG" | "PNG" | "WebP" | "GIF" | "TIFF" | "AVIF" | "BMP";
 
-/** By its first bytes as latin1. */
+/** A kind of file, told by its first bytes as latin1. */
 interface Signature<K extends string> {
   readonly kind: K;
   /** One of these stands at `at`, the beginning unless said. */
@@ -26,7 +26,7 @@ const IMAGES: readonly Signature<ImageKind>[] = [
 const NPY = "a NumPy array (.npy)";
 const ZIP = "a ZIP archive";
 
-/** What people have beside pictures and arrays, or in their place. */
+/** Kinds of files that people have beside pictures and arrays, or in their place. */
 const OTHERS: readonly Signature<string>[] = [
   { kind: NPY, texts: ["\x93NUMPY"] },
   { kind: "a Git LFS pointer: fetch the file with git lfs pull", texts: ["version https://git-lfs"] },
@@ -52,7 +52,7 @@ const OTHERS: readonly Signature<string>[] = [
   { kind: "a Photoshop file", texts: ["8BPS"] },
 ];
 
-/** So many bytes tell. */
+/** Bytes that tell the kind. */
 const HEAD = 512;
 
 function kindAmong<K extends string>(signatures: readonly Signature<K>[], bytes: Uint8Array): K | null {

@@ -45,7 +45,7 @@ export function randomWarp(random: Random, strength: number): Warp {
   return Float64Array.from({ length: 2 * LATTICE * LATTICE }, () => random.normal() * strength);
 }
 
-/** Where the warp moves each point. Points outside the square move with its edge. */
+/** Moves each point as the warp does. Points outside the square move with its edge. */
 export function bend(stroke: Stroke, warp: Warp): Stroke {
   const bent: number[] = [];
   for (let i = 0; i < stroke.length; i += 2) {

@@ -33,7 +33,7 @@ export interface Pair {
 export interface Compiled {
   readonly plan: ForwardPlan;
   readonly layout: ParameterLayout;
-  /** In forward order. */
+  /** The layers in forward order. */
   readonly layers: readonly EngineLayer[];
   /** Addresses of the tensors that exist. */
   readonly tensors: ReadonlyMap<string, Address>;
@@ -90,7 +90,7 @@ export function compile(
   return { plan, layout, layers, tensors, values, slopes, running, batchStatistics };
 }
 
-/** What a node's layer may need besides the plan. */
+/** The nodes that a layer is fused with. */
 interface Fusion {
   readonly fused: FusedNode;
   statisticsOf(node: string): NormStatistics;
@@ -98,7 +98,7 @@ interface Fusion {
 
 type Compile<N extends Node> = (plan: ForwardPlan, node: N, fusion: Fusion) => EngineLayer | null;
 
-/** How each kind of node becomes a layer; null for the input, whose tensor the caller fills. */
+/** Makes a layer of each kind of node; null for the input, whose tensor the caller fills. */
 const LAYERS = {
   input: () => null,
   conv: (plan, node) => (isDepthwise(node) ? depthwiseLayer(plan, node) : convolutionLayer(plan, node)),

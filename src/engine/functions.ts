@@ -62,7 +62,7 @@ function unaryPass(f: (x: number) => number, slope: (x: number, y: number) => nu
   };
 }
 
-/** For each element of `shape` its place in an array of `own` shape, axes of length 1 repeated. */
+/** The place of each element of `shape` in an array of `own` shape, axes of length 1 repeated. */
 function repeatedPlaces(own: Shape, shape: Shape): Int32Array {
   const strides = stridesOf(own).map((stride, axis) => (own[axis] === 1 ? 0 : stride));
   const [, height, width] = shape;

@@ -57,7 +57,7 @@ function reluAt(nodes: readonly Node[], i: number): (Node & { op: "relu" }) | nu
   return node?.op === "relu" ? node : null;
 }
 
-/** What a ReLU leaves of the real numbers. */
+/** The range that a ReLU leaves of the real numbers. */
 export function rangeOf({ max }: Node & { op: "relu" }): Range {
   return { low: 0, high: max ?? Number.POSITIVE_INFINITY };
 }

@@ -3,7 +3,7 @@ import type { Address } from "../base/index.js";
 import { type Backward, type EngineLayer, type ForwardPlan, type GradientPlan, volume } from "./layer.js";
 
 export interface BackwardPlan {
-  /** Where the loss puts its gradient. */
+  /** The place for the gradient of the loss. */
   readonly dlogits: Address;
   /** To be run in order, last layer first. */
   readonly steps: readonly Backward[];

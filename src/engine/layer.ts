@@ -19,13 +19,13 @@ export interface BatchTensor {
   readonly shape: Shape;
 }
 
-/** Where a parameter and its gradient lie. */
+/** The places of a parameter and its gradient. */
 export interface ParameterSlot {
   readonly value: Address;
   readonly gradient: Address;
 }
 
-/** What a layer may ask for while the network is compiled. */
+/** The memory and tensors that a layer may ask for while the network is compiled. */
 export interface ForwardPlan {
   readonly arena: Arena;
   /** Most images of one call. */
@@ -34,7 +34,7 @@ export interface ForwardPlan {
   parameter(node: string, field: string): ParameterSlot;
 }
 
-/** Where to put the gradient of an input; `accumulate` when another consumer has already written there. */
+/** The place for the gradient of an input; `accumulate` when another consumer has already written there. */
 export interface GradientTarget {
   readonly address: Address;
   readonly accumulate: 0 | 1;

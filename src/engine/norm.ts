@@ -6,7 +6,7 @@ import { type EngineLayer, type ForwardPlan, type Mode, NO_CLAMP, plane, type Ra
 import { NormGradient, NormJob } from "./wasm.generated.js";
 import type { TrainingKernels } from "./wasm.js";
 
-/** What follows the batch norm and is computed with it. */
+/** The nodes that follow the batch norm and are computed with it. */
 export interface NormTail {
   /** Name of the tensor that the last fused node makes. */
   readonly output: string;

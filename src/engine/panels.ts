@@ -7,7 +7,7 @@ import type { PaddedPlane, Pass } from "./tables.js";
 import { PaddingJob, PanelJob } from "./wasm.generated.js";
 import type { TrainingKernels } from "./wasm.js";
 
-/** What a product of panels does for each group of a convolution. */
+/** The sizes of a product of panels for each group of a convolution. */
 export interface PanelGroups {
   readonly groups: number;
   readonly rows: number;

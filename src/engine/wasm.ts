@@ -3,7 +3,10 @@ import { instantiateSync } from "@assemblyscript/loader";
 import { bytesOfText, ShiftwiseError } from "../base/index.js";
 import { type Kernels, TRAINING_WASM_TEXT } from "./wasm.generated.js";
 
-/** What assembly/training exports, documented there, and what it works on, for the layers that are plain TypeScript. */
+/**
+ * The exports of assembly/training, documented there, and the memory that they work on, for the layers that are plain
+ * TypeScript.
+ */
 export type TrainingKernels = Kernels & { readonly memory: WebAssembly.Memory };
 
 export interface WasmInstance {
@@ -11,7 +14,7 @@ export interface WasmInstance {
   readonly memory: WebAssembly.Memory;
 }
 
-/** As assembly/build.mjs declares it: the module takes no other maximum. */
+/** The maximum that assembly/build.mjs declares: the module takes no other. */
 const MAXIMUM_PAGES = 65536;
 const PAGE = 65536;
 

@@ -33,9 +33,10 @@ export interface OpenedFile {
 /**
  * Opens a shiftwise file of one kind.
  * @param where file name for error messages
- * @throws BAD_FILE, TRUNCATED; CHECKSUM when graph or data are not those that were written
+ * @throws BAD_OPTION for a file name that is no text; BAD_FILE, TRUNCATED; CHECKSUM when graph or data are not those that were written
  */
 export function openFile(bytes: Uint8Array, kind: FileKind, where = ""): OpenedFile {
+  expect(typeof where === "string", "where", "a text", where, "BAD_OPTION");
   const place = at(where, "__metadata__");
   const file = fileBytes(bytes, where);
   if (isGzip(file)) {
@@ -123,11 +124,18 @@ export interface TensorSource {
   floats(name: string, shape: readonly number[]): Float32Array;
   /** A view of a U8 tensor; `shape` null: any one-dimensional length. */
   bytes(name: string, shape: readonly number[] | null): Uint8Array;
+  /** Counts the bytes that weights take once they are unpacked, before they are. @throws OVERFLOW beyond the limit */
+  unpack(bytes: number): void;
   done(): void;
 }
 
-export function tensorSource(tensors: ReadonlyMap<string, StoredTensor>, where = ""): TensorSource {
+export function tensorSource(
+  tensors: ReadonlyMap<string, StoredTensor>,
+  where = "",
+  limit = Number.POSITIVE_INFINITY,
+): TensorSource {
   const left = new Map(tensors);
+  let unpacked = 0;
   const take = (name: string, dtype: string, shape: readonly number[] | null): Uint8Array => {
     const place = at(where, `tensor ${name}`);
     const tensor = left.get(name);
@@ -147,6 +155,11 @@ export function tensorSource(tensors: ReadonlyMap<string, StoredTensor>, where =
       return values;
     },
     bytes: (name, shape) => take(name, "U8", shape),
+    unpack(bytes) {
+      unpacked += bytes;
+      const expected = `at most ${limit} bytes of unpacked weights, or a higher memoryLimit`;
+      expect(unpacked <= limit, where, expected, unpacked, "OVERFLOW");
+    },
     done() {
       for (const name of left.keys()) expect(false, at(where, `tensor ${name}`), "no tensor besides the graph's", name);
     },

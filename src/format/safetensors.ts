@@ -55,7 +55,7 @@ interface Entry {
   readonly end: number;
 }
 
-/** What is known of a file once its header is read. */
+/** The contents of a file's header. */
 export interface Header {
   readonly metadata: Readonly<Record<string, string>>;
   /** Sorted by place. */
@@ -220,7 +220,10 @@ export function parseJson(bytes: Uint8Array, where: string): unknown {
   return value;
 }
 
-/** How many keys JSON has: colons outside of its strings. JSON.parse keeps the last of equal keys and says nothing. */
+/**
+ * Counts the keys that JSON has: colons outside of its strings. JSON.parse keeps the last of equal keys and says
+ * nothing.
+ */
 function colonsIn(json: Uint8Array): number {
   let count = 0;
   let inString = false;
@@ -233,7 +236,7 @@ function colonsIn(json: Uint8Array): number {
   return count;
 }
 
-/** How many keys the objects in a parsed value have. */
+/** Counts the keys that the objects in a parsed value have. */
 function keysIn(value: unknown): number {
   if (typeof value !== "object" || value === null) return 0;
   const values = Object.values(value);

@@ -3,6 +3,7 @@ import {
   type BatchNormNode,
   type Clamp,
   type Encoding,
+  type Ending,
   type Node,
   nodeInputs,
   nodeKind,
@@ -14,7 +15,7 @@ import { readersOf } from "./shapes.js";
 /** Nodes that become one layer; `head` computes, the rest is its epilogue. */
 export interface Chain {
   readonly head: Node;
-  /** What the head does; it says how the chain may go on and how it may end. */
+  /** The role of the head; it says how the chain may go on and how it may end. */
   readonly role: Role;
   /** The head and what follows it, each the only reader of the one before. */
   readonly nodes: readonly Node[];
@@ -22,8 +23,8 @@ export interface Chain {
   readonly norm: BatchNormNode | null;
   /** Name of the second operand of an add that the head's layer takes in. */
   readonly residual: string | null;
-  /** In real values, applied after the add. */
-  readonly clamp: Clamp;
+  /** The part of the epilogue behind the add, in real values. */
+  readonly ending: Ending;
   readonly encoding: Encoding;
   /** Name of the last node: of the tensor that the layer writes. */
   readonly tail: string;
@@ -84,7 +85,7 @@ export function findChains(network: Network, keep: Iterable<string> = []): Chain
       members.push(next);
       taken.add(next.name);
     }
-    chains.push({ head, role, nodes: members, norm, residual, clamp, encoding, tail: tail.name });
+    chains.push({ head, role, nodes: members, norm, residual, ending: { clamp }, encoding, tail: tail.name });
   }
   return chains.sort((a, b) => position.get(a.tail)! - position.get(b.tail)!);
 }
@@ -111,8 +112,8 @@ function otherOperand([a, b]: readonly [string, string], one: string): string {
 }
 
 /**
- * How a layer that starts with a node of each role may end: with a whole epilogue, or only with an encoding of its
- * result. The others hand on raw values.
+ * The way in which a layer that starts with a node of each role may end: with a whole epilogue, or only with an
+ * encoding of its result. The others hand on raw values.
  */
 const ENDINGS: { readonly [R in Role]: "epilogue" | "encoding" | null } = {
   input: "encoding",

@@ -44,7 +44,7 @@ const noShapes = (): Shape => [0, 0, 0];
 
 /** Data that a network file may hold beside the network. */
 export interface NetworkExtra {
-  /** What INQ has decided so far; without it every weight is free. */
+  /** The decisions of INQ so far; without them every weight is free. */
   readonly grids?: WeightGrids;
   /** Free text by name. */
   readonly metadata?: Readonly<Record<string, string>>;

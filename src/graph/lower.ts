@@ -37,7 +37,7 @@ interface ModelDraft {
   readonly inputs: InputPort[];
   /** The tensor that holds a node's result; its name differs where a quantize node had nothing to change. */
   readonly held: Map<string, string>;
-  /** How many nodes and outputs read each node's tensor. */
+  /** The number of nodes and outputs that read each node's tensor. */
   readonly readers: ReadonlyMap<string, number>;
 }
 
@@ -89,7 +89,7 @@ function countReaders({ nodes, outputs }: Network): Map<string, number> {
 }
 
 /** Adds the layer that a chain becomes: its head says which. */
-function lowerChain(draft: ModelDraft, { head, tail, norm, residual, encoding, clamp }: Chain): void {
+function lowerChain(draft: ModelDraft, { head, tail, norm, residual, encoding, ending }: Chain): void {
   const { grids, held, layers, readers, tensors } = draft;
   const shape = draft.shapes.get(tail)!;
   const sources = nodeInputs(head).map((source) => held.get(source)!);
@@ -98,7 +98,7 @@ function lowerChain(draft: ModelDraft, { head, tail, norm, residual, encoding, c
     output: tail,
     shape,
     encoding,
-    clamp,
+    ending,
     norm,
     residual: residual === null ? null : held.get(residual)!,
     grids,
@@ -133,7 +133,7 @@ function toFloat32(draft: ModelDraft, input: string): string {
     draft.layers.push(layer);
   };
   lowerMean(
-    { sources: [input], output, encoding: FLOAT32, clamp: {}, spec: (name) => draft.tensors[name], push },
+    { sources: [input], output, encoding: FLOAT32, ending: { clamp: {} }, spec: (name) => draft.tensors[name], push },
     output,
   );
   return output;

@@ -19,11 +19,12 @@ export const LAYER_FIELDS = ["name", "output"] as const;
  * Reads and validates a model file (docs/format.md).
  * @param bytes the whole file, not gzip-compressed
  * @param where file name for error messages
+ * @param limit most bytes that the weights may take once they are unpacked, a byte a code
  * @throws BAD_FILE, TRUNCATED, CHECKSUM for the container; BAD_GRAPH, OVERFLOW for the model in it
  */
-export function decodeModel(bytes: Uint8Array, where = ""): ModelDef {
+export function decodeModel(bytes: Uint8Array, where = "", limit = Number.POSITIVE_INFINITY): ModelDef {
   const file = openFile(bytes, "model", where);
-  const source = tensorSource(file.tensors, where);
+  const source = tensorSource(file.tensors, where, limit);
   const place = at(where, "graph");
   const graph = json.record(file.graph, place, ["name", "inputs", "outputs", "tensors", "layers"], ["labels", "notes"]);
   const tensors: Record<string, TensorSpec> = {};

@@ -1,5 +1,5 @@
 // validate.ts: everything about a model that the runtime relies on, checked once before it runs.
-import { described, guarded } from "../base/index.js";
+import { arrayKind, described, guarded } from "../base/index.js";
 import { at, type Check, checker, INT32_MAX, fields as json } from "../format/index.js";
 import {
   checkNormalization,
@@ -47,6 +47,7 @@ function checkModel(def: ModelDef, where: string): void {
     check(new Set(names).size === names.length, place, "names that differ", names);
   };
 
+  checkLists(def, check);
   json.identifier(def.name, at(where, "name"));
   for (const key of Object.keys(def.notes ?? {})) json.identifier(key, at(where, "notes"));
   const { labels = [] } = def;
@@ -90,4 +91,22 @@ function checkModel(def: ModelDef, where: string): void {
   for (const port of def.outputs) read(port.tensor, `output ${port.name}`);
   for (const name of Object.keys(def.tensors))
     check(written.has(name), `tensor ${name}`, "a layer that writes it", "none");
+}
+
+/** Fields that hold typed arrays, whose kinds are for the layers to check. */
+const TYPED = ["codes", "values", "scale", "offset"];
+
+/** All other lists are plain arrays, as JSON has them: typed ones lack some of their ways. */
+function checkLists(def: ModelDef, check: Check): void {
+  const look = (owner: object, place: string, depth: number): void => {
+    for (const [key, value] of Object.entries(owner)) {
+      const typed = arrayKind(value) !== undefined;
+      check(!typed || TYPED.includes(key), `${place}.${key}`, "a plain array", value);
+      if (!typed && depth > 0 && Object(value) === value && !Array.isArray(value))
+        look(value, `${place}.${key}`, depth - 1);
+    }
+  };
+  for (const layer of def.layers) look(layer, `layer ${layer.name}`, 2);
+  for (const port of def.inputs) look(port, `input ${port.name}`, 1);
+  for (const name of Object.keys(def.tensors)) look(def.tensors[name], `tensor ${name}`, 1);
 }

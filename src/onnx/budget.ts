@@ -34,7 +34,7 @@ export class Budget {
     }
   }
 
-  /** As spend, for so many multiply-adds. */
+  /** Spends a number of multiply-adds. */
   work(operations: number): void {
     this.spend(Math.ceil(operations / OPERATIONS));
   }

@@ -49,7 +49,7 @@ const REASONS: Readonly<Record<string, string>> = {
 };
 
 /**
- * What can be said of a node before it is converted: operator or attributes that are not known.
+ * Problems of a node that show before it is converted: operator or attributes that are not known.
  * @param depends whether it reads what depends on the model's input
  * @returns lines with name, operator, what is wrong and opset
  * @throws BAD_GRAPH for an attribute of the wrong type

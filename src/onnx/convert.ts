@@ -13,7 +13,7 @@ export type RemarkLevel = "warning" | "note";
 /** Says what is no problem: a warning of what may be wrong, or a note of what is worth knowing. */
 export type Remark = (level: RemarkLevel, where: string, message: string) => void;
 
-/** What converting a model's nodes needs besides them. */
+/** The things that converting a model's nodes needs besides them. */
 export interface Surroundings {
   readonly draft: Draft;
   readonly budget: Budget;
@@ -52,7 +52,12 @@ export function convertNodes(
       if (!operator || lines.length > 0 || !ready) return undefined;
       return converted(node, operator, known, surroundings, outputs.has(node.outputs[0]));
     });
-    for (const [i, name] of node.outputs.entries()) if (name !== "" && made?.[i]) known.set(name, made[i]);
+    for (const [i, name] of node.outputs.entries()) {
+      const value = made?.[i];
+      if (name === "" || !value) continue;
+      known.set(name, value);
+      if (isActivation(value)) draft.denote(name, value.node);
+    }
     if (made) continue;
     for (const name of node.inputs) {
       const value = known.get(name);

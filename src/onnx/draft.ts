@@ -13,7 +13,7 @@ export interface Activation {
   readonly node: string;
   /** With the batch, which is 1. */
   readonly dims: readonly number[];
-  /** Of integers: theirs. Absent: floats. */
+  /** The type of integers. Absent: floats. */
   readonly type?: ElementType;
 }
 
@@ -40,8 +40,12 @@ export interface Draft {
   parameter(value: Value, shape: readonly number[]): Tensor;
   /** A parameter with a value for each of its places. */
   filled(shape: readonly number[], value: (i: number) => number): Tensor;
-  /** How many nodes and outputs of the model read a value. */
+  /** Counts the nodes and outputs of the model that read a value. */
   readers(value: string): number;
+  /** Notes that a value of the model is what a node makes; several values may be, as behind an Identity. */
+  denote(value: string, node: string): void;
+  /** Tells whether each value that is what the node makes has at most one reader, so that nothing else sees it change. */
+  isAlone(node: string): boolean;
 }
 
 /** The channels, rows and columns that dimensions stand for: without the batch; a vector is [n, 1, 1]. */
@@ -71,6 +75,7 @@ export function createDraft(
   const shapes = new Map<string, Shape>();
   const reshaped = new Map<string, string>();
   const used = new Set<Value["data"]>();
+  const alone = new Map<string, boolean>();
   const counts = new Map<string, number>();
   const unique = (wanted: string): string => {
     const base = printableName(wanted);
@@ -129,6 +134,10 @@ export function createDraft(
       return { shape, data };
     },
     readers: (value) => readers.get(value) ?? 0,
+    denote(value, node) {
+      alone.set(node, (alone.get(node) ?? true) && draft.readers(value) <= 1);
+    },
+    isAlone: (node) => alone.get(node) ?? true,
   };
   return { draft, nodes: () => [...nodes.values()] };
 }

@@ -34,7 +34,7 @@ export function upTo(model: OnnxModel, wanted: readonly string[] = model.outputs
 }
 
 /**
- * For each node that makes an output, the name that ONNX gives it, made printable where it is not or too long.
+ * The name of each node that makes an output: the one that ONNX gives it, made printable where it is not or too long.
  * @param renamed is told each name that had to be changed
  */
 export function nameOutputs(

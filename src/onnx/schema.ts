@@ -3,7 +3,7 @@
 // A table and not generated classes: protobufjs reads and writes the wire format, and nothing is compiled at run time, so
 // the importer runs under a content security policy without unsafe-eval.
 
-/** What a scalar is here. */
+/** The type of each kind of scalar. */
 interface Scalars {
   int32: number;
   int64: number;
@@ -97,7 +97,7 @@ type ProtoFieldsOf<M extends MessageName, R extends boolean> = Extract<
   { readonly name: string; readonly type: string; readonly repeated: R }
 >;
 
-/** What a message is as an object: absent fields are missing, repeated ones empty arrays. */
+/** The form of a message as an object: absent fields are missing, repeated ones empty arrays. */
 export type Messages = {
   readonly [M in MessageName]: {
     readonly [F in ProtoFieldsOf<M, false> as F["name"]]?: TypeOf<F["type"]>;

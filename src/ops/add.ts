@@ -50,11 +50,10 @@ export const addNode: NodeKind<AddNode> = {
     check(sameShape(a, b), "inputs", `shape ${a.join("x")}`, b.join("x"));
     return a;
   },
-  lower({ op, name }, { sources: [input, other], output, encoding, clamp, spec, push }) {
+  lower({ op, name }, { sources: [input, other], output, encoding, ending, spec, push }) {
     const [a, b] = [spec(input).encoding, spec(other).encoding];
-    const folded = foldEpilogue({ channels: 1, input: a, output: encoding, units: [1], sums: [1], residual: b });
-    const ending = { scale: folded.scale, offset: folded.offset, clamp };
-    const second = { tensor: other, scale: folded.residualScale };
-    push({ op, name, input, output, epilogue: ending, residual: second }, encoding);
+    const affine = { channels: 1, input: a, output: encoding, units: [1], sums: [1], residual: b, ending };
+    const { epilogue, residualScale: scale } = foldEpilogue(affine);
+    push({ op, name, input, output, epilogue, residual: { tensor: other, scale } }, encoding);
   },
 };

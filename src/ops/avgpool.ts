@@ -81,16 +81,16 @@ type Pair = readonly [number, number];
 
 /** Adds the sum over a window times 1 / its size. With a window of 1x1 it hands its input on in another encoding. */
 export function lowerMean(
-  lowering: Pick<Lowering, "sources" | "output" | "encoding" | "clamp" | "spec" | "push">,
+  lowering: Pick<Lowering, "sources" | "output" | "encoding" | "ending" | "spec" | "push">,
   name: string,
   kernel: Pair = [1, 1],
   stride: Pair = [1, 1],
 ): void {
-  const { sources, output, encoding, clamp } = lowering;
+  const { sources, output, encoding, ending } = lowering;
   const [input] = sources;
   const size = elements(kernel);
   const given = lowering.spec(input).encoding;
-  const folded = foldEpilogue({ channels: 1, input: given, output: encoding, units: [1 / size], sums: [size] });
-  const ending = { scale: folded.scale, offset: folded.offset, clamp };
-  lowering.push({ op: "avgPool", name, input, output, kernel, stride, epilogue: ending }, encoding);
+  const affine = { channels: 1, input: given, output: encoding, units: [1 / size], sums: [size], ending };
+  const { epilogue } = foldEpilogue(affine);
+  lowering.push({ op: "avgPool", name, input, output, kernel, stride, epilogue }, encoding);
 }

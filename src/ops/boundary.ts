@@ -34,7 +34,7 @@ export interface DropoutNode {
   readonly op: "dropout";
   readonly name: string;
   readonly input: string;
-  /** In 0..1, 1 excluded. */
+  /** The probability of a zero, in 0..1, 1 excluded. */
   readonly rate: number;
 }
 

@@ -154,8 +154,8 @@ export function lowerConv(
   added: Tensor | null,
   window: ConvWindow,
 ): void {
-  const { sources, output, shape, encoding, clamp, norm, residual } = lowering;
-  const { scale, offset, residualScale } = foldEpilogue({
+  const { sources, output, shape, encoding, ending, norm, residual } = lowering;
+  const { epilogue: folded, residualScale } = foldEpilogue({
     channels: shape[0],
     input: lowering.spec(sources[0]).encoding,
     output: encoding,
@@ -164,11 +164,11 @@ export function lowerConv(
     bias: added?.data,
     norm,
     residual: residual === null ? null : lowering.spec(residual).encoding,
+    ending,
   });
   const second = residual === null ? {} : { residual: { tensor: residual, scale: residualScale } };
-  const ending = { scale, offset, clamp };
   lowering.push(
-    { op: "conv", name, input: sources[0], output, weights, epilogue: ending, ...window, ...second },
+    { op: "conv", name, input: sources[0], output, weights, epilogue: folded, ...window, ...second },
     encoding,
   );
 }

@@ -69,12 +69,11 @@ export const denseNode: NodeKind<DenseNode> = {
     return [outputs, 1, 1];
   },
   lower(node, lowering) {
-    const { sources, output, shape, encoding, clamp, norm } = lowering;
+    const { sources, output, shape, encoding, ending, norm } = lowering;
     const input = lowering.spec(sources[0]).encoding;
     const { weights, units, sums } = nodeWeights(node, lowering.grids, input);
-    const folded = { channels: shape[0], input, output: encoding, units, sums, bias: node.bias?.data, norm };
-    const { scale, offset } = foldEpilogue(folded);
-    const ending = { scale, offset, clamp };
-    lowering.push({ op: "dense", name: node.name, input: sources[0], output, weights, epilogue: ending }, encoding);
+    const affine = { channels: shape[0], input, output: encoding, units, sums, bias: node.bias?.data, norm, ending };
+    const { epilogue: folded } = foldEpilogue(affine);
+    lowering.push({ op: "dense", name: node.name, input: sources[0], output, weights, epilogue: folded }, encoding);
   },
 };

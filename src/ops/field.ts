@@ -10,7 +10,7 @@ import {
 } from "./encoding.js";
 import type { AxisWeights, Encoding, Normalization, Shape } from "./tensor.js";
 
-/** What a field may ask for while it is read. */
+/** The data that a field may ask for while it is read. */
 export interface Reading {
   /** The place of the layer or node in the file, for error messages. */
   readonly where: string;
@@ -24,10 +24,10 @@ export interface Reading {
   readonly shapeOf: (tensor: string) => Shape;
 }
 
-/** Where in the file stored tensors lie: those of one place keep the order of their layers. */
+/** The place of stored tensors in the file: those of one place keep the order of their layers. */
 export type Place = "first" | "second" | "last";
 
-/** What a field may do while it is written. */
+/** The data that a field may ask for while it is written. */
 export interface Writing {
   /** The fields of the layer or node. */
   readonly owner: Readonly<Record<string, unknown>>;

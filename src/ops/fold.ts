@@ -8,7 +8,7 @@
 
 import type { BatchNormNode } from "./batchnorm.js";
 import { scaleOf, zeroOf } from "./geometry.js";
-import type { Encoding } from "./tensor.js";
+import type { Encoding, Ending, Epilogue } from "./tensor.js";
 
 export interface Affine {
   readonly channels: number;
@@ -24,16 +24,17 @@ export interface Affine {
   readonly bias?: Float32Array | null;
   readonly norm?: BatchNormNode | null;
   readonly residual?: Encoding | null;
+  readonly ending: Ending;
 }
 
 export interface Folded {
-  readonly scale: Float32Array;
-  readonly offset: Float32Array;
+  readonly epilogue: Epilogue;
   readonly residualScale: number;
 }
 
 /** Folds in float64 and rounds each result once; offsets use the rounded scales, so that zero points cancel exactly. */
-export function foldEpilogue({ channels, input, output, units, sums, bias, norm, residual }: Affine): Folded {
+export function foldEpilogue(affine: Affine): Folded {
+  const { channels, input, output, units, sums, bias, norm, residual, ending } = affine;
   const step = scaleOf(output);
   const zero = zeroOf(output);
   const zeroIn = zeroOf(input);
@@ -50,5 +51,5 @@ export function foldEpilogue({ channels, input, output, units, sums, bias, norm,
     const sum = zeroIn === 0 ? 0 : sums[sums.length === 1 ? 0 : c];
     offset[c] = constant - scale[c] * zeroIn * sum - residualScale * residualZero;
   }
-  return { scale, offset, residualScale };
+  return { epilogue: { scale, offset, ...ending }, residualScale };
 }

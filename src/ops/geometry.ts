@@ -1,7 +1,7 @@
 // geometry.ts: sizes that follow from a layer's numbers, and the integer range of an encoding.
 import type { Encoding, Shape } from "./tensor.js";
 
-/** What a sliding window does to rows and columns. */
+/** A sliding window over rows and columns. */
 export interface Window {
   readonly kernel: readonly [height: number, width: number];
   readonly stride: readonly [vertical: number, horizontal: number];

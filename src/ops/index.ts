@@ -87,6 +87,7 @@ export type {
   AxisWeights,
   Clamp,
   Encoding,
+  Ending,
   Epilogue,
   Normalization,
   Residual,

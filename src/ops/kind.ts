@@ -4,14 +4,14 @@ import type { FieldsOf } from "./field.js";
 import type { Lowering } from "./lowering.js";
 import type { Clamp, Shape, TensorSpec } from "./tensor.js";
 
-/** What every layer has: its kind, its own name, and the tensor that it writes. */
+/** The fields of every layer: its kind, its own name, and the tensor that it writes. */
 export interface LayerBase {
   readonly op: string;
   readonly name: string;
   readonly output: string;
 }
 
-/** What every node has: its kind, and a name that is also that of its tensor. */
+/** The fields of every node: its kind, and a name that is also that of its tensor. */
 export interface NodeBase {
   readonly op: string;
   readonly name: string;
@@ -44,7 +44,7 @@ export interface LayerKind<L extends LayerBase> {
 }
 
 /**
- * What a node does in a chain, the nodes that run as one layer:
+ * The part that a node has in a chain, the nodes that run as one layer:
  * - input: the network's input, which may be rounded;
  * - product: sums of products with weights, the head of a chain, which a batch norm may follow;
  * - mean: sums over windows, the head of a chain;

@@ -3,7 +3,7 @@
 import type { BatchNormNode } from "./batchnorm.js";
 import type { WeightGrids } from "./grid.js";
 import type { Layer } from "./layers.js";
-import type { Clamp, Encoding, Normalization, Shape, TensorSpec } from "./tensor.js";
+import type { Encoding, Ending, Normalization, Shape, TensorSpec } from "./tensor.js";
 
 /** One chain on its way to a layer: the head that is asked, and what the rest of the chain says of its epilogue. */
 export interface Lowering {
@@ -14,8 +14,8 @@ export interface Lowering {
   readonly shape: Shape;
   /** Encoding of the result where the head computes one. */
   readonly encoding: Encoding;
-  /** In real values. */
-  readonly clamp: Clamp;
+  /** The rest of the epilogue, in real values. */
+  readonly ending: Ending;
   /** The batch norm that follows the head, or null. */
   readonly norm: BatchNormNode | null;
   /** The tensor that is added, or null. */

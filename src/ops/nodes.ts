@@ -86,9 +86,13 @@ export const NODES = {
  */
 export function nodeKind(node: Node): NodeKind<Node> {
   const { op, name } = Object(node) as Node;
-  if (Object.hasOwn(NODES, op)) return NODES[op] as NodeKind<Node>;
+  if (typeof op === "string" && Object.hasOwn(NODES, op)) return NODES[op] as NodeKind<Node>;
   const expected = `one of ${Object.keys(NODES).join(", ")}`;
-  throw new ShiftwiseError("BAD_GRAPH", "no such kind of node", { where: `node ${String(name)}`, expected, found: op });
+  throw new ShiftwiseError("BAD_GRAPH", "no such kind of node", {
+    where: `node ${typeof name === "string" ? name : typeof name}`,
+    expected,
+    found: op,
+  });
 }
 
 /** The tensors that a node reads, in the order of its fields. */

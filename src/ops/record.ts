@@ -35,13 +35,13 @@ export function renamed<T extends object>(fields: object, owner: T, to: (name: s
   return { ...owner, ...Object.fromEntries(changed) };
 }
 
-/** What the fields of a layer or node are read with. */
+/** The sources that the fields of a layer or node are read from. */
 export interface RecordSource {
   readonly source: TensorSource;
   readonly shapeOf: (tensor: string) => Shape;
 }
 
-/** What a table of kinds has to say for reading: fields, and since when. */
+/** An entry of a table of kinds, as reading needs it: fields, and since when. */
 interface Kind {
   readonly since: number;
   readonly fields: object;

@@ -91,6 +91,12 @@ export interface Epilogue {
   readonly clamp: Clamp;
 }
 
+/**
+ * The part of a layer's epilogue that a chain of nodes says itself; scale and offset are folded from the rest of the
+ * chain.
+ */
+export type Ending = Omit<Epilogue, "scale" | "offset">;
+
 /** A second operand that a layer adds to its sums. */
 export interface Residual {
   readonly tensor: string;

@@ -17,7 +17,7 @@ import { elements } from "./geometry.js";
 import { check, checkGrid, gridCodes, smallestExponent, type WeightGrids } from "./grid.js";
 import type { Encoding, Shape, Weights } from "./tensor.js";
 
-/** How each kind of weights is stored, and read again as an array of this shape. */
+/** Stores each kind of weights, and reads it again as an array of this shape. */
 const STORAGE: {
   readonly [K in Weights["kind"]]: {
     readonly fields: readonly string[];
@@ -34,6 +34,7 @@ const STORAGE: {
         [2, 3, 4, 5],
       );
       const n1 = json.integer(given.n1, `${place}.n1`, -126, 127);
+      source.unpack(elements(shape));
       const packed = { magnitudes: source.bytes(`${name}.codes`, null), signs: source.bytes(`${name}.signs`, null) };
       return { kind: "codes", bits, n1, codes: unpackCodes(packed, elements(shape), bits, place) };
     },
@@ -50,6 +51,7 @@ const STORAGE: {
       const levels = json.list(given.levels, `${place}.levels`, json.number);
       const many = levels.length >= 2 && levels.length <= LEVELS_MAX;
       json.expect(many, place, `2 to ${LEVELS_MAX} levels`, levels.length);
+      source.unpack(elements(shape));
       const packed = source.bytes(`${name}.codes`, null);
       return { kind: "codebook", levels, codes: unpackIndices(packed, elements(shape), levels.length, place) };
     },

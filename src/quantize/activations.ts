@@ -139,7 +139,10 @@ function shrunk(end: number): number[] {
   return Array.from({ length: STEPS_PER_OCTAVE * OCTAVES + 1 }, (_, i) => end * 2 ** (-i / STEPS_PER_OCTAVE));
 }
 
-/** For each sign, the least magnitude whose bin brings the count of that sign's values up to `percentile` percent. */
+/**
+ * Returns the range that ends, for each sign, at the least magnitude whose bin brings the count of that sign's values up
+ * to `percentile` percent.
+ */
 function percentileRange(histogram: Histogram, percentile: number): readonly [low: number, high: number] {
   const bins = occupiedBins(histogram);
   const reach = (side: typeof bins) => {

@@ -3,6 +3,7 @@
 import { given, is, ShiftwiseError } from "../base/index.js";
 import { NETWORK, type Network } from "../graph/index.js";
 import type { ConvNode, DenseNode, WeightGrid, WeightGrids } from "../ops/index.js";
+import type { LayerLevels } from "./channels.js";
 import { FIT, QUANTIZER, WIDTHS } from "./given.js";
 import type { Fit, Quantizer } from "./quantizer.js";
 
@@ -39,6 +40,20 @@ export function writeFit({ levels, scale, codes }: Fit, into: Float32Array): voi
     const values = Float32Array.from(levels, (level) => scale[c] * level);
     for (let i = c * depth; i < (c + 1) * depth; i++) into[i] = values[codes[i]];
   }
+}
+
+/**
+ * The levels that a quantizer gives each layer's weights, for `compensate` and `distill`, which fit the scales of the
+ * output channels themselves.
+ * @throws what the quantizer throws, when a layer is asked for, and BAD_OPTION for a layer without bits
+ */
+export function quantizerLevels(quantizer: Quantizer, bits: LayerBits): (node: ConvNode | DenseNode) => LayerLevels {
+  given({ quantizer, bits }, { quantizer: QUANTIZER, bits: WIDTHS });
+  given({ quantizer, bits }, { quantizer: QUANTIZER, bits: WIDTHS });
+  return ({ name, weight }) => {
+    const { levels } = quantizer.fit(weight.data, { name, shape: weight.shape, bits: bitsOfLayer(bits, name) });
+    return { kind: "codebook", levels };
+  };
 }
 
 /** The grid of a fit, every weight decided. */

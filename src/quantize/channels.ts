@@ -28,6 +28,8 @@ export function levelBits(levels: LayerLevels): number {
 /** Scales tried lie this close, and reach this far down from the one at which nothing is clipped. */
 const STEPS_PER_OCTAVE = 12;
 const OCTAVES = 4;
+/** Stands for a scale of 0, which no grid has. */
+const SMALLEST_SCALE = 2 ** -100;
 
 /** Zero and the signed powers of two of a codebook, ascending. */
 export function powerLevels(bits: number, n1: number): Float64Array {
@@ -39,17 +41,19 @@ export function powerLevels(bits: number, n1: number): Float64Array {
  * Returns for every row of `weights` the scale s > 0 with the least sum of importance (w - s level)^2, level the
  * nearest.
  * @param importance one number a column, 0 or more.
- * @param levels ascending, 0 among them.
+ * @param levels ascending.
  * @internal
  */
 export function fitScales(weights: Float64Array, importance: Float64Array, levels: Float64Array): Float64Array {
   const n = importance.length;
   const top = Math.max(Math.abs(levels[0]), Math.abs(levels[levels.length - 1]));
-  const midpoints = Float64Array.from(levels.subarray(1), (level, i) => (level + levels[i]) / 2);
+  const midpoints = midpointsOf(levels);
+  // a row of zeros, which has any scale where 0 is a level, and otherwise nearly none
+  const idle = levels.includes(0) ? 1 : SMALLEST_SCALE;
   return Float64Array.from({ length: weights.length / n }, (_, r) => {
     const row = weights.subarray(r * n, (r + 1) * n);
     const largest = row.reduce((most, w) => Math.max(most, Math.abs(w)), 0);
-    if (largest === 0) return 1;
+    if (largest === 0) return idle;
     let best = largest / top;
     let least = Number.POSITIVE_INFINITY;
     // the largest weight may also lie above the top level
@@ -65,6 +69,23 @@ export function fitScales(weights: Float64Array, importance: Float64Array, level
   });
 }
 
+/** The numbers halfway between neighbouring levels. */
+export function midpointsOf(levels: Float64Array): Float64Array {
+  return Float64Array.from(levels.subarray(1), (level, i) => (level + levels[i]) / 2);
+}
+
+/** Index of the level nearest to z; a midpoint goes up. */
+export function nearest(midpoints: Float64Array, z: number): number {
+  let low = 0;
+  let high = midpoints.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (z >= midpoints[middle]) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 function rowError(
   row: Float64Array,
   importance: Float64Array,
@@ -76,14 +97,7 @@ function rowError(
   let sum = 0;
   for (let i = 0; i < row.length && sum < limit; i++) {
     const z = row[i] / scale;
-    let low = 0;
-    let high = midpoints.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (z >= midpoints[middle]) low = middle + 1;
-      else high = middle;
-    }
-    const error = (z - levels[low]) * scale;
+    const error = (z - levels[nearest(midpoints, z)]) * scale;
     sum += importance[i] * error * error;
   }
   return sum;

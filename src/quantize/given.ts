@@ -118,6 +118,7 @@ const INTEGER = is.integer(Number.MIN_SAFE_INTEGER);
  */
 export const PORTION_FIELDS = {
   bits: WIDTHS,
+  quantizer: is.optional(QUANTIZER),
   partition: is.optional(is.oneOf("magnitude", "random")),
   ranking: is.optional(is.oneOf("layer", "global")),
   rule: is.optional(RULE),

@@ -5,7 +5,7 @@ export type { CodeBits } from "../format/index.js";
 export { encodingGroups, insertQuantizers, quantizationPoints, removeQuantizers } from "../graph/index.js";
 export { type ClipRule, fitLinear, type LinearEncoding, type LinearOptions } from "./activations.js";
 export { allocateBits, type LayerChoices } from "./allocate.js";
-export { type LayerBits, quantizeWeights } from "./apply.js";
+export { type LayerBits, quantizerLevels, quantizeWeights } from "./apply.js";
 export { QUANTIZERS } from "./baselines/index.js";
 export {
   type ActivationScheme,

@@ -1,11 +1,10 @@
 // inq.ts: one step of incremental network quantization (INQ algorithm 1, steps 2 to 4).
 
 import { createRandom, given, is, type Random, ShiftwiseError } from "../base/index.js";
-import type { CodeBits } from "../format/index.js";
 import { NETWORK, type Network } from "../graph/index.js";
 import { type ConvNode, type DenseNode, GRIDS, type WeightGrid, type WeightGrids } from "../ops/index.js";
 import { weightNodes } from "./apply.js";
-import { fitScales, powerLevels } from "./channels.js";
+import { fitScales, midpointsOf, nearest, powerLevels } from "./channels.js";
 import { PORTION_OPTIONS } from "./given.js";
 import {
   chooseExponent,
@@ -17,11 +16,15 @@ import {
 } from "./levels.js";
 import { frozenCount, type Partition, selectLargest, selectRandom } from "./partition.js";
 import { checkBits } from "./portions.js";
-
-type PowersGrid = Extract<WeightGrid, { kind: "powers" }>;
+import type { Quantizer } from "./quantizer.js";
 
 /** Options of a portion of INQ. */
 export interface PortionOptions {
+  /**
+   * The levels of each layer: those of its fit to all weights at the first portion, to the nearest of which each portion
+   * then rounds. Default: INQ's own, powers of two as `rule` and `scale` say, which concern no other.
+   */
+  readonly quantizer?: Quantizer;
   /**
    * One width for every conv and dense node, or a width for each by node name; a node that such a map does not name
    * stays float.
@@ -53,7 +56,7 @@ export interface PortionOptions {
 export interface PortionStep {
   readonly node: ConvNode | DenseNode;
   /** The layer's grid when it is done: the chosen weights frozen too. */
-  readonly grid: PowersGrid;
+  readonly grid: WeightGrid;
   /** Weights to be rounded, rising indices. */
   readonly chosen: Uint32Array;
   /** Whether none but pruned weights were on the grid before, so that its scales may still change. */
@@ -78,13 +81,24 @@ export function advancePortion(network: Network, grids: WeightGrids | null, opti
   for (const { node, grid, chosen } of steps) {
     const { data, shape } = node.weight;
     const depth = data.length / shape[0];
-    const book = powersOfTwo(grid.bits, grid.n1);
+    const toLevel = rounderOf(grid);
     for (const index of chosen) {
       const scale = grid.scale ? grid.scale[Math.floor(index / depth)] : 1;
-      data[index] = Math.fround(scale * quantizeToLevel(data[index] / scale, book));
+      data[index] = Math.fround(scale * toLevel(data[index] / scale));
     }
   }
   return gridsOf(steps);
+}
+
+/** The function that takes a weight, in units of its scale, to the nearest level. */
+function rounderOf(grid: WeightGrid): (value: number) => number {
+  if (grid.kind === "codebook") {
+    const levels = Float64Array.from(grid.levels);
+    const midpoints = midpointsOf(levels);
+    return (value) => levels[nearest(midpoints, value)];
+  }
+  const powers = powersOfTwo(grid.bits, grid.n1);
+  return (value) => quantizeToLevel(value, powers);
 }
 
 /** The grids when the steps are done, by node name. */
@@ -96,7 +110,7 @@ export function gridsOf(steps: readonly PortionStep[]): WeightGrids {
  * Chooses the weights of a portion and the grids they go on, changing nothing.
  * @throws BAD_OPTION for bits outside 2..5 or other than before, a portion outside (0, 1] or below the one before, a
  *   layer that `grids` lacks, a name in `bits` or `pruned` that is no conv or dense node, or a pruned weight that is not
- *   zero; BAD_DATA for a weight that is not finite.
+ *   zero; BAD_DATA for a weight that is not finite; what the quantizer throws.
  */
 export function planPortion(
   network: Network,
@@ -112,7 +126,7 @@ export function planPortion(
       where: "portion",
     });
   }
-  const layers = weightLayers(network, options.bits);
+  const layers = weightLayers(network, options);
   for (const name of pruned.keys()) {
     if (!layers.some(({ node }) => node.name === name)) throw maskError(name, "a layer that is quantized", name);
   }
@@ -137,7 +151,7 @@ export function planPortion(
 /** A layer before the portion. */
 interface Started {
   readonly node: ConvNode | DenseNode;
-  readonly grid: PowersGrid;
+  readonly grid: WeightGrid;
   /** Weights that are not pruned, and those that are. */
   readonly alive: number;
   readonly dead: number;
@@ -187,15 +201,21 @@ function rootMeanSquare(values: Float32Array): number {
 /** The grid of a layer none of whose weights is on it yet, pruned ones apart. */
 function firstGrid(
   node: ConvNode | DenseNode,
-  bits: CodeBits,
+  width: number,
   pruned: Uint8Array | null,
   options: PortionOptions,
-): PowersGrid {
+): WeightGrid {
   const { data, shape } = node.weight;
   const where = `${node.name}.weight`;
+  const frozen = pruned ? pruned.slice() : new Uint8Array(data.length);
+  if (options.quantizer) {
+    const { levels, scale } = options.quantizer.fit(data, { name: node.name, shape, bits: width });
+    if (pruned?.includes(1) && !levels.includes(0)) throw maskError(node.name, "levels with 0 among them", levels);
+    return { kind: "codebook", levels, scale, frozen };
+  }
+  const bits = checkBits(width);
   const rule = options.rule ?? defaultRule(bits);
   const n1 = chooseExponent(data, bits, rule, where);
-  const frozen = pruned ? pruned.slice() : new Uint8Array(data.length);
   if (options.scale !== "channel") return { kind: "powers", bits, n1, scale: null, frozen };
   const even = new Float64Array(data.length / shape[0]).fill(1);
   const scale = Float32Array.from(fitScales(Float64Array.from(data), even, powerLevels(bits, 0)));
@@ -215,11 +235,13 @@ function checkMask(node: ConvNode | DenseNode, mask: Uint8Array): void {
 
 function weightLayers(
   network: Network,
-  bits: number | ReadonlyMap<string, number>,
-): readonly { node: ConvNode | DenseNode; bits: CodeBits }[] {
+  { bits, quantizer }: PortionOptions,
+): readonly { node: ConvNode | DenseNode; bits: number }[] {
   const nodes = weightNodes(network);
+  // a quantizer has bits of its own, and checks them
+  const checked = (width: number, where?: string): number => (quantizer ? width : checkBits(width, where));
   if (typeof bits === "number") {
-    const width = checkBits(bits);
+    const width = checked(bits);
     return nodes.map((node) => ({ node, bits: width }));
   }
   for (const name of bits.keys()) {
@@ -233,7 +255,7 @@ function weightLayers(
   }
   return nodes.flatMap((node) => {
     const width = bits.get(node.name);
-    return width === undefined ? [] : [{ node, bits: checkBits(width, `bits of ${node.name}`) }];
+    return width === undefined ? [] : [{ node, bits: checked(width, `bits of ${node.name}`) }];
   });
 }
 
@@ -241,13 +263,17 @@ function weightLayers(
 function gridBefore(
   before: WeightGrid | undefined,
   node: ConvNode | DenseNode,
-  bits: CodeBits,
-  { scale = "layer" }: PortionOptions,
-): PowersGrid {
+  bits: number,
+  { scale = "layer", quantizer }: PortionOptions,
+): WeightGrid {
   const count = node.weight.data.length;
   const where = `grid of ${node.name}`;
-  if (before?.kind !== "powers" || (before.scale !== null) !== (scale === "channel")) {
-    throw new ShiftwiseError("BAD_OPTION", "no grid from the portion before", { where, expected: `scale "${scale}"` });
+  const fits = quantizer
+    ? before?.kind === "codebook"
+    : before?.kind === "powers" && (before.scale !== null) === (scale === "channel");
+  if (!before || !fits) {
+    const expected = quantizer ? `levels of ${quantizer.name}` : `scale "${scale}"`;
+    throw new ShiftwiseError("BAD_OPTION", "no grid from the portion before", { where, expected });
   }
   if (before.frozen.length !== count) {
     throw new ShiftwiseError("BAD_OPTION", "grid of another layer", {
@@ -256,7 +282,7 @@ function gridBefore(
       where,
     });
   }
-  if (before.bits !== bits) {
+  if (before.kind === "powers" && before.bits !== bits) {
     throw new ShiftwiseError("BAD_OPTION", "bit width changed between portions", {
       expected: before.bits,
       found: bits,

@@ -5,22 +5,22 @@
 // Both signs share an integer for nothing. For one scale the cheapest integers within the tolerance are a shortest path
 // through the levels, largest first; the scale is tried too.
 
-/** How far an integer may lie from its level, as a share of it. */
+/** The distance at which an integer may lie from its level, as a share of it. */
 const TOLERANCE = 0.02;
 /** The largest level becomes an integer in this range: coarse enough to share integers, fine enough for the small levels. */
 const TOP_MIN = 64;
 const TOP_MAX = 512;
 /** Ratio of one scale tried to the next. */
 const TOP_RATIO = 1.19;
-/** What the end of a part costs, in doublings of the lanes. */
+/** The cost of the end of a part, in doublings of the lanes. */
 const PART_COST = 4;
 /** Levels of one sign that meet are merged, and those that cross are in the wrong order: worse than any part. */
 const CLASH_COST = 4 * PART_COST;
-/** What a whole tolerance of error costs, squared: it decides between equals. */
+/** The cost of a whole tolerance of error, squared: it decides between equals. */
 const ERROR_COST = 0.01;
 
 export interface IntegerLevels {
-  /** In the order of the levels given. */
+  /** Integers in the order of the levels given. */
   readonly integers: readonly number[];
   /** Real value of 1. */
   readonly step: number;
@@ -28,7 +28,7 @@ export interface IntegerLevels {
 
 interface Candidate {
   readonly size: number;
-  /** Of the path up to here. */
+  /** The cost of the path up to here. */
   cost: number;
   before: Candidate | null;
 }
@@ -89,7 +89,7 @@ function candidatesOf(level: number, room: number): Candidate[] {
   return [...sizes].map((size) => ({ size, cost: Number.POSITIVE_INFINITY, before: null }));
 }
 
-/** What lies between two buckets. */
+/** The cost of what lies between two buckets. */
 function between(size: number, next: number, same: boolean): number {
   if (next > size) return CLASH_COST * (next - size);
   if (next === size) return same ? CLASH_COST : 0;

@@ -39,7 +39,7 @@ interface Table {
   /** Value of one integer unit, the lowest ideal level being 1. */
   readonly unit: number;
   readonly levels: readonly number[];
-  /** In units. */
+  /** Thresholds in units. */
   readonly thresholds: readonly number[];
 }
 

@@ -30,7 +30,7 @@ export function layerSparsities(network: Network, sparsity: number): Map<string,
   return new Map(layers.map(({ name }, i) => [name, scores[i].filter((score) => score <= limit).length]));
 }
 
-/** In no order. */
+/** Returns the LAMP scores of weights, in no order. */
 function lampScores(weights: Float32Array): Float64Array {
   const rising = Float64Array.from(weights, Math.abs).sort();
   const scores = new Float64Array(weights.length);

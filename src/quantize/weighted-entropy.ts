@@ -51,7 +51,7 @@ interface Sorted {
   readonly sums: Float64Array;
 }
 
-/** What an entropy is counted over: ln(share P), and whether the first cluster is left out. */
+/** The terms that an entropy is counted over: ln(share P), and whether the first cluster is left out. */
 interface Objective {
   readonly share: number;
   readonly zero: boolean;
@@ -129,7 +129,7 @@ function sorted(weights: Float32Array): Sorted {
   return { magnitudes, sums };
 }
 
-/** Where the boundary between low and high is best, given where it is. */
+/** Returns the best place of the boundary between low and high, given where it is. */
 type Move = (sums: Float64Array, low: number, at: number, high: number, first: boolean, objective: Objective) => number;
 
 /**

@@ -288,7 +288,7 @@ function weightSignalToNoise(before: Float32Array, after: Float32Array): number 
   return decibels(signal, noise);
 }
 
-/** Of (images, channels, plane) values, the signal being what varies around each channel's mean. */
+/** Signal to noise of (images, channels, plane) values, the signal being what varies around each channel's mean. */
 function outputSignalToNoise(expected: Float32Array, found: Float32Array, [channels, height, width]: Shape): number {
   const plane = height * width;
   const sums = new Float64Array(channels);

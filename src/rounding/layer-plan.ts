@@ -21,7 +21,7 @@ export type LevelsOf = (node: ConvNode | DenseNode) => LayerLevels | null;
 
 export interface LayerPlan {
   readonly node: ConvNode | DenseNode;
-  /** Of scale 1, ascending. */
+  /** Levels of scale 1, ascending. */
   readonly levels: Float64Array;
   /** One an output channel, or "fit": to be found. */
   readonly scales: Float32Array | "fit";

@@ -17,8 +17,8 @@ import {
 import type { ConvNode, DenseNode, Shape } from "../ops/index.js";
 
 /**
- * Of one group, over all output positions of all images; x is the vector of the inputs of one output, padding zeros
- * among them, n long, and x' the same of the twin.
+ * Moments of one group, over all output positions of all images; x is the vector of the inputs of one output, padding
+ * zeros among them, n long, and x' the same of the twin.
  */
 export interface GroupMoments {
   /** E[x] and E[x']. */

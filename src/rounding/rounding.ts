@@ -8,7 +8,7 @@
 import { type Address, ShiftwiseError } from "../base/index.js";
 import { createArena, instantiate, RoundingJob } from "../engine/index.js";
 
-/** What may become of a weight. */
+/** The states of a weight. */
 export const FREE = 0;
 export const ROUND = 1;
 export const FIXED = 2;
@@ -19,7 +19,7 @@ export interface RoundingTask {
   /** rows x n; every weight is rounded unless told. A FREE one takes errors up, a FIXED one keeps `values`. */
   readonly states: Uint8Array | null;
   readonly values: Float64Array;
-  /** Ascending, 2 to 256 of them, with 0 among them. Weight = scale of its row times a level. */
+  /** Ascending, 2 to 256 of them. Weight = scale of its row times a level. */
   readonly levels: Float64Array;
   readonly scales: Float64Array;
   /** Fit the scales anew to the codes found, in the least squares sense; only where all weights are rounded. */

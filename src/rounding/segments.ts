@@ -102,7 +102,7 @@ export function createActivationStore(encoding: Encoding): ActivationStore {
   };
 }
 
-/** How the values of every tensor are encoded: by a quantize node, also behind what only moves values. */
+/** Returns the encoding of every tensor: that of a quantize node, also behind what only moves values. */
 export function tensorEncodings(network: Network): ReadonlyMap<string, Encoding> {
   const encodings = new Map<string, Encoding>();
   for (const node of network.nodes) {

@@ -124,7 +124,7 @@ function limbsOf(levels: readonly number[]): { limb: readonly number[]; shift: n
   ];
 }
 
-/** For each activation 0..255 its products with up to 16 levels, low bytes then high bytes. */
+/** Writes the products of each activation 0..255 with up to 16 levels, low bytes then high bytes. */
 function writeProducts(tables: Uint8Array, levels: readonly number[]): void {
   for (let x = 0, at = 0; x < 256; x++, at += 2 * TABLE_LEVELS) {
     levels.forEach((level, i) => {

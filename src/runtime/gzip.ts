@@ -2,12 +2,19 @@
 import { ShiftwiseError } from "../base/index.js";
 import { crc32 } from "../format/index.js";
 
-/** What is fed at once: deflate makes at most 1032 bytes of one, so 16 MB of this. */
+/** Bytes that are fed at once: deflate makes at most 1032 bytes of one, so 16 MB of this. */
 const STEP = 16384;
+/** Bytes of a file that tell whether its first member is empty. */
+const HEAD = 4096;
+/** Bytes of a member's header that are always there, and flags of those that may follow (RFC 1952). */
+const FIXED = 10;
+const CHECK = 2;
+const EXTRA = 4;
+const TEXTS = [8, 16];
 /** CRC-32 and length of what was packed, at a member's end. */
 const TRAILER = 8;
 
-/** What takes the unpacked bytes. */
+/** The receiver of the unpacked bytes. */
 interface Taker {
   take(chunk: Uint8Array): void;
   end(): Uint8Array;
@@ -20,6 +27,7 @@ export class Unzip {
   readonly #pump: Promise<void>;
   readonly #cancel: () => void;
   #failure: ShiftwiseError | null = null;
+  #head: Uint8Array = new Uint8Array(0);
   #tail: Uint8Array = new Uint8Array(0);
 
   /** @throws UNSUPPORTED where the host cannot unpack gzip */
@@ -42,6 +50,7 @@ export class Unzip {
 
   /** Feeds the next bytes. @throws TRUNCATED, BAD_FILE, and as the taker */
   async take(chunk: Uint8Array): Promise<void> {
+    if (this.#head.length < HEAD) this.#head = Uint8Array.from([...this.#head, ...chunk.subarray(0, HEAD)]);
     this.#tail = lastOf(this.#tail, chunk);
     for (let at = 0; at < chunk.length; at += STEP) {
       // copied: nothing fed may change, and shared memory cannot be fed
@@ -57,7 +66,8 @@ export class Unzip {
     const bytes = this.#to.end();
     // some hosts take several members for one stream, and pass over what is none
     const trailer = new DataView(this.#tail.buffer);
-    if (trailer.getUint32(4, true) !== bytes.length || trailer.getUint32(0, true) !== crc32(bytes)) {
+    const whole = trailer.getUint32(4, true) === bytes.length && trailer.getUint32(0, true) === crc32(bytes);
+    if (!whole || (bytes.length > 0 && isEmptyMember(this.#head))) {
       throw this.#broken("more than one member, or bytes after it");
     }
     return bytes;
@@ -100,6 +110,31 @@ export class Unzip {
     }
     return new ShiftwiseError("BAD_FILE", "other bytes follow the gzip stream", { ...details, expected: "one member" });
   }
+}
+
+/** Whether a gzip file's first member holds nothing: all of its deflate blocks are empty, up to the last. */
+function isEmptyMember(head: Uint8Array): boolean {
+  const [, , , flags] = head;
+  let at = FIXED;
+  if (flags & EXTRA) at += 2 + head[at] + 256 * head[at + 1];
+  for (const text of TEXTS) if (flags & text) at = head.indexOf(0, at) + 1;
+  if (flags & CHECK) at += 2;
+  for (let bit = 8 * at; bit < 8 * head.length; ) {
+    at = bit >> 3;
+    const block = (head[at] | (head[at + 1] << 8) | (head[at + 2] << 16)) >> (bit & 7);
+    if ((block & 6) === 0) {
+      // stored: at the next whole byte its length, and that once more inverted
+      at = (bit + 10) >> 3;
+      if (head[at] || head[at + 1]) return false;
+      bit = 8 * (at + 4);
+    } else {
+      // with fixed codes: the end is seven zeros; no packer makes an empty block with codes of its own
+      if ((block & 0x3fe) !== 2) return false;
+      bit += 10;
+    }
+    if (block & 1) return true;
+  }
+  return false;
 }
 
 /** The last bytes of both, the trailer's number of them at most. */

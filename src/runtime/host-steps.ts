@@ -58,7 +58,7 @@ function stepOf(context: PlanContext, layer: Layer, fill: Fill, across = false):
   };
 }
 
-/** What a layer that computes with real values needs to know of its input and its output. */
+/** The input and the output of a layer that computes with real values. */
 function tensorsOf(context: PlanContext, { input, output }: { readonly input: string; readonly output: string }) {
   const { shape, encoding } = context.spec(input);
   const out = context.spec(output);

@@ -6,7 +6,7 @@ import { HEADER_LIMIT, headerLength, readHeader } from "../format/index.js";
 const HEAD = 64;
 /** Room for this many bytes is there at once, and then for twice of what has come. */
 const ROOM = 1 << 20;
-/** What packing may add to any file. */
+/** Bytes that packing may add to any file. */
 const PACKED_ROOM = 1 << 16;
 
 export class Intake {
@@ -54,7 +54,7 @@ export class Intake {
     });
   }
 
-  /** What has come. @throws BAD_FILE for a web page */
+  /** Returns the bytes that have come. @throws BAD_FILE for a web page */
   end(): Uint8Array {
     const bytes = this.#bytes.subarray(0, this.#count);
     if (this.#header === 0) refuseWebPage(bytes, this.#where);

@@ -2,7 +2,7 @@
 import { bytesOfText, ShiftwiseError } from "../base/index.js";
 import { type Kernels as Exports, RUNTIME_WASM_TEXT } from "./wasm.generated.js";
 
-/** What assembly/runtime exports, documented there. */
+/** The exports of assembly/runtime, documented there. */
 export type Kernels = Exports & {
   /** The memory they work on, for the steps that are plain TypeScript. */
   readonly buffer: ArrayBufferLike;

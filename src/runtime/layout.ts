@@ -17,7 +17,7 @@ export const DOUBLE = 0;
 export const PARK = 1;
 export const END = 2;
 
-/** What an epilogue encodes to. */
+/** The encodings of an epilogue. */
 export const LINEAR = 0;
 export const LEVELS = 1;
 export const FLOAT32 = 2;

@@ -24,7 +24,7 @@ interface Limits extends FetchOptions {
   readonly memoryLimit?: number;
 }
 
-/** What a listener of the caller's has thrown: its own affair, and handed on as it is. */
+/** An error that a listener of the caller's has thrown: its own affair, and handed on as it is. */
 class Thrown {
   readonly error: unknown;
   constructor(error: unknown) {
@@ -43,7 +43,7 @@ export async function fetchModel(source: ModelSource, options: Limits = {}): Pro
   const { where } = from;
   const bytes = await contentOf(from, options);
   try {
-    return decodeModel(bytes, where);
+    return decodeModel(bytes, where, options.memoryLimit ?? MEMORY_DEFAULT);
   } catch (cause) {
     if (cause instanceof RangeError) throw new ShiftwiseError("OVERFLOW", "no memory for the model", { where, cause });
     throw cause;

@@ -1,7 +1,7 @@
 // machine.ts: the executor on the wasm kernels: a planned network in its own linear memory.
 
 import { ShiftwiseError } from "../base/index.js";
-import type { ModelDef } from "../model/index.js";
+import { type ModelDef, validateModel } from "../model/index.js";
 import { toReal } from "../ops/index.js";
 import type { Executor, ExecutorOptions, Outputs } from "./executor.js";
 import { checkKernels, compileKernels, instantiate, type Kernels } from "./kernels.js";
@@ -30,9 +30,11 @@ export function threadsFor({ threads }: ExecutorOptions): number {
 export async function createWasmExecutor(def: ModelDef, options: ExecutorOptions): Promise<Executor> {
   const threads = threadsFor(options);
   if (options.module) checkKernels(options.module);
+  const module = options.module ?? (await compileKernels(threads > 1));
+  // the caller may have changed it meanwhile; from here on nothing waits until all is copied
+  validateModel(def);
   const plan = planModel(def, { limit: options.memoryLimit, threads });
   const { placements } = plan;
-  const module = options.module ?? (await compileKernels(threads > 1));
   const memory = allocate(plan.use.total, threads > 1);
   plan.memory.write(memory.buffer);
   const kernels = instantiate(module, memory);
@@ -88,12 +90,19 @@ export async function createWasmExecutor(def: ModelDef, options: ExecutorOptions
     trace(values, visit) {
       enter(values);
       const written = new Map(def.layers.map((layer) => [layer.name, layer.output]));
+      const seen = (tensor: string): void => visit(tensor, raw(tensor));
+      // float32 inputs have no step of their own: all inputs are seen when those that are encoded are there
+      let begun = false;
+      const begin = (): void => {
+        if (!begun) for (const { tensor } of def.inputs) seen(tensor);
+        begun = true;
+      };
       plan.steps.forEach(({ name, op }, i) => {
+        if (op !== "input") begin();
         step(i);
-        if (op === "split") return;
-        const tensor = op === "input" ? name : written.get(name)!;
-        visit(tensor, raw(tensor));
+        if (op !== "input" && op !== "split") seen(written.get(name)!);
       });
+      begin();
       return read();
     },
     dispose() {

@@ -14,12 +14,12 @@ const ALIGN = 64;
 const SLACK = 64;
 const GUARD_MIN = 4096;
 const PAGE = 65536;
-/** What a model may take unless its user says otherwise: 1 GiB. */
+/** Bytes that a model may take unless its user says otherwise: 1 GiB. */
 export const MEMORY_DEFAULT = 2 ** 30;
 /** 32-bit memory, less the room in which an address plus a static offset may not wrap. */
 const LIMIT = 2 ** 32 - PAGE;
 
-/** How a tensor lies in memory: channel planes, dense rows, planeBytes apart. */
+/** The place of a tensor in memory: channel planes, dense rows, planeBytes apart. */
 export interface Placement {
   readonly address: Address;
   readonly planeBytes: number;
@@ -150,7 +150,7 @@ export class MemoryPlan {
     return this.later(data.byteLength, (to) => copy(to, data), slack);
   }
 
-  /** As `constant`, for `bytes` bytes that are made in their place. @throws OVERFLOW */
+  /** Does what `constant` does, for `bytes` bytes that are made in their place. @throws OVERFLOW */
   later(bytes: number, make: Make, slack = 0): Address {
     const address = roundUp(this.#top, 16) as Address;
     this.#top = address + bytes + slack;
@@ -159,12 +159,12 @@ export class MemoryPlan {
     return address;
   }
 
-  /** As `later`, for a record that kernels read. @throws OVERFLOW */
+  /** Does what `later` does, for a record that kernels read. @throws OVERFLOW */
   record<T extends Record<keyof T, number>>(layout: Layout<T>, values: () => NoInfer<T>): Pointer<T> {
     return this.later(layout[0], (to) => to.set(encode(layout, values()))) as Pointer<T>;
   }
 
-  /** As `later`, placed only once for each key. @throws OVERFLOW */
+  /** Does what `later` does, only once for each key. @throws OVERFLOW */
   shared(key: string, bytes: number, make: Make, slack = 0): Address {
     let address = this.#shared.get(key);
     if (address === undefined) {

@@ -64,7 +64,7 @@ export class Model {
     return this.#executor?.threads() ?? 0;
   }
 
-  /** As runSync, for callers that want a promise. */
+  /** Runs the model as runSync does, for callers that want a promise. */
   async run(inputs: Inputs): Promise<Outputs> {
     return this.runSync(inputs);
   }

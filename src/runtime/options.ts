@@ -7,8 +7,8 @@ import type { PlanOptions } from "./plan.js";
 /** Options of a run: memory, threads and the module. */
 export interface RunOptions {
   /**
-   * Most bytes that the model may take, OVERFLOW if it needs more: its memory while it runs, and before that its file
-   * when it is unpacked, and its weights at a byte a code. Default 1 GiB, 2^30; more than 4 GiB is never to be had.
+   * Most bytes that the model may take, OVERFLOW if it needs more: its memory while it runs, and before that, each by
+   * itself, its file when it is unpacked and its weights at a byte a code. Default 1 GiB, 2^30; more than 4 GiB is never to be had.
    */
   readonly memoryLimit?: number;
   /**
@@ -34,7 +34,7 @@ export interface LoadOptions extends RunOptions, FetchOptions {}
 
 const THREADS_MAX = 16;
 
-/** What each option has to be, and how to tell. */
+/** The values that each option may have, in words and as a test. */
 const OPTIONS: { readonly [Name in keyof LoadOptions]-?: readonly [string, (value: unknown) => boolean] } = {
   memoryLimit: ["a number of bytes above 0", (value) => typeof value === "number" && value > 0],
   threads: [`an integer in 1..${THREADS_MAX}`, (value) => isInteger(value) && value >= 1 && value <= THREADS_MAX],

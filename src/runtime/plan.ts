@@ -23,7 +23,7 @@ export interface Plan {
   readonly use: MemoryUse;
   /** Address of the first thread's scratch; the others' follow, use.scratch apart. */
   readonly scratch: Address;
-  /** Where every buffer lies. Bytes may be shared by buffers whose lives do not meet. */
+  /** The places of all buffers. Bytes may be shared by buffers whose lives do not meet. */
   readonly placements: Placements;
 }
 
@@ -37,7 +37,7 @@ interface Life extends Buffer {
   parent: { readonly life: Life; readonly channel: number } | null;
 }
 
-/** By tensor. */
+/** The lives of buffers by tensor. */
 type Lives = { readonly [content in Content]: Map<string, Life> };
 
 /**

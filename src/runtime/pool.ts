@@ -12,7 +12,7 @@ import { MaxPoolJob, SumPoolJob } from "./wasm.generated.js";
 
 type Plane = Float32Array | Uint8Array;
 
-/** What a window comes to with the values from `from` on, `step` apart, before `stop`. */
+/** Returns the result of a window with the values from `from` on, `step` apart, before `stop`. */
 type Join = (result: number, values: Plane, from: number, stop: number, step: number) => number;
 
 const largest: Join = (best, values, from, stop, step) => {
@@ -139,7 +139,7 @@ function planLargePool(
   const { kernel, stride, dilation, padding } = windowOf(layer);
   const { shape } = context.spec(layer.input);
   const out = context.spec(layer.output).shape;
-  /** Where the taps inside the plane begin, and where behind them, for an output row or column. */
+  /** The first tap inside the plane and the one behind the last, for an output row or column. */
   const first = (axis: 0 | 1, at: number): number => at + Math.max(0, Math.ceil(-at / dilation[axis])) * dilation[axis];
   const behind = (axis: 0 | 1, at: number): number =>
     at + Math.min(kernel[axis], Math.ceil((shape[1 + axis] - at) / dilation[axis])) * dilation[axis];

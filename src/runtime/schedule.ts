@@ -9,7 +9,7 @@ import { BLOCK, DOUBLE, END, PARK, PART_BYTES } from "./layout.js";
 const LANE_MAX = 32767;
 /** Row indices are u16. */
 const DEPTH_MAX = 65536;
-/** What another part costs, in doublings of the lanes. */
+/** The cost of another part, in doublings of the lanes. */
 const PART_COST = 4;
 /** Most doublings between two buckets: levels stay below 2^14. */
 const DOUBLES_MAX = 14;
@@ -20,7 +20,7 @@ export interface Schedule {
   readonly stream: Uint16Array;
   /** Byte offset of every output channel's stream. */
   readonly starts: Uint32Array;
-  /** By channel: no sum can be larger than this, either sign. */
+  /** Bounds by channel: no sum can be larger than this, either sign. */
   readonly largest: Float64Array;
   /** Bytes that the parts of any channel take. */
   readonly partsBytes: number;
@@ -30,7 +30,10 @@ export interface Schedule {
 interface Buckets {
   /** Distinct |level| > 0, falling. */
   readonly magnitudes: Int32Array;
-  /** By the low byte of a code: 2 j + 1 for +magnitudes[j], 2 j + 2 for -magnitudes[j], 0 for zero. 128 make 257 of them. */
+  /**
+   * Buckets by the low byte of a code: 2 j + 1 for +magnitudes[j], 2 j + 2 for -magnitudes[j], 0 for zero. 128 make 257
+   * of them.
+   */
   readonly of: Uint16Array;
 }
 

@@ -24,15 +24,16 @@ export const channelOf = (shape: readonly number[], unit: number): number =>
   planeSize(shape) === 1 ? unit * shape[0] : unit;
 
 /**
- * What a buffer holds of a tensor: its raw values, the float values that a model's input is encoded from, or the four phases
- * that stride 2 reads. A kind and a name together say which buffer is meant, so no tensor's name can be another's buffer.
+ * The content of a buffer: a tensor's raw values, the float values that a model's input is encoded from, or the four
+ * phases that stride 2 reads. A kind and a name together say which buffer is meant, so no tensor's name can be
+ * another's buffer.
  */
 export type Content = "raw" | "staging" | "phases";
 
-/** Where the buffers of each kind lie, by tensor. */
+/** The places of the buffers of each kind, by tensor. */
 export type Placements = { readonly [content in Content]: ReadonlyMap<string, Placement> };
 
-/** What the planner of a step may ask for. */
+/** The data that the planner of a step may ask for. */
 export interface PlanContext {
   readonly memory: MemoryPlan;
   readonly spec: (tensor: string) => TensorSpec;

@@ -5,7 +5,7 @@ import { TILE } from "./layout.js";
 import { type Make, type MemoryPlan, planeBytesOf } from "./memory.js";
 import type { GatherJob } from "./wasm.generated.js";
 
-/** What an entry of the list of masks may cost. */
+/** Bytes that an entry of the list of masks may cost. */
 const ENTRY_BYTES = 1024;
 /** A gather that would read more bytes than this outside a plane looks every pixel up instead. */
 const REACH_MAX = 2 ** 20;
@@ -30,7 +30,7 @@ export function windowOf(layer: Extract<Layer, { kernel: unknown }>): SlidingWin
 }
 
 /**
- * How the rows of a patch are found.
+ * The way in which the rows of a patch are found.
  * - pointwise: one tap, no padding, stride 1: rows are copied.
  * - shifted: a tap is one offset for the whole tile, padding a mask.
  * - rows: the same for each output row by itself.
@@ -44,7 +44,10 @@ export interface Gather {
   readonly phases: boolean;
 }
 
-/** What the window and the shapes alone say of a gather; places and rowStep are for the forms `any` and `rows`. */
+/**
+ * The part of a gather that follows from window and shapes alone; places and rowStep are for the forms `any` and
+ * `rows`.
+ */
 export type Taps = Pick<GatherJob, "taps" | "offsets" | "tapMasks" | "places" | "rowStep">;
 
 /** Elements that a gather reads before and behind a plane: under padding, and up to the end of a tile or a vector. */
@@ -53,7 +56,7 @@ export interface Reach {
   readonly behind: number;
 }
 
-/** How a layer gathers. float32 planes know only `shifted` and `any`. */
+/** Chooses the way in which a layer gathers. float32 planes know only `shifted` and `any`. */
 export function gatherOf(input: Shape, output: Shape, window: SlidingWindow, float: boolean): Gather {
   const fast = fastest(input, output, window, float);
   const { before, behind } = reachOf(fast, input, output, window);
@@ -74,8 +77,9 @@ function fastest(input: Shape, output: Shape, window: SlidingWindow, float: bool
 }
 
 /**
- * What a form reads outside a plane, or outside a channel's four phases. A tap is one offset for all output pixels, so the
- * last output rows read as far below the plane as the padding below it reaches, and the last tile whole vectors more.
+ * Bytes that a form reads outside a plane, or outside a channel's four phases. A tap is one offset for all output
+ * pixels, so the last output rows read as far below the plane as the padding below it reaches, and the last tile whole
+ * vectors more.
  */
 export function reachOf(gather: Gather, input: Shape, output: Shape, window: SlidingWindow): Reach {
   const { form, phases } = gather;

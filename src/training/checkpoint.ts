@@ -15,7 +15,7 @@ export interface EpochRecord {
   readonly seconds: number;
 }
 
-/** Where a run stands: steps done in an epoch of a stage. Batches follow from seed, epoch and step alone. */
+/** The position of a run: steps done in an epoch of a stage. Batches follow from seed, epoch and step alone. */
 export interface Position {
   readonly stage: number;
   readonly epoch: number;
@@ -27,7 +27,7 @@ export interface Position {
   readonly firstLoss: number | null;
   readonly seconds: number;
   readonly history: readonly EpochRecord[];
-  /** What the ends of finished stages have measured. */
+  /** The measurements at the ends of finished stages. */
   readonly tests: readonly (number | null)[];
 }
 
@@ -44,10 +44,10 @@ export interface Checkpoint {
   readonly run: Readonly<Record<string, string>>;
 }
 
-/** What a run is made of, as far as a checkpoint of it must fit in. */
+/** The sizes of a run that a checkpoint of it must fit. */
 export interface RunPlan {
   readonly stages: readonly { readonly epochs: number; readonly cut?: ReadonlyMap<string, number> }[];
-  /** Of an epoch. */
+  /** The steps of an epoch. */
   readonly steps: number;
   /** Images of a step. */
   readonly batchSize: number;

@@ -7,7 +7,7 @@ import type { PoolResult } from "./worker-pool.js";
 /** Loss beyond this many times the first one, or that of guessing, counts as diverged. */
 const DIVERGENCE = 10;
 
-/** Of a position, for errors. */
+/** Names a position, for errors. */
 export const place = ({ stage, epoch, step }: Position): string =>
   `stage ${stage + 1}, epoch ${epoch + 1}, step ${step + 1}`;
 

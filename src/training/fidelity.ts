@@ -37,7 +37,7 @@ export function fidelityTo(float: Network, samples: Samples): (network: Network)
 /** Keeps logarithms finite. */
 const LEAST = 1e-300;
 
-/** Of all images, by the network's one output. */
+/** Returns the logits of all images, by the network's one output. */
 function logitsOf(network: Network, samples: Samples): Float64Array {
   const [output] = network.outputs;
   return Float64Array.from(

@@ -31,7 +31,6 @@ export type { Divergence } from "./fidelity.js";
 export type { CheckpointOptions, CommonOptions, Control, Distillation, ParameterGroup, Progress } from "./options.js";
 export { type PruneOptions, type PruneResult, prune } from "./prune.js";
 export type { RateSchedule } from "./rate-schedule.js";
-export { pruningFor, RECIPES, type Recipe, type RecipeName, recipeFor } from "./recipes.js";
 export { recoverNorms } from "./recover.js";
 export { type RetrainOptions, type RetrainResult, retrain } from "./retrain.js";
 export { layerSensitivity, type MeasuredSensitivity } from "./sensitivity.js";

@@ -40,6 +40,7 @@ export interface RetrainOptions extends CommonOptions {
    */
   readonly anneal?: "portion" | "run";
   /** See advancePortion. */
+  readonly quantizer?: PortionOptions["quantizer"];
   readonly ranking?: PortionOptions["ranking"];
   readonly scale?: PortionOptions["scale"];
   readonly pruned?: PortionOptions["pruned"];
@@ -73,7 +74,7 @@ export interface RetrainResult {
   readonly history: readonly EpochRecord[];
   /** Accuracy on the test images after each portion, 0..1; null where there are no test images. */
   readonly tests: readonly (number | null)[];
-  /** All weights of these layers are zero or a power of two now, times their channel's scale where there is one. */
+  /** All weights of these layers are on the levels of their grid now, times their channel's scale where there is one. */
   readonly grids: WeightGrids;
 }
 
@@ -95,9 +96,9 @@ export async function retrain(
     { network, dataset, options, control },
     { network: NETWORK, dataset: DATASET, options: OPTIONS, control: CONTROL },
   );
-  const { bits, partition, ranking, rule, scale, pruned, test } = options;
+  const { bits, partition, quantizer, ranking, rule, scale, pruned, test } = options;
   const { seed = 1, reestimate = 0, compensate: images = 0 } = options;
-  const portions = checkPortions(options.portions ?? portionsFor(bits));
+  const portions = checkPortions(options.portions ?? portionsFor(quantizer ? paperBits(bits) : bits));
   const epochs = epochsOf(options.epochs, portions.length);
   count("reestimate", reestimate, 0);
   inRange("compensate", images, 0, size(dataset) + 1);
@@ -110,6 +111,7 @@ export async function retrain(
       // a draw of its own for every portion
       seed: seed + i,
       ...(partition && { partition }),
+      ...(quantizer && { quantizer }),
       ...(ranking && { ranking }),
       ...(rule && { rule }),
       ...(scale && { scale }),
@@ -134,6 +136,7 @@ export async function retrain(
     portions,
     epochs,
     partition: partition ?? null,
+    ...(quantizer && { quantizer: quantizer.name }),
     ranking: ranking ?? null,
     rule: rule ?? null,
     scale: scale ?? null,
@@ -145,6 +148,12 @@ export async function retrain(
   };
   const { history, tests, grids } = await runStages(network, dataset, options, stages, record, control);
   return { history, tests, grids: grids ?? new Map() };
+}
+
+/** The widths of the paper that come nearest to a quantizer's. */
+function paperBits(bits: RetrainOptions["bits"]): RetrainOptions["bits"] {
+  const within = (width: number): number => Math.min(Math.max(width, 2), 5);
+  return typeof bits === "number" ? within(bits) : new Map([...bits].map(([name, width]) => [name, within(width)]));
 }
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, n) => total + n, 0);

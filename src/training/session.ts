@@ -54,7 +54,7 @@ export interface Update {
   readonly rate: number;
 }
 
-/** What a stage's end may use. */
+/** The state that a stage's end may use. */
 export interface Session {
   readonly network: Network;
   readonly dataset: Dataset;
@@ -65,13 +65,13 @@ export interface Session {
 
 export interface RunResult {
   readonly history: readonly EpochRecord[];
-  /** What each stage's end has measured. */
+  /** The measurements at the end of each stage. */
   readonly tests: readonly (number | null)[];
   readonly grids: WeightGrids | null;
 }
 
 const STEPS_BETWEEN_CUTS = 16;
-/** What is cut at a moment 0..1 of a stage, of what is cut in the end: much at first, the last weights slowly. */
+/** Share of what is cut in the end that is cut at a moment 0..1 of a stage: much at first, the last weights slowly. */
 const cutShare = (moment: number): number => 1 - (1 - moment) ** 3;
 const START: Position = {
   stage: 0,
@@ -150,7 +150,7 @@ interface State extends Session {
   readonly layout: ParameterLayout;
   readonly optimizer: Optimizer;
   readonly stages: readonly Stage[];
-  /** Of the stage that runs. */
+  /** The mask of the stage that runs. */
   pruningMask: PruningMask | null;
 }
 
@@ -294,7 +294,7 @@ async function runEpoch(state: State, grids: WeightGrids | null, from: Position)
   return position;
 }
 
-/** In the shards' order, whichever was ready first. */
+/** Sums gradients in the shards' order, whichever was ready first. */
 function sumGradients(optimizer: Optimizer, { shards }: PoolResult): void {
   for (const [i, { memory }] of shards.entries()) {
     if (i === 0) optimizer.setGradient(memory.gradients);

@@ -19,7 +19,7 @@ export interface Optimizer {
   /** All views stay valid; ordered as the layout says. */
   readonly parameters: Float32Array;
   readonly velocity: Float32Array;
-  /** Of the step so far or the last one, clipped. */
+  /** The gradient of the step so far or the last one, clipped. */
   readonly gradient: Float32Array;
   /** average = decay average + (1 - decay) parameters, after every step. */
   readonly average: Float32Array | null;

@@ -3,14 +3,14 @@
 import { type Engine, type ParameterLayout, type SoftTargets, volume } from "../engine/index.js";
 import type { Shape } from "../ops/index.js";
 
-/** What all shards read: the same values in this thread and in workers. */
+/** The values that all shards read: the same values in this thread and in workers. */
 export interface SharedValues {
   readonly parameters: Float32Array;
   readonly runningMean: Float32Array;
   readonly runningVariance: Float32Array;
 }
 
-/** What one shard reads and writes. */
+/** The memory that one shard reads and writes. */
 export interface ShardMemory {
   readonly images: Float32Array;
   readonly labels: Uint8Array;
@@ -27,7 +27,7 @@ export interface ShardRequest {
   /** Images of the whole batch. */
   readonly divisor: number;
   readonly smoothing: number;
-  /** Of what dropout draws; a uint32. */
+  /** The seed of what dropout draws; a uint32. */
   readonly seed: number;
   /** With a teacher: see SoftTargets. */
   readonly soft: Pick<SoftTargets, "temperature" | "share"> | null;

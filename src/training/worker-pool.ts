@@ -25,12 +25,12 @@ export interface PoolOptions {
   readonly teacher?: Network | null;
 }
 
-/** What all shards of a batch are asked alike. */
+/** The part of a request that is alike for all shards of a batch. */
 export type PoolRequest = Pick<ShardRequest, "kind" | "smoothing" | "seed" | "soft">;
 
 export const EVALUATION: PoolRequest = { kind: "eval", smoothing: 0, seed: 0, soft: null };
 
-/** What one batch came to. The shards' gradients and statistics lie in `shards`, in their order. */
+/** The result of one batch. The shards' gradients and statistics lie in `shards`, in their order. */
 export interface PoolResult {
   readonly loss: number;
   readonly correct: number;

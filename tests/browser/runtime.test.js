@@ -59,13 +59,17 @@ function measure(page, options, door = "index.js") {
 browserTest("an isolated page has threads, and the hash of Node", async () => {
   const page = await open({ isolated: true, policy: STRICT });
   assert.deepEqual(await measure(page, { threads: 2 }), { hash: expected, executor: "wasm", threads: 2 });
-  assert.deepEqual(await measure(page, { threads: 2 }, "remote.js"), { hash: expected, executor: "wasm", threads: 2 });
+  assert.deepEqual(await measure(page, { threads: 2 }, "worker-model/remote.js"), {
+    hash: expected,
+    executor: "wasm",
+    threads: 2,
+  });
 });
 
 browserTest("a page that is not isolated runs on one thread and says so", async () => {
   const page = await open({});
   assert.deepEqual(await measure(page, { threads: 2 }), { hash: expected, executor: "wasm", threads: 1 });
-  assert.deepEqual(await measure(page, {}, "remote.js"), { hash: expected, executor: "wasm", threads: 1 });
+  assert.deepEqual(await measure(page, {}, "worker-model/remote.js"), { hash: expected, executor: "wasm", threads: 1 });
 });
 
 browserTest("a policy without wasm-unsafe-eval leaves the plain executor, with the same hash", async () => {

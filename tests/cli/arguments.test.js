@@ -12,9 +12,9 @@ import {
   portionList,
   positive,
   schemeName,
-  schemeText,
   weightBits,
 } from "../../dist/cli/arguments.js";
+import { schemeText } from "../../dist/pipeline/index.js";
 
 const refused = { code: "BAD_OPTION" };
 

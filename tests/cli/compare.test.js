@@ -4,11 +4,11 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, describe, test } from "node:test";
 import { METHODS, parseMethod } from "../../dist/cli/methods.js";
-import { portionsWithin } from "../../dist/cli/run-method.js";
-import { freshNetwork } from "../../dist/cli/training.js";
 import { openDataset } from "../../dist/data/index.js";
 import { encodeNetwork } from "../../dist/graph/index.js";
 import { decodeModel } from "../../dist/model/index.js";
+import { freshNetwork } from "../../dist/pipeline/index.js";
+import { portionsWithin } from "../../dist/pipeline/methods.js";
 import { assertEntries, assertFails, shiftwiseJson, temporaryFolder, writeIdxFolder } from "./helpers.js";
 
 describe("compare", () => {

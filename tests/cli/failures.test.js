@@ -14,10 +14,10 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { before, describe, test } from "node:test";
-import { freshNetwork } from "../../dist/cli/training.js";
 import { generate } from "../../dist/data/index.js";
 import { encodeNetwork, lower } from "../../dist/graph/index.js";
 import { encodeModel } from "../../dist/model/index.js";
+import { freshNetwork } from "../../dist/pipeline/index.js";
 import { assertFails, COMMAND, shiftwise, temporaryFolder, writeIdxFolder } from "./helpers.js";
 
 describe("bad input", () => {
@@ -195,7 +195,7 @@ describe("bad input", () => {
 
     test("fewer images than a batch", async () => {
       const args = ["train", "--data", data, "--out", at("never.safetensors"), "--batch", "201"];
-      await assertFails(args, "BAD_OPTION", /batchSize: .*at most 200 images; found 201/);
+      await assertFails(args, "BAD_OPTION", /--batch: .*at most 200 images; found 201/);
     });
   });
 

@@ -4,9 +4,9 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { freshNetwork } from "../../dist/cli/training.js";
 import { generate } from "../../dist/data/index.js";
 import { encodeNetwork } from "../../dist/graph/index.js";
+import { freshNetwork } from "../../dist/pipeline/index.js";
 import { assertEntries, assertFails, shiftwise, shiftwiseJson, temporaryFolder, writeIdxFolder } from "./helpers.js";
 
 /** Runs a command until its first epoch's checkpoint is there, then sends the signal. */

@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createRandom } from "../../dist/base/index.js";
-import { freshNetwork } from "../../dist/cli/training.js";
 import { generate } from "../../dist/data/index.js";
 import { buildNetwork, encodeNetwork } from "../../dist/graph/index.js";
 import { decodeModel } from "../../dist/model/index.js";
+import { freshNetwork } from "../../dist/pipeline/index.js";
 import { assertEntries, assertFails, shiftwise, shiftwiseJson, temporaryFolder, writeIdxFolder } from "./helpers.js";
 
 describe("quantize --data", () => {
@@ -114,13 +114,13 @@ describe("quantize --data", () => {
     const cases = [
       [["--images", 5], /--images: .*expected --calibrate; found --data/],
       [["--two-term", "none"], /--two-term: /],
-      [["--layer", "conv99=4"], /bits: .*found conv99/],
-      [["--layer", "conv1=6"], /bits of conv1: .*expected 2, 3, 4 or 5; found 6/],
+      [["--layer", "conv99=4"], /--layer: .*found conv99/],
+      [["--layer", "conv1=6"], /--layer conv1: .*expected an integer in 2\.\.5; found 6/],
       [["--epochs", "1,2"], /epochs: .*expected 3 numbers; found 2/],
       [["--epochs", "1,x"], /--epochs: .*found x/],
       [["--compensate", 201], /compensate: .*found 201/],
       [["--distill", 1.5], /--distill: .*expected a share in 0\.\.1; found 1\.5/],
-      [["--prune", 1], /sparsity: .*expected a share from 0 to below 1; found 1/],
+      [["--prune", 1], /--prune: .*expected a share from 0 to below 1; found 1/],
       [["--clip", 0], /--clip: .*found 0/],
       [["--batch-norm", "thawed"], /--batch-norm: .*expected train or frozen; found thawed/],
       [["--recipe", "secret"], /--recipe: .*expected tuned or paper; found secret/],

@@ -4,9 +4,9 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { createRandom } from "../../dist/base/index.js";
 import { buildNetwork } from "../../dist/graph/index.js";
+import { recipeFor } from "../../dist/pipeline/index.js";
 import { advancePortion, QUANTIZERS, twoTermLevels } from "../../dist/quantize/index.js";
 import { largestExponent } from "../../dist/quantize/levels.js";
-import { recipeFor } from "../../dist/training/index.js";
 import { rowsUnder } from "./tables.js";
 
 const doc = readFileSync(new URL("../../docs/methods.md", import.meta.url), "utf8");
@@ -84,7 +84,7 @@ test("n1 is by Eq. 3 at 5 and 4 bits and in the paper's recipe, lower at 3 and 2
   const largest = weights.reduce((most, w) => Math.max(most, Math.abs(w)), 0);
   for (const bits of [2, 3, 4, 5]) {
     const eq3 = largestExponent(largest, bits);
-    assert.equal(n1(bits, recipeFor("paper", bits).rule), eq3);
+    assert.equal(n1(bits, recipeFor(bits, "paper").rule), eq3);
     if (bits >= 4) assert.equal(n1(bits), eq3);
     else assert.ok(n1(bits) < eq3, `${bits} bits`);
   }

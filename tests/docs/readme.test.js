@@ -1,10 +1,23 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { test } from "node:test";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
+import { Model } from "../../dist/runtime/index.js";
 
 const root = new URL("../../", import.meta.url);
 const read = (path) => readFileSync(new URL(path, root), "utf8");
@@ -59,8 +72,45 @@ test("every command that a document names exists", () => {
   }
 });
 
+test("the README imports what the entries export", async () => {
+  const imports = [...readme.matchAll(/import \{ ([\w, ]+) \} from "shiftwise(\/\w+)?"/g)];
+  assert.ok(imports.length >= 4);
+  for (const [, names, entry = ""] of imports) {
+    const door = await import(new URL(exports[`.${entry}`].default, root));
+    for (const name of names.split(", ")) assert.ok(name in door, `shiftwise${entry}: ${name}`);
+  }
+});
+
 test("every entry point that the README names is exported", () => {
   for (const [, name] of readme.matchAll(/`shiftwise\/([a-z]+)`/g)) assert.ok(`./${name}` in exports, name);
+});
+
+test("the code that converts an ONNX file runs as it stands", async () => {
+  const [code] = readme.split("```js\n").flatMap((part) => {
+    const [block] = part.split("```");
+    return block.includes("quantizeFromImages(") ? [block] : [];
+  });
+  assert.ok(
+    code
+      .trim()
+      .split("\n")
+      .filter((line) => line !== "").length <= 10,
+  );
+  const folder = mkdtempSync(join(tmpdir(), "shiftwise-readme-"));
+  after(() => rmSync(folder, { recursive: true }));
+  mkdirSync(join(folder, "node_modules"));
+  mkdirSync(join(folder, "images"));
+  symlinkSync(fileURLToPath(root), join(folder, "node_modules/shiftwise"), "dir");
+  cpSync(fileURLToPath(new URL("tests/onnx/cases/bn_neg_var.onnx", root)), join(folder, "model.onnx"));
+  const header = "{'descr': '|u1', 'fortran_order': False, 'shape': (8, 1, 28, 28), }".padEnd(117);
+  const values = Uint8Array.from({ length: 8 * 784 }, (_, i) => (i * i) % 251);
+  const head = Buffer.from([0x93, ...Buffer.from("NUMPY"), 1, 0, 118, 0]);
+  writeFileSync(join(folder, "images/some.npy"), Buffer.concat([head, Buffer.from(`${header}\n`), values]));
+  writeFileSync(join(folder, "convert.mjs"), code);
+  execFileSync(process.execPath, ["convert.mjs"], { cwd: folder });
+  const model = await Model.load(readFileSync(join(folder, "model.safetensors")));
+  assert.equal(model.runSync(values.subarray(0, 784))[model.outputs[0].name].length, 10);
+  model.dispose();
 });
 
 test("the size of the runtime entry is within what the README states", async () => {

@@ -105,7 +105,7 @@ test("a name that no engine has ends the command", () => {
 test("README and docs name the versions that the campaign installs", () => {
   const read = (path) => readFileSync(new URL(path, import.meta.url), "utf8");
   const { dependencies } = JSON.parse(read("package.json"));
-  const pages = [read("../../README.md").match(/Tested in (.*?)\n\n/s)[1], read("../../docs/browser.md")];
+  const pages = [read("../../README.md").match(/[Tt]ested in (.*?)\n\n/s)[1], read("../../docs/browser.md")];
   for (const [name, spec] of Object.entries(dependencies)) {
     const [major, minor] = spec.split("@").at(-1).split(".");
     // workerd counts days

@@ -95,4 +95,5 @@ export const memoryRefusals = [
   }),
   () => loadCheckpoint(process.cwd(), {}, {}, {}),
   () => decodeModel("a text"),
+  () => decodeModel(new Uint8Array(8), 3),
 ];

@@ -126,6 +126,8 @@ const CALL =
 /** What a file cannot say, since the reader makes the arrays, looks kinds up, makes biases as long as weights and wraps checks. */
 const API_ONLY = [
   "isArray(",
+  "a plain array",
+  "unpacked <= limit",
   "a kind of layer",
   "kind of node",
   // biome-ignore lint/suspicious/noTemplateCurlyInString: source text

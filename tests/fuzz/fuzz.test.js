@@ -1,16 +1,40 @@
 // fuzz.test.js: the campaign itself: nothing is left out of it, and a case is the same wherever it is run.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { ENTRIES } from "./calls/entries.js";
 import { describe } from "./case.js";
 import { makeModel } from "./models/generate.js";
 import { LAYERS } from "./models/layers.js";
 import { OPERATORS } from "./onnx/operators.js";
-import { CATALOG, LAYERS as KINDS, validateModel } from "./project.js";
+import { CATALOG, data, format, graph, LAYERS as KINDS, onnx, quantize, training, validateModel } from "./project.js";
 import { TARGETS } from "./targets.js";
 
 test("every kind of layer and every ONNX operator has a generator", () => {
   assert.deepEqual(Object.keys(LAYERS).sort(), Object.keys(KINDS).sort());
   assert.deepEqual(Object.keys(OPERATORS).sort(), Object.keys(CATALOG).sort());
+});
+
+/** Public functions without an entry: they write files, read folders as others do, or run what others check. */
+const WITHOUT = [
+  ...["checkWritable", "writeAtomically", "loadCifarFolder", "loadTarFolder", "openCalibrations"],
+  ...["buildNetwork", "createHistogram", "budgetBits", "calibrate", "compensate", "distill", "activations"],
+  ...["layerSensitivity", "prune", "retrainStraightThrough", "readParameters", "readStatistics", "writeParameters"],
+];
+
+test("every public function is called with wrong values", () => {
+  const doors = { data, graph, model: format, onnx, quantize, training };
+  for (const [room, names] of Object.entries(doors)) {
+    const door = readFileSync(new URL(`../../src/${room}/index.ts`, import.meta.url), "utf8");
+    const [, internal = ""] = door.split("// for the other rooms");
+    const functions = Object.entries(names).flatMap(([own, value]) =>
+      typeof value === "function" && /^[a-z]/.test(own) && !new RegExp(`\\b${own}\\b`).test(internal) ? [own] : [],
+    );
+    assert.deepEqual(
+      functions.filter((own) => !(own in ENTRIES) && !WITHOUT.includes(own)),
+      [],
+    );
+  }
 });
 
 test("a case follows from seed, target and number alone", () => {

@@ -132,7 +132,7 @@ test("clamps and dropouts in a row are one chain, rounded once", () => {
   assert.deepEqual(quantizationPoints(network), ["input", "clip1"]);
   const [, chain] = findChains(network);
   assert.deepEqual(names(chain.nodes), ["conv1", "dropout1", "relu1", "clip1", "dropout2"]);
-  assert.deepEqual(chain.clamp, { low: 0, high: 3 });
+  assert.deepEqual(chain.ending.clamp, { low: 0, high: 3 });
   assert.deepEqual(
     fuse(network, new Set()).map(({ node }) => node.name),
     names(network.nodes),

@@ -1,6 +1,7 @@
 // validate.test.js: each rule of a valid model broken alone, on the model that has everything.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { runInNewContext } from "node:vm";
 import { ShiftwiseError } from "../../dist/base/index.js";
 import { encodeModel, validateModel } from "../../dist/model/index.js";
 import { convOutputShape, validateEncoding } from "../../dist/ops/index.js";
@@ -174,6 +175,31 @@ test("weights belong to their input's encoding, fit in number and range, and are
   breaks((d) => (layer(d, "wide").weights.levels = [-16384, 1, 2, 3, 4]), /wide: weights\.levels\[0\]/);
   breaks((d) => (layer(d, "conv.f").weights.values[5] = Number.NaN), /conv\.f: weights\[5\]/);
   breaks((d) => (layer(d, "conv.f").weights.values = new Float32Array(17)), /conv\.f: weights/);
+});
+
+test("values are typed arrays of their kind, of any realm, and all other lists plain arrays", () => {
+  for (const [name, holder, field] of [
+    ["conv.a", "weights", "codes"],
+    ["wide", "weights", "codes"],
+    ["conv.f", "weights", "values"],
+    ["conv.a", "epilogue", "scale"],
+    ["conv.f", "epilogue", "offset"],
+  ]) {
+    const place = new RegExp(`${name}: (weights|${field})`);
+    const change = (make) => (d) => (layer(d, name)[holder][field] = make(layer(d, name)[holder][field]));
+    breaks(change(Array.from), place);
+    breaks(change(Float64Array.from.bind(Float64Array)), place);
+    breaks(change(Int16Array.from.bind(Int16Array)), place);
+    const def = everything();
+    change((values) => new (runInNewContext(values.constructor.name))(values))(def);
+    validateModel(def);
+  }
+  breaks(
+    (d) => (layer(d, "wide").weights.levels = Int16Array.from(layer(d, "wide").weights.levels)),
+    /weights\.levels/,
+  );
+  breaks((d) => (layer(d, "conv.a").kernel = Uint8Array.from(layer(d, "conv.a").kernel)), /conv\.a\.kernel/);
+  breaks((d) => (d.tensors.x.shape = Uint16Array.from(d.tensors.x.shape)), /tensor x\.shape/);
 });
 
 test("epilogues", () => {

@@ -163,6 +163,16 @@ test("cycles, dangling names, names made twice", () => {
   assert.match(errorOf({ nodes: [["Relu", "x", "x"]] }).message, /node Relu_0\.output/);
 });
 
+test("operators of any number of inputs want one at least", () => {
+  for (const op of ["Max", "Mean", "Min", "Sum"]) {
+    const nodes = [
+      [op, "", "none"],
+      ["Add", "x none", "y"],
+    ];
+    assert.match(errorOf({ nodes }).message, new RegExp(`node ${op}_0: .*at least one input`), op);
+  }
+});
+
 test("nodes out of order are sorted", () => {
   const nodes = [
     ["MaxPool", "a", "y", { kernel_shape: [2, 2] }],

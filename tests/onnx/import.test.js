@@ -112,6 +112,57 @@ test("two values that depend on the input: same shapes, and one repeated", async
   }
 });
 
+test("a constant that differs by rows is none by channels, though both are as many", async () => {
+  const constants = {
+    w: w(4, 4, 1, 1),
+    g: w(4),
+    v: floats([4], [1, 2, 3, 4]),
+    ax: ints(0),
+    c: floats([4, 1], [1, 2, 3, 4]),
+  };
+  for (const [head, op] of [
+    [["Conv", "x w", "a"], "Add"],
+    [["BatchNormalization", "x g g g v", "a"], "Mul"],
+    [["Conv", "x w", "a"], "Div"],
+  ]) {
+    const nodes = [head, ["Squeeze", "a ax", "b"], [op, "b c", "y"]];
+    await assertSame({ x: [1, 4, 4, 7], nodes, constants });
+    const byChannel = [head, ["Squeeze", "a ax", "b"], [op, "b k", "y"]];
+    await assertSame({
+      x: [1, 4, 4, 7],
+      nodes: byChannel,
+      constants: { ...constants, k: floats([4, 1, 1], [1, 2, 3, 4]) },
+    });
+  }
+});
+
+test("several bounds are refused where float32 would lose the other operand", async () => {
+  for (const bound of [-1e9, -65504, Infinity, NaN]) {
+    const constants = { c: floats([4, 1, 1], [bound, 1, 1, 1]) };
+    for (const op of ["Max", "Min"]) {
+      const wrong = () => importOnnx(build({ nodes: [[op, "x c", "y"]], constants }));
+      assert.throws(wrong, { code: "UNSUPPORTED", message: /several bounds of which one is .*beyond 4096/ });
+    }
+  }
+});
+
+test("a batch norm whose own result is read, also under another name, takes in no sum", async () => {
+  for (const alias of [
+    [["Identity", "b", "a"]],
+    [
+      ["Flatten", "b", "f"],
+      ["Reshape", "f s", "a"],
+    ],
+  ]) {
+    const nodes = [["BatchNormalization", "x g g g v", "b"], ...alias, ["Add", "a c", "y"]];
+    const constants = { g: w(4), v: floats([4], [1, 2, 3, 4]), c: w(4, 1, 1), s: ints(1, 4, 6, 7) };
+    await assertSame({ nodes, constants, outputs: ["b", "y"] });
+    const network = await assertSame({ nodes, constants, outputs: ["y"] });
+    const ops = network.nodes.map(({ op }) => op);
+    assert.deepEqual(ops, ["input", "batchNorm"]);
+  }
+});
+
 test("sums and products behind a convolution become one batch norm", async () => {
   const nodes = [
     ["Conv", "x w", "a"],

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
-const ENTRIES = ["runtime", "model", "graph", "quantize", "training", "onnx"];
+const ENTRIES = ["runtime", "model", "graph", "quantize", "training", "onnx", "pipeline"];
 
 for (const room of ENTRIES) {
   test(`${room} bundles for a browser`, async () => {

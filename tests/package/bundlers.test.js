@@ -120,7 +120,7 @@ browserTest("a bundle without the programs of the Workers says what is missing",
     await tab.waitForFunction(() => "result" in globalThis);
     const found = await tab.evaluate(() => globalThis.result.catch(({ code, message }) => ({ code, message })));
     assert.equal(found.code, "UNSUPPORTED");
-    assert.match(found.message, /runtime\/worker\.js/);
+    assert.match(found.message, /threads\/worker\.js/);
     await tab.close();
   } finally {
     await server.stop();

@@ -1,6 +1,6 @@
 // surface.test.js: the public doors export by name, and each name has a sentence that says what it is.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
@@ -50,3 +50,14 @@ for (const [name, path] of doors) {
     );
   });
 }
+
+test("no doc comment of the source begins with a word that wants a noun or a verb before it", () => {
+  const found = readdirSync(`${root}src`, { recursive: true })
+    .filter((path) => path.endsWith(".ts"))
+    .flatMap((path) =>
+      [
+        ...readFileSync(`${root}src/${path}`, "utf8").matchAll(/\/\*\*[\s*]*((Of|In|As|For|So|What|Where|How)\b.*)/g),
+      ].map(([, text]) => `${path}: ${text}`),
+    );
+  assert.deepEqual(found, []);
+});

@@ -8,6 +8,17 @@ const errorOf = (row, importance, levels, scale) =>
   row.reduce((sum, w, i) => sum + importance[i] * Math.min(...levels.map((level) => (w - scale * level) ** 2)), 0);
 
 describe("fitScales", () => {
+  test("a row of zeros stays all but zero on levels without 0", () => {
+    const [scale, one] = [
+      [-1, 1],
+      [-1, 0, 1],
+    ].map((levels) => {
+      return fitScales(new Float64Array(3), new Float64Array(3).fill(1), Float64Array.from(levels))[0];
+    });
+    assert.ok(Math.fround(scale) > 0 && scale < 1e-20);
+    assert.equal(one, 1);
+  });
+
   test("is as good as the best of many scales, nearly", () => {
     const numbers = fc.array(fc.double({ min: -4, max: 4, noNaN: true }), { minLength: 2, maxLength: 20 });
     fc.assert(

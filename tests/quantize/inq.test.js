@@ -3,12 +3,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { createRandom } from "../../dist/base/index.js";
+import { decodeNetwork, encodeNetwork } from "../../dist/graph/index.js";
 import {
   advancePortion,
   chooseExponent,
   frozenCount,
   portionsFor,
   powersOfTwo,
+  QUANTIZERS,
   quantizeToLevel,
 } from "../../dist/quantize/index.js";
 
@@ -111,6 +113,66 @@ test("over all portions: counts exact, frozen weights never change, all on the g
       },
     ),
     { seed: 20263, numRuns: 120 },
+  );
+});
+
+for (const quantizer of QUANTIZERS) {
+  for (const bits of new Set([quantizer.bits[0], quantizer.bits.at(-1)])) {
+    test(`portions on the levels of ${quantizer.name} at ${bits} bits`, () => {
+      const network = randomNetwork(bits);
+      const random = createRandom(3);
+      let grids = null;
+      for (const portion of [0.3, 0.5, 1]) {
+        const before = new Map([...weightsOf(network)].map(([name, values]) => [name, values.slice()]));
+        const previous = grids;
+        grids = advancePortion(network, previous, { bits, portion, quantizer });
+        assert.deepEqual(decodeNetwork(encodeNetwork(network, { grids })).grids, grids);
+        for (const [name, values] of weightsOf(network)) {
+          const { frozen, levels, scale } = grids.get(name);
+          const old = previous?.get(name);
+          if (old) assert.deepEqual([levels, scale], [old.levels, old.scale]);
+          assert.equal(
+            frozen.reduce((sum, flag) => sum + flag, 0),
+            frozenCount(values.length, portion),
+          );
+          const depth = values.length / scale.length;
+          for (let i = 0; i < values.length; i++) {
+            const on = (level) => Math.fround(scale[Math.floor(i / depth)] * level);
+            const given = before.get(name)[i];
+            if (!frozen[i] || old?.frozen[i]) assert.equal(values[i], given);
+            else {
+              const distance = Math.min(...levels.map((level) => Math.abs(on(level) - given)));
+              assert.ok(levels.some((level) => on(level) === values[i]));
+              assert.ok(Math.abs(values[i] - given) <= distance * (1 + 1e-5) + 1e-12, `${given} to ${values[i]}`);
+            }
+            if (!frozen[i]) values[i] += random.normal() * 0.1;
+          }
+        }
+      }
+    });
+  }
+}
+
+test("what a quantizer has no levels for is refused, and no weight changes", () => {
+  const network = smallNetwork([1.4, 0, 1.2, 1.1, 0, 0, 0, 3], [1, 1, 1, 1, 1, 1]);
+  const [bwn, apot] = ["bwn", "apot"].map((name) => QUANTIZERS.find((quantizer) => quantizer.name === name));
+  const before = [...weightsOf(network)].map(([, values]) => values.slice());
+  const pruned = new Map([["conv", Uint8Array.of(0, 1, 0, 0, 0, 0, 0, 0)]]);
+  const refuse = (options, expected, grids = null) =>
+    assert.throws(() => advancePortion(network, grids, { portion: 0.5, ...options }), expected);
+  refuse({ quantizer: bwn, bits: 1, pruned }, { code: "BAD_OPTION", where: "pruned.conv" });
+  refuse({ quantizer: apot, bits: 6 }, { code: "BAD_OPTION", where: "conv" });
+  const copied = () => structuredClone(network);
+  refuse(
+    { quantizer: apot, bits: 4, portion: 1 },
+    { code: "BAD_OPTION" },
+    advancePortion(copied(), null, { bits: 4, portion: 0.5 }),
+  );
+  const begun = advancePortion(copied(), null, { quantizer: apot, bits: 4, portion: 0.5 });
+  refuse({ bits: 4, portion: 1 }, { code: "BAD_OPTION", where: "grid of conv" }, begun);
+  assert.deepEqual(
+    [...weightsOf(network)].map(([, values]) => values),
+    before,
   );
 });
 

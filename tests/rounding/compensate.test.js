@@ -11,7 +11,10 @@ import {
   collectHistograms,
   insertQuantizers,
   planPortion,
+  QUANTIZERS,
   quantizationPoints,
+  quantizerLevels,
+  quantizeWeights,
   twoTermLevels,
 } from "../../dist/quantize/index.js";
 import { compensate } from "../../dist/rounding/index.js";
@@ -72,6 +75,19 @@ describe("compensate", () => {
       globalThis.setImmediate = kept;
     }
   });
+
+  for (const quantizer of QUANTIZERS) {
+    test(`rounds to the levels of ${quantizer.name}, and nearer than it does by itself`, async () => {
+      const bits = quantizer.bits.at(-1);
+      const float = mixed();
+      const simulated = await withQuantizers(float);
+      const { network, grids } = await compensate(simulated, SAMPLES, { levels: quantizerLevels(quantizer, bits) });
+      assert.ok(lower(network, { grids }).layers.every(({ weights }) => !weights || weights.kind === "codebook"));
+      const alone = structuredClone(simulated);
+      quantizeWeights(alone, quantizer, bits);
+      assert.ok(distanceFrom(float, network) < distanceFrom(float, alone));
+    });
+  }
 
   test("gives a network that lowers, and whose logits are nearer than plain rounding's", async () => {
     const float = mixed();

@@ -17,10 +17,10 @@ test("every row has the bits of its name, portions that rise to 1 and epochs wit
     assert.deepEqual([settings.bits, settings.activations.bits], [Number(weights), Number(activations)], name);
     checkPortions(settings.portions);
     assert.equal(settings.epochs.length, settings.portions.length, name);
-    const pruning = settings.prune ? settings.prune.epochs + settings.prune.settle : 0;
+    const pruning = settings.sparsity > 0 ? settings.pruneEpochs : 0;
     assert.ok(sum(settings.epochs) + pruning <= (pruned ? PRUNED_LIMITS : LIMITS)[kind], name);
     assert.equal(settings.partition === "random", name.endsWith("-random"), name);
-    assert.equal(settings.prune?.sparsity, pruned && Number(pruned) / 100, name);
+    assert.equal(settings.sparsity, Number(pruned ?? 0) / 100, name);
     assert.ok(about.length > 0);
   }
 });

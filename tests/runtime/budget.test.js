@@ -130,3 +130,22 @@ test("the limit is one of the plain executor, too", async () => {
   const def = addition(2 ** 28);
   await assert.rejects(Model.from(def, { executor: "plain" }), { code: "OVERFLOW" });
 });
+
+test("weights are counted before they are unpacked, whatever runs them", async () => {
+  const [inputs, outputs] = [4096, 64];
+  const codes = Uint8Array.from({ length: inputs * outputs }, (_, i) => i & 1);
+  const vectors = (n) => ({ scale: new Float32Array(n).fill(1), offset: new Float32Array(n), clamp: {} });
+  const weights = { kind: "codebook", levels: [0, 1], codes };
+  const def = oneLayer([inputs, 1, 1], [outputs, 1, 1], U8, { op: "dense", weights, epilogue: vectors(outputs) });
+  const file = encodeModel(def);
+  // a bit a code in the file
+  assert.ok(file.length < codes.length / 4, `${file.length} bytes`);
+  for (const executor of ["plain", "wasm"]) {
+    await assert.rejects(Model.load(file, { executor, memoryLimit: codes.length - 1 }), {
+      code: "OVERFLOW",
+      found: codes.length,
+      expected: /unpacked weights/,
+    });
+  }
+  (await Model.load(file, { executor: "plain", memoryLimit: codes.length })).dispose();
+});

@@ -130,6 +130,14 @@ test("a download stops where the file ends, where the limit is, and where a gzip
   });
 });
 
+/** A member without content as the gzip command writes it: with a name, and here in blocks of both kinds. */
+const NAMED = Buffer.concat([
+  Buffer.from([0x1f, 0x8b, 8, 0x08, 0, 0, 0, 0, 0, 3]),
+  Buffer.from("empty.txt\0"),
+  Buffer.from([0, 0, 0, 0xff, 0xff, 0x03, 0x00]),
+  Buffer.alloc(8),
+]);
+
 test("other bytes behind a gzip stream, and several members, are refused", async () => {
   const whole = Uint8Array.from(zipped);
   const half = file.length >> 1;
@@ -139,6 +147,10 @@ test("other bytes behind a gzip stream, and several members, are refused", async
     text: [whole, Buffer.from("and so on")],
     "many bytes": [whole, Buffer.alloc(100_000, 7)],
     "itself again": [whole, whole],
+    "an empty member before": [gzipSync(Buffer.alloc(0)), whole],
+    "an empty member of stored blocks before": [gzipSync(Buffer.alloc(0), { level: 0 }), whole],
+    "an empty member with a name before": [NAMED, whole],
+    "empty members on both sides": [NAMED, NAMED, whole, NAMED],
     "an empty member": [whole, gzipSync(Buffer.alloc(0))],
     "another member": [whole, gzipSync(Buffer.from("more"))],
     "half and half": [gzipSync(file.subarray(0, half)), gzipSync(file.subarray(half))],

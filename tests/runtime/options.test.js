@@ -125,3 +125,10 @@ test("Model.from takes models only", async () => {
     await assert.rejects(Model.from(wrong), ({ code }) => ["BAD_GRAPH", "BAD_FILE"].includes(code));
   }
 });
+
+test("a model that changes while it is made is one that was checked, or refused", async () => {
+  const changed = structuredClone(def);
+  const made = Model.from(changed);
+  changed.layers.length = 0;
+  await assert.rejects(made, { code: "BAD_GRAPH" });
+});

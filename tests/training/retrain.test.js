@@ -5,7 +5,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { lower } from "../../dist/graph/index.js";
-import { calibrate, collectHistograms, insertQuantizers, quantizationPoints } from "../../dist/quantize/index.js";
+import {
+  calibrate,
+  collectHistograms,
+  insertQuantizers,
+  QUANTIZERS,
+  quantizationPoints,
+} from "../../dist/quantize/index.js";
 import { activations, evaluate, prune, retrain, train } from "../../dist/training/index.js";
 import { bitsOf, squares, tinyNetwork } from "./helpers.js";
 
@@ -40,6 +46,29 @@ for (const bits of [2, 3, 4, 5]) {
       }
     }
     assert.equal(history.at(-1).stage, { 2: 9, 3: 7, 4: 5, 5: 3 }[bits]);
+    const { accuracy } = await evaluate(network, squares(300, 9));
+    assert.ok(accuracy > 0.9, `accuracy ${accuracy}`);
+  });
+}
+
+for (const [name, bits, compensate] of [
+  ["apot", 4, 0],
+  ["twn", 2, 64],
+  ["bwn", 1, 64],
+]) {
+  test(`INQ on the levels of ${name}: every weight ends on them and the network still works`, async () => {
+    const network = copy();
+    network.nodes = insertQuantizers(network, await encodingsOf(network)).nodes;
+    const quantizer = QUANTIZERS.find((candidate) => candidate.name === name);
+    const { grids } = await retrain(network, data, { ...common, bits, epochs: 1, quantizer, compensate });
+    for (const { frozen, kind } of grids.values()) {
+      assert.equal(kind, "codebook");
+      assert.ok(frozen.every((flag) => flag === 1));
+    }
+    assert.equal(
+      lower(network, { grids }).layers.filter(({ weights }) => weights?.kind === "codebook").length,
+      grids.size,
+    );
     const { accuracy } = await evaluate(network, squares(300, 9));
     assert.ok(accuracy > 0.9, `accuracy ${accuracy}`);
   });

@@ -46,7 +46,7 @@ function isBytes(context: FormContext, tensor: string): boolean {
   return context.form === "qdq" && encodingOf(context, tensor).kind !== "float32";
 }
 
-/** What holds the real value x of a tensor, as a scalar of its type. */
+/** Adds the real value x of a tensor as a scalar of its type. */
 export function fillOf(context: FormContext, x: number, tensor: string): string {
   const raw = encodeInput(x, encodingOf(context, tensor));
   return isBytes(context, tensor) ? context.g.uint8(raw) : context.g.floats([raw], []);

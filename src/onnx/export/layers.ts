@@ -21,7 +21,7 @@ import type { GraphBuilder } from "./graph.js";
 
 type Export<L extends Layer> = (context: FormContext, layer: L) => string;
 
-/** How each kind of layer is exported: adds its nodes and returns the value that holds its output. */
+/** The export of each kind of layer: adds its nodes and returns the value that holds its output. */
 const EXPORTS = {
   conv: products,
   dense: products,

@@ -89,6 +89,7 @@ function variadic(
     {
       evaluate(call) {
         const values = call.operands.map((_, i) => required(call, i));
+        expectNode(values.length > 0, call.node, "at least one input", "none");
         return [finish.evaluate(call, folded(call, values))];
       },
       convert(conversion) {
@@ -107,12 +108,19 @@ function variadic(
   );
 }
 
+/** Largest of several bounds: the error of a difference and a sum is 2^-23 of it. */
+const BOUND_MAX = 4096;
+
 /** The larger or the smaller of two: a bound where it is one number, else by a ReLU of the difference. */
 function extreme(conversion: Conversion, a: Activation, b: Known, larger: boolean): Activation {
   const { draft } = conversion;
+  const far = isActivation(b) ? undefined : b.data.find((bound) => !(Math.abs(bound) <= BOUND_MAX));
   if (!isActivation(b) && b.data.length === 1 && b.dims.length <= a.dims.length) {
     return larger ? clipped(conversion, a, b.data[0], Infinity) : clipped(conversion, a, -Infinity, b.data[0]);
   }
+  // beyond it the sum below loses what the other operand has
+  if (far !== undefined)
+    throw unsupported(conversion.node, `several bounds of which one is ${far}, beyond ${BOUND_MAX}`);
   const label = resultName(conversion);
   const difference = larger
     ? combined(conversion, "sub", a, b, `${label}.over`)
@@ -200,7 +208,7 @@ function affine(conversion: Conversion, fn: BinaryName, a: Known, b: Known): Act
   if (fn === "prelu" || !isActivation(x) || isActivation(constant)) return null;
   const before = draft.get(x.node);
   const first = x === a;
-  if (!["conv", "dense", "batchNorm"].includes(before.op) || draft.readers(node.inputs[first ? 0 : 1]) > 1) return null;
+  if (!["conv", "dense", "batchNorm"].includes(before.op) || !draft.isAlone(x.node)) return null;
   const dims = broadcastDims(a.dims, b.dims, node);
   const shape = draft.shapeOf(x.node);
   const [channels] = shape;
@@ -225,11 +233,15 @@ function affine(conversion: Conversion, fn: BinaryName, a: Known, b: Known): Act
   return added(conversion, norm, shape, dims);
 }
 
-/** A constant's value for each channel (axis 1 of `dims`) if it has one; null if it differs within a channel. */
+/**
+ * A constant's value for each channel if it has one; null if it differs within a channel. Channels are axis 1 of `dims`, or
+ * axis 0 where the batch is left out.
+ */
 function perChannel({ data, dims: own }: Value, dims: readonly number[], channels: number) {
   if (data.length === 1) return () => data[0];
   const missing = dims.length - own.length;
-  const alone = own.every((n, i) => n === 1 || i + missing === 1);
+  const axis = dims.length > 1 && dims[0] === 1 ? 1 : 0;
+  const alone = own.every((n, i) => n === 1 || i + missing === axis);
   return alone && elements(own) === channels ? (c: number) => data[c] : null;
 }
 

@@ -9,14 +9,14 @@ import { type Activation, isActivation, type Known, shapeFor, type Unnamed } fro
 import type { OnnxNode } from "../model.js";
 import { castNumber, countElements, createValue, type ElementType, type Value } from "../tensor.js";
 
-/** What is there before the attributes are read. */
+/** A node before its attributes are read. */
 export interface Bare {
   /** The batch that stands in the file and is read as 1; only while converting. */
   readonly batch?: number;
   readonly node: OnnxNode;
   /** The node's inputs; null where an optional one is left out. Activations only while converting. */
   readonly operands: readonly (Known | null)[];
-  /** What may still be made; asked before anything is. */
+  /** The budget that is left; asked before anything is made. */
   readonly budget: Budget;
 }
 

@@ -107,7 +107,10 @@ const gemm = operator(
   },
 );
 
-/** As numpy's matmul: vectors become matrices for the product, the axes before the last two are broadcast. */
+/**
+ * The matrix product of numpy's matmul: vectors become matrices for the product, the axes before the last two are
+ * broadcast.
+ */
 const matMul = operator(
   {},
   {

@@ -21,7 +21,7 @@ export interface Versions {
   readonly versions: Readonly<Record<number, Operator>>;
 }
 
-/** By name; those of other domains than ONNX's own as "domain.name". */
+/** Operators by name; those of other domains than ONNX's own as "domain.name". */
 export type Operators = Readonly<Record<string, Operator | Versions>>;
 
 /** An operator whose functions receive the values of its attributes, checked and typed. */

@@ -36,7 +36,7 @@ const PAD = {
 };
 type PadCall = Call<ValuesOf<typeof PAD>>;
 
-/** What Pad puts before and behind every axis; negative where it cuts off. */
+/** The widths that Pad puts before and behind every axis; negative where it cuts off. */
 function padWidths(call: PadCall, dims: readonly number[]): (readonly [before: number, behind: number])[] {
   const { node, attributes } = call;
   const pads = attributes.pads ?? [];
@@ -54,7 +54,7 @@ function padWidths(call: PadCall, dims: readonly number[]): (readonly [before: n
   return widths;
 }
 
-/** For every axis the indices that Pad takes elements from; -1 where it fills in its constant. */
+/** The indices along every axis that Pad takes elements from; -1 where it fills in its constant. */
 function padIndices(call: PadCall, dims: readonly number[]): Indices[] {
   const { node, budget, attributes } = call;
   const outside = OUTSIDE[attributes.mode];

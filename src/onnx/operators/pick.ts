@@ -18,7 +18,7 @@ import {
 import { type Operator, type Operators, operator } from "./operator.js";
 import { int, ints, type Specs, type ValuesOf } from "./spec.js";
 
-/** How one output is made of the input. */
+/** One output as it is made of the input. */
 interface Pick {
   readonly indices: readonly Indices[];
   /** Dimensions that the input is read with; its own if absent. */

@@ -176,7 +176,7 @@ const averagePool = operator(
 );
 
 /**
- * By how many places each row and each column of windows is divided: those in the padded input, or in the input itself.
+ * Counts the places that each row and each column of windows is divided by: those in the padded input, or in the input itself.
  */
 function windowCounts({ budget }: Conversion, window: SpatialWindow, space: readonly number[], whole: boolean) {
   const [rows, columns = [1]] = space.map((size, k) => {

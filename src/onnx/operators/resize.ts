@@ -73,13 +73,12 @@ const OLD_RULES = {
 
 interface Resizing {
   readonly dims: readonly number[];
-  /** For every axis; null where it stays as it is. */
+  /** The taps along every axis; null where it stays as it is. */
   readonly taps: readonly (AxisWeights | null)[];
 }
 
 /**
- * What is done to an input of these dimensions.
- * @throws OVERFLOW for a result too large, before anything is made
+ * Plans the resizing of an input of these dimensions. @throws OVERFLOW for a result too large, before anything is made
  */
 function resizing(call: Bare, rules: Rules, dims: readonly number[]): Resizing {
   const { node, budget } = call;
@@ -139,7 +138,7 @@ function targets(call: Bare, rules: Rules, lengths: readonly number[]): { sizes:
   return { scales: scales.map(() => common), sizes: lengths.map((n) => Math.round(common * n)) };
 }
 
-/** How a place between elements is made of those around it. */
+/** The weights of the elements around a place between them. */
 interface Kernel {
   readonly each: number;
   /** Writes the weights of `each` elements; returns the index of the first, which may lie outside. */

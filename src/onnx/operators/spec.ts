@@ -21,7 +21,7 @@ export interface Spec<T> extends Options<number | string> {
 }
 
 export type Specs = Readonly<Record<string, Spec<unknown>>>;
-/** What an operator's functions receive: a value for each attribute. */
+/** The attributes that an operator's functions receive: a value for each. */
 export type ValuesOf<S extends Specs> = { readonly [K in keyof S]: S[K] extends Spec<infer T> ? T : never };
 
 const first = ({ data }: Value): number | undefined => data[0];
@@ -67,7 +67,7 @@ export function tensor(): Spec<Value | null> {
 }
 
 /**
- * What is wrong with an attribute, as a short text; null where nothing is.
+ * Says in a short text what is wrong with an attribute; null where nothing is.
  * @param where the node, for error messages
  * @throws BAD_GRAPH for an attribute of the wrong type
  */

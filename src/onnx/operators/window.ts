@@ -73,7 +73,7 @@ function listOf(
   return list;
 }
 
-/** What all windows share. `kernel` null: it is in the attribute. */
+/** Reads the attributes that all windows share. `kernel` null: it is in the attribute. */
 function attributesOf({ node, attributes }: Call<WindowValues>, rank: number, kernel: readonly number[] | null) {
   const { kernel_shape: declared, auto_pad: auto } = attributes;
   const shape = kernel ?? listOf(node, "kernel_shape", declared, rank, 0, 1);

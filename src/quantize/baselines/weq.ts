@@ -16,7 +16,7 @@ export function weq(form: WeqForm = "paper"): Quantizer {
   return quantizer;
 }
 
-/** How many sorted magnitudes lay under each inner boundary of a fit. */
+/** Counts the sorted magnitudes that lay under each inner boundary of a fit. */
 function boundariesOf({ levels, codes }: Fit): number[] {
   const counts = new Map([...new Set(levels.map(Math.abs))].sort((a, b) => a - b).map((size) => [size, 0]));
   const byCode = new Uint32Array(levels.length);

@@ -31,7 +31,7 @@ const SPINS = 20_000;
 export const UNITS_MAX = UNIT_MASK;
 export const STEPS_MAX = 1 << (31 - UNIT_BITS);
 
-/** What a thread needs to take part. */
+/** The things that a thread needs to take part. */
 export interface Seat {
   readonly words: Int32Array;
   readonly steps: readonly Step[];
@@ -49,7 +49,7 @@ export function createWords(threads: number): Int32Array {
   return words;
 }
 
-/** Where the range of a thread begins; that of the one before ends there. */
+/** Returns the start of a thread's range; that of the one before ends there. */
 const rangeStart = (units: number, threads: number, thread: number): number => Math.floor((units * thread) / threads);
 
 /** Claims and runs units of the step under way, its own range's first, until none is left. */

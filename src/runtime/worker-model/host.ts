@@ -7,7 +7,7 @@ import type { RunOptions } from "../options.js";
 import { ownPort } from "../threads/thread.js";
 import { type ResponseParcel, unpackResponse } from "./relay.js";
 
-/** What can travel of a source: bytes of a file, a file, a whole address, and what a Response is made of. */
+/** A source in a form that can travel: bytes of a file, a file, a whole address, and what a Response is made of. */
 export type PortableSource = Uint8Array | Blob | string | ResponseParcel;
 
 export type Request =

@@ -2,7 +2,7 @@
 import { ShiftwiseError } from "../../base/index.js";
 import { bytesOfPiece } from "../feed.js";
 
-/** What a Worker needs to know of a Response, and where it gets its content. */
+/** The facts of a Response that a Worker needs, and the port that its content comes through. */
 export interface ResponseParcel {
   readonly ok: boolean;
   readonly status: number;
@@ -58,7 +58,7 @@ function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** What loading asks of a Response, for the other side. */
+/** Makes of a parcel the Response that loading asks for. */
 export function unpackResponse({ ok, status, url, headers, port }: ResponseParcel): Response {
   const body = new ReadableStream({
     pull: (controller) =>

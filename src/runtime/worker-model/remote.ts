@@ -40,7 +40,7 @@ export class WorkerModel {
     this.#line = line;
   }
 
-  /** As Model.load. @throws as it, and UNSUPPORTED when the Worker cannot be started */
+  /** Loads a model as Model.load does. @throws as it, and UNSUPPORTED when the Worker cannot be started */
   static async load(source: ModelSource, options: LoadOptions = {}): Promise<WorkerModel> {
     checkOptions(options);
     const { signal, onProgress, ...rest } = options;
@@ -62,19 +62,19 @@ export class WorkerModel {
   }
 
   /**
-   * As Model.run. Arrays are handed over at once, pictures on a page's elements as they are now; runs that begin while
-   * others are under way wait for them.
+   * Runs the model as Model.run does. Arrays are handed over at once, pictures on a page's elements as they are now;
+   * runs that begin while others are under way wait for them.
    */
   async run(inputs: Inputs): Promise<Outputs> {
     return this.#send("run", inputs);
   }
 
-  /** As Model.warmUp. */
+  /** Warms the model up as Model.warmUp does. */
   async warmUp(onProgress?: (share: number) => void): Promise<void> {
     await warmUp(this.inputs, (image) => this.run(image), onProgress);
   }
 
-  /** As Model.profile. */
+  /** Measures the steps as Model.profile does. */
   async profile(inputs: Inputs): Promise<StepTime[]> {
     return this.#send("profile", inputs);
   }
@@ -155,7 +155,7 @@ function parcel(input: Input, transfer: Transferable[]): Input | Promise<ImageBi
   return input;
 }
 
-/** What an element shows now. */
+/** Returns what an element shows now. */
 async function snapshot(element: Exclude<Input, ArrayBufferView | { data: unknown } | { close: unknown }>) {
   try {
     return await createImageBitmap(element as ImageBitmapSource);

@@ -129,9 +129,11 @@ export async function reviveRemote() {
 const file = () => format.encodeModel(sampleModel());
 /** A run that is asked to be long ends all the same. */
 const soon = () => ({ signal: AbortSignal.timeout(300) });
-const quick = () => ({ epochs: 1, batchSize: 12, learningRate: 0.01, threads: 1 });
+const quick = () => ({ epochs: 1, batchSize: 12, learningRate: 0.01 });
 const copy = () => structuredClone(network);
 const images = () => structuredClone(dataset);
+const photo = () => ({ width: 4, height: 3, pixels: new Uint8Array(36) });
+const value = () => ({ type: "float32", dims: [1, 3, 2, 2], data: values() });
 
 /**
  * By name: the arguments, made anew for every case, and the call. `deep` where an argument is a tree whose inside may be
@@ -209,4 +211,65 @@ export const ENTRIES = {
     call: (...args) => training.retrain(...args.slice(0, 3), soon()),
   },
   evaluate: { args: () => [copy(), images(), { batchSize: 12 }], call: training.evaluate },
+  batchCount: { args: () => [images(), { batchSize: 4, shuffle: true }], call: data.batchCount },
+  checkDataset: { args: () => [images(), "here"], call: data.checkDataset },
+  computeNormalization: { args: () => [images().images, [1, 8, 8]], call: data.computeNormalization },
+  imageLength: { args: () => [images()], call: data.imageLength },
+  size: { args: () => [images()], call: data.size },
+  sampleImages: { args: () => [images(), 5, 1], call: data.sampleImages },
+  samplesOf: { args: () => [images()], call: data.samplesOf },
+  unlabelled: { args: () => [images(), 3], call: data.unlabelled },
+  loadIdxFolder: { args: () => [join(folder, "idx"), { classes: 10 }], call: data.loadIdxFolder },
+  normalizationOf: { args: () => [{ range: 255, mean: [1, 2, 3], std: [1] }, 3], call: data.normalizationOf },
+  normalizationTable: { args: () => [{ mean: [0.5], std: [0.5] }], call: data.normalizationTable },
+  prepareImage: { args: () => [photo(), [3, 2, 2], { channels: "bgr" }, "here"], call: data.prepareImage },
+  resizeImage: { args: () => [photo(), 2, 3, "here"], call: data.resizeImage },
+  createRandom: { args: () => [1], call: graph.createRandom },
+  demoNetwork: { args: () => [[1, 8, 8], 3, 1, 2], call: graph.demoNetwork },
+  resnet20: { args: () => [[1, 8, 8], 3, 1], share: 0.2, call: graph.resnet20 },
+  inferShapes: { args: () => [copy(), "here"], call: graph.inferShapes },
+  nodeInputs: { args: () => [copy().nodes[1]], call: graph.nodeInputs },
+  nodeParameters: { args: () => [copy().nodes[1]], call: graph.nodeParameters },
+  encodingGroups: { args: () => [copy()], call: quantize.encodingGroups },
+  removeQuantizers: { args: () => [copy()], call: quantize.removeQuantizers },
+  addToHistogram: { args: () => [structuredClone(histogram), values(), "here"], call: quantize.addToHistogram },
+  mergeHistograms: { args: () => [[structuredClone(histogram)]], call: quantize.mergeHistograms },
+  fitLog: { args: () => [structuredClone(histogram), { bits: 4, largest: 31, steps: [8] }], call: quantize.fitLog },
+  fitWeightedEntropy: {
+    args: () => [structuredClone(histogram), { bits: 4, largest: 31 }],
+    call: quantize.fitWeightedEntropy,
+  },
+  allocateBits: {
+    args: () => [[{ name: "a", weights: 3, choices: [{ bits: 2, noise: 1 }] }], 3],
+    call: quantize.allocateBits,
+  },
+  shapedBits: { args: () => [[{ name: "a", count: 3 }], "inc", 3], call: quantize.shapedBits },
+  averageBits: { args: () => [[{ name: "a", count: 3 }], new Map([["a", 2]])], call: quantize.averageBits },
+  chooseExponent: { args: () => [values(), 4, "mse", "here"], call: quantize.chooseExponent },
+  powersOfTwo: { args: () => [4, 0], call: quantize.powersOfTwo },
+  powerLevels: { args: () => [4, 0], call: quantize.powerLevels },
+  quantizeToLevel: { args: () => [0.3, quantize.powersOfTwo(4, 0)], call: quantize.quantizeToLevel },
+  portionsFor: { args: () => [4], call: quantize.portionsFor },
+  twoTermLevels: { args: () => [4], call: quantize.twoTermLevels },
+  fitWeq: { args: () => [values(), { levels: 4, form: "code", start: [1] }, "here"], call: quantize.fitWeq },
+  planPortion: { args: () => [copy(), null, { bits: 5, portion: 0.5 }], call: quantize.planPortion },
+  quantizeWeights: {
+    args: () => [copy(), { ...quantize.QUANTIZERS[2], bits: [1] }, 1],
+    call: quantize.quantizeWeights,
+  },
+  quantizerLevels: { args: () => [{ ...quantize.QUANTIZERS[2], bits: [1] }, 1], call: quantize.quantizerLevels },
+  parameterLayout: { args: () => [copy()], call: training.parameterLayout },
+  createEngine: { args: () => [copy(), { batch: 2, gradients: false, keep: [] }], call: training.createEngine },
+  recoverNorms: { args: () => [copy(), data.samplesOf(images())], call: training.recoverNorms },
+  readModel: { args: () => [onnxBytes(), null, "here"], call: onnx.readModel },
+  importModel: { args: () => [onnx.readModel(onnxBytes(), null), { name: "n" }], call: onnx.importModel },
+  evaluateModel: {
+    args: () => [onnx.readModel(onnxBytes(), null), new Map([["x", value()]])],
+    call: onnx.evaluateModel,
+  },
+  readSafetensors: { args: () => [file(), "here"], call: format.readSafetensors },
+  writeSafetensors: {
+    args: () => [new Map([["a", { dtype: "U8", shape: [12], bytes: new Uint8Array(12) }]]), { a: "b" }],
+    call: format.writeSafetensors,
+  },
 };

@@ -1,6 +1,7 @@
-// run-method.ts: one of the methods that compare runs: from a float network to a model.
-import { type Dataset, sampleImages, size } from "../data/index.js";
-import { decodeNetwork, encodeNetwork, lower, type Network } from "../graph/index.js";
+// methods.ts: one of the methods that papers compare: a float network to a model.
+import { ShiftwiseError } from "../base/index.js";
+import { type Dataset, sampleImages, size } from "../data/browser.js";
+import { lower, type Network } from "../graph/index.js";
 import type { ModelDef } from "../model/index.js";
 import type { WeightGrids } from "../ops/index.js";
 import {
@@ -14,6 +15,7 @@ import {
   type Quantizer,
   quantizeWeights,
   shapedBits,
+  type WidthShape,
   weightNodes,
 } from "../quantize/index.js";
 import {
@@ -23,20 +25,40 @@ import {
   retrain,
   retrainStraightThrough,
 } from "../training/index.js";
-import type { Method } from "./methods.js";
-import { commonSettings, withQuantizers } from "./quantization.js";
+import { checkFloat, normalizedFor, taking, withQuantizers } from "./network.js";
+import type { Conversion } from "./notes.js";
+import { reestimationBatches } from "./retraining.js";
 
+/**
+ * Bits of every layer's weights: the same, given one by one in the order of the network, along a shape with an average, or by
+ * sensitivity within one.
+ */
+export type Widths =
+  | { readonly kind: "uniform"; readonly bits: number }
+  | { readonly kind: "given"; readonly bits: readonly number[] }
+  | { readonly kind: WidthShape | "auto"; readonly average: number };
+
+/** A method of the papers, with its widths. */
+export interface Method {
+  /** The name for errors and the model's notes. */
+  readonly name: string;
+  /** Null for INQ, which has a retraining of its own. */
+  readonly quantizer: Quantizer | null;
+  readonly widths: Widths;
+  readonly activations: ActivationScheme;
+  /** Epochs of retraining; null for those of the whole comparison. */
+  readonly epochs: number | null;
+}
+
+/** Settings of quantizeByMethod. */
 export interface MethodSettings {
   readonly epochs: number;
-  /** Of straight-through retraining and of INQ's portions. */
+  /** Settings of straight-through retraining and of INQ's portions. */
   readonly training: CommonOptions;
 }
 
-export interface MethodResult {
-  readonly model: ModelDef;
-  /** Average over all weights. */
-  readonly weightBits: number;
-  readonly activationBits: number;
+/** The result of quantizeByMethod. */
+export interface MethodConversion extends Conversion {
   /** Bytes of the weights after Deep Compression's last stage; null for the other methods. */
   readonly huffmanBytes: number | null;
 }
@@ -46,33 +68,56 @@ const SENSITIVITY_IMAGES = 2000;
 const AUTO_WIDTHS = [1, 2, 3, 4, 5];
 
 /**
- * Turns a copy of a float network into a model.
- * @param dataset training images, normalized as the network expects.
- * @throws what the method's parts throw; ABORTED
+ * Checks the widths of a method against a network.
+ * @throws BAD_OPTION for bits given one by one for another number of layers than the network has.
+ * @internal
  */
-export async function runMethod(
+export function checkMethod(network: Network, { name, widths }: Method): void {
+  const layers = weightNodes(network).map((node) => node.name);
+  if (widths.kind !== "given" || widths.bits.length === layers.length) return;
+  throw new ShiftwiseError("BAD_OPTION", "bits for another number of layers", {
+    where: `methods ${name}`,
+    expected: `${layers.length}: ${layers.join(", ")}`,
+    found: widths.bits.length,
+  });
+}
+
+/**
+ * Turns a float network into a model with one of the methods. The network is not changed.
+ * @param dataset training images; they are normalized as the network's input says, or as they say where it says nothing.
+ * @throws BAD_OPTION as checkMethod; BAD_GRAPH for a network that is quantized already; what the method's parts throw; ABORTED
+ */
+export async function quantizeByMethod(
   float: Network,
   dataset: Dataset,
   method: Method,
   settings: MethodSettings,
   control: Control,
-): Promise<MethodResult> {
-  const network = decodeNetwork(encodeNetwork(float)).network;
+): Promise<MethodConversion> {
+  checkFloat(float);
+  checkMethod(float, method);
+  const network = structuredClone(taking(float, dataset));
+  const images = normalizedFor(network, dataset);
   const epochs = method.epochs ?? settings.epochs;
-  const bits = await widthsFor(network, dataset, method, settings);
-  const { simulated, grids } = method.quantizer
-    ? await straightThrough(network, dataset, method, method.quantizer, bits, epochs, settings, control)
-    : await incremental(network, dataset, method, bits, epochs, settings, control);
-  const layers = weightNodes(network).map(({ name, weight }) => ({ name, count: weight.data.length }));
-  const all = typeof bits === "number" ? new Map(layers.map(({ name }) => [name, bits])) : bits;
-  const model = { ...lower(simulated, { grids }), notes: { method: method.name } };
+  const bits = await widthsFor(network, images, method, settings);
+  const trained = method.quantizer
+    ? await straightThrough(network, images, method, method.quantizer, bits, epochs, settings, control)
+    : await incremental(network, images, method, bits, epochs, settings, control);
+  const counts = countsOf(network);
+  const all = typeof bits === "number" ? new Map(counts.map(({ name }) => [name, bits])) : bits;
+  const model = { ...lower(trained.network, { grids: trained.grids }), notes: { method: method.name } };
   return {
+    ...trained,
     model,
-    weightBits: averageBits(layers, all),
-    activationBits: method.activations.bits,
+    layers: counts.map(({ name, count }) => ({ name, weights: count, bits: all.get(name)! })),
+    averageBits: averageBits(counts, all),
+    warnings: [],
     huffmanBytes: method.quantizer?.name === "deepcompression" ? sparseBytes(model) : null,
   };
 }
+
+const countsOf = (network: Network) =>
+  weightNodes(network).map(({ name, weight }) => ({ name, count: weight.data.length }));
 
 async function widthsFor(
   network: Network,
@@ -81,7 +126,7 @@ async function widthsFor(
   { training }: MethodSettings,
 ): Promise<LayerBits> {
   if (widths.kind === "uniform") return widths.bits;
-  const layers = weightNodes(network).map(({ name, weight }) => ({ name, count: weight.data.length }));
+  const layers = countsOf(network);
   if (widths.kind === "given") return new Map(layers.map(({ name }, i) => [name, widths.bits[i]]));
   const { average, kind } = widths;
   if (kind !== "auto") return shapedBits(layers, kind, average);
@@ -93,11 +138,11 @@ async function widthsFor(
 
 interface Trained {
   /** With quantize nodes. */
-  readonly simulated: Network;
+  readonly network: Network;
   readonly grids: WeightGrids;
 }
 
-/** As in the papers, what a ReLU makes has the method's bits, sums and means have 8. */
+/** Returns the calibration of the papers: the result of a ReLU has the method's bits, sums and means have 8. */
 function calibrationFor(activations: ActivationScheme): CalibrationOptions {
   return { activations, others: { bits: 8 } };
 }
@@ -121,13 +166,13 @@ async function straightThrough(
   const seed = training.seed ?? 1;
   if (epochs === 0) {
     const grids = quantizeWeights(network, quantizer, bits);
-    return { simulated: await withQuantizers(network, dataset, calibrationFor(scheme), seed), grids };
+    return { network: await withQuantizers(network, dataset, calibrationFor(scheme), seed), grids };
   }
   const share = (epoch: number): number => 0.5 * (1 + Math.cos((Math.PI * epoch) / epochs));
   const latent = new Map(weightNodes(network).map(({ name, weight }) => [name, weight.data.slice()]));
   let last: Awaited<ReturnType<typeof retrainStraightThrough>> | undefined;
   let simulated = network;
-  const { reestimate } = commonSettings([1], 0, size(dataset), training.batchSize);
+  const reestimate = reestimationBatches(dataset, training.batchSize);
   for (let epoch = 0; epoch < epochs; epoch++) {
     simulated = await withQuantizers(network, dataset, calibrationFor(scheme), seed);
     for (const { name, weight } of weightNodes(network)) weight.data.set((last?.latent ?? latent).get(name)!);
@@ -148,12 +193,12 @@ async function straightThrough(
       control,
     );
   }
-  return { simulated, grids: last!.grids };
+  return { network: simulated, grids: last!.grids };
 }
 
 /** Training images on which INQ rounds its portions with compensation. */
 const COMPENSATION_IMAGES = 256;
-/** So many bits and fewer: every output channel has a scale of its own. */
+/** Bits up to which every output channel has a scale of its own. */
 const SCALED_BITS = 3;
 
 /**
@@ -172,10 +217,9 @@ async function incremental(
   const simulated = await withQuantizers(network, dataset, calibrationFor(scheme), training.seed ?? 1);
   if (epochs === 0) {
     const { grids } = await retrain(simulated, dataset, { ...training, bits, portions: [1], epochs: 0 }, control);
-    return { simulated, grids };
+    return { network: simulated, grids };
   }
   const plan = portionsWithin(portionsFor(bits), epochs);
-  const { reestimate } = commonSettings(plan.portions, 0, size(dataset), training.batchSize);
   const fewest = typeof bits === "number" ? bits : Math.min(...bits.values());
   const { grids } = await retrain(
     simulated,
@@ -184,19 +228,19 @@ async function incremental(
       ...training,
       ...plan,
       bits,
-      reestimate,
+      reestimate: reestimationBatches(dataset, training.batchSize),
       anneal: "run",
       compensate: Math.min(COMPENSATION_IMAGES, size(dataset)),
       ...(fewest <= SCALED_BITS && { scale: "channel" }),
     },
     control,
   );
-  return { simulated, grids };
+  return { network: simulated, grids };
 }
 
 /**
- * As many of the portions as there are epochs to retrain after each, at even distances, and the last, after which no weight is
- * free; where epochs are left over, the first portions have one more.
+ * Returns as many of the portions as there are epochs to retrain after each, at even distances, and the last, after
+ * which no weight is free; where epochs are left over, the first portions have one more.
  */
 export function portionsWithin(
   portions: readonly number[],

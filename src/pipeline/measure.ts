@@ -1,22 +1,24 @@
 // measure.ts: accuracy and time of a deployable model on labelled images.
 
 import { ShiftwiseError } from "../base/index.js";
-import { type Dataset, imageLength, size } from "../data/index.js";
+import { type Dataset, imageLength, size } from "../data/browser.js";
+import { pause } from "../engine/index.js";
 import { type ModelDef, runReference } from "../model/index.js";
 import { elements } from "../ops/index.js";
-import { percent } from "../report/index.js";
 import { Model } from "../runtime/index.js";
-import type { Context } from "./command.js";
 
+/** The kernels, or the plain executor that they are compared with. */
 export type ExecutorName = "wasm" | "reference";
 
 /** A model as a function of one image. */
 export interface Executor {
   /** Pixels 0..255, (channel, row, column); returns fresh logits. */
   run(pixels: Uint8Array): Float32Array;
+  /** Frees its memory. */
   dispose(): void;
 }
 
+/** The result of `measure`. */
 export interface Measurement {
   readonly correct: number;
   readonly total: number;
@@ -26,8 +28,10 @@ export interface Measurement {
   readonly msPerImage: number;
 }
 
+/** Callbacks of a measurement, and the signal that stops it. */
 export interface MeasureControl {
   readonly signal?: AbortSignal;
+  /** The share of the images that has run, 0..1. */
   readonly onProgress?: (share: number) => void;
 }
 
@@ -62,7 +66,10 @@ export function classesOf(def: ModelDef): number {
   return elements(def.tensors[classifierPorts(def).output.tensor].shape);
 }
 
-/** @throws BAD_DATA for images or classes that the model does not take. */
+/**
+ * Checks that a model takes the images of a set and tells its classes apart.
+ * @throws BAD_DATA for images or classes that the model does not take.
+ */
 export function checkFits(def: ModelDef, dataset: Dataset): void {
   const expected = def.tensors[classifierPorts(def).input.tensor].shape.join("x");
   const refuse = (what: string, wanted: unknown, found: unknown) =>
@@ -96,22 +103,9 @@ export async function measure(
     if (i % IMAGES_A_BREATH !== 0) continue;
     if (signal?.aborted) throw new ShiftwiseError("ABORTED", "stopped while measuring accuracy");
     onProgress?.(i / total);
-    await new Promise((resolve) => setImmediate(resolve));
+    await pause();
   }
   return { correct, total, accuracy: (100 * correct) / total, msPerImage: median(times) };
-}
-
-/** As `measure`, on a progress line of its own. */
-export async function measureShown(
-  executor: Executor,
-  dataset: Dataset,
-  label: string,
-  { screen, signal }: Context,
-): Promise<Measurement> {
-  const line = screen.progress(label);
-  const result = await measure(executor, dataset, { signal, onProgress: (share) => line.update(share) });
-  line.done(percent(result.accuracy / 100));
-  return result;
 }
 
 /** A view of one image's pixels. */
@@ -126,6 +120,10 @@ function argmax(values: Float32Array): number {
   return best;
 }
 
+/**
+ * Returns the middle value, of two the mean.
+ * @internal
+ */
 export function median(values: Float64Array): number {
   const sorted = values.slice().sort();
   const middle = sorted.length >> 1;
@@ -137,6 +135,7 @@ export function median(values: Float64Array): number {
  * of them alike.
  * @param images how many of the set's images one turn runs.
  * @param turns counted after one to warm up.
+ * @internal
  */
 export async function compareTimes(
   executors: readonly Executor[],
@@ -153,7 +152,7 @@ export async function compareTimes(
     }
     if (signal?.aborted) throw new ShiftwiseError("ABORTED", "stopped while measuring time");
     onProgress?.((turn + 1) / turns);
-    await new Promise((resolve) => setImmediate(resolve));
+    await pause();
   }
   return times.map(median);
 }

@@ -1,10 +1,17 @@
 // measure.test.js: counting right answers, medians, and what is no classifier of these images.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { checkFits, classesOf, compareTimes, createExecutor, measure, median } from "../../dist/cli/measure.js";
-import { freshNetwork } from "../../dist/cli/training.js";
 import { generate } from "../../dist/data/index.js";
 import { lower } from "../../dist/graph/index.js";
+import {
+  checkFits,
+  classesOf,
+  compareTimes,
+  createExecutor,
+  freshNetwork,
+  measure,
+  median,
+} from "../../dist/pipeline/index.js";
 
 const { train, test: held } = generate({ train: 20, test: 20 });
 const def = lower(freshNetwork("demo", train, 1, 4), { grids: null });

@@ -1,0 +1,37 @@
+// defaults.ts: what a conversion does where nothing is set; the command prints these in its help.
+import type { Augmentation } from "../data/browser.js";
+import type { ActivationScheme } from "../quantize/index.js";
+
+/** The settings of every conversion where none is given. */
+export const DEFAULTS = {
+  /** Bits of the weights. */
+  bits: 5,
+  activations: { kind: "linear", bits: 8 } as ActivationScheme,
+  seed: 1,
+  /** Threads that train; a browser has no more. The command uses `commandThreads`. */
+  threads: 1,
+  commandThreads: 2,
+  /** Defaults of quantizeFromImages. */
+  images: {
+    /** The most images that the command reads. */
+    count: 512,
+    levels: "powers",
+    twoTerm: 6,
+    minutes: 0,
+    portions: [1] as readonly number[],
+    batchSize: 32,
+    learningRate: 0.003,
+  },
+  /** Defaults of quantizeByRetraining, beside what recipeFor says for a width. */
+  retraining: {
+    batchSize: 128,
+    weightDecay: 5e-4,
+    augment: { shift: 1 } as Augmentation,
+    sparsity: 0,
+    pruneEpochs: 12,
+    /** After each portion but the last, where portions are set and epochs are not. */
+    epochs: 2,
+  },
+  /** Defaults of quantizeByMethod. */
+  methods: { epochs: 2, learningRate: 0.01 },
+} as const;

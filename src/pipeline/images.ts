@@ -1,0 +1,290 @@
+// images.ts: a float network to the model that runs in integers, from images without labels: rounding that compensates, and
+// a float network that teaches.
+
+import { ShiftwiseError } from "../base/index.js";
+import { type Augmentation, type Pictures, type Samples, samplesOf, unlabelled } from "../data/browser.js";
+import type { Calibration } from "../data/index.js";
+import { inferShapes, insertQuantizers, lower, type Network, quantizationPoints } from "../graph/index.js";
+import type { Normalization } from "../ops/index.js";
+import {
+  type ActivationScheme,
+  calibrate,
+  checkPortions,
+  collectHistograms,
+  type LayerLevels,
+  levelBits,
+  weightNodes,
+} from "../quantize/index.js";
+import { compensate, type LayerReport } from "../rounding/index.js";
+import { type DistillResult, distill, recoverNorms, sampleActivations } from "../training/index.js";
+import { DEFAULTS } from "./defaults.js";
+import {
+  dealOut,
+  LEVEL_KINDS,
+  type LevelKind,
+  levelsBy,
+  levelsWith,
+  MOST_BITS,
+  TWO_TERM_BITS,
+  type Weighted,
+} from "./levels.js";
+import { checkFloat, inputOf, usualNormalization, withNormalization } from "./network.js";
+import { type Conversion, createWarnings, type QuantizedLayer, schemeText } from "./notes.js";
+import * as rules from "./settings.js";
+
+/** Settings of quantizeFromImages; DEFAULTS has what each is unless it is set. */
+export interface ImageSettings {
+  readonly activations?: ActivationScheme;
+  /** Bits of the weights, 2 to 5. */
+  readonly bits?: number;
+  /** Powers of two; or sums of two of them, from 4 bits on. */
+  readonly levels?: LevelKind;
+  /** Bits, 4 to 6, of two-term levels for the first convolution and depthwise ones; null: they are as the others. */
+  readonly twoTerm?: number | null;
+  /** Bits of single layers by name: 2 to 5, or 6, which are two-term levels in any case. */
+  readonly layers?: ReadonlyMap<string, number>;
+  /** Bits on average over all weights, dealt out among the layers; null: `bits` for all. Default null. */
+  readonly budget?: number | null;
+  /** Minutes of self-distillation; 0: none. */
+  readonly minutes?: number;
+  /** Shares of the weights that are rounded before each part of it. */
+  readonly portions?: readonly number[];
+  readonly learningRate?: number;
+  readonly batchSize?: number;
+  /** Default: crop by a fourteenth of the width, and flip. */
+  readonly augment?: Augmentation;
+  readonly seed?: number;
+  /** Threads that self-distillation trains on; the result depends on their number. */
+  readonly threads?: number;
+}
+
+const SETTINGS: { readonly [Name in keyof ImageSettings]-?: rules.Rule } = {
+  activations: rules.scheme,
+  bits: rules.bits,
+  levels: rules.words(LEVEL_KINDS),
+  twoTerm: rules.orNull(rules.within(4, 6)),
+  layers: rules.map,
+  budget: rules.orNull(rules.above0),
+  minutes: rules.not0less,
+  portions: rules.list,
+  learningRate: rules.above0,
+  batchSize: rules.atLeast(1),
+  augment: rules.object,
+  seed: rules.atLeast(0),
+  threads: rules.atLeast(1),
+};
+
+/** Callbacks of quantizeFromImages, and the signal that stops it. */
+export interface ImageControl {
+  /** Stops before the next layer or step of training. */
+  readonly signal?: AbortSignal;
+  /** A step with a progress of its own begins. */
+  readonly onStep?: (step: "calibrating" | "dealing out bits" | "rounding" | "distilling") => void;
+  /** Share of the step done, 0..1. */
+  readonly onProgress?: (share: number, detail: string) => void;
+  /** Something was assumed or added; `warnings` of the result has the same. */
+  readonly onWarning?: (text: string) => void;
+}
+
+/**
+ * Images without labels: pixels image after image, a labelled set, network values that a function reads, or what
+ * openCalibration of shiftwise/data returns. Pixels are normalized as the network's input says. Where it says nothing, they are
+ * normalized as they say themselves.
+ */
+export type Images =
+  | (Omit<Pictures, "normalization"> & { readonly normalization?: Normalization })
+  | Samples
+  | Pick<Calibration, "samples" | "pictures">;
+
+/** A layer as it is in the model, its signal to noise, and what one more bit a weight would do. */
+export interface RoundedLayer extends Omit<LayerReport, "explored">, QuantizedLayer {
+  /** Null where there are no more bits to be had. */
+  readonly more: { readonly bits: number; readonly bytes: number; readonly gain: number } | null;
+}
+
+/** The result of quantizeFromImages. */
+export interface ImageConversion extends Conversion<RoundedLayer> {
+  /** Null without self-distillation. */
+  readonly distillation: Distillation | null;
+}
+
+/** The outcome of self-distillation; see DistillResult of shiftwise/train. */
+export type Distillation = Pick<DistillResult, "epochs" | "heldOut" | "before" | "after" | "attempts">;
+
+export type FullSettings = Required<ImageSettings>;
+
+/**
+ * Turns a float network into a model, from images without labels. Weights are rounded layer by layer so that the rest of
+ * the layer makes up for it; with `minutes` the float network then teaches the quantized one. The network is not changed.
+ * @param network of one input; importOnnx of shiftwise/onnx or a training makes it.
+ * @throws BAD_OPTION for a setting out of range, bits of a layer that is none, or a budget that cannot be met; BAD_DATA for
+ *   images that the network does not take; UNSUPPORTED for self-distillation without pixels; BAD_GRAPH for a network that is
+ *   quantized already; ABORTED; what calibrate, compensate, distill and lower throw.
+ */
+export async function quantizeFromImages(
+  network: Network,
+  images: Images,
+  settings: ImageSettings = {},
+  control: ImageControl = {},
+): Promise<ImageConversion> {
+  rules.checkSettings(settings, SETTINGS, "settings");
+  rules.checkSettings(control, rules.CONTROL, "control");
+  checkFloat(network);
+  const { warnings, warn } = createWarnings(control.onWarning);
+  const source = sourceOf(network, images, warn);
+  const full = resolve(settings, source.samples.shape[2]);
+  check(network, source, full);
+  const { minutes, budget, levels: kind, activations } = full;
+  const { signal } = control;
+  control.onStep?.("calibrating");
+  const start = minutes > 0 ? recoverNorms(source.network, source.samples) : source.network;
+  const points = quantizationPoints(start);
+  const histograms = await collectHistograms(points, sampleActivations(start, source.samples, points));
+  const simulated = insertQuantizers(start, calibrate(start, histograms, { activations }));
+
+  const levelsOf = budget === null ? levelsBy(network, full) : await dealOut(simulated, source.samples, full, control);
+  const explore = (node: Weighted): LayerLevels[] => {
+    const bits = levelBits(levelsOf(node));
+    return bits < MOST_BITS ? [levelsWith(bits + 1, kind)] : [];
+  };
+  const onProgress = (done: number, total: number, layer: string) => control.onProgress?.(done / total, layer);
+  let taught: DistillResult | null = null;
+  if (minutes > 0) {
+    control.onStep?.("distilling");
+    taught = await teach(simulated, source.pictures!, levelsOf, full, control);
+  } else control.onStep?.("rounding");
+  const rounded =
+    taught ?? (await compensate(simulated, source.samples, { levels: levelsOf, explore }, { signal, onProgress }));
+  return {
+    model: { ...lower(rounded.network, { grids: rounded.grids }), notes: notesFor(full, taught) },
+    network: rounded.network,
+    grids: rounded.grids,
+    ...outcome(network, levelsOf, rounded.layers),
+    warnings,
+    distillation: taught && {
+      epochs: taught.epochs,
+      heldOut: taught.heldOut,
+      before: taught.before,
+      after: taught.after,
+      attempts: taught.attempts,
+    },
+  };
+}
+
+/** All settings, with what is set in place of the defaults. */
+function resolve(settings: ImageSettings, width: number): FullSettings {
+  const { bits, activations, seed, threads, images } = DEFAULTS;
+  const { count: _, ...common } = images;
+  return {
+    ...{ bits, activations, seed, threads, ...common, layers: new Map(), budget: null },
+    augment: { crop: Math.max(1, Math.round(width / 14)), flip: true },
+    ...rules.defined(settings),
+  };
+}
+
+interface Source {
+  /** With an input that takes these pixels, where they are pixels. */
+  readonly network: Network;
+  readonly samples: Samples;
+  readonly pictures: Pictures | null;
+}
+
+/** @throws BAD_DATA for what are no images of the network's shape */
+function sourceOf(network: Network, images: Images, warn: (text: string) => void): Source {
+  const { shape, normalization: own, name } = inputOf(network);
+  const given = (images ?? {}) as Partial<Pictures & Samples & Calibration>;
+  const pixels = given.pictures ?? (given.images && (given as Pictures));
+  const refuse = (expected: string, found: unknown) =>
+    new ShiftwiseError("BAD_DATA", "the network does not take these images", { where: name, expected, found });
+  const found = (pixels ?? given.samples ?? given).shape;
+  if (found?.join("x") !== shape.join("x")) throw refuse(shape.join("x"), found?.join?.("x") ?? "no shape");
+  if (!pixels) {
+    const samples = given.samples ?? (given as Samples);
+    if (typeof samples.read === "function" && samples.count > 0) return { network, samples, pictures: null };
+    throw refuse("a count above 0, and a function that reads so many", samples.count);
+  }
+  const length = shape[0] * shape[1] * shape[2];
+  if (!(pixels.images instanceof Uint8Array) || pixels.images.length === 0 || pixels.images.length % length !== 0) {
+    throw refuse(`a Uint8Array of ${length} pixels an image, one image or more`, pixels.images);
+  }
+  const assumed = usualNormalization(shape[0]);
+  const normalization = own ?? pixels.normalization ?? assumed;
+  if (normalization === assumed) {
+    warn(
+      `neither network nor images say what a pixel is: assumed mean ${assumed.mean.join(", ")} and deviation ${assumed.std.join(", ")} of pixel / 255`,
+    );
+  }
+  const pictures = { images: pixels.images, shape, normalization };
+  return { network: own ? network : withNormalization(network, normalization), samples: samplesOf(pictures), pictures };
+}
+
+/** Checks what no rule for a single setting can tell. */
+function check(
+  network: Network,
+  { pictures }: Source,
+  { minutes, layers, levels, bits, budget, portions }: FullSettings,
+): void {
+  if (minutes > 0 && !pictures) {
+    throw new ShiftwiseError("UNSUPPORTED", "self-distillation needs pixels", {
+      where: "minutes",
+      expected: "images, or an array of uint8",
+      found: "an array of floats",
+    });
+  }
+  rules.checkLayers(network, layers, MOST_BITS);
+  checkPortions(portions);
+  if (levels === "powers" || bits >= TWO_TERM_BITS || budget !== null) return;
+  throw new ShiftwiseError("BAD_OPTION", "too few bits for sums of two powers", {
+    where: "bits",
+    expected: `${TWO_TERM_BITS} or more`,
+    found: bits,
+  });
+}
+
+function teach(
+  simulated: Network,
+  pictures: Pictures,
+  levels: (node: Weighted) => LayerLevels,
+  { minutes, portions, learningRate, batchSize, augment, seed, threads }: FullSettings,
+  { signal, onProgress }: ImageControl,
+): Promise<DistillResult> {
+  const [classes] = inferShapes(simulated).get(simulated.outputs[0])!;
+  const start = performance.now();
+  const share = () => Math.min((performance.now() - start) / 60_000 / minutes, 0.99);
+  return distill(
+    simulated,
+    unlabelled(pictures, classes),
+    { levels, minutes, portions, learningRate, batchSize, augment, seed, threads, signal },
+    {
+      onRounding: (portion, done, total) => onProgress?.(share(), `portion ${portion + 1}, layer ${done}/${total}`),
+      onTraining: (portion, { epoch, epochs, loss }) =>
+        onProgress?.(share(), `portion ${portion + 1}, epoch ${epoch + 1}/${epochs}, loss ${loss.toFixed(3)}`),
+    },
+  );
+}
+
+function outcome(network: Network, levelsOf: (node: Weighted) => LayerLevels, reports: readonly LayerReport[]) {
+  const bits = new Map(weightNodes(network).map((node) => [node.name, levelBits(levelsOf(node))]));
+  const layers = reports.map(({ explored: [better], ...report }): RoundedLayer => {
+    const own = bits.get(report.name)!;
+    const bytes = Math.ceil(report.weights / 8);
+    return {
+      ...report,
+      bits: own,
+      more: better === undefined ? null : { bits: own + 1, bytes, gain: better - report.ownSnr },
+    };
+  });
+  const total = layers.reduce((sum, { weights }) => sum + weights, 0);
+  return { layers, averageBits: layers.reduce((sum, layer) => sum + (layer.weights * layer.bits) / total, 0) };
+}
+
+function notesFor(
+  { activations, bits, levels, budget, seed }: FullSettings,
+  distillation: Distillation | null,
+): Record<string, string> {
+  return {
+    weights: `compensated rounding, ${budget === null ? `${bits} bits` : `${budget} bits on average`}, ${levels}`,
+    activations: schemeText(activations),
+    ...(distillation && { distillation: `${distillation.epochs.join(" ")} epochs a portion, seed ${seed}` }),
+  };
+}

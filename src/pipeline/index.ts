@@ -1,0 +1,50 @@
+// index.ts: the door of the pipeline, and the package's `shiftwise/convert`: a float network and images to a model.
+export { DEFAULTS } from "./defaults.js";
+export {
+  type Distillation,
+  type ImageControl,
+  type ImageConversion,
+  type ImageSettings,
+  type Images,
+  quantizeFromImages,
+  type RoundedLayer,
+} from "./images.js";
+export type { LevelKind } from "./levels.js";
+export {
+  checkFits,
+  classesOf,
+  createExecutor,
+  type Executor,
+  type ExecutorName,
+  image,
+  type MeasureControl,
+  type Measurement,
+  measure,
+} from "./measure.js";
+export {
+  type Method,
+  type MethodConversion,
+  type MethodSettings,
+  quantizeByMethod,
+  type Widths,
+} from "./methods.js";
+export {
+  freshNetwork,
+  type NetworkName,
+  normalizedFor,
+  usualNormalization,
+  withNormalization,
+  withNorms,
+} from "./network.js";
+export type { Conversion, QuantizedLayer } from "./notes.js";
+export { epochsOver, RECIPES, type RecipeName, type RetrainingRecipe, recipeFor } from "./recipes.js";
+export { quantizeByRetraining, type RetrainingControl, type RetrainingConversion } from "./retraining.js";
+
+// for the other rooms
+
+export { LEVEL_KINDS } from "./levels.js";
+export { compareTimes, median } from "./measure.js";
+export { checkMethod } from "./methods.js";
+export { inputOf, NETWORKS } from "./network.js";
+export { schemeText } from "./notes.js";
+export { defined } from "./settings.js";

@@ -1,0 +1,130 @@
+// network.ts: a float network made ready for its images: input, batch norm, quantize nodes.
+import { ShiftwiseError } from "../base/index.js";
+import { checkDataset, type Dataset, sampleImages, samplesOf } from "../data/browser.js";
+import {
+  demoNetwork,
+  insertQuantizers,
+  type Network,
+  quantizationPoints,
+  resnet20,
+  validateNetwork,
+} from "../graph/index.js";
+import type { InputNode, Normalization } from "../ops/index.js";
+import { type CalibrationOptions, calibrate, collectHistograms, weightNodes } from "../quantize/index.js";
+import { activations, recoverNorms } from "../training/index.js";
+
+/**
+ * The names of architectures.
+ * @internal
+ */
+export const NETWORKS = ["demo", "resnet20"] as const;
+/** The name of an architecture of freshNetwork. */
+export type NetworkName = (typeof NETWORKS)[number];
+
+/** Training images whose statistics put a folded batch norm back. */
+const RECOVERY_IMAGES = 512;
+/** Activation ranges are fitted to this many training images. */
+const CALIBRATION_IMAGES = 512;
+
+/**
+ * Makes a fresh network for a data set, which takes its pixels and carries its class names.
+ * @param width channels of the demo network's first layer.
+ */
+export function freshNetwork(name: NetworkName, dataset: Dataset, seed: number, width: number): Network {
+  const { shape, classes, normalization, classNames } = dataset;
+  const network = name === "demo" ? demoNetwork(shape, classes, seed, width) : resnet20(shape, classes, seed);
+  return { ...withNormalization(network, normalization), ...(classNames && { labels: classNames }) };
+}
+
+/** The network with an input that takes pixels and normalizes them so. */
+export function withNormalization(network: Network, normalization: Normalization): Network {
+  const nodes = network.nodes.map((node) => (node.op === "input" ? { ...node, normalization } : node));
+  return { ...network, nodes };
+}
+
+/**
+ * The normalization that exports were most often trained with where they do not say it, of pixel / 255: ImageNet's statistics
+ * for colours, 0..1 for the rest.
+ */
+export function usualNormalization(channels: number): Normalization {
+  if (channels !== 3) return { mean: Array<number>(channels).fill(0), std: Array<number>(channels).fill(1) };
+  return { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
+}
+
+/**
+ * Finds the input node of a network.
+ * @throws BAD_GRAPH
+ * @internal
+ */
+export function inputOf(network: Network): InputNode {
+  const input = network.nodes.find((node) => node.op === "input");
+  if (input?.op === "input") return input;
+  throw new ShiftwiseError("BAD_GRAPH", "no input node", { where: network.name });
+}
+
+/** @throws BAD_GRAPH for what is no complete network, is quantized already or has no weights */
+export function checkFloat(network: Network): void {
+  if (!Array.isArray(network?.nodes) || !Array.isArray(network.outputs)) {
+    throw new ShiftwiseError("BAD_GRAPH", "not a float network", {
+      where: "network",
+      expected: "what importOnnx, decodeNetwork or buildNetwork return",
+      found: network,
+    });
+  }
+  validateNetwork(network);
+  const quantized = network.nodes.find((node) => node.op === "quantize");
+  if (quantized) throw new ShiftwiseError("BAD_GRAPH", "already quantized", { where: quantized.name });
+  if (weightNodes(network).length > 0) return;
+  throw new ShiftwiseError("BAD_GRAPH", "no weights to quantize", {
+    where: network.name,
+    expected: "a convolution or a dense layer",
+  });
+}
+
+/**
+ * The network, with an input that takes the set's pixels where it says nothing about pixels.
+ * @throws BAD_DATA for what is no set
+ */
+export function taking(network: Network, dataset: Dataset): Network {
+  checkDataset(dataset, "dataset");
+  const { normalization } = dataset;
+  return inputOf(network).normalization || !normalization ? network : withNormalization(network, normalization);
+}
+
+/**
+ * The set normalized as the network expects, which need not be what the set's own images call for.
+ * @throws UNSUPPORTED for a network that does not say.
+ */
+export function normalizedFor(network: Network, dataset: Dataset): Dataset {
+  const { normalization } = inputOf(network);
+  if (normalization) return { ...dataset, normalization };
+  throw new ShiftwiseError("UNSUPPORTED", "the network says nothing about pixels", {
+    where: network.name,
+    expected: "an input with normalization",
+  });
+}
+
+/**
+ * Retraining needs batch norm, which most exports have folded away: where a network has none, every convolution gets one,
+ * and the function stays. A network that needs none is returned itself.
+ * @param dataset training images.
+ * @throws UNSUPPORTED for a network whose input says nothing about pixels.
+ */
+export function withNorms(network: Network, dataset: Dataset, seed: number): Network {
+  const has = (op: string) => network.nodes.some((node) => node.op === op);
+  if (has("batchNorm") || !has("conv")) return network;
+  return recoverNorms(network, samplesOf(sampleImages(normalizedFor(network, dataset), RECOVERY_IMAGES, seed)));
+}
+
+/** The network with quantize nodes, fitted to what it makes of some of the images. Weights are shared with the one given. */
+export async function withQuantizers(
+  network: Network,
+  dataset: Dataset,
+  options: CalibrationOptions,
+  seed: number,
+): Promise<Network> {
+  const points = quantizationPoints(network);
+  const images = sampleImages(dataset, CALIBRATION_IMAGES, seed);
+  const histograms = await collectHistograms(points, activations(network, images, points));
+  return insertQuantizers(network, calibrate(network, histograms, options));
+}

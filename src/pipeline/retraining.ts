@@ -1,0 +1,200 @@
+// retraining.ts: a float network to the model that runs in integers, on labelled images: batch norm put back, pruning,
+// calibration, INQ, lowering.
+import { type Dataset, size } from "../data/browser.js";
+import { lower, type Network } from "../graph/index.js";
+import { averageBits, portionsFor, weightNodes } from "../quantize/index.js";
+import {
+  type CheckpointOptions,
+  type EpochRecord,
+  type Progress,
+  type PruneResult,
+  prune,
+  retrain,
+} from "../training/index.js";
+import { DEFAULTS } from "./defaults.js";
+import { POWER_BITS } from "./levels.js";
+import { checkFloat, normalizedFor, taking, withNorms, withQuantizers } from "./network.js";
+import { type Conversion, createWarnings, percentText, schemeText } from "./notes.js";
+import { pruningFor, type RetrainingRecipe, recipeFor } from "./recipes.js";
+import * as rules from "./settings.js";
+
+/** Callbacks of quantizeByRetraining, the signal that stops it, and what it measures and keeps on the way. */
+export interface RetrainingControl {
+  /** Stops before the next step of training; a checkpoint is written where one was asked for. */
+  readonly signal?: AbortSignal;
+  /** A step begins. */
+  readonly onStep?: (step: "pruning" | "calibrating" | "retraining") => void;
+  /** After every step of pruning and of retraining. A promise that it returns is waited for: that is how to pause. */
+  readonly onProgress?: (progress: Progress) => void | Promise<void>;
+  /** Something was assumed or added; `warnings` of the result has the same. */
+  readonly onWarning?: (text: string) => void;
+  /** Images whose accuracy is measured after every portion. */
+  readonly test?: Dataset;
+  /** Files to go on from after an interruption, in Node. */
+  readonly checkpoints?: { readonly pruning?: CheckpointOptions; readonly retraining?: CheckpointOptions };
+}
+
+/** The result of quantizeByRetraining. */
+export interface RetrainingConversion extends Conversion {
+  /** Every epoch of the retraining. */
+  readonly history: readonly EpochRecord[];
+  /** Accuracy on the test images after each portion, 0..1; null where there are none. */
+  readonly tests: readonly (number | null)[];
+  /** Share of the weights that was pruned before. */
+  readonly pruned: number;
+  /** Every epoch of pruning; empty without it. */
+  readonly pruningHistory: readonly EpochRecord[];
+}
+
+const TRAINING = {
+  ...{
+    partition: rules.any,
+    ranking: rules.any,
+    rule: rules.any,
+    scale: rules.any,
+    anneal: rules.any,
+    quantizer: rules.any,
+  },
+  ...{ momentum: rules.any, nesterov: rules.any, groups: rules.any, average: rules.any, schedule: rules.any },
+  ...{ labelSmoothing: rules.any, clip: rules.any, batchNorm: rules.any, reestimate: rules.any },
+} as const;
+
+const RECIPE: { readonly [Name in keyof RetrainingRecipe]-?: rules.Rule } = {
+  ...TRAINING,
+  bits: rules.bits,
+  layers: rules.map,
+  activations: rules.scheme,
+  portions: rules.list,
+  epochs: ["a number, or an array of them", (value) => Array.isArray(value) || typeof value === "number"],
+  compensate: rules.atLeast(0),
+  share: rules.share,
+  sparsity: rules.shareBelow1,
+  pruneEpochs: rules.atLeast(1),
+  learningRate: rules.above0,
+  weightDecay: rules.not0less,
+  batchSize: rules.atLeast(1),
+  augment: rules.object,
+  seed: rules.atLeast(0),
+  threads: rules.atLeast(1),
+};
+
+const CONTROL = { ...rules.CONTROL, test: rules.object, checkpoints: rules.object } as const;
+
+/** Batch norm statistics are measured anew over this many batches when all weights are on the grid. */
+const REESTIMATION_BATCHES = 40;
+
+/** Batches that measure batch norm statistics anew behind plain rounding; of a smaller set all. */
+export const reestimationBatches = (dataset: Dataset, batchSize: number): number =>
+  Math.min(REESTIMATION_BATCHES, Math.floor(size(dataset) / batchSize));
+
+/**
+ * Turns a float network into a model, by retraining (INQ) on labelled images. The network is not changed.
+ * @param network of one input; importOnnx of shiftwise/onnx or a training makes it.
+ * @param dataset training images; they are normalized as the network's input says, or as they say where it says nothing.
+ * @param recipe recipeFor gives one for each width, any part of which may be replaced.
+ * @throws BAD_OPTION for a setting out of range; BAD_DATA for images or classes that the network does not take; BAD_GRAPH
+ *   for a network that is quantized already; DIVERGED; ABORTED; what calibrate, prune, retrain and lower throw.
+ */
+export async function quantizeByRetraining(
+  network: Network,
+  dataset: Dataset,
+  recipe: RetrainingRecipe = recipeFor(DEFAULTS.bits),
+  control: RetrainingControl = {},
+): Promise<RetrainingConversion> {
+  rules.checkSettings(recipe, RECIPE, "recipe");
+  rules.checkSettings(control, CONTROL, "control");
+  checkFloat(network);
+  const float = taking(network, dataset);
+  const images = normalizedFor(float, dataset);
+  const { layers, share = 0, sparsity = 0, pruneEpochs = DEFAULTS.retraining.pruneEpochs, ...told } = recipe;
+  const { activations = DEFAULTS.activations, seed = DEFAULTS.seed } = recipe;
+  rules.checkLayers(network, layers ?? new Map(), POWER_BITS);
+  const nodes = weightNodes(network);
+  const widths = new Map([...nodes.map(({ name }) => [name, recipe.bits] as const), ...(layers ?? [])]);
+  const compensate = Math.min(recipe.compensate ?? 0, size(dataset));
+  // compensated rounding keeps the means itself
+  const reestimate = recipe.reestimate ?? (compensate > 0 ? 0 : reestimationBatches(dataset, recipe.batchSize));
+  const { signal, onStep, onProgress, checkpoints = {} } = control;
+  const { warnings, warn } = createWarnings(control.onWarning);
+
+  const teacher = withNorms(float, dataset, seed);
+  if (teacher !== float) {
+    warn("the network has no batch norm: put behind every convolution for retraining, gone again in the model");
+  }
+  const student = structuredClone(teacher);
+  const options = {
+    ...told,
+    bits: layers ? widths : recipe.bits,
+    compensate,
+    reestimate,
+    seed,
+    ...(share > 0 && { distill: { teacher, share } }),
+  };
+  let cut: PruneResult | null = null;
+  if (sparsity > 0) {
+    onStep?.("pruning");
+    const pruning = { ...options, ...pruningFor(sparsity, pruneEpochs, recipe.learningRate) };
+    cut = await prune(student, images, { ...pruning, checkpoint: checkpoints.pruning }, { signal, onProgress });
+  }
+  onStep?.("calibrating");
+  const simulated = await withQuantizers(student, images, { activations }, seed);
+  onStep?.("retraining");
+  const settings = {
+    ...options,
+    ...(cut && { pruned: cut.pruned }),
+    ...(control.test && { test: normalizedFor(float, control.test) }),
+    ...(checkpoints.retraining && { checkpoint: checkpoints.retraining }),
+  };
+  const { grids, history, tests } = await retrain(simulated, images, settings, { signal, onProgress });
+  const counts = nodes.map(({ name, weight }) => ({ name, count: weight.data.length }));
+  return {
+    model: { ...lower(simulated, { grids }), notes: notesFor({ ...recipe, compensate, seed }, widths, cut) },
+    network: simulated,
+    grids,
+    layers: counts.map(({ name, count }) => ({ name, weights: count, bits: widths.get(name)! })),
+    averageBits: averageBits(counts, widths),
+    warnings,
+    history,
+    tests,
+    pruned: cut ? prunedShare(cut) : 0,
+    pruningHistory: cut?.history ?? [],
+  };
+}
+
+function notesFor(
+  recipe: RetrainingRecipe,
+  widths: ReadonlyMap<string, number>,
+  cut: PruneResult | null,
+): Record<string, string> {
+  const {
+    bits,
+    layers,
+    activations = DEFAULTS.activations,
+    epochs,
+    partition = "magnitude",
+    learningRate,
+    seed,
+  } = recipe;
+  const { scale, compensate, share = 0 } = recipe;
+  const portions = recipe.portions ?? portionsFor(widths);
+  const each = layers ? [...widths].map(([name, n]) => `${name} ${n} bits`).join(", ") : `${bits} bits`;
+  const passes = typeof epochs === "number" ? epochs : epochs.join(" ");
+  const weights = [
+    `INQ, ${each}, ${partition} order, portions ${portions.join(" ")}`,
+    ...(scale === "channel" ? ["a scale for every channel"] : []),
+    ...(compensate ? [`rounded with compensation on ${compensate} images`] : []),
+    ...(cut ? [`${percentText(prunedShare(cut))} of them pruned`] : []),
+  ];
+  const retraining = [
+    `${passes} epochs a portion, rate ${learningRate}, seed ${seed}`,
+    ...(share > 0 ? [`${percentText(share)} of the loss from the float network`] : []),
+  ];
+  return { weights: weights.join(", "), activations: schemeText(activations), retraining: retraining.join(", ") };
+}
+
+/** Returns the share of zeros among all weights of the layers that have a mask. */
+function prunedShare({ pruned }: PruneResult): number {
+  const masks = [...pruned.values()];
+  const zeros = masks.reduce((sum, mask) => sum + mask.reduce((count, flag) => count + flag, 0), 0);
+  return zeros / masks.reduce((sum, mask) => sum + mask.length, 0);
+}

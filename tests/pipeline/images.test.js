@@ -1,0 +1,198 @@
+// images.test.js: a network and images without labels to a model: any form of images, defaults, warnings, wrong use.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createRandom } from "../../dist/base/index.js";
+import { samplesOf } from "../../dist/data/index.js";
+import { buildNetwork } from "../../dist/graph/index.js";
+import { encodeModel, runReference } from "../../dist/model/index.js";
+import { DEFAULTS, quantizeFromImages, withNormalization } from "../../dist/pipeline/index.js";
+import { Model } from "../../dist/runtime/index.js";
+import { bitsOf } from "../training/helpers.js";
+
+const NORMALIZATION = { mean: [0.4], std: [0.3] };
+
+function network(channels = 1) {
+  const b = buildNetwork("small", createRandom(2));
+  const x = b.relu(b.conv(b.input([channels, 12, 12]), 8, { bias: true }));
+  const y = b.relu(b.conv(x, 8, { groups: 8, bias: true, stride: 2 }));
+  return b.finish([b.dense(b.relu(b.batchNorm(b.conv(y, 16))), 5)]);
+}
+
+function pictures(count = 24, channels = 1) {
+  const random = createRandom(1);
+  return {
+    images: Uint8Array.from({ length: 144 * channels * count }, () => random.below(256)),
+    shape: [channels, 12, 12],
+    normalization: NORMALIZATION,
+  };
+}
+
+const float = withNormalization(network(), NORMALIZATION);
+
+test("pixels, a labelled set, samples and what openCalibration returns give the same model", async () => {
+  const pixels = pictures();
+  const samples = samplesOf(pixels);
+  const forms = [
+    pixels,
+    { ...pixels, normalization: undefined },
+    { ...pixels, labels: new Uint8Array(24), classes: 5 },
+    samples,
+    { samples, pictures: pixels, remarks: [] },
+    { samples, pictures: null, remarks: [] },
+  ];
+  const before = bitsOf(float);
+  const results = [];
+  for (const form of forms) results.push(await quantizeFromImages(float, form, { bits: 4 }));
+  assert.deepEqual(bitsOf(float), before);
+  const [first, ...others] = results.map(({ model }) => encodeModel(model));
+  for (const file of others) assert.deepEqual(file, first);
+  const { layers, averageBits, network: rounded, grids, warnings, distillation } = results[0];
+  assert.deepEqual(
+    layers.map(({ name, bits, more }) => [name, bits, more?.bits ?? null]),
+    [
+      ["conv1", 6, null],
+      ["conv2", 6, null],
+      ["conv3", 4, 5],
+      ["dense1", 4, 5],
+    ],
+  );
+  const weights = layers.reduce((sum, layer) => sum + layer.weights, 0);
+  const bits = layers.reduce((sum, layer) => sum + layer.weights * layer.bits, 0);
+  assert.ok(Math.abs(averageBits - bits / weights) < 1e-9);
+  assert.deepEqual([warnings, distillation], [[], null]);
+  assert.ok(rounded.nodes.some(({ op }) => op === "quantize"));
+  assert.deepEqual([...grids.keys()], ["conv1", "conv2", "conv3", "dense1"]);
+});
+
+test("the model runs as the reference executor has it", async () => {
+  const { model: def } = await quantizeFromImages(float, pictures());
+  const model = await Model.from(def);
+  const { images } = pictures();
+  for (let i = 0; i < 4; i++) {
+    const pixels = images.subarray(144 * i, 144 * (i + 1));
+    const { outputs } = runReference(def, { [def.inputs[0].name]: pixels });
+    assert.deepEqual({ ...model.runSync(pixels) }, { ...outputs });
+  }
+  model.dispose();
+});
+
+test("what is not set is as DEFAULTS says", async () => {
+  const { bits, activations, seed, threads } = DEFAULTS;
+  const { levels, twoTerm, minutes, portions } = DEFAULTS.images;
+  const settings = { bits, activations, seed, threads, levels, twoTerm, minutes, portions, budget: null };
+  const [plain, full, empty] = [
+    await quantizeFromImages(float, pictures()),
+    await quantizeFromImages(float, pictures(), settings, {}),
+    await quantizeFromImages(float, pictures(), { bits: undefined, levels: undefined }),
+  ].map(({ model }) => encodeModel(model));
+  assert.deepEqual(full, plain);
+  assert.deepEqual(empty, plain);
+});
+
+test("a network that says nothing about pixels takes those of the images, else the usual, and tells", async () => {
+  const bare = network();
+  const own = await quantizeFromImages(bare, pictures());
+  assert.deepEqual(own.model.inputs[0].normalization, NORMALIZATION);
+  assert.deepEqual(own.warnings, []);
+  const heard = [];
+  const { normalization: _, ...raw } = pictures(12, 3);
+  const assumed = await quantizeFromImages(network(3), raw, {}, { onWarning: (text) => heard.push(text) });
+  assert.deepEqual(assumed.model.inputs[0].normalization.mean, [0.485, 0.456, 0.406]);
+  assert.match(heard[0], /assumed mean 0\.485/);
+  assert.deepEqual(assumed.warnings, heard);
+  const floats = await quantizeFromImages(bare, samplesOf(pictures()));
+  assert.equal(floats.model.inputs[0].normalization ?? null, null);
+});
+
+test("steps and progress are told, and an abort stops", async () => {
+  const steps = [];
+  let last = 0;
+  await quantizeFromImages(
+    float,
+    pictures(),
+    { budget: 4, layers: new Map([["conv3", 5]]) },
+    {
+      onStep: (step) => steps.push(step),
+      onProgress: (share, detail) => {
+        assert.ok(share >= 0 && share <= 1 && typeof detail === "string");
+        last = share;
+      },
+    },
+  );
+  assert.deepEqual(steps, ["calibrating", "dealing out bits", "rounding"]);
+  assert.equal(last, 1);
+  await assert.rejects(quantizeFromImages(float, pictures(), {}, { signal: AbortSignal.abort() }), { code: "ABORTED" });
+});
+
+test("the float network teaches, in one thread", async () => {
+  const { distillation } = await quantizeFromImages(float, pictures(), { minutes: 0.005, bits: 3, batchSize: 8 });
+  assert.ok(distillation.after.kl <= distillation.before.kl);
+  assert.equal(distillation.heldOut, 3);
+});
+
+const settings = [
+  ["bits", [1, 6, "4", 4.5, null, Number.NaN]],
+  ["levels", ["power", null, 2]],
+  ["twoTerm", [3, 7, "none"]],
+  ["budget", [0, -1, "3", Number.POSITIVE_INFINITY]],
+  ["minutes", [-1, Number.NaN, "5", Number.POSITIVE_INFINITY]],
+  ["layers", [{ conv1: 5 }, new Map([["nothing", 5]])]],
+  ["portions", [1, "1", []]],
+  ["seed", [-1, 0.5]],
+  ["threads", [0, 1.5]],
+  ["batchSize", [0, "32"]],
+  ["learningRate", [0, Number.NaN]],
+  ["augment", ["flip", null]],
+  ["activations", [8, { kind: "linear", bits: 9 }, { kind: "log", bits: 4 }, { kind: "weq", bits: 1, largest: 31 }]],
+];
+for (const [name, values] of settings) {
+  test(`a wrong ${name} is called by its name before any work`, async () => {
+    for (const value of values) {
+      const run = quantizeFromImages(float, pictures(), { [name]: value });
+      await assert.rejects(run, { name: "ShiftwiseError", code: "BAD_OPTION", where: name });
+    }
+  });
+}
+
+test("a field that is none, a wrong control, a portion and too few bits are refused", async () => {
+  const fails = (details, ...args) =>
+    assert.rejects(quantizeFromImages(float, pictures(), ...args), { name: "ShiftwiseError", ...details });
+  await fails({ code: "BAD_OPTION", where: "bit" }, { bit: 4 });
+  await fails({ code: "BAD_OPTION", where: "settings" }, null);
+  await fails({ code: "BAD_OPTION", where: "settings" }, 4);
+  await fails({ code: "BAD_OPTION", where: "onProgress" }, {}, { onProgress: "yes" });
+  await fails({ code: "BAD_OPTION", where: "signal" }, {}, { signal: true });
+  await fails({ code: "BAD_OPTION", where: "layers conv1" }, { layers: new Map([["conv1", 7]]) });
+  await fails({ code: "BAD_OPTION", where: "portions[0]" }, { portions: [2] });
+  await fails({ code: "BAD_OPTION", where: "bits" }, { levels: "two-term", bits: 3 });
+  await fails({ code: "BAD_OPTION", where: "budget" }, { budget: 1 });
+});
+
+test("images that are none, of another shape or too few, and networks that are none, are refused", async () => {
+  const good = pictures();
+  const wrong = [
+    undefined,
+    null,
+    {},
+    "images/",
+    new Uint8Array(144),
+    { ...good, shape: [1, 6, 24] },
+    { ...good, images: good.images.subarray(1) },
+    { ...good, images: new Uint8Array(0) },
+    { ...good, images: [...good.images] },
+    { shape: good.shape, count: 0, read() {} },
+    { shape: good.shape, count: 4 },
+    { samples: { shape: good.shape, count: 4 }, pictures: null },
+  ];
+  for (const images of wrong) {
+    await assert.rejects(quantizeFromImages(float, images), { name: "ShiftwiseError", code: "BAD_DATA" });
+  }
+  const floats = samplesOf(good);
+  await assert.rejects(quantizeFromImages(float, floats, { minutes: 1 }), { code: "UNSUPPORTED", where: "minutes" });
+  const done = await quantizeFromImages(float, good);
+  const b = buildNetwork("none", createRandom(1));
+  const weightless = b.finish([b.relu(b.input([1, 12, 12]))]);
+  for (const network of [undefined, null, {}, "model.onnx", done.model, done.network, weightless]) {
+    await assert.rejects(quantizeFromImages(network, good), { name: "ShiftwiseError", code: "BAD_GRAPH" });
+  }
+});
