@@ -112,12 +112,12 @@ async function openFor(
   options: CalibratedArguments,
 ): Promise<{ readonly network: Network; readonly calibration: Calibration; readonly assumed: Preprocessing | null }> {
   const input = inputOf(network);
-  const told = await preprocessingFrom(options);
-  const known = told ?? (input.normalization ? described(input.normalization, options) : null);
+  const chosen = await preprocessingFrom(options);
+  const known = chosen ?? (input.normalization ? described(input.normalization, options) : null);
   const preprocessing = known ?? described(usualNormalization(input.shape[0]), options);
   const { calibrate, images } = options;
   const calibration = await openCalibration(calibrate, input.shape, preprocessing, images, input.name);
-  // floats are network values as they are; only pixels need to be told what they mean
+  // floats are network values as they are; only pixels need a normalization
   if (!known && !calibration.pictures) return { network, calibration, assumed: null };
   return { network: withPreprocessing(network, preprocessing), calibration, assumed: known ? null : preprocessing };
 }

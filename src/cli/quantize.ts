@@ -102,8 +102,8 @@ export function quantizeCommand(): Command {
       // defaults of retraining mean nothing here
       const given = <T>(name: "batch" | "augment", value: T) => (isGiven(command, name) ? { [name]: value } : {});
       const { batch, augment, ...rest } = options;
-      const told = { ...given("batch", batch), ...given("augment", augment) };
-      return runCalibrated(path, { ...rest, ...told }, context);
+      const training = { ...given("batch", batch), ...given("augment", augment) };
+      return runCalibrated(path, { ...rest, ...training }, context);
     }),
   );
 }

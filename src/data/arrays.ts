@@ -11,7 +11,7 @@ import { contentOf, isArrayFile, isIdx, isZip } from "./signatures.js";
 export type Arrays = ReadonlyMap<string, NpyArray>;
 
 /**
- * The arrays of a file: .npy, .npz or IDX, told by its content.
+ * The arrays of a file: .npy, .npz or IDX, recognised by its content.
  * @throws BAD_FILE for other files; what their readers throw.
  */
 export function arraysOf(bytes: Uint8Array, where: string): Arrays {

@@ -47,7 +47,7 @@ const EXPECTED = "a folder of pictures, of arrays, of CIFAR-10 or IDX files; a p
 /**
  * Opens samples for a network of one input: a picture; a folder of pictures, those in folders inside it too; a folder of CIFAR-10
  * binary or IDX files, of which the training part is taken; arrays in a .npy, .npz or IDX file or a folder of them. Kinds are
- * told by the content of the files. Arrays fit where imagesOf takes them. Those of uint8 are pixels, which the preprocessing's
+ * recognised by the content of the files. Arrays fit where imagesOf takes them. Those of uint8 are pixels, which the preprocessing's
  * range, mean and std apply to; all others are what the network reads. Of several arrays in a .npz `file.npz#name` takes one,
  * else it is that of the input's name, else one that fits.
  * @param limit samples at most, spread evenly over those there are, in the order of their paths.

@@ -24,8 +24,8 @@ const HEAD = 512;
 const NAMED = 3;
 
 /**
- * Looks through a folder and those in it. Links are followed, each folder and file once. Files whose names do not say what they
- * are are told by their first bytes.
+ * Looks through a folder and those in it. Links are followed, each folder and file once. A file whose name does not say
+ * what it is is recognised by its first bytes.
  * @throws IO if the folder cannot be read.
  */
 export async function searchFolder(folder: string): Promise<Found> {

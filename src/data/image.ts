@@ -29,7 +29,7 @@ const FEW_PIXELS = 2 ** 22;
 
 /**
  * Decodes an image to 8-bit sRGB: grey becomes three equal channels, transparency is laid on black, a photograph is turned
- * as its EXIF orientation says, of several pictures in a file the first is taken. The kind is told by the content: JPEG, PNG,
+ * as its EXIF orientation says, of several pictures in a file the first is taken. The kind is recognised by the content: JPEG, PNG,
  * WebP, GIF, TIFF, AVIF, BMP.
  * @param where file to name in errors.
  * @throws UNSUPPORTED when sharp is not installed, or for a compressed BMP; BAD_DATA for bytes that are no such image, or one of more than 2^26 pixels.

@@ -1,7 +1,7 @@
 /** Kinds of pictures that are decoded. */
 export type ImageKind = "JPEG" | "PNG" | "WebP" | "GIF" | "TIFF" | "AVIF" | "BMP";
 
-/** A kind of file, told by its first bytes as latin1. */
+/** A kind of file, recognised by its first bytes as latin1. */
 interface Signature<K extends string> {
   readonly kind: K;
   /** One of these stands at `at`, the beginning unless said. */

@@ -1,4 +1,4 @@
-// check.ts: one check of a model, told with the place it failed at.
+// check.ts: one check of a model; its error names the place.
 import { type ErrorCode, ShiftwiseError } from "../base/index.js";
 import { at } from "./fields.js";
 

@@ -21,11 +21,11 @@ import { validateNetwork } from "./validate.js";
 
 /** Options of a convolution that a NetworkBuilder adds. */
 export interface ConvOptions {
-  /** Kernel height and width; 3 unless told. */
+  /** Kernel height and width. Default 3. */
   readonly kernel?: number;
   readonly stride?: number;
   readonly dilation?: number;
-  /** On all four sides; unless told (kernel - 1) / 2, which keeps the size at stride 1. */
+  /** On all four sides. Default (kernel - 1) / 2, which keeps the size at stride 1. */
   readonly padding?: number;
   readonly groups?: number;
   /** Adds a bias of zeros; needless before a batch norm. */

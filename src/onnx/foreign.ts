@@ -43,7 +43,7 @@ const KINDS: readonly (readonly [is: (bytes: Uint8Array, text: string) => boolea
 ];
 
 /**
- * The error for bytes that do not read as a model: with a name for what they are, where they can be told.
+ * The error for bytes that do not read as a model. It names what they are, where that is known.
  * @param cause why they do not read
  */
 export function foreignFile(bytes: Uint8Array, where: string, cause: ShiftwiseError): ShiftwiseError {

@@ -41,8 +41,8 @@ export interface ImportOptions {
   /** File name for error messages. */
   readonly where?: string;
   /**
-   * Is told what is no error: a "warning" is of what may be wrong (a variance below zero), a "note" of what is only worth
-   * knowing (an input that nothing reads).
+   * Called with what is no error. A "warning" says what may be wrong, such as a variance below zero. A "note" says what is
+   * only worth knowing, such as an input that nothing reads.
    */
   readonly onRemark?: (text: string, level: RemarkLevel) => void;
 }
@@ -53,7 +53,7 @@ export interface ImportOptions {
  * batch norm stays. An input (batch, rows, columns, channels) that one Transpose alone reads becomes (channels, rows,
  * columns). Nodes are called as ONNX calls the values they make, so outputs keep their names.
  * @throws UNSUPPORTED, BAD_GRAPH with all problems that were found, and the values before them that could be outputs;
- *   TRUNCATED, BAD_FILE for bytes that are no model, saying what they are where it can be told; BAD_OPTION; OVERFLOW
+ *   TRUNCATED, BAD_FILE for bytes that are no model, with a name for what they are where that is known; BAD_OPTION; OVERFLOW
  */
 export function importOnnx(bytes: Uint8Array | ArrayBuffer, options: ImportOptions = {}): Network {
   given({ options }, { options: IMPORT_OPTIONS });

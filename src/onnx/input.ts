@@ -44,7 +44,7 @@ function unknownInput({ inputs }: OnnxModel, name: string, where: string): Shift
 
 /**
  * The one input that the outputs depend on.
- * @param remark is told the inputs that nothing reads
+ * @param remark called with each input that nothing reads
  * @throws UNSUPPORTED for several or none
  */
 export function onlyInput(model: OnnxModel, where: string, remark: Remark): OnnxInput {

@@ -136,7 +136,7 @@ function viewOf(buffer: ArrayBufferLike): Uint8Array | null {
   }
 }
 
-/** @throws TRUNCATED, BAD_FILE for bytes that are no model, saying what they are where it can be told */
+/** @throws TRUNCATED, BAD_FILE for bytes that are no model, with a name for what they are where that is known */
 function decodeModel(bytes: Uint8Array, where: string) {
   try {
     const { graph, opsetImport } = decodeMessage("ModelProto", bytes, where || "model");

@@ -35,7 +35,7 @@ export function upTo(model: OnnxModel, wanted: readonly string[] = model.outputs
 
 /**
  * The name of each node that makes an output: the one that ONNX gives it, made printable where it is not or too long.
- * @param renamed is told each name that had to be changed
+ * @param renamed called with each name that had to be changed
  */
 export function nameOutputs(
   model: OnnxModel,

@@ -111,7 +111,7 @@ export const padNode: NodeKind<PadNode> = {
     const ok = around.every((two) => two.length === 2 && two.every((n) => Number.isInteger(n) && n >= 0));
     check(ok, "widths", "channels, rows and columns: two integers >= 0 each", around);
     const along = (axis: 0 | 1 | 2): number => input[0][axis] + around[axis][0] + around[axis][1];
-    return [along(0), along(1), along(2)];
+    return listable([along(0), along(1), along(2)], check);
   },
   check: checkValue,
   lower(node, lowering) {
@@ -136,7 +136,7 @@ export const sliceNode: NodeKind<SliceNode> = {
       check(ok, "range", `0 <= start < stop <= ${size} and step >= 1`, [from, to, by]);
       return Math.ceil((to - from) / by);
     };
-    return [along(0), along(1), along(2)];
+    return listable([along(0), along(1), along(2)], check);
   },
   lower(node, lowering) {
     const [channels, rows, columns] = AXES.map((_, axis) => {
@@ -146,6 +146,14 @@ export const sliceNode: NodeKind<SliceNode> = {
     lowerPlaces(lowering, node.name, { channels, rows, columns, value: 0 });
   },
 };
+
+/** The longest axis whose indices are listed one by one: a few bytes of a file can ask for any. */
+const AXIS_MAX = 4194304;
+
+function listable(shape: Shape, check: Check): Shape {
+  check(Math.max(...shape) <= AXIS_MAX, "", `at most ${AXIS_MAX} channels, rows and columns`, shape, "OVERFLOW");
+  return shape;
+}
 
 function checkValue({ value }: GatherNode | PadNode, check: Check): void {
   check(Number.isFinite(value), "value", "a finite number", value);

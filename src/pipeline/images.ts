@@ -197,7 +197,8 @@ function sourceOf(network: Network, images: Images, warn: (text: string) => void
   const refuse = (expected: string, found: unknown) =>
     new ShiftwiseError("BAD_DATA", "the network does not take these images", { where: name, expected, found });
   const found = (pixels ?? given.samples ?? given).shape;
-  if (found?.join("x") !== shape.join("x")) throw refuse(shape.join("x"), found?.join?.("x") ?? "no shape");
+  const fits = Array.isArray(found) && found.length === shape.length && shape.every((n, i) => found[i] === n);
+  if (!fits) throw refuse(`the shape ${shape.join(", ")}`, found ?? "no shape");
   if (!pixels) {
     const samples = given.samples ?? (given as Samples);
     if (typeof samples.read === "function" && samples.count > 0) return { network, samples, pictures: null };

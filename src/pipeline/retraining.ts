@@ -106,7 +106,7 @@ export async function quantizeByRetraining(
   checkFloat(network);
   const float = taking(network, dataset);
   const images = normalizedFor(float, dataset);
-  const { layers, share = 0, sparsity = 0, pruneEpochs = DEFAULTS.retraining.pruneEpochs, ...told } = recipe;
+  const { layers, share = 0, sparsity = 0, pruneEpochs = DEFAULTS.retraining.pruneEpochs, ...rest } = recipe;
   const { activations = DEFAULTS.activations, seed = DEFAULTS.seed } = recipe;
   rules.checkLayers(network, layers ?? new Map(), POWER_BITS);
   const nodes = weightNodes(network);
@@ -123,7 +123,7 @@ export async function quantizeByRetraining(
   }
   const student = structuredClone(teacher);
   const options = {
-    ...told,
+    ...rest,
     bits: layers ? widths : recipe.bits,
     compensate,
     reestimate,

@@ -27,7 +27,7 @@ export interface PowersOfTwo {
 export type ExponentRule = "max" | "mse";
 
 /**
- * The rule unless told.
+ * The default rule.
  * @internal
  */
 export const defaultRule = (bits: number): ExponentRule => (bits >= 4 ? "max" : "mse");

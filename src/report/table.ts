@@ -8,7 +8,7 @@ export type Column = readonly [heading: string, align?: Align];
 
 /**
  * A table without colours, so that it reads the same in a file.
- * @param columns left-aligned unless told.
+ * @param columns left-aligned by default.
  * @param rows one cell a column.
  */
 export function table(columns: readonly Column[], rows: readonly (readonly string[])[]): string {

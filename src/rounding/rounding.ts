@@ -16,7 +16,7 @@ export const FIXED = 2;
 export interface RoundingTask {
   /** rows x n, the values whose outputs are to be kept. */
   readonly target: Float64Array;
-  /** rows x n; every weight is rounded unless told. A FREE one takes errors up, a FIXED one keeps `values`. */
+  /** rows x n; every weight is rounded where there are none. A FREE one takes errors up, a FIXED one keeps `values`. */
   readonly states: Uint8Array | null;
   readonly values: Float64Array;
   /** Ascending, 2 to 256 of them. Weight = scale of its row times a level. */

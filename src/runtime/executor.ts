@@ -17,8 +17,6 @@ export interface ExecutorOptions {
   /** Most bytes. */
   readonly memoryLimit: number;
   readonly threads: number;
-  /** The compiled kernels, where the host cannot compile them. */
-  readonly module?: WebAssembly.Module;
 }
 
 /** Time of one step of a run. */

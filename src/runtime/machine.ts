@@ -1,10 +1,10 @@
 // machine.ts: the executor on the wasm kernels: a planned network in its own linear memory.
 
 import { ShiftwiseError } from "../base/index.js";
-import { type ModelDef, validateModel } from "../model/index.js";
+import type { ModelDef } from "../model/index.js";
 import { toReal } from "../ops/index.js";
 import type { Executor, ExecutorOptions, Outputs } from "./executor.js";
-import { checkKernels, compileKernels, instantiate, type Kernels } from "./kernels.js";
+import { instantiate, type Kernels } from "./kernels.js";
 import { planModel } from "./plan.js";
 import { createDoor, type InputBatch, readRaw } from "./ports.js";
 import type { Crew } from "./threads/crew.js";
@@ -24,15 +24,15 @@ export function threadsFor({ threads }: ExecutorOptions): number {
 }
 
 /**
- * Plans a valid model, allocates its memory and starts its helpers.
+ * Plans a valid model, allocates its memory and starts its helpers. Nothing waits before the whole model is copied.
  * @throws OVERFLOW, UNSUPPORTED
  */
-export async function createWasmExecutor(def: ModelDef, options: ExecutorOptions): Promise<Executor> {
+export async function createWasmExecutor(
+  def: ModelDef,
+  module: WebAssembly.Module,
+  options: ExecutorOptions,
+): Promise<Executor> {
   const threads = threadsFor(options);
-  if (options.module) checkKernels(options.module);
-  const module = options.module ?? (await compileKernels(threads > 1));
-  // the caller may have changed it meanwhile; from here on nothing waits until all is copied
-  validateModel(def);
   const plan = planModel(def, { limit: options.memoryLimit, threads });
   const { placements } = plan;
   const memory = allocate(plan.use.total, threads > 1);

@@ -4,7 +4,7 @@ import { ShiftwiseError } from "../base/index.js";
 import { type ModelDef, validateModel } from "../model/index.js";
 import type { Executor, ExecutorKind, ExecutorOptions, Outputs, StepTime, Visit } from "./executor.js";
 import { createInputCheck, type Given, type InputInfo, type Inputs } from "./inputs.js";
-import { compileKernels } from "./kernels.js";
+import { checkKernels, compileKernels } from "./kernels.js";
 import { fetchModel } from "./load.js";
 import { createWasmExecutor, threadsFor } from "./machine.js";
 import { MEMORY_DEFAULT, type MemoryUse } from "./memory.js";
@@ -55,7 +55,6 @@ export class Model {
   /** Makes a model that is already in memory runnable. Errors as for `load`. */
   static async from(def: ModelDef, options: RunOptions = {}): Promise<Model> {
     checkOptions(options);
-    validateModel(def);
     return new Model(def, await createExecutor(def, options));
   }
 
@@ -138,22 +137,26 @@ export class Model {
   }
 }
 
-/** The executor asked for, or the best that the host allows. */
+/**
+ * The executor asked for, or the best that the host allows. The model is checked when the kernels are there: from then on
+ * nothing waits until all of it is copied, so what runs is what was checked.
+ */
 async function createExecutor(def: ModelDef, options: RunOptions): Promise<Executor> {
   const { threads = 1, memoryLimit = MEMORY_DEFAULT, module, executor } = options;
-  const limits: ExecutorOptions = { threads, memoryLimit, module };
+  const limits: ExecutorOptions = { threads, memoryLimit };
   try {
-    if (executor === "plain") return await createPlainExecutor(def, limits);
-    const compiling = module ?? compileKernels(threadsFor(limits) > 1);
-    const isRefused = executor !== "wasm" && (await Promise.resolve(compiling).then(() => false, isUnsupported));
-    return isRefused ? await createPlainExecutor(def, limits) : await createWasmExecutor(def, limits);
+    const compiling = executor === "plain" ? null : (module ?? compileKernels(threadsFor(limits) > 1));
+    const kernels = executor === "wasm" ? await compiling : await Promise.resolve(compiling).catch(nullIfUnsupported);
+    validateModel(def);
+    if (kernels && module) checkKernels(module);
+    return await (kernels ? createWasmExecutor(def, kernels, limits) : createPlainExecutor(def, limits));
   } catch (cause) {
     if (!(cause instanceof RangeError)) throw cause;
     throw new ShiftwiseError("OVERFLOW", "no memory for the model", { where: def.name, cause });
   }
 }
 
-function isUnsupported(error: unknown): boolean {
-  if (error instanceof ShiftwiseError && error.code === "UNSUPPORTED") return true;
+function nullIfUnsupported(error: unknown): null {
+  if (error instanceof ShiftwiseError && error.code === "UNSUPPORTED") return null;
   throw error;
 }

@@ -1,4 +1,4 @@
-// source.ts: what a model can be loaded from, told by what it can do: sources of other realms and libraries count.
+// source.ts: what a model can be loaded from, recognised by what it can do: sources of other realms and libraries count.
 import { isArray, isBuffer, isShared, ownView, ShiftwiseError } from "../base/index.js";
 import { badOption } from "./options.js";
 

@@ -23,7 +23,7 @@ export interface Position {
   /** Sums over this epoch's steps: of the batch losses, and of right answers. */
   readonly loss: number;
   readonly correct: number;
-  /** Loss that a diverged run is told by. */
+  /** Loss that later losses are compared with, to find a run that diverges. */
   readonly firstLoss: number | null;
   readonly seconds: number;
   readonly history: readonly EpochRecord[];

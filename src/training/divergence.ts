@@ -1,4 +1,4 @@
-// divergence.ts: when a run has gone astray, and how it is told.
+// divergence.ts: when a run has diverged, and the error that says so.
 import { ShiftwiseError } from "../base/index.js";
 import type { Position } from "./checkpoint.js";
 import type { Optimizer } from "./sgd.js";

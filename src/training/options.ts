@@ -1,4 +1,4 @@
-// options.ts: what a training run may be told, checked once, and the record that a checkpoint is held against.
+// options.ts: the options of a training run, checked once, and the record that a checkpoint is held against.
 
 import { ShiftwiseError } from "../base/index.js";
 import { type Augmentation, type Dataset, size } from "../data/browser.js";

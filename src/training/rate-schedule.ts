@@ -6,7 +6,7 @@ export type RateSchedule = (
   | { readonly kind: "constant" }
   /** Times `factor` at each of the epochs in `at`. */
   | { readonly kind: "step"; readonly at: readonly number[]; readonly factor: number }
-  /** Half a cosine from 1 down to `final` (0 unless told) at the end. */
+  /** Half a cosine from 1 down to `final` (default 0) at the end. */
   | { readonly kind: "cosine"; readonly final?: number }
 ) & {
   /** Rises linearly from 0 over these epochs first; the rest of the schedule is not shifted. */

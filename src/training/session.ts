@@ -33,7 +33,7 @@ import { createPool, type Pool, type PoolResult } from "./worker-pool.js";
 /** A part of a run with a schedule and a momentum of its own. */
 export interface Stage {
   readonly epochs: number;
-  /** Epochs that its schedule has done before and has in all; its own alone unless told. */
+  /** Epochs that its schedule has done before and has in all; its own alone where this is absent. */
   readonly annealed?: { readonly from: number; readonly of: number };
   /** Called once when the stage begins, never when it is resumed: changes the network's weights, returns the new masks. */
   begin(grids: WeightGrids | null): Promise<WeightGrids | null> | WeightGrids | null;

@@ -1,4 +1,4 @@
-// worker.ts: the program of a worker thread: one engine that serves requests until it is told to close.
+// worker.ts: the program of a worker thread: one engine that serves requests until it is asked to close.
 import { parentPort, workerData } from "node:worker_threads";
 import { ShiftwiseError } from "../base/index.js";
 import { createEngine } from "../engine/index.js";

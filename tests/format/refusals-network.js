@@ -92,7 +92,7 @@ export const networkRefusals = {
   "node-size": [
     [set("avgPool1", { kernel: [9, 2] }), /node avgPool1\.kernel: .*one that fits the padded input/],
     [set("gather1", { rows: [] }), /node gather1\S*: .*positive size/],
-    [set("pad1", { rows: [2147483647, 0] }), /node pad1\S*: .*below 2\^31/],
+    [set("pad1", { rows: [4194000, 0], columns: [600, 0] }), /node pad1\S*: .*below 2\^31/],
   ],
   "node-normalization": [
     [node("input", (n) => (n.normalization.mean = [0])), /2 finite means/],
@@ -152,6 +152,7 @@ export const networkRefusals = {
     [set("slice1", { stop: [10, 4, 4] }), /node slice1\S*: .*start < stop/],
     [set("slice1", { start: [0, 4, 0] }), /node slice1\S*: .*start < stop/],
   ],
+  "node-axes": [[set("pad1", { rows: [4194304, 0] }), /node pad1\S*: .*at most 4194304 channels/]],
   "node-encoding": [
     [node("quantize1", (n) => (n.encoding.max = 256)), /node quantize1\.encoding: max/],
     [node("quantize2", (n) => (n.encoding.levels[0] = 1)), /node quantize2\.encoding: levels/],

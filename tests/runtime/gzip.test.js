@@ -4,11 +4,11 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { after, before, test } from "node:test";
 import { constants, deflateRawSync, gzipSync } from "node:zlib";
-import { ShiftwiseError } from "../../dist/base/index.js";
 import { encodeModel } from "../../dist/model/index.js";
 import { Model } from "../../dist/runtime/index.js";
 import { WorkerModel } from "../../dist/runtime/worker-model/remote.js";
 import { convModel } from "../models/random.js";
+import { refused } from "./refused.js";
 
 const file = encodeModel(convModel({ shape: [16, 20, 20], channels: 64 }));
 const zipped = gzipSync(file);
@@ -58,15 +58,6 @@ after(() => {
   server.closeAllConnections();
   server.close();
 });
-
-async function refused(source, options) {
-  const error = await Model.load(source, options).then(
-    () => assert.fail("it loaded"),
-    (reason) => reason,
-  );
-  assert.ok(error instanceof ShiftwiseError, String(error.stack));
-  return error;
-}
 
 test("what unpacks to more than is declared or allowed is refused, and next to nothing of it is unpacked", async () => {
   const small = bomb(file, 1200);

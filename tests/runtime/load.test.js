@@ -7,12 +7,12 @@ import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { runInNewContext } from "node:vm";
 import { gzipSync } from "node:zlib";
-import { ShiftwiseError } from "../../dist/base/index.js";
 import { goldenHash } from "../../dist/format/index.js";
 import { encodeModel } from "../../dist/model/index.js";
 import { Model } from "../../dist/runtime/index.js";
 import { WorkerModel } from "../../dist/runtime/worker-model/remote.js";
 import { convModel, inputsFor } from "../models/random.js";
+import { refused } from "./refused.js";
 
 const def = convModel({ shape: [16, 20, 20], channels: 64 });
 const file = encodeModel(def);
@@ -86,16 +86,6 @@ async function hashOf(loading) {
   const hash = goldenHash(model.runSync(inputs).y);
   model.dispose();
   return hash;
-}
-
-/** The error of a load that must fail, checked to be one of ours. */
-async function refused(source, options) {
-  const error = await Model.load(source, options).then(
-    () => assert.fail("it loaded"),
-    (reason) => reason,
-  );
-  assert.ok(error instanceof ShiftwiseError, String(error.stack));
-  return error;
 }
 
 test("every kind of source gives the same model", async () => {

@@ -86,7 +86,16 @@ export async function judgeOnnx(bytes, { smooth = false, valid = false } = {}) {
   const [{ name, tensor }] = def.inputs;
   const { shape } = def.tensors[tensor];
   const data = Float32Array.from({ length: elements(shape) }, random.normal);
-  const [found] = await assertAgreement(def, [{ [name]: data }], [{ def, threads: 1 }], { memoryLimit: MEMORY_LIMIT });
+  const inputs = [{ [name]: data }];
+  const runs = await assertAgreement(def, inputs, [{ def, threads: 1 }], { memoryLimit: MEMORY_LIMIT }).catch(
+    (error) => {
+      if (error.code !== "OVERFLOW") throw error;
+      return null;
+    },
+  );
+  // a few windows of many taps may want more memory than the case may have
+  if (!runs) return "imported, over the limit";
+  const [found] = runs;
   if (!smooth) return "run";
   assertClose(found.outputs, read.value, shape, data);
   return "run as the evaluator";
