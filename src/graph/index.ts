@@ -12,6 +12,7 @@ export {
   type ConvNode,
   type DenseNode,
   type DropoutNode,
+  type ElementwiseNode,
   type GatherNode,
   type GlobalAvgPoolNode,
   type InputNode,
@@ -27,12 +28,13 @@ export {
   type ResampleNode,
   type SliceNode,
   type SoftmaxNode,
+  type Step,
+  type StepName,
   type Tensor,
   type WeightGrid,
   type WeightGrids,
 } from "../ops/index.js";
 export { buildNetwork, type ConvOptions, type NetworkBuilder } from "./build.js";
-export { fuseElementwise } from "./elementwise.js";
 export { decodeNetwork, encodeNetwork, type NetworkExtra, type NetworkFile } from "./file.js";
 export { type LowerOptions, lower } from "./lower.js";
 export type { Network } from "./network.js";
@@ -45,5 +47,6 @@ export { validateNetwork } from "./validate.js";
 
 export { rewire } from "../ops/index.js";
 export { findChains, liveNodes } from "./chains.js";
+export { fuseElementwise } from "./elementwise.js";
 export { NETWORK } from "./given.js";
 export { readersOf } from "./shapes.js";

@@ -147,7 +147,7 @@ function checkSteps(
   for (const [i, { fn, parameters, of }] of steps.entries()) {
     const place = `steps[${i}]`;
     const found = STEP_FUNCTIONS.get(fn);
-    check(found !== undefined, `${place}.fn`, "a function of steps", fn);
+    check(found !== undefined, `${place}.fn`, `one of ${[...STEP_FUNCTIONS.keys()].join(", ")}`, fn);
     const counted = parameters.length === found.parameters && parameters.every(fits);
     check(counted, `${place}.parameters`, `${found.parameters} finite numbers`, parameters);
     const there = of.length === found.operands && of.every((k) => Number.isInteger(k) && k >= 0 && k <= i);
@@ -205,8 +205,7 @@ const stepsField: Field<readonly Step[]> = {
   read: (value, place) =>
     json.list(value, place, (entry, at) => {
       const { fn, parameters, of } = json.record(entry, at, ["fn", "parameters", "of"]);
-      const name = json.text(fn, `${at}.fn`) as StepName;
-      json.expect(STEP_FUNCTIONS.has(name), `${at}.fn`, "a function of steps", name);
+      const name = json.oneOf(fn, `${at}.fn`, [...STEP_FUNCTIONS.keys()]) as StepName;
       const numbers = json.list(parameters, `${at}.parameters`, json.number);
       return { fn: name, parameters: numbers, of: json.list(of, `${at}.of`, (k, where) => json.integer(k, where)) };
     }),

@@ -29,7 +29,7 @@ export const modelRefusals = {
     [layer("conv.b", (l) => (l.residual.tensor = "nowhere")), /layer conv\.b\.residual: .*nowhere/],
     [layer("concat", (l) => (l.inputs[1] = "nowhere")), /layer concat\.input: .*nowhere/],
     [layer("binary", (l) => (l.other = "nowhere")), /layer binary\.input: .*nowhere/],
-    [layer("constant", (l) => (l.output = "nowhere")), /layers\[7\]: .*nowhere/],
+    [layer("constant", (l) => (l.output = "nowhere")), /layers\[8\]: .*nowhere/],
     [change((g) => (g.inputs[0].tensor = "nowhere")), /input image: .*nowhere/],
     [change((g) => (g.outputs[0].tensor = "nowhere")), /output logits: .*nowhere/],
   ],
@@ -39,7 +39,7 @@ export const modelRefusals = {
     [change((g) => (g.tensors.extra = g.tensors.x)), /tensor extra: .*a layer that writes it/],
   ],
   "written-before": [
-    [change((g) => g.layers.push(...g.layers.splice(6, 1))), /layer binary\.input: .*earlier layer/],
+    [change((g) => g.layers.push(...g.layers.splice(6, 1))), /layer elementwise\.input: .*earlier layer/],
     [layer("conv.b", (l) => (l.residual.tensor = "b")), /layer conv\.b\.residual: .*earlier layer/],
   ],
   "total-size": [[tensor("g", (t) => (t.shape = [2 ** 31 - 1, 1, 1])), /at most 2147483647 elements/]],

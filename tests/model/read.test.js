@@ -140,7 +140,7 @@ test("tensors missing, left over, of the wrong type or shape", () => {
   const seal = (change) => {
     const changed = new Map(tensors);
     change(changed);
-    return sealFile("model", graph, changed);
+    return sealFile("model", graph, changed, Number(metadata.version));
   };
   const scale = tensors.get("conv.a.scale");
   const cases = [
@@ -221,7 +221,7 @@ test("infinite scales and huge shapes are refused without being allocated", () =
   const bytes = new Uint8Array(16);
   new DataView(bytes.buffer).setFloat32(4, Infinity, true);
   changed.set("conv.a.scale", { dtype: "F32", shape: [4], bytes });
-  const error = errorOf(sealFile("model", JSON.parse(metadata.graph), changed));
+  const error = errorOf(sealFile("model", JSON.parse(metadata.graph), changed, Number(metadata.version)));
   assert.equal(error.code, "BAD_GRAPH");
   assert.match(error.where, /layer conv\.a: scale\[1\]/);
 });
