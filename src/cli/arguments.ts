@@ -4,7 +4,7 @@ import { ShiftwiseError } from "../base/index.js";
 import type { Augmentation } from "../data/index.js";
 import type { InputShape } from "../onnx/index.js";
 import { DEFAULTS } from "../pipeline/index.js";
-import { type ActivationScheme, checkBits, checkPortions } from "../quantize/index.js";
+import { type ActivationScheme, checkBits, checkPortions, QUANTIZERS, type Quantizer } from "../quantize/index.js";
 
 function bad(option: string, expected: string, found: string): ShiftwiseError {
   return new ShiftwiseError("BAD_OPTION", "bad value", { where: option, expected, found });
@@ -91,10 +91,10 @@ export function constantOption(
   return { ...known, [text.slice(0, at)]: numberList("--constant")(text.slice(at + 1)) };
 }
 
-/** "name=bits" again and again: 2 to 6. */
+/** "name=bits" again and again: 1 to 8, of which a quantizer has some. */
 export function layerBits(text: string, known: ReadonlyMap<string, number> = new Map()): ReadonlyMap<string, number> {
-  const [, name, bits] = /^(.+)=([2-6])$/.exec(text) ?? [];
-  if (!name) throw bad("--layer", "name=2 to name=6", text);
+  const [, name, bits] = /^(.+)=([1-8])$/.exec(text) ?? [];
+  if (!name) throw bad("--layer", "name=1 to name=8", text);
   return new Map([...known, [name, Number(bits)]]);
 }
 
@@ -130,6 +130,21 @@ export function schemeName(scheme: ActivationScheme): string {
 /** --bits of all weights. */
 export function bitsOption(): Option {
   return new Option("--bits <n>", "bits of the weights, 2 to 5").argParser(weightBits).default(DEFAULTS.bits);
+}
+
+/** --levels, with the name of every quantizer. */
+export function levelsOption(): Option {
+  const names = QUANTIZERS.map(({ name }) => name);
+  return new Option("--levels <name>", `quantizer whose levels the weights get: ${names.join(", ")}`)
+    .argParser(choice("--levels", names))
+    .default(DEFAULTS.images.levels);
+}
+
+/** @throws BAD_OPTION for bits that a quantizer has not */
+export function checkLevels(quantizer: Quantizer, bits: number): void {
+  if (!quantizer.bits.includes(bits)) {
+    throw bad("--bits", `${quantizer.bits.join(" or ")} with --levels ${quantizer.name}`, String(bits));
+  }
 }
 
 /** --activations. */

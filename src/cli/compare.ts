@@ -31,7 +31,7 @@ import {
 import { integer } from "./arguments.js";
 import { type Context, newCommand, withContext } from "./command.js";
 import { checkOutputs, makeFolder, readNetworkFile } from "./files.js";
-import { METHODS, parseMethod } from "./methods.js";
+import { METHOD_NAMES, METHODS, parseMethod } from "./methods.js";
 import { measureShown, showTraining } from "./shown.js";
 import { addRate, addTrainingOptions, type TrainingArguments } from "./training.js";
 
@@ -83,7 +83,7 @@ export function compareCommand(): Command {
     .addOption(
       new Option(
         "--methods <list>",
-        "methods to run, each as name:weights/activations@epochs with commas, such as weq:4/weq4,inq:3/8@0",
+        `methods to run, each as name:weights/activations@epochs with commas, such as weq:4/weq4,inq:3/8@0; names are ${METHOD_NAMES}`,
       )
         .argParser((text) => text.split(",").map(parseMethod))
         .default(METHODS.map(parseMethod), "all"),

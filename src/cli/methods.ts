@@ -38,7 +38,18 @@ export const METHODS: readonly string[] = [
 ];
 
 const SHAPES = ["auto", "convex", "concave", "inc", "dec"];
-const INQ_BITS = [2, 3, 4, 5];
+/** The name of INQ's retraining; "inq-apot" is INQ on the levels of apot. */
+const INQ = "inq";
+/** The names that methods may have, for --help and errors. */
+export const METHOD_NAMES = `${INQ}, ${QUANTIZERS.map(({ name }) => name).join(", ")}, or ${INQ}-<name>`;
+
+/** The quantizer and the retraining that a name stands for; null for none. */
+function named(text: string): Pick<Method, "quantizer" | "retraining"> | null {
+  const portions = text === INQ || text.startsWith(`${INQ}-`);
+  const name = text === INQ ? "powers" : portions ? text.slice(INQ.length + 1) : text;
+  const quantizer = QUANTIZERS.find((candidate) => candidate.name === name);
+  return quantizer ? { quantizer, retraining: portions ? "portions" : "straight-through" } : null;
+}
 
 /**
  * "name:weights/activations", and "@epochs" for retraining other than the comparison's. Weights are bits; or bits of every
@@ -51,18 +62,17 @@ const INQ_BITS = [2, 3, 4, 5];
 export function parseMethod(text: string): Method {
   const match = /^([a-z0-9-]+):(\d(?:-\d)*|([a-z]+)(\d(?:\.\d+)?))\/([a-z]*\d)(?:@(\d{1,3}))?$/.exec(text);
   const [, name, weights, shape, average, scheme, epochs] = match ?? [];
-  const quantizer = QUANTIZERS.find((candidate) => candidate.name === name) ?? null;
-  if (!match || (quantizer === null && name !== "inq") || !(shape === undefined || SHAPES.includes(shape))) {
-    const names = ["inq", ...QUANTIZERS.map((candidate) => candidate.name)].join(", ");
+  const method = named(name ?? "");
+  if (!method || !(shape === undefined || SHAPES.includes(shape))) {
     throw new ShiftwiseError("BAD_OPTION", "no such method", {
       where: "--methods",
-      expected: `name:bits/activations, the name one of ${names}`,
+      expected: `name:bits/activations, the name one of ${METHOD_NAMES}`,
       found: text,
     });
   }
-  const known = quantizer?.bits ?? INQ_BITS;
+  const known = method.quantizer.bits;
   const bits = shape === undefined ? weights.split("-").map(Number) : [];
-  if (shape === undefined ? !bits.every((width) => known.includes(width)) : quantizer === null) {
+  if (!bits.every((width) => known.includes(width))) {
     throw new ShiftwiseError("BAD_OPTION", "bits that the method does not have", {
       where: `--methods ${text}`,
       expected: known.join(", "),
@@ -71,7 +81,7 @@ export function parseMethod(text: string): Method {
   }
   return {
     name: text,
-    quantizer,
+    ...method,
     widths: shape === undefined ? widthsOf(bits) : { kind: shape as WidthShape | "auto", average: Number(average) },
     activations: activationScheme(scheme),
     epochs: epochs === undefined ? null : Number(epochs),

@@ -9,7 +9,6 @@ import type { Normalization } from "../ops/index.js";
 import {
   type Distillation,
   inputOf,
-  type LevelKind,
   quantizeFromImages,
   type RoundedLayer,
   usualNormalization,
@@ -26,7 +25,7 @@ export interface CalibratedArguments extends PreprocessingArguments, NetworkArgu
   readonly calibrate: string;
   readonly out: string;
   readonly bits: number;
-  readonly levels: LevelKind;
+  readonly levels: string;
   /** 0 for none. */
   readonly twoTerm: number;
   readonly layer?: ReadonlyMap<string, number>;

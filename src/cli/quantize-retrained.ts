@@ -18,7 +18,7 @@ import {
   type RetrainingRecipe,
   recipeFor,
 } from "../pipeline/index.js";
-import type { ActivationScheme, Partition } from "../quantize/index.js";
+import { type ActivationScheme, type Partition, paperBits, quantizerNamed } from "../quantize/index.js";
 import { bytes, type Column, count, duration, milliseconds, percent, ratio, table } from "../report/index.js";
 import type { EpochRecord } from "../training/index.js";
 import { schemeName } from "./arguments.js";
@@ -39,6 +39,7 @@ export interface RetrainedArguments extends PreprocessingArguments, NetworkArgum
   readonly json?: boolean;
   readonly data: string;
   readonly out: string;
+  readonly levels: string;
   readonly bits: number;
   readonly layer?: ReadonlyMap<string, number>;
   readonly activations: ActivationScheme;
@@ -127,7 +128,8 @@ export async function runRetrained(path: string, options: RetrainedArguments, co
 /** The recipe, with what the command line gives in place of its own. */
 function recipeOf(options: RetrainedArguments): RetrainingRecipe & { readonly portions: readonly number[] } {
   const { bits, layer, partition, ranking, scale, anneal, batchNorm, clip, augment, seed, threads } = options;
-  const recipe = recipeFor(Math.min(bits, ...(layer?.values() ?? [])), options.recipe);
+  const quantizer = quantizerNamed(options.levels);
+  const recipe = recipeFor(paperBits(Math.min(bits, ...(layer?.values() ?? []))), options.recipe);
   const portions = options.portions ?? recipe.portions;
   const epochs = options.epochs ?? (options.portions ? [DEFAULTS.retraining.epochs] : recipe.epochs);
   return {
@@ -136,6 +138,7 @@ function recipeOf(options: RetrainedArguments): RetrainingRecipe & { readonly po
     ...defined({ compensate: options.compensate, share: options.distill, learningRate: options.lr }),
     bits,
     layers: layer,
+    ...(!quantizer.exponents && { quantizer }),
     activations: options.activations,
     portions,
     epochs: epochs.length > 1 ? epochs : epochsOver(portions, epochs[0]),

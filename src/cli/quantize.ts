@@ -2,16 +2,18 @@
 import type { Command } from "commander";
 import { ShiftwiseError } from "../base/index.js";
 import { CHANNELS } from "../data/index.js";
-import { DEFAULTS, LEVEL_KINDS, RECIPES } from "../pipeline/index.js";
+import { DEFAULTS, RECIPES } from "../pipeline/index.js";
+import { quantizerNamed } from "../quantize/index.js";
 import {
   activationsOption,
-  bitsOption,
+  checkLevels,
   choice,
   constantOption,
   epochList,
   inputShapeOption,
   integer,
   layerBits,
+  levelsOption,
   nameList,
   numberList,
   portionList,
@@ -24,7 +26,7 @@ import { type RetrainedArguments, runRetrained } from "./quantize-retrained.js";
 import { addTrainingOptions } from "./training.js";
 
 /** Options that mean something on one of the two ways alone. */
-const CALIBRATED = ["images", "minutes", "levels", "twoTerm", "budget"];
+const CALIBRATED = ["images", "minutes", "twoTerm", "budget"];
 const RETRAINED = [
   "recipe",
   "epochs",
@@ -51,8 +53,18 @@ export function quantizeCommand(): Command {
       "quantize without labels or retraining: a folder of pictures or arrays, one picture, or one file of arrays (.npy, .npz, .npz#name, IDX)",
     )
     .requiredOption("--out <file>", "model file to write")
-    .addOption(bitsOption())
-    .option("--layer <name=bits>", "bits of one layer, 2 to 5, or 6 with --calibrate; may be repeated", layerBits)
+    .addOption(levelsOption())
+    .option(
+      "--bits <n>",
+      "bits of the weights: 2 to 5 with --levels powers, 4 to 6 with two-term; others have widths of their own",
+      integer("--bits", 1, 8),
+      DEFAULTS.bits,
+    )
+    .option(
+      "--layer <name=bits>",
+      "bits of one layer, which --levels must have; with --calibrate 2 to 6 in any case; may be repeated",
+      layerBits,
+    )
     .addOption(activationsOption());
   addPreprocessing(command);
   command
@@ -63,12 +75,6 @@ export function quantizeCommand(): Command {
       "minutes of training in which the quantized network learns from the float network",
       positive("--minutes"),
       images.minutes,
-    )
-    .option(
-      "--levels <kind>",
-      "levels of the weights: powers of two, or two-term, sums of two powers (4 or 5 bits), which lose less and run slower",
-      choice("--levels", LEVEL_KINDS),
-      images.levels,
     )
     .option(
       "--two-term <n>",
@@ -98,6 +104,7 @@ export function quantizeCommand(): Command {
   return command.action((path: string, options: RetrainedArguments & CalibratedArguments) =>
     withContext(options, (context) => {
       checkWay(command, options);
+      if (options.budget === undefined) checkLevels(quantizerNamed(options.levels), options.bits);
       if (options.data !== undefined) return runRetrained(path, options, context);
       // defaults of retraining mean nothing here
       const given = <T>(name: "batch" | "augment", value: T) => (isGiven(command, name) ? { [name]: value } : {});

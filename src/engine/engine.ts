@@ -52,6 +52,7 @@ export interface BatchLoss {
 /** All arrays are views of the engine's memory; they stay valid and change with every call. */
 export interface Engine {
   readonly batch: number;
+  /** The length of the one output, a vector of logits; 0 for a network that ends in anything else. */
   readonly classes: number;
   readonly inputShape: Shape;
   readonly layout: ParameterLayout;
@@ -64,7 +65,7 @@ export interface Engine {
   /** Bytes of memory taken. */
   readonly bytes: number;
   /**
-   * Returns the logits, (count, classes).
+   * Returns the first output, (count, channels, height, width); logits are (count, classes).
    * @param images normalized, (count, channels, height, width).
    * @param seed of what dropout draws in "train" mode; a uint32. Default 0.
    */
@@ -72,6 +73,7 @@ export interface Engine {
   /**
    * The loss of the logits of the last forward pass: (1 - share) CE + share T^2 KL(teacher || network), with CE the softmax
    * cross-entropy of the labels, smoothed, and KL at temperature T; without soft targets CE alone.
+   * @throws UNSUPPORTED for a network whose output is no vector of logits
    * @param divisor what the sum's gradient is divided by: the number of images in the whole batch.
    */
   loss(labels: Uint8Array, divisor: number, smoothing: number, soft?: SoftTargets | null): BatchLoss;
@@ -84,9 +86,9 @@ export interface Engine {
 }
 
 /**
- * Compiles a network with exactly one output, a vector of logits. The network's parameters are copied in.
- * @throws BAD_GRAPH as inferShapes does; UNSUPPORTED for several outputs or one that is no vector; BAD_OPTION for a batch
- *   below 1; OVERFLOW when the memory plan exceeds 4 GiB.
+ * Compiles a network with any outputs; only a loss of labels needs a single one, a vector of logits. The network's
+ * parameters are copied in.
+ * @throws BAD_GRAPH as inferShapes does; BAD_OPTION for a batch below 1; OVERFLOW when the memory plan exceeds 4 GiB.
  */
 export function createEngine(network: Network, options: EngineOptions): Engine {
   given({ network, options }, { network: NETWORK, options: OPTIONS });
@@ -99,15 +101,6 @@ export function createEngine(network: Network, options: EngineOptions): Engine {
     });
   }
   const shapes = inferShapes(network);
-  const logits = network.outputs[0];
-  const outputShape = shapes.get(logits);
-  if (network.outputs.length !== 1 || !outputShape || outputShape[1] * outputShape[2] !== 1) {
-    throw new ShiftwiseError("UNSUPPORTED", "training needs one vector of logits", {
-      expected: "one output of shape n x 1 x 1",
-      found: network.outputs.map((name) => `${name} ${shapes.get(name)?.join("x")}`).join(", "),
-      where: network.name,
-    });
-  }
   const input = network.nodes.find((node) => node.op === "input");
   if (input?.op !== "input") throw new ShiftwiseError("BAD_GRAPH", "no input node", { where: network.name });
 
@@ -118,15 +111,16 @@ export function createEngine(network: Network, options: EngineOptions): Engine {
     keep,
   );
   const { arena } = plan;
-  const classes = outputShape[0];
+  const [first] = network.outputs;
+  const classes = logitsOf(network, shapes);
   const labels = arena.reserve(batch);
   const teacher = arena.reserve(batch * classes * 4);
   const result = arena.reserve(16);
-  const backward = gradients ? planGradients(plan, layers, logits, batch * classes * 4) : null;
+  const backward = gradients ? planGradients(plan, layers, network.outputs) : null;
   const lossJob = arena.record(LossJob, {
     classes,
-    logits: tensors.get(logits)!,
-    dlogits: backward?.dlogits ?? arena.reserve(batch * classes * 4),
+    logits: tensors.get(first)!,
+    dlogits: backward?.slopes.get(first) ?? arena.reserve(batch * classes * 4),
     labels,
     teacher,
     probabilities: arena.reserve(2 * classes * 8),
@@ -189,9 +183,16 @@ export function createEngine(network: Network, options: EngineOptions): Engine {
       floats(tensors.get(input.name)!, images.length).set(images);
       current = count;
       for (const layer of layers) layer.forward(kernels, count, mode, seed);
-      return tensor(logits);
+      return tensor(first);
     },
     loss(target, divisor, smoothing, soft = null) {
+      if (classes === 0) {
+        throw new ShiftwiseError("UNSUPPORTED", "labels need one vector of logits", {
+          expected: "one output of shape n x 1 x 1",
+          found: network.outputs.map((name) => `${name} ${shapes.get(name)!.join("x")}`).join(", "),
+          where: network.name,
+        });
+      }
       given(
         { labels: target, divisor, smoothing, soft },
         { labels: LABELS, divisor: is.number, smoothing: is.number, soft: SOFT },
@@ -216,4 +217,10 @@ export function createEngine(network: Network, options: EngineOptions): Engine {
       return null;
     },
   };
+}
+
+/** The number of logits of a network with one output, a vector; else 0. */
+function logitsOf({ outputs }: Network, shapes: ReadonlyMap<string, Shape>): number {
+  const [classes, height, width] = shapes.get(outputs[0])!;
+  return outputs.length === 1 && height * width === 1 ? classes : 0;
 }

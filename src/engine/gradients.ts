@@ -3,34 +3,33 @@ import type { Address } from "../base/index.js";
 import { type Backward, type EngineLayer, type ForwardPlan, type GradientPlan, volume } from "./layer.js";
 
 export interface BackwardPlan {
-  /** The place for the gradient of the loss. */
-  readonly dlogits: Address;
+  /** The place for the gradient of the loss by each output; the backward pass changes it. */
+  readonly slopes: ReadonlyMap<string, Address>;
   /** To be run in order, last layer first. */
   readonly steps: readonly Backward[];
 }
 
 /**
  * @param layers in forward order.
- * @param logits the tensor that the loss is taken of.
+ * @param outputs the tensors that the loss is taken of.
  */
 export function planGradients(
   plan: ForwardPlan,
   layers: readonly EngineLayer[],
-  logits: string,
-  bytes: number,
+  outputs: readonly string[],
 ): BackwardPlan {
   const { arena } = plan;
   // everything a layer makes depends on a parameter or is not worth telling apart; only the input needs none
   const wanted = new Set(layers.map((layer) => layer.output));
-  const addresses = new Map<string, Address>();
-  const dlogits = arena.borrow(bytes);
-  addresses.set(logits, dlogits);
+  const room = (tensor: string) => arena.borrow(plan.batch * volume(plan.tensor(tensor).shape) * 4);
+  const addresses = new Map(outputs.map((name) => [name, room(name)]));
+  const slopes = new Map(addresses);
 
   const into = (tensor: string) => {
     if (!wanted.has(tensor)) return null;
     const known = addresses.get(tensor);
     if (known !== undefined) return { address: known, accumulate: 1 } as const;
-    const address = arena.borrow(plan.batch * volume(plan.tensor(tensor).shape) * 4);
+    const address = room(tensor);
     addresses.set(tensor, address);
     return { address, accumulate: 0 } as const;
   };
@@ -55,5 +54,5 @@ export function planGradients(
     if (own !== undefined) arena.release(own);
     addresses.delete(layer.output);
   }
-  return { dlogits, steps };
+  return { slopes, steps };
 }

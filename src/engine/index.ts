@@ -3,7 +3,7 @@ export { type Arena, createArena } from "./arena.js";
 export { compile } from "./compile.js";
 export { denseGeometry } from "./convolution.js";
 export { type BatchLoss, createEngine, type Engine, type EngineOptions, type SoftTargets } from "./engine.js";
-export { type Mode, plane, volume } from "./layer.js";
+export { imagesWithin, type Mode, plane, volume } from "./layer.js";
 export { planPadding } from "./panels.js";
 export {
   type ParameterEntry,

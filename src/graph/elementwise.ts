@@ -13,13 +13,13 @@ import {
 import type { Network } from "./network.js";
 import { inferShapes, readersOf } from "./shapes.js";
 
-/** What a network is searched with. */
+/** A network with all that the search looks up in it. */
 interface Search {
   readonly nodes: ReadonlyMap<string, Node>;
   readonly shapes: ReadonlyMap<string, Shape>;
   readonly readers: ReadonlyMap<string, readonly Node[]>;
   readonly outputs: ReadonlySet<string>;
-  /** For every node that may be a part: the tensors that it is a function of, the nearest first. */
+  /** Tensors that a node is a function of, the nearest first, for every node that may be a part. */
   readonly sources: Map<string, readonly string[]>;
 }
 
@@ -30,6 +30,7 @@ const SOURCES_MOST = 32;
  * Makes one `elementwise` node of every group of nodes that compute a function of one tensor, element by element:
  * x sigmoid(x), x clip(x + 3, 0, 6) / 6, x tanh(ln(1 + exp x)), x + 2. What else reads a value inside the group keeps the group
  * apart there. Clamps that a layer's epilogue takes in stay where they are, and so does a function that is one node.
+ * @internal
  */
 export function fuseElementwise(network: Network): Network {
   const nodes = new Map(network.nodes.map((node) => [node.name, node]));
@@ -144,7 +145,7 @@ function stepsBetween({ nodes }: Search, root: Node, source: string): Step[] {
 /** Adds a step and gives the place of its result. */
 type Push = (fn: Step["fn"], of: readonly number[], parameters?: readonly number[]) => number;
 
-/** How nodes become steps, by kind; kinds that are absent are no parts of a function of one tensor. */
+/** Makes steps of nodes, by kind. Nodes of absent kinds are no parts of a function of one tensor. */
 const PARTS: {
   readonly [Op in Node["op"]]?: (node: Extract<Node, { op: Op }>, of: readonly number[], push: Push) => number;
 } = {

@@ -44,3 +44,7 @@ export type { InputPort, ModelDef, Port } from "./model.js";
 export { decodeModel } from "./read.js";
 export { validateModel } from "./validate.js";
 export { encodeModel } from "./write.js";
+
+// for the other rooms
+
+export { ownModel } from "./validate.js";

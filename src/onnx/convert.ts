@@ -57,6 +57,7 @@ export function convertNodes(
       if (name === "" || !value) continue;
       known.set(name, value);
       if (isActivation(value)) draft.denote(name, value.node);
+      else dependent.delete(name);
     }
     if (made) continue;
     for (const name of node.inputs) {

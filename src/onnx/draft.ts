@@ -88,6 +88,10 @@ export function createDraft(
   const draft: Draft = {
     add(wanted, node, shape) {
       checkSize(shape, `value ${wanted}`);
+      if (elements(shape) === 0) {
+        const details = { where: `value ${wanted}`, expected: "at least one", found: shape.join("x") };
+        throw new ShiftwiseError("UNSUPPORTED", "a value without elements that depends on the input", details);
+      }
       const name = unique(wanted);
       nodes.set(name, { ...node, name } as Node);
       shapes.set(name, shape);

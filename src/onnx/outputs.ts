@@ -50,7 +50,9 @@ export function nameOutputs(
     const value = known.get(output)!;
     if (!isActivation(value)) {
       const place = at(where, `output ${printableName(output)}`);
-      throw new ShiftwiseError("UNSUPPORTED", "an output that does not depend on the input", { where: place });
+      const empty = value.data.length === 0;
+      const what = empty ? "an output without elements" : "an output that does not depend on the input";
+      throw new ShiftwiseError("UNSUPPORTED", what, { where: place, ...(empty && { found: value.dims.join("x") }) });
     }
     const name = isPrintable(output) ? output : freeName(printableName(output), taken);
     if (name !== output) renamed(output, name);

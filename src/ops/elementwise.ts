@@ -19,7 +19,7 @@ import { checkShape } from "./window.js";
 /** One step: a function of values that are there already. */
 export interface Step {
   readonly fn: StepName;
-  /** As many as the function has. */
+  /** Numbers, as many as the function has. */
   readonly parameters: readonly number[];
   /** The values that it reads, as many as the function takes: 0 is the input, k the result of the k-th step. */
   readonly of: readonly number[];
@@ -69,6 +69,7 @@ const TWO = {
   pow: power,
 } as const satisfies Readonly<Record<string, (a: number, b: number) => number>>;
 
+/** Name of a function that a step may have. */
 export type StepName =
   | "constant"
   | "where"

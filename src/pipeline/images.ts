@@ -12,22 +12,15 @@ import {
   checkPortions,
   collectHistograms,
   type LayerLevels,
-  levelBits,
+  QUANTIZER,
+  type Quantizer,
+  quantizerNamed,
   weightNodes,
 } from "../quantize/index.js";
 import { compensate, type LayerReport } from "../rounding/index.js";
 import { type DistillResult, distill, recoverNorms, sampleActivations } from "../training/index.js";
 import { DEFAULTS } from "./defaults.js";
-import {
-  dealOut,
-  LEVEL_KINDS,
-  type LevelKind,
-  levelsBy,
-  levelsWith,
-  MOST_BITS,
-  TWO_TERM_BITS,
-  type Weighted,
-} from "./levels.js";
+import { dealOut, levelsOf, type Weighted, WIDTHS, type Width, wider, widthsBy } from "./levels.js";
 import { checkFloat, inputOf, usualNormalization, withNormalization } from "./network.js";
 import { type Conversion, createWarnings, type QuantizedLayer, schemeText } from "./notes.js";
 import * as rules from "./settings.js";
@@ -35,13 +28,13 @@ import * as rules from "./settings.js";
 /** Settings of quantizeFromImages; DEFAULTS has what each is unless it is set. */
 export interface ImageSettings {
   readonly activations?: ActivationScheme;
-  /** Bits of the weights, 2 to 5. */
+  /** Bits of the weights; powers of two have 2 to 5. */
   readonly bits?: number;
-  /** Powers of two; or sums of two of them, from 4 bits on. */
-  readonly levels?: LevelKind;
+  /** The quantizer whose levels weights get, or the name of one of QUANTIZERS of shiftwise/quantize. Default "powers". */
+  readonly levels?: string | Quantizer;
   /** Bits, 4 to 6, of two-term levels for the first convolution and depthwise ones; null: they are as the others. */
   readonly twoTerm?: number | null;
-  /** Bits of single layers by name: 2 to 5, or 6, which are two-term levels in any case. */
+  /** Bits of single layers by name, 2 to 6; a width that the quantizer lacks is of powers of two, 6 of two-term levels. */
   readonly layers?: ReadonlyMap<string, number>;
   /** Bits on average over all weights, dealt out among the layers; null: `bits` for all. Default null. */
   readonly budget?: number | null;
@@ -60,8 +53,8 @@ export interface ImageSettings {
 
 const SETTINGS: { readonly [Name in keyof ImageSettings]-?: rules.Rule } = {
   activations: rules.scheme,
-  bits: rules.bits,
-  levels: rules.words(LEVEL_KINDS),
+  bits: rules.atLeast(1),
+  levels: rules.any,
   twoTerm: rules.orNull(rules.within(4, 6)),
   layers: rules.map,
   budget: rules.orNull(rules.above0),
@@ -111,7 +104,8 @@ export interface ImageConversion extends Conversion<RoundedLayer> {
 /** The outcome of self-distillation; see DistillResult of shiftwise/train. */
 export type Distillation = Pick<DistillResult, "epochs" | "heldOut" | "before" | "after" | "attempts">;
 
-export type FullSettings = Required<ImageSettings>;
+/** All settings, with the quantizer that `levels` names. */
+export type ResolvedSettings = Required<ImageSettings> & { readonly quantizer: Quantizer };
 
 /**
  * Turns a float network into a model, from images without labels. Weights are rounded layer by layer so that the rest of
@@ -134,7 +128,7 @@ export async function quantizeFromImages(
   const source = sourceOf(network, images, warn);
   const full = resolve(settings, source.samples.shape[2]);
   check(network, source, full);
-  const { minutes, budget, levels: kind, activations } = full;
+  const { minutes, budget, quantizer, activations } = full;
   const { signal } = control;
   control.onStep?.("calibrating");
   const start = minutes > 0 ? recoverNorms(source.network, source.samples) : source.network;
@@ -142,24 +136,24 @@ export async function quantizeFromImages(
   const histograms = await collectHistograms(points, sampleActivations(start, source.samples, points));
   const simulated = insertQuantizers(start, calibrate(start, histograms, { activations }));
 
-  const levelsOf = budget === null ? levelsBy(network, full) : await dealOut(simulated, source.samples, full, control);
+  const widths = budget === null ? widthsBy(network, full) : await dealOut(simulated, source.samples, full, control);
+  const levels = (node: Weighted): LayerLevels => levelsOf(node, widths(node));
   const explore = (node: Weighted): LayerLevels[] => {
-    const bits = levelBits(levelsOf(node));
-    return bits < MOST_BITS ? [levelsWith(bits + 1, kind)] : [];
+    const next = wider(widths(node), quantizer);
+    return next ? [levelsOf(node, next)] : [];
   };
   const onProgress = (done: number, total: number, layer: string) => control.onProgress?.(done / total, layer);
   let taught: DistillResult | null = null;
   if (minutes > 0) {
     control.onStep?.("distilling");
-    taught = await teach(simulated, source.pictures!, levelsOf, full, control);
+    taught = await teach(simulated, source.pictures!, levels, full, control);
   } else control.onStep?.("rounding");
-  const rounded =
-    taught ?? (await compensate(simulated, source.samples, { levels: levelsOf, explore }, { signal, onProgress }));
+  const rounded = taught ?? (await compensate(simulated, source.samples, { levels, explore }, { signal, onProgress }));
   return {
     model: { ...lower(rounded.network, { grids: rounded.grids }), notes: notesFor(full, taught) },
     network: rounded.network,
     grids: rounded.grids,
-    ...outcome(network, levelsOf, rounded.layers),
+    ...outcome(network, widths, rounded.layers),
     warnings,
     distillation: taught && {
       epochs: taught.epochs,
@@ -172,14 +166,22 @@ export async function quantizeFromImages(
 }
 
 /** All settings, with what is set in place of the defaults. */
-function resolve(settings: ImageSettings, width: number): FullSettings {
+function resolve(settings: ImageSettings, width: number): ResolvedSettings {
   const { bits, activations, seed, threads, images } = DEFAULTS;
   const { count: _, ...common } = images;
-  return {
+  const full = {
     ...{ bits, activations, seed, threads, ...common, layers: new Map(), budget: null },
     augment: { crop: Math.max(1, Math.round(width / 14)), flip: true },
     ...rules.defined(settings),
   };
+  return { ...full, quantizer: quantizerOf(full.levels) };
+}
+
+/** @throws BAD_OPTION for what is neither a quantizer nor the name of one */
+function quantizerOf(levels: string | Quantizer): Quantizer {
+  if (typeof levels === "string") return quantizerNamed(levels, "levels");
+  QUANTIZER(levels, "levels");
+  return levels;
 }
 
 interface Source {
@@ -223,7 +225,7 @@ function sourceOf(network: Network, images: Images, warn: (text: string) => void
 function check(
   network: Network,
   { pictures }: Source,
-  { minutes, layers, levels, bits, budget, portions }: FullSettings,
+  { minutes, layers, quantizer, bits, budget, portions }: ResolvedSettings,
 ): void {
   if (minutes > 0 && !pictures) {
     throw new ShiftwiseError("UNSUPPORTED", "self-distillation needs pixels", {
@@ -232,21 +234,16 @@ function check(
       found: "an array of floats",
     });
   }
-  rules.checkLayers(network, layers, MOST_BITS);
+  rules.checkLayers(network, layers, [...new Set([...quantizer.bits, ...WIDTHS])]);
   checkPortions(portions);
-  if (levels === "powers" || bits >= TWO_TERM_BITS || budget !== null) return;
-  throw new ShiftwiseError("BAD_OPTION", "too few bits for sums of two powers", {
-    where: "bits",
-    expected: `${TWO_TERM_BITS} or more`,
-    found: bits,
-  });
+  if (budget === null) rules.checkBits(bits, quantizer);
 }
 
 function teach(
   simulated: Network,
   pictures: Pictures,
   levels: (node: Weighted) => LayerLevels,
-  { minutes, portions, learningRate, batchSize, augment, seed, threads }: FullSettings,
+  { minutes, portions, learningRate, batchSize, augment, seed, threads }: ResolvedSettings,
   { signal, onProgress }: ImageControl,
 ): Promise<DistillResult> {
   const [classes] = inferShapes(simulated).get(simulated.outputs[0])!;
@@ -264,8 +261,8 @@ function teach(
   );
 }
 
-function outcome(network: Network, levelsOf: (node: Weighted) => LayerLevels, reports: readonly LayerReport[]) {
-  const bits = new Map(weightNodes(network).map((node) => [node.name, levelBits(levelsOf(node))]));
+function outcome(network: Network, widths: (node: Weighted) => Width, reports: readonly LayerReport[]) {
+  const bits = new Map(weightNodes(network).map((node) => [node.name, widths(node).bits]));
   const layers = reports.map(({ explored: [better], ...report }): RoundedLayer => {
     const own = bits.get(report.name)!;
     const bytes = Math.ceil(report.weights / 8);
@@ -280,11 +277,11 @@ function outcome(network: Network, levelsOf: (node: Weighted) => LayerLevels, re
 }
 
 function notesFor(
-  { activations, bits, levels, budget, seed }: FullSettings,
+  { activations, bits, quantizer, budget, seed }: ResolvedSettings,
   distillation: Distillation | null,
 ): Record<string, string> {
   return {
-    weights: `compensated rounding, ${budget === null ? `${bits} bits` : `${budget} bits on average`}, ${levels}`,
+    weights: `compensated rounding, ${budget === null ? `${bits} bits` : `${budget} bits on average`}, ${quantizer.name}`,
     activations: schemeText(activations),
     ...(distillation && { distillation: `${distillation.epochs.join(" ")} epochs a portion, seed ${seed}` }),
   };

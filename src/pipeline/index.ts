@@ -9,7 +9,6 @@ export {
   quantizeFromImages,
   type RoundedLayer,
 } from "./images.js";
-export type { LevelKind } from "./levels.js";
 export {
   checkFits,
   classesOf,
@@ -42,7 +41,6 @@ export { quantizeByRetraining, type RetrainingControl, type RetrainingConversion
 
 // for the other rooms
 
-export { LEVEL_KINDS } from "./levels.js";
 export { compareTimes, median } from "./measure.js";
 export { checkMethod } from "./methods.js";
 export { inputOf, NETWORKS } from "./network.js";

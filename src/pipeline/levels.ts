@@ -2,68 +2,67 @@
 import type { Samples } from "../data/browser.js";
 import type { Network } from "../graph/index.js";
 import type { ConvNode, DenseNode } from "../ops/index.js";
-import { allocateBits, type LayerLevels, twoTermLevels } from "../quantize/index.js";
+import { allocateBits, type LayerLevels, levelsFor, type Quantizer, quantizerNamed } from "../quantize/index.js";
 import { compensate } from "../rounding/index.js";
-import type { FullSettings, ImageControl } from "./images.js";
-
-/**
- * The kinds of levels.
- * @internal
- */
-export const LEVEL_KINDS = ["powers", "two-term"] as const;
-/** Levels of weights: powers of two, or sums of two of them. */
-export type LevelKind = (typeof LEVEL_KINDS)[number];
+import type { ImageControl, ResolvedSettings } from "./images.js";
 
 export type Weighted = ConvNode | DenseNode;
 
-const FEWEST_BITS = 2;
-/** The most that single powers have; one more means sums of two powers. */
-export const POWER_BITS = 5;
-/** The fewest that sums of two powers have. */
-export const TWO_TERM_BITS = 4;
-export const MOST_BITS = 6;
+/** The quantizer of a layer, and its bits. */
+export interface Width {
+  readonly quantizer: Quantizer;
+  readonly bits: number;
+}
+
+/** The widths that layers by themselves and budgets may ask for, whatever the quantizer. */
+export const WIDTHS: readonly number[] = [2, 3, 4, 5, 6];
 /** Images on which layers are compared before bits are dealt out. */
 const COMPARED_IMAGES = 64;
 
-/** Levels for a number of bits: powers of two with a scale a channel, or sums of two of them. */
-export function levelsWith(bits: number, kind: LevelKind): LayerLevels {
-  const most = kind === "two-term" ? TWO_TERM_BITS - 1 : POWER_BITS;
-  return bits <= most ? { kind: "powers", bits, scale: "channel" } : twoTerms(bits);
+/** A width of a quantizer; one that it lacks is of powers of two, and where they lack it of sums of two. */
+function widthOf(quantizer: Quantizer, bits: number): Width {
+  const all = [quantizer, quantizerNamed("powers"), quantizerNamed("two-term")];
+  return { quantizer: all.find((candidate) => candidate.bits.includes(bits))!, bits };
 }
 
-const twoTerms = (bits: number): LayerLevels => ({ kind: "codebook", levels: twoTermLevels(bits) });
+/** The levels of a layer. */
+export const levelsOf = (node: Weighted, { quantizer, bits }: Width): LayerLevels => levelsFor(node, quantizer, bits);
 
-/** Levels as the settings name them. */
-export function levelsBy(
+/** The width with one bit more; null where there is none. */
+export function wider({ bits }: Width, quantizer: Quantizer): Width | null {
+  return WIDTHS.includes(bits + 1) ? widthOf(quantizer, bits + 1) : null;
+}
+
+/** Widths as the settings name them. */
+export function widthsBy(
   network: Network,
-  { bits, levels, twoTerm, layers }: FullSettings,
-): (node: Weighted) => LayerLevels {
+  { bits, quantizer, twoTerm, layers }: ResolvedSettings,
+): (node: Weighted) => Width {
   const first = network.nodes.find((node) => node.op === "conv");
   return (node) => {
     const given = layers.get(node.name);
-    if (given !== undefined) return levelsWith(given, levels);
+    if (given !== undefined) return widthOf(quantizer, given);
     const few = node.name === first?.name || (node.op === "conv" && node.groups > 1);
-    return few && twoTerm !== null ? twoTerms(twoTerm) : levelsWith(bits, levels);
+    return few && twoTerm !== null ? { quantizer: quantizerNamed("two-term"), bits: twoTerm } : { quantizer, bits };
   };
 }
 
-/** Levels for a budget, from what each number of bits costs each layer; layers that were given bits keep them. */
+/** Widths for a budget, from what each number of bits costs each layer; layers that were given bits keep them. */
 export async function dealOut(
   simulated: Network,
   samples: Samples,
-  { layers, budget, levels: kind }: FullSettings,
+  { layers, budget, quantizer }: ResolvedSettings,
   { signal, onStep, onProgress }: ImageControl,
-): Promise<(node: Weighted) => LayerLevels> {
+): Promise<(node: Weighted) => Width> {
   onStep?.("dealing out bits");
-  const all = Array.from({ length: MOST_BITS - FEWEST_BITS + 1 }, (_, i) => FEWEST_BITS + i);
-  const choicesOf = (name: string) => (layers.has(name) ? [layers.get(name)!] : all);
+  const choicesOf = (name: string) => (layers.has(name) ? [layers.get(name)!] : WIDTHS);
   const few = { ...samples, count: Math.min(samples.count, COMPARED_IMAGES) };
   const compared = await compensate(
     simulated,
     few,
     {
-      levels: () => levelsWith(POWER_BITS, kind),
-      explore: ({ name }) => choicesOf(name).map((bits) => levelsWith(bits, kind)),
+      levels: (node) => levelsOf(node, widthOf(quantizer, 5)),
+      explore: (node) => choicesOf(node.name).map((bits) => levelsOf(node, widthOf(quantizer, bits))),
     },
     { signal, onProgress: (done, total, layer) => onProgress?.(done / total, layer) },
   );
@@ -73,5 +72,5 @@ export async function dealOut(
     choices: choicesOf(name).map((bits, i) => ({ bits, noise: 10 ** (-explored[i] / 10) })),
   }));
   const chosen = allocateBits(candidates, budget!);
-  return ({ name }) => levelsWith(choicesOf(name)[chosen.get(name)!], kind);
+  return ({ name }) => widthOf(quantizer, choicesOf(name)[chosen.get(name)!]);
 }

@@ -11,6 +11,7 @@ import {
   type CalibrationOptions,
   huffmanBytes,
   type LayerBits,
+  paperBits,
   portionsFor,
   type Quantizer,
   quantizeWeights,
@@ -42,8 +43,9 @@ export type Widths =
 export interface Method {
   /** The name for errors and the model's notes. */
   readonly name: string;
-  /** Null for INQ, which has a retraining of its own. */
-  readonly quantizer: Quantizer | null;
+  readonly quantizer: Quantizer;
+  /** "portions": INQ. "straight-through": retrainStraightThrough. Default "straight-through". */
+  readonly retraining?: "portions" | "straight-through";
   readonly widths: Widths;
   readonly activations: ActivationScheme;
   /** Epochs of retraining; null for those of the whole comparison. */
@@ -100,9 +102,8 @@ export async function quantizeByMethod(
   const images = normalizedFor(network, dataset);
   const epochs = method.epochs ?? settings.epochs;
   const bits = await widthsFor(network, images, method, settings);
-  const trained = method.quantizer
-    ? await straightThrough(network, images, method, method.quantizer, bits, epochs, settings, control)
-    : await incremental(network, images, method, bits, epochs, settings, control);
+  const train = TRAININGS[method.retraining ?? "straight-through"];
+  const trained = await train(network, images, method, bits, epochs, settings, control);
   const counts = countsOf(network);
   const all = typeof bits === "number" ? new Map(counts.map(({ name }) => [name, bits])) : bits;
   const model = { ...lower(trained.network, { grids: trained.grids }), notes: { method: method.name } };
@@ -112,7 +113,7 @@ export async function quantizeByMethod(
     layers: counts.map(({ name, count }) => ({ name, weights: count, bits: all.get(name)! })),
     averageBits: averageBits(counts, all),
     warnings: [],
-    huffmanBytes: method.quantizer?.name === "deepcompression" ? sparseBytes(model) : null,
+    huffmanBytes: method.quantizer.name === "deepcompression" ? sparseBytes(model) : null,
   };
 }
 
@@ -130,9 +131,9 @@ async function widthsFor(
   if (widths.kind === "given") return new Map(layers.map(({ name }, i) => [name, widths.bits[i]]));
   const { average, kind } = widths;
   if (kind !== "auto") return shapedBits(layers, kind, average);
-  const known = AUTO_WIDTHS.filter((bits) => quantizer!.bits.includes(bits));
+  const known = AUTO_WIDTHS.filter((bits) => quantizer.bits.includes(bits));
   const images = sampleImages(dataset, SENSITIVITY_IMAGES, training.seed ?? 1);
-  const measured = await layerSensitivity(network, images, quantizer!, known, { threads: training.threads ?? 1 });
+  const measured = await layerSensitivity(network, images, quantizer, known, { threads: training.threads ?? 1 });
   return budgetBits(measured, average);
 }
 
@@ -156,8 +157,7 @@ function calibrationFor(activations: ActivationScheme): CalibrationOptions {
 async function straightThrough(
   network: Network,
   dataset: Dataset,
-  { activations: scheme }: Method,
-  quantizer: Quantizer,
+  { activations: scheme, quantizer }: Method,
   bits: LayerBits,
   epochs: number,
   { training }: MethodSettings,
@@ -208,7 +208,7 @@ const SCALED_BITS = 3;
 async function incremental(
   network: Network,
   dataset: Dataset,
-  { activations: scheme }: Method,
+  { activations: scheme, quantizer }: Method,
   bits: LayerBits,
   epochs: number,
   { training }: MethodSettings,
@@ -216,10 +216,15 @@ async function incremental(
 ): Promise<Trained> {
   const simulated = await withQuantizers(network, dataset, calibrationFor(scheme), training.seed ?? 1);
   if (epochs === 0) {
-    const { grids } = await retrain(simulated, dataset, { ...training, bits, portions: [1], epochs: 0 }, control);
+    const { grids } = await retrain(
+      simulated,
+      dataset,
+      { ...training, quantizer, bits, portions: [1], epochs: 0 },
+      control,
+    );
     return { network: simulated, grids };
   }
-  const plan = portionsWithin(portionsFor(bits), epochs);
+  const plan = portionsWithin(portionsFor(paperBits(bits)), epochs);
   const fewest = typeof bits === "number" ? bits : Math.min(...bits.values());
   const { grids } = await retrain(
     simulated,
@@ -227,6 +232,7 @@ async function incremental(
     {
       ...training,
       ...plan,
+      quantizer,
       bits,
       reestimate: reestimationBatches(dataset, training.batchSize),
       anneal: "run",
@@ -237,6 +243,11 @@ async function incremental(
   );
   return { network: simulated, grids };
 }
+
+const TRAININGS: { readonly [Retraining in NonNullable<Method["retraining"]>]: typeof incremental } = {
+  portions: incremental,
+  "straight-through": straightThrough,
+};
 
 /**
  * Returns as many of the portions as there are epochs to retrain after each, at even distances, and the last, after

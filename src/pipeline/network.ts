@@ -1,5 +1,5 @@
 // network.ts: a float network made ready for its images: input, batch norm, quantize nodes.
-import { ShiftwiseError } from "../base/index.js";
+import { frozenCopy, looseCopy, ShiftwiseError } from "../base/index.js";
 import { checkDataset, type Dataset, sampleImages, samplesOf } from "../data/browser.js";
 import {
   demoNetwork,
@@ -17,7 +17,7 @@ import { activations, recoverNorms } from "../training/index.js";
  * The names of architectures.
  * @internal
  */
-export const NETWORKS = ["demo", "resnet20"] as const;
+export const NETWORKS = frozenCopy(["demo", "resnet20"] as const);
 /** The name of an architecture of freshNetwork. */
 export type NetworkName = (typeof NETWORKS)[number];
 
@@ -31,14 +31,16 @@ const CALIBRATION_IMAGES = 512;
  * @param width channels of the demo network's first layer.
  */
 export function freshNetwork(name: NetworkName, dataset: Dataset, seed: number, width: number): Network {
-  const { shape, classes, normalization, classNames } = dataset;
+  const { shape, classes, normalization, classNames } = looseCopy(dataset);
   const network = name === "demo" ? demoNetwork(shape, classes, seed, width) : resnet20(shape, classes, seed);
   return { ...withNormalization(network, normalization), ...(classNames && { labels: classNames }) };
 }
 
 /** The network with an input that takes pixels and normalizes them so. */
 export function withNormalization(network: Network, normalization: Normalization): Network {
-  const nodes = network.nodes.map((node) => (node.op === "input" ? { ...node, normalization } : node));
+  const nodes = network.nodes.map((node) =>
+    node.op === "input" ? { ...node, normalization: looseCopy(normalization) } : node,
+  );
   return { ...network, nodes };
 }
 

@@ -1,18 +1,18 @@
 // recipes.ts: how INQ goes about a bit width: as the paper did, and as has measured best here.
-import { ShiftwiseError } from "../base/index.js";
+import { frozenCopy, ShiftwiseError } from "../base/index.js";
 import { type ActivationScheme, checkBits, portionsFor } from "../quantize/index.js";
 import type { RetrainOptions } from "../training/index.js";
 import { DEFAULTS } from "./defaults.js";
 
 /** The names of the recipes. */
-export const RECIPES = ["tuned", "paper"] as const;
+export const RECIPES = frozenCopy(["tuned", "paper"] as const);
 /** The name of a recipe. */
 export type RecipeName = (typeof RECIPES)[number];
 
 /** Settings of quantizeByRetraining: those of `retrain`, and what stands around it. recipeFor gives all for a width. */
 export interface RetrainingRecipe extends Omit<RetrainOptions, "distill" | "pruned" | "test" | "checkpoint"> {
   readonly bits: number;
-  /** Bits of single layers by name, 2 to 5, in place of `bits`. */
+  /** Bits of single layers by name, in place of `bits`. */
   readonly layers?: ReadonlyMap<string, number>;
   readonly activations?: ActivationScheme;
   /** Training images that portions are rounded on with compensation; of a smaller set all. Default 0: plain rounding. */

@@ -2,7 +2,15 @@
 // calibration, INQ, lowering.
 import { type Dataset, size } from "../data/browser.js";
 import { lower, type Network } from "../graph/index.js";
-import { averageBits, portionsFor, weightNodes } from "../quantize/index.js";
+import {
+  averageBits,
+  paperBits,
+  portionsFor,
+  QUANTIZER,
+  type Quantizer,
+  quantizerNamed,
+  weightNodes,
+} from "../quantize/index.js";
 import {
   type CheckpointOptions,
   type EpochRecord,
@@ -12,7 +20,6 @@ import {
   retrain,
 } from "../training/index.js";
 import { DEFAULTS } from "./defaults.js";
-import { POWER_BITS } from "./levels.js";
 import { checkFloat, normalizedFor, taking, withNorms, withQuantizers } from "./network.js";
 import { type Conversion, createWarnings, percentText, schemeText } from "./notes.js";
 import { pruningFor, type RetrainingRecipe, recipeFor } from "./recipes.js";
@@ -61,7 +68,7 @@ const TRAINING = {
 
 const RECIPE: { readonly [Name in keyof RetrainingRecipe]-?: rules.Rule } = {
   ...TRAINING,
-  bits: rules.bits,
+  bits: rules.atLeast(1),
   layers: rules.map,
   activations: rules.scheme,
   portions: rules.list,
@@ -108,7 +115,9 @@ export async function quantizeByRetraining(
   const images = normalizedFor(float, dataset);
   const { layers, share = 0, sparsity = 0, pruneEpochs = DEFAULTS.retraining.pruneEpochs, ...rest } = recipe;
   const { activations = DEFAULTS.activations, seed = DEFAULTS.seed } = recipe;
-  rules.checkLayers(network, layers ?? new Map(), POWER_BITS);
+  const quantizer = quantizerOf(recipe);
+  rules.checkBits(recipe.bits, quantizer);
+  rules.checkLayers(network, layers ?? new Map(), quantizer.bits);
   const nodes = weightNodes(network);
   const widths = new Map([...nodes.map(({ name }) => [name, recipe.bits] as const), ...(layers ?? [])]);
   const compensate = Math.min(recipe.compensate ?? 0, size(dataset));
@@ -161,6 +170,12 @@ export async function quantizeByRetraining(
   };
 }
 
+/** @throws BAD_OPTION for what is no quantizer */
+function quantizerOf({ quantizer = quantizerNamed("powers") }: RetrainingRecipe): Quantizer {
+  QUANTIZER(quantizer, "quantizer");
+  return quantizer;
+}
+
 function notesFor(
   recipe: RetrainingRecipe,
   widths: ReadonlyMap<string, number>,
@@ -176,11 +191,12 @@ function notesFor(
     seed,
   } = recipe;
   const { scale, compensate, share = 0 } = recipe;
-  const portions = recipe.portions ?? portionsFor(widths);
+  const quantizer = quantizerOf(recipe);
+  const portions = recipe.portions ?? portionsFor(paperBits(widths));
   const each = layers ? [...widths].map(([name, n]) => `${name} ${n} bits`).join(", ") : `${bits} bits`;
   const passes = typeof epochs === "number" ? epochs : epochs.join(" ");
   const weights = [
-    `INQ, ${each}, ${partition} order, portions ${portions.join(" ")}`,
+    `INQ, ${each}${quantizer.exponents ? "" : ` of ${quantizer.name}`}, ${partition} order, portions ${portions.join(" ")}`,
     ...(scale === "channel" ? ["a scale for every channel"] : []),
     ...(compensate ? [`rounded with compensation on ${compensate} images`] : []),
     ...(cut ? [`${percentText(prunedShare(cut))} of them pruned`] : []),

@@ -1,7 +1,7 @@
 // settings.ts: the settings and callbacks of a conversion, checked before any work begins.
 import { ShiftwiseError } from "../base/index.js";
 import type { Network } from "../graph/index.js";
-import { weightNodes } from "../quantize/index.js";
+import { type Quantizer, weightNodes } from "../quantize/index.js";
 
 /** The values that a setting may have, in words and as a test. */
 export type Rule = readonly [expected: string, holds: (value: unknown) => boolean];
@@ -30,7 +30,6 @@ export const orNull = ([expected, holds]: Rule): Rule => [
   `${expected}, or null`,
   (value) => value === null || holds(value),
 ];
-export const bits = within(2, 5);
 export const scheme: Rule = [
   '{ kind: "linear", bits: 1 to 8 }, or kind "log" or "weq" with 2 to 6 bits and a largest level of 31 or 255',
   (value) =>
@@ -71,17 +70,23 @@ export function checkSettings<T extends object>(given: T, rules: { readonly [K i
   }
 }
 
-/** @throws BAD_OPTION for bits of a layer that the network has not, or another width than 2 to `most` */
-export function checkLayers(network: Network, layers: ReadonlyMap<string, number>, most: number): void {
+/** @throws BAD_OPTION for bits that a quantizer has not */
+export function checkBits(bits: number, quantizer: Quantizer): void {
+  if (!quantizer.bits.includes(bits)) throw bad("bits", `${quantizer.bits.join(", ")} for ${quantizer.name}`, bits);
+}
+
+/** @throws BAD_OPTION for bits of a layer that the network has not, or another width than the known ones */
+export function checkLayers(network: Network, layers: ReadonlyMap<string, number>, widths: readonly number[]): void {
   const known = weightNodes(network).map((node) => node.name);
   for (const [name, width] of layers) {
-    if (known.includes(name) && whole(width, 2, most)) continue;
-    if (known.includes(name)) throw bad(`layers ${name}`, `an integer in 2..${most}`, width);
-    throw new ShiftwiseError("BAD_OPTION", "bits for a layer that has no weights", {
-      where: "layers",
-      expected: known.join(", "),
-      found: name,
-    });
+    if (!known.includes(name)) {
+      throw new ShiftwiseError("BAD_OPTION", "bits for a layer that has no weights", {
+        where: "layers",
+        expected: known.join(", "),
+        found: name,
+      });
+    }
+    if (!widths.includes(width)) throw bad(`layers ${name}`, `one of ${widths.join(", ")}`, width);
   }
 }
 

@@ -5,10 +5,8 @@ import { NETWORK, type Network } from "../graph/index.js";
 import type { ConvNode, DenseNode, WeightGrid, WeightGrids } from "../ops/index.js";
 import type { LayerLevels } from "./channels.js";
 import { FIT, QUANTIZER, WIDTHS } from "./given.js";
+import { checkBits, type LayerBits } from "./portions.js";
 import type { Fit, Quantizer } from "./quantizer.js";
-
-/** One width for every conv and dense node, or a width for each by node name. */
-export type LayerBits = number | ReadonlyMap<string, number>;
 
 /**
  * Conv and dense nodes, in network order.
@@ -49,17 +47,26 @@ export function writeFit({ levels, scale, codes }: Fit, into: Float32Array): voi
  */
 export function quantizerLevels(quantizer: Quantizer, bits: LayerBits): (node: ConvNode | DenseNode) => LayerLevels {
   given({ quantizer, bits }, { quantizer: QUANTIZER, bits: WIDTHS });
-  given({ quantizer, bits }, { quantizer: QUANTIZER, bits: WIDTHS });
-  return ({ name, weight }) => {
-    const { levels } = quantizer.fit(weight.data, { name, shape: weight.shape, bits: bitsOfLayer(bits, name) });
-    return { kind: "codebook", levels };
-  };
+  return (node) => levelsFor(node, quantizer, bitsOfLayer(bits, node.name));
+}
+
+/**
+ * The levels that a quantizer gives the weights of one layer.
+ * @throws what the quantizer throws
+ * @internal
+ */
+export function levelsFor({ name, weight }: ConvNode | DenseNode, quantizer: Quantizer, bits: number): LayerLevels {
+  if (quantizer.exponents) return { kind: "powers", bits, scale: "channel" };
+  const { levels } = quantizer.fit(weight.data, { name, shape: weight.shape, bits });
+  return { kind: "codebook", levels };
 }
 
 /** The grid of a fit, every weight decided. */
-export function fitGrid(fit: Fit): WeightGrid {
-  const { levels, scale, codes } = fit;
-  return { kind: "codebook", levels, scale, frozen: new Uint8Array(codes.length).fill(1) };
+function fitGrid({ levels, scale, codes }: Fit, { exponents }: Quantizer, bits: number): WeightGrid {
+  const frozen = new Uint8Array(codes.length).fill(1);
+  if (!exponents) return { kind: "codebook", levels, scale, frozen };
+  const n1 = Math.round(Math.log2(scale[0] * levels[levels.length - 1]));
+  return { kind: "powers", bits: checkBits(bits), n1, scale: null, frozen };
 }
 
 /**
@@ -80,8 +87,9 @@ export function quantizeWeights(
   );
   return new Map(
     weightNodes(network).map((node) => {
-      const fit = quantizeWeightsOf(node, quantizer, bitsOfLayer(bits, node.name), before.get(node.name));
-      return [node.name, fitGrid(fit)];
+      const width = bitsOfLayer(bits, node.name);
+      const fit = quantizeWeightsOf(node, quantizer, width, before.get(node.name));
+      return [node.name, fitGrid(fit, quantizer, width)];
     }),
   );
 }

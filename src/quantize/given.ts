@@ -1,5 +1,5 @@
 // given.ts: the kinds of values that quantizers and what they measure take: histograms, widths, fits, options.
-import { is, type Kind } from "../base/index.js";
+import { frozenCopy, is, type Kind } from "../base/index.js";
 import { WEIGHT_NODE } from "../ops/index.js";
 import type { LinearOptions } from "./activations.js";
 import type { LayerLevels } from "./channels.js";
@@ -74,6 +74,8 @@ export const LAYER_INFO = is.record<LayerInfo>({
 export const QUANTIZER = is.record<Quantizer>({
   name: is.text,
   bits: is.list(is.number),
+  about: is.optional(is.text),
+  exponents: is.optional(is.boolean),
   learns: is.optional(is.boolean),
   fit: is.callback,
 });
@@ -116,7 +118,7 @@ const INTEGER = is.integer(Number.MIN_SAFE_INTEGER);
  * The kinds of the options that a portion has and a retraining, too.
  * @internal
  */
-export const PORTION_FIELDS = {
+export const PORTION_FIELDS = frozenCopy({
   bits: WIDTHS,
   quantizer: is.optional(QUANTIZER),
   partition: is.optional(is.oneOf("magnitude", "random")),
@@ -124,7 +126,7 @@ export const PORTION_FIELDS = {
   rule: is.optional(RULE),
   scale: is.optional(is.oneOf("layer", "channel")),
   pruned: is.optional(is.map(is.bytes)),
-} as const;
+} as const);
 
 export const PORTION_OPTIONS = is.record<PortionOptions>({
   ...PORTION_FIELDS,

@@ -5,8 +5,7 @@ export type { CodeBits } from "../format/index.js";
 export { encodingGroups, insertQuantizers, quantizationPoints, removeQuantizers } from "../graph/index.js";
 export { type ClipRule, fitLinear, type LinearEncoding, type LinearOptions } from "./activations.js";
 export { allocateBits, type LayerChoices } from "./allocate.js";
-export { type LayerBits, quantizerLevels, quantizeWeights } from "./apply.js";
-export { QUANTIZERS } from "./baselines/index.js";
+export { quantizerLevels, quantizeWeights } from "./apply.js";
 export {
   type ActivationScheme,
   type CalibrationOptions,
@@ -20,8 +19,9 @@ export { advancePortion, type PortionOptions, type PortionStep, planPortion } fr
 export { chooseExponent, type ExponentRule, type PowersOfTwo, powersOfTwo, quantizeToLevel } from "./levels.js";
 export { fitLog, fitWeightedEntropy, type LevelsEncoding, type LogOptions, type LogShape } from "./log-encoding.js";
 export type { Partition } from "./partition.js";
-export { portionsFor } from "./portions.js";
+export { type LayerBits, portionsFor } from "./portions.js";
 export type { Fit, LayerInfo, Quantizer } from "./quantizer.js";
+export { QUANTIZERS, quantizerNamed } from "./quantizers/index.js";
 export { type Clustering, fitWeq, type WeqForm, type WeqOptions } from "./weighted-entropy.js";
 export {
   averageBits,
@@ -34,11 +34,11 @@ export {
 
 // for the other rooms
 
-export { bitsOfLayer, quantizeWeightsOf, weightNodes, writeFit } from "./apply.js";
-export { huffmanBytes } from "./baselines/huffman.js";
+export { bitsOfLayer, levelsFor, quantizeWeightsOf, weightNodes, writeFit } from "./apply.js";
 export { fitScales, levelBits } from "./channels.js";
 export { FIT, LAYER_LEVELS, PORTION_FIELDS, PORTION_STEP, QUANTIZER, WIDTHS } from "./given.js";
 export { defaultRule } from "./levels.js";
 export { frozenCount, selectLargest } from "./partition.js";
-export { checkBits, checkPortions } from "./portions.js";
+export { checkBits, checkPortions, paperBits } from "./portions.js";
+export { huffmanBytes } from "./quantizers/huffman.js";
 export { layerSparsities, smallest } from "./sparsity.js";

@@ -17,12 +17,13 @@ import {
 import { frozenCount, type Partition, selectLargest, selectRandom } from "./partition.js";
 import { checkBits } from "./portions.js";
 import type { Quantizer } from "./quantizer.js";
+import { powers } from "./quantizers/powers.js";
 
 /** Options of a portion of INQ. */
 export interface PortionOptions {
   /**
    * The levels of each layer: those of its fit to all weights at the first portion, to the nearest of which each portion
-   * then rounds. Default: INQ's own, powers of two as `rule` and `scale` say, which concern no other.
+   * then rounds. Default: `powers`, INQ's own, of which `rule` and `scale` say more; they concern no other.
    */
   readonly quantizer?: Quantizer;
   /**
@@ -208,8 +209,9 @@ function firstGrid(
   const { data, shape } = node.weight;
   const where = `${node.name}.weight`;
   const frozen = pruned ? pruned.slice() : new Uint8Array(data.length);
-  if (options.quantizer) {
-    const { levels, scale } = options.quantizer.fit(data, { name: node.name, shape, bits: width });
+  const { quantizer = powers } = options;
+  if (!quantizer.exponents) {
+    const { levels, scale } = quantizer.fit(data, { name: node.name, shape, bits: width });
     if (pruned?.includes(1) && !levels.includes(0)) throw maskError(node.name, "levels with 0 among them", levels);
     return { kind: "codebook", levels, scale, frozen };
   }
@@ -235,11 +237,11 @@ function checkMask(node: ConvNode | DenseNode, mask: Uint8Array): void {
 
 function weightLayers(
   network: Network,
-  { bits, quantizer }: PortionOptions,
+  { bits, quantizer = powers }: PortionOptions,
 ): readonly { node: ConvNode | DenseNode; bits: number }[] {
   const nodes = weightNodes(network);
-  // a quantizer has bits of its own, and checks them
-  const checked = (width: number, where?: string): number => (quantizer ? width : checkBits(width, where));
+  // other quantizers have bits of their own, and check them
+  const checked = (width: number, where?: string): number => (quantizer.exponents ? checkBits(width, where) : width);
   if (typeof bits === "number") {
     const width = checked(bits);
     return nodes.map((node) => ({ node, bits: width }));
@@ -264,15 +266,15 @@ function gridBefore(
   before: WeightGrid | undefined,
   node: ConvNode | DenseNode,
   bits: number,
-  { scale = "layer", quantizer }: PortionOptions,
+  { scale = "layer", quantizer = powers }: PortionOptions,
 ): WeightGrid {
   const count = node.weight.data.length;
   const where = `grid of ${node.name}`;
-  const fits = quantizer
-    ? before?.kind === "codebook"
-    : before?.kind === "powers" && (before.scale !== null) === (scale === "channel");
+  const fits = quantizer.exponents
+    ? before?.kind === "powers" && (before.scale !== null) === (scale === "channel")
+    : before?.kind === "codebook";
   if (!before || !fits) {
-    const expected = quantizer ? `levels of ${quantizer.name}` : `scale "${scale}"`;
+    const expected = quantizer.exponents ? `scale "${scale}"` : `levels of ${quantizer.name}`;
     throw new ShiftwiseError("BAD_OPTION", "no grid from the portion before", { where, expected });
   }
   if (before.frozen.length !== count) {

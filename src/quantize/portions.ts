@@ -1,16 +1,19 @@
 // portions.ts: INQ's accumulated portions, what share of every layer is on the grid after each step.
 
-import { given, ShiftwiseError } from "../base/index.js";
+import { frozenCopy, given, ShiftwiseError } from "../base/index.js";
 import type { CodeBits } from "../format/index.js";
 import { WIDTHS } from "./given.js";
 
+/** One width for every conv and dense node, or a width for each by node name. */
+export type LayerBits = number | ReadonlyMap<string, number>;
+
 /** INQ section 3, ResNet-18: the fewer the bits, the finer the steps and the finer the tail. */
-const PRESETS: { readonly [bits in CodeBits]: readonly number[] } = {
+const PRESETS: { readonly [bits in CodeBits]: readonly number[] } = frozenCopy({
   5: [0.5, 0.75, 0.875, 1],
   4: [0.3, 0.5, 0.8, 0.9, 0.95, 1],
   3: [0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 0.95, 1],
   2: [0.2, 0.4, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.975, 1],
-};
+});
 
 /**
  * A bit width from outside.
@@ -26,11 +29,22 @@ export function checkBits(bits: number, where = "bits"): CodeBits {
  * The paper's portions for a bit width, accumulated shares rising to exactly 1; of several widths those of the smallest.
  * @throws BAD_OPTION for bits outside 2..5, or a map without any.
  */
-export function portionsFor(bits: number | ReadonlyMap<string, number>): readonly number[] {
+export function portionsFor(bits: LayerBits): readonly number[] {
   given({ bits }, { bits: WIDTHS });
   if (typeof bits === "number") return PRESETS[checkBits(bits)];
   if (bits.size === 0) throw new ShiftwiseError("BAD_OPTION", "no layer to quantize", { found: "none", where: "bits" });
   return PRESETS[checkBits(Math.min(...[...bits].map(([name, width]) => checkBits(width, `bits of ${name}`))))];
+}
+
+/**
+ * The widths of the paper that come nearest to a quantizer's.
+ * @internal
+ */
+export function paperBits(bits: number): number;
+export function paperBits(bits: LayerBits): LayerBits;
+export function paperBits(bits: LayerBits): LayerBits {
+  const within = (width: number): number => Math.min(Math.max(width, 2), 5);
+  return typeof bits === "number" ? within(bits) : new Map([...bits].map(([name, width]) => [name, within(width)]));
 }
 
 /**

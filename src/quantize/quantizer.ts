@@ -31,9 +31,14 @@ export interface LayerInfo {
  * last step of retraining, where a method goes on from it: warm starts, fixed assignments, learned levels.
  */
 export interface Quantizer {
+  /** The name in every command. */
   readonly name: string;
+  /** A description of levels and rounding, for the table in docs/methods.md. */
+  readonly about?: string;
   /** Widths it is defined for. */
   readonly bits: readonly number[];
+  /** Whether levels are zero and signed powers of two, which grids and files hold by exponent. Default: a codebook. */
+  readonly exponents?: boolean;
   /**
    * Whether retraining moves `ideal` along the summed gradients of the weights at each level (TTQ, Deep Compression).
    * Level 0 stays.

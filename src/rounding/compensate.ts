@@ -21,7 +21,7 @@ import { fitScales, type LayerLevels, PORTION_STEP } from "../quantize/index.js"
 import { type LayerPlan, type LevelsOf, planRounding, type RoundingStep } from "./layer-plan.js";
 import { createMoments, type GroupMoments } from "./moments.js";
 import { createRounder, ROUND, type Rounder, type RoundingResult } from "./rounding.js";
-import { CHUNK, createWalk, type Walk } from "./walk.js";
+import { chunkOf, createWalk, type Walk } from "./walk.js";
 
 /** Options of `compensate`. */
 export interface CompensateOptions {
@@ -111,9 +111,14 @@ export async function compensate(
     { network: NETWORK, samples: SAMPLES, options: OPTIONS, control: CONTROL },
   );
   checkSamples(network, samples);
-  const settings: Settings = { ...options, module: compileModule(), rounders: new Map() };
-  const own = createWalk(network, samples, settings.module);
-  const twin = createWalk(options.adapted ? network : removeQuantizers(network), samples, settings.module);
+  const settings: Settings = { ...options, batch: chunkOf(network), module: compileModule(), rounders: new Map() };
+  const own = createWalk(network, samples, settings.batch, settings.module);
+  const twin = createWalk(
+    options.adapted ? network : removeQuantizers(network),
+    samples,
+    settings.batch,
+    settings.module,
+  );
   const nodes = new Map(network.nodes.map((node) => [node.name, node]));
   const norms = new Map(findChains(network).map(({ head, norm }) => [head.name, norm]));
   const grids = new Map<string, WeightGrid>();
@@ -139,6 +144,8 @@ export async function compensate(
 }
 
 interface Settings extends CompensateOptions {
+  /** Images that are run at a time. */
+  readonly batch: number;
   readonly module: WebAssembly.Module;
   readonly rounders: Map<number, Rounder>;
 }
@@ -157,13 +164,13 @@ function checkSamples(network: Network, samples: Samples): void {
 }
 
 function momentsOf(node: ConvNode | DenseNode, i: number, own: Walk, twin: Walk, settings: Settings): GroupMoments[] {
-  const { module, follow = true } = settings;
+  const { batch, module, follow = true } = settings;
   const [, height, width] = own.shapes.get(node.name)!;
   const inputs = elements(node.weight.shape.slice(1));
   const positions = own.chunks.reduce((sum, count) => sum + count, 0) * height * width;
   const step = Math.floor(positions / Math.max(LEAST_POSITIONS, POSITIONS_AN_INPUT * inputs));
   const rows = Math.min(Math.max(step, 1), height);
-  const sums = createMoments(node, own.shapes.get(node.input)!, CHUNK, follow, rows, module);
+  const sums = createMoments(node, own.shapes.get(node.input)!, batch, follow, rows, module);
   const [float] = twin.segments[i].nodes.flatMap(nodeInputs);
   for (const [c, count] of own.chunks.entries()) {
     sums.add(own.values(node.input, c), follow ? twin.values(float, c) : null, count);

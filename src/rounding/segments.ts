@@ -26,7 +26,7 @@ export function segmentsOf(network: Network): Segment[] {
     const own = new Set(nodes.map((node) => node.name));
     const reads = [...new Set(nodes.flatMap(nodeInputs))].filter((name) => !own.has(name));
     const later = new Set(groups.slice(i + 1).flatMap((group) => group.flatMap(nodeInputs)));
-    const gives = [...own].filter((name) => later.has(name) || network.outputs.includes(name));
+    const gives = [...own].filter((name) => later.has(name));
     return { nodes, reads, gives };
   });
 }

@@ -1,5 +1,6 @@
 // walk.ts: a network run over all images segment by segment, what later segments read kept in between.
 import type { Samples } from "../data/browser.js";
+import { imagesWithin } from "../engine/index.js";
 import { inferShapes, type Network } from "../graph/index.js";
 import type { Node, Shape } from "../ops/index.js";
 import {
@@ -11,8 +12,21 @@ import {
   tensorEncodings,
 } from "./segments.js";
 
-/** Images that are run at a time. */
-export const CHUNK = 16;
+/** Images that are run at a time, where the memory is enough. */
+const CHUNK = 16;
+
+/** The number of images that a walk through the network runs at a time: as many as its largest segment has room for. */
+export function chunkOf(network: Network): number {
+  const shapes = inferShapes(network);
+  const rooms = segmentsOf(network).map(({ nodes, reads }) => {
+    const names = [...reads, ...nodes.map(({ name }) => name)];
+    return imagesWithin(
+      names.map((name) => shapes.get(name)!),
+      CHUNK,
+    );
+  });
+  return Math.min(...rooms);
+}
 
 /** A network on its way through all images, segment by segment. */
 export interface Walk {
@@ -24,13 +38,14 @@ export interface Walk {
   run(i: number, nodes: readonly Node[]): Float32Array;
 }
 
-export function createWalk(network: Network, samples: Samples, module: WebAssembly.Module): Walk {
+/** @param batch images that are run at a time */
+export function createWalk(network: Network, samples: Samples, batch: number, module: WebAssembly.Module): Walk {
   const segments = segmentsOf(network);
   const shapes = inferShapes(network);
   const encodings = tensorEncodings(network);
   const stores = new Map<string, ActivationStore>();
-  const chunks = Array.from({ length: Math.ceil(samples.count / CHUNK) }, (_, c) =>
-    Math.min(CHUNK, samples.count - c * CHUNK),
+  const chunks = Array.from({ length: Math.ceil(samples.count / batch) }, (_, c) =>
+    Math.min(batch, samples.count - c * batch),
   );
   const lastReader = new Map<string, number>();
   for (const [i, { reads }] of segments.entries()) for (const name of reads) lastReader.set(name, i);
@@ -47,12 +62,12 @@ export function createWalk(network: Network, samples: Samples, module: WebAssemb
       const inputs = nodes.filter((node) => node.op === "input").map((node) => node.name);
       const rest = nodes.filter((node) => node.op !== "input");
       const from = [...inputs, ...reads];
-      const piece = createPiece(rest, from, [...new Set([...gives, head.name])], shapes, CHUNK, module);
+      const piece = createPiece(rest, from, [...new Set([...gives, head.name])], shapes, batch, module);
       for (const name of gives) stores.set(name, createActivationStore(encodings.get(name)!));
       let first = new Float32Array(0);
       for (const [c, count] of chunks.entries()) {
         piece.run(
-          from.map((name) => (inputs.includes(name) ? samples.read(c * CHUNK, count) : values(name, c))),
+          from.map((name) => (inputs.includes(name) ? samples.read(c * batch, count) : values(name, c))),
           count,
         );
         for (const name of gives) stores.get(name)!.put(c, piece.tensor(name));

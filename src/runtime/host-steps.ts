@@ -67,8 +67,9 @@ function tensorsOf(context: PlanContext, { input, output }: { readonly input: st
 
 export function planConstant(context: PlanContext, layer: ConstantLayer): Step {
   const plane = planeSize(context.spec(layer.output).shape);
+  const values = new Float32Array(layer.values);
   return stepOf(context, layer, (to, _, first, last) => {
-    for (let c = first; c < last; c++) to.values.set(layer.values.subarray(c * plane, (c + 1) * plane), c * to.stride);
+    for (let c = first; c < last; c++) to.values.set(values.subarray(c * plane, (c + 1) * plane), c * to.stride);
   });
 }
 

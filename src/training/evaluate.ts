@@ -5,12 +5,13 @@ import { batches, DATASET, type Dataset, type Samples, samplesOf, size } from ".
 import {
   compileModule,
   createEngine,
+  imagesWithin,
   parameterLayout,
   pause,
   readParameters,
   readStatistics,
 } from "../engine/index.js";
-import { NETWORK, type Network } from "../graph/index.js";
+import { inferShapes, NETWORK, type Network } from "../graph/index.js";
 import { EVALUATE } from "./given.js";
 import { checkFit, count } from "./options.js";
 import type { Session } from "./session.js";
@@ -114,7 +115,7 @@ export function* sampleActivations(
   names: readonly string[],
   batchSize = 16,
 ): Generator<ReadonlyMap<string, Float32Array>, void, undefined> {
-  const batch = Math.min(batchSize, samples.count);
+  const batch = imagesWithin(inferShapes(network).values(), Math.min(batchSize, samples.count));
   const engine = createEngine(network, { batch, gradients: false, keep: names });
   for (let from = 0; from < samples.count; from += batch) {
     const count = Math.min(batch, samples.count - from);

@@ -10,6 +10,7 @@ import {
   checkPortions,
   PORTION_FIELDS,
   type PortionOptions,
+  paperBits,
   planPortion,
   portionsFor,
 } from "../quantize/index.js";
@@ -98,7 +99,9 @@ export async function retrain(
   );
   const { bits, partition, quantizer, ranking, rule, scale, pruned, test } = options;
   const { seed = 1, reestimate = 0, compensate: images = 0 } = options;
-  const portions = checkPortions(options.portions ?? portionsFor(quantizer ? paperBits(bits) : bits));
+  const portions = checkPortions(
+    options.portions ?? portionsFor(quantizer && !quantizer.exponents ? paperBits(bits) : bits),
+  );
   const epochs = epochsOf(options.epochs, portions.length);
   count("reestimate", reestimate, 0);
   inRange("compensate", images, 0, size(dataset) + 1);
@@ -148,12 +151,6 @@ export async function retrain(
   };
   const { history, tests, grids } = await runStages(network, dataset, options, stages, record, control);
   return { history, tests, grids: grids ?? new Map() };
-}
-
-/** The widths of the paper that come nearest to a quantizer's. */
-function paperBits(bits: RetrainOptions["bits"]): RetrainOptions["bits"] {
-  const within = (width: number): number => Math.min(Math.max(width, 2), 5);
-  return typeof bits === "number" ? within(bits) : new Map([...bits].map(([name, width]) => [name, within(width)]));
 }
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, n) => total + n, 0);

@@ -73,11 +73,21 @@ describe("compare", () => {
     const fails = (args, ...patterns) => assertFails([...common, ...args], "BAD_OPTION", ...patterns);
     await fails(["--methods", "magic:3/8"], /magic:3\/8/, /weq/);
     await fails(["--methods", "bwn:2/8"], /bwn:2\/8/);
-    await fails(["--methods", "inq:convex3/8"], /inq:convex3\/8/);
+    await fails(["--methods", "inq-magic:3/8"], /inq-magic:3\/8/);
     await fails(["--methods", "weq:3"], /weq:3/);
     await fails(["--methods", "weq:3-3/8"], /weq:3-3\/8/, /10: conv1/);
     await fails(["--methods", "inq:3-1/8"], /inq:3-1\/8/);
   });
+});
+
+test("INQ is the retraining in portions of powers, or of any other quantizer by its name", () => {
+  const of = (text) => {
+    const { quantizer, retraining } = parseMethod(text);
+    return [quantizer.name, retraining];
+  };
+  assert.deepEqual(of("inq:3/8"), ["powers", "portions"]);
+  assert.deepEqual(of("inq-log-2:auto3/8"), ["log-2", "portions"]);
+  assert.deepEqual(of("powers:3/8"), ["powers", "straight-through"]);
 });
 
 test("the default methods are all known", () => {

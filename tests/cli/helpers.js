@@ -17,10 +17,10 @@ export function temporaryFolder() {
   return folder;
 }
 
-/** Runs the command; `started` is given the child process. */
-export function shiftwise(args, started = () => {}) {
+/** Runs the command, or a copy of it; `started` is given the child process. */
+export function shiftwise(args, started = () => {}, command = COMMAND) {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [COMMAND, ...args.map(String)], { stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(process.execPath, [command, ...args.map(String)], { stdio: ["ignore", "pipe", "pipe"] });
     let stdout = "";
     let stderr = "";
     child.stdout.on("data", (chunk) => (stdout += chunk));
@@ -32,8 +32,8 @@ export function shiftwise(args, started = () => {}) {
 }
 
 /** Runs the command with --json and insists on success and on one JSON object alone on standard output. */
-export async function shiftwiseJson(args) {
-  const { status, stdout, stderr } = await shiftwise([...args, "--json"]);
+export async function shiftwiseJson(args, command = COMMAND) {
+  const { status, stdout, stderr } = await shiftwise([...args, "--json"], () => {}, command);
   assert.equal(status, 0, stderr);
   assert.match(stdout, /^\{.*\}\n$/);
   return JSON.parse(stdout);

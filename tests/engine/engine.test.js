@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { createEngine } from "../../dist/engine/index.js";
+import { createEngine, imagesWithin } from "../../dist/engine/index.js";
 import { demoNetwork, resnet20 } from "../../dist/graph/index.js";
 import { disturb, engineAgainstReference, randomImages, small } from "../training/helpers.js";
 
@@ -243,9 +243,21 @@ test("the first layer with a NaN is named", () => {
 test("wrong batches and networks are refused", () => {
   const network = small([3, 7, 9], bodies.concatenation);
   assert.throws(() => createEngine(network, { batch: 0 }), { code: "BAD_OPTION" });
-  assert.throws(() => createEngine({ ...network, outputs: ["conv1"] }, { batch: 1 }), { code: "UNSUPPORTED" });
+  const maps = createEngine({ ...network, outputs: ["conv1"] }, { batch: 1 });
+  maps.forward(randomImages(network, 1), 1, "eval");
+  assert.throws(() => maps.loss(Uint8Array.of(0), 1, 0), { code: "UNSUPPORTED" });
   assert.throws(() => createEngine(network, { batch: 2 ** 24 }), { code: "OVERFLOW" });
   const engine = createEngine(network, { batch: 2 });
   assert.throws(() => engine.forward(randomImages(network, 3), 3, "train"), { code: "BAD_DATA" });
   assert.throws(() => engine.forward(randomImages(network, 1), 2, "train"), { code: "BAD_DATA" });
+});
+
+test("large tensors are run a few images at a time", () => {
+  assert.equal(imagesWithin([[3, 224, 224]], 16), 16);
+  const shapes = [
+    [64, 512, 512],
+    [21, 512, 512],
+  ];
+  assert.equal(imagesWithin(shapes, 100), 12);
+  assert.equal(imagesWithin([[1024, 1024, 1024]], 16), 1);
 });

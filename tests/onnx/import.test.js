@@ -92,6 +92,49 @@ test("concatenation along every axis, also with constants", async () => {
   }
 });
 
+test("parts without elements are left out of what they are joined with", async () => {
+  const constants = { z: ints(0), ax: ints(2), cut: ints(0, 4), minus: ints(-1), none: ints(1, 0, 6, 7), no: ints() };
+  const pads = ints(0, 0, 0, 0, 0, 0, -6, 0);
+  const empty = floats([1, 4, 0, 7]);
+  for (const made of [
+    [["Slice", "x z z ax", "e"]],
+    [
+      ["Split", "x cut", "part u", { axis: 1 }],
+      ["Concat", "part u", "x2", { axis: 1 }],
+      ["Slice", "x2 z z ax", "e"],
+    ],
+    [["Gather", "x no", "e", { axis: 2 }]],
+    [["Pad", "x pads", "e"]],
+    [
+      ["ReduceMax", "x", "top", { axes: [2] }],
+      ["Expand", "top wide", "e"],
+    ],
+    [["Tile", "x times", "e"]],
+    [["Identity", "empty", "e"]],
+  ]) {
+    const nodes = [
+      ...made,
+      ["Relu", "e", "f"],
+      ["Concat", "x f x", "y", { axis: 2 }],
+      ["Concat", "f x", "same", { axis: -2 }],
+    ];
+    const more = { wide: ints(1, 4, 0, 7), times: ints(1, 1, 0, 1), pads, empty };
+    const network = await assertSame({ nodes, constants: { ...constants, ...more }, outputs: ["y", "same"] });
+    const joined = network.nodes.find(({ name }) => name === "y");
+    assert.deepEqual(joined.op === "concat" && joined.inputs.length, joined.op === "concat" && 2);
+  }
+});
+
+test("an output without elements is refused by name", () => {
+  const constants = { z: ints(0), ax: ints(2), c: floats([1, 4, 0, 7]) };
+  const wrong = (nodes, pattern) => {
+    const bytes = build({ x: [1, 4, 1, 7], nodes, constants });
+    assert.throws(() => importOnnx(bytes), { code: "UNSUPPORTED", message: pattern });
+  };
+  wrong([["Slice", "x z z ax", "y"]], /output y.*without elements.*1x4x0x7/);
+  wrong([["Add", "x c", "y"]], /without elements/);
+});
+
 test("two values that depend on the input: same shapes, and one repeated", async () => {
   for (const op of ["Add", "Sub", "Mul", "Div"]) {
     const nodes = [

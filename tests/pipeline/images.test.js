@@ -3,11 +3,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createRandom } from "../../dist/base/index.js";
 import { samplesOf } from "../../dist/data/index.js";
-import { buildNetwork } from "../../dist/graph/index.js";
+import { buildNetwork, lower } from "../../dist/graph/index.js";
 import { encodeModel, runReference } from "../../dist/model/index.js";
 import { DEFAULTS, quantizeFromImages, withNormalization } from "../../dist/pipeline/index.js";
 import { Model } from "../../dist/runtime/index.js";
 import { bitsOf } from "../training/helpers.js";
+import { ENDINGS } from "./endings.js";
 
 const NORMALIZATION = { mean: [0.4], std: [0.3] };
 
@@ -75,6 +76,36 @@ test("the model runs as the reference executor has it", async () => {
   }
   model.dispose();
 });
+
+for (const [name, given] of Object.entries(ENDINGS)) {
+  test(`a network that ends in ${name} is quantized, and its outputs come out`, async () => {
+    const { images } = pictures();
+    const { model: def, network: rounded } = await quantizeFromImages(given, pictures());
+    assert.deepEqual(rounded.outputs, given.outputs);
+    const model = await Model.from(def);
+    const float = await Model.from(lower(given, { grids: null }));
+    for (let i = 0; i < 4; i++) {
+      const pixels = images.subarray(144 * i, 144 * (i + 1));
+      const found = model.runSync(pixels);
+      assert.deepEqual({ ...found }, { ...runReference(def, { input: pixels }).outputs });
+      const expected = float.runSync(pixels);
+      assert.deepEqual(Object.keys(found), [...given.outputs]);
+      for (const output of given.outputs) {
+        const ratio = decibels(found[output], expected[output]);
+        assert.ok(ratio > 10, `${output} keeps ${ratio} dB`);
+      }
+    }
+    model.dispose();
+    float.dispose();
+  });
+}
+
+/** Signal to noise, the signal being what varies. */
+function decibels(found, expected) {
+  const mean = expected.reduce((sum, value) => sum + value / expected.length, 0);
+  const energy = (of) => expected.reduce((sum, value, i) => sum + of(value, i) ** 2, 0);
+  return 10 * Math.log10(energy((value) => value - mean) / energy((value, i) => value - found[i]));
+}
 
 test("what is not set is as DEFAULTS says", async () => {
   const { bits, activations, seed, threads } = DEFAULTS;

@@ -6,6 +6,7 @@ import { createRandom } from "../../dist/base/index.js";
 import { buildNetwork, lower } from "../../dist/graph/index.js";
 import { QUANTIZERS, quantizeWeights, writeFit } from "../../dist/quantize/index.js";
 import { realFit } from "../../dist/quantize/quantizer.js";
+import { levelsOn } from "./grids.js";
 
 const LAYER = { name: "conv", shape: [2, 4, 3, 3], bits: 3 };
 
@@ -63,8 +64,11 @@ for (const quantizer of QUANTIZERS) {
         const node = network.nodes.find(({ op }) => op === "conv");
         node.weight.data.set(drawWeights(createRandom(seed), kind));
         const grids = quantizeWeights(network, quantizer, bits);
-        const { levels } = grids.get(node.name);
-        assert.ok(levels.every((level, k) => Number.isInteger(level) && (k === 0 || level > levels[k - 1])));
+        const grid = grids.get(node.name);
+        const { levels } = levelsOn(grid, 2);
+        assert.ok(levels.every((level, k) => k === 0 || level > levels[k - 1]));
+        assert.ok(grid.kind === (quantizer.exponents ? "powers" : "codebook"));
+        assert.ok(quantizer.exponents || levels.every(Number.isInteger));
         const [layer] = lower(network, { grids }).layers.filter(({ op }) => op === "conv");
         assert.equal(layer.weights.codes.length, 72);
         if (kind === "zero" && !["deepshift"].includes(quantizer.name)) {

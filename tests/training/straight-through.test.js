@@ -11,6 +11,7 @@ import {
   quantizeWeights,
 } from "../../dist/quantize/index.js";
 import { activations, evaluate, layerSensitivity, retrainStraightThrough, train } from "../../dist/training/index.js";
+import { levelsOn } from "../quantize/grids.js";
 import { squares, tinyNetwork } from "./helpers.js";
 
 const data = squares(320);
@@ -29,7 +30,8 @@ for (const quantizer of QUANTIZERS) {
     const network = copy();
     const { grids } = await retrainStraightThrough(network, data, { ...common, quantizer, bits, epochs: 2 });
     for (const { name, weight } of weightNodes(network)) {
-      const { levels, scale, frozen } = grids.get(name);
+      const { frozen } = grids.get(name);
+      const { levels, scale } = levelsOn(grids.get(name), weight.shape[0]);
       const depth = weight.data.length / scale.length;
       assert.ok(frozen.every((flag) => flag === 1));
       weight.data.forEach((w, i) => {

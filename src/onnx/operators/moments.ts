@@ -21,7 +21,7 @@ import { along, reduced } from "./reduce.js";
 import { float, int, ints, type Specs, type ValuesOf } from "./spec.js";
 import { inSteps, type ShortStep, stepped } from "./steps.js";
 
-/** What a normalization by moments does to an input. */
+/** A normalization by moments: the groups that share a mean, and the scale and offset behind it. */
 interface Moments {
   /** Dimensions in which the axes below are counted: the input's own, or those of its groups. */
   readonly view: readonly number[];
@@ -29,7 +29,7 @@ interface Moments {
   readonly axes: readonly number[];
   /** Whether the mean is subtracted; else the mean square stands for the variance. */
   readonly centred: boolean;
-  /** What is added to the variance, or to its root. */
+  /** Number added to the variance, or to its root. */
   readonly epsilon: number;
   readonly behindRoot?: boolean;
   /** Factors and addends, in dimensions that meet those of the input. */

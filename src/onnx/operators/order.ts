@@ -76,8 +76,10 @@ const concat = operator(
       return [y];
     },
     convert(conversion) {
-      const parts = allOperands(conversion);
-      const { axis, dims } = joined(conversion, parts);
+      const all = allOperands(conversion);
+      const { axis, dims } = joined(conversion, all);
+      const parts = all.filter((part) => part.dims[axis] > 0);
+      if (parts.length === 1) return parts;
       const outer = elements(dims.slice(0, axis));
       const inner = elements(dims.slice(axis + 1));
       // channels of planes as they are

@@ -1,6 +1,6 @@
 // pick.ts: operators whose result is made of elements picked along each axis: slice, split, gather, expand, tile.
 import type { Shape } from "../../ops/index.js";
-import { type Activation, shapeFor } from "../draft.js";
+import { type Activation, type Known, shapeFor } from "../draft.js";
 import { checkRank, checkSize, type Value } from "../tensor.js";
 import { type Indices, listOf, pick, type Run, range, runOf, whole } from "./arrays.js";
 import {
@@ -10,6 +10,7 @@ import {
   type Conversion,
   checkAxis,
   expectNode,
+  make,
   onlyActivation,
   optional,
   required,
@@ -44,33 +45,35 @@ function picking<S extends Specs>(
       return picks(conversion, x.dims).map(({ indices, from = x.dims, dims }, i) => {
         const name = conversion.node.outputs[i] || `${conversion.node.name}.${i}`;
         const made = picked(conversion, { ...x, dims: from }, indices, name);
-        return { ...x, ...made, dims: dims ?? made.dims };
+        return { ...made, dims: dims ?? made.dims };
       });
     },
     anyType: true,
   });
 }
 
-/** Nodes that pick elements along the axes; `fill` where an index is -1. */
+/**
+ * Nodes that pick elements along the axes; `fill` where an index is -1. Where nothing is picked it is a constant without
+ * elements, since the input cannot change it.
+ */
 export function picked(
   conversion: Conversion,
   x: Activation,
   indices: readonly Indices[],
   name: string,
   fill = 0,
-): Activation {
+): Known {
   const dims = indices.map(({ length }) => length);
   const runs = indices.map(runOf);
   const stays = runs.map((run, axis) => run?.start === 0 && run.step === 1 && run.length === x.dims[axis]);
   if (stays.every(Boolean)) return x;
-  const sized = dims.every((n) => n >= 1);
-  expectNode(sized, conversion.node, "a result with elements", dims);
+  if (dims.includes(0)) return make(conversion, x.type ?? "float32", dims);
   checkSize(dims, conversion.node.where);
   // the batch is left out; what else three axes do not hold is picked axis by axis
   const batch = x.dims.length > 1 && x.dims[0] === 1 && stays[0] ? 1 : 0;
   if (x.dims.length - batch <= 3) {
     const from = { node: x.node, dims: x.dims.slice(batch) };
-    return { ...pickedPlanes(conversion, from, indices.slice(batch), name, fill), dims };
+    return { ...x, ...pickedPlanes(conversion, from, indices.slice(batch), name, fill), dims };
   }
   const last = stays.lastIndexOf(false);
   let result = x;
@@ -81,7 +84,7 @@ export function picked(
     const from = { node: result.node, dims: [outer, own[axis], inner] };
     const label = axis === last ? name : `${name}.axis${axis}`;
     const made = pickedPlanes(conversion, from, [whole(outer), indices[axis], whole(inner)], label, fill);
-    result = { ...made, dims: own.with(axis, dims[axis]) };
+    result = { ...x, ...made, dims: own.with(axis, dims[axis]) };
   }
   return result;
 }

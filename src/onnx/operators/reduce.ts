@@ -52,7 +52,7 @@ function reduce(
   });
 }
 
-/** What is done to every line of a reduction. */
+/** Function of a line of values that a reduction computes. */
 type Kind = "mean" | "max";
 
 /** The axes of a reduction: those that go, those that stay, and the dimensions of the result. */

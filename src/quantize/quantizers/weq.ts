@@ -2,9 +2,16 @@
 import { checkQuantizerBits, type Fit, type Quantizer, realFit } from "../quantizer.js";
 import { fitWeq, type WeqForm } from "../weighted-entropy.js";
 
+const ABOUT: Readonly<Record<WeqForm, string>> = {
+  paper:
+    "2^bits levels; clusters of sorted |w|, negative and other weights apart, that maximise −Σ I P ln P with importance I = mean w²; level √I",
+  code: "the authors' program: signs pooled, boundaries by bisection, warm start",
+};
+
 export function weq(form: WeqForm = "paper"): Quantizer {
   const quantizer: Quantizer = {
     name: form === "paper" ? "weq" : "weq-code",
+    about: ABOUT[form],
     bits: [1, 2, 3, 4, 5],
     fit(weights, layer, before) {
       checkQuantizerBits(layer.bits, quantizer.bits, layer);

@@ -26,6 +26,8 @@ const CLIPS = Array.from({ length: 24 }, (_, i) => 1 - i / 30);
  */
 export const apot: Quantizer = {
   name: "apot",
+  about:
+    "sums of powers from interleaved sets, clipped where the squared error is least; without the paper's weight normalization",
   bits: [2, 3, 4, 5],
   fit(weights, layer) {
     checkQuantizerBits(layer.bits, apot.bits, layer);

@@ -10,6 +10,10 @@ import { checkQuantizerBits, checkWeights, type Quantizer, realFit } from "../qu
 export function logQuant(perOctave: 1 | 2, rounding: "round" | "floor" = "round"): Quantizer {
   const quantizer: Quantizer = {
     name: `log${perOctave === 2 ? "-sqrt2" : "-2"}${rounding === "floor" ? "-floor" : ""}`,
+    about:
+      rounding === "floor"
+        ? "the same, log2 rounded down: the place of the leading one"
+        : `0, a sign and 2^(bits−1) − 1 powers of ${perOctave === 2 ? "√2" : "2"}, rounded in the log domain; top exponent by least squared error; from 5 bits on the smallest powers fall on one integer, below`,
     bits: [2, 3, 4, 5, 6],
     fit(weights, layer) {
       checkQuantizerBits(layer.bits, quantizer.bits, layer);

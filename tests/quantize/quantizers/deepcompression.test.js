@@ -1,7 +1,7 @@
 // deepcompression.test.js: pruning and k-means worked by hand.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { deepCompression } from "../../../dist/quantize/baselines/deepcompression.js";
+import { deepCompression } from "../../../dist/quantize/quantizers/deepcompression.js";
 import { quantized } from "./helpers.js";
 
 test("the smallest share is zero, the others take the means of clusters started from min to max", () => {

@@ -6,6 +6,7 @@ const THRESHOLD = 0.05;
 /** Wn and Wp start as the mean |w| beyond the threshold on their side, and are then moved by their gradients. */
 export const ttq: Quantizer = {
   name: "ttq",
+  about: "−Wn, 0, +Wp beyond 0.05 max |w|; both learned",
   bits: [2],
   learns: true,
   fit(weights, layer, before) {

@@ -1,7 +1,7 @@
 // shiftcnn.test.js: the formula worked by hand.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { shiftcnn } from "../../../dist/quantize/baselines/shiftcnn.js";
+import { shiftcnn } from "../../../dist/quantize/quantizers/shiftcnn.js";
 import { quantized } from "./helpers.js";
 
 test("two powers one after the other, in units of max |w|", () => {

@@ -1,7 +1,7 @@
 // logquant.test.js: logarithmic weights worked by hand.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { logQuant } from "../../../dist/quantize/baselines/logquant.js";
+import { logQuant } from "../../../dist/quantize/quantizers/logquant.js";
 import { quantized } from "./helpers.js";
 
 test("base 2 rounds the exponent; zero below the lowest", () => {

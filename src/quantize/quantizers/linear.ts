@@ -10,6 +10,7 @@ const RANGES = Array.from({ length: 24 }, (_, i) => 1 - i / 30);
  */
 export const linear: Quantizer = {
   name: "linear",
+  about: "evenly spaced, −(2^(bits−1) − 1) .. 2^(bits−1) − 1; step by least squared error",
   bits: [2, 3, 4, 5, 6],
   fit(weights, layer) {
     checkQuantizerBits(layer.bits, linear.bits, layer);

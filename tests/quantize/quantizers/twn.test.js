@@ -1,7 +1,7 @@
 // twn.test.js: the formula worked by hand.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { twn } from "../../../dist/quantize/baselines/twn.js";
+import { twn } from "../../../dist/quantize/quantizers/twn.js";
 import { quantized } from "./helpers.js";
 
 test("0 within 0.7 mean |w|, else the mean of the others", () => {

@@ -1,7 +1,7 @@
 // bwn.test.js: the formula worked by hand.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { bwn } from "../../../dist/quantize/baselines/bwn.js";
+import { bwn } from "../../../dist/quantize/quantizers/bwn.js";
 import { quantized } from "./helpers.js";
 
 test("alpha is the mean |w| of each output channel, sign(0) is +1", () => {

@@ -6,6 +6,7 @@ const THRESHOLD = 0.7;
 /** alpha = mean |w| of the weights above the threshold. */
 export const twn: Quantizer = {
   name: "twn",
+  about: "α sign(w) beyond 0.7 mean |w|, α the mean of those",
   bits: [2],
   fit(weights, layer) {
     checkQuantizerBits(layer.bits, twn.bits, layer);

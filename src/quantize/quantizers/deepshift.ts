@@ -7,6 +7,7 @@ import { checkQuantizerBits, checkWeights, integerFit, type Quantizer } from "..
  */
 export const deepshift: Quantizer = {
   name: "deepshift",
+  about: "±2^round(log2 |w|), exponents −(2^(bits−1) − 1) .. 0, no zero; its 5 bits leave int32",
   bits: [2, 3, 4],
   fit(weights, layer) {
     checkQuantizerBits(layer.bits, deepshift.bits, layer);

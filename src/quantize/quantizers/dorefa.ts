@@ -9,6 +9,8 @@ import { checkQuantizerBits, checkWeights, integerFit, type Quantizer } from "..
 
 export const dorefa: Quantizer = {
   name: "dorefa",
+  about:
+    "2 q(tanh w / (2 max |tanh w|) + ½) − 1, times the layer's least-squares scale (the paper has none: it trains from the start); 1 bit: sign(w) mean |w|",
   bits: [1, 2, 3, 4, 5],
   fit(weights, layer) {
     checkQuantizerBits(layer.bits, dorefa.bits, layer);

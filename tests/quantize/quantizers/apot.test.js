@@ -1,7 +1,7 @@
 // apot.test.js: the level sets written out, and the projection.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { apot } from "../../../dist/quantize/baselines/apot.js";
+import { apot } from "../../../dist/quantize/quantizers/apot.js";
 import { quantized } from "./helpers.js";
 
 test("the sets of the paper, in units of their smallest power", () => {

@@ -1,5 +1,5 @@
-// index.ts: the door of the baselines: every weight quantizer by name.
-import { given, is } from "../../base/index.js";
+// index.ts: the table of quantizers, from which every command and every function that takes one by name has them.
+import { frozenCopy, given, is, ShiftwiseError } from "../../base/index.js";
 import { FIT, LAYER_INFO } from "../given.js";
 import type { Quantizer } from "../quantizer.js";
 import { apot } from "./apot.js";
@@ -9,9 +9,11 @@ import { deepshift } from "./deepshift.js";
 import { dorefa } from "./dorefa.js";
 import { linear } from "./linear.js";
 import { logQuant } from "./logquant.js";
+import { powers } from "./powers.js";
 import { shiftcnn } from "./shiftcnn.js";
 import { ttq } from "./ttq.js";
 import { twn } from "./twn.js";
+import { twoTerm } from "./two-term.js";
 import { weq } from "./weq.js";
 
 /** Share of the weights that Deep Compression prunes here. */
@@ -32,6 +34,8 @@ function checked(quantizer: Quantizer): Quantizer {
 }
 
 const ALL: readonly Quantizer[] = [
+  powers,
+  twoTerm,
   weq("paper"),
   weq("code"),
   bwn,
@@ -49,5 +53,20 @@ const ALL: readonly Quantizer[] = [
   logQuant(2, "floor"),
 ];
 
-/** Every weight quantizer of docs/methods.md but INQ. */
-export const QUANTIZERS: readonly Quantizer[] = ALL.map(checked);
+/** Every weight quantizer of docs/methods.md. */
+export const QUANTIZERS: readonly Quantizer[] = frozenCopy(ALL.map(checked));
+
+/**
+ * Returns the quantizer with a name.
+ * @param where what an error calls the name
+ * @throws BAD_OPTION with all names for one that no quantizer has
+ */
+export function quantizerNamed(name: string, where = "name"): Quantizer {
+  const found = QUANTIZERS.find((quantizer) => quantizer.name === name);
+  if (found) return found;
+  throw new ShiftwiseError("BAD_OPTION", "no such quantizer", {
+    where,
+    expected: `one of ${QUANTIZERS.map((quantizer) => quantizer.name).join(", ")}`,
+    found: name,
+  });
+}

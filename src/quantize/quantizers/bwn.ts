@@ -4,6 +4,7 @@ import { channelMeans, checkQuantizerBits, checkWeights, integerFit, type Quanti
 /** sign(0) = +1; a channel of zeros stays one, which takes a third level. */
 export const bwn: Quantizer = {
   name: "bwn",
+  about: "α sign(w), α = mean |w| of the output channel",
   bits: [1],
   fit(weights, layer) {
     checkQuantizerBits(layer.bits, bwn.bits, layer);

@@ -1,7 +1,7 @@
 // linear.test.js: the formula worked by hand.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { linear } from "../../../dist/quantize/baselines/linear.js";
+import { linear } from "../../../dist/quantize/quantizers/linear.js";
 import { quantized } from "./helpers.js";
 
 test("the nearest multiple of a step, clipped; weights on the levels come back", () => {

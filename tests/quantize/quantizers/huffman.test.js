@@ -1,7 +1,7 @@
 // huffman.test.js: the size of Huffman codes worked by hand.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { huffmanBytes, streamBits } from "../../../dist/quantize/baselines/huffman.js";
+import { huffmanBytes, streamBits } from "../../../dist/quantize/quantizers/huffman.js";
 
 test("bits of a stream: 5 of a, 2 of b, 1 of c, 1 of d take 1, 2, 3, 3 bits each", () => {
   assert.equal(

@@ -12,6 +12,7 @@ const ROUNDS = 50;
 export function deepCompression(pruned: number): Quantizer {
   const quantizer: Quantizer = {
     name: "deepcompression",
+    about: `${100 * pruned} % of each layer pruned by magnitude, 2^bits − 1 k-means clusters started from min to max; centroids learned, assignment fixed; bytes after Huffman coding reported`,
     bits: [2, 3, 4, 5],
     learns: true,
     fit(weights, layer, before) {

@@ -1,7 +1,7 @@
 // ttq.test.js: the formula worked by hand.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ttq } from "../../../dist/quantize/baselines/ttq.js";
+import { ttq } from "../../../dist/quantize/quantizers/ttq.js";
 import { quantized } from "./helpers.js";
 
 const within = (found, expected) =>

@@ -9,6 +9,8 @@ const TERMS = 2;
 /** Bits are those of both terms together: 2 B. The method's default is B = 4. */
 export const shiftcnn: Quantizer = {
   name: "shiftcnn",
+  about:
+    "max |w| (q1 + q2), powers of two found one after the other; bits of both terms together; meant without retraining",
   bits: [4, 6, 8],
   fit(weights, layer) {
     checkQuantizerBits(layer.bits, shiftcnn.bits, layer);

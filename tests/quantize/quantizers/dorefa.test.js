@@ -1,7 +1,7 @@
 // dorefa.test.js: the formula worked by hand.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { dorefa } from "../../../dist/quantize/baselines/dorefa.js";
+import { dorefa } from "../../../dist/quantize/quantizers/dorefa.js";
 import { quantized } from "./helpers.js";
 
 test("tanh, then 2^k even values, up to the layer's scale", () => {

@@ -1,7 +1,7 @@
 // deepshift.test.js: the formula worked by hand.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { deepshift } from "../../../dist/quantize/baselines/deepshift.js";
+import { deepshift } from "../../../dist/quantize/quantizers/deepshift.js";
 import { quantized } from "./helpers.js";
 
 test("rounds log2 |w|, holds it to 2^-(2^(b-1)-1) .. 1, has no zero", () => {
