@@ -21,6 +21,7 @@ export type {
   ConstantLayer,
   ConvLayer,
   DenseLayer,
+  ElementwiseLayer,
   Encoding,
   Epilogue,
   GatherLayer,
@@ -33,6 +34,8 @@ export type {
   Residual,
   Shape,
   SoftmaxLayer,
+  Step,
+  StepName,
   TensorSpec,
   Weights,
 } from "../ops/index.js";

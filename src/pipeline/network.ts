@@ -3,6 +3,7 @@ import { frozenCopy, looseCopy, ShiftwiseError } from "../base/index.js";
 import { checkDataset, type Dataset, sampleImages, samplesOf } from "../data/browser.js";
 import {
   demoNetwork,
+  inferShapes,
   insertQuantizers,
   type Network,
   quantizationPoints,
@@ -115,6 +116,28 @@ export function taking(network: Network, dataset: Dataset): Network {
   checkDataset(dataset, "dataset");
   const { normalization } = dataset;
   return inputOf(network).normalization || !normalization ? network : withNormalization(network, normalization);
+}
+
+/** A network that ends in logits, and what puts the softmax back behind it. */
+export interface Logits {
+  readonly network: Network;
+  /** @param trained the network after a training, with or without quantize nodes */
+  whole(trained: Network): Network;
+}
+
+/** The network without the softmax that makes its one output of a vector: labels are held against logits. */
+export function logitsOf(network: Network): Logits {
+  const [output, ...others] = network.outputs;
+  const last = network.nodes.find(({ name }) => name === output);
+  const isVector = inferShapes(network)
+    .get(output)!
+    .slice(1)
+    .every((n) => n === 1);
+  if (last?.op !== "softmax" || others.length > 0 || !isVector) return { network, whole: (trained) => trained };
+  return {
+    network: { ...network, nodes: network.nodes.filter((node) => node !== last), outputs: [last.input] },
+    whole: (trained) => ({ ...trained, nodes: [...trained.nodes, last], outputs: [output] }),
+  };
 }
 
 /**

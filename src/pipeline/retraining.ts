@@ -20,7 +20,7 @@ import {
   retrain,
 } from "../training/index.js";
 import { DEFAULTS } from "./defaults.js";
-import { checkFloat, normalizedFor, taking, withNorms, withoutTiny, withQuantizers } from "./network.js";
+import { checkFloat, logitsOf, normalizedFor, taking, withNorms, withoutTiny, withQuantizers } from "./network.js";
 import { type Conversion, createWarnings, percentText, schemeText } from "./notes.js";
 import { pruningFor, type RetrainingRecipe, recipeFor } from "./recipes.js";
 import * as rules from "./settings.js";
@@ -112,7 +112,8 @@ export async function quantizeByRetraining(
   rules.checkSettings(control, CONTROL, "control");
   checkFloat(network);
   const { warnings, warn } = createWarnings(control.onWarning);
-  const float = taking(withoutTiny(network, warn), dataset);
+  const { network: ending, whole } = logitsOf(withoutTiny(network, warn));
+  const float = taking(ending, dataset);
   const images = normalizedFor(float, dataset);
   const { layers, share = 0, sparsity = 0, pruneEpochs = DEFAULTS.retraining.pruneEpochs, ...rest } = recipe;
   const { activations = DEFAULTS.activations, seed = DEFAULTS.seed } = recipe;
@@ -155,10 +156,11 @@ export async function quantizeByRetraining(
     ...(checkpoints.retraining && { checkpoint: checkpoints.retraining }),
   };
   const { grids, history, tests } = await retrain(simulated, images, settings, { signal, onProgress });
+  const rounded = whole(simulated);
   const counts = nodes.map(({ name, weight }) => ({ name, count: weight.data.length }));
   return {
-    model: { ...lower(simulated, { grids }), notes: notesFor({ ...recipe, compensate, seed }, widths, cut) },
-    network: simulated,
+    model: { ...lower(rounded, { grids }), notes: notesFor({ ...recipe, compensate, seed }, widths, cut) },
+    network: rounded,
     grids,
     layers: counts.map(({ name, count }) => ({ name, weights: count, bits: widths.get(name)! })),
     averageBits: averageBits(counts, widths),

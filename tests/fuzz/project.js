@@ -18,6 +18,7 @@ export {
   FUNCTIONS,
   LAYERS,
   largestOf,
+  PARAMETERS,
   sameEncoding,
 } from "../../dist/ops/index.js";
 export * as quantize from "../../dist/quantize/index.js";
