@@ -61,6 +61,7 @@ export { gridCodes, smallestExponent, validateGrid, type WeightGrid, type Weight
 export type { LayerKind, NodeKind, Role, Values } from "./kind.js";
 export { LAYERS, type Layer, layerInputs, layerKind } from "./layers.js";
 export type { Lowering } from "./lowering.js";
+export { type MatmulLayer, type MatmulNode, multiply } from "./matmul.js";
 export type { MaxPoolLayer, MaxPoolNode } from "./maxpool.js";
 export { NODES, type Node, nodeInputs, nodeKind, nodeParameters, rewire } from "./nodes.js";
 export {

@@ -64,6 +64,7 @@ const networks = [
   node("constant1", (n) => (n.value.shape = [3])),
   set(node, "pad1", { rows: [-1, 0] }),
   set(node, "add1", { inputs: ["relu1"] }),
+  set(node, "matmul1", { inputs: ["softmax1"] }),
   set(node, "avgPool1", { kernel: [2, 0] }),
   set(node, "conv1", { dilation: [0, 1] }),
 ];

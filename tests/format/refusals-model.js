@@ -161,6 +161,15 @@ export const modelRefusals = {
     [layer("binary", (l) => (l.other = "a")), /layer binary: other/],
     [tensor("v", (t) => (t.shape = [2, 4, 1])), /layer binary: output: .*shape 2x4x5/],
   ],
+  "matmul-shape": [
+    [layer("matmul", (l) => (l.other = "v")), /layer matmul: other: .*1 or 2 matrices of 5 rows; found 2x4x5/],
+    [tensor("j", (t) => (t.shape = [2, 3, 4])), /layer matmul: output: .*shape 2x4x3/],
+  ],
+  "matmul-encoding": [
+    [layer("matmul", (l) => (l.input = "x")), /layer matmul: input: .*float32/],
+    [layer("matmul", (l) => (l.other = "x")), /layer matmul: other: .*float32/],
+    [change((g) => (g.tensors.j.encoding = g.tensors.x.encoding)), /layer matmul: output: .*float32/],
+  ],
   "resample-taps": [
     [layer("resample", (l) => (l.rows.weights = [1])), /layer resample: rows/],
     [layer("resample", (l) => (l.columns = { indices: [], weights: [] })), /layer resample: columns/],

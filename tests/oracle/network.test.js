@@ -47,6 +47,11 @@ const bodies = {
     return b.resample(b.conv(x, 4), [4, 3, 2], rows, columns);
   },
   softmax: (b, x) => b.softmax(b.conv(x, 4), 1),
+  "products of matrices": (b, x) => {
+    const y = b.conv(x, 4);
+    const turned = b.permute(y, [4, 5, 6], [0, 2, 1], [4, 6, 5]);
+    return b.matmul(b.slice(y, [1, 0, 0], [2, 5, 6], [1, 1, 1]), b.matmul(turned, y));
+  },
   dropout: (b, x) => b.dropout(b.conv(x, 4), 0.3),
   add: (b, x) => {
     const y = b.conv(x, 4);

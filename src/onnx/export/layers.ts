@@ -42,6 +42,7 @@ const EXPORTS = {
   binary(context, { input, other, output, fn }) {
     return encoded(context, BINARY[fn](context.g, realOf(context, input), realOf(context, other)), output);
   },
+  matmul: ({ g, value }, { input, other, output }) => g.node("MatMul", [value(input), value(other)], {}, output),
   resample: resampled,
   softmax(context, { input, output, axis }) {
     return encoded(context, context.g.node("Softmax", [realOf(context, input)], { axis: axis + 1 }), output);
