@@ -7,7 +7,7 @@ import type { Network } from "../graph/index.js";
 import { encodeModel } from "../model/index.js";
 import type { Normalization } from "../ops/index.js";
 import {
-  type Distillation,
+  type DistillationOutcome,
   inputOf,
   quantizeFromImages,
   type RoundedLayer,
@@ -133,7 +133,7 @@ function described({ mean, std }: Normalization, { resize, channels }: Calibrate
 interface Summary {
   readonly layers: readonly RoundedLayer[];
   readonly averageBits: number;
-  readonly distillation: Distillation | null;
+  readonly distillation: DistillationOutcome | null;
   readonly bytes: number;
   readonly gzipBytes: number;
   readonly seconds: number;
@@ -170,9 +170,9 @@ function describe({ layers, averageBits, distillation, gzipBytes, seconds, out, 
 }
 
 /** Says what training has brought, and what of it was undone. */
-function taughtText({ epochs, heldOut, before, after, attempts }: Distillation): string {
+function taughtText({ epochs, heldOut, before, after, attempts }: DistillationOutcome): string {
   const kept = attempts.filter((attempt) => attempt.kept).length;
-  const from = (found: Distillation["before"]) =>
+  const from = (found: DistillationOutcome["before"]) =>
     `${found.kl.toFixed(4)} nats, ${percent(found.agreement)} equal answers`;
   return [
     `distance from the float network on ${count(heldOut)} images held out: rounded ${from(before)}; trained ${from(after)}`,

@@ -53,7 +53,7 @@ interface Table {
  * @throws BAD_OPTION for bits outside 2..6, or an fsr or step that is none.
  */
 export function logEncoding(fsr: number, step: number, shape: LogShape): LevelsEncoding {
-  checkShape(shape);
+  given({ options: shape }, { options: LOG_SHAPE });
   checkStep(step);
   if (!Number.isInteger(fsr) || Math.abs(fsr) > 16 * 64) {
     throw new ShiftwiseError("BAD_OPTION", "fsr out of range", {
@@ -73,7 +73,6 @@ export function logEncoding(fsr: number, step: number, shape: LogShape): LevelsE
 export function fitLog(histogram: Histogram, options: LogOptions): LevelsEncoding {
   given({ histogram, options }, { histogram: HISTOGRAM, options: LOG_OPTIONS });
   const { steps = ALL_STEPS } = options;
-  checkShape(options);
   for (const step of steps) checkStep(step);
   checkNotEmpty(histogram);
   checkNotNegative(histogram);
@@ -113,7 +112,6 @@ const BOTTOM_MARGIN = 40;
  */
 export function fitWeightedEntropy(histogram: Histogram, options: LogShape): LevelsEncoding {
   given({ histogram, options }, { histogram: HISTOGRAM, options: LOG_SHAPE });
-  checkShape(options);
   checkNotEmpty(histogram);
   checkNotNegative(histogram);
   const { low, counts } = sixteenths(histogram);
@@ -205,23 +203,6 @@ function checkNotNegative({ min }: Histogram): void {
     expected: "values of 0 and more",
     found: min,
   });
-}
-
-function checkShape({ bits, largest }: LogShape): void {
-  if (!Number.isInteger(bits) || bits < 2 || bits > 6) {
-    throw new ShiftwiseError("BAD_OPTION", "activation bits out of range", {
-      expected: "an integer in 2..6",
-      found: bits,
-      where: "bits",
-    });
-  }
-  if (largest !== 31 && largest !== 255) {
-    throw new ShiftwiseError("BAD_OPTION", "unsupported largest level", {
-      expected: "31 or 255",
-      found: largest,
-      where: "largest",
-    });
-  }
 }
 
 function checkStep(step: number): void {

@@ -30,7 +30,10 @@ const GROUP = is.record<ParameterGroup>({
   weightDecay: NUMBER,
 });
 
-/** Options that all kinds of training have; their ranges are for checkCommon to check. */
+/**
+ * Options that all kinds of training have; their ranges are for checkCommon to check.
+ * @internal
+ */
 export const COMMON = {
   batchSize: is.number,
   learningRate: is.number,

@@ -44,3 +44,4 @@ export { type TrainOptions, type TrainResult, train } from "./train.js";
 // for the other rooms
 
 export { sampleActivations } from "./evaluate.js";
+export { COMMON } from "./given.js";
