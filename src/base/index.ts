@@ -3,6 +3,7 @@
 export { type Address, NOWHERE, plus, roundUp } from "./address.js";
 export { checkWritable, writeAtomically } from "./atomic.js";
 export { described, type ErrorCode, type ErrorDetails, type ErrorValue, guarded, ShiftwiseError } from "./error.js";
+export { frozenCopy, looseCopy } from "./frozen.js";
 export { given } from "./given.js";
 export type { Kind } from "./is.js";
 export * as is from "./is.js";

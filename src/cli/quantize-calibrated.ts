@@ -9,6 +9,7 @@ import type { Normalization } from "../ops/index.js";
 import {
   type DistillationOutcome,
   inputOf,
+  type Quality,
   quantizeFromImages,
   type RoundedLayer,
   usualNormalization,
@@ -92,6 +93,7 @@ export async function runCalibrated(path: string, options: CalibratedArguments, 
   const summary = {
     layers: result.layers,
     averageBits: result.averageBits,
+    quality: result.quality,
     activations: schemeName(options.activations),
     assumedPreprocessing: assumed,
     images: calibration.samples.count,
@@ -133,6 +135,7 @@ function described({ mean, std }: Normalization, { resize, channels }: Calibrate
 interface Summary {
   readonly layers: readonly RoundedLayer[];
   readonly averageBits: number;
+  readonly quality: Quality;
   readonly distillation: DistillationOutcome | null;
   readonly bytes: number;
   readonly gzipBytes: number;
@@ -140,9 +143,8 @@ interface Summary {
   readonly out: string;
 }
 
-function describe({ layers, averageBits, distillation, gzipBytes, seconds, out, ...file }: Summary): string {
+function describe({ layers, averageBits, quality, distillation, gzipBytes, seconds, out, ...file }: Summary): string {
   const worst = layers.reduce((least, layer) => (layer.ownSnr < least.ownSnr ? layer : least));
-  const decibels = (value: number) => `${value.toFixed(1)} dB`;
   const columns: readonly Column[] = [
     ["layer"],
     ["weights", "right"],
@@ -165,15 +167,36 @@ function describe({ layers, averageBits, distillation, gzipBytes, seconds, out, 
     table(columns, rows),
     `${averageBits.toFixed(2)} bits a weight on average`,
     ...(distillation ? [taughtText(distillation)] : []),
+    ...qualityText(quality),
     `${out}: ${bytes(file.bytes)}, gzip ${bytes(gzipBytes)}, in ${duration(seconds)}`,
   ].join("\n");
+}
+
+const decibels = (value: number): string => `${value.toFixed(1)} dB`;
+
+/** A row for each output, and a line of advice where it keeps little. */
+function qualityText({ images, heldOut, outputs, advice }: Quality): string[] {
+  const which = heldOut ? "held out" : "that calibrated it, too few to hold some out";
+  const columns: readonly Column[] = [["output"], ["signal to noise", "right"], ["equal answers", "right"]];
+  const rows = outputs.map(({ name, snr, agreement }) => [
+    name,
+    decibels(snr),
+    agreement === null ? "" : percent(agreement),
+  ]);
+  return [
+    `outputs against the float network's, on ${count(images)} samples ${which}:`,
+    table(columns, rows),
+    ...(advice ? [advice] : []),
+  ];
 }
 
 /** Says what training has brought, and what of it was undone. */
 function taughtText({ epochs, heldOut, before, after, attempts }: DistillationOutcome): string {
   const kept = attempts.filter((attempt) => attempt.kept).length;
-  const from = (found: DistillationOutcome["before"]) =>
-    `${found.kl.toFixed(4)} nats, ${percent(found.agreement)} equal answers`;
+  const from = ({ distance, kl, agreement }: DistillationOutcome["before"]) => {
+    const unit = kl === null ? "of the outputs' variance" : "nats";
+    return `${distance.toFixed(4)} ${unit}${agreement === null ? "" : `, ${percent(agreement)} equal answers`}`;
+  };
   return [
     `distance from the float network on ${count(heldOut)} images held out: rounded ${from(before)}; trained ${from(after)}`,
     `epochs after each portion: ${epochs.join(", ")}; ${kept} of the last portion's ${attempts.length} attempts kept`,

@@ -1,6 +1,6 @@
 // preprocessing.ts: how an image file becomes what a network reads: size, channels, range, mean and deviation.
 
-import { given, is, ShiftwiseError } from "../base/index.js";
+import { frozenCopy, given, is, ShiftwiseError } from "../base/index.js";
 import { fields } from "../format/index.js";
 import { type Normalization, SHAPE, type Shape } from "../ops/index.js";
 import { readWhole, reason } from "./bytes.js";
@@ -50,7 +50,7 @@ export async function readPreprocessing(path: string): Promise<Preprocessing> {
  * The orders of channels that a file of preprocessing may name.
  * @internal
  */
-export const CHANNELS = ["rgb", "bgr", "grey"] as const;
+export const CHANNELS = frozenCopy(["rgb", "bgr", "grey"] as const);
 const NUMBERS = is.optional(is.list(is.number));
 export const PREPROCESSING = is.record<Preprocessing>({
   resize: is.optional(is.integer(1, 4096)),

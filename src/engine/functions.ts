@@ -3,9 +3,11 @@
 import {
   type ActivationNode,
   activationOf,
-  BINARY_FUNCTIONS,
+  BINARY_SLOPES,
   type BinaryNode,
+  binaryOf,
   type ConstantNode,
+  type ElementwiseNode,
   elements,
   type GatherNode,
   nodeInputs,
@@ -15,11 +17,21 @@ import {
   type SoftmaxNode,
   slopeOf,
   softmax,
+  stepsOf,
+  stepsSlopeOf,
   stridesOf,
 } from "../ops/index.js";
 import { type EngineLayer, type ForwardPlan, volume } from "./layer.js";
 
-type FunctionNode = ActivationNode | BinaryNode | ConstantNode | GatherNode | PermuteNode | ResampleNode | SoftmaxNode;
+type FunctionNode =
+  | ActivationNode
+  | BinaryNode
+  | ConstantNode
+  | ElementwiseNode
+  | GatherNode
+  | PermuteNode
+  | ResampleNode
+  | SoftmaxNode;
 
 /** Forward fills y; backward adds to the gradients that are wanted. All are batches, (count, channels, height, width). */
 interface FunctionPass {
@@ -33,9 +45,13 @@ interface FunctionPass {
   ): void;
 }
 
-function activationPass(node: ActivationNode): FunctionPass {
-  const f = activationOf(node.fn, node.parameters);
-  const slope = slopeOf(node.fn, node.parameters);
+const activationPass = ({ fn, parameters }: ActivationNode): FunctionPass =>
+  unaryPass(activationOf(fn, parameters), slopeOf(fn, parameters));
+
+const elementwisePass = ({ steps }: ElementwiseNode): FunctionPass => unaryPass(stepsOf(steps), stepsSlopeOf(steps));
+
+/** @param slope at x, where the function is y */
+function unaryPass(f: (x: number) => number, slope: (x: number, y: number) => number): FunctionPass {
   return {
     forward([x], y) {
       for (let i = 0; i < y.length; i++) y[i] = f(x[i]);
@@ -57,7 +73,7 @@ function repeatedPlaces(own: Shape, shape: Shape): Int32Array {
 }
 
 function binaryPass({ fn }: BinaryNode, shapes: readonly Shape[], shape: Shape): FunctionPass {
-  const { of: f, slopes } = BINARY_FUNCTIONS[fn];
+  const [f, slopes] = [binaryOf(fn), BINARY_SLOPES[fn]];
   const [placesA, placesB] = shapes.map((own) => repeatedPlaces(own, shape));
   const [sizeA, sizeB] = shapes.map(volume);
   const size = volume(shape);
@@ -227,6 +243,7 @@ function runsHere<N extends FunctionNode>(
 }
 
 export const activationLayer = runsHere(activationPass);
+export const elementwiseLayer = runsHere(elementwisePass);
 export const binaryLayer = runsHere(binaryPass);
 export const constantLayer = runsHere(constantPass);
 export const gatherLayer = runsHere(gatherPass);

@@ -12,6 +12,7 @@ import {
   type Normalization,
   type PadNode,
   type Shape,
+  type Step,
   type Tensor,
 } from "../ops/index.js";
 import type { Network } from "./network.js";
@@ -55,6 +56,8 @@ export interface NetworkBuilder {
   add(a: string, b: string): string;
   /** Adds the channels of several tensors one after the other. */
   concat(inputs: readonly string[]): string;
+  /** Adds a function of every value in steps, which are computed in float64. */
+  elementwise(input: string, steps: readonly Step[]): string;
   /** Adds a function of every value. */
   activation(input: string, fn: ActivationNode["fn"], parameters?: readonly number[]): string;
   /** Adds a function of two tensors; an axis of length 1 meets every index. */
@@ -180,6 +183,7 @@ export function buildNetwork(name: string, random: Random): NetworkBuilder {
     globalAvgPool: (input) => push({ op: "globalAvgPool", name: numbered("globalAvgPool"), input }),
     add: (a, b) => push({ op: "add", name: numbered("add"), inputs: [a, b] }),
     concat: (inputs) => push({ op: "concat", name: numbered("concat"), inputs }),
+    elementwise: (input, steps) => push({ op: "elementwise", name: numbered("elementwise"), input, steps }),
     activation: (input, fn, parameters = []) => push({ op: "activation", name: numbered(fn), input, fn, parameters }),
     binary: (fn, a, b) => push({ op: "binary", name: numbered(fn), fn, inputs: [a, b] }),
     constant: (shape, data) => push({ op: "constant", name: numbered("constant"), value: { shape, data } }),

@@ -12,6 +12,7 @@ export {
   type ConvNode,
   type DenseNode,
   type DropoutNode,
+  type ElementwiseNode,
   type GatherNode,
   type GlobalAvgPoolNode,
   type InputNode,
@@ -27,6 +28,8 @@ export {
   type ResampleNode,
   type SliceNode,
   type SoftmaxNode,
+  type Step,
+  type StepName,
   type Tensor,
   type WeightGrid,
   type WeightGrids,
@@ -44,5 +47,6 @@ export { validateNetwork } from "./validate.js";
 
 export { rewire } from "../ops/index.js";
 export { findChains, liveNodes } from "./chains.js";
+export { fuseElementwise } from "./elementwise.js";
 export { NETWORK } from "./given.js";
 export { readersOf } from "./shapes.js";

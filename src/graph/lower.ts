@@ -1,6 +1,6 @@
 // lower.ts: a trained network to the model that the runtime runs: nodes fused into layers, parameters folded.
 
-import { given, is } from "../base/index.js";
+import { given, is, looseCopy } from "../base/index.js";
 import { type InputPort, type ModelDef, validateModel } from "../model/index.js";
 import {
   type Encoding,
@@ -54,8 +54,12 @@ interface ModelDraft {
  */
 export function lower(network: Network, options: LowerOptions): ModelDef {
   given({ network, options }, { network: NETWORK, options: OPTIONS });
-  const { grids } = options;
   validateNetwork(network);
+  return lowered(looseCopy(network), options);
+}
+
+/** Lowers a network whose shapes, strides and labels become the model's. */
+function lowered(network: Network, { grids }: LowerOptions): ModelDef {
   const shapes = inferShapes(network);
   const draft: ModelDraft = {
     shapes,

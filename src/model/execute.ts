@@ -2,7 +2,7 @@
 import { canonicalNaNs, described, isArray, ownView, ShiftwiseError } from "../base/index.js";
 import { encodeInput, layerInputs, layerKind, pixelTable, toReal, type Values } from "../ops/index.js";
 import type { ModelDef } from "./model.js";
-import { validateModel } from "./validate.js";
+import { ownModel } from "./validate.js";
 
 /** Real values (channel, row, column) in network units, or pixels 0..255 in the same order. */
 export type InputValues = Float32Array | Uint8Array | Uint8ClampedArray;
@@ -22,11 +22,11 @@ export interface ReferenceResult {
  * @throws BAD_GRAPH from validateModel; BAD_DATA for a missing input or one of the wrong length
  */
 export function runReference(
-  def: ModelDef,
+  given: ModelDef,
   inputs: { readonly [name: string]: InputValues },
   visit: (tensor: string, raw: Float32Array) => void = () => {},
 ): ReferenceResult {
-  validateModel(def);
+  const def = ownModel(given);
   if (typeof inputs !== "object" || inputs === null) {
     throw new ShiftwiseError("BAD_DATA", "wrong input", {
       expected: "an object of inputs by name",
@@ -40,14 +40,14 @@ export function runReference(
   const get = (name: string): Values => values.get(name)!;
   const put = (name: string, raw: Float32Array): void => {
     values.set(name, { spec: def.tensors[name], raw: canonicalNaNs(raw) });
-    visit(name, raw);
+    visit(name, raw.slice());
   };
   for (const port of def.inputs) put(port.tensor, encodeInputPort(def, port.name, inputs[port.name]));
   for (const layer of def.layers) {
     put(layer.output, layerKind(layer).run(layer, layerInputs(layer).map(get), def.tensors[layer.output]));
   }
   const outputs = Object.fromEntries(
-    def.outputs.map((port) => [port.name, toReal(get(port.tensor).raw, def.tensors[port.tensor].encoding)]),
+    def.outputs.map((port) => [port.name, toReal(get(port.tensor).raw.slice(), def.tensors[port.tensor].encoding)]),
   );
   return { outputs, tensors: new Map([...values].map(([name, { raw }]) => [name, raw])) };
 }

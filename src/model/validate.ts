@@ -1,5 +1,5 @@
 // validate.ts: everything about a model that the runtime relies on, checked once before it runs.
-import { arrayKind, described, guarded } from "../base/index.js";
+import { arrayKind, described, frozenCopy, guarded } from "../base/index.js";
 import { at, type Check, checker, INT32_MAX, fields as json } from "../format/index.js";
 import {
   checkNormalization,
@@ -18,11 +18,21 @@ import type { ModelDef } from "./model.js";
  * @throws BAD_GRAPH; BAD_FILE for a malformed name; OVERFLOW for sums or tensors beyond 2^31 - 1
  */
 export function validateModel(def: ModelDef, where = ""): void {
-  const expected = "a ModelDef, as decodeModel gives one";
-  guarded(() => checkModel(def, where), "BAD_GRAPH", "this is no model", { where, expected, found: described(def) });
+  ownModel(def, where);
 }
 
-function checkModel(def: ModelDef, where: string): void {
+/**
+ * Checks a model as validateModel does.
+ * @returns a copy that nobody changes; typed arrays in it are the same ones
+ * @internal
+ */
+export function ownModel(def: ModelDef, where = ""): ModelDef {
+  const expected = "a ModelDef, as decodeModel gives one";
+  const copied = (): ModelDef => checkModel(frozenCopy(def), where);
+  return guarded(copied, "BAD_GRAPH", "this is no model", { where, expected, found: described(def) });
+}
+
+function checkModel(def: ModelDef, where: string): ModelDef {
   const check: Check = checker(where);
   const written = new Set<string>();
   const spec = (name: string, place: string): TensorSpec => {
@@ -91,6 +101,7 @@ function checkModel(def: ModelDef, where: string): void {
   for (const port of def.outputs) read(port.tensor, `output ${port.name}`);
   for (const name of Object.keys(def.tensors))
     check(written.has(name), `tensor ${name}`, "a layer that writes it", "none");
+  return def;
 }
 
 /** Fields that hold typed arrays, whose kinds are for the layers to check. */

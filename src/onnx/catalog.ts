@@ -1,4 +1,5 @@
 // catalog.ts: which operators and attributes are known, and what of a node is not.
+import { frozenCopy } from "../base/index.js";
 import { type OnnxModel, type OnnxNode, shown } from "./model.js";
 import { findOperator, OPERATORS, operatorName } from "./operators/index.js";
 import type { Operator } from "./operators/operator.js";
@@ -20,14 +21,16 @@ function entryOf({ attributes, convert, ofShapes }: Operator, since: number | nu
 }
 
 /** Every operator that is read, opset 7 and up, in the order of names; several entries where its meaning changed. */
-export const CATALOG: Readonly<Record<string, readonly CatalogEntry[]>> = Object.fromEntries(
-  Object.keys(OPERATORS)
-    .sort()
-    .map((name) => {
-      const entry = OPERATORS[name];
-      if (!("versions" in entry)) return [name, [entryOf(entry, null)]];
-      return [name, Object.entries(entry.versions).map(([since, one]) => entryOf(one, Number(since)))];
-    }),
+export const CATALOG: Readonly<Record<string, readonly CatalogEntry[]>> = frozenCopy(
+  Object.fromEntries(
+    Object.keys(OPERATORS)
+      .sort()
+      .map((name) => {
+        const entry = OPERATORS[name];
+        if (!("versions" in entry)) return [name, [entryOf(entry, null)]];
+        return [name, Object.entries(entry.versions).map(([since, one]) => entryOf(one, Number(since)))];
+      }),
+  ),
 );
 
 /** The operator of a node of this model; undefined where it is not known. */

@@ -4,7 +4,7 @@ import { lowerMean } from "./avgpool.js";
 import { choice, numbers, tensor } from "./field.js";
 import { type ActivationName, activationOf, FUNCTIONS } from "./functions.js";
 import type { LayerKind, NodeKind } from "./kind.js";
-import { decoderOf, encoderOf } from "./numeric.js";
+import { applied } from "./numeric.js";
 import { checkShape } from "./window.js";
 
 /** A function of every real value. Any encodings. */
@@ -34,7 +34,7 @@ function checkFunction(
   fits: (x: number) => boolean = Number.isFinite,
 ): void {
   check(Object.hasOwn(FUNCTIONS, fn), "fn", `one of ${NAMES.join(", ")}`, fn);
-  const count = FUNCTIONS[fn].parameters.length;
+  const count = FUNCTIONS[fn].length;
   const ok = parameters.length === count && parameters.every(fits);
   check(ok, "parameters", `${count} finite numbers`, parameters);
 }
@@ -46,12 +46,7 @@ export const activationLayer: LayerKind<ActivationLayer> = {
     checkFunction(layer, check, isWritable);
     checkShape(output, input.shape, check);
   },
-  run({ fn, parameters }, [{ spec, raw }], output) {
-    const real = decoderOf(spec.encoding);
-    const encode = encoderOf(output.encoding);
-    const f = activationOf(fn, parameters);
-    return raw.map((value) => encode(f(real(value))));
-  },
+  run: ({ fn, parameters }, [input], output) => applied(activationOf(fn, parameters), input, output),
 };
 
 export const activationNode: NodeKind<ActivationNode> = {

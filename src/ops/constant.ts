@@ -49,7 +49,7 @@ export const constantLayer: LayerKind<ConstantLayer> = {
     const bad = given.findIndex((x) => !Number.isFinite(x));
     check(bad < 0, `values[${bad}]`, "a finite number", String(given[bad]));
   },
-  run: (layer) => layer.values,
+  run: ({ values: given }) => new Float32Array(given),
 };
 
 export const constantNode: NodeKind<ConstantNode> = {

@@ -48,100 +48,88 @@ function clip(x: number, low: number, high: number): number {
   return Math.min(Math.max(x, low), high);
 }
 
-/** One function of one value. */
-interface UnaryFunction {
-  /** The parameters in the order of the file, with what each is unless given. */
-  readonly parameters: readonly (readonly [name: string, otherwise: number])[];
-  /** The function in float64, made from its parameters. */
-  readonly of: (...parameters: number[]) => (x: number) => number;
-  /** Its slope at x, where the function is y. */
-  readonly slope: (...parameters: number[]) => (x: number, y: number) => number;
-}
+/** One function of one value in float64, made from its parameters. */
+export type UnaryFunction = (...parameters: number[]) => (x: number) => number;
 
-/**
- * The functions of one value. But for clip and leakyRelu, which have nodes of their own kind, name and parameters are
- * those of the ONNX operator with a capital letter, and so are the values of parameters that are not given.
- */
+/** The functions of one value; their parameters are in the order of the file. */
 export const FUNCTIONS = {
-  clip: {
-    parameters: [
-      ["min", -3.4028234663852886e38],
-      ["max", 3.4028234663852886e38],
-    ],
-    of: (low, high) => (x) => clip(x, low, high),
-    slope: (low, high) => (x) => (x > low && x < high ? 1 : 0),
-  },
-  elu: {
-    parameters: [["alpha", 1]],
-    of: (alpha) => (x) => (x < 0 ? alpha * expMinusOne(x) : x),
-    slope: (alpha) => (x) => (x < 0 ? alpha * exp(x) : 1),
-  },
-  hardSigmoid: {
-    parameters: [
-      ["alpha", 0.2],
-      ["beta", 0.5],
-    ],
-    of: (alpha, beta) => (x) => clip(alpha * x + beta, 0, 1),
-    slope: (alpha) => (_, y) => (y > 0 && y < 1 ? alpha : 0),
-  },
-  hardSwish: {
-    parameters: [],
-    of: () => (x) => x * clip(x / 6 + 0.5, 0, 1),
-    slope: () => (x) => (x <= -3 ? 0 : x >= 3 ? 1 : x / 3 + 0.5),
-  },
-  leakyRelu: {
-    parameters: [["alpha", 0.01]],
-    of: (alpha) => (x) => (x < 0 ? alpha * x : x),
-    slope: (alpha) => (x) => (x < 0 ? alpha : 1),
-  },
-  sigmoid: {
-    parameters: [],
-    of: () => (x) => 1 / (1 + exp(-x)),
-    slope: () => (_, y) => y * (1 - y),
-  },
-  tanh: {
-    parameters: [],
-    of: () => tanh,
-    slope: () => (_, y) => 1 - y * y,
-  },
+  clip: (low, high) => (x) => clip(x, low, high),
+  elu: (alpha) => (x) => (x < 0 ? alpha * expMinusOne(x) : x),
+  hardSigmoid: (alpha, beta) => (x) => clip(alpha * x + beta, 0, 1),
+  hardSwish: () => (x) => x * clip(x / 6 + 0.5, 0, 1),
+  leakyRelu: (alpha) => (x) => (x < 0 ? alpha * x : x),
+  sigmoid: () => (x) => 1 / (1 + exp(-x)),
+  tanh: () => tanh,
 } as const satisfies Readonly<Record<string, UnaryFunction>>;
 
 /** The name of a function of one value. */
 export type ActivationName = keyof typeof FUNCTIONS;
 
+/**
+ * The parameters of each function with what each is unless given. But for clip and leakyRelu, which have nodes of their own
+ * kind, these are the attributes of the ONNX operator of the same name with a capital letter.
+ */
+export const PARAMETERS: Readonly<Record<ActivationName, readonly (readonly [name: string, otherwise: number])[]>> = {
+  clip: [
+    ["min", -3.4028234663852886e38],
+    ["max", 3.4028234663852886e38],
+  ],
+  elu: [["alpha", 1]],
+  hardSigmoid: [
+    ["alpha", 0.2],
+    ["beta", 0.5],
+  ],
+  hardSwish: [],
+  leakyRelu: [["alpha", 0.01]],
+  sigmoid: [],
+  tanh: [],
+};
+
+/** The slope at x of each function, made from its parameters, where the function is y. Only training has a use for it. */
+const SLOPES: Readonly<Record<ActivationName, (...parameters: number[]) => (x: number, y: number) => number>> = {
+  clip: (low, high) => (x) => (x > low && x < high ? 1 : 0),
+  elu: (alpha) => (x) => (x < 0 ? alpha * exp(x) : 1),
+  hardSigmoid: (alpha) => (_, y) => (y > 0 && y < 1 ? alpha : 0),
+  hardSwish: () => (x) => (x <= -3 ? 0 : x >= 3 ? 1 : x / 3 + 0.5),
+  leakyRelu: (alpha) => (x) => (x < 0 ? alpha : 1),
+  sigmoid: () => (_, y) => y * (1 - y),
+  tanh: () => (_, y) => 1 - y * y,
+};
+
 /** The function of one value with these parameters, in float64. */
 export function activationOf(fn: ActivationName, parameters: readonly number[]): (x: number) => number {
-  return (FUNCTIONS[fn] as UnaryFunction).of(...parameters);
+  return (FUNCTIONS[fn] as UnaryFunction)(...parameters);
 }
 
 /** The slope of a function of one value with these parameters, at x, where the function is y. */
 export function slopeOf(fn: ActivationName, parameters: readonly number[]): (x: number, y: number) => number {
-  return (FUNCTIONS[fn] as UnaryFunction).slope(...parameters);
+  return SLOPES[fn](...parameters);
 }
 
-/** One function of two values. */
-interface BinaryFunction {
-  /** The function in float64. */
-  readonly of: (a: number, b: number) => number;
-  /** Its slopes along a and b. */
-  readonly slopes: (a: number, b: number) => readonly [number, number];
-}
-
-/** The functions of two values; prelu is a where a >= 0, else a b. */
+/** The functions of two values in float64; prelu is a where a >= 0, else a b. */
 export const BINARY_FUNCTIONS = {
-  add: { of: (a, b) => a + b, slopes: () => [1, 1] },
-  sub: { of: (a, b) => a - b, slopes: () => [1, -1] },
-  mul: { of: (a, b) => a * b, slopes: (a, b) => [b, a] },
-  div: { of: (a, b) => a / b, slopes: (a, b) => [1 / b, -a / (b * b)] },
-  prelu: { of: (a, b) => (a < 0 ? a * b : a), slopes: (a, b) => (a < 0 ? [b, a] : [1, 0]) },
-} as const satisfies Readonly<Record<string, BinaryFunction>>;
+  add: (a, b) => a + b,
+  sub: (a, b) => a - b,
+  mul: (a, b) => a * b,
+  div: (a, b) => a / b,
+  prelu: (a, b) => (a < 0 ? a * b : a),
+} as const satisfies Readonly<Record<string, (a: number, b: number) => number>>;
 
 /** The name of a function of two values. */
 export type BinaryName = keyof typeof BINARY_FUNCTIONS;
 
+/** The slopes of the functions of two values along a and b. */
+export const BINARY_SLOPES: Readonly<Record<BinaryName, (a: number, b: number) => readonly [number, number]>> = {
+  add: () => [1, 1],
+  sub: () => [1, -1],
+  mul: (a, b) => [b, a],
+  div: (a, b) => [1 / b, -a / (b * b)],
+  prelu: (a, b) => (a < 0 ? [b, a] : [1, 0]),
+};
+
 /** The function of two values, in float64. */
 export function binaryOf(fn: BinaryName): (a: number, b: number) => number {
-  return BINARY_FUNCTIONS[fn].of;
+  return BINARY_FUNCTIONS[fn];
 }
 
 /** Turns `values` into exp(x - max) / sum of those, in place: sums in order, all in float64. */

@@ -9,6 +9,17 @@ export type { ConcatLayer, ConcatNode } from "./concat.js";
 export type { ConstantLayer, ConstantNode } from "./constant.js";
 export type { ConvLayer, ConvNode } from "./conv.js";
 export type { DenseLayer, DenseNode } from "./dense.js";
+export { log, power, roundEven } from "./elementary.js";
+export {
+  type ElementwiseLayer,
+  type ElementwiseNode,
+  STEP_FUNCTIONS,
+  STEPS_MAX,
+  type Step,
+  type StepName,
+  stepsOf,
+  stepsSlopeOf,
+} from "./elementwise.js";
 export {
   checkNormalization,
   readEncoding,
@@ -22,10 +33,12 @@ export {
   type ActivationName,
   activationOf,
   BINARY_FUNCTIONS,
+  BINARY_SLOPES,
   type BinaryName,
   binaryOf,
   exp,
   FUNCTIONS,
+  PARAMETERS,
   slopeOf,
   softmax,
 } from "./functions.js";

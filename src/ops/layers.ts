@@ -7,6 +7,7 @@ import { type ConcatLayer, concatLayer } from "./concat.js";
 import { type ConstantLayer, constantLayer } from "./constant.js";
 import { type ConvLayer, convLayer } from "./conv.js";
 import { type DenseLayer, denseLayer } from "./dense.js";
+import { type ElementwiseLayer, elementwiseLayer } from "./elementwise.js";
 import { type GatherLayer, gatherLayer } from "./gather.js";
 import type { LayerKind } from "./kind.js";
 import { type MaxPoolLayer, maxPoolLayer } from "./maxpool.js";
@@ -26,6 +27,7 @@ export type Layer =
   | GatherLayer
   | PermuteLayer
   | ActivationLayer
+  | ElementwiseLayer
   | BinaryLayer
   | ConstantLayer
   | ResampleLayer
@@ -41,6 +43,7 @@ export const LAYERS = {
   gather: gatherLayer,
   permute: permuteLayer,
   activation: activationLayer,
+  elementwise: elementwiseLayer,
   binary: binaryLayer,
   constant: constantLayer,
   resample: resampleLayer,

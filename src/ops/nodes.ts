@@ -17,6 +17,7 @@ import { type ConcatNode, concatNode } from "./concat.js";
 import { type ConstantNode, constantNode } from "./constant.js";
 import { type ConvNode, convNode } from "./conv.js";
 import { type DenseNode, denseNode } from "./dense.js";
+import { type ElementwiseNode, elementwiseNode } from "./elementwise.js";
 import type { Tensor } from "./field.js";
 import { type GatherNode, gatherNode, type PadNode, padNode, type SliceNode, sliceNode } from "./gather.js";
 import type { NodeKind } from "./kind.js";
@@ -36,6 +37,7 @@ export type Node =
   | ReluNode
   | LeakyReluNode
   | ActivationNode
+  | ElementwiseNode
   | MaxPoolNode
   | AvgPoolNode
   | GlobalAvgPoolNode
@@ -60,6 +62,7 @@ export const NODES = {
   relu: reluNode,
   leakyRelu: leakyReluNode,
   activation: activationNode,
+  elementwise: elementwiseNode,
   maxPool: maxPoolNode,
   avgPool: avgPoolNode,
   globalAvgPool: globalAvgPoolNode,

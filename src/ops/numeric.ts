@@ -1,6 +1,7 @@
 // numeric.ts: the float32 arithmetic that every executor must do alike: rounding, bounds, levels, pixels.
 import { zeroOf } from "./geometry.js";
-import type { Clamp, Encoding, Normalization, Weights } from "./tensor.js";
+import type { Values } from "./kind.js";
+import type { Clamp, Encoding, Normalization, TensorSpec, Weights } from "./tensor.js";
 
 const TWO_23 = 8388608;
 
@@ -105,4 +106,11 @@ export function weightValues(weights: Weights): Float32Array {
   if (weights.kind === "float32") return weights.values;
   if (weights.kind === "codebook") return Float32Array.from(weights.codes, (code) => weights.levels[code]);
   return Float32Array.from(weights.codes, (m) => (m === 0 ? 0 : Math.sign(m) * 2 ** (Math.abs(m) - 1)));
+}
+
+/** A function of every real value of a tensor, as raw values of another. */
+export function applied(f: (x: number) => number, { spec, raw }: Values, output: TensorSpec): Float32Array {
+  const real = decoderOf(spec.encoding);
+  const encode = encoderOf(output.encoding);
+  return raw.map((value) => encode(f(real(value))));
 }

@@ -1,9 +1,10 @@
 // defaults.ts: what a conversion does where nothing is set; the command prints these in its help.
+import { frozenCopy } from "../base/index.js";
 import type { Augmentation } from "../data/browser.js";
 import type { ActivationScheme } from "../quantize/index.js";
 
 /** The settings of every conversion where none is given. */
-export const DEFAULTS = {
+export const DEFAULTS = frozenCopy({
   /** Bits of the weights. */
   bits: 5,
   activations: { kind: "linear", bits: 8 } as ActivationScheme,
@@ -34,4 +35,4 @@ export const DEFAULTS = {
   },
   /** Defaults of quantizeByMethod. */
   methods: { epochs: 2, learningRate: 0.01 },
-} as const;
+} as const);

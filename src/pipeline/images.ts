@@ -26,11 +26,19 @@ import {
   weightNodes,
 } from "../quantize/index.js";
 import { compensate, type LayerReport } from "../rounding/index.js";
-import { type DistillResult, distill, recoverNorms, sampleActivations } from "../training/index.js";
+import {
+  type DistillResult,
+  distill,
+  fidelityTo,
+  holdOutSamples,
+  recoverNorms,
+  sampleActivations,
+} from "../training/index.js";
 import { DEFAULTS } from "./defaults.js";
 import { dealOut, levelsOf, type Weighted, WIDTHS, type Width, wider, widthsBy } from "./levels.js";
 import { checkFloat, inputOf, usualNormalization, withNormalization } from "./network.js";
 import { type ConversionResult, createWarnings, type QuantizedLayer, schemeText } from "./notes.js";
+import { adviceOn, neediest, type Quality } from "./quality.js";
 import { CONTROL, checkBits, checkLayers, defined, TRAINING } from "./settings.js";
 
 /** Settings of quantizeFromImages; DEFAULTS has what each is unless it is set. */
@@ -105,6 +113,8 @@ export interface RoundedLayer extends Omit<LayerReport, "explored">, QuantizedLa
 
 /** The result of quantizeFromImages. */
 export interface ImageConversion extends ConversionResult<RoundedLayer> {
+  /** The outputs against the float network's. */
+  readonly quality: Quality;
   /** Null without self-distillation. */
   readonly distillation: DistillationOutcome | null;
 }
@@ -138,12 +148,13 @@ export async function quantizeFromImages(
   const { minutes, budget, quantizer, activations } = full;
   const { signal } = control;
   control.onStep?.("calibrating");
-  const start = minutes > 0 ? recoverNorms(source.network, source.samples) : source.network;
+  const [samples, held] = holdOutSamples(source.samples);
+  const start = minutes > 0 ? recoverNorms(source.network, samples) : source.network;
   const points = quantizationPoints(start);
-  const histograms = await collectHistograms(points, sampleActivations(start, source.samples, points));
+  const histograms = await collectHistograms(points, sampleActivations(start, samples, points));
   const simulated = insertQuantizers(start, calibrate(start, histograms, { activations }));
 
-  const widths = budget === null ? widthsBy(network, full) : await dealOut(simulated, source.samples, full, control);
+  const widths = budget === null ? widthsBy(network, full) : await dealOut(simulated, samples, full, control);
   const levels = (node: Weighted): LayerLevels => levelsOf(node, widths(node));
   const explore = (node: Weighted): LayerLevels[] => {
     const next = wider(widths(node), quantizer);
@@ -155,12 +166,19 @@ export async function quantizeFromImages(
     control.onStep?.("distilling");
     taught = await teach(simulated, source.pictures!, levels, full, control);
   } else control.onStep?.("rounding");
-  const rounded = taught ?? (await compensate(simulated, source.samples, { levels, explore }, { signal, onProgress }));
+  const rounded = taught ?? (await compensate(simulated, samples, { levels, explore }, { signal, onProgress }));
+  const measure = fidelityTo(source.network, held);
+  const { outputs } = taught?.after ?? measure(rounded.network);
+  const made = outcome(network, widths, rounded.layers);
+  const poor = neediest(outputs);
+  const ceiling = poor && measure(simulated).outputs.find(({ name }) => name === poor.name)!.snr;
+  const advice = poor && adviceOn(poor, ceiling!, made.layers, richerSettings(full));
   return {
     model: { ...lower(rounded.network, { grids: rounded.grids }), notes: notesFor(full, taught) },
     network: rounded.network,
     grids: rounded.grids,
-    ...outcome(network, widths, rounded.layers),
+    ...made,
+    quality: { images: held.count, heldOut: held !== samples, outputs, advice },
     warnings,
     distillation: taught && {
       epochs: taught.epochs,
@@ -260,6 +278,14 @@ function teach(
         onProgress?.(share(), `portion ${portion + 1}, epoch ${epoch + 1}/${epochs}, loss ${loss.toFixed(3)}`),
     },
   );
+}
+
+/** Settings that all layers lose less with, as the command spells them. */
+function richerSettings({ quantizer, bits, minutes, budget }: ResolvedSettings): string[] {
+  const twoTerm = quantizerNamed("two-term");
+  const richer = quantizer.name === "powers" && twoTerm.bits.includes(bits) ? ["--levels two-term"] : [];
+  const more = budget === null && quantizer.bits.includes(bits + 1) ? [`--bits ${bits + 1}`] : [];
+  return [...richer, ...more, ...(minutes === 0 ? ["--minutes"] : [])];
 }
 
 function outcome(network: Network, widths: (node: Weighted) => Width, reports: readonly LayerReport[]) {

@@ -36,6 +36,7 @@ export {
   withNorms,
 } from "./network.js";
 export type { ConversionResult, QuantizedLayer } from "./notes.js";
+export type { Quality } from "./quality.js";
 export { epochsOver, RECIPES, type RecipeName, type RetrainingRecipe, recipeFor } from "./recipes.js";
 export { quantizeByRetraining, type RetrainingControl, type RetrainingConversion } from "./retraining.js";
 

@@ -29,7 +29,7 @@ import {
   retrain,
   retrainStraightThrough,
 } from "../training/index.js";
-import { checkFloat, normalizedFor, taking, withQuantizers } from "./network.js";
+import { checkFloat, logitsOf, normalizedFor, taking, withQuantizers } from "./network.js";
 import type { ConversionResult } from "./notes.js";
 import { reestimationBatches } from "./retraining.js";
 import { CONTROL, TRAINING } from "./settings.js";
@@ -128,12 +128,14 @@ export async function quantizeByMethod(
   given({ method, options: settings, control }, { method: METHOD, options: SETTINGS, control: STEERING });
   checkFloat(float);
   checkMethod(float, method);
-  const network = structuredClone(taking(float, dataset));
+  const { network: ending, whole } = logitsOf(float);
+  const network = structuredClone(taking(ending, dataset));
   const images = normalizedFor(network, dataset);
   const epochs = method.epochs ?? settings.epochs;
   const bits = await widthsFor(network, images, method, settings);
   const train = TRAININGS[method.retraining ?? "straight-through"];
-  const trained = await train(network, images, method, bits, epochs, settings, control);
+  const { network: logits, grids } = await train(network, images, method, bits, epochs, settings, control);
+  const trained = { network: whole(logits), grids };
   const counts = countsOf(network);
   const all = typeof bits === "number" ? new Map(counts.map(({ name }) => [name, bits])) : bits;
   const model = { ...lower(trained.network, { grids: trained.grids }), notes: { method: method.name } };

@@ -1,8 +1,9 @@
 // network.ts: a float network made ready for its images: input, batch norm, quantize nodes.
-import { given, is, ShiftwiseError } from "../base/index.js";
+import { frozenCopy, given, is, looseCopy, ShiftwiseError } from "../base/index.js";
 import { checkDataset, DATASET, type Dataset, sampleImages, samplesOf } from "../data/browser.js";
 import {
   demoNetwork,
+  inferShapes,
   insertQuantizers,
   NETWORK,
   type Network,
@@ -18,7 +19,7 @@ import { activations, recoverNorms } from "../training/index.js";
  * The names of architectures.
  * @internal
  */
-export const NETWORKS = ["demo", "resnet20"] as const;
+export const NETWORKS = frozenCopy(["demo", "resnet20"] as const);
 /** The name of an architecture of freshNetwork. */
 export type NetworkName = (typeof NETWORKS)[number];
 
@@ -36,7 +37,7 @@ const CALIBRATION_IMAGES = 512;
  */
 export function freshNetwork(name: NetworkName, dataset: Dataset, seed: number, width = 16): Network {
   given({ name, dataset }, { name: is.oneOf(...NETWORKS), dataset: DATASET });
-  const { shape, classes, normalization, classNames } = dataset;
+  const { shape, classes, normalization, classNames } = looseCopy(dataset);
   const network = name === "demo" ? demoNetwork(shape, classes, seed, width) : resnet20(shape, classes, seed);
   return { ...withNormalization(network, normalization), ...(classNames && { labels: classNames }) };
 }
@@ -44,7 +45,9 @@ export function freshNetwork(name: NetworkName, dataset: Dataset, seed: number, 
 /** The network with an input that takes pixels and normalizes them so. */
 export function withNormalization(network: Network, normalization: Normalization): Network {
   given({ network, normalization }, { network: NETWORK, normalization: NORMALIZATION });
-  const nodes = network.nodes.map((node) => (node.op === "input" ? { ...node, normalization } : node));
+  const nodes = network.nodes.map((node) =>
+    node.op === "input" ? { ...node, normalization: looseCopy(normalization) } : node,
+  );
   return { ...network, nodes };
 }
 
@@ -96,6 +99,28 @@ export function taking(network: Network, dataset: Dataset): Network {
   checkDataset(dataset, "dataset");
   const { normalization } = dataset;
   return inputOf(network).normalization || !normalization ? network : withNormalization(network, normalization);
+}
+
+/** A network that ends in logits, and what puts the softmax back behind it. */
+export interface Logits {
+  readonly network: Network;
+  /** @param trained the network after a training, with or without quantize nodes */
+  whole(trained: Network): Network;
+}
+
+/** The network without the softmax that makes its one output of a vector: labels are held against logits. */
+export function logitsOf(network: Network): Logits {
+  const [output, ...others] = network.outputs;
+  const last = network.nodes.find(({ name }) => name === output);
+  const isVector = inferShapes(network)
+    .get(output)!
+    .slice(1)
+    .every((n) => n === 1);
+  if (last?.op !== "softmax" || others.length > 0 || !isVector) return { network, whole: (trained) => trained };
+  return {
+    network: { ...network, nodes: network.nodes.filter((node) => node !== last), outputs: [last.input] },
+    whole: (trained) => ({ ...trained, nodes: [...trained.nodes, last], outputs: [output] }),
+  };
 }
 
 /**

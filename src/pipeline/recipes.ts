@@ -1,11 +1,11 @@
 // recipes.ts: how INQ goes about a bit width: as the paper did, and as has measured best here.
-import { given, is } from "../base/index.js";
+import { frozenCopy, given, is } from "../base/index.js";
 import { type ActivationScheme, checkBits, portionsFor } from "../quantize/index.js";
 import type { RetrainOptions } from "../training/index.js";
 import { DEFAULTS } from "./defaults.js";
 
 /** The names of the recipes. */
-export const RECIPES = ["tuned", "paper"] as const;
+export const RECIPES = frozenCopy(["tuned", "paper"] as const);
 /** The name of a recipe. */
 export type RecipeName = (typeof RECIPES)[number];
 
@@ -51,11 +51,10 @@ export function recipeFor(bits: number, name: RecipeName = "tuned") {
   const { batchSize, weightDecay, augment, sparsity, pruneEpochs } = DEFAULTS.retraining;
   const base = {
     bits: width as number,
-    // copies: whoever changes a recipe changes no other
-    activations: { ...activations },
+    activations,
     batchSize,
     weightDecay,
-    augment: { ...augment },
+    augment,
     seed,
     threads,
     sparsity,

@@ -22,7 +22,7 @@ import {
   retrain,
 } from "../training/index.js";
 import { DEFAULTS } from "./defaults.js";
-import { checkFloat, normalizedFor, taking, withNorms, withQuantizers } from "./network.js";
+import { checkFloat, logitsOf, normalizedFor, taking, withNorms, withQuantizers } from "./network.js";
 import { type ConversionResult, createWarnings, percentText, schemeText } from "./notes.js";
 import { pruningFor, type RetrainingRecipe, recipeFor } from "./recipes.js";
 import { CONTROL, checkBits, checkLayers, TRAINING } from "./settings.js";
@@ -106,7 +106,8 @@ export async function quantizeByRetraining(
 ): Promise<RetrainingConversion> {
   given({ options: recipe, control }, { options: RECIPE, control: CONTROLS });
   checkFloat(network);
-  const float = taking(network, dataset);
+  const { network: ending, whole } = logitsOf(network);
+  const float = taking(ending, dataset);
   const images = normalizedFor(float, dataset);
   const { layers, share = 0, sparsity = 0, pruneEpochs = DEFAULTS.retraining.pruneEpochs, ...rest } = recipe;
   const { activations = DEFAULTS.activations, seed = DEFAULTS.seed } = recipe;
@@ -150,10 +151,11 @@ export async function quantizeByRetraining(
     ...(checkpoints.retraining && { checkpoint: checkpoints.retraining }),
   };
   const { grids, history, tests } = await retrain(simulated, images, settings, { signal, onProgress });
+  const rounded = whole(simulated);
   const counts = nodes.map(({ name, weight }) => ({ name, count: weight.data.length }));
   return {
-    model: { ...lower(simulated, { grids }), notes: notesFor({ ...recipe, compensate, seed }, widths, cut) },
-    network: simulated,
+    model: { ...lower(rounded, { grids }), notes: notesFor({ ...recipe, compensate, seed }, widths, cut) },
+    network: rounded,
     grids,
     layers: counts.map(({ name, count }) => ({ name, weights: count, bits: widths.get(name)! })),
     averageBits: averageBits(counts, widths),

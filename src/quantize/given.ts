@@ -1,5 +1,5 @@
 // given.ts: the kinds of values that quantizers and what they measure take: histograms, widths, fits, options.
-import { is, type Kind } from "../base/index.js";
+import { frozenCopy, is, type Kind } from "../base/index.js";
 import { WEIGHT_NODE } from "../ops/index.js";
 import type { LinearOptions } from "./activations.js";
 import type { ActivationScheme } from "./calibrate.js";
@@ -127,7 +127,7 @@ const INTEGER = is.integer(Number.MIN_SAFE_INTEGER);
  * The kinds of the options that a portion has and a retraining, too.
  * @internal
  */
-export const PORTION_FIELDS = {
+export const PORTION_FIELDS = frozenCopy({
   bits: WIDTHS,
   quantizer: is.optional(QUANTIZER),
   partition: is.optional(is.oneOf("magnitude", "random")),
@@ -135,7 +135,7 @@ export const PORTION_FIELDS = {
   rule: is.optional(RULE),
   scale: is.optional(is.oneOf("layer", "channel")),
   pruned: is.optional(is.map(is.bytes)),
-} as const;
+} as const);
 
 export const PORTION_OPTIONS = is.record<PortionOptions>({
   ...PORTION_FIELDS,

@@ -1,6 +1,6 @@
 // portions.ts: INQ's accumulated portions, what share of every layer is on the grid after each step.
 
-import { given, ShiftwiseError } from "../base/index.js";
+import { frozenCopy, given, ShiftwiseError } from "../base/index.js";
 import type { CodeBits } from "../format/index.js";
 import { WIDTHS } from "./given.js";
 
@@ -8,12 +8,12 @@ import { WIDTHS } from "./given.js";
 export type LayerBits = number | ReadonlyMap<string, number>;
 
 /** INQ section 3, ResNet-18: the fewer the bits, the finer the steps and the finer the tail. */
-const PRESETS: { readonly [bits in CodeBits]: readonly number[] } = {
+const PRESETS: { readonly [bits in CodeBits]: readonly number[] } = frozenCopy({
   5: [0.5, 0.75, 0.875, 1],
   4: [0.3, 0.5, 0.8, 0.9, 0.95, 1],
   3: [0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 0.95, 1],
   2: [0.2, 0.4, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.975, 1],
-};
+});
 
 /**
  * A bit width from outside.
@@ -31,10 +31,10 @@ export function checkBits(bits: number, where = "bits"): CodeBits {
  */
 export function portionsFor(bits: LayerBits): readonly number[] {
   given({ bits }, { bits: WIDTHS });
-  if (typeof bits === "number") return PRESETS[checkBits(bits)].slice();
+  if (typeof bits === "number") return PRESETS[checkBits(bits)];
   if (bits.size === 0) throw new ShiftwiseError("BAD_OPTION", "no layer to quantize", { found: "none", where: "bits" });
   const widths = [...bits].map(([name, width]) => checkBits(width, `bits of ${name}`));
-  return PRESETS[checkBits(Math.min(...widths))].slice();
+  return PRESETS[checkBits(Math.min(...widths))];
 }
 
 /**

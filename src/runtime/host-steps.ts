@@ -7,6 +7,7 @@ import {
   binaryOf,
   type ConstantLayer,
   decoderOf,
+  type ElementwiseLayer,
   elements,
   encodeInput,
   encoderOf,
@@ -17,6 +18,7 @@ import {
   type ResampleLayer,
   type SoftmaxLayer,
   softmax,
+  stepsOf,
   stridesOf,
 } from "../ops/index.js";
 import { elementBytes } from "./memory.js";
@@ -65,8 +67,9 @@ function tensorsOf(context: PlanContext, { input, output }: { readonly input: st
 
 export function planConstant(context: PlanContext, layer: ConstantLayer): Step {
   const plane = planeSize(context.spec(layer.output).shape);
+  const values = new Float32Array(layer.values);
   return stepOf(context, layer, (to, _, first, last) => {
-    for (let c = first; c < last; c++) to.values.set(layer.values.subarray(c * plane, (c + 1) * plane), c * to.stride);
+    for (let c = first; c < last; c++) to.values.set(values.subarray(c * plane, (c + 1) * plane), c * to.stride);
   });
 }
 
@@ -115,10 +118,20 @@ export function planPermute(context: PlanContext, layer: PermuteLayer): Step {
   return stepOf(context, layer, fill, true);
 }
 
-export function planActivation(context: PlanContext, layer: ActivationLayer): Step {
+export const planActivation = (context: PlanContext, layer: ActivationLayer): Step =>
+  planFunction(context, layer, activationOf(layer.fn, layer.parameters));
+
+export const planElementwise = (context: PlanContext, layer: ElementwiseLayer): Step =>
+  planFunction(context, layer, stepsOf(layer.steps));
+
+/** A function of every value: of integers a table. */
+function planFunction(
+  context: PlanContext,
+  layer: ActivationLayer | ElementwiseLayer,
+  fn: (x: number) => number,
+): Step {
   const { shape, encoding, real, encode } = tensorsOf(context, layer);
   const plane = planeSize(shape);
-  const fn = activationOf(layer.fn, layer.parameters);
   const next = (raw: number): number => encode(fn(real(raw)));
   const table = encoding.kind === "float32" ? null : Float32Array.from({ length: 256 }, (_, q) => next(q));
   const fill: Fill = (to, [from], first, last) => {

@@ -7,8 +7,7 @@ import type { Executor, ExecutorOptions, Outputs } from "./executor.js";
 import { instantiate, type Kernels } from "./kernels.js";
 import { planModel } from "./plan.js";
 import { createDoor, type InputBatch, readRaw } from "./ports.js";
-import { type Crew, startCrew } from "./threads/crew.js";
-import { canShareMemory } from "./threads/thread.js";
+import type { Crew } from "./threads/crew.js";
 
 const PAGE = 65536;
 
@@ -18,9 +17,10 @@ interface State {
   crew: Crew | null;
 }
 
-/** Threads that a model can have here. */
+/** Threads that a model can have here: memory can be shared in browsers where the page is cross-origin isolated. */
 export function threadsFor({ threads }: ExecutorOptions): number {
-  return canShareMemory() ? threads : 1;
+  if (typeof SharedArrayBuffer === "undefined") return 1;
+  return ((globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated ?? true) ? threads : 1;
 }
 
 /**
@@ -39,7 +39,8 @@ export async function createWasmExecutor(
   plan.memory.write(memory.buffer);
   const kernels = instantiate(module, memory);
   const shared = threads > 1 && plan.steps.length > 0;
-  const crew = shared ? await startCrew(def, plan, module, memory, threads) : null;
+  // what starts and leads helpers is loaded where there are some
+  const crew = shared ? await (await import("./threads/crew.js")).startCrew(def, plan, module, memory, threads) : null;
   const state: State = { kernels, memory, crew };
   const doors = def.inputs.map((port) => {
     const place = placements.staging.get(port.tensor) ?? placements.raw.get(port.tensor)!;

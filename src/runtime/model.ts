@@ -1,7 +1,7 @@
 // model.ts: the public Model: a model file made ready to run, one image at a time.
 
-import { ShiftwiseError } from "../base/index.js";
-import { type ModelDef, validateModel } from "../model/index.js";
+import { frozenCopy, ShiftwiseError } from "../base/index.js";
+import { type ModelDef, ownModel } from "../model/index.js";
 import type { Executor, ExecutorKind, ExecutorOptions, Outputs, StepTime, Visit } from "./executor.js";
 import { createInputCheck, type Given, type InputInfo, type Inputs } from "./inputs.js";
 import { checkKernels, compileKernels } from "./kernels.js";
@@ -30,12 +30,13 @@ export class Model {
 
   private constructor(def: ModelDef, executor: Executor) {
     this.name = def.name;
-    this.inputs = def.inputs.map(({ name, tensor, normalization }) => {
+    const ports = def.inputs.map(({ name, tensor, normalization }) => {
       return { name, shape: def.tensors[tensor].shape, normalization };
     });
-    this.outputs = def.outputs.map(({ name, tensor }) => ({ name, shape: def.tensors[tensor].shape }));
+    this.inputs = frozenCopy(ports);
+    this.outputs = frozenCopy(def.outputs.map(({ name, tensor }) => ({ name, shape: def.tensors[tensor].shape })));
     this.labels = def.labels;
-    this.memory = executor.memory;
+    this.memory = frozenCopy(executor.memory);
     this.executor = executor.kind;
     this.#check = createInputCheck(this.inputs);
     this.#read = createInputReader(this.inputs);
@@ -52,10 +53,13 @@ export class Model {
     return Model.from(await fetchModel(source, options), options);
   }
 
-  /** Makes a model that is already in memory runnable. Errors as for `load`. */
+  /**
+   * Makes a model that is already in memory runnable. It takes a copy: what becomes of `def` later changes nothing.
+   * Errors as for `load`.
+   */
   static async from(def: ModelDef, options: RunOptions = {}): Promise<Model> {
     checkOptions(options);
-    return new Model(def, await createExecutor(def, options));
+    return createModel(def, options, (own, executor) => new Model(own, executor));
   }
 
   /** Threads that take part in a run. */
@@ -138,21 +142,25 @@ export class Model {
 }
 
 /**
- * The executor asked for, or the best that the host allows. The model is checked when the kernels are there: from then on
- * nothing waits until all of it is copied, so what runs is what was checked.
+ * The model on the executor asked for, or on the best that the host allows. It is checked when the kernels are there: from
+ * then on nothing waits until all of it is copied, so what runs is what was checked.
  */
-async function createExecutor(def: ModelDef, options: RunOptions): Promise<Executor> {
+async function createModel(
+  given: ModelDef,
+  options: RunOptions,
+  make: (own: ModelDef, executor: Executor) => Model,
+): Promise<Model> {
   const { threads = 1, memoryLimit = MEMORY_DEFAULT, module, executor } = options;
   const limits: ExecutorOptions = { threads, memoryLimit };
   try {
     const compiling = executor === "plain" ? null : (module ?? compileKernels(threadsFor(limits) > 1));
     const kernels = executor === "wasm" ? await compiling : await Promise.resolve(compiling).catch(nullIfUnsupported);
-    validateModel(def);
+    const def = ownModel(given);
     if (kernels && module) checkKernels(module);
-    return await (kernels ? createWasmExecutor(def, kernels, limits) : createPlainExecutor(def, limits));
+    return make(def, await (kernels ? createWasmExecutor(def, kernels, limits) : createPlainExecutor(def, limits)));
   } catch (cause) {
     if (!(cause instanceof RangeError)) throw cause;
-    throw new ShiftwiseError("OVERFLOW", "no memory for the model", { where: def.name, cause });
+    throw new ShiftwiseError("OVERFLOW", "no memory for the model", { where: given.name, cause });
   }
 }
 

@@ -1,5 +1,5 @@
 // plain-executor.ts: the executor in plain TypeScript, for hosts that refuse WebAssembly.
-import { ShiftwiseError } from "../base/index.js";
+import { frozenCopy, ShiftwiseError } from "../base/index.js";
 import { type ModelDef, runReference } from "../model/index.js";
 import { elements } from "../ops/index.js";
 import type { Executor, ExecutorOptions, Outputs, StepTime, Visit } from "./executor.js";
@@ -9,7 +9,9 @@ import type { InputBatch } from "./ports.js";
  * Makes a model runnable without WebAssembly, on one thread.
  * @throws OVERFLOW for a memory limit below what all tensors take, since it keeps every one of them
  */
-export async function createPlainExecutor(def: ModelDef, { memoryLimit }: ExecutorOptions): Promise<Executor> {
+export async function createPlainExecutor(given: ModelDef, { memoryLimit }: ExecutorOptions): Promise<Executor> {
+  // every run reads the weights again
+  const def = frozenCopy(given, true);
   const tensors = Object.values(def.tensors);
   const total = tensors.reduce((sum, { shape }) => sum + elements(shape) * Float32Array.BYTES_PER_ELEMENT, 0);
   if (total > memoryLimit) {

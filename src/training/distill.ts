@@ -9,7 +9,6 @@ import {
   type Samples,
   samplesOf,
   size,
-  subset,
 } from "../data/browser.js";
 import { NETWORK, type Network, removeQuantizers } from "../graph/index.js";
 import type { WeightGrids } from "../ops/index.js";
@@ -18,6 +17,7 @@ import { type CompensateResult, compensate, type LayerReport, type LevelsOf, por
 import { copyParameters } from "./checkpoint.js";
 import { type Divergence, fidelityTo } from "./fidelity.js";
 import { THREADS } from "./given.js";
+import { holdOut } from "./hold-out.js";
 import { inRange, type Progress } from "./options.js";
 import { train } from "./train.js";
 
@@ -68,9 +68,11 @@ const STEERING = is.record<DistillControl>({
 });
 
 /** Training from the best state so far, all weights rounded. */
-export interface Attempt extends Divergence {
+export interface Attempt {
   readonly epochs: number;
   readonly learningRate: number;
+  /** Against the float network on the images held out; null where training has diverged. */
+  readonly found: Divergence | null;
   /** Whether it has come nearer to the float network; it is undone otherwise. */
   readonly kept: boolean;
 }
@@ -159,7 +161,8 @@ export async function distill(
 
   let rounded = await round(network, null, last);
   const before = measure(rounded.network);
-  let best: State = { network: rounded.network, grids: rounded.grids, layers: rounded.layers, ...before };
+  let best = rounded;
+  let after = before;
   const epochs: number[] = [];
   let perEpoch: number | null = null;
   if (last > 0) {
@@ -176,7 +179,10 @@ export async function distill(
       epochs.push(count);
     }
     const found = measure(student);
-    if (found.kl < best.kl) best = { ...rounded, network: student, ...found };
+    if (found.distance < after.distance) {
+      best = { ...rounded, network: student };
+      after = found;
+    }
   }
 
   const attempts: Attempt[] = [];
@@ -185,50 +191,30 @@ export async function distill(
   while (rate > options.learningRate * LEAST_RATE && (attempts.length === 0 || secondsLeft() > (perEpoch ?? 0))) {
     const student = structuredClone(best.network);
     const count: number = perEpoch ? Math.max(1, Math.floor(Math.min(length, secondsLeft()) / perEpoch)) : 1;
-    let found: Divergence = { kl: Number.POSITIVE_INFINITY, agreement: 0 };
+    let found: Divergence | null = null;
     try {
       perEpoch = await trainFor(student, best.grids, count, rate, last);
       found = measure(student);
     } catch (error) {
       if (!(error instanceof ShiftwiseError) || error.code !== "DIVERGED") throw error;
     }
-    const kept = found.kl < best.kl;
-    attempts.push({ epochs: count, learningRate: rate, ...found, kept });
-    if (kept) best = { ...best, network: student, ...found };
-    else rate *= RATE_FALL;
+    const kept = found !== null && found.distance < after.distance;
+    attempts.push({ epochs: count, learningRate: rate, found, kept });
+    if (kept) {
+      best = { ...best, network: student };
+      after = found!;
+    } else rate *= RATE_FALL;
   }
-  const { kl, agreement, ...state } = best;
   return {
-    ...state,
+    ...best,
     epochs: [...epochs, attempts.reduce((sum, attempt) => sum + attempt.epochs, 0)],
     heldOut: size(held),
     before,
-    after: { kl, agreement },
+    after,
     attempts,
   };
 }
 
-/** A network with all weights rounded, and how far it is from the float network. */
-interface State extends CompensateResult, Divergence {}
-
-/** Every eighth image apart from the others; where there are fewer than eight, all are on both sides. */
-function holdOut(dataset: Dataset): readonly [learned: Dataset, held: Dataset] {
-  const all = Array.from({ length: size(dataset) }, (_, i) => i);
-  if (all.length < HOLD_OUT) return [dataset, dataset];
-  return [
-    subset(
-      dataset,
-      all.filter((i) => i % HOLD_OUT !== 0),
-    ),
-    subset(
-      dataset,
-      all.filter((i) => i % HOLD_OUT === 0),
-    ),
-  ];
-}
-
-/** One image of so many is held out. */
-const HOLD_OUT = 8;
 /** Largest norm of a step's gradient: folded networks have weights that a long step would throw out. */
 const CLIP = 5;
 /** Images for rounding all portions but the last: what they lose is trained away. */

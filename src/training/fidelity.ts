@@ -1,46 +1,128 @@
 // fidelity.ts: how far a quantized network is from its float network, by what they make of the same images.
 import type { Samples } from "../data/browser.js";
-import type { Network } from "../graph/index.js";
-import { softmax } from "../ops/index.js";
+import { inferShapes, type Network } from "../graph/index.js";
+import { elements, nodeKind, type Shape, softmax, stridesOf } from "../ops/index.js";
 import { sampleActivations } from "./evaluate.js";
+
+/** The difference of an output from the float network's. */
+export interface OutputFidelity {
+  readonly name: string;
+  /** Signal to noise in dB: variance of all the float network's values over the mean squared error. Infinite for no error. */
+  readonly snr: number;
+  /**
+   * Mean of KL(float || quantized) in nats, of what is a distribution: a softmax, or the softmax of a single vector. Null for
+   * other outputs; infinite where values are not finite.
+   */
+  readonly kl: number | null;
+  /** Share of the distributions, 0..1, whose largest value is at the same place. Null for other outputs. */
+  readonly agreement: number | null;
+}
 
 /** The distance of a quantized network from its float network on some images. */
 export interface Divergence {
-  /** Mean of KL(softmax(float) || softmax(quantized)) in nats; infinite where logits are not finite. */
-  readonly kl: number;
-  /** Share of the images, 0..1, whose largest logit is the same. */
-  readonly agreement: number;
+  /** The mean over all outputs of what training brings down: `kl`, or else mean squared error over variance. */
+  readonly distance: number;
+  /** Figures of the one output, as OutputFidelity has them; null where there are several, or it is no distribution. */
+  readonly kl: number | null;
+  readonly agreement: number | null;
+  readonly outputs: readonly OutputFidelity[];
 }
 
-/** Measures networks against `float`, whose logits are computed once. */
+/**
+ * Measures networks against `float`. Outputs are compared batch by batch, and none is kept: they may be large.
+ * @returns a function that runs both networks on all samples
+ * @internal
+ */
 export function fidelityTo(float: Network, samples: Samples): (network: Network) => Divergence {
-  const expected = logitsOf(float, samples);
-  const classes = expected.length / samples.count;
+  const shapes = inferShapes(float);
   return (network) => {
-    const found = logitsOf(network, samples);
-    let kl = 0;
-    let agreeing = 0;
-    for (let from = 0; from < expected.length; from += classes) {
-      const [p, q] = [expected, found].map((logits) => logits.slice(from, from + classes));
-      if (p.indexOf(Math.max(...p)) === q.indexOf(Math.max(...q))) agreeing++;
-      softmax(p);
-      softmax(q);
-      for (let k = 0; k < classes; k++) if (p[k] > 0) kl += p[k] * Math.log(p[k] / Math.max(q[k], LEAST));
+    const meters = float.outputs.map((name) => createMeter(float, name, shapes.get(name)!));
+    const found = sampleActivations(network, samples, network.outputs);
+    for (const expected of sampleActivations(float, samples, float.outputs)) {
+      const values = found.next().value!;
+      for (const [i, { add }] of meters.entries())
+        add(expected.get(float.outputs[i])!, values.get(network.outputs[i])!);
     }
-    return {
-      kl: Number.isFinite(kl) ? kl / samples.count : Number.POSITIVE_INFINITY,
-      agreement: agreeing / samples.count,
-    };
+    const outputs = meters.map(({ read }) => read());
+    const distances = outputs.map(({ kl, snr }) => kl ?? 10 ** (-snr / 10));
+    const [{ kl, agreement }] = outputs.length === 1 ? outputs : [{ kl: null, agreement: null }];
+    return { distance: distances.reduce((sum, d) => sum + d, 0) / distances.length, kl, agreement, outputs };
+  };
+}
+
+/** The lines of an output along which it is a distribution. */
+export interface Lines {
+  readonly axis: 0 | 1 | 2;
+  /** Whether the values are logits, whose softmax is the distribution. */
+  readonly logits: boolean;
+}
+
+/** Says along which lines an output is a distribution: a softmax, or one vector that no function makes. Null for other outputs. */
+export function linesOf(network: Network, output: string, shape: Shape): Lines | null {
+  const node = network.nodes.find(({ name }) => name === output)!;
+  if (node.op === "softmax") return { axis: node.axis, logits: false };
+  const isFunction = nodeKind(node).role(node) === "float" && node.op !== "binary";
+  const isVector = network.outputs.length === 1 && shape[0] > 1 && shape[1] * shape[2] === 1;
+  return isVector && !isFunction ? { axis: 0, logits: true } : null;
+}
+
+interface Meter {
+  /** Counts a batch in, both (count, channels, height, width). */
+  add(expected: Float32Array, found: Float32Array): void;
+  read(): OutputFidelity;
+}
+
+function createMeter(network: Network, name: string, shape: Shape): Meter {
+  const lines = linesOf(network, name, shape);
+  const size = elements(shape);
+  const length = lines ? shape[lines.axis] : size;
+  const step = lines ? stridesOf(shape)[lines.axis] : 1;
+  const [p, q] = [0, 1].map(() => new Float64Array(length));
+  let [count, sum, square, error, kl, agreeing] = [0, 0, 0, 0, 0, 0];
+  const compareLine = (expected: Float32Array, found: Float32Array, first: number): void => {
+    for (let k = 0; k < length; k++) {
+      p[k] = expected[first + k * step];
+      q[k] = found[first + k * step];
+    }
+    if (largest(p) === largest(q)) agreeing++;
+    if (lines?.logits) for (const line of [p, q]) softmax(line);
+    for (let k = 0; k < length; k++) if (!(p[k] <= 0)) kl += p[k] * Math.log(p[k] / Math.max(q[k], LEAST));
+  };
+  return {
+    add(expected, found) {
+      // about the first value: a mean far from zero would leave little of the variance
+      const origin = expected[0];
+      for (let i = 0; i < expected.length; i++) {
+        sum += expected[i] - origin;
+        square += (expected[i] - origin) ** 2;
+        error += (expected[i] - found[i]) ** 2;
+        if (lines && Math.floor(i / step) % length === 0) compareLine(expected, found, i);
+      }
+      count += expected.length;
+    },
+    read() {
+      const snr = 10 * Math.log10((square - sum ** 2 / count) / error);
+      const distributions = count / length;
+      const mean = kl / distributions;
+      return {
+        name,
+        snr: error === 0 ? Number.POSITIVE_INFINITY : Number.isNaN(snr) ? Number.NEGATIVE_INFINITY : snr,
+        kl: lines && (Number.isFinite(mean) ? mean : Number.POSITIVE_INFINITY),
+        agreement: lines && agreeing / distributions,
+      };
+    },
   };
 }
 
 /** Keeps logarithms finite. */
 const LEAST = 1e-300;
 
-/** Returns the logits of all images, by the network's one output. */
-function logitsOf(network: Network, samples: Samples): Float64Array {
-  const [output] = network.outputs;
-  return Float64Array.from(
-    [...sampleActivations(network, samples, [output])].flatMap((values) => [...values.get(output)!]),
-  );
+/** The place of the largest value, of equal ones the first; -1 for one that is no number. */
+function largest(values: Float64Array): number {
+  let best = 0;
+  for (let k = 0; k < values.length; k++) {
+    if (Number.isNaN(values[k])) return -1;
+    if (values[k] > values[best]) best = k;
+  }
+  return best;
 }

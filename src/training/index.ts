@@ -27,7 +27,7 @@ export {
 export type { EpochRecord } from "./checkpoint.js";
 export { type Attempt, type DistillControl, type DistillOptions, type DistillResult, distill } from "./distill.js";
 export { activations, type EvaluateOptions, type Evaluation, evaluate } from "./evaluate.js";
-export type { Divergence } from "./fidelity.js";
+export type { Divergence, OutputFidelity } from "./fidelity.js";
 export type { CheckpointOptions, CommonOptions, Control, Distillation, ParameterGroup, Progress } from "./options.js";
 export { type PruneOptions, type PruneResult, prune } from "./prune.js";
 export type { RateSchedule } from "./rate-schedule.js";
@@ -44,4 +44,6 @@ export { type TrainOptions, type TrainResult, train } from "./train.js";
 // for the other rooms
 
 export { sampleActivations } from "./evaluate.js";
+export { fidelityTo } from "./fidelity.js";
 export { COMMON } from "./given.js";
+export { holdOutSamples } from "./hold-out.js";

@@ -8,6 +8,7 @@ import { zipSync } from "fflate";
 import { createRandom } from "../../dist/base/index.js";
 import { buildNetwork, encodeNetwork } from "../../dist/graph/index.js";
 import { decodeModel } from "../../dist/model/index.js";
+import { build } from "../onnx/build.js";
 import { assertEntries, assertFails, shiftwise, shiftwiseJson, temporaryFolder } from "./helpers.js";
 
 const SHARED = fileURLToPath(new URL("../../../shared/data/", import.meta.url));
@@ -83,12 +84,25 @@ describe("quantize --calibrate", () => {
     assert.match(warned.stdout, /^warning: .*bn_neg_var\.onnx: node .*a variance of .*below zero/m);
     const noted = await shiftwise(["quantize", file("unused_int64_input"), ...given, "--verbose"]);
     assert.match(noted.stdout, /^note: .*input sizes: nothing reads it/m);
-    await assertFails(
-      ["quantize", file("act_gelu"), ...given],
-      "UNSUPPORTED",
-      /2 problems.*Erf_?\d*: Erf.*with outputs/s,
-    );
+    await shiftwiseJson(["quantize", file("tiny_softmax"), ...given]);
+    const ended = decodeModel(new Uint8Array(readFileSync(out)));
+    assert.equal(ended.layers.at(-1).op, "softmax");
+    assert.deepEqual(ended.outputs, [{ name: "output", tensor: "output" }]);
+    await shiftwiseJson(["quantize", file("tiny_softmax"), ...given, "--outputs", "/f/Gemm_output_0"]);
+    const cut = decodeModel(new Uint8Array(readFileSync(out)));
+    assert.ok(cut.layers.every(({ op }) => op !== "softmax"));
+    assert.equal(cut.outputs[0].name, "/f/Gemm_output_0");
     rmSync(data);
+    const nodes = [
+      ["Relu", "x", "a"],
+      ["LSTM", "a", "b"],
+      ["NonMaxSuppression", "a b", "y"],
+    ];
+    const unsupported = join(folder, "unsupported.onnx");
+    writeFileSync(unsupported, build({ nodes }));
+    const problems = /2 problems.*LSTM_1: LSTM.*NonMaxSuppression_2.*with outputs? a/s;
+    await assertFails(["quantize", unsupported, ...given], "UNSUPPORTED", problems);
+    rmSync(unsupported);
   });
 
   test("deals out bits, and keeps those of layers that were given some", async () => {

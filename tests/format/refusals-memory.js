@@ -28,6 +28,7 @@ const models = [
   set(layer, "permute", { dims: [4, 10, 0.5, 2], order: [0, 1, 2, 3] }),
   set(layer, "activation", { fn: "toString" }),
   set(layer, "binary", { fn: "pow" }),
+  layer("elementwise", (l) => (l.steps = l.steps.map((step) => ({ ...step, fn: "tan" })))),
   set(layer, "constant", { values: new Float32Array(3) }),
   layer("resample", (l) => (l.columns.weights[3] = Number.NaN)),
   set(layer, "softmax", { axis: 3 }),

@@ -29,7 +29,7 @@ export const modelRefusals = {
     [layer("conv.b", (l) => (l.residual.tensor = "nowhere")), /layer conv\.b\.residual: .*nowhere/],
     [layer("concat", (l) => (l.inputs[1] = "nowhere")), /layer concat\.input: .*nowhere/],
     [layer("binary", (l) => (l.other = "nowhere")), /layer binary\.input: .*nowhere/],
-    [layer("constant", (l) => (l.output = "nowhere")), /layers\[7\]: .*nowhere/],
+    [layer("constant", (l) => (l.output = "nowhere")), /layers\[8\]: .*nowhere/],
     [change((g) => (g.inputs[0].tensor = "nowhere")), /input image: .*nowhere/],
     [change((g) => (g.outputs[0].tensor = "nowhere")), /output logits: .*nowhere/],
   ],
@@ -39,7 +39,7 @@ export const modelRefusals = {
     [change((g) => (g.tensors.extra = g.tensors.x)), /tensor extra: .*a layer that writes it/],
   ],
   "written-before": [
-    [change((g) => g.layers.push(...g.layers.splice(6, 1))), /layer binary\.input: .*earlier layer/],
+    [change((g) => g.layers.push(...g.layers.splice(6, 1))), /layer elementwise\.input: .*earlier layer/],
     [layer("conv.b", (l) => (l.residual.tensor = "b")), /layer conv\.b\.residual: .*earlier layer/],
   ],
   "total-size": [[tensor("g", (t) => (t.shape = [2 ** 31 - 1, 1, 1])), /at most 2147483647 elements/]],
@@ -111,6 +111,7 @@ export const modelRefusals = {
   "same-shape": [
     [tensor("e", (t) => (t.shape = [8, 1, 4])), /layer add: output: .*shape 8x2x2/],
     [tensor("h", (t) => (t.shape = [2, 5, 4])), /layer activation: output/],
+    [tensor("l", (t) => (t.shape = [2, 5, 4])), /layer elementwise: output/],
     [tensor("s", (t) => (t.shape = [2, 5, 3])), /layer softmax: output/],
   ],
   "concat-shape": [
@@ -137,6 +138,24 @@ export const modelRefusals = {
     [layer("activation", (l) => (l.parameters = [])), /parameters: .*1 finite/],
     [layer("activation", (l) => (l.fn = "clip")), /parameters: .*2 finite/],
     [layer("activation", (l) => (l.fn = "tanh")), /parameters: .*0 finite/],
+    [layer("elementwise", (l) => (l.steps[1].parameters = [])), /steps\[1\]\.parameters: .*1 finite/],
+  ],
+  "steps-count": [
+    [layer("elementwise", (l) => (l.steps = [])), /steps: .*1 to 64/],
+    [
+      layer("elementwise", (l) => {
+        l.steps = Array.from({ length: 65 }, (_, i) => ({ fn: "abs", parameters: [], of: [i] }));
+      }),
+      /steps: .*1 to 64/,
+    ],
+  ],
+  "steps-of": [
+    [layer("elementwise", (l) => (l.steps[1].of = [0, 1])), /steps\[1\]\.of: .*1 integers in 0\.\.1/],
+    [layer("elementwise", (l) => (l.steps[2].of = [2, 3])), /steps\[2\]\.of/],
+  ],
+  "steps-read": [
+    [layer("elementwise", (l) => (l.steps[4].of = [4, 0, 0])), /elementwise: steps: .*found 2/],
+    [layer("elementwise", (l) => (l.steps = [{ fn: "constant", parameters: [1], of: [] }])), /elementwise: steps/],
   ],
   "binary-shape": [
     [layer("binary", (l) => (l.other = "a")), /layer binary: other/],

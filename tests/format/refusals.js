@@ -8,7 +8,7 @@ import { crc32, hex, openFile, readSafetensors, sealFile, writeSafetensors } fro
  */
 export function variants(valid, kind) {
   const { metadata, tensors, data } = readSafetensors(valid);
-  const { graph } = openFile(valid, kind);
+  const { graph, version } = openFile(valid, kind);
   const changed = (argument, change) => {
     change(argument);
     return argument;
@@ -34,9 +34,9 @@ export function variants(valid, kind) {
     change(change) {
       const parts = [structuredClone(graph), new Map(tensors)];
       change(...parts);
-      return sealFile(kind, ...parts);
+      return sealFile(kind, ...parts, version);
     },
-    tensors: (change) => sealFile(kind, graph, changed(new Map(tensors), change)),
+    tensors: (change) => sealFile(kind, graph, changed(new Map(tensors), change), version),
   };
 }
 

@@ -18,6 +18,7 @@ export {
   FUNCTIONS,
   LAYERS,
   largestOf,
+  PARAMETERS,
   sameEncoding,
 } from "../../dist/ops/index.js";
 export * as pipeline from "../../dist/pipeline/index.js";

@@ -2,7 +2,10 @@
 
 import { createRandom } from "../../dist/base/index.js";
 import { buildNetwork, inferShapes } from "../../dist/graph/index.js";
+
+import { KNOWN } from "../ops/steps.js";
 import { FUNCTIONS_OF_ONE } from "../oracle/functions.js";
+
 import { evaluate } from "../oracle/network.js";
 
 /** Nodes that hand on the integers they read. */
@@ -158,6 +161,7 @@ export function randomNetwork(seed, quantized) {
       push(b.concat([input, pick(mates), ...(chance(0.3) ? [pick(mates)] : [])]));
     },
     leakyRelu: () => push(b.leakyRelu(some(), random.uniform())),
+    elementwise: () => push(b.elementwise(some(), pick(KNOWN))),
     activation: () => {
       const [fn, ...parameters] = pick(FUNCTIONS_OF_ONE.filter(([name]) => name !== "leakyRelu"));
       push(b.activation(some(), fn, parameters));

@@ -28,7 +28,7 @@ function errorOf(bytes, where) {
 function withGraph(change) {
   const graph = JSON.parse(metadata.graph);
   change(graph);
-  return sealFile("model", graph, tensors);
+  return sealFile("model", graph, tensors, Number(metadata.version));
 }
 
 test("a model with every operation, encoding and width comes back as it was", () => {
@@ -140,7 +140,7 @@ test("tensors missing, left over, of the wrong type or shape", () => {
   const seal = (change) => {
     const changed = new Map(tensors);
     change(changed);
-    return sealFile("model", graph, changed);
+    return sealFile("model", graph, changed, Number(metadata.version));
   };
   const scale = tensors.get("conv.a.scale");
   const cases = [
@@ -165,7 +165,7 @@ test("foreign files, other kinds, other versions, gzip", () => {
   const reseal = (change) => writeSafetensors(tensors, { ...metadata, ...change });
   assert.match(errorOf(reseal({ format: "pt" })).where, /format/);
   assert.match(errorOf(reseal({ kind: "network" })).where, /kind/);
-  assert.match(errorOf(reseal({ version: "2" })).where, /version/);
+  assert.match(errorOf(reseal({ version: "3" })).where, /version/);
   assert.match(errorOf(reseal({ more: "1" })).message, /more/);
   assert.equal(errorOf(reseal({ checksum: "00000000" })).code, "CHECKSUM");
   assert.equal(errorOf(writeSafetensors(tensors, {})).code, "BAD_FILE");
@@ -221,7 +221,7 @@ test("infinite scales and huge shapes are refused without being allocated", () =
   const bytes = new Uint8Array(16);
   new DataView(bytes.buffer).setFloat32(4, Infinity, true);
   changed.set("conv.a.scale", { dtype: "F32", shape: [4], bytes });
-  const error = errorOf(sealFile("model", JSON.parse(metadata.graph), changed));
+  const error = errorOf(sealFile("model", JSON.parse(metadata.graph), changed, Number(metadata.version)));
   assert.equal(error.code, "BAD_GRAPH");
   assert.match(error.where, /layer conv\.a: scale\[1\]/);
 });

@@ -36,7 +36,7 @@ test("names", () => {
   breaks((d) => (d.notes["a\nb"] = ""), /notes/, "BAD_FILE");
   breaks((d) => (layer(d, "add").name = "mean"), /layers/);
   breaks((d) => (d.outputs[1].name = "logits"), /outputs/);
-  breaks((d) => (layer(d, "add").name = "__proto__"), /layers\[12\]/, "BAD_FILE");
+  breaks((d) => (layer(d, "add").name = "__proto__"), /layers\[13\]/, "BAD_FILE");
   breaks((d) => (d.outputs = []), /outputs/);
   breaks((d) => (d.inputs = []), /inputs/);
 });

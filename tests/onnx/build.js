@@ -44,33 +44,37 @@ function attribute(name, value) {
   return { ...EMPTY, name, type: 7, ints: value };
 }
 
-/** [op, inputs, outputs, attributes]; inputs and outputs as texts with blanks between names, "_" for none. */
+/** [op, with its domain if it has one, inputs, outputs, attributes]; inputs and outputs as texts with blanks between names, "_" for none. */
 export function node([op, inputs, outputs, attributes = {}], index = 0) {
   const names = (text) => (text ? text.split(" ").map((name) => (name === "_" ? "" : name)) : []);
   return {
     name: `${op}_${index}`,
-    opType: op,
+    opType: op.split(".").at(-1),
+    ...(op.includes(".") && { domain: op.slice(0, op.lastIndexOf(".")) }),
     input: names(inputs),
     output: names(outputs),
     attribute: Object.entries(attributes).map(([name, value]) => attribute(name, value)),
   };
 }
 
-const info = (name, dims) => ({
+const info = (name, dims, elemType = 1) => ({
   name,
   type: {
     tensorType: {
-      elemType: 1,
+      elemType,
       ...(dims && { shape: { dim: dims.map((n) => (typeof n === "number" ? { dimValue: n } : { dimParam: n })) } }),
     },
   },
 });
 
-/** The message of a model with the input x, constants by name, and the outputs named. */
-export function message({ x = [1, 4, 6, 7], nodes, constants = {}, outputs = ["y"], opset = 13 }) {
+/** The message of a model with the input x, constants by name, and the outputs named, all of one type. */
+export function message({ x = [1, 4, 6, 7], nodes, constants = {}, outputs = ["y"], opset = 13, type = 1 }) {
   return {
     irVersion: 8,
-    opsetImport: [{ domain: "", version: opset }],
+    opsetImport: [
+      { domain: "", version: opset },
+      ...(nodes.some(([op]) => op.startsWith("com.microsoft.")) ? [{ domain: "com.microsoft", version: 1 }] : []),
+    ],
     metadataProps: [],
     functions: [],
     graph: {
@@ -78,7 +82,7 @@ export function message({ x = [1, 4, 6, 7], nodes, constants = {}, outputs = ["y
       node: nodes.map(node),
       initializer: Object.entries(constants).map(([name, tensor]) => ({ ...tensor, name })),
       input: [info("x", x)],
-      output: outputs.map((name) => info(name)),
+      output: outputs.map((name) => info(name, undefined, type)),
       sparseInitializer: [],
     },
   };

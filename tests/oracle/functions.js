@@ -1,5 +1,6 @@
 // functions.js: functions of one and of two values, dropout, constants and softmax, with their slopes.
 import { crc32 } from "../../dist/format/index.js";
+import { stepsOf } from "../../dist/ops/index.js";
 import { eachPlace, indexOf, strides } from "./places.js";
 
 const inside = (x, low, high) => (x > low && x < high ? 1 : 0);
@@ -61,6 +62,11 @@ export const FUNCTIONS = {
   relu: elementwise(({ node: { max = null } }) => unary("clip", [0, max ?? Number.POSITIVE_INFINITY])),
   leakyRelu: elementwise(({ node: { slope } }) => unary("leakyRelu", [slope])),
   activation: elementwise(({ node: { fn, parameters } }) => unary(fn, parameters)),
+  elementwise: elementwise(({ node: { steps } }) => {
+    const f = stepsOf(steps);
+    // differences stand for the slope, which the engine takes from the chain rule
+    return [f, (x) => (f(x + 1e-6) - f(x - 1e-6)) / 2e-6];
+  }),
   dropout: elementwise((call) => [(x, i) => x * kept(call, i), (_, i) => kept(call, i)]),
 
   binary: {

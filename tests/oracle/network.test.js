@@ -1,6 +1,7 @@
 // network.test.js: the float64 oracle's gradients against central differences, layer by layer.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { KNOWN } from "../ops/steps.js";
 import { disturb, randomImages, small } from "../training/helpers.js";
 import { lossOf } from "./loss.js";
 import { backward, forward, parametersOf } from "./network.js";
@@ -25,6 +26,10 @@ const bodies = {
     const y = b.activation(b.conv(x, 4), "elu", [0.7]);
     const z = b.activation(b.activation(y, "hardSwish"), "clip", [-0.8, 1.1]);
     return b.concat([b.activation(y, "tanh"), b.activation(z, "sigmoid"), b.activation(z, "hardSigmoid", [0.3, 0.5])]);
+  },
+  "functions in steps": (b, x) => {
+    const y = b.conv(x, 4);
+    return b.concat(KNOWN.map((steps) => b.elementwise(y, steps)));
   },
   "arithmetic on two operands": (b, x) => {
     const y = b.conv(x, 4);

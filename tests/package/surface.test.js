@@ -61,3 +61,61 @@ test("no doc comment of the source begins with a word that wants a noun or a ver
     );
   assert.deepEqual(found, []);
 });
+
+/** Overwrites, adds to and empties whatever a value holds and lets be changed. */
+function spoil(value) {
+  if (typeof value !== "object" || value === null) return;
+  if (ArrayBuffer.isView(value)) {
+    value.fill(1);
+    return;
+  }
+  for (const key of Object.keys(value)) {
+    spoil(value[key]);
+    Reflect.set(value, key, 1);
+  }
+}
+
+function isFrozen(value) {
+  if (typeof value !== "object" || value === null) return true;
+  return Object.isFrozen(value) && Object.values(value).every(isFrozen);
+}
+
+test("no value that a door exports can be changed", async () => {
+  let count = 0;
+  for (const [name, path] of doors) {
+    const module = await import(`${root}${path.replace("src/", "dist/").replace(/ts$/, "js")}`);
+    for (const [key, value] of Object.entries(module)) {
+      if (typeof value === "function") continue;
+      count++;
+      assert.ok(isFrozen(value), `${key} of ${name}`);
+    }
+  }
+  assert.ok(count >= 4);
+});
+
+test("what a function has given may be changed, and it gives the same again", async () => {
+  const { freshNetwork, recipeFor, usualNormalization } = await import("../../dist/pipeline/index.js");
+  const { generate, normalizationOf } = await import("../../dist/data/index.js");
+  const quantize = await import("../../dist/quantize/index.js");
+  const { decodeNetwork, encodeNetwork, lower } = await import("../../dist/graph/index.js");
+  const { train } = generate({ seed: 1, train: 20, test: 10 });
+  const file = encodeNetwork(freshNetwork("demo", train, 1, 4));
+  const { network } = decodeNetwork(file);
+  const layer = { name: "a", shape: [4, 3, 3, 3] };
+  const weights = Float32Array.from({ length: 108 }, (_, i) => Math.sin(i));
+  const calls = {
+    recipe: () => [2, 3, 4, 5].flatMap((bits) => [recipeFor(bits), recipeFor(bits, "paper")]),
+    normalizations: () => [usualNormalization(3), usualNormalization(1), normalizationOf({}, 3)],
+    portions: () => [2, 3, 4, 5].map((bits) => quantize.portionsFor(bits)),
+    levels: () => [quantize.powerLevels(4, 1), quantize.twoTermLevels(4), quantize.powersOfTwo(4, 1)],
+    fits: () => quantize.QUANTIZERS.map((one) => one.fit(weights, { ...layer, bits: one.bits[0] })),
+    fresh: () => freshNetwork("demo", train, 1, 4),
+    network: () => decodeNetwork(file).network,
+    model: () => lower(network, { grids: null }),
+  };
+  for (const [name, call] of Object.entries(calls)) {
+    const expected = structuredClone(call());
+    spoil(call());
+    assert.deepEqual(structuredClone(call()), expected, name);
+  }
+});

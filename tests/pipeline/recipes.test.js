@@ -27,16 +27,6 @@ test("every width has both recipes; other widths and names have none", () => {
   assert.throws(() => recipeFor(3, "best"), { code: "BAD_OPTION", where: "name" });
 });
 
-test("who changes a recipe changes no other", () => {
-  const before = JSON.stringify([DEFAULTS, recipeFor(4), recipeFor(4, "paper")]);
-  for (const recipe of [recipeFor(4), recipeFor(4, "paper")]) {
-    recipe.activations.bits = 1;
-    recipe.augment.shift = 7;
-    recipe.portions[0] = 1;
-  }
-  assert.equal(JSON.stringify([DEFAULTS, recipeFor(4), recipeFor(4, "paper")]), before);
-});
-
 test("at 2 bits the tuned recipe keeps more than the paper's", async () => {
   const float = tinyNetwork();
   await train(float, data, { ...common, learningRate: 0.1, epochs: 6 });

@@ -57,6 +57,30 @@ describe("quantizeByRetraining", () => {
     assert.deepEqual(encodeModel({ ...again.model, notes }), encodeModel(result.model));
   });
 
+  test("a softmax at the end is put aside while labels are learned, and is part of the model", async () => {
+    const ended = { ...float, nodes: [...float.nodes, { op: "softmax", name: "shares", input: "dense1", axis: 0 }] };
+    ended.outputs = ["shares"];
+    const bare = await quantizeByRetraining(float, data, quick(4));
+    const whole = await quantizeByRetraining(ended, data, quick(4));
+    const losses = ({ history }) => history.map(({ loss }) => loss);
+    assert.deepEqual(losses(whole), losses(bare));
+    assert.deepEqual(whole.model.layers.slice(0, -1), bare.model.layers);
+    assert.deepEqual(whole.model.layers.at(-1), {
+      op: "softmax",
+      name: "shares",
+      input: "dense1",
+      output: "shares",
+      axis: 0,
+    });
+    assert.deepEqual(whole.network.outputs, ["shares"]);
+    const powers = QUANTIZERS.find(({ name }) => name === "powers");
+    const method = { name: "p", quantizer: powers, widths: { kind: "uniform", bits: 4 }, epochs: 0 };
+    const settings = { epochs: 0, training: { ...training, batchSize: 32 } };
+    const eight = { ...method, activations: { kind: "linear", bits: 8 } };
+    const { model } = await quantizeByMethod(ended, data, eight, settings, {});
+    assert.equal(model.layers.at(-1).op, "softmax");
+  });
+
   test("bits of single layers, pruning, and a promise that holds the training up", async () => {
     const steps = [];
     let waited = 0;

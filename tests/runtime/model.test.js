@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ShiftwiseError } from "../../dist/base/index.js";
 import { goldenHash } from "../../dist/format/index.js";
+import { encodeModel } from "../../dist/model/index.js";
 import { Model } from "../../dist/runtime/index.js";
+import { everything } from "../models/everything.js";
 import { linear } from "../models/layers.js";
 import { convModel, inputsFor } from "../models/random.js";
 
@@ -68,5 +70,63 @@ for (const executor of ["wasm", "plain"]) {
       };
       assert.throws(() => late.runSync(trap), { code: "DISPOSED" });
     }
+  });
+}
+
+/** Everything that objects and arrays hold, down to their ends. */
+function* partsOf(value) {
+  if (typeof value !== "object" || value === null) return;
+  yield value;
+  if (!ArrayBuffer.isView(value)) for (const part of Object.values(value)) yield* partsOf(part);
+}
+
+/** Overwrites all numbers that can be. */
+function spoil(value) {
+  for (const part of partsOf(value)) {
+    if (ArrayBuffer.isView(part)) part.fill(1);
+    else for (const key of Object.keys(part)) if (typeof part[key] === "number") part[key] = 1;
+  }
+}
+
+/** A model of every kind of layer, with a constant and one tensor twice among its outputs. */
+function ownDef() {
+  const def = structuredClone(everything());
+  const { output } = def.layers.find(({ op }) => op === "constant");
+  def.outputs.push({ name: "again", tensor: def.outputs[1].tensor }, { name: "constant", tensor: output });
+  return def;
+}
+
+for (const executor of ["wasm", "plain"]) {
+  test(`${executor}: what a model hands out cannot be changed, and what it was made of no longer changes it`, async () => {
+    for (const threads of [1, 2]) {
+      const def = ownDef();
+      const image = inputsFor(def);
+      const model = await Model.from(def, { executor, threads });
+      const expected = structuredClone(model.runSync(image));
+      for (const field of ["inputs", "outputs", "labels", "memory"]) {
+        for (const part of partsOf(model[field])) assert.ok(Object.isFrozen(part), field);
+      }
+      spoil(def);
+      assert.deepEqual(model.runSync(image), expected);
+      const outputs = model.runSync(image);
+      outputs.side.fill(1);
+      assert.deepEqual(outputs.again, expected.again);
+      spoil(outputs);
+      spoil(model.profile(image));
+      const traced = model.trace(image, (_, raw) => raw.fill(1));
+      assert.deepEqual(traced, expected);
+      assert.deepEqual(model.runSync(image), expected);
+      model.dispose();
+    }
+  });
+
+  test(`${executor}: the bytes that a model was loaded from belong to their owner again`, async () => {
+    const def = ownDef();
+    const file = encodeModel(def);
+    const model = await Model.load(file, { executor });
+    const expected = model.runSync(inputsFor(def));
+    file.fill(255);
+    assert.deepEqual(model.runSync(inputsFor(def)), expected);
+    model.dispose();
   });
 }

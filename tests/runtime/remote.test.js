@@ -50,6 +50,14 @@ test("it says and computes what a model here does", async () => {
   here.dispose();
 });
 
+test("what it says of the model cannot be changed", async () => {
+  const model = await WorkerModel.load(file.slice());
+  for (const value of [model.inputs, model.outputs, model.memory, model.inputs[0], model.inputs[0].shape]) {
+    assert.ok(Object.isFrozen(value));
+  }
+  model.dispose();
+});
+
 test("arrays that fill their buffer are handed over, parts of one are copied", async () => {
   const bytes = file.slice();
   const model = await WorkerModel.load(bytes);

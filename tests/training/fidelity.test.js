@@ -22,7 +22,9 @@ const samples = samplesOf({ images, shape: [2, 1, 1], normalization: { mean: [0,
 
 test("mean divergence and equal answers", () => {
   const measure = fidelityTo(network(1), samples);
-  assert.deepEqual(measure(network(1)), { kl: 0, agreement: 1 });
+  const { outputs, ...same } = measure(network(1));
+  assert.deepEqual(same, { distance: 0, kl: 0, agreement: 1 });
+  assert.deepEqual(outputs, [{ name: "dense1", snr: Number.POSITIVE_INFINITY, kl: 0, agreement: 1 }]);
   // images (0, 1), 9 of 17, become (0, -2): p = 1 / (1 + e^-1) of the second, q = 1 / (1 + e^2)
   const [p, q] = [1 / (1 + Math.exp(-1)), 1 / (1 + Math.exp(2))];
   const kl = p * Math.log(p / q) + (1 - p) * Math.log((1 - p) / (1 - q));
@@ -33,4 +35,45 @@ test("mean divergence and equal answers", () => {
 
 test("logits that are no numbers are infinitely far", () => {
   assert.equal(fidelityTo(network(1), samples)(network(Number.NaN)).kl, Number.POSITIVE_INFINITY);
+});
+
+/** Maps of 1 x 2 pixels times `factor`, a softmax over them, and a vector. */
+function several(factor) {
+  const b = buildNetwork("maps", createRandom(1));
+  const map = b.conv(b.input([1, 1, 2]), 1, { kernel: 1 });
+  const made = b.finish([map, b.softmax(map, 2), b.dense(map, 3)]);
+  made.nodes.find(({ op }) => op === "conv").weight.data.set([factor]);
+  return made;
+}
+
+test("each output has its signal to noise, a softmax its divergence along every line", () => {
+  const images = Uint8Array.of(0, 255, 51, 204, 255, 0, 102, 102);
+  const shape = [1, 1, 2];
+  const maps = samplesOf({ images, shape, normalization: { mean: [0], std: [1] } });
+  const found = fidelityTo(several(1), maps)(several(0.5));
+  assert.deepEqual([found.kl, found.agreement], [null, null]);
+  const [map, softmax, vector] = found.outputs;
+  const values = Array.from(images, (pixel) => pixel / 255);
+  const mean = values.reduce((sum, x) => sum + x / 8, 0);
+  const signal = values.reduce((sum, x) => sum + (x - mean) ** 2, 0);
+  const noise = values.reduce((sum, x) => sum + (x / 2) ** 2, 0);
+  assert.ok(Math.abs(map.snr - 10 * Math.log10(signal / noise)) < 1e-4);
+  assert.deepEqual([map.kl, map.agreement, vector.kl, vector.agreement], [null, null, null, null]);
+  const share = (z) => 1 / (1 + Math.exp(-z));
+  let kl = 0;
+  for (let i = 0; i < 8; i++) {
+    const z = values[i] - values[i ^ 1];
+    kl += share(z) * Math.log(share(z) / share(z / 2));
+  }
+  assert.ok(Math.abs(softmax.kl - kl / 4) < 1e-6);
+  assert.equal(softmax.agreement, 1);
+  const parts = [10 ** (-map.snr / 10), softmax.kl, 10 ** (-vector.snr / 10)];
+  assert.ok(Math.abs(found.distance - (parts[0] + parts[1] + parts[2]) / 3) < 1e-9);
+});
+
+test("a vector that a function makes is no list of logits", () => {
+  const b = buildNetwork("sigmoids", createRandom(1));
+  const made = b.finish([b.activation(b.dense(b.input([2, 1, 1]), 2), "sigmoid")]);
+  const { kl, agreement, distance } = fidelityTo(made, samples)(made);
+  assert.deepEqual([kl, agreement, distance], [null, null, 0]);
 });

@@ -1,14 +1,18 @@
 // layers.ts: each kind of layer of a model as nodes of the exported graph.
 import {
   type ActivationLayer,
+  type ActivationName,
   type AxisWeights,
   type BinaryName,
   elements,
   FUNCTIONS,
   type GatherLayer,
   type Layer,
+  PARAMETERS,
   type PermuteLayer,
   type ResampleLayer,
+  type Step,
+  type StepName,
   sameShape,
 } from "../../ops/index.js";
 import { operatorName } from "../operators/unary.js";
@@ -33,6 +37,8 @@ const EXPORTS = {
   constant: ({ g, def }, { output, values }) => g.floats(values, [1, ...def.tensors[output].shape]),
   activation: (context, layer) =>
     encoded(context, activated(context.g, layer, realOf(context, layer.input)), layer.output),
+  elementwise: (context, { steps, input, output }) =>
+    encoded(context, stepped(context.g, steps, realOf(context, input)), output),
   binary(context, { input, other, output, fn }) {
     return encoded(context, BINARY[fn](context.g, realOf(context, input), realOf(context, other)), output);
   },
@@ -46,12 +52,63 @@ const EXPORTS = {
 export const exportLayer: Export<Layer> = (context, layer) => (EXPORTS[layer.op] as Export<Layer>)(context, layer);
 
 /** A function of one value is the operator of its name, its parameters the operator's attributes. Clip's are inputs. */
-function activated(g: GraphBuilder, { fn, parameters }: ActivationLayer, x: string): string {
+function activated(g: GraphBuilder, { fn, parameters }: Pick<ActivationLayer, "fn" | "parameters">, x: string): string {
   const operator = operatorName(fn);
   if (fn === "clip") return g.node(operator, [x, ...parameters.map((bound) => g.floats([bound], []))]);
-  const attributes = FUNCTIONS[fn].parameters.map(([name], i) => [name, { float: parameters[i] }]);
+  const attributes = PARAMETERS[fn].map(([name], i) => [name, { float: parameters[i] }]);
   return g.node(operator, [x], Object.fromEntries(attributes));
 }
+
+/** A function in steps: the nodes of each. */
+function stepped(g: GraphBuilder, steps: readonly Step[], x: string): string {
+  const values = [x];
+  for (const { fn, parameters, of } of steps) {
+    const read = of.map((k) => values[k]);
+    values.push(
+      fn in FUNCTIONS
+        ? activated(g, { fn: fn as ActivationName, parameters }, read[0])
+        : STEPS[fn as Exclude<StepName, ActivationName>](g, read, parameters),
+    );
+  }
+  return values[steps.length];
+}
+
+type StepExport = (g: GraphBuilder, read: readonly string[], parameters: readonly number[]) => string;
+const as =
+  (operator: string, attributes = {}): StepExport =>
+  (g, read) =>
+    g.node(operator, read, attributes);
+const asFloat =
+  (operator: string): StepExport =>
+  (g, read) =>
+    g.node("Cast", [g.node(operator, read)], { to: 1 });
+
+/** The functions that only steps have. */
+const STEPS = {
+  abs: as("Abs"),
+  add: as("Add"),
+  constant: (g, _, parameters) => g.floats(parameters, []),
+  cos: as("Cos"),
+  div: as("Div"),
+  equal: asFloat("Equal"),
+  erf: as("Erf"),
+  exp: as("Exp"),
+  floor: as("Floor"),
+  less: asFloat("Less"),
+  log: as("Log"),
+  max: as("Max"),
+  min: as("Min"),
+  mod: as("Mod", { fmod: 1 }),
+  mul: as("Mul"),
+  pow: as("Pow"),
+  prelu: (g, [a, b]) => prelu(g, a, b),
+  round: as("Round"),
+  sign: as("Sign"),
+  sin: as("Sin"),
+  sqrt: as("Sqrt"),
+  sub: as("Sub"),
+  where: (g, [condition, a, b]) => g.node("Where", [g.node("Cast", [condition], { to: 9 }), a, b]),
+} satisfies { readonly [F in Exclude<StepName, ActivationName>]: StepExport };
 
 /** The functions of two values; they repeat either operand where an axis is of length 1. */
 const BINARY = {

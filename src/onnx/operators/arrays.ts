@@ -165,10 +165,3 @@ export function largest(numbers: ArrayLike<number>): number {
   for (let i = 0; i < numbers.length; i++) best = Math.max(best, numbers[i]);
   return best;
 }
-
-/** The nearest integer, the even one of two. */
-export function roundHalfEven(x: number): number {
-  const low = Math.floor(x);
-  const rest = x - low;
-  return rest > 0.5 || (rest === 0.5 && low % 2 !== 0) ? low + 1 : low;
-}

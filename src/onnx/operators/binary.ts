@@ -4,6 +4,7 @@ import {
   type BinaryName,
   binaryOf,
   elements,
+  power,
   type Shape,
   sameShape,
   type Tensor,
@@ -23,6 +24,8 @@ import {
   unsupported,
 } from "./call.js";
 import { type Operator, type Operators, operator } from "./operator.js";
+import { int, type Specs, type ValuesOf } from "./spec.js";
+import { inSteps, stepped } from "./steps.js";
 import { clipped } from "./unary.js";
 
 /** Arithmetic on two values of one type. */
@@ -42,11 +45,32 @@ function arithmetic(fn: BinaryName): Operator {
   );
 }
 
-function compare(f: (x: number, y: number) => boolean): Operator {
-  return operator(
-    {},
-    { evaluate: (call) => [zip(call, "bool", [required(call, 0), required(call, 1)], (x, y) => Number(f(x, y)))] },
-  );
+/** A function of an activation and one number, either of which may come first. */
+function withNumber<S extends Specs>(
+  f: (x: number, y: number) => number,
+  fn: "pow" | "mod",
+  attributes: S = {} as S,
+  choose: (call: Call<ValuesOf<S>>) => (x: number, y: number) => number = () => f,
+): Operator {
+  return operator(attributes, {
+    evaluate(call) {
+      const [a, b] = [required(call, 0), required(call, 1)];
+      return [zip(call, a.type, [a, b], choose(call))];
+    },
+    convert(conversion) {
+      const [a, b] = allOperands(conversion);
+      const [x, constant] = isActivation(a) ? [a, b] : [b, a];
+      const number = x && isActivation(x) && !isActivation(constant) ? onlyNumber(constant) : null;
+      if (number === null) throw unsupported(conversion.node, "anything but an activation and one number");
+      const steps = inSteps(["constant", [], number], [fn, x === a ? [0, 1] : [1, 0]]);
+      return [stepped(conversion, x as Activation, steps)];
+    },
+  });
+}
+
+/** The number that all elements of a constant are; null where they differ. */
+function onlyNumber({ data }: Value): number | null {
+  return data.length > 0 && data.every((value) => value === data[0]) ? data[0] : null;
 }
 
 /** Any number of operands, taken two at a time; constants first. */
@@ -145,11 +169,21 @@ export function combined(
   const shapes = meetingShapes(conversion, [a.dims, b.dims]);
   const [left, right] = [a, b].map((operand, i) => {
     if (isActivation(operand)) return draft.shaped(operand, shapes[i]);
-    const value = draft.parameter(operand, shapes[i]);
+    const value = draft.parameter(finite(conversion, operand), shapes[i]);
     return draft.add(`${name}.constant`, { op: "constant", value }, shapes[i]);
   });
   const [shape] = meetingShapes(conversion, [dims]);
   return { node: draft.add(name, { op: "binary", fn, inputs: [left, right] }, shape), dims };
+}
+
+/** Largest float32. */
+const LARGEST = 3.4028234663852886e38;
+
+/** A constant as a network may hold it: infinities, as masks have them, become the largest numbers. */
+export function finite(conversion: Conversion, value: Value): Value {
+  if (value.data.every(Number.isFinite)) return value;
+  if (value.data.some(Number.isNaN)) throw unsupported(conversion.node, "a constant that holds NaN");
+  return map(conversion, value, (x) => Math.min(Math.max(x, -LARGEST), LARGEST));
 }
 
 /** A constant with the batch that stands in the file as the first image has it, if all images have the same. */
@@ -213,12 +247,7 @@ function perChannel({ data, dims: own }: Value, dims: readonly number[], channel
 
 export const BINARY: Operators = {
   Add: arithmetic("add"),
-  And: compare((x, y) => x !== 0 && y !== 0),
   Div: arithmetic("div"),
-  Equal: compare((x, y) => x === y),
-  Greater: compare((x, y) => x > y),
-  GreaterOrEqual: compare((x, y) => x >= y),
-  Less: compare((x, y) => x < y),
   Max: variadic(Math.max, (conversion, a, b) => extreme(conversion, a, b, true)),
   Mean: variadic(
     (x, y) => x + y,
@@ -230,6 +259,15 @@ export const BINARY: Operators = {
     },
   ),
   Min: variadic(Math.min, (conversion, a, b) => extreme(conversion, a, b, false)),
+  Mod: withNumber(
+    (x, y) => x % y,
+    "mod",
+    { fmod: int(0) },
+    (call) => {
+      // of integers the result has the sign of the divisor
+      return call.attributes.fmod !== 0 ? (x, y) => x % y : (x, y) => x - y * Math.floor(x / y);
+    },
+  ),
   Mul: arithmetic("mul"),
   Neg: operator(
     {},
@@ -242,18 +280,10 @@ export const BINARY: Operators = {
     },
   ),
   PRelu: arithmetic("prelu"),
+  Pow: withNumber(power, "pow"),
   Sub: arithmetic("sub"),
   Sum: variadic(
     (x, y) => x + y,
     (conversion, a, b) => combined(conversion, "add", a, b),
-  ),
-  Where: operator(
-    {},
-    {
-      evaluate(call) {
-        const [condition, a, b] = [0, 1, 2].map((i) => required(call, i));
-        return [zip(call, a.type, [condition, a, b], (yes, x, y) => (yes ? x : y))];
-      },
-    },
   ),
 };

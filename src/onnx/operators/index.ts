@@ -1,7 +1,9 @@
 // index.ts: every operator that is read, by name and version.
 import { BINARY } from "./binary.js";
 import { CONVOLUTIONS } from "./conv.js";
+import { LOGIC } from "./logic.js";
 import { MATRICES } from "./matrix.js";
+import { MICROSOFT } from "./microsoft.js";
 import { NORMS } from "./norm.js";
 import type { Operator, Operators } from "./operator.js";
 import { ORDERS } from "./order.js";
@@ -19,7 +21,9 @@ import { UNARY } from "./unary.js";
 export const OPERATORS: Operators = {
   ...BINARY,
   ...CONVOLUTIONS,
+  ...LOGIC,
   ...MATRICES,
+  ...MICROSOFT,
   ...NORMS,
   ...ORDERS,
   ...PADS,

@@ -1,7 +1,9 @@
 // norm.ts: normalizations.
 import { elements, type Tensor } from "../../ops/index.js";
 import { added, type Conversion, expectNode, make, planes, required, unsupported } from "./call.js";
+import { groupNormalization, instanceNormalization, layerNormalization, meanVarianceNormalization } from "./moments.js";
 import { type Operators, operator } from "./operator.js";
+import { localResponse, lpNormalization } from "./scaling.js";
 import { float, int } from "./spec.js";
 
 const batchNormalization = operator(
@@ -61,4 +63,13 @@ function positive({ node, draft, remark }: Conversion, variance: Tensor, epsilon
   return { variance: draft.filled(variance.shape, (c) => data[c] + epsilon - sum), epsilon: sum };
 }
 
-export const NORMS: Operators = { BatchNormalization: batchNormalization };
+export const NORMS: Operators = {
+  BatchNormalization: batchNormalization,
+  GroupNormalization: { versions: { 18: groupNormalization(false), 21: groupNormalization(true) } },
+  InstanceNormalization: instanceNormalization,
+  LayerNormalization: layerNormalization(true),
+  LpNormalization: lpNormalization,
+  LRN: localResponse,
+  MeanVarianceNormalization: meanVarianceNormalization,
+  RMSNormalization: layerNormalization(false),
+};

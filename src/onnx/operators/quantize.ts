@@ -1,7 +1,7 @@
 // quantize.ts: QuantizeLinear and DequantizeLinear, a scale for the whole tensor or for each index of an axis.
+import { roundEven } from "../../ops/index.js";
 import type { OnnxNode } from "../model.js";
 import { type ElementType, elementType, type Value } from "../tensor.js";
-import { roundHalfEven } from "./arrays.js";
 import { combined } from "./binary.js";
 import {
   axisOf,
@@ -84,7 +84,7 @@ export const QUANTIZERS: Operators = {
         const y = make(call, type, x.dims);
         for (let i = 0; i < y.data.length; i++) {
           const k = index(i);
-          const level = roundHalfEven(Math.fround(x.data[i] / scale.data[k])) + (zero ? zero.data[k] : 0);
+          const level = roundEven(Math.fround(x.data[i] / scale.data[k])) + (zero ? zero.data[k] : 0);
           y.data[i] = Math.min(Math.max(level, low), high);
         }
         return [y];

@@ -1,5 +1,5 @@
 // reduce.ts: sums, means and maxima along axes, and softmax.
-import { elements, type Shape, sameShape, softmax as softmaxOf } from "../../ops/index.js";
+import { elements, exp, log, type Shape, sameShape, softmax as softmaxOf } from "../../ops/index.js";
 import { type Activation, shapeFor } from "../draft.js";
 import { toValue } from "../tensor.js";
 import { largest, range, sum, transposed } from "./arrays.js";
@@ -20,6 +20,7 @@ import {
 import { type Operator, type Operators, operator } from "./operator.js";
 import { wholePool } from "./pool.js";
 import { flag, int, ints, type ValuesOf } from "./spec.js";
+import { inSteps, type ShortStep, stepped } from "./steps.js";
 
 const REDUCE = { axes: ints({ input: 1 }), keepdims: flag(true), noop_with_empty_axes: flag(false) };
 type ReduceCall = Call<ValuesOf<typeof REDUCE>>;
@@ -51,11 +52,31 @@ function reduce(
   });
 }
 
+/** Function of a line of values that a reduction computes. */
+type Kind = "mean" | "max";
+
+/** The axes of a reduction: those that go, those that stay, and the dimensions of the result. */
+export interface Reduction {
+  readonly axes: readonly number[];
+  readonly stay: readonly number[];
+  readonly result: readonly number[];
+}
+
+/** A reduction along axes of an array, which become axes of length 1. */
+export function along(dims: readonly number[], axes: readonly number[]): Reduction {
+  const stay = range(dims.length).filter((axis) => !axes.includes(axis));
+  return { axes, stay, result: dims.map((n, i) => (axes.includes(i) ? 1 : n)) };
+}
+
 /** Any axes: those that stay are brought to the front, then every row of the rest is averaged, or its maximum taken. */
-function reduced(conversion: Conversion & ReduceCall, average: boolean): Activation {
+export function reduced(
+  conversion: Conversion,
+  kind: Kind,
+  x: Activation,
+  { axes, stay, result }: Reduction,
+  name = resultName(conversion),
+): Activation {
   const { node, draft } = conversion;
-  const x = onlyActivation(conversion);
-  const { axes, stay, result } = reduction(conversion, x.dims);
   const order = [...stay, ...axes.toSorted((a, b) => a - b)];
   const kept = elements(stay.map((axis) => x.dims[axis]));
   const inOrder = order.every((axis, i) => axis === i);
@@ -63,8 +84,91 @@ function reduced(conversion: Conversion & ReduceCall, average: boolean): Activat
   const usual = sameShape(stay, [0, 1]) && x.dims[0] === 1 ? shapeFor(x.dims) : flat;
   if (order.length > 8) throw unsupported(node, `${order.length} dimensions`);
   const lines = { op: "permute", input: x.node, dims: x.dims, order, shape: flat } as const;
-  const input = inOrder ? draft.shaped(x, usual) : draft.add(`${resultName(conversion)}.lines`, lines, flat);
-  return added(conversion, wholePool(input, draft.shapeOf(input), average), [kept, 1, 1], result);
+  const input = inOrder ? draft.shaped(x, usual) : draft.add(`${name}.lines`, lines, flat);
+  const pool = wholePool(input, draft.shapeOf(input), kind === "mean");
+  return { node: draft.add(name, pool, [kept, 1, 1]), dims: result };
+}
+
+/** A reduction put together from others; `x` is the one input, and names are made for what stands in between. */
+interface Parts {
+  /** Steps on every element. */
+  steps(x: Activation, ...steps: readonly ShortStep[]): Activation;
+  mean(x: Activation): Activation;
+  sum(x: Activation): Activation;
+  max(x: Activation): Activation;
+  /** x - y, with y repeated along the axes that it lost. */
+  less(x: Activation, y: Activation): Activation;
+  plus(x: Activation, y: Activation): Activation;
+}
+
+function partsOf(conversion: Conversion, dims: readonly number[], reduction: Reduction): Parts {
+  const name = `${resultName(conversion)}.part`;
+  const count = elements(reduction.axes.map((axis) => dims[axis]));
+  const mean = (x: Activation): Activation => reduced(conversion, "mean", x, reduction, name);
+  return {
+    steps: (x, ...steps) => stepped(conversion, x, inSteps(...steps), name),
+    mean,
+    sum: (x) => combined(conversion, "mul", mean(x), toValue("float32", [], [count]), name),
+    max: (x) => reduced(conversion, "max", x, reduction, name),
+    less: (x, y) => combined(conversion, "sub", x, y, name),
+    plus: (x, y) => combined(conversion, "add", x, y, name),
+  };
+}
+
+/** A reduction whose result is made of parts that keep the axes, which go at the end. */
+function composed(f: (line: ArrayLike<number>) => number, make: (parts: Parts, x: Activation) => Activation): Operator {
+  return reduce(f, (conversion) => {
+    const x = onlyActivation(conversion);
+    const { axes, result } = reduction(conversion, x.dims);
+    const kept = along(x.dims, axes);
+    const { node } = make(partsOf(conversion, x.dims, kept), x);
+    return [{ node, dims: result }];
+  });
+}
+
+/** ln sum exp x = m + ln sum exp(x - m), m the largest x. */
+function logSumExp(parts: Parts, x: Activation): Activation {
+  const most = parts.max(x);
+  const sum = parts.sum(parts.steps(parts.less(x, most), ["exp", [0]]));
+  return parts.plus(parts.steps(sum, ["log", [0]]), most);
+}
+
+/** ln softmax x = x - ln sum exp x. */
+function logSoftmax(axis: number, axesFor: (rank: number, axis: number) => readonly number[]): Operator {
+  const axesOfCall = ({ node, attributes }: Call<{ axis: number }>, { length }: readonly number[]) =>
+    axesFor(length, axisOf(node, attributes.axis, Math.max(length, 1)));
+  return operator(
+    { axis: int(axis) },
+    {
+      evaluate(call) {
+        const x = required(call, 0);
+        const { axes, stay } = along(x.dims, axesOfCall(call, x.dims));
+        const lines = transposed(call, x, [...stay, ...axes]);
+        const length = elements(axes.map((one) => x.dims[one]));
+        for (let i = 0; i < lines.data.length; i += length) {
+          const line = lines.data.subarray(i, i + length);
+          const most = largest(line);
+          const total = log(sum(Array.from(line, (value) => exp(value - most))));
+          for (let k = 0; k < length; k++) line[k] -= most + total;
+        }
+        const back = [...stay, ...axes];
+        return [
+          transposed(
+            call,
+            lines,
+            range(x.dims.length).map((one) => back.indexOf(one)),
+          ),
+        ];
+      },
+      convert(conversion) {
+        if (conversion.logits && conversion.last) return [onlyActivation(conversion)];
+        const x = onlyActivation(conversion);
+        const reduction = along(x.dims, axesOfCall(conversion, x.dims));
+        const total = logSumExp(partsOf(conversion, x.dims, reduction), x);
+        return [combined(conversion, "sub", x, total)];
+      },
+    },
+  );
 }
 
 /** Outer, line and inner number of elements. */
@@ -111,16 +215,56 @@ function softmax(axis: number, lines: (dims: readonly number[], axis: number) =>
 }
 
 export const REDUCTIONS: Operators = {
-  ReduceMax: reduce(largest, (conversion) => [reduced(conversion, false)]),
+  LogSoftmax: {
+    versions: {
+      // all axes from `axis` on were one line
+      1: logSoftmax(1, (rank, axis) => range(rank).slice(axis)),
+      13: logSoftmax(-1, (_, axis) => [axis]),
+    },
+  },
+  ReduceL1: composed(
+    (line) => sum(Array.from(line, Math.abs)),
+    (parts, x) => parts.sum(parts.steps(x, ["abs", [0]])),
+  ),
+  ReduceL2: composed(
+    (line) => Math.sqrt(sum(Array.from(line, (x) => x * x))),
+    (parts, x) => parts.steps(parts.sum(parts.steps(x, ["mul", [0, 0]])), ["sqrt", [0]]),
+  ),
+  ReduceLogSum: composed(
+    (line) => log(sum(line)),
+    (parts, x) => parts.steps(parts.sum(x), ["log", [0]]),
+  ),
+  ReduceLogSumExp: composed((line) => {
+    const most = largest(line);
+    return most + log(sum(Array.from(line, (x) => exp(x - most))));
+  }, logSumExp),
+  ReduceMax: reduce(largest, (conversion) => {
+    const x = onlyActivation(conversion);
+    return [reduced(conversion, "max", x, reduction(conversion, x.dims))];
+  }),
   ReduceMean: reduce(
     (line) => sum(line) / line.length,
-    (conversion) => [reduced(conversion, true)],
+    (conversion) => {
+      const x = onlyActivation(conversion);
+      return [reduced(conversion, "mean", x, reduction(conversion, x.dims))];
+    },
   ),
-  ReduceSum: reduce(sum, (conversion) => {
-    const mean = reduced(conversion, true);
-    const count = elements(onlyActivation(conversion).dims) / elements(mean.dims);
-    return [combined(conversion, "mul", mean, toValue("float32", [], [count]))];
-  }),
+  ReduceMin: composed(
+    (line) => -largest(Array.from(line, (x) => -x)),
+    (parts, x) => {
+      const minus: readonly ShortStep[] = [
+        ["constant", [], 0],
+        ["sub", [1, 0]],
+      ];
+      return parts.steps(parts.max(parts.steps(x, ...minus)), ...minus);
+    },
+  ),
+  ReduceProd: reduce((line) => Array.from(line).reduce((before, x) => before * x, 1)),
+  ReduceSum: composed(sum, (parts, x) => parts.sum(x)),
+  ReduceSumSquare: composed(
+    (line) => sum(Array.from(line, (x) => x * x)),
+    (parts, x) => parts.sum(parts.steps(x, ["mul", [0, 0]])),
+  ),
   Softmax: {
     versions: {
       // all axes from `axis` on were one line

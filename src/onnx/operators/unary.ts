@@ -1,28 +1,19 @@
 // unary.ts: functions of every element by itself.
-import { type ActivationName, activationOf, exp, FUNCTIONS, type Node } from "../../ops/index.js";
+import { type ActivationName, activationOf, type Node, PARAMETERS } from "../../ops/index.js";
 import type { Activation, Unnamed } from "../draft.js";
 import { elementType, isFloatType } from "../tensor.js";
-import { map, roundHalfEven } from "./arrays.js";
-import { added, type Conversion, cast, onlyActivation, required, unsupported } from "./call.js";
+import { map } from "./arrays.js";
+import { type Conversion, cast, onlyActivation, required, unsupported } from "./call.js";
 import { type Operator, type Operators, operator } from "./operator.js";
-import { float, int } from "./spec.js";
+import { choice, float, int } from "./spec.js";
+import { elementwise, fixed, GELU, GELU_TANH, inSteps, SOFTPLUS, shapeless, stepped, swish } from "./steps.js";
 
 /** Stands for no bound: a clip's bounds are finite. */
 const LARGEST = 3.4028234663852886e38;
 
-/** A node that reads one activation and changes no shape. */
-function shapeless(conversion: Conversion, x: Activation, node: Unnamed): Activation {
-  return added(conversion, node, conversion.draft.shapeOf(x.node), x.dims);
-}
-
-/** A function of constants only. */
-function constants(f: (x: number) => number): Operator {
-  return operator({}, { evaluate: (call) => [map(call, required(call, 0), f)] });
-}
-
 /** The functions of one value that are an `activation` node; the others have nodes of their own. */
 type Named = Exclude<ActivationName, "clip" | "leakyRelu">;
-const NAMED = (Object.keys(FUNCTIONS) as ActivationName[]).filter(
+const NAMED = (Object.keys(PARAMETERS) as ActivationName[]).filter(
   (fn): fn is Named => fn !== "clip" && fn !== "leakyRelu",
 );
 
@@ -33,7 +24,7 @@ export function operatorName(fn: ActivationName): string {
 
 /** The function's operator; the parameters are float attributes, in their order. */
 function activation(fn: Named): Operator {
-  const attributes = Object.fromEntries(FUNCTIONS[fn].parameters.map(([name, otherwise]) => [name, float(otherwise)]));
+  const attributes = Object.fromEntries(PARAMETERS[fn].map(([name, otherwise]) => [name, float(otherwise)]));
   return operator(attributes, {
     evaluate: (call) => [map(call, required(call, 0), activationOf(fn, Object.values(call.attributes)))],
     convert(conversion) {
@@ -87,7 +78,7 @@ const leakyRelu = operator(
 
 export const UNARY: Operators = {
   ...Object.fromEntries(NAMED.map((fn) => [operatorName(fn), activation(fn)])),
-  Abs: constants(Math.abs),
+  Abs: fixed(["abs", [0]]),
   Cast: operator(
     { to: int(0), saturate: int(1, { legal: [1] }) },
     {
@@ -98,9 +89,10 @@ export const UNARY: Operators = {
       convert(conversion) {
         const { node, attributes } = conversion;
         const type = elementType(attributes.to, `${node.where}.to`);
-        if (!isFloatType(type)) throw unsupported(node, `values that depend on the input to ${type}`);
-        const { node: input, dims } = onlyActivation(conversion);
-        return [{ node: input, dims }];
+        const x = onlyActivation(conversion);
+        if (isFloatType(type)) return [{ node: x.node, dims: x.dims }];
+        if (type !== "bool") throw unsupported(node, `values that depend on the input to ${type}`);
+        return [{ ...stepped(conversion, x, inSteps(["abs", [0]], ["sign", [1]])), type }];
       },
       anyType: true,
     },
@@ -109,7 +101,10 @@ export const UNARY: Operators = {
     { saturate: int(1, { legal: [1] }) },
     { evaluate: (call) => [cast(call, required(call, 1).type, required(call, 0))] },
   ),
-  Ceil: constants(Math.ceil),
+  Ceil: fixed(["constant", [], 0], ["sub", [1, 0]], ["floor", [2]], ["sub", [1, 3]]),
+  Celu: elementwise({ alpha: float(1) }, ({ alpha }) =>
+    inSteps(["constant", [], alpha], ["div", [0, 1]], ["elu", [2], 1], ["mul", [1, 3]]),
+  ),
   Clip: operator(
     { min: float(-Infinity, { input: 1 }), max: float(Infinity, { input: 2 }) },
     {
@@ -123,9 +118,17 @@ export const UNARY: Operators = {
       },
     },
   ),
-  Exp: constants(exp),
-  Floor: constants(Math.floor),
+  Cos: fixed(["cos", [0]]),
+  Erf: fixed(["erf", [0]]),
+  Exp: fixed(["exp", [0]]),
+  Floor: fixed(["floor", [0]]),
+  Gelu: elementwise({ approximate: choice("none", "tanh") }, ({ approximate }) =>
+    approximate === "none" ? GELU : GELU_TANH,
+  ),
   LeakyRelu: leakyRelu,
+  Log: fixed(["log", [0]]),
+  Mish: fixed(...SOFTPLUS, ["tanh", [9]], ["mul", [0, 10]]),
+  Reciprocal: fixed(["constant", [], 1], ["div", [1, 0]]),
   Relu: operator(
     {},
     {
@@ -133,6 +136,32 @@ export const UNARY: Operators = {
       convert: (conversion) => [clipped(conversion, onlyActivation(conversion), 0, Infinity)],
     },
   ),
-  Round: constants(roundHalfEven),
-  Sqrt: constants(Math.sqrt),
+  Round: fixed(["round", [0]]),
+  Selu: elementwise({ alpha: float(1.6732632423543772), gamma: float(1.0507009873554805) }, ({ alpha, gamma }) =>
+    inSteps(["elu", [0], alpha], ["constant", [], gamma], ["mul", [2, 1]]),
+  ),
+  Shrink: elementwise({ bias: float(0), lambd: float(0.5) }, ({ bias, lambd }) =>
+    inSteps(
+      ["constant", [], bias],
+      ["constant", [], lambd],
+      ["constant", [], 0],
+      ["less", [2, 0]],
+      ["sub", [0, 1]],
+      ["where", [4, 5, 3]],
+      ["sub", [3, 2]],
+      ["less", [0, 7]],
+      ["add", [0, 1]],
+      ["where", [8, 9, 6]],
+    ),
+  ),
+  Sign: fixed(["sign", [0]]),
+  Sin: fixed(["sin", [0]]),
+  Softplus: fixed(...SOFTPLUS),
+  Softsign: fixed(["constant", [], 1], ["abs", [0]], ["add", [1, 2]], ["div", [0, 3]]),
+  Sqrt: fixed(["sqrt", [0]]),
+  Swish: elementwise({ alpha: float(1) }, ({ alpha }) => swish(alpha)),
+  Tan: fixed(["sin", [0]], ["cos", [0]], ["div", [1, 2]]),
+  ThresholdedRelu: elementwise({ alpha: float(1) }, ({ alpha }) =>
+    inSteps(["constant", [], alpha], ["less", [1, 0]], ["constant", [], 0], ["where", [2, 0, 3]]),
+  ),
 };

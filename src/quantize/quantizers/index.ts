@@ -1,5 +1,5 @@
 // index.ts: the table of quantizers, from which every command and every function that takes one by name has them.
-import { given, is, ShiftwiseError } from "../../base/index.js";
+import { frozenCopy, given, is, ShiftwiseError } from "../../base/index.js";
 import { FIT, LAYER_INFO } from "../given.js";
 import type { Quantizer } from "../quantizer.js";
 import { apot } from "./apot.js";
@@ -54,7 +54,7 @@ const ALL: readonly Quantizer[] = [
 ];
 
 /** Every weight quantizer of docs/methods.md. */
-export const QUANTIZERS: readonly Quantizer[] = ALL.map(checked);
+export const QUANTIZERS: readonly Quantizer[] = frozenCopy(ALL.map(checked));
 
 /**
  * Returns the quantizer with a name.

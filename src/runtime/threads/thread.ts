@@ -17,12 +17,6 @@ export interface ParentPort {
 const nodeThreads = (): typeof import("node:worker_threads") | undefined =>
   globalThis.process?.getBuiltinModule?.("node:worker_threads");
 
-/** Whether this host can share memory between threads. In browsers that takes cross-origin isolation. */
-export function canShareMemory(): boolean {
-  if (typeof SharedArrayBuffer === "undefined") return false;
-  return (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated ?? true;
-}
-
 /**
  * Starts a thread.
  * @param file of its program, beside the caller's `base`

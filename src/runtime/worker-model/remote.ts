@@ -1,5 +1,5 @@
 // remote.ts: the door for pages that keep their main thread free: a Model in a Worker, with the interface of the one here.
-import { isShared, ShiftwiseError } from "../../base/index.js";
+import { frozenCopy, isShared, ShiftwiseError } from "../../base/index.js";
 import type { ExecutorKind, Outputs, StepTime } from "../executor.js";
 import { createInputCheck, type Given, type Input, type InputInfo, type Inputs, isValues } from "../inputs.js";
 import type { MemoryUse } from "../memory.js";
@@ -51,7 +51,7 @@ export class WorkerModel {
     try {
       if (signal?.aborted) stop();
       const request = { kind: "load", source: value, options: rest, progress: onProgress !== undefined } as const;
-      return new WorkerModel(await line.call<ModelInfo>(request, transfer), line);
+      return new WorkerModel(frozenCopy(await line.call<ModelInfo>(request, transfer)), line);
     } catch (error) {
       line.close(new ShiftwiseError("DISPOSED", "the model was not loaded"));
       throw error;

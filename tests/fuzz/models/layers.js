@@ -1,4 +1,5 @@
 // layers.js: a generator for every kind of layer: each adds one to the model, or nothing where none fits.
+import { randomSteps } from "../../ops/steps.js";
 import {
   BINARY_FUNCTIONS,
   broadcastShape,
@@ -176,11 +177,20 @@ function activation(draw, builder) {
   const input = builder.source(draw);
   const fn = draw.pick(Object.keys(FUNCTIONS));
   const random = draw.random();
-  const parameters = Array.from({ length: FUNCTIONS[fn].parameters.length }, () => drawNumber(random, 1, builder.wild));
+  const parameters = Array.from({ length: FUNCTIONS[fn].length }, () => drawNumber(random, 1, builder.wild));
   builder.layer(
     draw,
     { shape: builder.spec(input).shape, encoding: drawEncoding(draw, builder.wild) },
     { op: "activation", input, fn, parameters },
+  );
+}
+
+function elementwise(draw, builder) {
+  const input = builder.source(draw);
+  builder.layer(
+    draw,
+    { shape: builder.spec(input).shape, encoding: drawEncoding(draw, builder.wild) },
+    { op: "elementwise", input, steps: randomSteps(draw.random()) },
   );
 }
 
@@ -242,6 +252,7 @@ export const LAYERS = {
   gather,
   permute,
   activation,
+  elementwise,
   binary,
   constant,
   resample,

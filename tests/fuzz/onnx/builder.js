@@ -4,6 +4,19 @@ import { floats, ints, message } from "../../onnx/build.js";
 import { elements, encodeMessage, evaluateModel, readModel, readTensor, ShiftwiseError } from "../project.js";
 
 const ELEMENTS_MOST = 1500;
+/** Operators whose results jump where their inputs move by rounding. */
+const JUMPING = [
+  "QuantizeLinear",
+  "Floor",
+  "Ceil",
+  "Round",
+  "Sign",
+  "Mod",
+  "Shrink",
+  "ThresholdedRelu",
+  "Where",
+  "Cast",
+];
 
 /** Outputs of one node on known values. */
 function evaluateAlone(spec, opset, values) {
@@ -77,15 +90,14 @@ export function createBuilder({ dims, data }, opset) {
       return names;
     },
     /**
-     * The message, with its input, its outputs, and whether all values on the way are finite and no quantizing has made
-     * steps of them.
+     * The message, with its input, its outputs, and whether all values on the way are finite and none of them jumps.
      */
     finish(draw) {
       const outputs = [...new Set([active.at(-1), ...(draw.chance(0.3) ? [builder.source(draw)] : [])])];
       const input = dims.map((n, i) => (i === 0 && dims.length > 1 && draw.chance(0.1) ? "N" : n));
       return {
         message: message({ x: input, nodes, constants, outputs, opset }),
-        smooth: exact && !seen.has("QuantizeLinear"),
+        smooth: exact && !JUMPING.some((op) => seen.has(op)),
         ops: [...seen],
       };
     },

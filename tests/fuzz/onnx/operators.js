@@ -1,32 +1,18 @@
 // operators.js: a generator for every operator that is read: each adds nodes to the model, or nothing where none fit.
 
-import { bytes, Float } from "../../onnx/build.js";
-import { elements, FUNCTIONS } from "../project.js";
-
-const float = (value) => new Float(Math.fround(value));
-const rank = (n) => (dims) => dims.length === n;
-const isPlanes = (dims) => dims.length === 4 || dims.length === 3;
-
-/** One node on one activation. */
-const unary =
-  (op, attributes = () => ({})) =>
-  (draw, b) =>
-    b.node(op, [b.source(draw)], attributes(draw));
+import { bytes } from "../../onnx/build.js";
+import { elements, PARAMETERS } from "../project.js";
+import { biasedGelu, groupNorm, instanceNorm, layerNorm, lrn, masks, positiveUnary, where } from "./functions.js";
+import { float, isPlanes, meeting, rank, unary } from "./helpers.js";
 
 /** The operators that are a function of one value of ours, with any of the parameters given. */
 const activations = Object.fromEntries(
-  Object.entries(FUNCTIONS).map(([fn, { parameters }]) => {
+  Object.entries(PARAMETERS).map(([fn, parameters]) => {
     const name = fn[0].toUpperCase() + fn.slice(1);
     const given = (draw) => parameters.filter(() => draw.chance(0.5)).map(([key, usual]) => [key, float(usual + 0.1)]);
     return [name, unary(name, (draw) => Object.fromEntries(given(draw)))];
   }),
 );
-
-/** Dims that meet these: some axes of length 1, leading ones left out. */
-function meeting(draw, dims) {
-  const all = dims.map((n) => (draw.chance(0.5) ? 1 : n));
-  return all.slice(draw.below(dims.length + 1));
-}
 
 /** One node on an activation and a constant, or another activation. */
 const binary =
@@ -358,7 +344,6 @@ const known = (make) => (draw, b) => {
   const made = make(draw, b, operand, b.dimsOf(operand));
   if (made) b.node("Add", [x, made[0]]);
 };
-const knownUnary = (op, attributes = {}) => known((_, b, c) => b.node(op, [c], attributes));
 /** Comparisons make booleans, which Cast or Where takes back. */
 const comparison = (op) =>
   known((draw, b, c, dims) => {
@@ -367,11 +352,6 @@ const comparison = (op) =>
       made &&
       (draw.chance(0.5) ? b.node("Cast", [made[0]], { to: 1 }) : b.node("Where", [made[0], c, b.floats(draw, dims)]))
     );
-  });
-const positive = (op) =>
-  known((_, b, c) => {
-    const made = b.node("Abs", [c]);
-    return made && b.node(op, made);
   });
 const reduced = (op, since) =>
   known((_, b, c, dims) => {
@@ -414,74 +394,114 @@ function constant(draw, b) {
 /** By the name of the operator; every one that the catalogue knows has an entry (fuzz.test.js). */
 export const OPERATORS = {
   ...activations,
-  Abs: knownUnary("Abs"),
+  Abs: unary("Abs"),
   Add: binary("Add"),
-  And: known((draw, b, c, dims) => {
-    const [p, q] = [b.node("Greater", [c, b.floats(draw, dims)]), b.node("Less", [c, b.floats(draw, dims)])];
-    const made = p && q && b.node("And", [p[0], q[0]]);
-    return made && b.node("Cast", made, { to: 1 });
-  }),
+  And: masks("And", 2),
   AveragePool: pool("AveragePool", (draw, b) => (draw.chance(0.4) && b.opset >= 7 ? { count_include_pad: 1 } : {})),
   BatchNormalization: batchNorm,
   Cast: cast,
   CastLike: known((draw, b, c, dims) => b.node("CastLike", [c, b.floats(draw, dims)])),
-  Ceil: knownUnary("Ceil"),
+  Ceil: unary("Ceil"),
+  Celu: unary("Celu", (draw) => (draw.chance(0.5) ? { alpha: float(0.6) } : {})),
   Clip: clip,
   Concat: concat,
   Constant: constant,
   ConstantOfShape: constantOfShape,
   Conv: conv,
   ConvTranspose: convTranspose,
+  Cos: unary("Cos"),
   DepthToSpace: blocks("DepthToSpace"),
   DequantizeLinear: quantized,
   Div: binary("Div", awayFromZero),
   Dropout: dropout,
   Equal: comparison("Equal"),
-  Exp: knownUnary("Exp"),
+  Erf: unary("Erf"),
+  Exp: unary("Exp"),
   Expand: expand,
   Flatten: unary("Flatten", (draw) => (draw.chance(0.2) ? { axis: draw.pick([1, 0, 2, -1]) } : {})),
-  Floor: knownUnary("Floor"),
+  Floor: unary("Floor"),
   Gather: gather,
+  Gelu: unary("Gelu", (draw) => (draw.chance(0.5) ? { approximate: "tanh" } : {})),
   Gemm: gemm,
   GlobalAveragePool: globalPool("GlobalAveragePool"),
   GlobalMaxPool: globalPool("GlobalMaxPool"),
   Greater: comparison("Greater"),
   GreaterOrEqual: comparison("GreaterOrEqual"),
+  GroupNormalization: groupNorm,
   Identity: unary("Identity"),
+  InstanceNormalization: instanceNorm,
+  LRN: lrn,
+  LayerNormalization: layerNorm("LayerNormalization"),
   LeakyRelu: unary("LeakyRelu", (draw) => (draw.chance(0.5) ? { alpha: float(draw.pick([0.2, 0, 1.5, -0.5])) } : {})),
   Less: comparison("Less"),
+  LessOrEqual: comparison("LessOrEqual"),
+  Log: positiveUnary("Log"),
+  LogSoftmax: unary("LogSoftmax", (draw) => (draw.chance(0.6) ? { axis: draw.pick([-1, 1, 2]) } : {})),
+  LpNormalization: unary("LpNormalization", (draw) => ({ axis: draw.pick([-1, 1]), p: draw.pick([2, 1]) })),
   MatMul: matMul,
   Max: variadic("Max"),
   MaxPool: pool("MaxPool"),
   Mean: variadic("Mean"),
+  MeanVarianceNormalization: (draw, b) => {
+    const x = b.source(draw, rank(4));
+    if (x) b.node("MeanVarianceNormalization", [x], draw.chance(0.5) ? { axes: [2, 3] } : {});
+  },
   Min: variadic("Min"),
+  Mish: unary("Mish"),
+  Mod: (draw, b) => b.node("Mod", [b.source(draw), b.floats(draw, [], () => 0.75)], { fmod: 1 }),
   Mul: binary("Mul"),
   Neg: unary("Neg"),
+  Not: masks("Not", 1),
+  Or: masks("Or", 2),
   PRelu: (draw, b) => {
     const x = b.source(draw);
     b.node("PRelu", [x, b.floats(draw, meeting(draw, b.dimsOf(x)))]);
   },
   Pad: pad,
+  Pow: (draw, b) => b.node("Pow", [b.source(draw), b.floats(draw, [], () => draw.pick([2, 3, 1, 0, -1, -2]))]),
   QuantizeLinear: quantized,
+  RMSNormalization: layerNorm("RMSNormalization"),
+  Reciprocal: unary("Reciprocal"),
+  ReduceL1: reduction("ReduceL1", 18),
+  ReduceL2: reduction("ReduceL2", 18),
+  ReduceLogSum: reduction("ReduceLogSum", 18),
+  ReduceLogSumExp: reduction("ReduceLogSumExp", 18),
   ReduceMax: reduction("ReduceMax", 18),
   ReduceMean: reduction("ReduceMean", 18),
+  ReduceMin: reduction("ReduceMin", 18),
+  ReduceProd: known((_, b, c) => b.node("ReduceProd", [c], {})),
   ReduceSum: reduction("ReduceSum", 13),
+  ReduceSumSquare: reduction("ReduceSumSquare", 18),
   Relu: unary("Relu"),
   Reshape: reshape,
   Resize: resize,
-  Round: knownUnary("Round"),
+  Round: unary("Round"),
+  Selu: unary("Selu", (draw) => (draw.chance(0.5) ? { alpha: float(1.5), gamma: float(0.75) } : {})),
   Shape: shape,
+  Shrink: unary("Shrink", (draw) => (draw.chance(0.5) ? { lambd: float(0.25), bias: float(0.125) } : {})),
+  Sign: unary("Sign"),
+  Sin: unary("Sin"),
   Slice: slice,
   Softmax: unary("Softmax", (draw) => (draw.chance(0.6) ? { axis: draw.pick([-1, 1, 2]) } : {})),
+  Softplus: unary("Softplus"),
+  Softsign: unary("Softsign"),
   SpaceToDepth: blocks("SpaceToDepth"),
   Split: split,
-  Sqrt: positive("Sqrt"),
+  Sqrt: positiveUnary("Sqrt"),
   Squeeze: squeeze,
   Sub: binary("Sub"),
   Sum: variadic("Sum"),
+  Swish: unary("Swish", (draw) => (draw.chance(0.5) ? { alpha: float(1.25) } : {})),
+  Tan: unary("Tan"),
+  ThresholdedRelu: unary("ThresholdedRelu", (draw) => (draw.chance(0.5) ? { alpha: float(0.5) } : {})),
   Tile: tile,
   Transpose: transpose,
   Unsqueeze: unsqueeze,
   Upsample: upsample,
-  Where: comparison("Greater"),
+  Where: where,
+  Xor: masks("Xor", 2),
+  "com.microsoft.BiasGelu": biasedGelu("BiasGelu"),
+  "com.microsoft.FastGelu": biasedGelu("FastGelu"),
+  "com.microsoft.Gelu": unary("com.microsoft.Gelu"),
+  "com.microsoft.QuickGelu": unary("com.microsoft.QuickGelu"),
 };

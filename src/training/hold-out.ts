@@ -1,0 +1,39 @@
+// hold-out.ts: images set apart, on which results are measured that come from the others.
+import { type Dataset, type Samples, size, subset } from "../data/browser.js";
+import { elements } from "../ops/index.js";
+
+/** One image of so many is held out. */
+const HOLD_OUT = 8;
+
+/** Every eighth image apart from the others; where there are fewer than eight, all are on both sides. */
+export function holdOut(dataset: Dataset): readonly [learned: Dataset, held: Dataset] {
+  const [learned, held] = places(size(dataset));
+  return learned.length === held.length ? [dataset, dataset] : [subset(dataset, learned), subset(dataset, held)];
+}
+
+/** The same images of samples as `holdOut` of a set. */
+export function holdOutSamples(samples: Samples): readonly [learned: Samples, held: Samples] {
+  const [learned, held] = places(samples.count);
+  return learned.length === held.length ? [samples, samples] : [picked(samples, learned), picked(samples, held)];
+}
+
+/** @returns the same list twice where there are too few */
+function places(count: number): readonly [learned: number[], held: number[]] {
+  const all = Array.from({ length: count }, (_, i) => i);
+  if (count < HOLD_OUT) return [all, all];
+  return [all.filter((i) => i % HOLD_OUT !== 0), all.filter((i) => i % HOLD_OUT === 0)];
+}
+
+function picked(samples: Samples, which: readonly number[]): Samples {
+  const { shape } = samples;
+  const length = elements(shape);
+  return {
+    shape,
+    count: which.length,
+    read(from, count) {
+      const values = new Float32Array(count * length);
+      for (let i = 0; i < count; i++) values.set(samples.read(which[from + i], 1), i * length);
+      return values;
+    },
+  };
+}

@@ -1,0 +1,18 @@
+// helpers.js: what the generators of operators share.
+import { Float } from "../../onnx/build.js";
+
+export const float = (value) => new Float(Math.fround(value));
+export const rank = (n) => (dims) => dims.length === n;
+export const isPlanes = (dims) => dims.length === 4 || dims.length === 3;
+
+/** One node on one activation. */
+export const unary =
+  (op, attributes = () => ({})) =>
+  (draw, b) =>
+    b.node(op, [b.source(draw)], attributes(draw));
+
+/** Dims that meet these: some axes of length 1, leading ones left out. */
+export function meeting(draw, dims) {
+  const all = dims.map((n) => (draw.chance(0.5) ? 1 : n));
+  return all.slice(draw.below(dims.length + 1));
+}

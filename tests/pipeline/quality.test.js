@@ -1,0 +1,72 @@
+// quality.test.js: what each output keeps, on images held out, and what the advice is made from.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { quantizeFromImages } from "../../dist/pipeline/index.js";
+import { adviceOn, neediest } from "../../dist/pipeline/quality.js";
+import { ENDINGS, pictures } from "./endings.js";
+
+test("each output has a row, measured on every eighth image", async () => {
+  const given = ENDINGS["classes and boxes"];
+  const { quality } = await quantizeFromImages(given, pictures(24));
+  assert.deepEqual([quality.images, quality.heldOut], [3, true]);
+  assert.deepEqual(
+    quality.outputs.map(({ name, kl }) => [name, kl !== null]),
+    [
+      ["softmax1", true],
+      ["permute2", false],
+    ],
+  );
+  for (const { snr } of quality.outputs) assert.ok(snr > 5 && snr < 60);
+  const few = await quantizeFromImages(given, pictures(4));
+  assert.deepEqual([few.quality.images, few.quality.heldOut], [4, false]);
+});
+
+test("images that are held out calibrate nothing", async () => {
+  const given = ENDINGS["a map"];
+  const own = pictures(16);
+  const other = { ...own, images: own.images.slice() };
+  // images 0 and 8
+  for (const i of [0, 8]) other.images.fill(255, 144 * i, 144 * (i + 1));
+  const [a, b] = [await quantizeFromImages(given, own), await quantizeFromImages(given, other)];
+  assert.deepEqual(a.model, b.model);
+  assert.notDeepEqual(a.quality.outputs, b.quality.outputs);
+});
+
+test("a classifier has its share of equal answers", async () => {
+  for (const name of ["one vector of logits", "softmax"]) {
+    const [{ agreement }] = (await quantizeFromImages(ENDINGS[name], pictures(40))).quality.outputs;
+    assert.ok(agreement >= 0.6 && agreement <= 1, `${name}: ${agreement}`);
+  }
+});
+
+const output = (snr, agreement = null) => ({ name: "boxes", snr, kl: null, agreement });
+const layer = (name, ownSnr, gain) => ({ name, bits: 4, ownSnr, more: gain === null ? null : { bits: 5, gain } });
+
+test("the output that keeps least is looked at, unless it answers alike", () => {
+  assert.equal(neediest([output(25), output(40)]), null);
+  assert.equal(neediest([output(12, 1), output(25)]), null);
+  assert.equal(neediest([output(12, 1), output(19), output(15, 0.9)]).snr, 15);
+});
+
+test("layers that lose most are named, as the command has them", () => {
+  const layers = [layer("a", 10, 10), layer("b", 30, 10), layer("c", 12, 10), layer("d", 5, null)];
+  // noise 0.1, 0.001, 0.063, 0.316: a and c with a bit more take 0.147 of 0.48
+  const even = adviceOn(output(14), 40, layers, []);
+  assert.match(even, /^output boxes keeps 14\.0 dB: no few layers/);
+  const few = adviceOn(output(14), 40, layers.slice(0, 3), ["--levels two-term"]);
+  assert.match(few, /--layer a=5 takes away 55 % .*, --levels two-term takes some from every layer$/);
+});
+
+test("where activations lose most, it is they that are named", () => {
+  assert.match(adviceOn(output(14), 15, [layer("a", 10, 10)], []), /would keep 15\.0 dB with float weights/);
+});
+
+test("a quantization that loses much gives advice from its own layers", async () => {
+  const { quality, layers } = await quantizeFromImages(ENDINGS["a map of sigmoids"], pictures(), {
+    bits: 2,
+    twoTerm: null,
+  });
+  assert.match(quality.advice, /^output sigmoid1 keeps [\d.]+ dB/);
+  const named = [...quality.advice.matchAll(/--layer (\S+)=(\d)/g)];
+  for (const [, name, bits] of named) assert.equal(layers.find((one) => one.name === name).bits + 1, Number(bits));
+});
