@@ -36,7 +36,7 @@ import {
 } from "../training/index.js";
 import { DEFAULTS } from "./defaults.js";
 import { dealOut, levelsOf, type Weighted, WIDTHS, type Width, wider, widthsBy } from "./levels.js";
-import { checkFloat, inputOf, usualNormalization, withNormalization } from "./network.js";
+import { checkFloat, inputOf, usualNormalization, withNormalization, withoutTiny } from "./network.js";
 import { type ConversionResult, createWarnings, type QuantizedLayer, schemeText } from "./notes.js";
 import { adviceOn, neediest, type Quality } from "./quality.js";
 import { CONTROL, checkBits, checkLayers, defined, TRAINING } from "./settings.js";
@@ -128,20 +128,21 @@ export type ResolvedSettings = Required<ImageSettings> & { readonly quantizer: Q
 /**
  * Turns a float network into a model, from images without labels. Weights are rounded layer by layer so that the rest of
  * the layer makes up for it; with `minutes` the float network then teaches the quantized one. The network is not changed.
- * @param network of one input; importOnnx of shiftwise/onnx or a training makes it.
+ * @param float of one input; importOnnx of shiftwise/onnx or a training makes it.
  * @throws BAD_OPTION for a setting out of range, bits of a layer that is none, or a budget that cannot be met; BAD_DATA for
  *   images that the network does not take; UNSUPPORTED for self-distillation without pixels; BAD_GRAPH for a network that is
  *   quantized already; ABORTED; what calibrate, compensate, distill and lower throw.
  */
 export async function quantizeFromImages(
-  network: Network,
+  float: Network,
   images: Images,
   settings: ImageSettings = {},
   control: ImageControl = {},
 ): Promise<ImageConversion> {
   given({ options: settings, control }, { options: SETTINGS, control: is.exactly<ImageControl>(CONTROL) });
-  checkFloat(network);
+  checkFloat(float);
   const { warnings, warn } = createWarnings(control.onWarning);
+  const network = withoutTiny(float, warn);
   const source = sourceOf(network, images, warn);
   const full = resolve(settings, source.samples.shape[2]);
   check(network, source, full);

@@ -11,8 +11,14 @@ import {
   resnet20,
   validateNetwork,
 } from "../graph/index.js";
-import { type InputNode, NORMALIZATION, type Normalization } from "../ops/index.js";
-import { type CalibrationOptions, calibrate, collectHistograms, weightNodes } from "../quantize/index.js";
+import { type InputNode, NORMALIZATION, type Node, type Normalization } from "../ops/index.js";
+import {
+  type CalibrationOptions,
+  calibrate,
+  collectHistograms,
+  SMALLEST_WEIGHT,
+  weightNodes,
+} from "../quantize/index.js";
 import { activations, recoverNorms } from "../training/index.js";
 
 /**
@@ -70,6 +76,24 @@ export function inputOf(network: Network): InputNode {
   const input = network.nodes.find((node) => node.op === "input");
   if (input?.op === "input") return input;
   throw new ShiftwiseError("BAD_GRAPH", "no input node", { where: network.name });
+}
+
+/**
+ * The network with zeros for the weights of layers in which all are too small to be quantized, as training leaves them in
+ * layers that do nothing.
+ */
+export function withoutTiny(network: Network, warn: (text: string) => void): Network {
+  const nodes = network.nodes.map((node): Node => {
+    if (node.op !== "conv" && node.op !== "dense") return node;
+    const { shape, data } = node.weight;
+    const largest = data.reduce((most, w) => Math.max(most, Math.abs(w)), 0);
+    if (largest === 0 || largest >= SMALLEST_WEIGHT) return node;
+    warn(
+      `the weights of ${node.name} are at most ${largest.toPrecision(3)}, too small for float32 to hold levels of them, and became 0: if the layer matters, multiply its weights and divide what follows by as much`,
+    );
+    return { ...node, weight: { shape, data: new Float32Array(data.length) } };
+  });
+  return { ...network, nodes };
 }
 
 /** @throws BAD_GRAPH for what is no complete network, is quantized already or has no weights */

@@ -22,7 +22,7 @@ import {
   retrain,
 } from "../training/index.js";
 import { DEFAULTS } from "./defaults.js";
-import { checkFloat, logitsOf, normalizedFor, taking, withNorms, withQuantizers } from "./network.js";
+import { checkFloat, logitsOf, normalizedFor, taking, withNorms, withoutTiny, withQuantizers } from "./network.js";
 import { type ConversionResult, createWarnings, percentText, schemeText } from "./notes.js";
 import { pruningFor, type RetrainingRecipe, recipeFor } from "./recipes.js";
 import { CONTROL, checkBits, checkLayers, TRAINING } from "./settings.js";
@@ -106,7 +106,8 @@ export async function quantizeByRetraining(
 ): Promise<RetrainingConversion> {
   given({ options: recipe, control }, { options: RECIPE, control: CONTROLS });
   checkFloat(network);
-  const { network: ending, whole } = logitsOf(network);
+  const { warnings, warn } = createWarnings(control.onWarning);
+  const { network: ending, whole } = logitsOf(withoutTiny(network, warn));
   const float = taking(ending, dataset);
   const images = normalizedFor(float, dataset);
   const { layers, share = 0, sparsity = 0, pruneEpochs = DEFAULTS.retraining.pruneEpochs, ...rest } = recipe;
@@ -120,7 +121,6 @@ export async function quantizeByRetraining(
   // compensated rounding keeps the means itself
   const reestimate = recipe.reestimate ?? (compensate > 0 ? 0 : reestimationBatches(dataset, recipe.batchSize));
   const { signal, onStep, onProgress, checkpoints = {} } = control;
-  const { warnings, warn } = createWarnings(control.onWarning);
 
   const teacher = withNorms(float, dataset, seed);
   if (teacher !== float) {

@@ -14,6 +14,7 @@ const FIELDS = is.record<Histogram>({
   total: is.number,
   min: is.number,
   max: is.number,
+  lowest: is.integer(-126, 64),
   tiny: is.number,
   positive: is.array("Float64Array"),
   negative: is.array("Float64Array"),

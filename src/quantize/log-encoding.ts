@@ -2,7 +2,7 @@
 
 import { given, ShiftwiseError } from "../base/index.js";
 import type { Encoding } from "../ops/index.js";
-import { checkNotEmpty, errorMeter } from "./activations.js";
+import { checkNotEmpty, errorMeter, usableScale } from "./activations.js";
 import { HISTOGRAM, LOG_OPTIONS, LOG_SHAPE } from "./given.js";
 import { type Histogram, occupiedBins } from "./histogram.js";
 
@@ -31,6 +31,9 @@ const ALL_STEPS = Array.from({ length: 16 }, (_, i) => 2 * (i + 1));
 /** The top level is sought from the largest value downwards, over this many 1/16 octaves. */
 const TOP_SEARCH = 96;
 
+/** Largest exponent of a lowest level, in 1/16 octave: every exponent of a normal float32 number is within it. */
+const FSR_MAX = 16 * 256;
+
 /** Candidate scales for a table are this many to one unit of its top integer. */
 const SCALES_PER_UNIT = 16;
 
@@ -55,9 +58,9 @@ interface Table {
 export function logEncoding(fsr: number, step: number, shape: LogShape): LevelsEncoding {
   given({ options: shape }, { options: LOG_SHAPE });
   checkStep(step);
-  if (!Number.isInteger(fsr) || Math.abs(fsr) > 16 * 64) {
+  if (!Number.isInteger(fsr) || Math.abs(fsr) > FSR_MAX) {
     throw new ShiftwiseError("BAD_OPTION", "fsr out of range", {
-      expected: "an integer in -1024..1024",
+      expected: `an integer in ${-FSR_MAX}..${FSR_MAX}`,
       found: fsr,
       where: "fsr",
     });
@@ -191,7 +194,7 @@ function integerTable(step: number, { bits, largest }: LogShape): Table {
 function placeTable(table: Table, fsr: number): LevelsEncoding {
   return {
     kind: "levels",
-    scale: Math.fround(table.unit * 2 ** (fsr / 16)),
+    scale: usableScale(table.unit * 2 ** (fsr / 16), table.levels[table.levels.length - 1]),
     levels: table.levels,
     thresholds: table.thresholds.map(Math.fround),
   };
