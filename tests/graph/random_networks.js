@@ -169,7 +169,7 @@ export function randomNetwork(seed, quantized) {
     binary: () => {
       const input = some();
       const [channels, height, width] = shapeOf(input);
-      const fn = pick(["add", "sub", "mul", "prelu", "div"]);
+      const fn = pick(["add", "sub", "mul", "prelu", "div", "max", "min"]);
       const shape = pick([
         [channels, 1, 1],
         [1, height, 1],

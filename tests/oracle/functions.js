@@ -31,6 +31,12 @@ const BINARY = {
   sub: [(a, b) => a - b, () => 1, () => -1],
   mul: [(a, b) => a * b, (_, b) => b, (a) => a],
   div: [(a, b) => a / b, (_, b) => 1 / b, (a, b) => -a / b ** 2],
+  equal: [(a, b) => Number(a === b), () => 0, () => 0],
+  less: [(a, b) => Number(a < b), () => 0, () => 0],
+  max: [Math.max, (a, b) => Number(a >= b), (a, b) => Number(a < b)],
+  min: [Math.min, (a, b) => Number(a <= b), (a, b) => Number(a > b)],
+  mod: [(a, b) => a % b, () => 1, (a, b) => -Math.trunc(a / b)],
+  pow: [(a, b) => a ** b, (a, b) => b * a ** (b - 1), (a, b) => a ** b * Math.log(a)],
   prelu: [(a, b) => (a >= 0 ? a : a * b), (a, b) => (a >= 0 ? 1 : b), (a) => Math.min(a, 0)],
 };
 

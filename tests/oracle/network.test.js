@@ -36,7 +36,8 @@ const bodies = {
     const gate = b.activation(b.globalAvgPool(y), "sigmoid");
     const slope = b.constant([4, 1, 1], Float32Array.of(0.1, -0.2, 0.3, 1.5));
     const z = b.binary("div", b.binary("prelu", b.binary("mul", y, gate), slope), b.binary("add", gate, gate));
-    return b.binary("sub", z, b.binary("mul", y, y));
+    const power = b.binary("pow", gate, b.binary("min", y, slope));
+    return b.concat([b.binary("sub", z, b.binary("mul", y, y)), b.binary("max", power, gate)]);
   },
   gather: (b, x) =>
     b.gather(b.conv(x, 4), { channels: [0, 3, 3, -1], rows: [4, 0, -1, 1], columns: [5, 0, 0, 2] }, 0.3),
