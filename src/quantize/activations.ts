@@ -39,13 +39,6 @@ const OCTAVES = 4;
 export function fitLinear(histogram: Histogram, options: LinearOptions): LinearEncoding {
   given({ histogram, options }, { histogram: HISTOGRAM, options: LINEAR_OPTIONS });
   const { bits, clip = "mse", percentile = 99.99 } = options;
-  if (!Number.isInteger(bits) || bits < 1 || bits > 8) {
-    throw new ShiftwiseError("BAD_OPTION", "activation bits out of range", {
-      expected: "an integer in 1..8",
-      found: bits,
-      where: "bits",
-    });
-  }
   if (!(percentile > 0 && percentile <= 100)) {
     throw new ShiftwiseError("BAD_OPTION", "percentile out of range", {
       expected: "a number in (0, 100]",

@@ -36,7 +36,7 @@ export {
 
 export { bitsOfLayer, levelsFor, quantizeWeightsOf, weightNodes, writeFit } from "./apply.js";
 export { fitScales, levelBits, SMALLEST_SCALE } from "./channels.js";
-export { FIT, LAYER_LEVELS, PORTION_FIELDS, PORTION_STEP, QUANTIZER, WIDTHS } from "./given.js";
+export { FIT, LAYER_LEVELS, PORTION_FIELDS, PORTION_STEP, QUANTIZER, SCHEME, WIDTHS } from "./given.js";
 export { defaultRule, SMALLEST_WEIGHT } from "./levels.js";
 export { frozenCount, selectLargest } from "./partition.js";
 export { checkBits, checkPortions, paperBits } from "./portions.js";

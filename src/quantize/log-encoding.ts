@@ -56,7 +56,7 @@ interface Table {
  * @throws BAD_OPTION for bits outside 2..6, or an fsr or step that is none.
  */
 export function logEncoding(fsr: number, step: number, shape: LogShape): LevelsEncoding {
-  checkShape(shape);
+  given({ options: shape }, { options: LOG_SHAPE });
   checkStep(step);
   if (!Number.isInteger(fsr) || Math.abs(fsr) > FSR_MAX) {
     throw new ShiftwiseError("BAD_OPTION", "fsr out of range", {
@@ -76,7 +76,6 @@ export function logEncoding(fsr: number, step: number, shape: LogShape): LevelsE
 export function fitLog(histogram: Histogram, options: LogOptions): LevelsEncoding {
   given({ histogram, options }, { histogram: HISTOGRAM, options: LOG_OPTIONS });
   const { steps = ALL_STEPS } = options;
-  checkShape(options);
   for (const step of steps) checkStep(step);
   checkNotEmpty(histogram);
   checkNotNegative(histogram);
@@ -116,7 +115,6 @@ const BOTTOM_MARGIN = 40;
  */
 export function fitWeightedEntropy(histogram: Histogram, options: LogShape): LevelsEncoding {
   given({ histogram, options }, { histogram: HISTOGRAM, options: LOG_SHAPE });
-  checkShape(options);
   checkNotEmpty(histogram);
   checkNotNegative(histogram);
   const { low, counts } = sixteenths(histogram);
@@ -208,23 +206,6 @@ function checkNotNegative({ min }: Histogram): void {
     expected: "values of 0 and more",
     found: min,
   });
-}
-
-function checkShape({ bits, largest }: LogShape): void {
-  if (!Number.isInteger(bits) || bits < 2 || bits > 6) {
-    throw new ShiftwiseError("BAD_OPTION", "activation bits out of range", {
-      expected: "an integer in 2..6",
-      found: bits,
-      where: "bits",
-    });
-  }
-  if (largest !== 31 && largest !== 255) {
-    throw new ShiftwiseError("BAD_OPTION", "unsupported largest level", {
-      expected: "31 or 255",
-      found: largest,
-      where: "largest",
-    });
-  }
 }
 
 function checkStep(step: number): void {

@@ -178,7 +178,7 @@ function momentsOf(node: ConvNode | DenseNode, i: number, own: Walk, twin: Walk,
   return sums.read();
 }
 
-interface RoundedLayer {
+interface RoundedNodes {
   /** The layer with its new weights and, where that keeps its mean outputs, the batch norm behind it. */
   readonly nodes: readonly Node[];
   readonly grid: WeightGrid;
@@ -190,7 +190,7 @@ function roundLayer(
   behind: BatchNormNode | null,
   moments: readonly GroupMoments[],
   settings: Settings,
-): RoundedLayer {
+): RoundedNodes {
   const { node, states, grid } = plan;
   const { damping = 0.01, follow = true, module, rounders, explore = () => [] } = settings;
   const { data, shape } = node.weight;
