@@ -2,7 +2,7 @@
 
 import { given } from "../base/index.js";
 import { fields } from "../format/index.js";
-import { fuseElementwise, liveNodes, type Network, validateNetwork } from "../graph/index.js";
+import { fuseElementwise, joinPermutes, liveNodes, type Network, validateNetwork } from "../graph/index.js";
 import type { Normalization } from "../ops/index.js";
 import { importBudget } from "./budget.js";
 import { convertNodes, type Remark, type RemarkLevel } from "./convert.js";
@@ -98,7 +98,7 @@ export function importModel(read: OnnxModel, options: Omit<ImportOptions, "exter
     ...(labels && { labels }),
   };
   validateNetwork(network, where);
-  return fuseElementwise(network);
+  return joinPermutes(fuseElementwise(network));
 }
 
 function networkName(name: string): string {

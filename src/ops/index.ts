@@ -76,7 +76,7 @@ export {
   toReal,
   weightValues,
 } from "./numeric.js";
-export type { PermuteLayer, PermuteNode } from "./permute.js";
+export { type PermuteLayer, type PermuteNode, simplifiedOrder } from "./permute.js";
 export { orderStores, readRecord, versionOf, writeRecord } from "./record.js";
 export type { LeakyReluNode, ReluNode } from "./relu.js";
 export type { ResampleLayer, ResampleNode } from "./resample.js";

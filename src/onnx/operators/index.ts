@@ -1,7 +1,9 @@
 // index.ts: every operator that is read, by name and version.
 import { BINARY } from "./binary.js";
 import { CONVOLUTIONS } from "./conv.js";
+import { EINSUM } from "./einsum.js";
 import { LOGIC } from "./logic.js";
+import { MADE } from "./made.js";
 import { MATRICES } from "./matrix.js";
 import { MICROSOFT } from "./microsoft.js";
 import { NORMS } from "./norm.js";
@@ -21,7 +23,9 @@ import { UNARY } from "./unary.js";
 export const OPERATORS: Operators = {
   ...BINARY,
   ...CONVOLUTIONS,
+  ...EINSUM,
   ...LOGIC,
+  ...MADE,
   ...MATRICES,
   ...MICROSOFT,
   ...NORMS,

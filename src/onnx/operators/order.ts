@@ -1,5 +1,5 @@
 // order.ts: operators that reorder or join whole axes: transpose, depth to space and back, concatenate.
-import { elements, type Shape } from "../../ops/index.js";
+import { elements, type Shape, simplifiedOrder } from "../../ops/index.js";
 import { type Activation, isActivation, type Known, shapeFor } from "../draft.js";
 import { range, transposed } from "./arrays.js";
 import {
@@ -25,25 +25,31 @@ interface Reordering {
   readonly result: readonly number[];
 }
 
+/** The elements of an operand in another order; no node where only axes of length 1 move. */
+export function reordered(conversion: Conversion, x: Known, how: Reordering, name = resultName(conversion)): Known {
+  const { dims, order, result } = how;
+  if (!isActivation(x)) return { ...transposed(conversion, { ...x, dims }, order), dims: result };
+  const { lengths, places } = simplifiedOrder(dims, order);
+  if (places.length <= 1) return { ...x, dims: result };
+  if (places.length > 8) throw shapeUnsupported(conversion.node, x.dims);
+  const shape = shapeFor(result);
+  const node = { op: "permute", input: x.node, dims: lengths, order: places, shape } as const;
+  return { ...x, node: conversion.draft.add(name, node, shape), dims: result };
+}
+
 function reordering<S extends Specs>(
   attributes: S,
-  reordered: (call: Call<ValuesOf<S>>, dims: readonly number[]) => Reordering,
+  howOrdered: (call: Call<ValuesOf<S>>, dims: readonly number[]) => Reordering,
 ): Operator {
   return operator(attributes, {
     evaluate(call) {
       const x = required(call, 0);
-      const { dims, order, result } = reordered(call, x.dims);
+      const { dims, order, result } = howOrdered(call, x.dims);
       return [{ ...transposed(call, { ...x, dims }, order), dims: result }];
     },
     convert(conversion) {
       const x = onlyActivation(conversion);
-      const { dims, order, result } = reordered(conversion, x.dims);
-      // axes of length 1 may go anywhere
-      const long = order.filter((axis) => dims[axis] > 1);
-      if (long.every((axis, i) => i === 0 || axis > long[i - 1])) return [{ ...x, dims: result }];
-      if (order.length > 8) throw shapeUnsupported(conversion.node, x.dims);
-      const shape = shapeFor(result);
-      return [added(conversion, { op: "permute", input: x.node, dims, order, shape }, shape, result, x.type)];
+      return [reordered(conversion, x, howOrdered(conversion, x.dims))];
     },
     anyType: true,
   });
