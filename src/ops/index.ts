@@ -58,9 +58,9 @@ export {
 } from "./geometry.js";
 export { ENCODING, GRID, GRIDS, NORMALIZATION, SHAPE, TENSOR, WEIGHT_NODE } from "./given.js";
 export { gridCodes, smallestExponent, validateGrid, type WeightGrid, type WeightGrids } from "./grid.js";
-export type { LayerKind, NodeKind, Role, Values } from "./kind.js";
+export type { LayerKind, NodeKind, Role } from "./kind.js";
 export { LAYERS, type Layer, layerInputs, layerKind } from "./layers.js";
-export type { Lowering } from "./lowering.js";
+export type { LayerBase, Lowering } from "./lowering.js";
 export type { MaxPoolLayer, MaxPoolNode } from "./maxpool.js";
 export { NODES, type Node, nodeInputs, nodeKind, nodeParameters, rewire } from "./nodes.js";
 export {
@@ -93,5 +93,6 @@ export type {
   Residual,
   Shape,
   TensorSpec,
+  Values,
   Weights,
 } from "./tensor.js";
