@@ -42,6 +42,11 @@ export const modelRefusals = {
     [change((g) => g.layers.push(...g.layers.splice(6, 1))), /layer elementwise\.input: .*earlier layer/],
     [layer("conv.b", (l) => (l.residual.tensor = "b")), /layer conv\.b\.residual: .*earlier layer/],
   ],
+  "port-dims": [
+    [change((g) => (g.inputs[0].dims = [1, 36, 3])), /input image\.dims: .*elements of 2x6x6/],
+    [change((g) => (g.outputs[1].dims = [])), /output side\.dims: .*elements of 2x4x4/],
+    [change((g) => (g.outputs[1].dims = new Array(65).fill(1))), /output side\.dims: .*at most 64/],
+  ],
   "total-size": [[tensor("g", (t) => (t.shape = [2 ** 31 - 1, 1, 1])), /at most 2147483647 elements/]],
   normalization: [
     [change((g) => (g.inputs[0].normalization.mean = [0])), /2 finite means/],
