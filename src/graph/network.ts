@@ -7,6 +7,6 @@ export interface Network {
   readonly nodes: readonly Node[];
   readonly outputs: readonly string[];
   readonly labels?: readonly string[];
-  /** What callers see of input and outputs, by node, where it is not the default. */
+  /** Dimensions and order of input and outputs, by node, where they are not the default. */
   readonly ports?: { readonly [node: string]: InputPortShape };
 }

@@ -3,7 +3,7 @@ import { type Check, fields as json } from "../format/index.js";
 import { elements } from "./geometry.js";
 import type { Shape } from "./tensor.js";
 
-/** What callers see of a tensor that is an input or output. */
+/** The dimensions of a tensor that is an input or output. */
 export interface PortShape {
   /**
    * Sizes as ONNX has them, the batch of 1 among them: the same elements in the same order as (channel, row, column). Default
