@@ -7,13 +7,13 @@ import { type Dataset, openDataset, sampleImages, size, type TrainTest } from ".
 import { lower, type Network } from "../graph/index.js";
 import { decodeModel, encodeModel, type ModelDef } from "../model/index.js";
 import {
+  type Classifier,
   checkFits,
   checkMethod,
   classesOf,
   compareTimes,
-  createExecutor,
+  createClassifier,
   DEFAULTS,
-  type Executor,
   image,
   type Method,
   quantizeByMethod,
@@ -122,10 +122,10 @@ async function runCompare(options: CompareArguments, resume: boolean, context: C
   const training = trainingImages(data.train, options);
 
   const rows: Row[] = [];
-  const executors: Executor[] = [];
+  const executors: Classifier[] = [];
   const add = async (result: MethodResult, method: string) => {
     const file = encodeModel(result.model);
-    const executor = await createExecutor(result.model);
+    const executor = await createClassifier(result.model);
     await checkReference(result.model, executor, data, method);
     const { accuracy } = await measureShown(executor, data.test, `testing ${method}`, context);
     executors.push(executor);
@@ -202,8 +202,8 @@ async function makeModel(
 }
 
 /** @throws UNSUPPORTED if a model's logits differ from the reference executor's in a bit */
-async function checkReference(def: ModelDef, executor: Executor, { test }: TrainTest, method: string): Promise<void> {
-  const reference = await createExecutor(def, "reference");
+async function checkReference(def: ModelDef, executor: Classifier, { test }: TrainTest, method: string): Promise<void> {
+  const reference = await createClassifier(def, "reference");
   for (let i = 0; i < Math.min(CHECKED_IMAGES, size(test)); i++) {
     const pixels = image(test, i);
     const [found, expected] = [executor.run(pixels), reference.run(pixels)].map(

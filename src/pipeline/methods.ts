@@ -1,5 +1,5 @@
 // methods.ts: one of the methods that papers compare: a float network to a model.
-import { ShiftwiseError } from "../base/index.js";
+import { given, is, ShiftwiseError } from "../base/index.js";
 import { type Dataset, sampleImages, size } from "../data/browser.js";
 import { lower, type Network } from "../graph/index.js";
 import type { ModelDef } from "../model/index.js";
@@ -13,13 +13,16 @@ import {
   type LayerBits,
   paperBits,
   portionsFor,
+  QUANTIZER,
   type Quantizer,
   quantizeWeights,
+  SCHEME,
   shapedBits,
   type WidthShape,
   weightNodes,
 } from "../quantize/index.js";
 import {
+  COMMON,
   type CommonOptions,
   type Control,
   layerSensitivity,
@@ -27,8 +30,9 @@ import {
   retrainStraightThrough,
 } from "../training/index.js";
 import { checkFloat, logitsOf, normalizedFor, taking, withQuantizers } from "./network.js";
-import type { Conversion } from "./notes.js";
+import type { ConversionResult } from "./notes.js";
 import { reestimationBatches } from "./retraining.js";
+import { CONTROL, TRAINING } from "./settings.js";
 
 /**
  * Bits of every layer's weights: the same, given one by one in the order of the network, along a shape with an average, or by
@@ -59,8 +63,33 @@ export interface MethodSettings {
   readonly training: CommonOptions;
 }
 
+const METHOD = is.record<Method>({
+  name: is.text,
+  quantizer: QUANTIZER,
+  retraining: is.optional(is.oneOf("portions", "straight-through")),
+  widths: is.either(
+    (value) => (value as Widths | undefined)?.kind === "uniform",
+    is.record<Extract<Widths, { kind: "uniform" }>>({ kind: is.text, bits: is.integer(1) }),
+    is.either(
+      (value) => (value as Widths | undefined)?.kind === "given",
+      is.record<Extract<Widths, { kind: "given" }>>({ kind: is.text, bits: is.list(is.integer(1)) }),
+      is.record<Extract<Widths, { average: number }>>({
+        kind: is.oneOf("uniform", "given", "auto", "convex", "concave", "inc", "dec"),
+        average: is.number,
+      }),
+    ),
+  ),
+  activations: SCHEME,
+  epochs: is.nullable(is.integer(0)),
+});
+const SETTINGS = is.record<MethodSettings>({
+  epochs: is.integer(0),
+  training: is.record<CommonOptions>({ ...COMMON, ...TRAINING }),
+});
+const STEERING = is.record<Control>({ signal: CONTROL.signal, onProgress: CONTROL.onProgress });
+
 /** The result of quantizeByMethod. */
-export interface MethodConversion extends Conversion {
+export interface MethodConversion extends ConversionResult {
   /** Bytes of the weights after Deep Compression's last stage; null for the other methods. */
   readonly huffmanBytes: number | null;
 }
@@ -94,8 +123,9 @@ export async function quantizeByMethod(
   dataset: Dataset,
   method: Method,
   settings: MethodSettings,
-  control: Control,
+  control: Control = {},
 ): Promise<MethodConversion> {
+  given({ method, options: settings, control }, { method: METHOD, options: SETTINGS, control: STEERING });
   checkFloat(float);
   checkMethod(float, method);
   const { network: ending, whole } = logitsOf(float);

@@ -22,7 +22,7 @@ export interface OutputFidelity {
 export interface Divergence {
   /** The mean over all outputs of what training brings down: `kl`, or else mean squared error over variance. */
   readonly distance: number;
-  /** The values of the one output in OutputFidelity; null where there are several, or it is no distribution. */
+  /** Figures of the one output, as OutputFidelity has them; null where there are several, or it is no distribution. */
   readonly kl: number | null;
   readonly agreement: number | null;
   readonly outputs: readonly OutputFidelity[];

@@ -12,7 +12,7 @@ export function holdOut(dataset: Dataset): readonly [learned: Dataset, held: Dat
 }
 
 /**
- * Splits samples as `holdOut` splits a set.
+ * The same images of samples as `holdOut` of a set.
  * @internal
  */
 export function holdOutSamples(samples: Samples): readonly [learned: Samples, held: Samples] {

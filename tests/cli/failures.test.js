@@ -56,7 +56,10 @@ describe("bad input", () => {
       [["train", "--data", "x", "--out", "y", "--width", "5"], /--width: .*expected an even integer; found 5/],
       [["train", "--data", "x", "--out", "y", "--net", "vgg"], /--net: .*expected demo or resnet20; found vgg/],
       [["train", "--data", "x", "--out", "y", "--augment", "zoom"], /--augment: .*found zoom/],
-      [["quantize", "n", "--data", "x", "--out", "y", "--bits", "7"], /expected 2, 3, 4 or 5; found 7/],
+      [
+        ["quantize", "n", "--data", "x", "--out", "y", "--bits", "7"],
+        /expected 2 or 3 or 4 or 5 with --levels powers; found 7/,
+      ],
       [["quantize", "n", "--data", "x", "--out", "y", "--portions", ".5,.4,1"], /portions\[1\]: .*found 0.4/],
       [["quantize", "n", "--data", "x", "--out", "y", "--portions", ".5"], /the last portion must be 1/],
       [["quantize", "n", "--data", "x", "--out", "y", "--partition", "best"], /--partition: .*found best/],
