@@ -28,7 +28,7 @@ import {
   scatterPage,
   table,
 } from "../report/index.js";
-import { integer } from "./arguments.js";
+import { allOr, integer } from "./arguments.js";
 import { type Context, newCommand, withContext } from "./command.js";
 import { checkOutputs, makeFolder, readNetworkFile } from "./files.js";
 import { METHOD_NAMES, METHODS, parseMethod } from "./methods.js";
@@ -76,6 +76,8 @@ const CHECKED_IMAGES = 4;
 const TURNS = 15;
 const TURN_IMAGES = 20;
 
+const ALL_METHODS = METHODS.map(parseMethod);
+
 export function compareCommand(): Command {
   const command = newCommand("compare", "run quantization methods side by side; print a table and write charts")
     .requiredOption("--data <folder>", "folder of labelled images, or the word generated")
@@ -85,8 +87,8 @@ export function compareCommand(): Command {
         "--methods <list>",
         `methods to run, each as name:weights/activations@epochs with commas, such as weq:4/weq4,inq:3/8@0; names are ${METHOD_NAMES}`,
       )
-        .argParser((text) => text.split(",").map(parseMethod))
-        .default(METHODS.map(parseMethod), "all"),
+        .argParser(allOr(ALL_METHODS, (text) => text.split(",").map(parseMethod)))
+        .default(ALL_METHODS, "all"),
     )
     .option(
       "--epochs <n>",
@@ -94,7 +96,11 @@ export function compareCommand(): Command {
       integer("--epochs", 0),
       DEFAULTS.methods.epochs,
     )
-    .option("--images <n>", "number of training images to retrain on (default: all)", integer("--images", 1))
+    .option(
+      "--images <n>",
+      "number of training images to retrain on (default: all)",
+      allOr(undefined, integer("--images", 1)),
+    )
     .option("--out <file>", "HTML page with charts to write", "compare.html")
     .option(
       "--models <folder>",

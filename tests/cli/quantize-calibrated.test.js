@@ -148,6 +148,16 @@ describe("quantize --calibrate", () => {
     assert.match(decodeModel(new Uint8Array(readFileSync(out))).notes.distillation, /epochs a portion/);
   });
 
+  test("defaults that are given change nothing", async () => {
+    await shiftwiseJson(["quantize", ...common]);
+    const expected = readFileSync(out);
+    const defaults =
+      "--minutes 0 --images 512 --two-term 6 --levels powers --bits 5 --activations 8 --portions 1 --lr 0.003";
+    const more = "--batch 32 --seed 1 --threads 2";
+    await shiftwiseJson(["quantize", ...common, ...`${defaults} ${more}`.split(" ")]);
+    assert.deepEqual(readFileSync(out), expected);
+  });
+
   test("shows a table to people", async () => {
     const { status, stdout } = await shiftwise(["quantize", ...common, "--two-term", "none"]);
     assert.equal(status, 0);
