@@ -28,6 +28,7 @@ import { IMAGE_SETTINGS, type ImageControl, type ImageSettings, type ResolvedSet
 import { dealOut, levelsOf, type Weighted, WIDTHS, type Width, wider, widthsBy } from "./levels.js";
 import { checkFloat, inputOf, usualNormalization, withNormalization, withoutTiny } from "./network.js";
 import { type ConversionResult, createWarnings, type RoundedLayer, schemeText } from "./notes.js";
+import { unlikelyRange } from "./pixel-range.js";
 import { adviceOn, neediest, type Quality } from "./quality.js";
 import { CONTROL, checkBits, checkLayers, defined } from "./settings.js";
 
@@ -165,6 +166,8 @@ function sourceOf(network: Network, images: Images, warn: (text: string) => void
     );
   }
   const pictures = { images: pixels.images, shape, normalization };
+  const unlikely = unlikelyRange(network, pictures);
+  if (unlikely) warn(unlikely);
   return { network: own ? network : withNormalization(network, normalization), samples: samplesOf(pictures), pictures };
 }
 
