@@ -14,4 +14,5 @@ export {
   split_phases_u8,
   tile_masks,
 } from "./gather";
+export { matmul_f32 } from "./matmul";
 export { plane_sums_f32, plane_sums_u8, pool_max_f32, pool_max_u8, pool_sum_f32, pool_sum_u8 } from "./pool";

@@ -1,6 +1,6 @@
 // measure.js: a model on all test images: accuracy, answers and golden hash, from the wasm runtime.
 import { goldenHash } from "../../dist/model/index.js";
-import { createExecutor, image, measure } from "../../dist/pipeline/index.js";
+import { createClassifier, image, measure } from "../../dist/pipeline/index.js";
 
 /** Test images whose logits make the golden hash. */
 const HASHED_IMAGES = 64;
@@ -9,7 +9,7 @@ export const round = (value) => Math.round(value * 100) / 100;
 
 /** @returns accuracy in percent, the answer to every image, and the golden hash. */
 export async function measureModel(model, test, label, { screen, signal }) {
-  const executor = await createExecutor(model);
+  const executor = await createClassifier(model);
   const answers = [];
   const run = (pixels) => {
     const logits = executor.run(pixels);

@@ -1,6 +1,13 @@
 // retrain-worker.js: the training itself: generate images, train a float network, convert it with INQ.
 
-import { createExecutor, epochsOver, freshNetwork, measure, quantizeByRetraining, recipeFor } from "shiftwise/convert";
+import {
+  createClassifier,
+  epochsOver,
+  freshNetwork,
+  measure,
+  quantizeByRetraining,
+  recipeFor,
+} from "shiftwise/convert";
 import { generate } from "shiftwise/data";
 import { decodeModel, encodeModel } from "shiftwise/format";
 import { evaluate, train } from "shiftwise/train";
@@ -63,7 +70,7 @@ async function run(bits) {
 
 /** Of the file as anyone would run it. */
 async function accuracyOf(file, images) {
-  const executor = await createExecutor(decodeModel(file));
+  const executor = await createClassifier(decodeModel(file));
   const { accuracy } = await measure(executor, images);
   executor.dispose();
   return accuracy / 100;

@@ -60,6 +60,10 @@ export function within(low: number, high = Number.MAX_VALUE): Kind {
   return kind(`a number ${range}`, (value) => typeof value === "number" && value >= low && value <= high);
 }
 
+export const positive = /* @__PURE__ */ kind("a number above 0", (value) => {
+  return typeof value === "number" && value > 0 && value <= Number.MAX_VALUE;
+});
+
 export function oneOf(...choices: readonly (string | number)[]): Kind {
   return kind(`one of ${choices.join(", ")}`, (value) => choices.includes(value as string));
 }
@@ -101,6 +105,17 @@ export function record<T extends object>(fields: { readonly [K in keyof T]-?: Ki
     for (const name of Object.keys(fields) as (keyof T & string)[]) {
       fields[name]((value as T)[name], where ? `${where}.${name}` : name);
     }
+  };
+}
+
+/** A record that has no other fields. */
+export function exactly<T extends object>(fields: { readonly [K in keyof T]-?: Kind }): Kind {
+  const known = record<T>(fields);
+  return (value, where) => {
+    known(value, where);
+    const other = Object.keys(value as T).find((name) => !Object.hasOwn(fields, name));
+    if (other === undefined) return;
+    throw refused(where ? `${where}.${other}` : other, `one of ${Object.keys(fields).join(", ")}`, other);
   };
 }
 

@@ -38,6 +38,20 @@ export function positive(option: string): (text: string) => number {
   };
 }
 
+/** A finite number of 0 or more. */
+export function notNegative(option: string): (text: string) => number {
+  return (text) => {
+    const value = numeric(text);
+    if (!(value >= 0 && value < Number.POSITIVE_INFINITY)) throw bad(option, "a number of 0 or more", text);
+    return value;
+  };
+}
+
+/** The word "all", which stands for `everything`, or what `parse` takes. */
+export function allOr<T, All>(everything: All, parse: (text: string) => T): (text: string) => T | All {
+  return (text) => (text === "all" ? everything : parse(text));
+}
+
 /** A number in 0..1. */
 export function share(option: string): (text: string) => number {
   return (text) => {

@@ -7,13 +7,13 @@ import { type Dataset, openDataset, sampleImages, size, type TrainTest } from ".
 import { lower, type Network } from "../graph/index.js";
 import { decodeModel, encodeModel, type ModelDef } from "../model/index.js";
 import {
+  type Classifier,
   checkFits,
   checkMethod,
   classesOf,
   compareTimes,
-  createExecutor,
+  createClassifier,
   DEFAULTS,
-  type Executor,
   image,
   type Method,
   quantizeByMethod,
@@ -28,7 +28,7 @@ import {
   scatterPage,
   table,
 } from "../report/index.js";
-import { integer } from "./arguments.js";
+import { allOr, integer } from "./arguments.js";
 import { type Context, newCommand, withContext } from "./command.js";
 import { checkOutputs, makeFolder, readNetworkFile } from "./files.js";
 import { METHOD_NAMES, METHODS, parseMethod } from "./methods.js";
@@ -76,6 +76,8 @@ const CHECKED_IMAGES = 4;
 const TURNS = 15;
 const TURN_IMAGES = 20;
 
+const ALL_METHODS = METHODS.map(parseMethod);
+
 export function compareCommand(): Command {
   const command = newCommand("compare", "run quantization methods side by side; print a table and write charts")
     .requiredOption("--data <folder>", "folder of labelled images, or the word generated")
@@ -85,8 +87,8 @@ export function compareCommand(): Command {
         "--methods <list>",
         `methods to run, each as name:weights/activations@epochs with commas, such as weq:4/weq4,inq:3/8@0; names are ${METHOD_NAMES}`,
       )
-        .argParser((text) => text.split(",").map(parseMethod))
-        .default(METHODS.map(parseMethod), "all"),
+        .argParser(allOr(ALL_METHODS, (text) => text.split(",").map(parseMethod)))
+        .default(ALL_METHODS, "all"),
     )
     .option(
       "--epochs <n>",
@@ -94,7 +96,11 @@ export function compareCommand(): Command {
       integer("--epochs", 0),
       DEFAULTS.methods.epochs,
     )
-    .option("--images <n>", "number of training images to retrain on (default: all)", integer("--images", 1))
+    .option(
+      "--images <n>",
+      "number of training images to retrain on (default: all)",
+      allOr(undefined, integer("--images", 1)),
+    )
     .option("--out <file>", "HTML page with charts to write", "compare.html")
     .option(
       "--models <folder>",
@@ -122,10 +128,10 @@ async function runCompare(options: CompareArguments, resume: boolean, context: C
   const training = trainingImages(data.train, options);
 
   const rows: Row[] = [];
-  const executors: Executor[] = [];
+  const executors: Classifier[] = [];
   const add = async (result: MethodResult, method: string) => {
     const file = encodeModel(result.model);
-    const executor = await createExecutor(result.model);
+    const executor = await createClassifier(result.model);
     await checkReference(result.model, executor, data, method);
     const { accuracy } = await measureShown(executor, data.test, `testing ${method}`, context);
     executors.push(executor);
@@ -202,8 +208,8 @@ async function makeModel(
 }
 
 /** @throws UNSUPPORTED if a model's logits differ from the reference executor's in a bit */
-async function checkReference(def: ModelDef, executor: Executor, { test }: TrainTest, method: string): Promise<void> {
-  const reference = await createExecutor(def, "reference");
+async function checkReference(def: ModelDef, executor: Classifier, { test }: TrainTest, method: string): Promise<void> {
+  const reference = await createClassifier(def, "reference");
   for (let i = 0; i < Math.min(CHECKED_IMAGES, size(test)); i++) {
     const pixels = image(test, i);
     const [found, expected] = [executor.run(pixels), reference.run(pixels)].map(

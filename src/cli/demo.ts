@@ -12,10 +12,10 @@ import { goldenHash } from "../format/index.js";
 import { lower, type Network } from "../graph/index.js";
 import { encodeModel, type ModelDef } from "../model/index.js";
 import {
+  type Classifier,
   compareTimes,
-  createExecutor,
+  createClassifier,
   DEFAULTS,
-  type Executor,
   epochsOver,
   freshNetwork,
   image,
@@ -103,12 +103,12 @@ export async function runDemo(options: DemoArguments, context: Context, scale: D
   const network = freshNetwork("demo", data.train, options.seed, scale.width);
   await trainFloat(network, data, options, context, scale);
   // the executor takes its copy of the weights now: quantization changes them in place
-  const float = await createExecutor(lower(network, { grids: null }));
+  const float = await createClassifier(lower(network, { grids: null }));
   const floatBytes = weightCount(network) * Float32Array.BYTES_PER_ELEMENT;
   const floatResult = await measureShown(float, data.test, "testing float", context);
 
   const model = await quantize(network, data, options, context, scale);
-  const direct = await createExecutor(model);
+  const direct = await createClassifier(model);
   const file = encodeModel({ ...model, notes: { ...model.notes, goldenHash: hashOf(direct, data) } });
   direct.dispose();
   const out = options.out ?? join(await mkdtemp(join(tmpdir(), "shiftwise-")), "demo.safetensors");
@@ -234,13 +234,13 @@ async function quantize(
 }
 
 /** The model as anyone would load it: from the file, through the runtime's own door. */
-async function loadExecutor(path: string): Promise<Executor> {
+async function loadExecutor(path: string): Promise<Classifier> {
   const model = await Model.load(pathToFileURL(path));
   const [output] = model.outputs;
   return { run: (pixels) => model.runSync(pixels)[output.name], dispose: () => model.dispose() };
 }
 
-function hashOf(executor: Executor, { test: held }: TrainTest): string {
+function hashOf(executor: Classifier, { test: held }: TrainTest): string {
   return goldenHash(...Array.from({ length: HASHED_IMAGES }, (_, i) => executor.run(image(held, i))));
 }
 

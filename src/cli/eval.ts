@@ -1,7 +1,7 @@
 // eval.ts: shiftwise eval: accuracy and time of a model on a test set.
 import type { Command } from "commander";
 import { openDataset } from "../data/index.js";
-import { checkFits, classesOf, createExecutor, type ExecutorName } from "../pipeline/index.js";
+import { checkFits, classesOf, createClassifier, type ExecutorName } from "../pipeline/index.js";
 import { count, milliseconds, percent } from "../report/index.js";
 import { choice } from "./arguments.js";
 import { type Context, newCommand, withContext } from "./command.js";
@@ -33,7 +33,7 @@ async function runEval(path: string, options: EvalArguments, context: Context): 
   const { def } = await readModelFile(path);
   const { test } = await openDataset(options.data, { classes: classesOf(def) });
   checkFits(def, test);
-  const executor = await createExecutor(def, options.executor);
+  const executor = await createClassifier(def, options.executor);
   const { accuracy, correct, total, msPerImage } = await measureShown(executor, test, "testing", context);
   executor.dispose();
   context.screen.result(

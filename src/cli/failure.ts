@@ -37,9 +37,13 @@ export function reportFailure(error: unknown, verbose: boolean): number {
   return 1;
 }
 
+/** The status of a process that SIGPIPE ends, 128 + 13: other programs end so when nobody reads them any more. */
+const PIPE_STATUS = 141;
+
 /**
- * Lets a failed write to standard output or standard error end the process with status 1: without a word where the reader
- * has gone away, as `| head` does, else as an IO error.
+ * Lets a failed write to standard output or standard error end the process: with status 141 and without a word where the
+ * reader has gone away, as `| head` does, else with status 1 and an IO error. A stream that is closed from the start fails
+ * no write: Node.js opens /dev/null in its place, and what is written there was not wanted.
  */
 export function endOnFailedOutput(verbose: boolean): void {
   for (const [where, stream] of Object.entries({
@@ -47,9 +51,8 @@ export function endOnFailedOutput(verbose: boolean): void {
     "standard error": process.stderr,
   })) {
     stream.on("error", (cause: NodeJS.ErrnoException) => {
-      if (cause.code !== "EPIPE") {
-        reportFailure(new ShiftwiseError("IO", "cannot write", { where, found: cause.message, cause }), verbose);
-      }
+      if (cause.code === "EPIPE") process.exit(PIPE_STATUS);
+      reportFailure(new ShiftwiseError("IO", "cannot write", { where, found: cause.message, cause }), verbose);
       process.exit(1);
     });
   }

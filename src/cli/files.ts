@@ -66,7 +66,7 @@ export interface NetworkArguments {
 }
 
 /**
- * Reads a float network from whichever kind of file it is: one that train wrote, or ONNX, whose last softmax is left out.
+ * Reads a float network from whichever kind of file it is: one that train wrote, or ONNX.
  * @param say is given remarks on the file, a line each.
  * @throws IO; what decodeNetwork and importOnnx throw; BAD_GRAPH for a network that is quantized already.
  */
@@ -78,7 +78,6 @@ export async function readAnyNetwork(
   const content = await readWhole(path);
   if (content.length > 8 && !isContainer(content) && !isGzip(content)) {
     return importOnnxFile(path, {
-      logits: true,
       inputShape,
       outputs,
       constants,

@@ -21,7 +21,7 @@ const program = new Command("shiftwise")
   .description("Train, quantize and run power-of-two neural networks.")
   .addHelpText(
     "after",
-    "\nThe exit status is 0 for success and 1 for an error. An error is one line on standard error. Ctrl-C stops with status 1;\n" +
+    "\nThe exit status is 0 for success, 1 for an error, and 141 where nobody reads the output any more. An error is one line on standard error. Ctrl-C stops with status 1;\n" +
       "train and quantize then leave a checkpoint for --resume. A file is written beside its place and renamed when it is whole.\n" +
       "Links are followed and modes are kept. Devices, pipes and /dev/stdout are refused.",
   )

@@ -7,7 +7,7 @@ import type { Network } from "../graph/index.js";
 import { encodeModel } from "../model/index.js";
 import type { Normalization } from "../ops/index.js";
 import {
-  type Distillation,
+  type DistillationOutcome,
   inputOf,
   type Quality,
   quantizeFromImages,
@@ -136,7 +136,7 @@ interface Summary {
   readonly layers: readonly RoundedLayer[];
   readonly averageBits: number;
   readonly quality: Quality;
-  readonly distillation: Distillation | null;
+  readonly distillation: DistillationOutcome | null;
   readonly bytes: number;
   readonly gzipBytes: number;
   readonly seconds: number;
@@ -191,9 +191,9 @@ function qualityText({ images, heldOut, outputs, advice }: Quality): string[] {
 }
 
 /** Says what training has brought, and what of it was undone. */
-function taughtText({ epochs, heldOut, before, after, attempts }: Distillation): string {
+function taughtText({ epochs, heldOut, before, after, attempts }: DistillationOutcome): string {
   const kept = attempts.filter((attempt) => attempt.kept).length;
-  const from = ({ distance, kl, agreement }: Distillation["before"]) => {
+  const from = ({ distance, kl, agreement }: DistillationOutcome["before"]) => {
     const unit = kl === null ? "of the outputs' variance" : "nats";
     return `${distance.toFixed(4)} ${unit}${agreement === null ? "" : `, ${percent(agreement)} equal answers`}`;
   };

@@ -8,7 +8,7 @@ import { encodeModel, type ModelDef } from "../model/index.js";
 import {
   checkFits,
   classesOf,
-  createExecutor,
+  createClassifier,
   DEFAULTS,
   defined,
   epochsOver,
@@ -211,7 +211,7 @@ function describe(result: RetrainedResult): string {
 }
 
 async function test(def: ModelDef, data: TrainTest, label: string, context: Context): Promise<Measurement> {
-  const executor = await createExecutor(def);
+  const executor = await createClassifier(def);
   const result = await measureShown(executor, data.test, label, context);
   executor.dispose();
   return result;

@@ -15,6 +15,7 @@ import {
   layerBits,
   levelsOption,
   nameList,
+  notNegative,
   numberList,
   portionList,
   positive,
@@ -73,7 +74,7 @@ export function quantizeCommand(): Command {
     .option(
       "--minutes <n>",
       "minutes of training in which the quantized network learns from the float network",
-      positive("--minutes"),
+      notNegative("--minutes"),
       images.minutes,
     )
     .option(
@@ -100,7 +101,10 @@ export function quantizeCommand(): Command {
     `highest learning rate (default: the recipe's; with --minutes: ${images.learningRate})`,
     positive("--lr"),
   );
-  addTrainingOptions(command);
+  addTrainingOptions(command, {
+    batch: `with --minutes: ${images.batchSize}`,
+    augment: "with --minutes: flip, and crop by a fourteenth of the width",
+  });
   return command.action((path: string, options: RetrainedArguments & CalibratedArguments) =>
     withContext(options, (context) => {
       checkWay(command, options);

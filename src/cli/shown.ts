@@ -1,6 +1,6 @@
 // shown.ts: the library's work on progress lines.
 import type { Dataset } from "../data/index.js";
-import { type Executor, type Measurement, measure } from "../pipeline/index.js";
+import { type Classifier, type Measurement, measure } from "../pipeline/index.js";
 import { percent } from "../report/index.js";
 import type { Progress } from "../training/index.js";
 import type { Context } from "./command.js";
@@ -8,7 +8,7 @@ import type { ProgressLine, Screen } from "./screen.js";
 
 /** Measures as `measure` does, on a progress line of its own. */
 export async function measureShown(
-  executor: Executor,
+  executor: Classifier,
   dataset: Dataset,
   label: string,
   { screen, signal }: Context,

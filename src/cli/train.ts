@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { writeAtomically } from "../base/index.js";
 import { openDataset } from "../data/index.js";
 import { encodeNetwork, lower } from "../graph/index.js";
-import { checkFits, createExecutor, DEFAULTS, freshNetwork, NETWORKS, type NetworkName } from "../pipeline/index.js";
+import { checkFits, createClassifier, DEFAULTS, freshNetwork, NETWORKS, type NetworkName } from "../pipeline/index.js";
 import { bytes, count, duration, percent } from "../report/index.js";
 import { train } from "../training/index.js";
 import { choice, evenInteger, integer } from "./arguments.js";
@@ -72,7 +72,7 @@ async function runTrain(options: TrainArguments, context: Context): Promise<void
 
     const def = lower(network, { grids: null });
     checkFits(def, data.test);
-    const executor = await createExecutor(def);
+    const executor = await createClassifier(def);
     const result = await measureShown(executor, data.test, "testing", context);
     executor.dispose();
     return result;

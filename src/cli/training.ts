@@ -16,18 +16,26 @@ export interface TrainingArguments {
   readonly resume?: boolean;
 }
 
-/** --batch, --augment, --seed, --threads and --resume. */
-export function addTrainingOptions(command: Command): Command {
-  const { augment } = DEFAULTS.retraining;
+/**
+ * --batch, --augment, --seed, --threads and --resume.
+ * @param others what else the help says of a default
+ */
+export function addTrainingOptions(command: Command, others: { batch?: string; augment?: string } = {}): Command {
+  const { augment, batchSize } = DEFAULTS.retraining;
+  const shown = (text: string, other?: string): string => (other ? `${text}; ${other}` : text);
   return command
-    .option("--batch <n>", "number of images in a step", integer("--batch", 1), DEFAULTS.retraining.batchSize)
+    .addOption(
+      new Option("--batch <n>", "number of images in a step")
+        .argParser(integer("--batch", 1))
+        .default(batchSize, shown(String(batchSize), others.batch)),
+    )
     .addOption(
       new Option(
         "--augment <list>",
         "random changes to training images: none, or a list of crop=N, shift=N, cutout=N and flip with commas",
       )
         .argParser(augmentation)
-        .default(augment, augmentText(augment)),
+        .default(augment, shown(augmentText(augment), others.augment)),
     )
     .option("--seed <n>", "seed of all random numbers", integer("--seed", 0), DEFAULTS.seed)
     .option(

@@ -62,6 +62,8 @@ export interface NetworkBuilder {
   activation(input: string, fn: ActivationNode["fn"], parameters?: readonly number[]): string;
   /** Adds a function of two tensors; an axis of length 1 meets every index. */
   binary(fn: BinaryName, a: string, b: string): string;
+  /** Adds the products of two stacks of matrices, the channels of each. */
+  matmul(a: string, b: string): string;
   /** Adds values that do not depend on the input. */
   constant(shape: Shape, values: Float32Array): string;
   /** Adds a tensor of elements of another; an index of -1 stands for `value`. */
@@ -196,6 +198,7 @@ export function buildNetwork(name: string, random: Random): NetworkBuilder {
       push({ op: "permute", name: numbered("permute"), input, dims, order, shape }),
     resample: (input, shape, rows, columns) =>
       push({ op: "resample", name: numbered("resample"), input, shape, rows, columns }),
+    matmul: (a, b) => push({ op: "matmul", name: numbered("matmul"), inputs: [a, b] }),
     softmax: (input, axis = 0) => push({ op: "softmax", name: numbered("softmax"), input, axis }),
     pad(input, widths, value = 0) {
       given({ widths }, { widths: is.record({}) });

@@ -79,7 +79,7 @@ export function findChains(network: Network, keep: Iterable<string> = []): Chain
       else if (next?.op === "add" && takesAdd(tail.name, otherOperand(next.inputs, tail.name))) {
         residual = otherOperand(next.inputs, tail.name);
       } else if (bounds && ends === "epilogue") clamp = intersect(clamp, bounds);
-      else if (next?.op === "quantize" && ends) encoding = next.encoding;
+      else if (next?.op === "quantize" && ends && ends !== "float32") encoding = next.encoding;
       else if (next?.op !== "dropout") break;
       tail = next;
       members.push(next);
@@ -113,9 +113,10 @@ function otherOperand([a, b]: readonly [string, string], one: string): string {
 
 /**
  * The way in which a layer that starts with a node of each role may end: with a whole epilogue, or only with an
- * encoding of its result. The others hand on raw values.
+ * encoding of its result, or in float32, which a layer behind it rounds. The others hand on
+ * raw values.
  */
-const ENDINGS: { readonly [R in Role]: "epilogue" | "encoding" | null } = {
+const ENDINGS: { readonly [R in Role]: "epilogue" | "encoding" | "float32" | null } = {
   input: "encoding",
   product: "epilogue",
   mean: "epilogue",
@@ -123,6 +124,7 @@ const ENDINGS: { readonly [R in Role]: "epilogue" | "encoding" | null } = {
   sum: "epilogue",
   clamp: "epilogue",
   float: "encoding",
+  matrix: "float32",
   move: null,
   pass: null,
   round: null,

@@ -1,11 +1,14 @@
 // quantizers.ts: where a network's activations are rounded, and the quantize nodes put there and taken out again.
 
 import { given, is, ShiftwiseError } from "../base/index.js";
-import { ENCODING, type Encoding, type Node, nodeInputs, nodeKind, rewire } from "../ops/index.js";
+import { ENCODING, type Encoding, type Node, nodeInputs, nodeKind, type Role, rewire } from "../ops/index.js";
 import { computes, findChains, liveNodes } from "./chains.js";
 import { NETWORK } from "./given.js";
 import type { Network } from "./network.js";
 import { readersOf } from "./shapes.js";
+
+/** Roles of nodes that read float32. */
+const FLOATS: ReadonlySet<Role> = new Set(["float", "matrix"]);
 
 /**
  * The tensors that inference holds in memory and hands on as integers: the network input, and the end of every chain of
@@ -29,7 +32,7 @@ export function quantizationPoints(network: Network): string[] {
   for (const chain of findChains({ ...network, nodes })) {
     const [reader, ...others] = readers.get(chain.tail)!;
     const sole = others.length === 0 && !network.outputs.includes(chain.tail);
-    const staysFloat = chain.role !== "input" && sole && reader && nodeKind(reader).role(reader) === "float";
+    const staysFloat = chain.role !== "input" && sole && reader && FLOATS.has(nodeKind(reader).role(reader));
     if (!computes(chain) || !reader || staysFloat) continue;
     points.add(chain.nodes.findLast((node) => node.op !== "dropout")!.name);
   }

@@ -1,8 +1,8 @@
 // binary.ts: functions of two values.
 
 import type { Check } from "../format/index.js";
-import { choice, tensor, twoTensors } from "./field.js";
-import { BINARY_FUNCTIONS, type BinaryName, binaryOf } from "./functions.js";
+import { BINARY_SINCE, type BinaryName, binaryOf } from "./binary-functions.js";
+import { choice, type Field, tensor, twoTensors } from "./field.js";
 import { broadcastShape, elements } from "./geometry.js";
 import type { LayerKind, NodeKind } from "./kind.js";
 import { decoderOf, encoderOf } from "./numeric.js";
@@ -27,11 +27,11 @@ export interface BinaryNode {
   readonly inputs: readonly [string, string];
 }
 
-const NAMES = Object.keys(BINARY_FUNCTIONS) as BinaryName[];
-const fn = choice(NAMES);
+const NAMES = Object.keys(BINARY_SINCE) as BinaryName[];
+const fn: Field<BinaryName> = { ...choice(NAMES), sinceOf: (name) => BINARY_SINCE[name] };
 
 function meet(given: BinaryName, a: Shape, b: Shape, check: Check): Shape {
-  check(Object.hasOwn(BINARY_FUNCTIONS, given), "fn", `one of ${NAMES.join(", ")}`, given);
+  check(Object.hasOwn(BINARY_SINCE, given), "fn", `one of ${NAMES.join(", ")}`, given);
   const met = broadcastShape(a, b);
   check(met !== null, "other", `a shape that meets ${a.join("x")}`, b.join("x"));
   return met;

@@ -1,17 +1,9 @@
 // elementwise.ts: a function of one value, put together from others, as a layer and a node: GELU, Mish, x sigmoid(x).
 import { type Check, isWritable, fields as json } from "../format/index.js";
-import { cos, erf, log, power, roundEven, sin } from "./elementary.js";
+import { BINARY_FUNCTIONS, BINARY_SLOPES, type BinaryName } from "./binary-functions.js";
+import { cos, erf, log, roundEven, sin } from "./elementary.js";
 import { type Field, tensor } from "./field.js";
-import {
-  type ActivationName,
-  BINARY_FUNCTIONS,
-  BINARY_SLOPES,
-  type BinaryName,
-  exp,
-  FUNCTIONS,
-  slopeOf,
-  type UnaryFunction,
-} from "./functions.js";
+import { type ActivationName, exp, FUNCTIONS, slopeOf, type UnaryFunction } from "./functions.js";
 import type { LayerKind, NodeKind } from "./kind.js";
 import { applied } from "./numeric.js";
 import { checkShape } from "./window.js";
@@ -59,24 +51,8 @@ const ONE = {
   sqrt: Math.sqrt,
 } as const satisfies Readonly<Record<string, (x: number) => number>>;
 
-/** Functions of two values that are steps and nothing else. */
-const TWO = {
-  equal: (a, b) => (a === b ? 1 : 0),
-  less: (a, b) => (a < b ? 1 : 0),
-  max: (a, b) => Math.max(a, b),
-  min: (a, b) => Math.min(a, b),
-  mod: (a, b) => a % b,
-  pow: power,
-} as const satisfies Readonly<Record<string, (a: number, b: number) => number>>;
-
 /** Name of a function that a step may have. */
-export type StepName =
-  | "constant"
-  | "where"
-  | keyof typeof ONE
-  | keyof typeof TWO
-  | keyof typeof FUNCTIONS
-  | keyof typeof BINARY_FUNCTIONS;
+export type StepName = "constant" | "where" | keyof typeof ONE | keyof typeof FUNCTIONS | BinaryName;
 
 /** Any function that a step may have. */
 interface StepFunction {
@@ -96,7 +72,7 @@ export const STEP_FUNCTIONS: ReadonlyMap<string, StepFunction> = /* @__PURE__ */
   add("constant", 0, (value) => () => value, 1);
   add("where", 3, () => (condition, a, b) => (condition === 0 ? b : a));
   for (const [fn, f] of Object.entries(ONE)) add(fn, 1, () => f);
-  for (const [fn, f] of Object.entries({ ...TWO, ...BINARY_FUNCTIONS })) add(fn, 2, () => f);
+  for (const [fn, f] of Object.entries(BINARY_FUNCTIONS)) add(fn, 2, () => f);
   for (const [fn, of] of Object.entries<UnaryFunction>(FUNCTIONS)) add(fn, 1, of, of.length);
   return functions;
 })();
@@ -111,16 +87,10 @@ const STEP_SLOPES = {
   abs: (x) => [Math.sign(x)],
   constant: flat,
   cos: (x) => [-sin(x)],
-  equal: flat,
   erf: (x) => [1.1283791670955126 * exp(-x * x)],
   exp: (_, __, ___, y) => [y],
   floor: flat,
-  less: flat,
   log: (x) => [1 / x],
-  max: (a, b) => (a >= b ? [1, 0] : [0, 1]),
-  min: (a, b) => (a <= b ? [1, 0] : [0, 1]),
-  mod: (a, b) => [1, -Math.trunc(a / b)],
-  pow: (a, b) => [b * power(a, b - 1), a > 0 ? power(a, b) * log(a) : 0],
   round: flat,
   sign: flat,
   sin: (x) => [cos(x)],

@@ -44,6 +44,8 @@ export interface Field<T> {
   readonly optional?: boolean;
   /** The first version of the file format that has the field: 1 unless given. */
   readonly since?: number;
+  /** The first version of the file format that has the value: 1 unless given. */
+  sinceOf?(value: T): number;
   read(value: unknown, place: string, reading: Reading): T;
   write(value: T, writing: Writing): unknown;
   /** The tensors that the value names, in order. */

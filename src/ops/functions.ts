@@ -106,32 +106,6 @@ export function slopeOf(fn: ActivationName, parameters: readonly number[]): (x: 
   return SLOPES[fn](...parameters);
 }
 
-/** The functions of two values in float64; prelu is a where a >= 0, else a b. */
-export const BINARY_FUNCTIONS = {
-  add: (a, b) => a + b,
-  sub: (a, b) => a - b,
-  mul: (a, b) => a * b,
-  div: (a, b) => a / b,
-  prelu: (a, b) => (a < 0 ? a * b : a),
-} as const satisfies Readonly<Record<string, (a: number, b: number) => number>>;
-
-/** The name of a function of two values. */
-export type BinaryName = keyof typeof BINARY_FUNCTIONS;
-
-/** The slopes of the functions of two values along a and b. */
-export const BINARY_SLOPES: Readonly<Record<BinaryName, (a: number, b: number) => readonly [number, number]>> = {
-  add: () => [1, 1],
-  sub: () => [1, -1],
-  mul: (a, b) => [b, a],
-  div: (a, b) => [1 / b, -a / (b * b)],
-  prelu: (a, b) => (a < 0 ? [b, a] : [1, 0]),
-};
-
-/** The function of two values, in float64. */
-export function binaryOf(fn: BinaryName): (a: number, b: number) => number {
-  return BINARY_FUNCTIONS[fn];
-}
-
 /** Turns `values` into exp(x - max) / sum of those, in place: sums in order, all in float64. */
 export function softmax(values: Float64Array): void {
   let max = -Infinity;

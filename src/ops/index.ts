@@ -4,6 +4,7 @@ export type { AddLayer, AddNode } from "./add.js";
 export { type AvgPoolLayer, type AvgPoolNode, type GlobalAvgPoolNode, lowerMean } from "./avgpool.js";
 export type { BatchNormNode } from "./batchnorm.js";
 export type { BinaryLayer, BinaryNode } from "./binary.js";
+export { BINARY_FUNCTIONS, BINARY_SLOPES, type BinaryName, binaryOf } from "./binary-functions.js";
 export type { DropoutNode, InputNode, QuantizeNode } from "./boundary.js";
 export type { ConcatLayer, ConcatNode } from "./concat.js";
 export type { ConstantLayer, ConstantNode } from "./constant.js";
@@ -32,10 +33,6 @@ export type { Tensor } from "./field.js";
 export {
   type ActivationName,
   activationOf,
-  BINARY_FUNCTIONS,
-  BINARY_SLOPES,
-  type BinaryName,
-  binaryOf,
   exp,
   FUNCTIONS,
   PARAMETERS,
@@ -61,6 +58,7 @@ export { gridCodes, smallestExponent, validateGrid, type WeightGrid, type Weight
 export type { LayerKind, NodeKind, Role, Values } from "./kind.js";
 export { LAYERS, type Layer, layerInputs, layerKind } from "./layers.js";
 export type { Lowering } from "./lowering.js";
+export { type MatmulLayer, type MatmulNode, multiply } from "./matmul.js";
 export type { MaxPoolLayer, MaxPoolNode } from "./maxpool.js";
 export { NODES, type Node, nodeInputs, nodeKind, nodeParameters, rewire } from "./nodes.js";
 export {

@@ -52,6 +52,7 @@ export interface LayerKind<L extends LayerBase> {
  * - sum: a second operand, which chains whose head takes one take in;
  * - clamp: bounds;
  * - float: a function of real values, which runs in a layer of its own and whose result may be rounded;
+ * - matrix: sums of products of two tensors, a layer of its own, whose float32 result another layer may round;
  * - move: hands on the values of its input as they are, in other places;
  * - pass: hands on its input as it is;
  * - round: rounds its input to an encoding, the end of a chain;
@@ -65,6 +66,7 @@ export type Role =
   | "sum"
   | "clamp"
   | "float"
+  | "matrix"
   | "move"
   | "pass"
   | "round"

@@ -10,6 +10,7 @@ import { type DenseLayer, denseLayer } from "./dense.js";
 import { type ElementwiseLayer, elementwiseLayer } from "./elementwise.js";
 import { type GatherLayer, gatherLayer } from "./gather.js";
 import type { LayerKind } from "./kind.js";
+import { type MatmulLayer, matmulLayer } from "./matmul.js";
 import { type MaxPoolLayer, maxPoolLayer } from "./maxpool.js";
 import { type PermuteLayer, permuteLayer } from "./permute.js";
 import { namesOf } from "./record.js";
@@ -29,6 +30,7 @@ export type Layer =
   | ActivationLayer
   | ElementwiseLayer
   | BinaryLayer
+  | MatmulLayer
   | ConstantLayer
   | ResampleLayer
   | SoftmaxLayer;
@@ -45,6 +47,7 @@ export const LAYERS = {
   activation: activationLayer,
   elementwise: elementwiseLayer,
   binary: binaryLayer,
+  matmul: matmulLayer,
   constant: constantLayer,
   resample: resampleLayer,
   softmax: softmaxLayer,

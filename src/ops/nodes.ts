@@ -21,6 +21,7 @@ import { type ElementwiseNode, elementwiseNode } from "./elementwise.js";
 import type { Tensor } from "./field.js";
 import { type GatherNode, gatherNode, type PadNode, padNode, type SliceNode, sliceNode } from "./gather.js";
 import type { NodeKind } from "./kind.js";
+import { type MatmulNode, matmulNode } from "./matmul.js";
 import { type MaxPoolNode, maxPoolNode } from "./maxpool.js";
 import { type PermuteNode, permuteNode } from "./permute.js";
 import { namesOf, parametersOf, renamed } from "./record.js";
@@ -44,6 +45,7 @@ export type Node =
   | AddNode
   | ConcatNode
   | BinaryNode
+  | MatmulNode
   | ConstantNode
   | GatherNode
   | PermuteNode
@@ -69,6 +71,7 @@ export const NODES = {
   add: addNode,
   concat: concatNode,
   binary: binaryNode,
+  matmul: matmulNode,
   constant: constantNode,
   gather: gatherNode,
   permute: permuteNode,

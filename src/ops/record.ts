@@ -75,7 +75,15 @@ export function readRecord<T>(
     const key = field.key === undefined ? name : field.key;
     const found = key === null ? undefined : given[key];
     if (field.optional && found === undefined) continue;
-    sofar[name] = field.read(found, `${where}.${key ?? name}`, reading);
+    const place = `${where}.${key ?? name}`;
+    sofar[name] = field.read(found, place, reading);
+    const since = field.sinceOf?.(sofar[name]) ?? 1;
+    json.expect(
+      since <= version,
+      place,
+      `a value of version ${version} of the format`,
+      `${found}, of version ${since}`,
+    );
   }
   return sofar as T;
 }
@@ -111,9 +119,12 @@ export function writeRecord(
   return { json: Object.fromEntries([["op", op], ...heads, ...written]), store };
 }
 
-/** The lowest version of the format that has the kind and all fields that are there. */
+/** The lowest version of the format that has the kind, all fields that are there, and their values. */
 export function versionOf({ since, fields }: Kind, owner: object): number {
-  return Math.max(since, ...entriesOf(fields, owner).map(([, field]) => field.since ?? 1));
+  return Math.max(
+    since,
+    ...entriesOf(fields, owner).flatMap(([, field, value]) => [field.since ?? 1, field.sinceOf?.(value) ?? 1]),
+  );
 }
 
 /**

@@ -1,8 +1,15 @@
 // images.ts: a float network to the model that runs in integers, from images without labels: rounding that compensates, and
 // a float network that teaches.
 
-import { ShiftwiseError } from "../base/index.js";
-import { type Augmentation, type Pictures, type Samples, samplesOf, unlabelled } from "../data/browser.js";
+import { given, is, ShiftwiseError } from "../base/index.js";
+import {
+  AUGMENTATION,
+  type Augmentation,
+  type Pictures,
+  type Samples,
+  samplesOf,
+  unlabelled,
+} from "../data/browser.js";
 import type { Calibration } from "../data/index.js";
 import { inferShapes, insertQuantizers, lower, type Network, quantizationPoints } from "../graph/index.js";
 import type { Normalization } from "../ops/index.js";
@@ -15,6 +22,7 @@ import {
   QUANTIZER,
   type Quantizer,
   quantizerNamed,
+  SCHEME,
   weightNodes,
 } from "../quantize/index.js";
 import { compensate, type LayerReport } from "../rounding/index.js";
@@ -28,10 +36,11 @@ import {
 } from "../training/index.js";
 import { DEFAULTS } from "./defaults.js";
 import { dealOut, levelsOf, type Weighted, WIDTHS, type Width, wider, widthsBy } from "./levels.js";
-import { checkFloat, inputOf, usualNormalization, withNormalization } from "./network.js";
-import { type Conversion, createWarnings, type QuantizedLayer, schemeText } from "./notes.js";
+import { checkFloat, inputOf, usualNormalization, withNormalization, withoutTiny } from "./network.js";
+import { type ConversionResult, createWarnings, type QuantizedLayer, schemeText } from "./notes.js";
+import { unlikelyRange } from "./pixel-range.js";
 import { adviceOn, neediest, type Quality } from "./quality.js";
-import * as rules from "./settings.js";
+import { CONTROL, checkBits, checkLayers, defined, TRAINING } from "./settings.js";
 
 /** Settings of quantizeFromImages; DEFAULTS has what each is unless it is set. */
 export interface ImageSettings {
@@ -59,21 +68,21 @@ export interface ImageSettings {
   readonly threads?: number;
 }
 
-const SETTINGS: { readonly [Name in keyof ImageSettings]-?: rules.Rule } = {
-  activations: rules.scheme,
-  bits: rules.atLeast(1),
-  levels: rules.any,
-  twoTerm: rules.orNull(rules.within(4, 6)),
-  layers: rules.map,
-  budget: rules.orNull(rules.above0),
-  minutes: rules.not0less,
-  portions: rules.list,
-  learningRate: rules.above0,
-  batchSize: rules.atLeast(1),
-  augment: rules.object,
-  seed: rules.atLeast(0),
-  threads: rules.atLeast(1),
-};
+const SETTINGS = is.exactly<ImageSettings>({
+  activations: is.optional(SCHEME),
+  bits: is.optional(is.integer(1)),
+  levels: is.optional(is.either((value) => typeof value === "string", is.text, QUANTIZER)),
+  twoTerm: is.optional(is.nullable(is.integer(4, 6))),
+  layers: is.optional(is.map(is.number)),
+  budget: is.optional(is.nullable(is.positive)),
+  minutes: is.optional(is.within(0)),
+  portions: is.optional(is.list(is.number)),
+  learningRate: is.optional(TRAINING.learningRate),
+  batchSize: is.optional(TRAINING.batchSize),
+  augment: is.optional(AUGMENTATION),
+  seed: TRAINING.seed,
+  threads: TRAINING.threads,
+});
 
 /** Callbacks of quantizeFromImages, and the signal that stops it. */
 export interface ImageControl {
@@ -104,15 +113,15 @@ export interface RoundedLayer extends Omit<LayerReport, "explored">, QuantizedLa
 }
 
 /** The result of quantizeFromImages. */
-export interface ImageConversion extends Conversion<RoundedLayer> {
+export interface ImageConversion extends ConversionResult<RoundedLayer> {
   /** The outputs against the float network's. */
   readonly quality: Quality;
   /** Null without self-distillation. */
-  readonly distillation: Distillation | null;
+  readonly distillation: DistillationOutcome | null;
 }
 
 /** The outcome of self-distillation; see DistillResult of shiftwise/train. */
-export type Distillation = Pick<DistillResult, "epochs" | "heldOut" | "before" | "after" | "attempts">;
+export type DistillationOutcome = Pick<DistillResult, "epochs" | "heldOut" | "before" | "after" | "attempts">;
 
 /** All settings, with the quantizer that `levels` names. */
 export type ResolvedSettings = Required<ImageSettings> & { readonly quantizer: Quantizer };
@@ -120,21 +129,21 @@ export type ResolvedSettings = Required<ImageSettings> & { readonly quantizer: Q
 /**
  * Turns a float network into a model, from images without labels. Weights are rounded layer by layer so that the rest of
  * the layer makes up for it; with `minutes` the float network then teaches the quantized one. The network is not changed.
- * @param network of one input; importOnnx of shiftwise/onnx or a training makes it.
+ * @param float of one input; importOnnx of shiftwise/onnx or a training makes it.
  * @throws BAD_OPTION for a setting out of range, bits of a layer that is none, or a budget that cannot be met; BAD_DATA for
  *   images that the network does not take; UNSUPPORTED for self-distillation without pixels; BAD_GRAPH for a network that is
  *   quantized already; ABORTED; what calibrate, compensate, distill and lower throw.
  */
 export async function quantizeFromImages(
-  network: Network,
+  float: Network,
   images: Images,
   settings: ImageSettings = {},
   control: ImageControl = {},
 ): Promise<ImageConversion> {
-  rules.checkSettings(settings, SETTINGS, "settings");
-  rules.checkSettings(control, rules.CONTROL, "control");
-  checkFloat(network);
+  given({ options: settings, control }, { options: SETTINGS, control: is.exactly<ImageControl>(CONTROL) });
+  checkFloat(float);
   const { warnings, warn } = createWarnings(control.onWarning);
+  const network = withoutTiny(float, warn);
   const source = sourceOf(network, images, warn);
   const full = resolve(settings, source.samples.shape[2]);
   check(network, source, full);
@@ -190,16 +199,10 @@ function resolve(settings: ImageSettings, width: number): ResolvedSettings {
   const full = {
     ...{ bits, activations, seed, threads, ...common, layers: new Map(), budget: null },
     augment: { crop: Math.max(1, Math.round(width / 14)), flip: true },
-    ...rules.defined(settings),
+    ...defined(settings),
   };
-  return { ...full, quantizer: quantizerOf(full.levels) };
-}
-
-/** @throws BAD_OPTION for what is neither a quantizer nor the name of one */
-function quantizerOf(levels: string | Quantizer): Quantizer {
-  if (typeof levels === "string") return quantizerNamed(levels, "levels");
-  QUANTIZER(levels, "levels");
-  return levels;
+  const { levels } = full;
+  return { ...full, quantizer: typeof levels === "string" ? quantizerNamed(levels, "levels") : levels };
 }
 
 interface Source {
@@ -212,15 +215,15 @@ interface Source {
 /** @throws BAD_DATA for what are no images of the network's shape */
 function sourceOf(network: Network, images: Images, warn: (text: string) => void): Source {
   const { shape, normalization: own, name } = inputOf(network);
-  const given = (images ?? {}) as Partial<Pictures & Samples & Calibration>;
-  const pixels = given.pictures ?? (given.images && (given as Pictures));
+  const taken = (images ?? {}) as Partial<Pictures & Samples & Calibration>;
+  const pixels = taken.pictures ?? (taken.images && (taken as Pictures));
   const refuse = (expected: string, found: unknown) =>
     new ShiftwiseError("BAD_DATA", "the network does not take these images", { where: name, expected, found });
-  const found = (pixels ?? given.samples ?? given).shape;
+  const found = (pixels ?? taken.samples ?? taken).shape;
   const fits = Array.isArray(found) && found.length === shape.length && shape.every((n, i) => found[i] === n);
   if (!fits) throw refuse(`the shape ${shape.join(", ")}`, found ?? "no shape");
   if (!pixels) {
-    const samples = given.samples ?? (given as Samples);
+    const samples = taken.samples ?? (taken as Samples);
     if (typeof samples.read === "function" && samples.count > 0) return { network, samples, pictures: null };
     throw refuse("a count above 0, and a function that reads so many", samples.count);
   }
@@ -236,6 +239,8 @@ function sourceOf(network: Network, images: Images, warn: (text: string) => void
     );
   }
   const pictures = { images: pixels.images, shape, normalization };
+  const unlikely = unlikelyRange(network, pictures);
+  if (unlikely) warn(unlikely);
   return { network: own ? network : withNormalization(network, normalization), samples: samplesOf(pictures), pictures };
 }
 
@@ -252,9 +257,9 @@ function check(
       found: "an array of floats",
     });
   }
-  rules.checkLayers(network, layers, [...new Set([...quantizer.bits, ...WIDTHS])]);
+  checkLayers(network, layers, [...new Set([...quantizer.bits, ...WIDTHS])]);
   checkPortions(portions);
-  if (budget === null) rules.checkBits(bits, quantizer);
+  if (budget === null) checkBits(bits, quantizer);
 }
 
 function teach(
@@ -304,7 +309,7 @@ function outcome(network: Network, widths: (node: Weighted) => Width, reports: r
 
 function notesFor(
   { activations, bits, quantizer, budget, seed }: ResolvedSettings,
-  distillation: Distillation | null,
+  distillation: DistillationOutcome | null,
 ): Record<string, string> {
   return {
     weights: `compensated rounding, ${budget === null ? `${bits} bits` : `${budget} bits on average`}, ${quantizer.name}`,

@@ -1,7 +1,7 @@
 // index.ts: the door of the pipeline, and the package's `shiftwise/convert`: a float network and images to a model.
 export { DEFAULTS } from "./defaults.js";
 export {
-  type Distillation,
+  type DistillationOutcome,
   type ImageControl,
   type ImageConversion,
   type ImageSettings,
@@ -10,10 +10,10 @@ export {
   type RoundedLayer,
 } from "./images.js";
 export {
+  type Classifier,
   checkFits,
   classesOf,
-  createExecutor,
-  type Executor,
+  createClassifier,
   type ExecutorName,
   image,
   type MeasureControl,
@@ -35,7 +35,7 @@ export {
   withNormalization,
   withNorms,
 } from "./network.js";
-export type { Conversion, QuantizedLayer } from "./notes.js";
+export type { ConversionResult, QuantizedLayer } from "./notes.js";
 export type { Quality } from "./quality.js";
 export { epochsOver, RECIPES, type RecipeName, type RetrainingRecipe, recipeFor } from "./recipes.js";
 export { quantizeByRetraining, type RetrainingControl, type RetrainingConversion } from "./retraining.js";

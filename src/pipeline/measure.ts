@@ -1,9 +1,9 @@
 // measure.ts: accuracy and time of a deployable model on labelled images.
 
-import { ShiftwiseError } from "../base/index.js";
-import { type Dataset, imageLength, size } from "../data/browser.js";
+import { given, is, ShiftwiseError } from "../base/index.js";
+import { DATASET, type Dataset, imageLength, size } from "../data/browser.js";
 import { pause } from "../engine/index.js";
-import { type ModelDef, runReference } from "../model/index.js";
+import { type ModelDef, runReference, validateModel } from "../model/index.js";
 import { elements } from "../ops/index.js";
 import { Model } from "../runtime/index.js";
 
@@ -11,7 +11,7 @@ import { Model } from "../runtime/index.js";
 export type ExecutorName = "wasm" | "reference";
 
 /** A model as a function of one image. */
-export interface Executor {
+export interface Classifier {
   /** Pixels 0..255, (channel, row, column); returns fresh logits. */
   run(pixels: Uint8Array): Float32Array;
   /** Frees its memory. */
@@ -35,14 +35,19 @@ export interface MeasureControl {
   readonly onProgress?: (share: number) => void;
 }
 
+const CLASSIFIER = is.record<Pick<Classifier, "run">>({ run: is.callback });
+const CONTROL = is.record<MeasureControl>({ signal: is.optional(is.signal), onProgress: is.optional(is.callback) });
+
 /** Images between two breaths in which signals and timers get their turn. */
 const IMAGES_A_BREATH = 64;
 
 /**
  * Makes a classifier runnable.
- * @throws UNSUPPORTED unless it has one input that takes pixels and one output; what Model.from throws.
+ * @throws BAD_OPTION for another name; UNSUPPORTED unless it has one input that takes pixels and one output; what
+ *   validateModel and Model.from throw.
  */
-export async function createExecutor(def: ModelDef, name: ExecutorName = "wasm"): Promise<Executor> {
+export async function createClassifier(def: ModelDef, name: ExecutorName = "wasm"): Promise<Classifier> {
+  given({ name }, { name: is.oneOf("wasm", "reference") });
   const { input, output } = classifierPorts(def);
   if (name === "reference") {
     return { run: (pixels) => runReference(def, { [input.name]: pixels }).outputs[output.name], dispose: () => {} };
@@ -51,7 +56,9 @@ export async function createExecutor(def: ModelDef, name: ExecutorName = "wasm")
   return { run: (pixels) => model.runSync(pixels)[output.name], dispose: () => model.dispose() };
 }
 
-function classifierPorts({ name, inputs, outputs }: ModelDef) {
+function classifierPorts(def: ModelDef) {
+  validateModel(def);
+  const { name, inputs, outputs } = def;
   const [input, output] = [inputs[0], outputs[0]];
   if (inputs.length === 1 && outputs.length === 1 && input.normalization) return { input, output };
   throw new ShiftwiseError("UNSUPPORTED", "not a classifier of images", {
@@ -61,17 +68,23 @@ function classifierPorts({ name, inputs, outputs }: ModelDef) {
   });
 }
 
-/** Number of classes that a classifier tells apart. */
+/**
+ * Number of classes that a classifier tells apart.
+ * @throws what validateModel throws; UNSUPPORTED for a model that is no classifier of images
+ */
 export function classesOf(def: ModelDef): number {
-  return elements(def.tensors[classifierPorts(def).output.tensor].shape);
+  const { output } = classifierPorts(def);
+  return elements(def.tensors[output.tensor].shape);
 }
 
 /**
  * Checks that a model takes the images of a set and tells its classes apart.
- * @throws BAD_DATA for images or classes that the model does not take.
+ * @throws BAD_DATA for images or classes that the model does not take; as classesOf.
  */
 export function checkFits(def: ModelDef, dataset: Dataset): void {
-  const expected = def.tensors[classifierPorts(def).input.tensor].shape.join("x");
+  given({ dataset }, { dataset: DATASET });
+  const { input } = classifierPorts(def);
+  const expected = def.tensors[input.tensor].shape.join("x");
   const refuse = (what: string, wanted: unknown, found: unknown) =>
     new ShiftwiseError("BAD_DATA", `the model does not take these ${what}`, {
       where: def.name,
@@ -84,20 +97,22 @@ export function checkFits(def: ModelDef, dataset: Dataset): void {
 
 /**
  * Runs every image. An image counts as correct if its label has the largest logit, of equal ones the first.
- * @throws ABORTED
+ * @throws BAD_OPTION for what is no classifier or no data set; ABORTED
  */
 export async function measure(
-  { run }: Executor,
+  classifier: Pick<Classifier, "run">,
   dataset: Dataset,
-  { signal, onProgress }: MeasureControl = {},
+  control: MeasureControl = {},
 ): Promise<Measurement> {
+  given({ classifier, dataset, control }, { classifier: CLASSIFIER, dataset: DATASET, control: CONTROL });
+  const { signal, onProgress } = control;
   const total = size(dataset);
   const times = new Float64Array(total);
   let correct = 0;
   for (let i = 0; i < total; i++) {
-    const pixels = image(dataset, i);
+    const pixels = pixelsOf(dataset, i);
     const start = performance.now();
-    const logits = run(pixels);
+    const logits = classifier.run(pixels);
     times[i] = performance.now() - start;
     if (argmax(logits) === dataset.labels[i]) correct++;
     if (i % IMAGES_A_BREATH !== 0) continue;
@@ -108,8 +123,17 @@ export async function measure(
   return { correct, total, accuracy: (100 * correct) / total, msPerImage: median(times) };
 }
 
-/** A view of one image's pixels. */
+/**
+ * A view of one image's pixels.
+ * @throws BAD_OPTION for an index that no image has
+ */
 export function image(dataset: Dataset, index: number): Uint8Array {
+  const known = is.record<Pick<Dataset, "images">>({ images: is.bytes });
+  given({ dataset, index }, { dataset: known, index: is.integer(0, size(dataset) - 1) });
+  return pixelsOf(dataset, index);
+}
+
+function pixelsOf(dataset: Dataset, index: number): Uint8Array {
   const length = imageLength(dataset);
   return dataset.images.subarray(index * length, (index + 1) * length);
 }
@@ -131,23 +155,23 @@ export function median(values: Float64Array): number {
 }
 
 /**
- * Median milliseconds per image of several executors, measured in turns, so that whatever else the machine does hits all
+ * Median milliseconds per image of several classifiers, measured in turns, so that whatever else the machine does hits all
  * of them alike.
  * @param images how many of the set's images one turn runs.
  * @param turns counted after one to warm up.
  * @internal
  */
 export async function compareTimes(
-  executors: readonly Executor[],
+  classifiers: readonly Classifier[],
   dataset: Dataset,
   { images, turns, signal, onProgress }: MeasureControl & { readonly images: number; readonly turns: number },
 ): Promise<readonly number[]> {
-  const times = executors.map(() => new Float64Array(turns));
+  const times = classifiers.map(() => new Float64Array(turns));
   const used = Math.min(images, size(dataset));
   for (let turn = -1; turn < turns; turn++) {
-    for (const [e, { run }] of executors.entries()) {
+    for (const [e, { run }] of classifiers.entries()) {
       const start = performance.now();
-      for (let i = 0; i < used; i++) run(image(dataset, i));
+      for (let i = 0; i < used; i++) run(pixelsOf(dataset, i));
       if (turn >= 0) times[e][turn] = (performance.now() - start) / used;
     }
     if (signal?.aborted) throw new ShiftwiseError("ABORTED", "stopped while measuring time");

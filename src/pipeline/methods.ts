@@ -1,5 +1,5 @@
 // methods.ts: one of the methods that papers compare: a float network to a model.
-import { ShiftwiseError } from "../base/index.js";
+import { given, is, ShiftwiseError } from "../base/index.js";
 import { type Dataset, sampleImages, size } from "../data/browser.js";
 import { lower, type Network } from "../graph/index.js";
 import type { ModelDef } from "../model/index.js";
@@ -13,22 +13,26 @@ import {
   type LayerBits,
   paperBits,
   portionsFor,
+  QUANTIZER,
   type Quantizer,
   quantizeWeights,
+  SCHEME,
   shapedBits,
   type WidthShape,
   weightNodes,
 } from "../quantize/index.js";
 import {
+  COMMON,
   type CommonOptions,
   type Control,
   layerSensitivity,
   retrain,
   retrainStraightThrough,
 } from "../training/index.js";
-import { checkFloat, normalizedFor, taking, withQuantizers } from "./network.js";
-import type { Conversion } from "./notes.js";
+import { checkFloat, logitsOf, normalizedFor, taking, withQuantizers } from "./network.js";
+import type { ConversionResult } from "./notes.js";
 import { reestimationBatches } from "./retraining.js";
+import { CONTROL, TRAINING } from "./settings.js";
 
 /**
  * Bits of every layer's weights: the same, given one by one in the order of the network, along a shape with an average, or by
@@ -59,8 +63,33 @@ export interface MethodSettings {
   readonly training: CommonOptions;
 }
 
+const METHOD = is.record<Method>({
+  name: is.text,
+  quantizer: QUANTIZER,
+  retraining: is.optional(is.oneOf("portions", "straight-through")),
+  widths: is.either(
+    (value) => (value as Widths | undefined)?.kind === "uniform",
+    is.record<Extract<Widths, { kind: "uniform" }>>({ kind: is.text, bits: is.integer(1) }),
+    is.either(
+      (value) => (value as Widths | undefined)?.kind === "given",
+      is.record<Extract<Widths, { kind: "given" }>>({ kind: is.text, bits: is.list(is.integer(1)) }),
+      is.record<Extract<Widths, { average: number }>>({
+        kind: is.oneOf("uniform", "given", "auto", "convex", "concave", "inc", "dec"),
+        average: is.number,
+      }),
+    ),
+  ),
+  activations: SCHEME,
+  epochs: is.nullable(is.integer(0)),
+});
+const SETTINGS = is.record<MethodSettings>({
+  epochs: is.integer(0),
+  training: is.record<CommonOptions>({ ...COMMON, ...TRAINING }),
+});
+const STEERING = is.record<Control>({ signal: CONTROL.signal, onProgress: CONTROL.onProgress });
+
 /** The result of quantizeByMethod. */
-export interface MethodConversion extends Conversion {
+export interface MethodConversion extends ConversionResult {
   /** Bytes of the weights after Deep Compression's last stage; null for the other methods. */
   readonly huffmanBytes: number | null;
 }
@@ -94,16 +123,19 @@ export async function quantizeByMethod(
   dataset: Dataset,
   method: Method,
   settings: MethodSettings,
-  control: Control,
+  control: Control = {},
 ): Promise<MethodConversion> {
+  given({ method, options: settings, control }, { method: METHOD, options: SETTINGS, control: STEERING });
   checkFloat(float);
   checkMethod(float, method);
-  const network = structuredClone(taking(float, dataset));
+  const { network: ending, whole } = logitsOf(float);
+  const network = structuredClone(taking(ending, dataset));
   const images = normalizedFor(network, dataset);
   const epochs = method.epochs ?? settings.epochs;
   const bits = await widthsFor(network, images, method, settings);
   const train = TRAININGS[method.retraining ?? "straight-through"];
-  const trained = await train(network, images, method, bits, epochs, settings, control);
+  const { network: logits, grids } = await train(network, images, method, bits, epochs, settings, control);
+  const trained = { network: whole(logits), grids };
   const counts = countsOf(network);
   const all = typeof bits === "number" ? new Map(counts.map(({ name }) => [name, bits])) : bits;
   const model = { ...lower(trained.network, { grids: trained.grids }), notes: { method: method.name } };

@@ -1,16 +1,24 @@
 // network.ts: a float network made ready for its images: input, batch norm, quantize nodes.
-import { frozenCopy, looseCopy, ShiftwiseError } from "../base/index.js";
-import { checkDataset, type Dataset, sampleImages, samplesOf } from "../data/browser.js";
+import { frozenCopy, given, is, looseCopy, ShiftwiseError } from "../base/index.js";
+import { checkDataset, DATASET, type Dataset, sampleImages, samplesOf } from "../data/browser.js";
 import {
   demoNetwork,
+  inferShapes,
   insertQuantizers,
+  NETWORK,
   type Network,
   quantizationPoints,
   resnet20,
   validateNetwork,
 } from "../graph/index.js";
-import type { InputNode, Normalization } from "../ops/index.js";
-import { type CalibrationOptions, calibrate, collectHistograms, weightNodes } from "../quantize/index.js";
+import { type InputNode, NORMALIZATION, type Node, type Normalization } from "../ops/index.js";
+import {
+  type CalibrationOptions,
+  calibrate,
+  collectHistograms,
+  SMALLEST_WEIGHT,
+  weightNodes,
+} from "../quantize/index.js";
 import { activations, recoverNorms } from "../training/index.js";
 
 /**
@@ -21,6 +29,8 @@ export const NETWORKS = frozenCopy(["demo", "resnet20"] as const);
 /** The name of an architecture of freshNetwork. */
 export type NetworkName = (typeof NETWORKS)[number];
 
+/** More are no picture. */
+const MOST_CHANNELS = 2 ** 20;
 /** Training images whose statistics put a folded batch norm back. */
 const RECOVERY_IMAGES = 512;
 /** Activation ranges are fitted to this many training images. */
@@ -28,9 +38,11 @@ const CALIBRATION_IMAGES = 512;
 
 /**
  * Makes a fresh network for a data set, which takes its pixels and carries its class names.
- * @param width channels of the demo network's first layer.
+ * @param width channels of the demo network's first layer; resnet20 has none to choose. Default 16.
+ * @throws BAD_OPTION for another name, and as demoNetwork and resnet20
  */
-export function freshNetwork(name: NetworkName, dataset: Dataset, seed: number, width: number): Network {
+export function freshNetwork(name: NetworkName, dataset: Dataset, seed: number, width = 16): Network {
+  given({ name, dataset }, { name: is.oneOf(...NETWORKS), dataset: DATASET });
   const { shape, classes, normalization, classNames } = looseCopy(dataset);
   const network = name === "demo" ? demoNetwork(shape, classes, seed, width) : resnet20(shape, classes, seed);
   return { ...withNormalization(network, normalization), ...(classNames && { labels: classNames }) };
@@ -38,6 +50,7 @@ export function freshNetwork(name: NetworkName, dataset: Dataset, seed: number, 
 
 /** The network with an input that takes pixels and normalizes them so. */
 export function withNormalization(network: Network, normalization: Normalization): Network {
+  given({ network, normalization }, { network: NETWORK, normalization: NORMALIZATION });
   const nodes = network.nodes.map((node) =>
     node.op === "input" ? { ...node, normalization: looseCopy(normalization) } : node,
   );
@@ -49,6 +62,7 @@ export function withNormalization(network: Network, normalization: Normalization
  * for colours, 0..1 for the rest.
  */
 export function usualNormalization(channels: number): Normalization {
+  given({ channels }, { channels: is.integer(1, MOST_CHANNELS) });
   if (channels !== 3) return { mean: Array<number>(channels).fill(0), std: Array<number>(channels).fill(1) };
   return { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 }
@@ -62,6 +76,24 @@ export function inputOf(network: Network): InputNode {
   const input = network.nodes.find((node) => node.op === "input");
   if (input?.op === "input") return input;
   throw new ShiftwiseError("BAD_GRAPH", "no input node", { where: network.name });
+}
+
+/**
+ * The network with zeros for the weights of layers in which all are too small to be quantized, as training leaves them in
+ * layers that do nothing.
+ */
+export function withoutTiny(network: Network, warn: (text: string) => void): Network {
+  const nodes = network.nodes.map((node): Node => {
+    if (node.op !== "conv" && node.op !== "dense") return node;
+    const { shape, data } = node.weight;
+    const largest = data.reduce((most, w) => Math.max(most, Math.abs(w)), 0);
+    if (largest === 0 || largest >= SMALLEST_WEIGHT) return node;
+    warn(
+      `the weights of ${node.name} are at most ${largest.toPrecision(3)}, too small for float32 to hold levels of them, and became 0: if the layer matters, multiply its weights and divide what follows by as much`,
+    );
+    return { ...node, weight: { shape, data: new Float32Array(data.length) } };
+  });
+  return { ...network, nodes };
 }
 
 /** @throws BAD_GRAPH for what is no complete network, is quantized already or has no weights */
@@ -93,11 +125,34 @@ export function taking(network: Network, dataset: Dataset): Network {
   return inputOf(network).normalization || !normalization ? network : withNormalization(network, normalization);
 }
 
+/** A network that ends in logits, and what puts the softmax back behind it. */
+export interface Logits {
+  readonly network: Network;
+  /** @param trained the network after a training, with or without quantize nodes */
+  whole(trained: Network): Network;
+}
+
+/** The network without the softmax that makes its one output of a vector: labels are held against logits. */
+export function logitsOf(network: Network): Logits {
+  const [output, ...others] = network.outputs;
+  const last = network.nodes.find(({ name }) => name === output);
+  const isVector = inferShapes(network)
+    .get(output)!
+    .slice(1)
+    .every((n) => n === 1);
+  if (last?.op !== "softmax" || others.length > 0 || !isVector) return { network, whole: (trained) => trained };
+  return {
+    network: { ...network, nodes: network.nodes.filter((node) => node !== last), outputs: [last.input] },
+    whole: (trained) => ({ ...trained, nodes: [...trained.nodes, last], outputs: [output] }),
+  };
+}
+
 /**
  * The set normalized as the network expects, which need not be what the set's own images call for.
  * @throws UNSUPPORTED for a network that does not say.
  */
 export function normalizedFor(network: Network, dataset: Dataset): Dataset {
+  given({ network, dataset }, { network: NETWORK, dataset: DATASET });
   const { normalization } = inputOf(network);
   if (normalization) return { ...dataset, normalization };
   throw new ShiftwiseError("UNSUPPORTED", "the network says nothing about pixels", {
@@ -113,6 +168,7 @@ export function normalizedFor(network: Network, dataset: Dataset): Dataset {
  * @throws UNSUPPORTED for a network whose input says nothing about pixels.
  */
 export function withNorms(network: Network, dataset: Dataset, seed: number): Network {
+  given({ network, dataset, seed }, { network: NETWORK, dataset: DATASET, seed: is.integer(0) });
   const has = (op: string) => network.nodes.some((node) => node.op === op);
   if (has("batchNorm") || !has("conv")) return network;
   return recoverNorms(network, samplesOf(sampleImages(normalizedFor(network, dataset), RECOVERY_IMAGES, seed)));

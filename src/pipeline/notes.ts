@@ -13,7 +13,7 @@ export interface QuantizedLayer {
 }
 
 /** The result of a conversion; `Layer` is what it knows of each layer. */
-export interface Conversion<Layer extends QuantizedLayer = QuantizedLayer> {
+export interface ConversionResult<Layer extends QuantizedLayer = QuantizedLayer> {
   /** The model that the runtime loads; `encodeModel` of shiftwise/format makes the file of it. */
   readonly model: ModelDef;
   /** The float network with quantize nodes and weights on their grids, of which the model was made. */

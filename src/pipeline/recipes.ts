@@ -1,5 +1,5 @@
 // recipes.ts: how INQ goes about a bit width: as the paper did, and as has measured best here.
-import { frozenCopy, ShiftwiseError } from "../base/index.js";
+import { frozenCopy, given, is } from "../base/index.js";
 import { type ActivationScheme, checkBits, portionsFor } from "../quantize/index.js";
 import type { RetrainOptions } from "../training/index.js";
 import { DEFAULTS } from "./defaults.js";
@@ -45,6 +45,7 @@ const CUTTING = 1 / 3;
  * @throws BAD_OPTION for bits outside 2..5, or another name.
  */
 export function recipeFor(bits: number, name: RecipeName = "tuned") {
+  given({ bits, name }, { bits: is.number, name: is.oneOf(...RECIPES) });
   const width = checkBits(bits);
   const { activations, seed, threads } = DEFAULTS;
   const { batchSize, weightDecay, augment, sparsity, pruneEpochs } = DEFAULTS.retraining;
@@ -63,13 +64,6 @@ export function recipeFor(bits: number, name: RecipeName = "tuned") {
 }
 
 function ownOf(name: RecipeName, width: number) {
-  if (!RECIPES.includes(name)) {
-    throw new ShiftwiseError("BAD_OPTION", "no such recipe", {
-      where: "recipe",
-      expected: RECIPES.join(" or "),
-      found: name,
-    });
-  }
   if (name === "paper") {
     const portions = portionsFor(width);
     const labels = { anneal: "portion", batchNorm: "train", learningRate: 0.01, share: 0, clip: undefined } as const;
@@ -89,9 +83,14 @@ function ownOf(name: RecipeName, width: number) {
   return { portions, epochs: [1, 1, 2, 2, 1], scale: "channel", ...common } as const;
 }
 
-/** Spreads epochs: so many after each portion but the last, when no weight is free. */
-export const epochsOver = (portions: readonly number[], epochs: number): readonly number[] =>
-  portions.map((portion) => (portion < 1 ? epochs : 0));
+/**
+ * Spreads epochs: so many after each portion but the last, when no weight is free.
+ * @throws BAD_OPTION
+ */
+export function epochsOver(portions: readonly number[], epochs: number): readonly number[] {
+  given({ portions, epochs }, { portions: is.list(is.number), epochs: is.integer(0) });
+  return portions.map((portion) => (portion < 1 ? epochs : 0));
+}
 
 /**
  * Returns the settings of pruning that differ from the retraining that follows. Batch norm follows, so gradients are not

@@ -1,18 +1,20 @@
 // retraining.ts: a float network to the model that runs in integers, on labelled images: batch norm put back, pruning,
 // calibration, INQ, lowering.
-import { type Dataset, size } from "../data/browser.js";
+import { given, is } from "../base/index.js";
+import { DATASET, type Dataset, size } from "../data/browser.js";
 import { lower, type Network } from "../graph/index.js";
 import {
   averageBits,
+  PORTION_FIELDS,
   paperBits,
   portionsFor,
-  QUANTIZER,
-  type Quantizer,
   quantizerNamed,
+  SCHEME,
   weightNodes,
 } from "../quantize/index.js";
 import {
   type CheckpointOptions,
+  COMMON,
   type EpochRecord,
   type Progress,
   type PruneResult,
@@ -20,10 +22,10 @@ import {
   retrain,
 } from "../training/index.js";
 import { DEFAULTS } from "./defaults.js";
-import { checkFloat, normalizedFor, taking, withNorms, withQuantizers } from "./network.js";
-import { type Conversion, createWarnings, percentText, schemeText } from "./notes.js";
+import { checkFloat, logitsOf, normalizedFor, taking, withNorms, withoutTiny, withQuantizers } from "./network.js";
+import { type ConversionResult, createWarnings, percentText, schemeText } from "./notes.js";
 import { pruningFor, type RetrainingRecipe, recipeFor } from "./recipes.js";
-import * as rules from "./settings.js";
+import { CONTROL, checkBits, checkLayers, TRAINING } from "./settings.js";
 
 /** Callbacks of quantizeByRetraining, the signal that stops it, and what it measures and keeps on the way. */
 export interface RetrainingControl {
@@ -42,7 +44,7 @@ export interface RetrainingControl {
 }
 
 /** The result of quantizeByRetraining. */
-export interface RetrainingConversion extends Conversion {
+export interface RetrainingConversion extends ConversionResult {
   /** Every epoch of the retraining. */
   readonly history: readonly EpochRecord[];
   /** Accuracy on the test images after each portion, 0..1; null where there are none. */
@@ -53,39 +55,33 @@ export interface RetrainingConversion extends Conversion {
   readonly pruningHistory: readonly EpochRecord[];
 }
 
-const TRAINING = {
-  ...{
-    partition: rules.any,
-    ranking: rules.any,
-    rule: rules.any,
-    scale: rules.any,
-    anneal: rules.any,
-    quantizer: rules.any,
-  },
-  ...{ momentum: rules.any, nesterov: rules.any, groups: rules.any, average: rules.any, schedule: rules.any },
-  ...{ labelSmoothing: rules.any, clip: rules.any, batchNorm: rules.any, reestimate: rules.any },
-} as const;
+// the teacher, the masks and the checkpoints are the conversion's own
+const { distill: _, checkpoint: CHECKPOINT, ...OPTIONS } = COMMON;
+const { pruned: __, ...PORTIONS } = PORTION_FIELDS;
 
-const RECIPE: { readonly [Name in keyof RetrainingRecipe]-?: rules.Rule } = {
+const RECIPE = is.exactly<RetrainingRecipe>({
+  ...OPTIONS,
+  ...PORTIONS,
   ...TRAINING,
-  bits: rules.atLeast(1),
-  layers: rules.map,
-  activations: rules.scheme,
-  portions: rules.list,
-  epochs: ["a number, or an array of them", (value) => Array.isArray(value) || typeof value === "number"],
-  compensate: rules.atLeast(0),
-  share: rules.share,
-  sparsity: rules.shareBelow1,
-  pruneEpochs: rules.atLeast(1),
-  learningRate: rules.above0,
-  weightDecay: rules.not0less,
-  batchSize: rules.atLeast(1),
-  augment: rules.object,
-  seed: rules.atLeast(0),
-  threads: rules.atLeast(1),
-};
+  bits: is.integer(1),
+  layers: is.optional(is.map(is.number)),
+  activations: is.optional(SCHEME),
+  portions: is.optional(is.list(is.number)),
+  epochs: is.either((value) => typeof value === "number", is.number, is.list(is.number)),
+  anneal: is.optional(is.oneOf("portion", "run")),
+  reestimate: is.optional(is.integer(0)),
+  compensate: is.optional(is.integer(0)),
+  share: is.optional(is.within(0, 1)),
+  sparsity: is.optional(is.kind("a share from 0 to below 1", (value) => Number(value) >= 0 && Number(value) < 1)),
+  pruneEpochs: is.optional(is.integer(1)),
+  weightDecay: is.optional(is.within(0)),
+});
 
-const CONTROL = { ...rules.CONTROL, test: rules.object, checkpoints: rules.object } as const;
+const CONTROLS = is.exactly<RetrainingControl>({
+  ...CONTROL,
+  test: is.optional(DATASET),
+  checkpoints: is.optional(is.record({ pruning: CHECKPOINT, retraining: CHECKPOINT })),
+});
 
 /** Batch norm statistics are measured anew over this many batches when all weights are on the grid. */
 const REESTIMATION_BATCHES = 40;
@@ -108,23 +104,23 @@ export async function quantizeByRetraining(
   recipe: RetrainingRecipe = recipeFor(DEFAULTS.bits),
   control: RetrainingControl = {},
 ): Promise<RetrainingConversion> {
-  rules.checkSettings(recipe, RECIPE, "recipe");
-  rules.checkSettings(control, CONTROL, "control");
+  given({ options: recipe, control }, { options: RECIPE, control: CONTROLS });
   checkFloat(network);
-  const float = taking(network, dataset);
+  const { warnings, warn } = createWarnings(control.onWarning);
+  const { network: ending, whole } = logitsOf(withoutTiny(network, warn));
+  const float = taking(ending, dataset);
   const images = normalizedFor(float, dataset);
   const { layers, share = 0, sparsity = 0, pruneEpochs = DEFAULTS.retraining.pruneEpochs, ...rest } = recipe;
   const { activations = DEFAULTS.activations, seed = DEFAULTS.seed } = recipe;
-  const quantizer = quantizerOf(recipe);
-  rules.checkBits(recipe.bits, quantizer);
-  rules.checkLayers(network, layers ?? new Map(), quantizer.bits);
+  const quantizer = recipe.quantizer ?? quantizerNamed("powers");
+  checkBits(recipe.bits, quantizer);
+  checkLayers(network, layers ?? new Map(), quantizer.bits);
   const nodes = weightNodes(network);
   const widths = new Map([...nodes.map(({ name }) => [name, recipe.bits] as const), ...(layers ?? [])]);
   const compensate = Math.min(recipe.compensate ?? 0, size(dataset));
   // compensated rounding keeps the means itself
   const reestimate = recipe.reestimate ?? (compensate > 0 ? 0 : reestimationBatches(dataset, recipe.batchSize));
   const { signal, onStep, onProgress, checkpoints = {} } = control;
-  const { warnings, warn } = createWarnings(control.onWarning);
 
   const teacher = withNorms(float, dataset, seed);
   if (teacher !== float) {
@@ -155,10 +151,11 @@ export async function quantizeByRetraining(
     ...(checkpoints.retraining && { checkpoint: checkpoints.retraining }),
   };
   const { grids, history, tests } = await retrain(simulated, images, settings, { signal, onProgress });
+  const rounded = whole(simulated);
   const counts = nodes.map(({ name, weight }) => ({ name, count: weight.data.length }));
   return {
-    model: { ...lower(simulated, { grids }), notes: notesFor({ ...recipe, compensate, seed }, widths, cut) },
-    network: simulated,
+    model: { ...lower(rounded, { grids }), notes: notesFor({ ...recipe, compensate, seed }, widths, cut) },
+    network: rounded,
     grids,
     layers: counts.map(({ name, count }) => ({ name, weights: count, bits: widths.get(name)! })),
     averageBits: averageBits(counts, widths),
@@ -168,12 +165,6 @@ export async function quantizeByRetraining(
     pruned: cut ? prunedShare(cut) : 0,
     pruningHistory: cut?.history ?? [],
   };
-}
-
-/** @throws BAD_OPTION for what is no quantizer */
-function quantizerOf({ quantizer = quantizerNamed("powers") }: RetrainingRecipe): Quantizer {
-  QUANTIZER(quantizer, "quantizer");
-  return quantizer;
 }
 
 function notesFor(
@@ -191,7 +182,7 @@ function notesFor(
     seed,
   } = recipe;
   const { scale, compensate, share = 0 } = recipe;
-  const quantizer = quantizerOf(recipe);
+  const quantizer = recipe.quantizer ?? quantizerNamed("powers");
   const portions = recipe.portions ?? portionsFor(paperBits(widths));
   const each = layers ? [...widths].map(([name, n]) => `${name} ${n} bits`).join(", ") : `${bits} bits`;
   const passes = typeof epochs === "number" ? epochs : epochs.join(" ");

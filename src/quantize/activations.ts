@@ -39,13 +39,6 @@ const OCTAVES = 4;
 export function fitLinear(histogram: Histogram, options: LinearOptions): LinearEncoding {
   given({ histogram, options }, { histogram: HISTOGRAM, options: LINEAR_OPTIONS });
   const { bits, clip = "mse", percentile = 99.99 } = options;
-  if (!Number.isInteger(bits) || bits < 1 || bits > 8) {
-    throw new ShiftwiseError("BAD_OPTION", "activation bits out of range", {
-      expected: "an integer in 1..8",
-      found: bits,
-      where: "bits",
-    });
-  }
   if (!(percentile > 0 && percentile <= 100)) {
     throw new ShiftwiseError("BAD_OPTION", "percentile out of range", {
       expected: "a number in (0, 100]",
@@ -129,9 +122,23 @@ function levelsError(
 
 /** The encoding of [low, high], low <= 0 <= high. */
 function overRange(low: number, high: number, max: number): LinearEncoding {
-  const scale = Math.fround((high - low) / max);
-  if (Math.fround(1 / scale) === Infinity) return { kind: "linear", scale: 1, zero: 0, max };
-  return { kind: "linear", scale, zero: Math.min(Math.max(Math.round(-low / scale), 0), max), max };
+  const step = Math.fround((high - low) / max);
+  if (Math.fround(1 / step) === Infinity) return { kind: "linear", scale: 1, zero: 0, max };
+  const zero = Math.min(Math.max(Math.round(-low / step), 0), max);
+  return { kind: "linear", scale: usableScale(step, Math.max(zero, max - zero)), zero, max };
+}
+
+const FLOAT32_MAX = (2 - 2 ** -23) * 2 ** 127;
+
+/**
+ * A scale that an encoding may have: a float32 that has an inverse, and with which the level farthest from zero is a number.
+ * Values so small that there is none get scale 1, and with it the level of zero.
+ */
+export function usableScale(scale: number, farthest: number): number {
+  const rounded = Math.fround(scale);
+  if (Math.fround(1 / rounded) === Infinity) return 1;
+  const limit = Math.fround((FLOAT32_MAX / farthest) * (1 - 2 ** -22));
+  return Math.min(rounded, limit);
 }
 
 function shrunk(end: number): number[] {

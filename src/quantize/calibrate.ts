@@ -4,7 +4,7 @@ import { given, is, ShiftwiseError } from "../base/index.js";
 import { encodingGroups, NETWORK, type Network } from "../graph/index.js";
 import type { Encoding } from "../ops/index.js";
 import { fitLinear, type LinearOptions } from "./activations.js";
-import { HISTOGRAM, LINEAR_OPTIONS, LOG_OPTIONS } from "./given.js";
+import { HISTOGRAM, LINEAR_OPTIONS, SCHEME } from "./given.js";
 import { addToHistogram, createHistogram, type Histogram, mergeHistograms } from "./histogram.js";
 import { fitLog, fitWeightedEntropy, type LogOptions, type LogShape } from "./log-encoding.js";
 
@@ -32,11 +32,7 @@ export interface CalibrationOptions {
 }
 
 const OPTIONS = is.record<CalibrationOptions>({
-  activations: is.either(
-    (value) => (value as ActivationScheme | undefined)?.kind === "linear",
-    LINEAR_OPTIONS,
-    is.both(is.record<Pick<ActivationScheme, "kind">>({ kind: is.oneOf("linear", "log", "weq") }), LOG_OPTIONS),
-  ),
+  activations: SCHEME,
   input: is.optional(LINEAR_OPTIONS),
   others: is.optional(LINEAR_OPTIONS),
 });

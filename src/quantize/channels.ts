@@ -1,6 +1,6 @@
 // channels.ts: levels with a real scale for every output channel, fitted so that rounding errs least.
 import { ShiftwiseError } from "../base/index.js";
-import { type ExponentRule, powersOfTwo } from "./levels.js";
+import { type ExponentRule, powersOfTwo, SMALLEST_WEIGHT } from "./levels.js";
 
 /**
  * The levels that the weights of a layer are rounded to.
@@ -28,8 +28,11 @@ export function levelBits(levels: LayerLevels): number {
 /** Scales tried lie this close, and reach this far down from the one at which nothing is clipped. */
 const STEPS_PER_OCTAVE = 12;
 const OCTAVES = 4;
-/** Stands for a scale of 0, which no grid has. */
-const SMALLEST_SCALE = 2 ** -100;
+/**
+ * The scale that stands for 0, which no grid has.
+ * @internal
+ */
+export const SMALLEST_SCALE = 2 ** -126;
 
 /** Zero and the signed powers of two of a codebook, ascending. */
 export function powerLevels(bits: number, n1: number): Float64Array {
@@ -48,12 +51,12 @@ export function fitScales(weights: Float64Array, importance: Float64Array, level
   const n = importance.length;
   const top = Math.max(Math.abs(levels[0]), Math.abs(levels[levels.length - 1]));
   const midpoints = midpointsOf(levels);
-  // a row of zeros, which has any scale where 0 is a level, and otherwise nearly none
+  // a row of zeros, or next to nothing, which has any scale where 0 is a level, and otherwise nearly none
   const idle = levels.includes(0) ? 1 : SMALLEST_SCALE;
   return Float64Array.from({ length: weights.length / n }, (_, r) => {
     const row = weights.subarray(r * n, (r + 1) * n);
     const largest = row.reduce((most, w) => Math.max(most, Math.abs(w)), 0);
-    if (largest === 0) return idle;
+    if (largest < SMALLEST_WEIGHT) return idle;
     let best = largest / top;
     let least = Number.POSITIVE_INFINITY;
     // the largest weight may also lie above the top level

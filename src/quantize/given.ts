@@ -2,6 +2,7 @@
 import { frozenCopy, is, type Kind } from "../base/index.js";
 import { WEIGHT_NODE } from "../ops/index.js";
 import type { LinearOptions } from "./activations.js";
+import type { ActivationScheme } from "./calibrate.js";
 import type { LayerLevels } from "./channels.js";
 import { BINS, type Histogram } from "./histogram.js";
 import type { PortionOptions, PortionStep } from "./inq.js";
@@ -13,6 +14,7 @@ const FIELDS = is.record<Histogram>({
   total: is.number,
   min: is.number,
   max: is.number,
+  lowest: is.integer(-126, 64),
   tiny: is.number,
   positive: is.array("Float64Array"),
   negative: is.array("Float64Array"),
@@ -34,17 +36,25 @@ export const HISTOGRAM: Kind = (value, where) => {
 export const WIDTHS: Kind = is.either((value) => typeof value === "number", is.number, is.map(is.number));
 
 export const LINEAR_OPTIONS = is.record<LinearOptions>({
-  bits: is.number,
+  bits: is.integer(1, 8),
   clip: is.optional(is.oneOf("minmax", "percentile", "mse")),
   percentile: is.optional(is.number),
 });
 
-export const LOG_SHAPE = is.record<LogShape>({ bits: is.number, largest: is.number });
-export const LOG_OPTIONS = is.record<LogOptions>({
-  bits: is.number,
-  largest: is.number,
-  steps: is.optional(is.list(is.number)),
-});
+const SHAPE_FIELDS = { bits: is.integer(2, 6), largest: is.oneOf(31, 255) } as const;
+
+export const LOG_SHAPE = is.record<LogShape>(SHAPE_FIELDS);
+export const LOG_OPTIONS = is.record<LogOptions>({ ...SHAPE_FIELDS, steps: is.optional(is.list(is.number)) });
+
+/**
+ * Checks that a value is a scheme of encodings for activations.
+ * @internal
+ */
+export const SCHEME: Kind = is.either(
+  (value) => (value as ActivationScheme | undefined)?.kind === "linear",
+  LINEAR_OPTIONS,
+  is.both(is.record<Pick<ActivationScheme, "kind">>({ kind: is.oneOf("linear", "log", "weq") }), LOG_OPTIONS),
+);
 
 export const RULE = is.oneOf("max", "mse");
 

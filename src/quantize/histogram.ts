@@ -5,14 +5,17 @@ import { HISTOGRAM } from "./given.js";
 
 /**
  * Counts of a tensor's values by sign and magnitude. Bins are linear inside an octave, BINS_PER_OCTAVE of them, so a
- * bin is at most 1/256 of its values wide. Bin i covers binLow(i) <= |x| < binLow(i + 1).
+ * bin is at most 1/256 of its values wide. Bin i covers binLow(i) <= |x| < binLow(i + 1). The bins span 64 octaves, from
+ * 2^-32 on where the largest value lies in 2^-12..2^32, and otherwise from 47 octaves below it.
  */
 export interface Histogram {
   /** Values seen. */
   total: number;
   min: number;
   max: number;
-  /** Values of magnitude below 2^-32, zeros among them. */
+  /** Exponent of the lowest octave that has bins. */
+  lowest: number;
+  /** Values below that octave, zeros among them. */
   tiny: number;
   readonly positive: Float64Array;
   readonly negative: Float64Array;
@@ -27,9 +30,14 @@ export interface Bin {
 const MANTISSA_BITS = 8;
 const LOWEST_OCTAVE = -32;
 const OCTAVES = 64;
-/** float32 bits >>> SHIFT are the exponent and the top of the mantissa: a bin's number, up to the offset BASE. */
+/** Octaves that there are at least below the one of the largest value, and those that do where the bins need not move for it. */
+const DEPTH = 47;
+const DEPTH_MIN = 20;
+/** Exponents of normal float32 numbers. */
+const EXPONENT_MIN = -126;
+const EXPONENT_MAX = 127;
+/** float32 bits >>> SHIFT are the exponent and the top of the mantissa: a bin's number, up to an offset. */
 const SHIFT = 23 - MANTISSA_BITS;
-const BASE = (127 + LOWEST_OCTAVE) << MANTISSA_BITS;
 export const BINS = OCTAVES << MANTISSA_BITS;
 
 export const BINS_PER_OCTAVE = 1 << MANTISSA_BITS;
@@ -40,41 +48,48 @@ export function createHistogram(): Histogram {
     total: 0,
     min: Number.POSITIVE_INFINITY,
     max: Number.NEGATIVE_INFINITY,
+    lowest: LOWEST_OCTAVE,
     tiny: 0,
     positive: new Float64Array(BINS),
     negative: new Float64Array(BINS),
   };
 }
 
-/** Smallest magnitude of bin i. Exact. */
-export function binLow(i: number): number {
-  return 2 ** (LOWEST_OCTAVE + Math.floor(i / BINS_PER_OCTAVE)) * (1 + (i % BINS_PER_OCTAVE) / BINS_PER_OCTAVE);
+/** Smallest magnitude of bin i, `lowest` the histogram's. Exact. */
+export function binLow(i: number, lowest = LOWEST_OCTAVE): number {
+  return 2 ** (lowest + Math.floor(i / BINS_PER_OCTAVE)) * (1 + (i % BINS_PER_OCTAVE) / BINS_PER_OCTAVE);
 }
 
 /**
  * Counts all values in.
  * @param where tensor to name in the error.
- * @throws BAD_DATA for a value that is not finite or of magnitude 2^32 and more; the histogram is spoilt then.
+ * @throws BAD_DATA for a value that is not finite.
  */
 export function addToHistogram(histogram: Histogram, values: Float32Array, where: string): void {
   given({ histogram, values, where }, { histogram: HISTOGRAM, values: is.floats, where: is.text });
-  const { positive, negative } = histogram;
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
   let { min, max, tiny } = histogram;
   for (let i = 0; i < values.length; i++) {
     const value = values[i];
-    const bin = ((bits[i] & 0x7fffffff) >>> SHIFT) - BASE;
-    if (bin < 0) tiny++;
-    else if (bin >= BINS) {
-      throw new ShiftwiseError("BAD_DATA", "activation out of range", {
-        expected: "a finite value below 2^32",
-        found: String(value),
-        where: `${where}[${i}]`,
-      });
-    } else if (value > 0) positive[bin]++;
-    else negative[bin]++;
     if (value < min) min = value;
     if (value > max) max = value;
+    // an infinity and a NaN have the highest exponent
+    if ((bits[i] & 0x7f800000) !== 0x7f800000) continue;
+    throw new ShiftwiseError("BAD_DATA", "activation is not finite", {
+      expected: "a finite value: weights, or a normalization, that float32 has room for",
+      found: String(value),
+      where: `${where}[${i}]`,
+    });
+  }
+  moveBins(histogram, lowestFor(Math.max(max, -min)));
+  ({ tiny } = histogram);
+  const { positive, negative, lowest } = histogram;
+  const base = (127 + lowest) << MANTISSA_BITS;
+  for (let i = 0; i < values.length; i++) {
+    const bin = ((bits[i] & 0x7fffffff) >>> SHIFT) - base;
+    if (bin < 0) tiny++;
+    else if (values[i] > 0) positive[bin]++;
+    else negative[bin]++;
   }
   histogram.min = min;
   histogram.max = max;
@@ -82,11 +97,38 @@ export function addToHistogram(histogram: Histogram, values: Float32Array, where
   histogram.total += values.length;
 }
 
+/** The lowest octave of the bins of values up to `largest`; it rises with it. */
+function lowestFor(largest: number): number {
+  if (!(largest > 0)) return LOWEST_OCTAVE;
+  const top = Math.floor(Math.log2(largest));
+  if (top >= LOWEST_OCTAVE + DEPTH_MIN && top < LOWEST_OCTAVE + OCTAVES) return LOWEST_OCTAVE;
+  return Math.min(Math.max(top - DEPTH, EXPONENT_MIN), EXPONENT_MAX + 1 - OCTAVES);
+}
+
+/** Moves the bins to other octaves. What falls out below counts as tiny; nothing falls out above. */
+function moveBins(histogram: Histogram, lowest: number): void {
+  const by = (lowest - histogram.lowest) << MANTISSA_BITS;
+  histogram.lowest = lowest;
+  if (by === 0) return;
+  for (const counts of [histogram.positive, histogram.negative]) {
+    const from = counts.slice();
+    counts.fill(0);
+    from.forEach((count, i) => {
+      if (i < by) histogram.tiny += count;
+      else if (count > 0) counts[i - by] = count;
+    });
+  }
+}
+
 /** The histogram of all values of several tensors together. */
 export function mergeHistograms(histograms: readonly Histogram[]): Histogram {
   given({ histograms }, { histograms: is.list(HISTOGRAM) });
   const merged = createHistogram();
-  for (const one of histograms) {
+  const largest = histograms.reduce((most, { min, max }) => Math.max(most, max, -min), 0);
+  merged.lowest = lowestFor(largest);
+  for (const part of histograms) {
+    const one = { ...part, positive: part.positive.slice(), negative: part.negative.slice() };
+    moveBins(one, merged.lowest);
     merged.total += one.total;
     merged.tiny += one.tiny;
     merged.min = Math.min(merged.min, one.min);
@@ -102,16 +144,13 @@ export function mergeHistograms(histograms: readonly Histogram[]): Histogram {
 /** The occupied bins from the most negative to the most positive; the tiny values stand as one bin at 0. */
 export function occupiedBins(histogram: Histogram): Bin[] {
   const bins: Bin[] = [];
+  const middle = (i: number): number => (binLow(i, histogram.lowest) + binLow(i + 1, histogram.lowest)) / 2;
   for (let i = BINS - 1; i >= 0; i--) {
-    if (histogram.negative[i] > 0) bins.push({ value: -binMiddle(i), count: histogram.negative[i] });
+    if (histogram.negative[i] > 0) bins.push({ value: -middle(i), count: histogram.negative[i] });
   }
   if (histogram.tiny > 0) bins.push({ value: 0, count: histogram.tiny });
   for (let i = 0; i < BINS; i++) {
-    if (histogram.positive[i] > 0) bins.push({ value: binMiddle(i), count: histogram.positive[i] });
+    if (histogram.positive[i] > 0) bins.push({ value: middle(i), count: histogram.positive[i] });
   }
   return bins;
-}
-
-function binMiddle(i: number): number {
-  return (binLow(i) + binLow(i + 1)) / 2;
 }

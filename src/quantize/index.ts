@@ -35,9 +35,9 @@ export {
 // for the other rooms
 
 export { bitsOfLayer, levelsFor, quantizeWeightsOf, weightNodes, writeFit } from "./apply.js";
-export { fitScales, levelBits } from "./channels.js";
-export { FIT, LAYER_LEVELS, PORTION_FIELDS, PORTION_STEP, QUANTIZER, WIDTHS } from "./given.js";
-export { defaultRule } from "./levels.js";
+export { fitScales, levelBits, SMALLEST_SCALE } from "./channels.js";
+export { FIT, LAYER_LEVELS, PORTION_FIELDS, PORTION_STEP, QUANTIZER, SCHEME, WIDTHS } from "./given.js";
+export { defaultRule, SMALLEST_WEIGHT } from "./levels.js";
 export { frozenCount, selectLargest } from "./partition.js";
 export { checkBits, checkPortions, paperBits } from "./portions.js";
 export { huffmanBytes } from "./quantizers/huffman.js";

@@ -92,7 +92,24 @@ export function largestExponent(s: number, bits: number): number {
   return Math.min(Math.max(n, lowest), 127);
 }
 
-/** @throws BAD_DATA for a weight that is not finite. */
+/**
+ * The largest weight of a layer must be at least this, if it is not 0: below it the smaller levels, or the scale that makes
+ * them of integers, would lose bits as float32 numbers, or vanish.
+ * @internal
+ */
+export const SMALLEST_WEIGHT = 2 ** -118;
+
+/** @throws BAD_DATA for weights that are too small for their levels to be float32 numbers. */
+export function checkLargest(largest: number, where: string): void {
+  if (largest === 0 || largest >= SMALLEST_WEIGHT) return;
+  throw new ShiftwiseError("BAD_DATA", "weights too small to be quantized", {
+    expected: `a largest weight of at least ${SMALLEST_WEIGHT.toPrecision(2)}: set them to 0, or multiply them and divide what follows by as much`,
+    found: `at most ${largest.toPrecision(3)}`,
+    where,
+  });
+}
+
+/** @throws BAD_DATA for a weight that is not finite, and for weights that are too small. */
 export function largestMagnitude(values: Float32Array, where: string): number {
   let largest = 0;
   for (let i = 0; i < values.length; i++) {
@@ -105,12 +122,13 @@ export function largestMagnitude(values: Float32Array, where: string): number {
     }
     if (magnitude > largest) largest = magnitude;
   }
+  checkLargest(largest, where);
   return largest;
 }
 
 /**
  * Chooses the exponent n1 of a layer from all of its weights.
- * @throws BAD_OPTION for bits outside 2..5, BAD_DATA for a weight that is not finite.
+ * @throws BAD_OPTION for bits outside 2..5, BAD_DATA for a weight that is not finite, or a largest one below 2^-118.
  */
 export function chooseExponent(values: Float32Array, bits: number, rule: ExponentRule, where: string): number {
   given({ values, bits, rule, where }, { values: is.floats, bits: is.number, rule: RULE, where: is.text });

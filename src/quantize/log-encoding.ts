@@ -2,7 +2,7 @@
 
 import { given, ShiftwiseError } from "../base/index.js";
 import type { Encoding } from "../ops/index.js";
-import { checkNotEmpty, errorMeter } from "./activations.js";
+import { checkNotEmpty, errorMeter, usableScale } from "./activations.js";
 import { HISTOGRAM, LOG_OPTIONS, LOG_SHAPE } from "./given.js";
 import { type Histogram, occupiedBins } from "./histogram.js";
 
@@ -31,6 +31,9 @@ const ALL_STEPS = Array.from({ length: 16 }, (_, i) => 2 * (i + 1));
 /** The top level is sought from the largest value downwards, over this many 1/16 octaves. */
 const TOP_SEARCH = 96;
 
+/** Largest exponent of a lowest level, in 1/16 octave: every exponent of a normal float32 number is within it. */
+const FSR_MAX = 16 * 256;
+
 /** Candidate scales for a table are this many to one unit of its top integer. */
 const SCALES_PER_UNIT = 16;
 
@@ -53,11 +56,11 @@ interface Table {
  * @throws BAD_OPTION for bits outside 2..6, or an fsr or step that is none.
  */
 export function logEncoding(fsr: number, step: number, shape: LogShape): LevelsEncoding {
-  checkShape(shape);
+  given({ options: shape }, { options: LOG_SHAPE });
   checkStep(step);
-  if (!Number.isInteger(fsr) || Math.abs(fsr) > 16 * 64) {
+  if (!Number.isInteger(fsr) || Math.abs(fsr) > FSR_MAX) {
     throw new ShiftwiseError("BAD_OPTION", "fsr out of range", {
-      expected: "an integer in -1024..1024",
+      expected: `an integer in ${-FSR_MAX}..${FSR_MAX}`,
       found: fsr,
       where: "fsr",
     });
@@ -73,7 +76,6 @@ export function logEncoding(fsr: number, step: number, shape: LogShape): LevelsE
 export function fitLog(histogram: Histogram, options: LogOptions): LevelsEncoding {
   given({ histogram, options }, { histogram: HISTOGRAM, options: LOG_OPTIONS });
   const { steps = ALL_STEPS } = options;
-  checkShape(options);
   for (const step of steps) checkStep(step);
   checkNotEmpty(histogram);
   checkNotNegative(histogram);
@@ -113,7 +115,6 @@ const BOTTOM_MARGIN = 40;
  */
 export function fitWeightedEntropy(histogram: Histogram, options: LogShape): LevelsEncoding {
   given({ histogram, options }, { histogram: HISTOGRAM, options: LOG_SHAPE });
-  checkShape(options);
   checkNotEmpty(histogram);
   checkNotNegative(histogram);
   const { low, counts } = sixteenths(histogram);
@@ -193,7 +194,7 @@ function integerTable(step: number, { bits, largest }: LogShape): Table {
 function placeTable(table: Table, fsr: number): LevelsEncoding {
   return {
     kind: "levels",
-    scale: Math.fround(table.unit * 2 ** (fsr / 16)),
+    scale: usableScale(table.unit * 2 ** (fsr / 16), table.levels[table.levels.length - 1]),
     levels: table.levels,
     thresholds: table.thresholds.map(Math.fround),
   };
@@ -205,23 +206,6 @@ function checkNotNegative({ min }: Histogram): void {
     expected: "values of 0 and more",
     found: min,
   });
-}
-
-function checkShape({ bits, largest }: LogShape): void {
-  if (!Number.isInteger(bits) || bits < 2 || bits > 6) {
-    throw new ShiftwiseError("BAD_OPTION", "activation bits out of range", {
-      expected: "an integer in 2..6",
-      found: bits,
-      where: "bits",
-    });
-  }
-  if (largest !== 31 && largest !== 255) {
-    throw new ShiftwiseError("BAD_OPTION", "unsupported largest level", {
-      expected: "31 or 255",
-      found: largest,
-      where: "largest",
-    });
-  }
 }
 
 function checkStep(step: number): void {

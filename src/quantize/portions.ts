@@ -33,7 +33,8 @@ export function portionsFor(bits: LayerBits): readonly number[] {
   given({ bits }, { bits: WIDTHS });
   if (typeof bits === "number") return PRESETS[checkBits(bits)];
   if (bits.size === 0) throw new ShiftwiseError("BAD_OPTION", "no layer to quantize", { found: "none", where: "bits" });
-  return PRESETS[checkBits(Math.min(...[...bits].map(([name, width]) => checkBits(width, `bits of ${name}`))))];
+  const widths = [...bits].map(([name, width]) => checkBits(width, `bits of ${name}`));
+  return PRESETS[checkBits(Math.min(...widths))];
 }
 
 /**

@@ -2,7 +2,9 @@
 
 import { ShiftwiseError } from "../base/index.js";
 import { LEVEL_MAX, LEVELS_MAX } from "../format/index.js";
+import { SMALLEST_SCALE } from "./channels.js";
 import { integerLevels } from "./integers.js";
+import { largestMagnitude } from "./levels.js";
 
 /** Weights of one layer on a grid: weight i of output channel c is fround(scale[c] * levels[codes[i]]). */
 export interface Fit {
@@ -44,7 +46,7 @@ export interface Quantizer {
    * Level 0 stays.
    */
   readonly learns?: boolean;
-  /** @throws BAD_DATA for weights it has no levels for, BAD_OPTION for bits it does not know, naming the layer. */
+  /** @throws BAD_DATA for weights it has no levels for, such as a largest one below 2^-118, BAD_OPTION for bits it does not know, naming the layer. */
   fit(weights: Float32Array, layer: LayerInfo, before?: Fit): Fit;
 }
 
@@ -61,13 +63,14 @@ export function checkQuantizerBits(bits: number, allowed: readonly number[], lay
   });
 }
 
-/** @throws BAD_DATA for a weight that is not finite, or none at all. */
-export function checkWeights(weights: Float32Array, name: string): void {
+/**
+ * Checks the weights of a layer.
+ * @returns the largest magnitude
+ * @throws BAD_DATA for a weight that is not finite, or none at all, and for weights that are too small.
+ */
+export function checkWeights(weights: Float32Array, name: string): number {
   if (weights.length === 0) throw new ShiftwiseError("BAD_DATA", "a layer without weights", { where: name });
-  for (let i = 0; i < weights.length; i++) {
-    if (Number.isFinite(weights[i])) continue;
-    throw new ShiftwiseError("BAD_DATA", "weight is not finite", { found: String(weights[i]), where: `${name}[${i}]` });
-  }
+  return largestMagnitude(weights, name);
 }
 
 /** A fit whose levels are integers already, with a real unit for each output channel or one for all. */
@@ -79,8 +82,13 @@ export function integerFit(
 ): Fit {
   const [outputs] = layer.shape;
   const scale = typeof unit === "number" ? new Float32Array(outputs).fill(unit) : unit;
-  // a channel of zeros, or of weights below float32, has any scale
-  for (let c = 0; c < outputs; c++) if (!(scale[c] > 0)) scale[c] = 1;
+  // a channel of zeros, or of weights below float32, has any scale, and its weights are as near to 0 as they can be
+  const zero = levels.indexOf(0);
+  for (let c = 0; c < outputs; c++) {
+    if (scale[c] > 0) continue;
+    scale[c] = zero >= 0 ? 1 : SMALLEST_SCALE;
+    if (zero >= 0) codes.fill(zero, (c * codes.length) / outputs, ((c + 1) * codes.length) / outputs);
+  }
   checkSums(levels, layer);
   const ideal = Float64Array.from(levels, (level) => level * scale[0]);
   return { levels, scale, codes, ideal };

@@ -17,7 +17,7 @@ import {
   type WeightGrid,
   type WeightGrids,
 } from "../ops/index.js";
-import { fitScales, type LayerLevels, PORTION_STEP } from "../quantize/index.js";
+import { fitScales, type LayerLevels, PORTION_STEP, SMALLEST_SCALE } from "../quantize/index.js";
 import { type LayerPlan, type LevelsOf, planRounding, type RoundingStep } from "./layer-plan.js";
 import { createMoments, type GroupMoments } from "./moments.js";
 import { createRounder, ROUND, type Rounder, type RoundingResult } from "./rounding.js";
@@ -178,7 +178,7 @@ function momentsOf(node: ConvNode | DenseNode, i: number, own: Walk, twin: Walk,
   return sums.read();
 }
 
-interface RoundedLayer {
+interface RoundedNodes {
   /** The layer with its new weights and, where that keeps its mean outputs, the batch norm behind it. */
   readonly nodes: readonly Node[];
   readonly grid: WeightGrid;
@@ -190,7 +190,7 @@ function roundLayer(
   behind: BatchNormNode | null,
   moments: readonly GroupMoments[],
   settings: Settings,
-): RoundedLayer {
+): RoundedNodes {
   const { node, states, grid } = plan;
   const { damping = 0.01, follow = true, module, rounders, explore = () => [] } = settings;
   const { data, shape } = node.weight;
@@ -211,14 +211,17 @@ function roundLayer(
     const original = Float64Array.from(data.subarray(from * n, (from + rows) * n));
     rounder.prepare(keepsMean ? covariance : aboutZero(covariance, mean, mean), damping);
     const target = follow ? rounder.follow(original, keepsMean ? cross : aboutZero(cross, twinMean, mean)) : original;
-    const importance = Float64Array.from(mean, (_, i) => covariance[i * n + i] + TINY);
+    const spread = mean.reduce((sum, _, i) => sum + covariance[i * n + i] / n, 0);
+    // above 0, and beside the others as good as 0
+    const least = spread > 0 ? Math.min(TINY, TINY_SHARE * spread) : TINY;
+    const importance = Float64Array.from(mean, (_, i) => covariance[i * n + i] + least);
     const part = { from, rows, original, target, importance };
     for (const [i, other] of others.entries()) errors[i + 1] += roundGroup(rounder, other, part, settings).error;
     const result = roundGroup(rounder, plan, part, settings);
     errors[0] += result.error;
     signal += rounder.energy(target);
     for (let r = 0; r < rows; r++) {
-      const s = Math.fround(result.scales[r]);
+      const s = Math.fround(result.scales[r]) || SMALLEST_SCALE;
       scale[from + r] = s;
       for (let i = r * n; i < (r + 1) * n; i++) {
         const rounded = !states || states[from * n + i] === ROUND;
@@ -267,8 +270,9 @@ function roundGroup(
   });
 }
 
-/** Keeps importances above 0. */
+/** The least importance, and the least as a share of the others. */
 const TINY = 1e-12;
+const TINY_SHARE = 1e-6;
 
 /** E[x_i y_j] from Cov(x_i, y_j). */
 function aboutZero(covariance: Float64Array, x: Float64Array, y: Float64Array): Float64Array {
@@ -283,7 +287,9 @@ function keepMean(node: ConvNode | DenseNode, norm: BatchNormNode | null, shift:
   return [node, { ...norm, mean: { shape: norm.mean.shape, data: norm.mean.data.map((m, c) => m - shift[c]) } }];
 }
 
-const decibels = (signal: number, noise: number): number => 10 * Math.log10(signal / Math.max(noise, 1e-30));
+/** At most 300 dB; 0 where there is no signal at all. */
+const decibels = (signal: number, noise: number): number =>
+  signal === 0 && noise === 0 ? 0 : 10 * Math.log10(signal / Math.max(noise, Math.min(signal, 1) * 1e-30));
 
 function weightSignalToNoise(before: Float32Array, after: Float32Array): number {
   let signal = 0;

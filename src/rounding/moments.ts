@@ -40,6 +40,17 @@ export interface MomentSums {
   read(): GroupMoments[];
 }
 
+/** Squares of values within 2^-40..2^40 are summed as they are: float32 has room for them. */
+const OCTAVES = 40;
+
+/** The power of two in which values are summed up: 1 where float32 has room for their squares. */
+function unitOf(values: Float32Array): number {
+  let largest = 0;
+  for (const value of values) largest = Math.max(largest, Math.abs(value));
+  const exponent = Math.floor(Math.log2(largest));
+  return Number.isFinite(exponent) && Math.abs(exponent) > OCTAVES ? 2 ** exponent : 1;
+}
+
 /**
  * @param batch most images of one `add`.
  * @param step only every step-th row of output positions is looked at, other ones from block to block of images.
@@ -87,6 +98,12 @@ export function createMoments(
   const crossTotals = withTwin ? new Float64Array(totals.length) : totals;
   let samples = 0;
   let blocks = 0;
+  let unit: number | null = null;
+  const load = (at: number, values: Float32Array): void => {
+    const into = new Float32Array(memory.buffer, at, values.length);
+    into.set(values);
+    if (unit !== null && unit !== 1) for (let i = 0; i < into.length; i++) into[i] /= unit;
+  };
 
   /** sums[m / 8][k][m % 8] to [k][m]; the symmetric ones hold k below 8 (m / 8 + 1) only. */
   const drain = (from: number, into: Float64Array, symmetric: boolean): void => {
@@ -105,8 +122,10 @@ export function createMoments(
 
   return {
     add(x, twin, count) {
-      new Float32Array(memory.buffer, own.from, x.length).set(x);
-      if (withTwin && twin) new Float32Array(memory.buffer, other.from, twin.length).set(twin);
+      // zeros are zeros in any unit
+      if (unit === null && x.some((value) => value !== 0)) unit = unitOf(x);
+      load(own.from, x);
+      if (withTwin && twin) load(other.from, twin);
       const groupBytes = g.groupInputs * outer[0] * outer[1] * 4;
       for (let n = 0; n < count; n += images) {
         const block = Math.min(images, count - n);
@@ -131,14 +150,16 @@ export function createMoments(
       if (withTwin) drain(crossSums, crossTotals, false);
     },
     read() {
+      const scale = unit ?? 1;
       const meansOf = (from: number, group: number) =>
-        new Float64Array(memory.buffer, from + group * depth * 8, depth).map((sum) => sum / samples);
+        new Float64Array(memory.buffer, from + group * depth * 8, depth).map((sum) => (sum / samples) * scale);
       return Array.from({ length: g.groups }, (_, group) => {
         const mean = meansOf(means, group);
         const twinMean = meansOf(twinMeans, group);
         const part = (from: Float64Array) => from.subarray(group * depth * depth, (group + 1) * depth * depth);
-        const covariance = centred(part(totals), mean, mean, samples);
-        const cross = withTwin ? centred(part(crossTotals), twinMean, mean, samples) : covariance;
+        const count = samples / scale ** 2;
+        const covariance = centred(part(totals), mean, mean, count);
+        const cross = withTwin ? centred(part(crossTotals), twinMean, mean, count) : covariance;
         return { mean, twinMean, covariance, cross };
       });
     },

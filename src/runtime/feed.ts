@@ -88,8 +88,9 @@ async function feedOfFile(where: string): Promise<Feed> {
     throw new ShiftwiseError("IO", "cannot read the model", { where, found, cause });
   };
   // not an import: bundlers for the browser must not find one
-  const { open } = process.getBuiltinModule("node:fs/promises");
-  const file = await open(new URL(where)).catch(failed);
+  const { constants, open } = process.getBuiltinModule("node:fs/promises");
+  // for reading only; a named pipe is opened at once and refused, where it would else wait for a writer, out of any signal's reach
+  const file = await open(new URL(where), constants.O_NONBLOCK ?? 0).catch(failed);
   let over = false;
   const stop = (): void => {
     if (!over) file.close().catch(() => {});
@@ -99,9 +100,13 @@ async function feedOfFile(where: string): Promise<Feed> {
     stop();
     return failed(cause);
   });
+  if (!stat.isFile()) {
+    stop();
+    const expected = "a regular file; of a pipe or device, new Response(Readable.toWeb(createReadStream(path)))";
+    throw new ShiftwiseError("IO", "cannot read the model", { where, expected, found: "no regular file" });
+  }
   return {
-    // a device says 0
-    total: stat.isFile() ? stat.size : null,
+    total: stat.size,
     stop,
     async next() {
       if (over) return null;

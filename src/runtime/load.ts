@@ -41,13 +41,42 @@ class Thrown {
 export async function fetchModel(source: ModelSource, options: Limits = {}): Promise<ModelDef> {
   const from = sourceOf(source);
   const { where } = from;
-  const bytes = await contentOf(from, options);
+  const bytes = await untilAborted(options.signal, where, contentOf(from, options));
   try {
     return decodeModel(bytes, where, options.memoryLimit ?? MEMORY_DEFAULT);
   } catch (cause) {
     if (cause instanceof RangeError) throw new ShiftwiseError("OVERFLOW", "no memory for the model", { where, cause });
     throw cause;
   }
+}
+
+/**
+ * Settles as the work does, or with ABORTED as soon as the signal says so, whatever the work waits for.
+ * @param late takes what the work gives when nobody waits for it any more
+ */
+export function untilAborted<T>(
+  signal: AbortSignal | undefined,
+  where: string,
+  work: Promise<T>,
+  late?: (value: T) => void,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => reject(aborted(where, signal?.reason));
+    if (signal?.aborted) stop();
+    else signal?.addEventListener("abort", stop, { once: true });
+    const end = (settle: () => void): void => {
+      signal?.removeEventListener("abort", stop);
+      settle();
+    };
+    work.then(
+      (value) => end(() => (signal?.aborted ? late?.(value) : resolve(value))),
+      (error) => end(() => reject(error)),
+    );
+  });
+}
+
+function aborted(where: string, cause: unknown): ShiftwiseError {
+  return new ShiftwiseError("ABORTED", "loading was stopped", { where, cause });
 }
 
 /** A model file's bytes, unpacked, no more of them than its header declares. Errors as for fetchModel. */
@@ -60,11 +89,16 @@ async function contentOf(from: Source, { signal, ...options }: Limits): Promise<
   try {
     if (signal?.aborted) abort();
     stop.signal.throwIfAborted();
-    if (from.kind === "bytes" && !isGzip(from.bytes)) return contentOfBytes(from.bytes, options);
-    return await readAll(await openFeed(from, stop.signal), where, { ...options, signal: stop.signal });
+    const isPlain = from.kind === "bytes" && !isGzip(from.bytes);
+    const bytes = isPlain
+      ? contentOfBytes(from.bytes, options)
+      : await readAll(await openFeed(from, stop.signal), where, { ...options, signal: stop.signal });
+    // a listener of the progress may have stopped it
+    stop.signal.throwIfAborted();
+    return bytes;
   } catch (cause) {
     if (cause instanceof Thrown) throw cause.error;
-    if (stop.signal.aborted) throw new ShiftwiseError("ABORTED", "loading was stopped", { where, cause });
+    if (stop.signal.aborted) throw aborted(where, cause);
     if (cause instanceof ShiftwiseError) throw cause;
     const details = { where, found: causesOf(cause), cause };
     if (from.kind === "blob") throw new ShiftwiseError("IO", "cannot read the model", details);

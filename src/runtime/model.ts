@@ -5,7 +5,7 @@ import { type ModelDef, ownModel } from "../model/index.js";
 import type { Executor, ExecutorKind, ExecutorOptions, Outputs, StepTime, Visit } from "./executor.js";
 import { createInputCheck, type Given, type InputInfo, type Inputs } from "./inputs.js";
 import { checkKernels, compileKernels } from "./kernels.js";
-import { fetchModel } from "./load.js";
+import { fetchModel, untilAborted } from "./load.js";
 import { createWasmExecutor, threadsFor } from "./machine.js";
 import { MEMORY_DEFAULT, type MemoryUse } from "./memory.js";
 import { badOption, checkOptions, type LoadOptions, type RunOptions } from "./options.js";
@@ -50,7 +50,8 @@ export class Model {
    */
   static async load(source: ModelSource, options: LoadOptions = {}): Promise<Model> {
     checkOptions(options);
-    return Model.from(await fetchModel(source, options), options);
+    const def = await fetchModel(source, options);
+    return untilAborted(options.signal, def.name, Model.from(def, options), (late) => late.dispose());
   }
 
   /**

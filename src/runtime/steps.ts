@@ -14,6 +14,7 @@ import {
   planResample,
   planSoftmax,
 } from "./host-steps.js";
+import { planMatmul } from "./matmul.js";
 import { elementBytes } from "./memory.js";
 import { SUMS_BYTES } from "./patch.js";
 import { planAvgPool, planMaxPool } from "./pool.js";
@@ -78,6 +79,7 @@ const PLANNERS = {
   activation: planActivation,
   elementwise: planElementwise,
   binary: planBinary,
+  matmul: planMatmul,
   constant: planConstant,
   resample: planResample,
   softmax: planSoftmax,

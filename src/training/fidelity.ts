@@ -22,7 +22,7 @@ export interface OutputFidelity {
 export interface Divergence {
   /** The mean over all outputs of what training brings down: `kl`, or else mean squared error over variance. */
   readonly distance: number;
-  /** Of the one output, as OutputFidelity has it; null where there are several, or it is no distribution. */
+  /** Figures of the one output, as OutputFidelity has them; null where there are several, or it is no distribution. */
   readonly kl: number | null;
   readonly agreement: number | null;
   readonly outputs: readonly OutputFidelity[];
@@ -31,6 +31,7 @@ export interface Divergence {
 /**
  * Measures networks against `float`. Outputs are compared batch by batch, and none is kept: they may be large.
  * @returns a function that runs both networks on all samples
+ * @internal
  */
 export function fidelityTo(float: Network, samples: Samples): (network: Network) => Divergence {
   const shapes = inferShapes(float);

@@ -1,5 +1,5 @@
 // given.ts: the kinds of values that training takes besides networks and images: its options, and who steers it.
-import { is } from "../base/index.js";
+import { frozenCopy, is } from "../base/index.js";
 import { AUGMENTATION } from "../data/browser.js";
 import { NETWORK } from "../graph/index.js";
 import type { EvaluateOptions } from "./evaluate.js";
@@ -30,8 +30,11 @@ const GROUP = is.record<ParameterGroup>({
   weightDecay: NUMBER,
 });
 
-/** Options that all kinds of training have; their ranges are for checkCommon to check. */
-export const COMMON = {
+/**
+ * Options that all kinds of training have; their ranges are for checkCommon to check.
+ * @internal
+ */
+export const COMMON = frozenCopy({
   batchSize: is.number,
   learningRate: is.number,
   momentum: NUMBER,
@@ -50,7 +53,7 @@ export const COMMON = {
   checkpoint: is.optional(
     is.record<CheckpointOptions>({ path: is.text, everySeconds: NUMBER, resume: is.optional(is.boolean) }),
   ),
-} as const satisfies { readonly [Name in keyof CommonOptions]-?: is.Kind };
+} as const satisfies { readonly [Name in keyof CommonOptions]-?: is.Kind });
 
 export const CONTROL = is.record<Control>({ signal: is.optional(is.signal), onProgress: is.optional(is.callback) });
 

@@ -11,7 +11,10 @@ export function holdOut(dataset: Dataset): readonly [learned: Dataset, held: Dat
   return learned.length === held.length ? [dataset, dataset] : [subset(dataset, learned), subset(dataset, held)];
 }
 
-/** The same images of samples as `holdOut` of a set. */
+/**
+ * The same images of samples as `holdOut` of a set.
+ * @internal
+ */
 export function holdOutSamples(samples: Samples): readonly [learned: Samples, held: Samples] {
   const [learned, held] = places(samples.count);
   return learned.length === held.length ? [samples, samples] : [picked(samples, learned), picked(samples, held)];

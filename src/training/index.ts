@@ -45,4 +45,5 @@ export { type TrainOptions, type TrainResult, train } from "./train.js";
 
 export { sampleActivations } from "./evaluate.js";
 export { fidelityTo } from "./fidelity.js";
+export { COMMON } from "./given.js";
 export { holdOutSamples } from "./hold-out.js";

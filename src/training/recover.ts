@@ -2,8 +2,8 @@
 
 import { given, ShiftwiseError } from "../base/index.js";
 import { SAMPLES, type Samples } from "../data/browser.js";
-import { inferShapes, NETWORK, type Network, readersOf, rewire } from "../graph/index.js";
-import type { BatchNormNode, ConvNode, Node } from "../ops/index.js";
+import { inferShapes, NETWORK, type Network, readersOf } from "../graph/index.js";
+import { type BatchNormNode, type ConvNode, type Node, rewire } from "../ops/index.js";
 import { sampleActivations } from "./evaluate.js";
 
 /**

@@ -3,12 +3,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   activationScheme,
+  allOr,
   augmentation,
   choice,
   constantOption,
   inputShapeOption,
   integer,
   nameList,
+  notNegative,
   portionList,
   positive,
   schemeName,
@@ -32,6 +34,39 @@ test("positive numbers", () => {
   assert.equal(parse("1e-3"), 0.001);
   assert.equal(parse("2."), 2);
   for (const text of ["0", "-1", "", ".", "Infinity", "1e999", "0x1", "1,5"]) assert.throws(() => parse(text), refused);
+});
+
+test("numbers of 0 or more, and the word all", () => {
+  const parse = notNegative("--minutes");
+  assert.deepEqual(["0", ".5", "3"].map(parse), [0, 0.5, 3]);
+  for (const text of ["-1", "", "NaN", "1e999"]) assert.throws(() => parse(text), { ...refused, where: "--minutes" });
+  const images = allOr(undefined, integer("--images", 1));
+  assert.deepEqual([images("all"), images("7")], [undefined, 7]);
+  assert.throws(() => images("none"), refused);
+});
+
+/** What help says of a default that is no value. */
+const WORDS = /^(the recipe's|a file in a temporary folder|flip, and crop by a fourteenth of the width)$/;
+
+test("every default that help shows is taken when it is given", async () => {
+  let count = 0;
+  for (const name of ["demo", "train", "quantize", "eval", "export", "inspect", "profile", "compare"]) {
+    const { [`${name}Command`]: make } = await import(`../../dist/cli/${name}.js`);
+    for (const option of make().options) {
+      const { defaultValue, defaultValueDescription, description, flags, parseArg } = option;
+      const [, written] = /\(default: ([^)]*)\)/.exec(description) ?? [];
+      const shown = defaultValue === undefined ? written : (defaultValueDescription ?? String(defaultValue));
+      if (shown === undefined) continue;
+      for (const [i, part] of shown.split("; ").entries()) {
+        const text = part.replace(/^with --\S+: /, "");
+        if (WORDS.test(text)) continue;
+        count++;
+        const value = parseArg ? parseArg(text, undefined) : text;
+        if (i === 0) assert.deepEqual(value, defaultValue ?? value, `${name} ${flags}: ${text}`);
+      }
+    }
+  }
+  assert.ok(count > 35, `${count}`);
 });
 
 test("weight bits are 2 to 5", () => {

@@ -56,7 +56,10 @@ describe("bad input", () => {
       [["train", "--data", "x", "--out", "y", "--width", "5"], /--width: .*expected an even integer; found 5/],
       [["train", "--data", "x", "--out", "y", "--net", "vgg"], /--net: .*expected demo or resnet20; found vgg/],
       [["train", "--data", "x", "--out", "y", "--augment", "zoom"], /--augment: .*found zoom/],
-      [["quantize", "n", "--data", "x", "--out", "y", "--bits", "7"], /expected 2, 3, 4 or 5; found 7/],
+      [
+        ["quantize", "n", "--data", "x", "--out", "y", "--bits", "7"],
+        /expected 2 or 3 or 4 or 5 with --levels powers; found 7/,
+      ],
       [["quantize", "n", "--data", "x", "--out", "y", "--portions", ".5,.4,1"], /portions\[1\]: .*found 0.4/],
       [["quantize", "n", "--data", "x", "--out", "y", "--portions", ".5"], /the last portion must be 1/],
       [["quantize", "n", "--data", "x", "--out", "y", "--partition", "best"], /--partition: .*found best/],
@@ -276,19 +279,51 @@ describe("bad input", () => {
     assert.match(stderr, /^ {4}at .*dist\/cli\/files\.js/m);
   });
 
-  test("a reader that goes away is no error to talk about", async () => {
-    const { status, stderr } = await shiftwise(["inspect", model], (child) => child.stdout.destroy());
-    assert.deepEqual({ status, stderr }, { status: 1, stderr: "" });
-  });
+  describe("output that cannot be written", () => {
+    /** Every command, with what makes it write to standard output. */
+    const lines = [
+      ["--help"],
+      ["--version"],
+      ...["demo", "train", "quantize", "eval", "export", "inspect", "profile", "compare"].map((name) => [
+        name,
+        "--help",
+      ]),
+      ["inspect", model],
+      ["inspect", model, "--json"],
+      ["profile", model, "--runs", "1"],
+      ["eval", model, "--data", data],
+      ["export", model, "--onnx", at("exported.onnx")],
+    ];
 
-  test("a full disk behind standard output", { skip: !existsSync("/dev/full") }, () => {
-    const full = openSync("/dev/full", "w");
-    const { status, stderr } = spawnSync(process.execPath, [COMMAND, "inspect", model], {
-      stdio: ["ignore", full, "pipe"],
+    test("a reader that goes away ends it with 141 and without a word", async () => {
+      for (const args of lines) {
+        const { status, stderr } = await shiftwise(args, (child) => child.stdout.destroy());
+        const words = stderr.replaceAll(/^(profiling|evaluating|measuring|demo|.*): .*\n/gm, "");
+        assert.deepEqual({ status, words }, { status: 141, words: "" }, args.join(" "));
+        assert.doesNotMatch(stderr, /error/);
+      }
     });
-    closeSync(full);
-    assert.equal(status, 1);
-    assert.match(String(stderr), /^error IO: standard output: cannot write; found ENOSPC.*\n$/);
+
+    test("a full disk is an error", { skip: !existsSync("/dev/full") }, () => {
+      for (const args of lines) {
+        const full = openSync("/dev/full", "w");
+        const stdio = ["ignore", full, "pipe"];
+        const { status, stderr } = spawnSync(process.execPath, [COMMAND, ...args], { stdio });
+        closeSync(full);
+        assert.equal(status, 1, args.join(" "));
+        assert.match(String(stderr), /^error IO: standard output: cannot write; found ENOSPC.*\n$/m);
+        assert.equal(String(stderr).match(/^error/gm).length, 1);
+      }
+    });
+
+    test("a stream that nobody wanted from the start takes everything", { skip: process.platform === "win32" }, () => {
+      for (const streams of [">&-", "2>&-", ">&- 2>&-", "<&-", ">/dev/null"]) {
+        const line = `"${process.execPath}" "${COMMAND}" inspect "${model}" ${streams}`;
+        assert.equal(spawnSync("sh", ["-c", line]).status, 0, streams);
+        const missing = `"${process.execPath}" "${COMMAND}" inspect "${at("missing.safetensors")}" ${streams}`;
+        assert.equal(spawnSync("sh", ["-c", missing]).status, 1, streams);
+      }
+    });
   });
 
   test("nothing was written in all these cases", () => {

@@ -84,6 +84,14 @@ describe("quantize --calibrate", () => {
     assert.match(warned.stdout, /^warning: .*bn_neg_var\.onnx: node .*a variance of .*below zero/m);
     const noted = await shiftwise(["quantize", file("unused_int64_input"), ...given, "--verbose"]);
     assert.match(noted.stdout, /^note: .*input sizes: nothing reads it/m);
+    await shiftwiseJson(["quantize", file("tiny_softmax"), ...given]);
+    const ended = decodeModel(new Uint8Array(readFileSync(out)));
+    assert.equal(ended.layers.at(-1).op, "softmax");
+    assert.deepEqual(ended.outputs, [{ name: "output", tensor: "output" }]);
+    await shiftwiseJson(["quantize", file("tiny_softmax"), ...given, "--outputs", "/f/Gemm_output_0"]);
+    const cut = decodeModel(new Uint8Array(readFileSync(out)));
+    assert.ok(cut.layers.every(({ op }) => op !== "softmax"));
+    assert.equal(cut.outputs[0].name, "/f/Gemm_output_0");
     rmSync(data);
     const nodes = [
       ["Relu", "x", "a"],
@@ -138,6 +146,16 @@ describe("quantize --calibrate", () => {
     assert.equal(heldOut, 3);
     assert.ok(after.kl <= rounded.kl);
     assert.match(decodeModel(new Uint8Array(readFileSync(out))).notes.distillation, /epochs a portion/);
+  });
+
+  test("defaults that are given change nothing", async () => {
+    await shiftwiseJson(["quantize", ...common]);
+    const expected = readFileSync(out);
+    const defaults =
+      "--minutes 0 --images 512 --two-term 6 --levels powers --bits 5 --activations 8 --portions 1 --lr 0.003";
+    const more = "--batch 32 --seed 1 --threads 2";
+    await shiftwiseJson(["quantize", ...common, ...`${defaults} ${more}`.split(" ")]);
+    assert.deepEqual(readFileSync(out), expected);
   });
 
   test("shows a table to people", async () => {

@@ -75,6 +75,17 @@ const bodies = {
     const y = b.conv(x, 5);
     return b.binary("mul", y, y);
   },
+  "products of matrices": (b, x) => {
+    const y = b.conv(x, 5);
+    return b.matmul(
+      b.matmul(y, b.permute(y, [5, 7, 9], [0, 2, 1], [5, 9, 7])),
+      b.slice(y, [1, 0, 0], [2, 7, 9], [1, 1, 1]),
+    );
+  },
+  "one matrix times many": (b, x) => {
+    const y = b.conv(x, 5);
+    return b.matmul(b.slice(y, [4, 0, 0], [5, 4, 7], [1, 1, 1]), y);
+  },
   "moved elements": (b, x) => {
     const y = b.gather(b.conv(x, 5), { channels: [0, 4, -1], rows: [6, 0, 0], columns: [8, -1, 3] }, 0.5);
     return b.permute(y, [3, 3, 3], [2, 0, 1], [9, 3, 1]);

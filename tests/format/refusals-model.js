@@ -15,7 +15,24 @@ const tensor = (name, edit) => change((g) => edit(g.tensors[name]));
 const levels = (fields) => change((g) => Object.assign(g.tensors.d.encoding, fields));
 const poisoned = (name) => tensors((t) => t.set(name, patched(t.get(name), 4, ...NAN)));
 
+/** The elementwise layer as an activation, so that no kind of the graph is younger than version 1. */
+function withoutSteps(g) {
+  const at = g.layers.findIndex(({ op }) => op === "elementwise");
+  const { name, input, output } = g.layers[at];
+  g.layers[at] = { op: "activation", name, output, input, fn: "tanh", parameters: [] };
+}
+
 export const modelRefusals = {
+  since: [
+    [change(() => {}, 1), /layers\[7\]\.op: .*one of .*; found elementwise/],
+    [
+      change((g) => {
+        withoutSteps(g);
+        g.layers.find(({ op }) => op === "binary").fn = "max";
+      }, 1),
+      /layers\[9\]\.fn: .*a value of version 1 of the format; found max, of version 2/,
+    ],
+  ],
   ports: [
     [change((g) => (g.inputs = [])), /inputs: .*at least one/],
     [change((g) => (g.outputs = [])), /outputs: .*at least one/],
@@ -160,6 +177,15 @@ export const modelRefusals = {
   "binary-shape": [
     [layer("binary", (l) => (l.other = "a")), /layer binary: other/],
     [tensor("v", (t) => (t.shape = [2, 4, 1])), /layer binary: output: .*shape 2x4x5/],
+  ],
+  "matmul-shape": [
+    [layer("matmul", (l) => (l.other = "v")), /layer matmul: other: .*1 or 2 matrices of 5 rows; found 2x4x5/],
+    [tensor("j", (t) => (t.shape = [2, 3, 4])), /layer matmul: output: .*shape 2x4x3/],
+  ],
+  "matmul-encoding": [
+    [layer("matmul", (l) => (l.input = "x")), /layer matmul: input: .*float32/],
+    [layer("matmul", (l) => (l.other = "x")), /layer matmul: other: .*float32/],
+    [change((g) => (g.tensors.j.encoding = g.tensors.x.encoding)), /layer matmul: output: .*float32/],
   ],
   "resample-taps": [
     [layer("resample", (l) => (l.rows.weights = [1])), /layer resample: rows/],

@@ -28,7 +28,10 @@ export function everyNode() {
     { indices: [0, 0], weights: [1, 0.5] },
   ];
   const sized = b.softmax(b.resample(scaled, [6, 2, 2], ...taps), 1);
-  const network = b.finish([b.dense(b.dropout(b.globalAvgPool(sized), 0.5), 3), sized], ["a", "b", "c"]);
+  const network = b.finish(
+    [b.dense(b.dropout(b.globalAvgPool(b.matmul(sized, sized)), 0.5), 3), sized],
+    ["a", "b", "c"],
+  );
   const nodes = network.nodes.map((node) => (node.op === "maxPool" ? { ...node, dilation: [1, 1] } : node));
   return { ...network, nodes };
 }
@@ -128,6 +131,7 @@ export const networkRefusals = {
   "node-shapes": [
     [set("add1", { inputs: ["relu1", "input"] }), /node add1\S*: .*shape 4x6x6/],
     [set("prelu1", { inputs: ["elu1", "relu1"] }), /node prelu1\S*: .*a shape that meets/],
+    [set("matmul1", { inputs: ["softmax1", "relu1"] }), /node matmul1\S*: .*6 matrices of 2 rows; found 4x6x6/],
     [set("concat1", { inputs: [] }), /node concat1\S*: .*at least one/],
     [set("concat1", { inputs: ["relu1", "constant1"] }), /node concat1\S*: .*6x6 rows and columns; found 3x1/],
   ],

@@ -31,10 +31,10 @@ export function variants(valid, kind) {
       const checksum = hex(crc32(new TextEncoder().encode(text), data));
       return writeSafetensors(tensors, { ...metadata, checksum, graph: text });
     },
-    change(change) {
+    change(change, stated = version) {
       const parts = [structuredClone(graph), new Map(tensors)];
       change(...parts);
-      return sealFile(kind, ...parts, version);
+      return sealFile(kind, ...parts, stated);
     },
     tensors: (change) => sealFile(kind, graph, changed(new Map(tensors), change), version),
   };

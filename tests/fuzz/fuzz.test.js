@@ -7,7 +7,18 @@ import { describe } from "./case.js";
 import { makeModel } from "./models/generate.js";
 import { LAYERS } from "./models/layers.js";
 import { OPERATORS } from "./onnx/operators.js";
-import { CATALOG, data, format, graph, LAYERS as KINDS, onnx, quantize, training, validateModel } from "./project.js";
+import {
+  CATALOG,
+  data,
+  format,
+  graph,
+  LAYERS as KINDS,
+  onnx,
+  pipeline,
+  quantize,
+  training,
+  validateModel,
+} from "./project.js";
 import { TARGETS } from "./targets.js";
 
 test("every kind of layer and every ONNX operator has a generator", () => {
@@ -23,7 +34,7 @@ const WITHOUT = [
 ];
 
 test("every public function is called with wrong values", () => {
-  const doors = { data, graph, model: format, onnx, quantize, training };
+  const doors = { data, graph, model: format, onnx, pipeline, quantize, training };
   for (const [room, names] of Object.entries(doors)) {
     const door = readFileSync(new URL(`../../src/${room}/index.ts`, import.meta.url), "utf8");
     const [, internal = ""] = door.split("// for the other rooms");

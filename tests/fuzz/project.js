@@ -21,6 +21,7 @@ export {
   PARAMETERS,
   sameEncoding,
 } from "../../dist/ops/index.js";
+export * as pipeline from "../../dist/pipeline/index.js";
 export * as quantize from "../../dist/quantize/index.js";
 export { goldenHash, Model, planMemory } from "../../dist/runtime/index.js";
 export { WorkerModel } from "../../dist/runtime/worker-model/remote.js";

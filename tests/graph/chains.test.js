@@ -10,11 +10,10 @@ import {
   insertQuantizers,
   liveNodes,
   lower,
-  nodeInputs,
   quantizationPoints,
   readersOf,
 } from "../../dist/graph/index.js";
-import { NODES } from "../../dist/ops/index.js";
+import { NODES, nodeInputs } from "../../dist/ops/index.js";
 import { randomNetwork } from "./random_networks.js";
 
 const EIGHT = { kind: "linear", scale: 0.5, zero: 0, max: 255 };

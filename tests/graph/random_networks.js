@@ -169,7 +169,7 @@ export function randomNetwork(seed, quantized) {
     binary: () => {
       const input = some();
       const [channels, height, width] = shapeOf(input);
-      const fn = pick(["add", "sub", "mul", "prelu", "div"]);
+      const fn = pick(["add", "sub", "mul", "prelu", "div", "max", "min"]);
       const shape = pick([
         [channels, 1, 1],
         [1, height, 1],
@@ -219,6 +219,20 @@ export function randomNetwork(seed, quantized) {
         weights: Array.from({ length: 2 * to }, () => Math.fround(random.uniform())),
       });
       push(b.resample(input, [channels, 4, 5], taps(height, 4), taps(width, 5)));
+    },
+    matmul: () => {
+      const input = some();
+      const [channels, height, width] = shapeOf(input);
+      const turned = push(b.permute(input, [channels, height, width], [0, 2, 1], [channels, width, height]));
+      const alone = chance(0.3) ? push(b.slice(turned, [0, 0, 0], [1, width, height], [1, 1, 1])) : turned;
+      push(
+        b.matmul(
+          ...pick([
+            [input, alone],
+            [alone, input],
+          ]),
+        ),
+      );
     },
     softmax: () => push(b.softmax(some(), random.below(3))),
     pad: () => {

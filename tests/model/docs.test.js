@@ -110,7 +110,7 @@ test("metadata, limits and fields of the graph", () => {
 
 test("nodes of a network", () => {
   const nodes = new Map();
-  for (let seed = 0; nodes.size < 23; seed++) {
+  for (let seed = 0; nodes.size < 24; seed++) {
     const { metadata } = readSafetensors(encodeNetwork(randomNetwork(seed, true).network));
     for (const node of JSON.parse(metadata.graph).nodes) nodes.set(node.op, node);
   }

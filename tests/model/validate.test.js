@@ -36,7 +36,7 @@ test("names", () => {
   breaks((d) => (d.notes["a\nb"] = ""), /notes/, "BAD_FILE");
   breaks((d) => (layer(d, "add").name = "mean"), /layers/);
   breaks((d) => (d.outputs[1].name = "logits"), /outputs/);
-  breaks((d) => (layer(d, "add").name = "__proto__"), /layers\[13\]/, "BAD_FILE");
+  breaks((d) => (layer(d, "add").name = "__proto__"), /layers\[15\]/, "BAD_FILE");
   breaks((d) => (d.outputs = []), /outputs/);
   breaks((d) => (d.inputs = []), /inputs/);
 });
@@ -283,8 +283,12 @@ test("layers that move values or compute real ones", () => {
   breaks((d) => (layer(d, "activation").parameters = []), /activation: parameters/);
   breaks((d) => (layer(d, "activation").parameters = [Infinity]), /activation: parameters/);
   breaks((d) => (layer(d, "activation").parameters = [-0]), /activation: parameters/);
-  breaks((d) => (layer(d, "binary").fn = "pow"), /binary: fn/);
+  breaks((d) => (layer(d, "binary").fn = "hypot"), /binary: fn/);
   breaks((d) => (layer(d, "binary").other = "a"), /binary: other/);
+  breaks((d) => (layer(d, "matmul").other = "v"), /matmul: other/);
+  breaks((d) => (layer(d, "matmul").input = "x"), /matmul: input/);
+  breaks((d) => (d.tensors.j.encoding = LINEAR), /matmul: output/);
+  breaks((d) => (d.tensors.j.shape = [1, 4, 3]), /matmul: output/);
   breaks((d) => (layer(d, "constant").values = new Float32Array(3)), /constant: values/);
   breaks((d) => (layer(d, "constant").values[2] = NaN), /constant: values\[2\]/);
   breaks((d) => (layer(d, "resample").rows.weights = [1]), /resample: rows/);

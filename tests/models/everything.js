@@ -55,6 +55,8 @@ export function everything() {
       w: { shape: [2, 1, 1], encoding: FLOAT32 },
       u: { shape: [2, 6, 6], encoding: FLOAT32 },
       f: { shape: [2, 4, 4], encoding: FLOAT32 },
+      q: { shape: [1, 5, 3], encoding: FLOAT32 },
+      j: { shape: [2, 4, 3], encoding: FLOAT32 },
       g: { shape: [2, 5, 4], encoding: LINEAR },
       t: { shape: [2, 4, 5], encoding: LINEAR },
       h: { shape: [2, 4, 5], encoding: FLOAT32 },
@@ -123,6 +125,8 @@ export function everything() {
       },
       { op: "constant", name: "constant", output: "k", values: Float32Array.of(0.5, -1, 2, 0) },
       { op: "binary", name: "binary", input: "l", other: "k", output: "v", fn: "prelu" },
+      { op: "constant", name: "columns", output: "q", values: Float32Array.from({ length: 15 }, (_, i) => i / 4 - 1) },
+      { op: "matmul", name: "matmul", input: "v", other: "q", output: "j" },
       {
         op: "resample",
         name: "resample",

@@ -31,6 +31,12 @@ const BINARY = {
   sub: [(a, b) => a - b, () => 1, () => -1],
   mul: [(a, b) => a * b, (_, b) => b, (a) => a],
   div: [(a, b) => a / b, (_, b) => 1 / b, (a, b) => -a / b ** 2],
+  equal: [(a, b) => Number(a === b), () => 0, () => 0],
+  less: [(a, b) => Number(a < b), () => 0, () => 0],
+  max: [Math.max, (a, b) => Number(a >= b), (a, b) => Number(a < b)],
+  min: [Math.min, (a, b) => Number(a <= b), (a, b) => Number(a > b)],
+  mod: [(a, b) => a % b, () => 1, (a, b) => -Math.trunc(a / b)],
+  pow: [(a, b) => a ** b, (a, b) => b * a ** (b - 1), (a, b) => a ** b * Math.log(a)],
   prelu: [(a, b) => (a >= 0 ? a : a * b), (a, b) => (a >= 0 ? 1 : b), (a) => Math.min(a, 0)],
 };
 
@@ -58,6 +64,13 @@ function kept({ node: { name, rate }, mode, seed }, i) {
   return h < Math.round(rate * 2 ** 32) ? 0 : 1 / (1 - rate);
 }
 
+/** Every product of a matrix product: the places of the sum, of its row's value and of its column's. */
+function eachTerm({ shapes: [a, b], count, shape }, visit) {
+  eachPlace(count, shape, (o, n, c, row, column) => {
+    for (let k = 0; k < a[2]; k++) visit(o, indexOf(a, n, c, row, k), indexOf(b, n, c, k, column));
+  });
+}
+
 export const FUNCTIONS = {
   relu: elementwise(({ node: { max = null } }) => unary("clip", [0, max ?? Number.POSITIVE_INFINITY])),
   leakyRelu: elementwise(({ node: { slope } }) => unary("leakyRelu", [slope])),
@@ -83,6 +96,23 @@ export const FUNCTIONS = {
         const [i, j] = [indexOf(shapeA, ...at), indexOf(shapeB, ...at)];
         da[i] += slopeA(a[i], b[j]) * dy[o];
         db[j] += slopeB(a[i], b[j]) * dy[o];
+      });
+    },
+  },
+
+  matmul: {
+    forward(call) {
+      const y = new Float64Array(call.count * call.shape[0] * call.shape[1] * call.shape[2]);
+      eachTerm(call, (o, i, j) => {
+        y[o] += call.inputs[0][i] * call.inputs[1][j];
+      });
+      return y;
+    },
+    backward(call, dy, [da, db]) {
+      const [a, b] = call.inputs;
+      eachTerm(call, (o, i, j) => {
+        da[i] += b[j] * dy[o];
+        db[j] += a[i] * dy[o];
       });
     },
   },

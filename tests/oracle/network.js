@@ -1,5 +1,6 @@
 // network.js: a float network forward and backward in float64, one node at a time: slow and obviously right.
-import { inferShapes, nodeInputs, nodeParameters } from "../../dist/graph/index.js";
+import { inferShapes } from "../../dist/graph/index.js";
+import { nodeInputs, nodeParameters } from "../../dist/ops/index.js";
 import { input, quantize } from "./encodings.js";
 import { FUNCTIONS } from "./functions.js";
 import { MOVES } from "./moves.js";

@@ -36,7 +36,8 @@ const bodies = {
     const gate = b.activation(b.globalAvgPool(y), "sigmoid");
     const slope = b.constant([4, 1, 1], Float32Array.of(0.1, -0.2, 0.3, 1.5));
     const z = b.binary("div", b.binary("prelu", b.binary("mul", y, gate), slope), b.binary("add", gate, gate));
-    return b.binary("sub", z, b.binary("mul", y, y));
+    const power = b.binary("pow", gate, b.binary("min", y, slope));
+    return b.concat([b.binary("sub", z, b.binary("mul", y, y)), b.binary("max", power, gate)]);
   },
   gather: (b, x) =>
     b.gather(b.conv(x, 4), { channels: [0, 3, 3, -1], rows: [4, 0, -1, 1], columns: [5, 0, 0, 2] }, 0.3),
@@ -47,6 +48,11 @@ const bodies = {
     return b.resample(b.conv(x, 4), [4, 3, 2], rows, columns);
   },
   softmax: (b, x) => b.softmax(b.conv(x, 4), 1),
+  "products of matrices": (b, x) => {
+    const y = b.conv(x, 4);
+    const turned = b.permute(y, [4, 5, 6], [0, 2, 1], [4, 6, 5]);
+    return b.matmul(b.slice(y, [1, 0, 0], [2, 5, 6], [1, 1, 1]), b.matmul(turned, y));
+  },
   dropout: (b, x) => b.dropout(b.conv(x, 4), 0.3),
   add: (b, x) => {
     const y = b.conv(x, 4);

@@ -180,7 +180,7 @@ for (const [name, values] of settings) {
   test(`a wrong ${name} is called by its name before any work`, async () => {
     for (const value of values) {
       const run = quantizeFromImages(float, pictures(), { [name]: value });
-      await assert.rejects(run, { name: "ShiftwiseError", code: "BAD_OPTION", where: name });
+      await assert.rejects(run, { name: "ShiftwiseError", code: "BAD_OPTION", where: new RegExp(`^${name}\\b`) });
     }
   });
 }
@@ -189,10 +189,10 @@ test("a field that is none, a wrong control, a portion and too few bits are refu
   const fails = (details, ...args) =>
     assert.rejects(quantizeFromImages(float, pictures(), ...args), { name: "ShiftwiseError", ...details });
   await fails({ code: "BAD_OPTION", where: "bit" }, { bit: 4 });
-  await fails({ code: "BAD_OPTION", where: "settings" }, null);
-  await fails({ code: "BAD_OPTION", where: "settings" }, 4);
-  await fails({ code: "BAD_OPTION", where: "onProgress" }, {}, { onProgress: "yes" });
-  await fails({ code: "BAD_OPTION", where: "signal" }, {}, { signal: true });
+  await fails({ code: "BAD_OPTION", where: "options" }, null);
+  await fails({ code: "BAD_OPTION", where: "options" }, 4);
+  await fails({ code: "BAD_OPTION", where: "control.onProgress" }, {}, { onProgress: "yes" });
+  await fails({ code: "BAD_OPTION", where: "control.signal" }, {}, { signal: true });
   await fails({ code: "BAD_OPTION", where: "layers conv1" }, { layers: new Map([["conv1", 7]]) });
   await fails({ code: "BAD_OPTION", where: "portions[0]" }, { portions: [2] });
   await fails({ code: "BAD_OPTION", where: "bits" }, { levels: "two-term", bits: 3 });
@@ -229,4 +229,61 @@ test("images that are none, of another shape or too few, and networks that are n
   for (const network of [undefined, null, {}, "model.onnx", done.model, done.network, weightless]) {
     await assert.rejects(quantizeFromImages(network, good), { name: "ShiftwiseError", code: "BAD_GRAPH" });
   }
+});
+
+/** The network with the weights of its layers multiplied. */
+function weighted(...factors) {
+  const copy = structuredClone(float);
+  const layers = copy.nodes.filter(({ op }) => op === "conv" || op === "dense");
+  for (const [i, factor] of factors.entries()) {
+    for (const { data } of [layers[i].weight, ...(layers[i].bias ? [layers[i].bias] : [])]) {
+      data.forEach((w, k) => {
+        data[k] = w * factor;
+      });
+    }
+  }
+  return copy;
+}
+
+/** Outputs for some images, as shares of the largest. */
+function outputsOf(def) {
+  const { images } = pictures(4);
+  const [{ name }] = def.inputs;
+  const all = [0, 1, 2, 3].flatMap((i) => {
+    const { outputs } = runReference(def, { [name]: images.subarray(144 * i, 144 * (i + 1)) });
+    return [...Object.values(outputs)[0]];
+  });
+  const largest = Math.max(...all.map(Math.abs));
+  return all.map((value) => value / largest);
+}
+
+test("weights and activations of any size are rounded as well as those around 1", async () => {
+  const noise = async (network, settings) => {
+    const { model, warnings } = await quantizeFromImages(network, pictures(), settings);
+    assert.deepEqual(warnings, []);
+    const expected = outputsOf(lower(network, { grids: null }));
+    return Math.hypot(...outputsOf(model).map((value, i) => value - expected[i]));
+  };
+  for (const settings of [{ bits: 4 }, { bits: 4, activations: { kind: "log", bits: 4, largest: 31 } }]) {
+    const usual = await noise(float, settings);
+    for (const exponent of [-95, -50, 33, 95]) {
+      for (const factors of [
+        [2 ** exponent, 2 ** -exponent],
+        [1, 1, 1, 2 ** exponent],
+      ]) {
+        const found = await noise(weighted(...factors), settings);
+        assert.ok(found < 1.5 * usual, `${factors}: ${found}, ${usual}`);
+      }
+    }
+  }
+});
+
+test("a layer of weights next to nothing becomes zeros with a warning; what float32 has no room for is refused by name", async () => {
+  const { model, warnings } = await quantizeFromImages(weighted(1, 1, 1e-41), pictures(), { bits: 4 });
+  assert.equal(warnings.length, 1);
+  assert.match(warnings[0], /weights of conv3 are at most \d.\d+e-42, too small .* became 0/);
+  const layer = model.layers.find(({ name }) => name === "conv3");
+  assert.ok(layer.weights.codes.every((code) => code === 0));
+  const wrong = quantizeFromImages(weighted(1e38, 1e20), pictures(), { bits: 4 });
+  await assert.rejects(wrong, { code: "BAD_DATA", where: /^relu/, message: /activation is not finite/ });
 });

@@ -24,7 +24,7 @@ test("every width has both recipes; other widths and names have none", () => {
   }
   assert.deepEqual(recipeFor(3), recipeFor(3, "tuned"));
   assert.equal(recipeFor(3).batchSize, DEFAULTS.retraining.batchSize);
-  assert.throws(() => recipeFor(3, "best"), { code: "BAD_OPTION", where: "recipe" });
+  assert.throws(() => recipeFor(3, "best"), { code: "BAD_OPTION", where: "name" });
 });
 
 test("at 2 bits the tuned recipe keeps more than the paper's", async () => {

@@ -115,3 +115,27 @@ test("the error of an encoding by hand", () => {
   const levels = { kind: "levels", scale: 2, levels: [0, 1, 3], thresholds: [0.5, 2] };
   assert.equal(encodingError(histogram, levels), (bin - 2) ** 2 / 4);
 });
+
+test("values of any size get the encoding of values around 1, scaled; next to nothing gets scale 1", () => {
+  const random = createRandom(4);
+  const values = Float32Array.from({ length: 500 }, () => random.normal());
+  for (const clip of ["minmax", "percentile", "mse"]) {
+    const expected = fitLinear(histogramOf(values), { bits: 8, clip });
+    for (const exponent of [-110, -50, 33, 120]) {
+      const found = fitLinear(histogramOf(values.map((x) => x * 2 ** exponent)), { bits: 8, clip });
+      assert.deepEqual(found, { ...expected, scale: expected.scale * 2 ** exponent }, `${clip} 2^${exponent}`);
+    }
+    for (const nothing of [
+      [0, 0],
+      [1e-44, -1e-44],
+    ])
+      assert.equal(fitLinear(histogramOf(nothing), { bits: 8, clip }).scale, 1);
+    for (const most of [
+      [0, 3.4028234663852886e38],
+      [-3.4028234663852886e38, 3.4028234663852886e38],
+      [-3.4e38, 0],
+    ]) {
+      for (const bits of [1, 8]) validateEncoding(fitLinear(histogramOf(most), { bits, clip }));
+    }
+  }
+});

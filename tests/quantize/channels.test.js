@@ -20,7 +20,8 @@ describe("fitScales", () => {
   });
 
   test("is as good as the best of many scales, nearly", () => {
-    const numbers = fc.array(fc.double({ min: -4, max: 4, noNaN: true }), { minLength: 2, maxLength: 20 });
+    const weight = fc.double({ min: -4, max: 4, noNaN: true }).map((w) => (Math.abs(w) < 1e-30 ? 0 : w));
+    const numbers = fc.array(weight, { minLength: 2, maxLength: 20 });
     fc.assert(
       fc.property(numbers, fc.integer({ min: 2, max: 5 }), (row, bits) => {
         const levels = [...powerLevels(bits, 0)];

@@ -175,7 +175,8 @@ test("codes are signed digits", () => {
 });
 
 test("the mse rule finds the least error of all exponents and never does worse than max", () => {
-  const weights = fc.array(fc.float({ min: -1, max: 1, noNaN: true }), { minLength: 1, maxLength: 60 });
+  const weight = fc.float({ min: -1, max: 1, noNaN: true }).map((w) => (Math.abs(w) < 1e-30 ? 0 : w));
+  const weights = fc.array(weight, { minLength: 1, maxLength: 60 });
   fc.assert(
     fc.property(weights, anyBits, (list, bits) => {
       const values = Float32Array.from(list);

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { createRandom } from "../../dist/base/index.js";
+import { validateEncoding } from "../../dist/ops/index.js";
 import { encodingError } from "../../dist/quantize/activations.js";
 import { addToHistogram, createHistogram, fitLog, fitWeightedEntropy } from "../../dist/quantize/index.js";
 import { logEncoding } from "../../dist/quantize/log-encoding.js";
@@ -199,4 +200,21 @@ test("weighted entropy on data too narrow for its margins, on one value, on zero
   assert.equal(levelOf(0, never), 0);
   assert.throws(() => fitWeightedEntropy(histogramOf([-1]), { bits: 4, largest: 255 }), { code: "BAD_DATA" });
   assert.throws(() => fitWeightedEntropy(createHistogram(), { bits: 4, largest: 255 }), { code: "BAD_DATA" });
+});
+
+test("values of any size get a table as good as values around 1", () => {
+  const random = createRandom(4);
+  const values = Float32Array.from({ length: 500 }, () => Math.abs(random.normal()));
+  const shape = { bits: 4, largest: 31 };
+  for (const fit of [fitLog, fitWeightedEntropy]) {
+    const noise = (exponent) => {
+      const histogram = histogramOf(values.map((x) => x * 2 ** exponent));
+      const encoding = fit(histogram, shape);
+      validateEncoding(encoding);
+      return encodingError(histogram, encoding) / 4 ** exponent;
+    };
+    for (const exponent of [-100, -50, 33, 125])
+      assert.ok(noise(exponent) < 1.05 * noise(0), `${fit.name} 2^${exponent}`);
+    for (const all of [[0], [1e-45], [3.4028234663852886e38]]) validateEncoding(fit(histogramOf(all), shape));
+  }
 });

@@ -8,7 +8,7 @@ test("presets are the paper's and pass their own check", () => {
   assert.deepEqual(portionsFor(4), [0.3, 0.5, 0.8, 0.9, 0.95, 1]);
   assert.deepEqual(portionsFor(3), [0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 0.95, 1]);
   assert.deepEqual(portionsFor(2), [0.2, 0.4, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.975, 1]);
-  for (const bits of [2, 3, 4, 5]) assert.equal(checkPortions(portionsFor(bits)), portionsFor(bits));
+  for (const bits of [2, 3, 4, 5]) assert.deepEqual(checkPortions(portionsFor(bits)), portionsFor(bits));
   assert.deepEqual(checkPortions([1]), [1]);
 });
 

@@ -63,6 +63,10 @@ for (const quantizer of QUANTIZERS) {
         const network = b.finish([b.conv(b.quantize(b.input([4, 5, 5]), encoding), 2, { kernel: 3 })]);
         const node = network.nodes.find(({ op }) => op === "conv");
         node.weight.data.set(drawWeights(createRandom(seed), kind));
+        if (kind === "tiny" && quantizer.name === "deepshift") {
+          assert.throws(() => quantizeWeights(network, quantizer, bits), { code: "BAD_DATA", where: "conv1" });
+          return;
+        }
         const grids = quantizeWeights(network, quantizer, bits);
         const grid = grids.get(node.name);
         const { levels } = levelsOn(grid, 2);
@@ -91,6 +95,55 @@ for (const quantizer of QUANTIZERS) {
     assert.throws(() => quantizer.fit(new Float32Array(0), layer), { code: "BAD_DATA", where: "conv" });
   });
 }
+
+test("weights of any size get the codes of weights around 1, or are refused by name", () => {
+  const random = createRandom(3);
+  const weights = Float32Array.from({ length: 72 }, () => 0.3 * random.normal());
+  // levels of their own size have none, and a tanh
+  const absolute = ["deepshift", "dorefa"];
+  for (const quantizer of QUANTIZERS) {
+    for (const bits of quantizer.bits) {
+      const fit = (exponent) =>
+        quantizer.fit(
+          weights.map((w) => w * 2 ** exponent),
+          { ...LAYER, bits },
+        );
+      const expected = fit(0);
+      for (const exponent of absolute.includes(quantizer.name) ? [] : [-110, -60, 60, 120]) {
+        const { codes, levels, scale } = fit(exponent);
+        assert.deepEqual([codes, levels], [expected.codes, expected.levels], `${quantizer.name} ${bits} 2^${exponent}`);
+        assert.deepEqual(
+          scale,
+          expected.scale.map((s) => s * 2 ** exponent),
+        );
+      }
+      assert.throws(() => fit(-125), { code: "BAD_DATA", where: "conv", found: "at most 1.98e-38" });
+      assert.throws(() => fit(-146), { code: "BAD_DATA", where: "conv" });
+    }
+  }
+  const deepshift = QUANTIZERS.find(({ name }) => name === "deepshift");
+  for (const factor of [1e-10, 1e10]) {
+    const outside = weights.map((w) => w * factor);
+    assert.throws(() => deepshift.fit(outside, { ...LAYER, bits: 4 }), { code: "BAD_DATA", where: "conv" });
+  }
+});
+
+test("a channel of next to nothing beside others becomes zeros, or next to nothing", () => {
+  const random = createRandom(3);
+  const weights = Float32Array.from({ length: 72 }, (_, i) => (i < 36 ? 1e-42 : 0.3) * random.normal());
+  const into = new Float32Array(72);
+  for (const quantizer of QUANTIZERS) {
+    for (const bits of quantizer.bits) {
+      const fit = quantizer.fit(weights, { ...LAYER, bits });
+      if (new Set(fit.scale).size === 1) continue;
+      writeFit(fit, into);
+      assert.ok(
+        into.subarray(0, 36).every((w) => Math.abs(w) < 1e-35),
+        quantizer.name,
+      );
+    }
+  }
+});
 
 test("a fit writes its channel's scale times the level, rounded once", () => {
   const into = new Float32Array(4);

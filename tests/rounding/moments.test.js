@@ -127,3 +127,26 @@ describe("moments", () => {
     });
   }
 });
+
+test("moments of values of any size are those of values around 1, scaled", () => {
+  const node = convNode([4, 3, 3, 3], { padding: [1, 1, 1, 1] });
+  const random = createRandom(5);
+  const x = Float32Array.from({ length: 2 * 126 }, () => random.normal() + 0.5);
+  const momentsOf = (exponent) => {
+    const scaled = x.map((value) => value * 2 ** exponent);
+    const sums = createMoments(node, [3, 6, 7], 2, true, 1, module);
+    sums.add(new Float32Array(scaled.length), new Float32Array(scaled.length), 2);
+    sums.add(scaled, scaled, 2);
+    return sums.read()[0];
+  };
+  const expected = momentsOf(0);
+  for (const exponent of [-120, -45, 45, 120]) {
+    const found = momentsOf(exponent);
+    const near = (field, power) =>
+      found[field].forEach((value, i) => {
+        assert.ok(Math.abs(value / 2 ** (power * exponent) - expected[field][i]) < 1e-6, `${field} 2^${exponent}`);
+      });
+    for (const field of ["mean", "twinMean"]) near(field, 1);
+    for (const field of ["covariance", "cross"]) near(field, 2);
+  }
+});

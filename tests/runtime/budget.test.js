@@ -48,6 +48,10 @@ const REFUSED = {
   "a sum of 2^26 channels": () => addition(2 ** 26),
   "a sum of 2^28 channels": () => addition(2 ** 28),
   "softmax over 2^28 channels": () => vector(2 ** 28, U8, { op: "softmax", axis: 0 }),
+  "matrices of 2^14 x 2^14": () => {
+    const shape = [1, 2 ** 14, 2 ** 14];
+    return oneLayer(shape, shape, FLOAT32, { op: "matmul", other: "x" });
+  },
   "softmax over 2^26 columns": () => oneLayer([1, 1, 2 ** 26], [1, 1, 2 ** 26], FLOAT32, { op: "softmax", axis: 2 }),
 };
 

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { getEventListeners } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
@@ -249,11 +251,85 @@ test("what is no source is refused shortly", async () => {
   assert.match((await refused("http://127.0.0.1:1/")).message, /fetch failed: /);
 });
 
-test("a path that is no file with an end is read no further than it makes sense", async () => {
-  assert.equal((await refused(pathToFileURL(folder))).code, "IO");
-  if (process.platform !== "linux") return;
-  assert.equal((await refused("file:///dev/zero")).code, "BAD_FILE");
-  assert.equal((await refused("file:///dev/null")).code, "TRUNCATED");
+test("a path that is no regular file is refused, and waits for nobody", async () => {
+  const pipe = join(folder, "pipe");
+  const paths = [pathToFileURL(folder).href];
+  if (process.platform === "linux") {
+    execFileSync("mkfifo", [pipe]);
+    paths.push("file:///dev/zero", "file:///dev/null", pathToFileURL(pipe).href);
+  }
+  for (const path of paths) {
+    const error = await refused(path);
+    assert.deepEqual([error.code, error.where, error.found], ["IO", path, "no regular file"]);
+  }
+});
+
+/** A stream that gives a part of the file and then nothing, whatever is asked of it. */
+const stalling = (bytes) =>
+  new ReadableStream({
+    start: (controller) => controller.enqueue(bytes),
+    pull: () => new Promise(() => {}),
+    cancel: () => new Promise(() => {}),
+  });
+
+test("a load is stopped at once, whatever it waits for, and leaves no listener behind", async () => {
+  const sources = {
+    bytes: () => file.slice(),
+    gzip: () => zipped.slice(),
+    blob: () => new Blob([file]),
+    response: () => new Response(file),
+    file: () => pathToFileURL(join(folder, "model.safetensors")),
+    slow: () => `${address}/slow`,
+    stalling: () => new Response(stalling(file.slice(0, 100))),
+    "stalling gzip": () => new Response(stalling(zipped.slice(0, 100))),
+    // a body whose reading settles never, not even when it is cancelled
+    deaf: () => ({
+      ok: true,
+      status: 200,
+      headers: new Headers(),
+      body: { getReader: () => ({ read: () => new Promise(() => {}), cancel: () => new Promise(() => {}) }) },
+    }),
+  };
+  await writeFile(join(folder, "model.safetensors"), file);
+  const stop = async (door, name, options, stopper) => {
+    await assert.rejects(
+      door.load(sources[name](), { ...options, signal: stopper.signal }),
+      { code: "ABORTED" },
+      `${door.name}, ${name}`,
+    );
+    assert.deepEqual(getEventListeners(stopper.signal, "abort"), [], `${door.name}, ${name}`);
+  };
+  for (const door of [Model, WorkerModel]) {
+    for (const name of Object.keys(sources)) {
+      if (name !== "deaf") {
+        const listening = new AbortController();
+        await stop(door, name, { onProgress: () => listening.abort() }, listening);
+      }
+      const soon = new AbortController();
+      if (["slow", "stalling", "stalling gzip", "deaf"].includes(name)) setTimeout(() => soon.abort(), 20);
+      else soon.abort();
+      await stop(door, name, {}, soon);
+    }
+    const kept = new AbortController();
+    (await door.load(file.slice(), { signal: kept.signal })).dispose();
+    assert.deepEqual(getEventListeners(kept.signal, "abort"), []);
+  }
+});
+
+test("a load is stopped while its kernels and threads are made", async () => {
+  for (const threads of [1, 2]) {
+    for (const ticks of [1, 2, 4, 8, 16]) {
+      const stop = new AbortController();
+      const loading = Model.load(file.slice(), { threads, signal: stop.signal });
+      for (let i = 0; i < ticks; i++) await null;
+      stop.abort();
+      const outcome = await loading.catch((error) => error.code);
+      // it may have been made before
+      if (outcome !== "ABORTED") outcome.dispose();
+      assert.ok(outcome === "ABORTED" || ticks > 1, `${ticks} ticks`);
+      assert.deepEqual(getEventListeners(stop.signal, "abort"), []);
+    }
+  }
 });
 
 test("a stream that is none of bytes, or breaks, is a failed download", async () => {

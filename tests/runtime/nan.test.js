@@ -110,6 +110,11 @@ test("NaNs and infinities agree behind layers that compute real values or move r
     for (const axis of [0, 1, 2]) await agree({ op: "softmax", axis }, encoding, SHAPE);
     await agree({ op: "resample", rows: taps(7, 9), columns: taps(5, 11) }, encoding, [3, 7, 5]);
   }
+  const product = behind({ op: "permute", dims: SHAPE, order: [0, 2, 1] }, FLOAT32, [3, 11, 9]);
+  product.tensors.p = { shape: [3, 9, 9], encoding: FLOAT32 };
+  product.layers.push({ op: "matmul", name: "p", input: "t", other: "y", output: "p" });
+  product.outputs.push({ name: "p", tensor: "p" });
+  await assertAgree(product, quotients(), "matmul");
   const along = (n) => Array.from({ length: n }, (_, i) => (i % 4 === 3 ? -1 : (i * 5) % n));
   const gather = { op: "gather", channels: along(3), rows: along(9), columns: along(11), value: 1 };
   await agree(gather, FLOAT32, SHAPE);

@@ -40,8 +40,9 @@ const EXPORTS = {
   elementwise: (context, { steps, input, output }) =>
     encoded(context, stepped(context.g, steps, realOf(context, input)), output),
   binary(context, { input, other, output, fn }) {
-    return encoded(context, BINARY[fn](context.g, realOf(context, input), realOf(context, other)), output);
+    return encoded(context, BINARY[fn](context.g, [realOf(context, input), realOf(context, other)], []), output);
   },
+  matmul: ({ g, value }, { input, other, output }) => g.node("MatMul", [value(input), value(other)], {}, output),
   resample: resampled,
   softmax(context, { input, output, axis }) {
     return encoded(context, context.g.node("Softmax", [realOf(context, input)], { axis: axis + 1 }), output);
@@ -83,41 +84,37 @@ const asFloat =
   (g, read) =>
     g.node("Cast", [g.node(operator, read)], { to: 1 });
 
-/** The functions that only steps have. */
-const STEPS = {
-  abs: as("Abs"),
+/** The functions of two values; they repeat either operand where an axis is of length 1. */
+const BINARY = {
   add: as("Add"),
-  constant: (g, _, parameters) => g.floats(parameters, []),
-  cos: as("Cos"),
   div: as("Div"),
   equal: asFloat("Equal"),
-  erf: as("Erf"),
-  exp: as("Exp"),
-  floor: as("Floor"),
   less: asFloat("Less"),
-  log: as("Log"),
   max: as("Max"),
   min: as("Min"),
   mod: as("Mod", { fmod: 1 }),
   mul: as("Mul"),
   pow: as("Pow"),
   prelu: (g, [a, b]) => prelu(g, a, b),
+  sub: as("Sub"),
+} satisfies { readonly [F in BinaryName]: StepExport };
+
+/** The functions that steps have besides. */
+const STEPS = {
+  ...BINARY,
+  abs: as("Abs"),
+  constant: (g, _, parameters) => g.floats(parameters, []),
+  cos: as("Cos"),
+  erf: as("Erf"),
+  exp: as("Exp"),
+  floor: as("Floor"),
+  log: as("Log"),
   round: as("Round"),
   sign: as("Sign"),
   sin: as("Sin"),
   sqrt: as("Sqrt"),
-  sub: as("Sub"),
   where: (g, [condition, a, b]) => g.node("Where", [g.node("Cast", [condition], { to: 9 }), a, b]),
 } satisfies { readonly [F in Exclude<StepName, ActivationName>]: StepExport };
-
-/** The functions of two values; they repeat either operand where an axis is of length 1. */
-const BINARY = {
-  add: (g, a, b) => g.node("Add", [a, b]),
-  sub: (g, a, b) => g.node("Sub", [a, b]),
-  mul: (g, a, b) => g.node("Mul", [a, b]),
-  div: (g, a, b) => g.node("Div", [a, b]),
-  prelu,
-} satisfies { readonly [F in BinaryName]: (g: GraphBuilder, a: string, b: string) => string };
 
 /** a where a >= 0, else a b: either operand may be repeated, which PRelu does not allow. */
 function prelu(g: GraphBuilder, a: string, b: string): string {

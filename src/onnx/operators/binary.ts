@@ -45,12 +45,11 @@ function arithmetic(fn: BinaryName): Operator {
   );
 }
 
-/** A function of an activation and one number, either of which may come first. */
+/** A function of two operands, of which one number becomes a step. */
 function withNumber<S extends Specs>(
-  f: (x: number, y: number) => number,
   fn: "pow" | "mod",
-  attributes: S = {} as S,
-  choose: (call: Call<ValuesOf<S>>) => (x: number, y: number) => number = () => f,
+  attributes: S,
+  choose: (call: Call<ValuesOf<S>>) => (x: number, y: number) => number,
 ): Operator {
   return operator(attributes, {
     evaluate(call) {
@@ -59,11 +58,11 @@ function withNumber<S extends Specs>(
     },
     convert(conversion) {
       const [a, b] = allOperands(conversion);
-      const [x, constant] = isActivation(a) ? [a, b] : [b, a];
-      const number = x && isActivation(x) && !isActivation(constant) ? onlyNumber(constant) : null;
-      if (number === null) throw unsupported(conversion.node, "anything but an activation and one number");
-      const steps = inSteps(["constant", [], number], [fn, x === a ? [0, 1] : [1, 0]]);
-      return [stepped(conversion, x as Activation, steps)];
+      expectNode(b !== undefined, conversion.node, "two inputs", "one");
+      const [x, other] = isActivation(a) ? [a, b] : [b as Activation, a];
+      const number = isActivation(other) || other.dims.length > x.dims.length ? null : onlyNumber(other);
+      if (number === null) return [combined(conversion, fn, a, b)];
+      return [stepped(conversion, x, inSteps(["constant", [], number], [fn, x === a ? [0, 1] : [1, 0]]))];
     },
   });
 }
@@ -108,27 +107,11 @@ function variadic(
   );
 }
 
-/** Largest of several bounds: the error of a difference and a sum is 2^-23 of it. */
-const BOUND_MAX = 4096;
-
-/** The larger or the smaller of two: a bound where it is one number, else by a ReLU of the difference. */
-function extreme(conversion: Conversion, a: Activation, b: Known, larger: boolean): Activation {
-  const { draft } = conversion;
-  const far = isActivation(b) ? undefined : b.data.find((bound) => !(Math.abs(bound) <= BOUND_MAX));
-  if (!isActivation(b) && b.data.length === 1 && b.dims.length <= a.dims.length) {
-    return larger ? clipped(conversion, a, b.data[0], Infinity) : clipped(conversion, a, -Infinity, b.data[0]);
-  }
-  // beyond it the sum below loses what the other operand has
-  if (far !== undefined)
-    throw unsupported(conversion.node, `several bounds of which one is ${far}, beyond ${BOUND_MAX}`);
-  const label = resultName(conversion);
-  const difference = larger
-    ? combined(conversion, "sub", a, b, `${label}.over`)
-    : combined(conversion, "sub", b, a, `${label}.under`);
-  const shape = draft.shapeOf(difference.node);
-  const relu = draft.add(`${label}.positive`, { op: "relu", input: difference.node }, shape);
-  const positive = { node: relu, dims: difference.dims };
-  return larger ? combined(conversion, "add", positive, b) : combined(conversion, "sub", b, positive);
+/** The larger or the smaller of two: a bound, which an epilogue takes in, where one of them is one number. */
+function extreme(conversion: Conversion, fn: "max" | "min", a: Activation, b: Known): Activation {
+  const bound = isActivation(b) || b.dims.length > a.dims.length ? null : onlyNumber(b);
+  if (bound === null) return combined(conversion, fn, a, b);
+  return fn === "max" ? clipped(conversion, a, bound, Infinity) : clipped(conversion, a, -Infinity, bound);
 }
 
 /** Arrays met elementwise as shapes that meet: axes along which all are alike are one. */
@@ -268,7 +251,7 @@ function perChannel({ data, dims: own }: Value, dims: readonly number[], channel
 export const BINARY: Operators = {
   Add: arithmetic("add"),
   Div: arithmetic("div"),
-  Max: variadic(Math.max, (conversion, a, b) => extreme(conversion, a, b, true)),
+  Max: variadic(Math.max, (conversion, a, b) => extreme(conversion, "max", a, b)),
   Mean: variadic(
     (x, y) => x + y,
     (conversion, a, b) => combined(conversion, "add", a, b),
@@ -278,15 +261,10 @@ export const BINARY: Operators = {
         combined(conversion, "div", sum, toValue("float32", [], [conversion.operands.length])),
     },
   ),
-  Min: variadic(Math.min, (conversion, a, b) => extreme(conversion, a, b, false)),
-  Mod: withNumber(
-    (x, y) => x % y,
-    "mod",
-    { fmod: int(0) },
-    (call) => {
-      // of integers the result has the sign of the divisor
-      return call.attributes.fmod !== 0 ? (x, y) => x % y : (x, y) => x - y * Math.floor(x / y);
-    },
+  Min: variadic(Math.min, (conversion, a, b) => extreme(conversion, "min", a, b)),
+  // of integers the result has the sign of the divisor
+  Mod: withNumber("mod", { fmod: int(0) }, (call) =>
+    call.attributes.fmod !== 0 ? (x, y) => x % y : (x, y) => x - y * Math.floor(x / y),
   ),
   Mul: arithmetic("mul"),
   Neg: operator(
@@ -300,7 +278,7 @@ export const BINARY: Operators = {
     },
   ),
   PRelu: arithmetic("prelu"),
-  Pow: withNumber(power, "pow"),
+  Pow: withNumber("pow", {}, () => power),
   Sub: arithmetic("sub"),
   Sum: variadic(
     (x, y) => x + y,

@@ -7,8 +7,13 @@ import { allOperands, type Conversion, expectNode, onlyActivation, required, res
 import { type Operator, type Operators, operator } from "./operator.js";
 import { inSteps, type ShortStep, stepped } from "./steps.js";
 
-/** Two operands to a mask of ones and zeros: the steps get x - y, or what else `fn` makes of x and y, as their input. */
-function mask(f: (x: number, y: number) => boolean, fn: BinaryName, ...steps: readonly ShortStep[]): Operator {
+/** Two operands to a mask of ones and zeros: `fn` of them, or of them in the other order, and the steps behind it. */
+function mask(
+  f: (x: number, y: number) => boolean,
+  fn: BinaryName,
+  isSwapped = false,
+  ...steps: readonly ShortStep[]
+): Operator {
   return operator(
     {},
     {
@@ -16,7 +21,8 @@ function mask(f: (x: number, y: number) => boolean, fn: BinaryName, ...steps: re
       convert(conversion) {
         const [a, b] = allOperands(conversion);
         expectNode(b !== undefined, conversion.node, "two inputs", "one");
-        const met = combined(conversion, fn, a, b, steps.length > 0 ? `${resultName(conversion)}.met` : undefined);
+        const [x, y] = isSwapped ? [b, a] : [a, b];
+        const met = combined(conversion, fn, x, y, steps.length > 0 ? `${resultName(conversion)}.met` : undefined);
         return [{ ...(steps.length > 0 ? stepped(conversion, met, inSteps(...steps)) : met), type: "bool" }];
       },
       anyType: true,
@@ -67,25 +73,11 @@ const where = operator(
 
 export const LOGIC: Operators = {
   And: mask((x, y) => x !== 0 && y !== 0, "mul"),
-  Equal: mask((x, y) => x === y, "sub", ["constant", [], 0], ["equal", [0, 1]]),
-  Greater: mask((x, y) => x > y, "sub", ["constant", [], 0], ["less", [1, 0]]),
-  GreaterOrEqual: mask(
-    (x, y) => x >= y,
-    "sub",
-    ["constant", [], 0],
-    ["less", [0, 1]],
-    ["constant", [], 1],
-    ["sub", [3, 2]],
-  ),
-  Less: mask((x, y) => x < y, "sub", ["constant", [], 0], ["less", [0, 1]]),
-  LessOrEqual: mask(
-    (x, y) => x <= y,
-    "sub",
-    ["constant", [], 0],
-    ["less", [1, 0]],
-    ["constant", [], 1],
-    ["sub", [3, 2]],
-  ),
+  Equal: mask((x, y) => x === y, "equal"),
+  Greater: mask((x, y) => x > y, "less", true),
+  GreaterOrEqual: mask((x, y) => x >= y, "less", false, ...NOT),
+  Less: mask((x, y) => x < y, "less"),
+  LessOrEqual: mask((x, y) => x <= y, "less", true, ...NOT),
   Not: operator(
     {},
     {
@@ -96,7 +88,7 @@ export const LOGIC: Operators = {
       anyType: true,
     },
   ),
-  Or: mask((x, y) => x !== 0 || y !== 0, "add", ["sign", [0]]),
+  Or: mask((x, y) => x !== 0 || y !== 0, "max"),
   Where: where,
-  Xor: mask((x, y) => (x !== 0) !== (y !== 0), "sub", ["abs", [0]]),
+  Xor: mask((x, y) => (x !== 0) !== (y !== 0), "equal", false, ...NOT),
 };

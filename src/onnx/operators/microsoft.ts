@@ -1,6 +1,5 @@
 // microsoft.ts: operators of the domain com.microsoft, which onnxruntime's optimizer leaves in a file.
-import type { Step } from "../../ops/index.js";
-import { stepsOf } from "../../ops/index.js";
+import { type Step, stepsOf } from "../../ops/index.js";
 import { isActivation } from "../draft.js";
 import { map, zip } from "./arrays.js";
 import { combined } from "./binary.js";

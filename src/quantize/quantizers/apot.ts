@@ -31,8 +31,7 @@ export const apot: Quantizer = {
   bits: [2, 3, 4, 5],
   fit(weights, layer) {
     checkQuantizerBits(layer.bits, apot.bits, layer);
-    checkWeights(weights, layer.name);
-    const top = weights.reduce((most, w) => Math.max(most, Math.abs(w)), 0);
+    const top = checkWeights(weights, layer.name);
     if (top === 0) return integerFit([0, 1], new Uint8Array(weights.length), 1, layer);
     const sizes = SETS[layer.bits].reduce<number[]>((sums, set) => sums.flatMap((sum) => set.map((p) => sum + p)), [0]);
     sizes.sort((a, b) => a - b);

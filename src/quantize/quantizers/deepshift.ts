@@ -1,5 +1,9 @@
 // deepshift.ts: DeepShift-Q (Elhoushi et al. 2021): w = sgn(w) 2^round(log2 |w|), without a zero.
+import { ShiftwiseError } from "../../base/index.js";
 import { checkQuantizerBits, checkWeights, integerFit, type Quantizer } from "../quantizer.js";
+
+/** Octaves from the levels at which a layer's weights have nothing to do with them any more. */
+const FAR = 8;
 
 /**
  * |w| is held to 2^-(2^(b - 1) - 1) .. 1 first, so b bits have 2^(b - 1) exponents up to 0; sgn(0) = +1. Rounding is in the
@@ -11,8 +15,16 @@ export const deepshift: Quantizer = {
   bits: [2, 3, 4],
   fit(weights, layer) {
     checkQuantizerBits(layer.bits, deepshift.bits, layer);
-    checkWeights(weights, layer.name);
+    const top = checkWeights(weights, layer.name);
     const lowest = 1 - 2 ** (layer.bits - 1);
+    const least = weights.reduce((size, w) => (w === 0 ? size : Math.min(size, Math.abs(w))), top);
+    if (top > 0 && (top < 2 ** (lowest - FAR) || least > 2 ** FAR)) {
+      throw new ShiftwiseError("BAD_DATA", "no weight lies anywhere near the method's levels", {
+        where: layer.name,
+        expected: `weights about 2^${lowest}..1, as deepshift has no scale: take "powers", or a batch norm behind weights of that size`,
+        found: `${least.toPrecision(3)}..${top.toPrecision(3)}`,
+      });
+    }
     const count = 1 - lowest;
     const codes = Uint8Array.from(weights, (w) => {
       const exponent = Math.min(Math.max(Math.round(Math.log2(Math.abs(w))), lowest), 0);

@@ -14,8 +14,7 @@ export const dorefa: Quantizer = {
   bits: [1, 2, 3, 4, 5],
   fit(weights, layer) {
     checkQuantizerBits(layer.bits, dorefa.bits, layer);
-    checkWeights(weights, layer.name);
-    const top = weights.reduce((most, w) => Math.max(most, Math.abs(w)), 0);
+    const top = checkWeights(weights, layer.name);
     if (top === 0) return integerFit([0, 1], new Uint8Array(weights.length), 1, layer);
     if (layer.bits === 1) {
       const alpha = weights.reduce((sum, w) => sum + Math.abs(w), 0) / weights.length;

@@ -14,8 +14,7 @@ export const linear: Quantizer = {
   bits: [2, 3, 4, 5, 6],
   fit(weights, layer) {
     checkQuantizerBits(layer.bits, linear.bits, layer);
-    checkWeights(weights, layer.name);
-    const top = weights.reduce((most, w) => Math.max(most, Math.abs(w)), 0);
+    const top = checkWeights(weights, layer.name);
     if (top === 0) return integerFit([0, 1], new Uint8Array(weights.length), 1, layer);
     const largest = 2 ** (layer.bits - 1) - 1;
     const levelOf = (w: number, step: number): number => Math.min(Math.max(Math.round(w / step), -largest), largest);

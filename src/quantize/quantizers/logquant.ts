@@ -17,8 +17,7 @@ export function logQuant(perOctave: 1 | 2, rounding: "round" | "floor" = "round"
     bits: [2, 3, 4, 5, 6],
     fit(weights, layer) {
       checkQuantizerBits(layer.bits, quantizer.bits, layer);
-      checkWeights(weights, layer.name);
-      const top = weights.reduce((most, w) => Math.max(most, Math.abs(w)), 0);
+      const top = checkWeights(weights, layer.name);
       if (top === 0) return realFit(Float64Array.of(0), new Uint8Array(weights.length), layer);
       const count = 2 ** (layer.bits - 1) - 1;
       const half = rounding === "round" ? 0.5 : 0;

@@ -14,8 +14,7 @@ export const shiftcnn: Quantizer = {
   bits: [4, 6, 8],
   fit(weights, layer) {
     checkQuantizerBits(layer.bits, shiftcnn.bits, layer);
-    checkWeights(weights, layer.name);
-    const top = weights.reduce((most, w) => Math.max(most, Math.abs(w)), 0);
+    const top = checkWeights(weights, layer.name);
     if (top === 0) return integerFit([0, 1], new Uint8Array(weights.length), 1, layer);
     const below = 2 ** (layer.bits / TERMS - 1) - 2;
     // in units of the smallest power, 2^(1 - TERMS - below)

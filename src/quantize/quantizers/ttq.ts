@@ -11,8 +11,7 @@ export const ttq: Quantizer = {
   learns: true,
   fit(weights, layer, before) {
     checkQuantizerBits(layer.bits, ttq.bits, layer);
-    checkWeights(weights, layer.name);
-    const top = weights.reduce((most, w) => Math.max(most, Math.abs(w)), 0);
+    const top = checkWeights(weights, layer.name);
     const delta = THRESHOLD * top;
     const codes = Uint8Array.from(weights, (w) => (w > delta ? 2 : w < -delta ? 0 : 1));
     const mean = (side: number): number => {

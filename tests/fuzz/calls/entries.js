@@ -11,6 +11,7 @@ import {
   graph,
   Model,
   onnx,
+  pipeline,
   planMemory,
   quantize,
   runReference,
@@ -131,6 +132,16 @@ const file = () => format.encodeModel(sampleModel());
 const soon = () => ({ signal: AbortSignal.timeout(300) });
 const quick = () => ({ epochs: 1, batchSize: 12, learningRate: 0.01 });
 const copy = () => structuredClone(network);
+const pixelNetwork = () => pipeline.withNormalization(copy(), images().normalization);
+const classifier = () => graph.lower(pixelNetwork(), { grids: null });
+const method = () => ({
+  name: "twn",
+  quantizer: { ...quantize.quantizerNamed("twn"), bits: [2] },
+  retraining: "straight-through",
+  widths: { kind: "uniform", bits: 2 },
+  activations: { kind: "linear", bits: 8 },
+  epochs: 0,
+});
 const images = () => structuredClone(dataset);
 const photo = () => ({ width: 4, height: 3, pixels: new Uint8Array(36) });
 const value = () => ({ type: "float32", dims: [1, 3, 2, 2], data: values() });
@@ -267,6 +278,36 @@ export const ENTRIES = {
   evaluateModel: {
     args: () => [onnx.readModel(onnxBytes(), null), new Map([["x", value()]])],
     call: onnx.evaluateModel,
+  },
+  freshNetwork: { args: () => ["demo", images(), 1, 2], call: pipeline.freshNetwork },
+  withNormalization: { args: () => [copy(), { mean: [0], std: [1] }], call: pipeline.withNormalization },
+  usualNormalization: { args: () => [3], call: pipeline.usualNormalization },
+  normalizedFor: { args: () => [pixelNetwork(), images()], call: pipeline.normalizedFor },
+  withNorms: { args: () => [pixelNetwork(), images(), 1], call: pipeline.withNorms },
+  classesOf: { args: () => [classifier()], call: pipeline.classesOf },
+  checkFits: { args: () => [classifier(), images()], call: pipeline.checkFits },
+  createClassifier: { args: () => [classifier(), "reference"], call: pipeline.createClassifier },
+  measure: {
+    args: () => [{ run: () => new Float32Array(3), dispose() {} }, images(), soon()],
+    call: pipeline.measure,
+  },
+  image: { args: () => [images(), 2], call: pipeline.image },
+  recipeFor: { args: () => [4, "paper"], call: pipeline.recipeFor },
+  epochsOver: { args: () => [[0.5, 1], 2], call: pipeline.epochsOver },
+  quantizeFromImages: {
+    args: () => [copy(), images(), { bits: 4, levels: "powers", twoTerm: null, layers: new Map() }, soon()],
+    share: 0.2,
+    call: pipeline.quantizeFromImages,
+  },
+  quantizeByMethod: {
+    args: () => [copy(), images(), method(), { epochs: 0, training: quick() }, soon()],
+    share: 0.2,
+    call: pipeline.quantizeByMethod,
+  },
+  quantizeByRetraining: {
+    args: () => [copy(), images(), { ...pipeline.recipeFor(4), batchSize: 12, compensate: 0 }, soon()],
+    share: 0.2,
+    call: pipeline.quantizeByRetraining,
   },
   readSafetensors: { args: () => [file(), "here"], call: format.readSafetensors },
   writeSafetensors: {

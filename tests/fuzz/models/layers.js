@@ -206,6 +206,28 @@ function binary(draw, builder) {
   );
 }
 
+function matmul(draw, builder) {
+  const float = ({ encoding }) => encoding.kind === "float32";
+  const input = builder.source(draw, float);
+  if (input === null) return;
+  const [batch, rows, depth] = builder.spec(input).shape;
+  const meets = ({ shape: [others, height] }) => height === depth && (others === batch || others === 1 || batch === 1);
+  const other = builder.source(draw, (spec) => float(spec) && meets(spec)) ?? matrices(draw, builder, [batch, depth]);
+  const [others, , columns] = builder.spec(other).shape;
+  const shape = [Math.max(batch, others), rows, columns];
+  if (!small(shape) || elements(shape) * depth > PRODUCTS_MAX) return;
+  builder.layer(draw, { shape, encoding: FLOAT }, { op: "matmul", input, other });
+}
+
+/** A constant that meets matrices of `rows` columns. */
+function matrices(draw, builder, [batch, rows]) {
+  const columns = Math.max(1, Math.min(draw.pick([1, 2, 7, 8, 9, 16, 33]), Math.floor(ELEMENTS_MAX / rows)));
+  const many = draw.chance(0.5) && batch * rows * columns <= ELEMENTS_MAX ? batch : 1;
+  const spec = { shape: [many, rows, columns], encoding: FLOAT };
+  builder.layer(draw, spec, { op: "constant", values: drawReals(draw.random(), spec, builder.wild) });
+  return builder.layers.at(-1).output;
+}
+
 function constant(draw, builder) {
   const like = builder.spec(builder.source(draw)).shape;
   const shape = draw.chance(0.6) ? like.map((n) => (draw.chance(0.5) ? 1 : n)) : drawShape(draw, 256);
@@ -254,6 +276,7 @@ export const LAYERS = {
   activation,
   elementwise,
   binary,
+  matmul,
   constant,
   resample,
   softmax,
