@@ -11,6 +11,7 @@ import {
   nodeKind,
   type Shape,
   type TensorSpec,
+  unusual,
   type WeightGrids,
 } from "../ops/index.js";
 import { type Chain, findChains, liveNodes } from "./chains.js";
@@ -74,14 +75,16 @@ function lowered(network: Network, { grids }: LowerOptions): ModelDef {
   for (const chain of findChains({ ...network, nodes })) lowerChain(draft, chain);
   const { tensors, layers, inputs } = draft;
 
+  const shapeOf = (port: string) => unusual(shapes.get(port)!, network.ports?.[port] ?? {});
   const outputs = network.outputs.map((name) => {
     const tensor = draft.held.get(name)!;
     const isInput = inputs.some((port) => port.tensor === tensor);
     const ready = tensors[tensor].encoding.kind === "float32" && !isInput;
-    return { name, tensor: ready ? tensor : toFloat32(draft, tensor) };
+    return { name, tensor: ready ? tensor : toFloat32(draft, tensor), ...shapeOf(name) };
   });
   const { name, labels } = network;
-  const def: ModelDef = { name, inputs, outputs, ...(labels && { labels }), tensors, layers };
+  const shaped = inputs.map((port) => ({ ...port, ...shapeOf(port.name) }));
+  const def: ModelDef = { name, inputs: shaped, outputs, ...(labels && { labels }), tensors, layers };
   validateModel(def);
   return def;
 }

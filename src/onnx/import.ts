@@ -92,11 +92,17 @@ export function importModel(read: OnnxModel, options: Omit<ImportOptions, "exter
     remark("note", at(where, `output ${shown(from)}`), `is called ${shown(to)} here`);
   });
   const names = [...outputs.values()];
+  const live = liveNodes(withNames(nodes(), outputs), names);
+  const ports = [
+    [live.find(({ op }) => op === "input")!.name, { dims, ...(channelsLast && { channelsLast }) }] as const,
+    ...model.outputs.map((output, i) => [names[i], { dims: known.get(output)!.dims }] as const),
+  ];
   const network: Network = {
     name: networkName(options.name ?? model.name),
-    nodes: liveNodes(withNames(nodes(), outputs), names),
+    nodes: live,
     outputs: names,
     ...(labels && { labels }),
+    ports: Object.fromEntries(ports),
   };
   validateNetwork(network, where);
   return fuseElementwise(network);

@@ -77,6 +77,7 @@ export {
   weightValues,
 } from "./numeric.js";
 export type { PermuteLayer, PermuteNode } from "./permute.js";
+export { checkPort, dimsOf, type InputPortShape, type PortShape, planesOf, readPortShape, unusual } from "./port.js";
 export { orderStores, readRecord, versionOf, writeRecord } from "./record.js";
 export type { LeakyReluNode, ReluNode } from "./relu.js";
 export type { ResampleLayer, ResampleNode } from "./resample.js";
