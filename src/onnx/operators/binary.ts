@@ -114,16 +114,36 @@ function extreme(conversion: Conversion, fn: "max" | "min", a: Activation, b: Kn
   return fn === "max" ? clipped(conversion, a, bound, Infinity) : clipped(conversion, a, -Infinity, bound);
 }
 
-/** Two operands of at most four dimensions as shapes that meet; the batch is left out. */
+/** Arrays met elementwise as shapes that meet: axes along which all are alike are one. */
 function meetingShapes(conversion: Conversion, dims: readonly (readonly number[])[]): Shape[] {
   const rank = Math.max(...dims.map((one) => one.length), 2);
   const aligned = dims.map((one) => [...new Array<number>(rank - one.length).fill(1), ...one]);
   const batch = aligned.every((one) => one[0] === 1);
-  if (rank > 4 || (rank === 4 && !batch)) throw unsupported(conversion.node, `shapes ${dims.map((d) => d.join("x"))}`);
-  return aligned.map((one) => {
-    const [a = 1, b = 1, c = 1] = batch ? one.slice(1) : one;
+  const merged = rank > 4 || (rank === 4 && !batch) ? mergedAxes(aligned) : aligned;
+  if (merged !== aligned && merged[0].length > 3) {
+    throw unsupported(conversion.node, `shapes ${dims.map((d) => d.join("x"))}`);
+  }
+  return merged.map((one) => {
+    const [a = 1, b = 1, c = 1] = batch && merged === aligned ? one.slice(1) : one;
     return [a, b, c];
   });
+}
+
+/** The arrays without axes of length 1, and with neighbouring axes made one where each array has both or none. */
+function mergedAxes(aligned: readonly (readonly number[])[]): number[][] {
+  const merged = aligned.map((): number[] => []);
+  let before = "";
+  for (const axis of aligned[0].keys()) {
+    const lengths = aligned.map((one) => one[axis]);
+    if (lengths.every((n) => n === 1)) continue;
+    const pattern = lengths.map((n) => (n === 1 ? "1" : "n")).join("");
+    for (const [i, one] of merged.entries()) {
+      if (pattern === before) one[one.length - 1] *= lengths[i];
+      else one.push(lengths[i]);
+    }
+    before = pattern;
+  }
+  return merged;
 }
 
 function binary(conversion: Conversion, fn: BinaryName): readonly Activation[] {
@@ -149,13 +169,13 @@ export function combined(
     const made = fn === "add" ? ({ op: "add", inputs } as const) : ({ op: "binary", fn, inputs } as const);
     return { node: draft.add(name, made, shape), dims };
   }
-  const shapes = meetingShapes(conversion, [a.dims, b.dims]);
+  const shapes = meetingShapes(conversion, [a.dims, b.dims, dims]);
   const [left, right] = [a, b].map((operand, i) => {
     if (isActivation(operand)) return draft.shaped(operand, shapes[i]);
     const value = draft.parameter(finite(conversion, operand), shapes[i]);
     return draft.add(`${name}.constant`, { op: "constant", value }, shapes[i]);
   });
-  const [shape] = meetingShapes(conversion, [dims]);
+  const [, , shape] = shapes;
   return { node: draft.add(name, { op: "binary", fn, inputs: [left, right] }, shape), dims };
 }
 

@@ -1,6 +1,9 @@
 // index.ts: every operator that is read, by name and version.
 import { BINARY } from "./binary.js";
+import { BRANCHES } from "./branch.js";
 import { CONVOLUTIONS } from "./conv.js";
+import { FUSED } from "./fused.js";
+import { INTEGERS } from "./integer.js";
 import { LOGIC } from "./logic.js";
 import { MATRICES } from "./matrix.js";
 import { MICROSOFT } from "./microsoft.js";
@@ -11,6 +14,7 @@ import { PADS } from "./pad.js";
 import { PICKS } from "./pick.js";
 import { POOLS } from "./pool.js";
 import { QUANTIZERS } from "./quantize.js";
+import { QUANTIZED } from "./quantized.js";
 import { REDUCTIONS } from "./reduce.js";
 import { RESIZES } from "./resize.js";
 import { SHAPES } from "./shape.js";
@@ -20,7 +24,10 @@ import { UNARY } from "./unary.js";
 /** A family is a file here; a new operator is a record in one of them. */
 export const OPERATORS: Operators = {
   ...BINARY,
+  ...BRANCHES,
   ...CONVOLUTIONS,
+  ...FUSED,
+  ...INTEGERS,
   ...LOGIC,
   ...MATRICES,
   ...MICROSOFT,
@@ -29,6 +36,7 @@ export const OPERATORS: Operators = {
   ...PADS,
   ...PICKS,
   ...POOLS,
+  ...QUANTIZED,
   ...QUANTIZERS,
   ...REDUCTIONS,
   ...RESIZES,

@@ -111,7 +111,7 @@ const gemm = operator(
  * The matrix product of numpy's matmul: vectors become matrices for the product, the axes before the last two are
  * broadcast.
  */
-const matMul = operator(
+export const matMul = operator(
   {},
   {
     evaluate(call) {
