@@ -1,8 +1,8 @@
 // inspect.ts: shiftwise inspect: what a model file holds, without running it.
 import type { Command } from "commander";
 import { codebookWidth, magnitudes, readSafetensors } from "../format/index.js";
-import { encodeModel, type ModelDef } from "../model/index.js";
-import type { Encoding, Layer, Shape, Weights } from "../ops/index.js";
+import { encodeModel, type InputPort, type ModelDef } from "../model/index.js";
+import { dimsOf, type Encoding, type Layer, type Shape, type Weights } from "../ops/index.js";
 import { bytes, count, percent, table } from "../report/index.js";
 import { type MemoryUse, planMemory } from "../runtime/index.js";
 import { type Context, newCommand, withContext } from "./command.js";
@@ -26,13 +26,20 @@ interface LayerFacts {
   readonly bytes: number;
 }
 
+interface PortFacts {
+  readonly name: string;
+  readonly shape: Shape;
+  /** Sizes as ONNX has them. */
+  readonly dims: readonly number[];
+}
+
 interface Facts {
   readonly name: string;
   readonly kind: "model" | "network";
   readonly bytes: number;
   readonly checksum: string;
-  readonly inputs: readonly { readonly name: string; readonly shape: Shape; readonly encoding: string }[];
-  readonly outputs: readonly { readonly name: string; readonly shape: Shape }[];
+  readonly inputs: readonly (PortFacts & { readonly encoding: string })[];
+  readonly outputs: readonly PortFacts[];
   readonly labels: readonly string[];
   readonly layers: readonly LayerFacts[];
   readonly memory: MemoryUse;
@@ -57,18 +64,22 @@ async function runInspect(path: string, { screen }: Context): Promise<void> {
     kind,
     bytes: file.length,
     checksum: readSafetensors(file).metadata.checksum,
-    inputs: def.inputs.map(({ name, tensor }) => ({
-      name,
-      shape: def.tensors[tensor].shape,
-      encoding: encodingText(def.tensors[tensor].encoding),
+    inputs: def.inputs.map((port) => ({
+      ...portFacts(port, def),
+      encoding: encodingText(def.tensors[port.tensor].encoding),
     })),
-    outputs: def.outputs.map(({ name, tensor }) => ({ name, shape: def.tensors[tensor].shape })),
+    outputs: def.outputs.map((port) => portFacts(port, def)),
     labels: def.labels ?? [],
     layers: def.layers.map((layer) => layerFacts(layer, def, sizes)),
     memory: planMemory(def),
     notes: def.notes ?? {},
   };
   screen.result(facts, describe(facts));
+}
+
+function portFacts(port: InputPort, { tensors }: ModelDef): PortFacts {
+  const { shape } = tensors[port.tensor];
+  return { name: port.name, shape, dims: dimsOf(shape, port) };
 }
 
 function layerFacts(layer: Layer, def: ModelDef, sizes: ReadonlyMap<string, number>): LayerFacts {
@@ -149,8 +160,8 @@ function describe(facts: Facts): string {
   );
   const { constants, scratch, arena, total } = facts.memory;
   const ports = [
-    ...facts.inputs.map(({ name, shape, encoding }) => `input   ${name} ${shape.join("x")}, ${encoding}`),
-    ...facts.outputs.map(({ name, shape }) => `output  ${name} ${shape.join("x")}`),
+    ...facts.inputs.map(({ name, dims, encoding }) => `input   ${name} ${dims.join("x")}, ${encoding}`),
+    ...facts.outputs.map(({ name, dims }) => `output  ${name} ${dims.join("x")}`),
   ];
   return [
     `${facts.name}: ${facts.kind} file, ${count(facts.bytes)} bytes, checksum ${facts.checksum}`,

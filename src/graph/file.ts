@@ -21,8 +21,10 @@ import {
   type Node,
   nodeKind,
   orderStores,
+  readPortShape,
   readRecord,
   type Shape,
+  unusual,
   validateGrid,
   versionOf,
   type WeightGrid,
@@ -31,6 +33,7 @@ import {
 } from "../ops/index.js";
 import { NETWORK } from "./given.js";
 import type { Network } from "./network.js";
+import { inferShapes } from "./shapes.js";
 import { validateNetwork } from "./validate.js";
 
 const { boolean, dictionary, identifier, integer, list, number, oneOf, record, text, texts } = fields;
@@ -38,6 +41,17 @@ const expect: typeof fields.expect = fields.expect;
 
 /** Fields that every node has besides its kind. */
 const NODE_FIELDS = ["name"] as const;
+
+/** The first version in which a network's inputs and outputs have dimensions. */
+const PORTS_SINCE = 2;
+
+function readPorts(value: unknown, where: string): Network["ports"] {
+  const entries = Object.entries(dictionary(value, where)).map(([name, port]) => {
+    const place = `${where}.${identifier(name, where)}`;
+    return [name, readPortShape(record(port, place, [], ["dims", "channelsLast"]), place)] as const;
+  });
+  return Object.fromEntries(entries);
+}
 
 /** No field of a node depends on the shapes of others' tensors. */
 const noShapes = (): Shape => [0, 0, 0];
@@ -79,13 +93,19 @@ export function encodeNetwork(network: Network, extra: NetworkExtra = {}): Uint8
     if (scale) tensors.set(`${name}.gridScale`, storeFloats([scale.length], scale));
   }
   const { name, outputs, labels } = network;
+  const shapes = inferShapes(network);
+  const shaped = Object.entries(network.ports ?? {}).flatMap(([port, shape]) => {
+    const own = unusual(shapes.get(port)!, shape);
+    return Object.keys(own).length > 0 ? [[port, own] as const] : [];
+  });
+  const ports = shaped.length > 0 ? Object.fromEntries(shaped) : undefined;
   const numbers = [...grids].map(([node, grid]) =>
     grid.kind === "powers"
       ? { node, kind: grid.kind, bits: grid.bits, n1: grid.n1, scaled: grid.scale !== null }
       : { node, kind: grid.kind, levels: grid.levels },
   );
-  const version = Math.max(1, ...network.nodes.map((node) => versionOf(nodeKind(node), node)));
-  const graph = { name, nodes: nodes.map(({ json }) => json), outputs, labels, grids: numbers, metadata };
+  const version = Math.max(ports ? PORTS_SINCE : 1, ...network.nodes.map((node) => versionOf(nodeKind(node), node)));
+  const graph = { name, nodes: nodes.map(({ json }) => json), outputs, labels, ports, grids: numbers, metadata };
   const bytes = sealFile("network", graph, tensors, version);
   decodeNetwork(bytes);
   return bytes;
@@ -100,7 +120,12 @@ export function decodeNetwork(bytes: Uint8Array, where = ""): NetworkFile {
   const file = openFile(bytes, "network", where);
   const source = tensorSource(file.tensors, where);
   const place = at(where, "graph");
-  const graph = record(file.graph, place, ["name", "nodes", "outputs", "grids", "metadata"], ["labels"]);
+  const graph = record(
+    file.graph,
+    place,
+    ["name", "nodes", "outputs", "grids", "metadata"],
+    ["labels", ...(file.version < PORTS_SINCE ? [] : ["ports"])],
+  );
   const network: Network = {
     name: identifier(graph.name, `${place}.name`),
     nodes: list(graph.nodes, `${place}.nodes`, (value, p) =>
@@ -108,6 +133,7 @@ export function decodeNetwork(bytes: Uint8Array, where = ""): NetworkFile {
     ),
     outputs: list(graph.outputs, `${place}.outputs`, identifier),
     ...(graph.labels !== undefined && { labels: list(graph.labels, `${place}.labels`, text) }),
+    ...(graph.ports !== undefined && { ports: readPorts(graph.ports, `${place}.ports`) }),
   };
   validateNetwork(network, where);
   const weights = new Map(

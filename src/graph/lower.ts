@@ -6,11 +6,13 @@ import {
   type Encoding,
   GRIDS,
   type Layer,
+  type LayerBase,
   lowerMean,
   nodeInputs,
   nodeKind,
   type Shape,
   type TensorSpec,
+  unusual,
   type WeightGrids,
 } from "../ops/index.js";
 import { type Chain, findChains, liveNodes } from "./chains.js";
@@ -74,14 +76,16 @@ function lowered(network: Network, { grids }: LowerOptions): ModelDef {
   for (const chain of findChains({ ...network, nodes })) lowerChain(draft, chain);
   const { tensors, layers, inputs } = draft;
 
+  const shapeOf = (port: string) => unusual(shapes.get(port)!, network.ports?.[port] ?? {});
   const outputs = network.outputs.map((name) => {
     const tensor = draft.held.get(name)!;
     const isInput = inputs.some((port) => port.tensor === tensor);
     const ready = tensors[tensor].encoding.kind === "float32" && !isInput;
-    return { name, tensor: ready ? tensor : toFloat32(draft, tensor) };
+    return { name, tensor: ready ? tensor : toFloat32(draft, tensor), ...shapeOf(name) };
   });
   const { name, labels } = network;
-  const def: ModelDef = { name, inputs, outputs, ...(labels && { labels }), tensors, layers };
+  const shaped = inputs.map((port) => ({ ...port, ...shapeOf(port.name) }));
+  const def: ModelDef = { name, inputs: shaped, outputs, ...(labels && { labels }), tensors, layers };
   validateModel(def);
   return def;
 }
@@ -107,9 +111,9 @@ function lowerChain(draft: ModelDraft, { head, tail, norm, residual, encoding, e
     residual: residual === null ? null : held.get(residual)!,
     grids,
     spec: (tensor) => tensors[tensor],
-    push(layer, given) {
+    push(layer: LayerBase, given: Encoding) {
       put(draft, tail, shape, given);
-      layers.push(layer);
+      layers.push(layer as Layer);
     },
     pushInput(name, normalization) {
       put(draft, tail, shape, encoding);
@@ -118,10 +122,12 @@ function lowerChain(draft: ModelDraft, { head, tail, norm, residual, encoding, e
     },
     alias: () => held.set(tail, sources[0]),
     toFloat32: (tensor) => (tensors[tensor].encoding.kind === "float32" ? tensor : toFloat32(draft, tensor)),
-    soleWriter: (tensor) =>
-      readers.get(tensor) === 1 ? (layers.find((layer) => layer.output === tensor) ?? null) : null,
+    soleWriter<L extends LayerBase>(op: L["op"], tensor: string): L | null {
+      const writer = layers.find((layer) => layer.output === tensor);
+      return readers.get(tensor) === 1 && writer?.op === op ? (writer as LayerBase as L) : null;
+    },
     remove(layer) {
-      layers.splice(layers.indexOf(layer), 1);
+      layers.splice(layers.indexOf(layer as Layer), 1);
       delete tensors[layer.output];
     },
   });
@@ -132,9 +138,9 @@ function toFloat32(draft: ModelDraft, input: string): string {
   let output = `${input}.float32`;
   while (draft.shapes.has(output) || Object.hasOwn(draft.tensors, output)) output += "+";
   const { shape } = draft.tensors[input];
-  const push = (layer: Layer, encoding: Encoding): void => {
+  const push = (layer: LayerBase, encoding: Encoding): void => {
     put(draft, output, shape, encoding);
-    draft.layers.push(layer);
+    draft.layers.push(layer as Layer);
   };
   lowerMean(
     { sources: [input], output, encoding: FLOAT32, ending: { clamp: {} }, spec: (name) => draft.tensors[name], push },

@@ -119,7 +119,9 @@ export function removeQuantizers(network: Network): Network {
     if (node.op === "quantize") source.set(node.name, real(node.input));
     else nodes.push(rewire(node, real));
   }
-  return { ...network, nodes, outputs: network.outputs.map(real) };
+  const { ports = {} } = network;
+  const renamed = Object.fromEntries(Object.entries(ports).map(([name, port]) => [real(name), port]));
+  return { ...network, nodes, outputs: network.outputs.map(real), ...(network.ports && { ports: renamed }) };
 }
 
 /** The points whose integers a tensor carries: itself, or those behind the nodes that only move integers. */

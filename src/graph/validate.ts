@@ -1,7 +1,7 @@
 // validate.ts: checks that a network is complete, consistent and finite.
 import { described, guarded, isArray } from "../base/index.js";
 import { at, type Check, checker, fields } from "../format/index.js";
-import { elements, nodeKind, nodeParameters } from "../ops/index.js";
+import { checkPort, elements, nodeKind, nodeParameters } from "../ops/index.js";
 import type { Network } from "./network.js";
 import { inferShapes, nodeChecker } from "./shapes.js";
 
@@ -39,6 +39,15 @@ function checkNodes(network: Network, where: string, finite: boolean): void {
   check(outputs.length > 0, "network.outputs", "at least one", 0);
   check(new Set(outputs).size === outputs.length, "network.outputs", "names that differ", outputs);
   for (const name of outputs) check(shapes.has(name), "network.outputs", "the name of a node", name);
+
+  const [{ name: input }] = inputs;
+  const ports = new Set([input, ...outputs]);
+  for (const [name, port] of Object.entries(network.ports ?? {})) {
+    const place = `network.ports.${name}`;
+    check(ports.has(name), place, "an input or output", name);
+    checkPort(port, shapes.get(name)!, place, check);
+    check(!port.channelsLast || name === input, `${place}.channelsLast`, "an input", name);
+  }
 
   for (const node of network.nodes) {
     const checkNode: Check = nodeChecker(node.name, where);

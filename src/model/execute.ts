@@ -1,6 +1,6 @@
 // execute.ts: runs a whole model in plain TypeScript, keeping every tensor: oracle, and fallback without WebAssembly.
 import { canonicalNaNs, described, isArray, ownView, ShiftwiseError } from "../base/index.js";
-import { encodeInput, layerInputs, layerKind, pixelTable, toReal, type Values } from "../ops/index.js";
+import { encodeInput, layerInputs, layerKind, pixelTable, planesOf, toReal, type Values } from "../ops/index.js";
 import type { ModelDef } from "./model.js";
 import { ownModel } from "./validate.js";
 
@@ -58,7 +58,7 @@ function encodeInputPort(def: ModelDef, name: string, given: unknown): Float32Ar
   const [channels, height, width] = spec.shape;
   const plane = height * width;
   const length = channels * plane;
-  const values = isArray(given, "Float32Array", "Uint8Array", "Uint8ClampedArray") ? ownView(given) : null;
+  let values = isArray(given, "Float32Array", "Uint8Array", "Uint8ClampedArray") ? ownView(given) : null;
   if (values?.length !== length) {
     throw new ShiftwiseError("BAD_DATA", "wrong input", {
       where: `input ${name}`,
@@ -66,6 +66,7 @@ function encodeInputPort(def: ModelDef, name: string, given: unknown): Float32Ar
       found: given === undefined ? "none" : described(given),
     });
   }
+  if (port.channelsLast) values = planesOf(values, spec.shape);
   if (values instanceof Float32Array) return values.map((x) => encodeInput(x, spec.encoding));
   if (!port.normalization) {
     throw new ShiftwiseError("BAD_DATA", "this model says nothing about pixels", {

@@ -1,14 +1,14 @@
 // model.ts: the deployable model as data, what the file holds and the runtime runs.
-import type { Layer, Normalization, TensorSpec } from "../ops/index.js";
+import type { InputPortShape, Layer, Normalization, PortShape, TensorSpec } from "../ops/index.js";
 
 /** An input or output of a model: a name for users and the tensor that it stands for. */
-export interface Port {
+export interface Port extends PortShape {
   readonly name: string;
   readonly tensor: string;
 }
 
 /** The host encodes a float32 value x for an integer tensor as an epilogue with scale fround(1 / scale) and offset zero. */
-export interface InputPort extends Port {
+export interface InputPort extends Port, InputPortShape {
   readonly normalization?: Normalization;
 }
 

@@ -5,6 +5,7 @@ import {
   type Layer,
   readEncoding,
   readNormalization,
+  readPortShape,
   readRecord,
   type Shape,
   type TensorSpec,
@@ -39,8 +40,8 @@ export function decodeModel(bytes: Uint8Array, where = "", limit = Number.POSITI
     };
   const def: ModelDef = {
     name: json.identifier(graph.name, `${place}.name`),
-    inputs: json.list(graph.inputs, `${place}.inputs`, readInput),
-    outputs: json.list(graph.outputs, `${place}.outputs`, (value, p) => readPort(json.record(value, p, PORT), p)),
+    inputs: json.list(graph.inputs, `${place}.inputs`, (value, p) => readInput(value, p, file.version)),
+    outputs: json.list(graph.outputs, `${place}.outputs`, (value, p) => readOutput(value, p, file.version)),
     ...(graph.labels !== undefined && { labels: json.list(graph.labels, `${place}.labels`, json.text) }),
     tensors,
     layers: json.list(graph.layers, `${place}.layers`, (value, p) =>
@@ -54,19 +55,29 @@ export function decodeModel(bytes: Uint8Array, where = "", limit = Number.POSITI
 }
 
 const PORT = ["name", "tensor"] as const;
+/** The first version in which ports have dimensions and an order. */
+export const PORT_SHAPES_SINCE = 2;
 
 function readPort(value: json.Json, where: string): Port {
   return {
     name: json.identifier(value.name, `${where}.name`),
     tensor: json.identifier(value.tensor, `${where}.tensor`),
+    ...readPortShape(value, where),
   };
 }
 
-function readInput(value: unknown, where: string): InputPort {
-  const given = json.record(value, where, PORT, ["normalization"]);
-  const port = readPort(given, where);
-  if (given.normalization === undefined) return port;
-  return { ...port, normalization: readNormalization(given.normalization, `${where}.normalization`) };
+function readOutput(value: unknown, where: string, version: number): Port {
+  return readPort(json.record(value, where, PORT, version < PORT_SHAPES_SINCE ? [] : ["dims"]), where);
+}
+
+function readInput(value: unknown, where: string, version: number): InputPort {
+  const shapes = version < PORT_SHAPES_SINCE ? [] : ["dims", "channelsLast"];
+  const given = json.record(value, where, PORT, [...shapes, "normalization"]);
+  const { normalization } = given;
+  return {
+    ...readPort(given, where),
+    ...(normalization !== undefined && { normalization: readNormalization(normalization, `${where}.normalization`) }),
+  };
 }
 
 function readSpec(value: unknown, where: string): TensorSpec {

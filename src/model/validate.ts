@@ -3,6 +3,7 @@ import { arrayKind, described, frozenCopy, guarded } from "../base/index.js";
 import { at, type Check, checker, INT32_MAX, fields as json } from "../format/index.js";
 import {
   checkNormalization,
+  checkPort,
   elements,
   LAYERS,
   layerInputs,
@@ -85,8 +86,11 @@ function checkModel(def: ModelDef, where: string): ModelDef {
   );
   for (const port of def.inputs) {
     const place = `input ${port.name}`;
-    const [channels] = write(port.tensor, place).shape;
-    if (port.normalization) checkNormalization(port.normalization, channels, place, check);
+    const { shape } = write(port.tensor, place);
+    if (port.normalization) checkNormalization(port.normalization, shape[0], place, check);
+    checkPort(port, shape, place, check);
+    const { channelsLast = false } = port;
+    check(typeof channelsLast === "boolean", `${place}.channelsLast`, "true or false", channelsLast);
   }
   for (const layer of def.layers) {
     const place = `layer ${layer.name}`;
@@ -98,7 +102,10 @@ function checkModel(def: ModelDef, where: string): ModelDef {
       check(ok, at(place, field), expected, found, code),
     );
   }
-  for (const port of def.outputs) read(port.tensor, `output ${port.name}`);
+  for (const port of def.outputs) {
+    const place = `output ${port.name}`;
+    checkPort(port, read(port.tensor, place).shape, place, check);
+  }
   for (const name of Object.keys(def.tensors))
     check(written.has(name), `tensor ${name}`, "a layer that writes it", "none");
   return def;

@@ -1,8 +1,17 @@
 // write.ts: a ModelDef to the bytes of a model file.
 import { sealFile } from "../format/index.js";
-import { layerKind, orderStores, versionOf, writeEncoding, writeNormalization, writeRecord } from "../ops/index.js";
-import type { ModelDef, Port } from "./model.js";
-import { decodeModel, LAYER_FIELDS } from "./read.js";
+import {
+  layerKind,
+  orderStores,
+  type Shape,
+  unusual,
+  versionOf,
+  writeEncoding,
+  writeNormalization,
+  writeRecord,
+} from "../ops/index.js";
+import type { InputPort, ModelDef } from "./model.js";
+import { decodeModel, LAYER_FIELDS, PORT_SHAPES_SINCE } from "./read.js";
 import { validateModel } from "./validate.js";
 
 /**
@@ -21,21 +30,23 @@ export function encodeModel(def: ModelDef): Uint8Array {
   const graph = {
     name,
     inputs: def.inputs.map(({ normalization, ...port }) => ({
-      ...writePort(port),
+      ...writePort(port, shapeOf(port.tensor)),
       ...(normalization && { normalization: writeNormalization(normalization) }),
     })),
-    outputs: def.outputs.map(writePort),
+    outputs: def.outputs.map((port) => writePort(port, shapeOf(port.tensor))),
     labels,
     tensors: Object.fromEntries(specs),
     layers: layers.map(({ json }) => json),
     notes,
   };
-  const version = Math.max(1, ...def.layers.map((layer) => versionOf(layerKind(layer), layer)));
+  const shaped = [...graph.inputs, ...graph.outputs].some((port) => "dims" in port || "channelsLast" in port);
+  const least = shaped ? PORT_SHAPES_SINCE : 1;
+  const version = Math.max(least, ...def.layers.map((layer) => versionOf(layerKind(layer), layer)));
   const bytes = sealFile("model", graph, orderStores(layers.map(({ store }) => store)), version);
   decodeModel(bytes);
   return bytes;
 }
 
-function writePort({ name, tensor }: Port): object {
-  return { name, tensor };
+function writePort({ name, tensor, ...given }: InputPort, shape: Shape): object {
+  return { name, tensor, ...unusual(shape, given) };
 }

@@ -83,6 +83,6 @@ export const permuteNode: NodeKind<PermuteNode> = {
     return node.shape;
   },
   lower({ op, name, dims, order }, { sources: [input], output, spec, push }) {
-    push({ op, name, input, output, dims, order }, spec(input).encoding);
+    push<PermuteLayer>({ op, name, input, output, dims, order }, spec(input).encoding);
   },
 };

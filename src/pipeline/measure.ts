@@ -49,10 +49,12 @@ const IMAGES_A_BREATH = 64;
 export async function createClassifier(def: ModelDef, name: ExecutorName = "wasm"): Promise<Classifier> {
   given({ name }, { name: is.oneOf("wasm", "reference") });
   const { input, output } = classifierPorts(def);
+  // a set's images are planes
+  const planes = { ...def, inputs: [{ ...input, channelsLast: false }] };
   if (name === "reference") {
-    return { run: (pixels) => runReference(def, { [input.name]: pixels }).outputs[output.name], dispose: () => {} };
+    return { run: (pixels) => runReference(planes, { [input.name]: pixels }).outputs[output.name], dispose: () => {} };
   }
-  const model = await Model.from(def);
+  const model = await Model.from(planes);
   return { run: (pixels) => model.runSync(pixels)[output.name], dispose: () => model.dispose() };
 }
 

@@ -134,16 +134,19 @@ export interface Logits {
 
 /** The network without the softmax that makes its one output of a vector: labels are held against logits. */
 export function logitsOf(network: Network): Logits {
-  const [output, ...others] = network.outputs;
+  const [output, ...more] = network.outputs;
   const last = network.nodes.find(({ name }) => name === output);
   const isVector = inferShapes(network)
     .get(output)!
     .slice(1)
     .every((n) => n === 1);
-  if (last?.op !== "softmax" || others.length > 0 || !isVector) return { network, whole: (trained) => trained };
+  if (last?.op !== "softmax" || more.length > 0 || !isVector) return { network, whole: (trained) => trained };
+  const { ports, ...rest } = network;
+  const { [output]: _, ...others } = ports ?? {};
+  const nodes = network.nodes.filter((node) => node !== last);
   return {
-    network: { ...network, nodes: network.nodes.filter((node) => node !== last), outputs: [last.input] },
-    whole: (trained) => ({ ...trained, nodes: [...trained.nodes, last], outputs: [output] }),
+    network: { ...rest, nodes, outputs: [last.input], ...(ports && { ports: others }) },
+    whole: (trained) => ({ ...trained, nodes: [...trained.nodes, last], outputs: [output], ...(ports && { ports }) }),
   };
 }
 

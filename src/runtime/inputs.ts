@@ -8,6 +8,10 @@ import { checkPicture, isPicture, type Picture } from "./pictures.js";
 export interface InputInfo {
   readonly name: string;
   readonly shape: Shape;
+  /** Sizes as ONNX has them: values are handed in in their order. */
+  readonly dims: readonly number[];
+  /** Whether that order is (row, column, channel). */
+  readonly channelsLast: boolean;
   readonly normalization?: Normalization;
 }
 
@@ -53,7 +57,7 @@ function ownField(object: object, key: string): unknown {
   return Object.hasOwn(object, key) ? (object as Record<string, unknown>)[key] : undefined;
 }
 
-function checkInput(value: unknown, { name, shape, normalization }: InputInfo): Input {
+function checkInput(value: unknown, { name, shape, dims, normalization }: InputInfo): Input {
   const where = `input ${name}`;
   const isPixels = isArray(value, "Uint8Array", "Uint8ClampedArray") || isPicture(value);
   if (isPixels && !normalization) {
@@ -68,7 +72,7 @@ function checkInput(value: unknown, { name, shape, normalization }: InputInfo): 
   if (!isValues(value)) throw badInput("wrong input", where, `a Float32Array of network values${pixels}`, value);
   const view = ownView(value);
   if (view?.length === elements(shape)) return view;
-  const expected = `${elements(shape)} values (${shape.join(", ")})`;
+  const expected = `${elements(shape)} values (${dims.join(", ")})`;
   throw badInput("wrong input", where, expected, view ? `${view.length} values` : "an array that was handed over");
 }
 

@@ -2,6 +2,7 @@
 
 import { frozenCopy, ShiftwiseError } from "../base/index.js";
 import { type ModelDef, ownModel } from "../model/index.js";
+import { dimsOf } from "../ops/index.js";
 import type { Executor, ExecutorKind, ExecutorOptions, Outputs, StepTime, Visit } from "./executor.js";
 import { createInputCheck, type Given, type InputInfo, type Inputs } from "./inputs.js";
 import { checkKernels, compileKernels } from "./kernels.js";
@@ -30,11 +31,17 @@ export class Model {
 
   private constructor(def: ModelDef, executor: Executor) {
     this.name = def.name;
-    const ports = def.inputs.map(({ name, tensor, normalization }) => {
-      return { name, shape: def.tensors[tensor].shape, normalization };
+    const ports = def.inputs.map((port) => {
+      const { name, tensor, channelsLast = false, normalization } = port;
+      const { shape } = def.tensors[tensor];
+      return { name, shape, dims: dimsOf(shape, port), channelsLast, normalization };
     });
     this.inputs = frozenCopy(ports);
-    this.outputs = frozenCopy(def.outputs.map(({ name, tensor }) => ({ name, shape: def.tensors[tensor].shape })));
+    const results = def.outputs.map((port) => {
+      const { shape } = def.tensors[port.tensor];
+      return { name: port.name, shape, dims: dimsOf(shape, port) };
+    });
+    this.outputs = frozenCopy(results);
     this.labels = def.labels;
     this.memory = frozenCopy(executor.memory);
     this.executor = executor.kind;

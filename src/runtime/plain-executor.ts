@@ -10,8 +10,10 @@ import type { InputBatch } from "./ports.js";
  * @throws OVERFLOW for a memory limit below what all tensors take, since it keeps every one of them
  */
 export async function createPlainExecutor(given: ModelDef, { memoryLimit }: ExecutorOptions): Promise<Executor> {
+  // inputs come as planes
+  const inputs = given.inputs.map((port) => ({ ...port, channelsLast: false }));
   // every run reads the weights again
-  const def = frozenCopy(given, true);
+  const def = frozenCopy({ ...given, inputs }, true);
   const tensors = Object.values(def.tensors);
   const total = tensors.reduce((sum, { shape }) => sum + elements(shape) * Float32Array.BYTES_PER_ELEMENT, 0);
   if (total > memoryLimit) {

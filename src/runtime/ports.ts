@@ -1,7 +1,15 @@
 // ports.ts: the doors of a model: checked inputs written to the kernels' memory; tensors read from it.
 import { canonicalNaNs, ShiftwiseError } from "../base/index.js";
 import type { InputPort, InputValues } from "../model/index.js";
-import { elements, type Normalization, pixelTable, pixelToReal, type Shape, type TensorSpec } from "../ops/index.js";
+import {
+  elements,
+  type Normalization,
+  pixelTable,
+  pixelToReal,
+  planesOf,
+  type Shape,
+  type TensorSpec,
+} from "../ops/index.js";
 import { type Given, type InputInfo, isValues } from "./inputs.js";
 import type { Kernels } from "./kernels.js";
 import type { Placement } from "./memory.js";
@@ -14,16 +22,19 @@ const PIXELS = 256;
 export interface OutputInfo {
   readonly name: string;
   readonly shape: Shape;
+  /** Sizes as ONNX has them, of the same values in the same order. */
+  readonly dims: readonly number[];
 }
 
 /** The values of every input. */
 export type InputBatch = { readonly [name: string]: InputValues };
 
-/** Makes what brings checked inputs to values: pictures are drawn. The function throws as createPictureReader's. */
+/** Makes what brings checked inputs to values (channel, row, column): pictures are drawn. The function throws as createPictureReader's. */
 export function createInputReader(ports: readonly InputInfo[]): (given: Given) => InputBatch {
-  const readers = ports.map(({ name, shape }) => {
+  const readers = ports.map(({ name, shape, channelsLast }) => {
     const draw = createPictureReader(shape, `input ${name}`);
-    return ({ [name]: input }: Given) => [name, isValues(input) ? input : draw(input)] as const;
+    const planes = (values: InputValues) => (channelsLast ? planesOf(values, shape) : values);
+    return ({ [name]: input }: Given) => [name, isValues(input) ? planes(input) : draw(input)] as const;
   });
   return (given) => Object.fromEntries(readers.map((read) => read(given)));
 }

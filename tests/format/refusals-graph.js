@@ -1,8 +1,8 @@
 // refusals-graph.js: the rules that hold for every object of a graph, broken at every place of a graph where they can be.
 
 /** Keys of these are names, not fields. */
-const DICTIONARIES = ["tensors", "notes", "metadata", "run"];
-const OPTIONAL = ["labels", "notes", "normalization", "low", "high"];
+const DICTIONARIES = ["tensors", "notes", "metadata", "run", "ports"];
+const OPTIONAL = ["labels", "notes", "normalization", "low", "high", "ports", "channelsLast"];
 const CHOICES = ["op", "kind", "bits", "fn", "axis"];
 const NAMES = ["name", "input", "output", "other", "tensor", "inputs", "outputs", "node"];
 /** Lists whose length is fixed. */
@@ -118,6 +118,7 @@ function leastOf(part, field, isListed, op) {
 function mayLack(field, op) {
   if (field === "max") return op === "relu";
   if (field === "residual") return op === "conv";
+  if (field === "dims") return op !== "permute";
   if (field === "dilation") return op === "maxPool";
   return OPTIONAL.includes(field);
 }

@@ -22,11 +22,21 @@ function withoutSteps(g) {
   g.layers[at] = { op: "activation", name, output, input, fn: "tanh", parameters: [] };
 }
 
+/** Takes the dimensions and the order of the ports away, too. */
+function withoutShapes({ inputs, outputs }) {
+  for (const port of [...inputs, ...outputs]) {
+    delete port.dims;
+    delete port.channelsLast;
+  }
+}
+
 export const modelRefusals = {
   since: [
-    [change(() => {}, 1), /layers\[7\]\.op: .*one of .*; found elementwise/],
+    [change(() => {}, 1), /inputs\[0\]: .*no other field; found dims/],
+    [change(withoutShapes, 1), /layers\[7\]\.op: .*one of .*; found elementwise/],
     [
       change((g) => {
+        withoutShapes(g);
         withoutSteps(g);
         g.layers.find(({ op }) => op === "binary").fn = "max";
       }, 1),
@@ -58,6 +68,11 @@ export const modelRefusals = {
   "written-before": [
     [change((g) => g.layers.push(...g.layers.splice(6, 1))), /layer elementwise\.input: .*earlier layer/],
     [layer("conv.b", (l) => (l.residual.tensor = "b")), /layer conv\.b\.residual: .*earlier layer/],
+  ],
+  "port-dims": [
+    [change((g) => (g.inputs[0].dims = [1, 36, 3])), /input image\.dims: .*elements of 2x6x6/],
+    [change((g) => (g.outputs[1].dims = [])), /output side\.dims: .*elements of 2x4x4/],
+    [change((g) => (g.outputs[1].dims = new Array(65).fill(1))), /output side\.dims: .*at most 64/],
   ],
   "total-size": [[tensor("g", (t) => (t.shape = [2 ** 31 - 1, 1, 1])), /at most 2147483647 elements/]],
   normalization: [

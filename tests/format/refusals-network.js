@@ -33,7 +33,8 @@ export function everyNode() {
     ["a", "b", "c"],
   );
   const nodes = network.nodes.map((node) => (node.op === "maxPool" ? { ...node, dilation: [1, 1] } : node));
-  return { ...network, nodes };
+  const ports = { input: { dims: [1, 36, 2], channelsLast: true }, [sized]: { dims: [1, 24] } };
+  return { ...network, nodes, ports };
 }
 
 function frozenGrids(network) {
@@ -91,6 +92,13 @@ export const networkRefusals = {
     [change((g) => (g.outputs = [])), /outputs: .*at least one/],
     [change((g) => (g.outputs = ["nowhere"])), /outputs: .*the name of a node/],
     [change((g) => (g.outputs = ["dense1", "dense1"])), /outputs: .*names that differ/],
+  ],
+  "node-ports": [
+    [change((g) => (g.ports.conv1 = { dims: [1, 144] })), /network\.ports\.conv1: .*an input or output/],
+    [change((g) => (g.ports.nowhere = {})), /network\.ports\.nowhere: .*an input or output/],
+    [change((g) => (g.ports.softmax1.dims = [5, 5])), /ports\.softmax1\.dims: .*elements of 6x2x2/],
+    [change((g) => (g.ports.softmax1.dims = new Array(65).fill(1))), /ports\.softmax1\.dims: .*at most 64/],
+    [change((g) => (g.ports.softmax1.channelsLast = true)), /ports\.softmax1\.channelsLast: .*an input/],
   ],
   "node-size": [
     [set("avgPool1", { kernel: [9, 2] }), /node avgPool1\.kernel: .*one that fits the padded input/],

@@ -35,10 +35,15 @@ const codebook = (length) => ({
 export function everything() {
   return {
     name: "everything",
-    inputs: [{ name: "image", tensor: "x", normalization: { mean: [0.5, 0.25], std: [0.1, 0.2] } }],
+    inputs: [
+      {
+        ...{ name: "image", tensor: "x", dims: [1, 36, 2], channelsLast: true },
+        normalization: { mean: [0.5, 0.25], std: [0.1, 0.2] },
+      },
+    ],
     outputs: [
       { name: "logits", tensor: "y" },
-      { name: "side", tensor: "f" },
+      { name: "side", tensor: "f", dims: [32] },
       { name: "resampled", tensor: "s" },
     ],
     labels: ["hemd", "schuh", "“täsche”"],

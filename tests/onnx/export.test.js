@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import * as ort from "onnxruntime-web/wasm";
 import { loadCifarFolder, samplesOf, subset } from "../../dist/data/index.js";
 import { lower } from "../../dist/graph/index.js";
-import { runReference } from "../../dist/model/index.js";
+import { decodeModel, encodeModel, runReference } from "../../dist/model/index.js";
 import { evaluateModel, exportOnnx, importOnnx, importOnnxFile, readModel } from "../../dist/onnx/index.js";
 import { pixelTable } from "../../dist/ops/index.js";
 import { calibrate, collectHistograms, insertQuantizers, quantizationPoints } from "../../dist/quantize/index.js";
@@ -12,8 +13,10 @@ import { compensate } from "../../dist/rounding/index.js";
 import { Model } from "../../dist/runtime/index.js";
 import { activations } from "../../dist/training/index.js";
 import { randomNetwork } from "../graph/random_networks.js";
+import { build, floats, ints } from "./build.js";
 import { argmax, MODELS, modelPath, shared, skip } from "./shared.js";
 
+ort.env.wasm.numThreads = 1;
 const FORMS = ["float32", "qdq"];
 
 /** Outputs of an exported model for one image, by the evaluator. */
@@ -67,6 +70,88 @@ test("random float networks in both forms", () => {
   });
   fc.assert(property, { seed: 32, numRuns: 100 });
 });
+
+/** Inputs and outputs of many ranks and orders, with what onnxruntime is given and gives. */
+const SHAPED = {
+  "tokens and a vector with its axes": {
+    nodes: [
+      ["Conv", "x w", "a"],
+      ["Reshape", "a tokens", "b"],
+      ["Transpose", "b", "tokens.out", { perm: [0, 2, 1] }],
+      ["GlobalAveragePool", "a", "pooled"],
+    ],
+    constants: { w: floats([3, 4, 1, 1]), tokens: ints(0, 3, -1) },
+    outputs: ["tokens.out", "pooled"],
+    dims: [
+      [1, 42, 3],
+      [1, 3, 1, 1],
+    ],
+  },
+  "channels last, in and out": {
+    x: [1, 6, 7, 4],
+    nodes: [
+      ["Transpose", "x", "planes", { perm: [0, 3, 1, 2] }],
+      ["Conv", "planes w", "a"],
+      ["Transpose", "a", "y", { perm: [0, 2, 3, 1] }],
+    ],
+    constants: { w: floats([3, 4, 1, 1]) },
+    dims: [[1, 6, 7, 3]],
+  },
+  "a map with an axis more": {
+    nodes: [
+      ["Conv", "x w", "a"],
+      ["Reshape", "a five", "y"],
+    ],
+    constants: { w: floats([4, 4, 1, 1]), five: ints(1, 2, 2, 6, 7) },
+    dims: [[1, 2, 2, 6, 7]],
+  },
+  "signals, and no batch at the end": {
+    x: [1, 2, 9],
+    nodes: [
+      ["Conv", "x w", "a"],
+      ["Relu", "a", "y"],
+      ["Reshape", "y flat", "z"],
+    ],
+    constants: { w: floats([3, 2, 3]), flat: ints(-1) },
+    outputs: ["y", "z"],
+    dims: [[1, 3, 7], [21]],
+  },
+};
+
+for (const [name, { dims, ...parts }] of Object.entries(SHAPED)) {
+  test(`ports and export have the file's own dimensions: ${name}`, async () => {
+    const bytes = build(parts);
+    const { x = [1, 4, 6, 7], outputs = ["y"] } = parts;
+    const data = Float32Array.from({ length: x.reduce((a, b) => a * b, 1) }, (_, i) => Math.sin(i * 12.9898));
+    const expected = await ortRun(bytes, data, x);
+    const def = decodeModel(encodeModel(lower(importOnnx(bytes), { grids: null })));
+    const model = await Model.from(def);
+    assert.deepEqual(model.inputs[0].dims, x);
+    assert.deepEqual(
+      model.outputs.map((output) => [output.name, [...output.dims]]),
+      outputs.map((output, i) => [output, dims[i]]),
+    );
+    const own = model.runSync(data);
+    const exported = await ortRun(exportOnnx(def, { form: "float32" }), data, x);
+    for (const output of outputs) {
+      for (const [values, shape] of [
+        [own[output], model.outputs.find((one) => one.name === output).dims],
+        [exported[output].data, exported[output].dims],
+      ]) {
+        assert.deepEqual([...shape], [...expected[output].dims]);
+        for (const [i, value] of values.entries()) assert.ok(Math.abs(value - expected[output].data[i]) < 1e-5);
+      }
+    }
+    model.dispose();
+  });
+}
+
+async function ortRun(bytes, data, dims) {
+  const session = await ort.InferenceSession.create(bytes, { executionProviders: ["wasm"], logSeverityLevel: 3 });
+  const results = await session.run({ x: new ort.Tensor("float32", data, dims) });
+  await session.release();
+  return results;
+}
 
 test("an exported float network is imported again as it was", async () => {
   const { network, image } = randomNetwork(12, false);

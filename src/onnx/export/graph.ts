@@ -21,14 +21,14 @@ export interface GraphBuilder {
   /** @param name wished for the result */
   node(op: string, inputs: readonly string[], attributes?: Readonly<Record<string, Attribute>>, name?: string): string;
   /** A node whose result has one of the reserved names. */
-  publish(op: string, input: string, attributes: Readonly<Record<string, Attribute>>, name: string): void;
+  publish(op: string, inputs: readonly string[], attributes: Readonly<Record<string, Attribute>>, name: string): void;
   finish(ports: Ports, name: string, metadata: Readonly<Record<string, string>>): Messages["ModelProto"];
 }
 
-/** Names and sizes behind the batch. */
+/** Names and sizes; null is the batch, which is open. */
 export interface Ports {
-  readonly inputs: readonly (readonly [name: string, dims: readonly number[]])[];
-  readonly outputs: readonly (readonly [name: string, dims: readonly number[]])[];
+  readonly inputs: readonly (readonly [name: string, dims: readonly (number | null)[]])[];
+  readonly outputs: readonly (readonly [name: string, dims: readonly (number | null)[]])[];
 }
 
 /** @param reserved names of the graph's inputs and outputs */
@@ -88,7 +88,7 @@ export function createGraph(reserved: readonly string[]): GraphBuilder {
       push(opType, input, attributes, output);
       return output;
     },
-    publish: (opType, input, attributes, name) => push(opType, [input], attributes, name),
+    publish: push,
     finish({ inputs, outputs }, name, metadata) {
       const infos = (ports: Ports["inputs"]): Messages["ValueInfoProto"][] =>
         ports.map(([port, dims]) => ({
@@ -96,7 +96,7 @@ export function createGraph(reserved: readonly string[]): GraphBuilder {
           type: {
             tensorType: {
               elemType: FLOAT,
-              shape: { dim: [{ dimParam: "batch" }, ...dims.map((dimValue) => ({ dimValue }))] },
+              shape: { dim: dims.map((dimValue) => (dimValue === null ? { dimParam: "batch" } : { dimValue })) },
             },
           },
         }));

@@ -116,7 +116,7 @@ function plus(conversion: Conversion, x: Activation, c: Known, beta: number): Ac
  * The matrix product of numpy's matmul: vectors become matrices for the product, the axes before the last two are
  * broadcast.
  */
-const matMul = operator(
+export const matMul = operator(
   {},
   {
     evaluate(call) {

@@ -52,6 +52,7 @@ function reordering<S extends Specs>(
       return [reordered(conversion, x, howOrdered(conversion, x.dims))];
     },
     anyType: true,
+    moves: true,
   });
 }
 
@@ -94,6 +95,8 @@ const concat = operator(
       if (outer === 1) return [concatenated(conversion, parts, (n) => [n, inner, 1], axis, dims)];
       return [concatenatedRows(conversion, parts, axis, dims)];
     },
+    anyType: true,
+    moves: true,
   },
 );
 
@@ -133,7 +136,7 @@ function concatenated(
   dims: readonly number[],
 ): Activation {
   const inputs = parts.map((part, i) => source(conversion, part, shapeOf(part.dims[axis]), i));
-  return added(conversion, { op: "concat", inputs }, shapeOf(dims[axis]), dims);
+  return added(conversion, { op: "concat", inputs }, shapeOf(dims[axis]), dims, parts[0].type);
 }
 
 /** Joined along any axis: it becomes the channels before, and goes back behind. */
@@ -156,7 +159,7 @@ function concatenatedRows(
   });
   const shape: Shape = [dims[axis], outer, inner];
   const move = swapped(draft.add(`${name}.joined`, { op: "concat", inputs }, shape), shape);
-  return added(conversion, move, move.shape, dims);
+  return added(conversion, move, move.shape, dims, parts[0].type);
 }
 
 export const ORDERS: Operators = {

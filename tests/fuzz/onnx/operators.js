@@ -3,8 +3,10 @@
 import { bytes } from "../../onnx/build.js";
 import { elements, PARAMETERS } from "../project.js";
 import { biasedGelu, groupNorm, instanceNorm, layerNorm, lrn, masks, positiveUnary, where } from "./functions.js";
+import { FUSED } from "./fused.js";
 import { float, isPlanes, known, meeting, rank, unary } from "./helpers.js";
 import { einsum, gemm, matMul, scatter, triangle } from "./products.js";
+import { QUANTIZED } from "./quantized.js";
 
 /** The operators that are a function of one value of ours, with any of the parameters given. */
 const activations = Object.fromEntries(
@@ -368,6 +370,8 @@ function constant(draw, b) {
 /** By the name of the operator; every one that the catalogue knows has an entry (fuzz.test.js). */
 export const OPERATORS = {
   ...activations,
+  ...FUSED,
+  ...QUANTIZED,
   Abs: unary("Abs"),
   Add: binary("Add"),
   And: masks("And", 2),
