@@ -19,4 +19,4 @@ export { type Pictures, type Samples, samplesOf, unlabelled } from "./samples.js
 
 export { AUGMENTATION } from "./augment.js";
 export { DATASET } from "./dataset.js";
-export { SAMPLES } from "./samples.js";
+export { readSamples, SAMPLES } from "./samples.js";

@@ -1,6 +1,6 @@
 // samples.ts: images without labels, as a network takes them: what calibration and distillation look at.
 
-import { given, is, type Kind } from "../base/index.js";
+import { described, given, is, isArray, type Kind, ownView, ShiftwiseError } from "../base/index.js";
 import { NORMALIZATION, SHAPE, type Shape } from "../ops/index.js";
 import { normalizationTable } from "./batches.js";
 import { checkChannels, type Dataset, lengthOf } from "./dataset.js";
@@ -60,4 +60,21 @@ export function unlabelled(pictures: Pictures, classes: number): Dataset {
   given({ pictures, classes }, { pictures: PICTURES, classes: is.integer(1) });
   const [channels, height, width] = pictures.shape;
   return { ...pictures, labels: new Uint8Array(pictures.images.length / (channels * height * width)), classes };
+}
+
+/**
+ * Reads some samples, and sees that they are there: a promise, or an array of another kind or length, would be taken for others.
+ * @throws BAD_DATA; what the samples' own `read` throws
+ * @internal
+ */
+export function readSamples(samples: Samples, from: number, count: number): Float32Array {
+  const values: unknown = samples.read(from, count);
+  const own = isArray(values, "Float32Array") ? ownView(values) : null;
+  const length = count * samples.shape[0] * samples.shape[1] * samples.shape[2];
+  if (own?.length === length) return own;
+  throw new ShiftwiseError("BAD_DATA", "samples that are not what the network reads", {
+    where: `read(${from}, ${count})`,
+    expected: `a Float32Array of ${length} values, and no promise of one`,
+    found: own ? `${own.length} values` : described(values),
+  });
 }

@@ -25,6 +25,7 @@ import {
 } from "../training/index.js";
 import { DEFAULTS } from "./defaults.js";
 import { IMAGE_SETTINGS, type ImageControl, type ImageSettings, type ResolvedSettings } from "./image-settings.js";
+import { checkSignal, interruptible } from "./interruptible.js";
 import { dealOut, levelsOf, type Weighted, WIDTHS, type Width, wider, widthsBy } from "./levels.js";
 import { checkFloat, inputOf, usualNormalization, withNormalization, withoutTiny } from "./network.js";
 import { type ConversionResult, createWarnings, type RoundedLayer, schemeText } from "./notes.js";
@@ -69,6 +70,7 @@ export async function quantizeFromImages(
 ): Promise<ImageConversion> {
   given({ options: settings, control }, { options: IMAGE_SETTINGS, control: is.exactly<ImageControl>(CONTROL) });
   checkFloat(float);
+  checkSignal(control.signal);
   const { warnings, warn } = createWarnings(control.onWarning);
   const network = withoutTiny(float, warn);
   const source = sourceOf(network, images, warn);
@@ -80,7 +82,7 @@ export async function quantizeFromImages(
   const [samples, held] = holdOutSamples(source.samples);
   const start = minutes > 0 ? recoverNorms(source.network, samples) : source.network;
   const points = quantizationPoints(start);
-  const histograms = await collectHistograms(points, sampleActivations(start, samples, points));
+  const histograms = await collectHistograms(points, interruptible(sampleActivations(start, samples, points), signal));
   const simulated = insertQuantizers(start, calibrate(start, histograms, { activations }));
 
   const widths = budget === null ? widthsBy(network, full) : await dealOut(simulated, samples, full, control);

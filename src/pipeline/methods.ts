@@ -198,7 +198,7 @@ async function straightThrough(
   const seed = training.seed ?? 1;
   if (epochs === 0) {
     const grids = quantizeWeights(network, quantizer, bits);
-    return { network: await withQuantizers(network, dataset, calibrationFor(scheme), seed), grids };
+    return { network: await withQuantizers(network, dataset, calibrationFor(scheme), seed, control.signal), grids };
   }
   const share = (epoch: number): number => 0.5 * (1 + Math.cos((Math.PI * epoch) / epochs));
   const latent = new Map(weightNodes(network).map(({ name, weight }) => [name, weight.data.slice()]));
@@ -206,7 +206,7 @@ async function straightThrough(
   let simulated = network;
   const reestimate = reestimationBatches(dataset, training.batchSize);
   for (let epoch = 0; epoch < epochs; epoch++) {
-    simulated = await withQuantizers(network, dataset, calibrationFor(scheme), seed);
+    simulated = await withQuantizers(network, dataset, calibrationFor(scheme), seed, control.signal);
     for (const { name, weight } of weightNodes(network)) weight.data.set((last?.latent ?? latent).get(name)!);
     last = await retrainStraightThrough(
       simulated,
@@ -246,7 +246,7 @@ async function incremental(
   { training }: MethodSettings,
   control: Control,
 ): Promise<Trained> {
-  const simulated = await withQuantizers(network, dataset, calibrationFor(scheme), training.seed ?? 1);
+  const simulated = await withQuantizers(network, dataset, calibrationFor(scheme), training.seed ?? 1, control.signal);
   if (epochs === 0) {
     const { grids } = await retrain(
       simulated,

@@ -20,6 +20,7 @@ import {
   weightNodes,
 } from "../quantize/index.js";
 import { activations, recoverNorms } from "../training/index.js";
+import { interruptible } from "./interruptible.js";
 
 /**
  * The names of architectures.
@@ -183,9 +184,10 @@ export async function withQuantizers(
   dataset: Dataset,
   options: CalibrationOptions,
   seed: number,
+  signal?: AbortSignal,
 ): Promise<Network> {
   const points = quantizationPoints(network);
   const images = sampleImages(dataset, CALIBRATION_IMAGES, seed);
-  const histograms = await collectHistograms(points, activations(network, images, points));
+  const histograms = await collectHistograms(points, interruptible(activations(network, images, points), signal));
   return insertQuantizers(network, calibrate(network, histograms, options));
 }

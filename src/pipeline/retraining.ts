@@ -142,7 +142,7 @@ export async function quantizeByRetraining(
     cut = await prune(student, images, { ...pruning, checkpoint: checkpoints.pruning }, { signal, onProgress });
   }
   onStep?.("calibrating");
-  const simulated = await withQuantizers(student, images, { activations }, seed);
+  const simulated = await withQuantizers(student, images, { activations }, seed, signal);
   onStep?.("retraining");
   const settings = {
     ...options,

@@ -1,5 +1,5 @@
 // walk.ts: a network run over all images segment by segment, what later segments read kept in between.
-import type { Samples } from "../data/browser.js";
+import { readSamples, type Samples } from "../data/browser.js";
 import { imagesWithin } from "../engine/index.js";
 import { inferShapes, type Network } from "../graph/index.js";
 import type { Node, Shape } from "../ops/index.js";
@@ -67,7 +67,7 @@ export function createWalk(network: Network, samples: Samples, batch: number, mo
       let first = new Float32Array(0);
       for (const [c, count] of chunks.entries()) {
         piece.run(
-          from.map((name) => (inputs.includes(name) ? samples.read(c * batch, count) : values(name, c))),
+          from.map((name) => (inputs.includes(name) ? readSamples(samples, c * batch, count) : values(name, c))),
           count,
         );
         for (const name of gives) stores.get(name)!.put(c, piece.tensor(name));

@@ -1,7 +1,7 @@
 // evaluate.ts: accuracy of the float network, and the activations that calibration looks at.
 
 import { given, is, ShiftwiseError } from "../base/index.js";
-import { batches, DATASET, type Dataset, type Samples, samplesOf, size } from "../data/browser.js";
+import { batches, DATASET, type Dataset, readSamples, type Samples, samplesOf, size } from "../data/browser.js";
 import {
   compileModule,
   createEngine,
@@ -110,7 +110,7 @@ export function* sampleActivations(
   const engine = createEngine(network, { batch, gradients: false, keep: names });
   for (let from = 0; from < samples.count; from += batch) {
     const count = Math.min(batch, samples.count - from);
-    engine.forward(samples.read(from, count), count, "eval");
+    engine.forward(readSamples(samples, from, count), count, "eval");
     yield new Map(names.map((name) => [name, engine.tensor(name).slice()]));
   }
 }

@@ -1,5 +1,5 @@
 // hold-out.ts: images set apart, on which results are measured that come from the others.
-import { type Dataset, type Samples, size, subset } from "../data/browser.js";
+import { type Dataset, readSamples, type Samples, size, subset } from "../data/browser.js";
 import { elements } from "../ops/index.js";
 
 /** One image of so many is held out. */
@@ -35,7 +35,7 @@ function picked(samples: Samples, which: readonly number[]): Samples {
     count: which.length,
     read(from, count) {
       const values = new Float32Array(count * length);
-      for (let i = 0; i < count; i++) values.set(samples.read(which[from + i], 1), i * length);
+      for (let i = 0; i < count; i++) values.set(readSamples(samples, which[from + i], 1), i * length);
       return values;
     },
   };

@@ -287,3 +287,49 @@ test("a layer of weights next to nothing becomes zeros with a warning; what floa
   const wrong = quantizeFromImages(weighted(1e38, 1e20), pictures(), { bits: 4 });
   await assert.rejects(wrong, { code: "BAD_DATA", where: /^relu/, message: /activation is not finite/ });
 });
+
+test("samples that are no samples are refused, and not taken for others", async () => {
+  const shape = [1, 12, 12];
+  const wrong = {
+    "a promise": async (_, count) => new Float32Array(144 * count),
+    "too few": (_, count) => new Float32Array(144 * count - 1),
+    "too many": (_, count) => new Float32Array(144 * count + 1),
+    "another kind": (_, count) => new Float64Array(144 * count),
+    "a plain array": (_, count) => new Array(144 * count).fill(0),
+    nothing: () => undefined,
+  };
+  for (const count of [4, 40]) {
+    for (const [name, read] of Object.entries(wrong)) {
+      const refused = {
+        code: "BAD_DATA",
+        where: /^read\(\d+, \d+\)$/,
+        message: /a Float32Array of \d+ values, and no promise/,
+      };
+      await assert.rejects(quantizeFromImages(float, { shape, count, read }, { bits: 4 }), refused, name);
+    }
+  }
+  const mine = new TypeError("mine");
+  const read = () => {
+    throw mine;
+  };
+  const error = await quantizeFromImages(float, { shape, count: 4, read }).catch((reason) => reason);
+  assert.equal(error, mine);
+});
+
+test("a signal stops the work before the first sample, and between two batches of them", async () => {
+  let reads = 0;
+  const pixels = samplesOf(pictures(400));
+  const samples = {
+    ...pixels,
+    read(from, count) {
+      reads += count;
+      return pixels.read(from, count);
+    },
+  };
+  await assert.rejects(quantizeFromImages(float, samples, {}, { signal: AbortSignal.abort() }), { code: "ABORTED" });
+  assert.equal(reads, 0);
+  const soon = new AbortController();
+  setImmediate(() => soon.abort());
+  await assert.rejects(quantizeFromImages(float, samples, {}, { signal: soon.signal }), { code: "ABORTED" });
+  assert.ok(reads < 100, `${reads}`);
+});
