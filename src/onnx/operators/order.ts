@@ -38,16 +38,30 @@ function reordering<S extends Specs>(
     convert(conversion) {
       const x = onlyActivation(conversion);
       const { dims, order, result } = reordered(conversion, x.dims);
-      // axes of length 1 may go anywhere
-      const long = order.filter((axis) => dims[axis] > 1);
-      if (long.every((axis, i) => i === 0 || axis > long[i - 1])) return [{ ...x, dims: result }];
-      if (order.length > 8) throw shapeUnsupported(conversion.node, x.dims);
-      const shape = shapeFor(result);
-      return [added(conversion, { op: "permute", input: x.node, dims, order, shape }, shape, result, x.type)];
+      const name = resultName(conversion);
+      return [{ ...transposedActivation(conversion, { ...x, dims }, order, name, shapeFor(result)), dims: result }];
     },
     anyType: true,
     moves: true,
   });
+}
+
+/** The activation with its axes in another order: axis i of the result is axis order[i]. */
+export function transposedActivation(
+  conversion: Conversion,
+  x: Activation,
+  order: readonly number[],
+  name: string,
+  shape?: Shape,
+): Activation {
+  const dims = order.map((axis) => x.dims[axis]);
+  // axes of length 1 may go anywhere
+  const long = order.filter((axis) => x.dims[axis] > 1);
+  if (long.every((axis, i) => i === 0 || axis > long[i - 1])) return { ...x, dims };
+  if (order.length > 8) throw shapeUnsupported(conversion.node, x.dims);
+  const own = shape ?? shapeFor(dims);
+  const node = conversion.draft.add(name, { op: "permute", input: x.node, dims: x.dims, order, shape: own }, own);
+  return { ...x, node, dims };
 }
 
 /** (batch, channels, height, width) and the side of a block. */

@@ -5,6 +5,7 @@ import { elements, PARAMETERS } from "../project.js";
 import { biasedGelu, groupNorm, instanceNorm, layerNorm, lrn, masks, positiveUnary, where } from "./functions.js";
 import { FUSED } from "./fused.js";
 import { float, isPlanes, meeting, rank, unary } from "./helpers.js";
+import { PLACES } from "./places.js";
 import { QUANTIZED } from "./quantized.js";
 
 /** The operators that are a function of one value of ours, with any of the parameters given. */
@@ -397,6 +398,7 @@ function constant(draw, b) {
 export const OPERATORS = {
   ...activations,
   ...FUSED,
+  ...PLACES,
   ...QUANTIZED,
   Abs: unary("Abs"),
   Add: binary("Add"),
