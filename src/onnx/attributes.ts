@@ -1,6 +1,5 @@
 // attributes.ts: the attributes of one node as the file has them, by name.
 import { fields } from "../format/index.js";
-import type { OnnxNode } from "./model.js";
 import type { Messages } from "./schema.js";
 import { readTensor, type Value } from "./tensor.js";
 
@@ -30,6 +29,21 @@ export interface Branch {
 
 /** The attributes of an ONNX node by name. */
 export type Attributes = ReadonlyMap<string, Attribute>;
+
+/** A node of an ONNX graph. */
+export interface OnnxNode {
+  /** Its name, or operator and place where it has none. */
+  readonly name: string;
+  readonly op: string;
+  /** Empty for ONNX's own operators. */
+  readonly domain: string;
+  /** Names of values; empty where an optional one is left out. Behind them, what graphs within the node read. */
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly attributes: Attributes;
+  /** File and node, for error messages. */
+  readonly where: string;
+}
 
 /** Reads a graph within a node. @param name that of the attribute */
 export type BranchReader = (graph: Messages["GraphProto"], name: string) => Branch;

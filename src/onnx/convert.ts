@@ -1,33 +1,17 @@
 // convert.ts: the nodes of a model, in order, to constants and nodes of the network.
-import type { Budget } from "./budget.js";
 import { nodeProblems, operatorOf } from "./catalog.js";
-import { type Activation, type Draft, isActivation, type Known } from "./draft.js";
+import { type Activation, isActivation, type Known } from "./draft.js";
 import type { OnnxModel, OnnxNode } from "./model.js";
 import { isOfFile } from "./names.js";
 import { type Conversion, unsupported } from "./operators/call.js";
 import { isComposite, isOfShapes, type Simple } from "./operators/operator.js";
 import { asIntegers, isUniform, sameQuantization } from "./operators/quantization.js";
 import type { Problems } from "./problems.js";
+import type { Surroundings } from "./surroundings.js";
 import { checkRank } from "./tensor.js";
 
 /** Elements of the budget that one node takes which stands for another with others. */
 const NODE_COST = 64;
-
-/** The weight of a remark: a warning of what may be wrong, or a note of what is worth knowing. */
-export type RemarkLevel = "warning" | "note";
-/** Says what is no problem: a warning of what may be wrong, or a note of what is worth knowing. */
-export type Remark = (level: RemarkLevel, where: string, message: string) => void;
-
-/** The things that converting a model's nodes needs besides them. */
-export interface Surroundings {
-  readonly draft: Draft;
-  readonly budget: Budget;
-  /** The batch that stands in the file, which is read as 1; 1 where none does. */
-  readonly batch: number;
-  /** Leave out a softmax that makes an output. */
-  readonly logits: boolean;
-  readonly remark: Remark;
-}
 
 /**
  * Puts what every node makes into `known`: a constant, or an activation and the nodes that make it. What cannot be

@@ -2,7 +2,7 @@
 
 import { described, given, is, isArray, isBuffer, isShared, ownView, ShiftwiseError } from "../base/index.js";
 import { fields } from "../format/index.js";
-import type { Attributes } from "./attributes.js";
+import type { OnnxNode } from "./attributes.js";
 import { foreignFile } from "./foreign.js";
 import { withoutCalls } from "./functions.js";
 import { domainOf, shown } from "./names.js";
@@ -11,23 +11,10 @@ import type { Messages } from "./schema.js";
 import { type ElementType, type ExternalData, elementType, type Value } from "./tensor.js";
 import { decodeMessage } from "./wire.js";
 
+export type { OnnxNode } from "./attributes.js";
+
 const { at } = fields;
 const expect: typeof fields.expect = fields.expect;
-
-/** A node of an ONNX graph. */
-export interface OnnxNode {
-  /** Its name, or operator and place where it has none. */
-  readonly name: string;
-  readonly op: string;
-  /** Empty for ONNX's own operators. */
-  readonly domain: string;
-  /** Names of values; empty where an optional one is left out. Behind them, what graphs within the node read. */
-  readonly inputs: readonly string[];
-  readonly outputs: readonly string[];
-  readonly attributes: Attributes;
-  /** File and node, for error messages. */
-  readonly where: string;
-}
 
 /** An input of an ONNX graph that no initializer fills. */
 export interface OnnxInput {

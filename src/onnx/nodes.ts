@@ -1,7 +1,6 @@
 // nodes.ts: the nodes of a graph and of the graphs within them, read and put in an order in which they can run.
 import { fields } from "../format/index.js";
-import { type Branch, readAttributes } from "./attributes.js";
-import type { OnnxNode } from "./model.js";
+import { type Branch, type OnnxNode, readAttributes } from "./attributes.js";
 import { domainOf, ownNames, shown } from "./names.js";
 import type { Messages } from "./schema.js";
 import { type ExternalData, readTensor, type Value } from "./tensor.js";

@@ -13,18 +13,9 @@ import {
 } from "../engine/index.js";
 import { inferShapes, NETWORK, type Network } from "../graph/index.js";
 import { EVALUATE } from "./given.js";
-import { checkFit, count } from "./options.js";
+import { checkFit, count, type EvaluateOptions } from "./options.js";
 import type { Session } from "./session.js";
 import { createPool, EVALUATION, type Pool } from "./worker-pool.js";
-
-/** Options of `evaluate`. */
-export interface EvaluateOptions {
-  /** Default 1. */
-  readonly threads?: number;
-  /** Default 100 images a thread. */
-  readonly batchSize?: number;
-  readonly signal?: AbortSignal;
-}
 
 /** The accuracy and loss of a network on labelled images. */
 export interface Evaluation {

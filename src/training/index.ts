@@ -26,9 +26,17 @@ export {
 } from "../rounding/index.js";
 export type { EpochRecord } from "./checkpoint.js";
 export { type Attempt, type DistillControl, type DistillOptions, type DistillResult, distill } from "./distill.js";
-export { activations, type EvaluateOptions, type Evaluation, evaluate } from "./evaluate.js";
+export { activations, type Evaluation, evaluate } from "./evaluate.js";
 export type { Divergence, OutputFidelity } from "./fidelity.js";
-export type { CheckpointOptions, CommonOptions, Control, Distillation, ParameterGroup, Progress } from "./options.js";
+export type {
+  CheckpointOptions,
+  CommonOptions,
+  Control,
+  Distillation,
+  EvaluateOptions,
+  ParameterGroup,
+  Progress,
+} from "./options.js";
 export { type PruneOptions, type PruneResult, prune } from "./prune.js";
 export type { RateSchedule } from "./rate-schedule.js";
 export { recoverNorms } from "./recover.js";

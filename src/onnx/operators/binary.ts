@@ -209,6 +209,8 @@ function affine(conversion: Conversion, fn: BinaryName, a: Known, b: Known): Act
   const { draft, node } = conversion;
   const [x, constant] = isActivation(a) ? [a, b] : [b, a];
   if (fn === "prelu" || !isActivation(x) || isActivation(constant)) return null;
+  const turned = behindProduct(conversion, fn, x, constant);
+  if (turned) return turned;
   const before = draft.get(x.node);
   const first = x === a;
   if (!["conv", "dense", "batchNorm"].includes(before.op) || !draft.isAlone(x.node)) return null;
@@ -234,6 +236,26 @@ function affine(conversion: Conversion, fn: BinaryName, a: Known, b: Known): Act
   const still = { mean: list(() => 0), variance: list(() => 1), epsilon: 0, momentum: 0 };
   const norm = { op: "batchNorm", input: x.node, gamma: list(factor), beta: list(addend), ...still } as const;
   return added(conversion, norm, shape, dims);
+}
+
+/**
+ * A constant that is added to each feature of tokens, straight behind their dense layer: a convolution that a permute turns
+ * back, which takes it as its bias. Null where it is something else.
+ */
+function behindProduct(conversion: Conversion, fn: BinaryName, x: Activation, constant: Value): Activation | null {
+  const { draft } = conversion;
+  const back = draft.get(x.node);
+  if (fn !== "add" || back.op !== "permute" || !draft.isAlone(x.node) || x.dims.length < constant.dims.length)
+    return null;
+  const conv = draft.get(back.input);
+  const outputs = x.dims.at(-1);
+  const isProduct = conv.op === "conv" && conv.bias === null && sameShape(back.dims, draft.shapeOf(conv.name));
+  if (!isProduct || conv.weight.shape[0] !== outputs || !sameShape(back.order, [1, 0, 2]) || back.dims[2] !== 1)
+    return null;
+  const perFeature = constant.data.length === outputs && constant.dims.at(-1) === outputs;
+  if (!perFeature && constant.data.length !== 1) return null;
+  draft.replace({ ...conv, bias: draft.filled([outputs], (i) => constant.data[perFeature ? i : 0]) });
+  return x;
 }
 
 /**

@@ -3,6 +3,7 @@ import { BINARY } from "./binary.js";
 import { BRANCHES } from "./branch.js";
 import { CONSTANTS } from "./constants.js";
 import { CONVOLUTIONS } from "./conv.js";
+import { EINSUM } from "./einsum.js";
 import { FUSED } from "./fused.js";
 import { GRIDS } from "./grid.js";
 import { INTEGERS } from "./integer.js";
@@ -33,6 +34,7 @@ export const OPERATORS: Operators = {
   ...BRANCHES,
   ...CONSTANTS,
   ...CONVOLUTIONS,
+  ...EINSUM,
   ...FUSED,
   ...GRIDS,
   ...INTEGERS,

@@ -1,5 +1,5 @@
 // order.ts: operators that reorder or join whole axes: transpose, depth to space and back, concatenate.
-import { elements, type Shape } from "../../ops/index.js";
+import { elements, type Shape, simplifiedOrder } from "../../ops/index.js";
 import { type Activation, isActivation, type Known, shapeFor } from "../draft.js";
 import { range, transposed } from "./arrays.js";
 import {
@@ -25,21 +25,31 @@ interface Reordering {
   readonly result: readonly number[];
 }
 
+/** The elements of an operand in another order; no node where only axes of length 1 move. */
+export function reordered(conversion: Conversion, x: Known, how: Reordering, name = resultName(conversion)): Known {
+  const { dims, order, result } = how;
+  if (!isActivation(x)) return { ...transposed(conversion, { ...x, dims }, order), dims: result };
+  const { lengths, places } = simplifiedOrder(dims, order);
+  if (places.length <= 1) return { ...x, dims: result };
+  if (places.length > 8) throw shapeUnsupported(conversion.node, x.dims);
+  const shape = shapeFor(result);
+  const node = { op: "permute", input: x.node, dims: lengths, order: places, shape } as const;
+  return { ...x, node: conversion.draft.add(name, node, shape), dims: result };
+}
+
 function reordering<S extends Specs>(
   attributes: S,
-  reordered: (call: Call<ValuesOf<S>>, dims: readonly number[]) => Reordering,
+  howOrdered: (call: Call<ValuesOf<S>>, dims: readonly number[]) => Reordering,
 ): Operator {
   return operator(attributes, {
     evaluate(call) {
       const x = required(call, 0);
-      const { dims, order, result } = reordered(call, x.dims);
+      const { dims, order, result } = howOrdered(call, x.dims);
       return [{ ...transposed(call, { ...x, dims }, order), dims: result }];
     },
     convert(conversion) {
       const x = onlyActivation(conversion);
-      const { dims, order, result } = reordered(conversion, x.dims);
-      const name = resultName(conversion);
-      return [{ ...transposedActivation(conversion, { ...x, dims }, order, name, shapeFor(result)), dims: result }];
+      return [reordered(conversion, x, howOrdered(conversion, x.dims))];
     },
     anyType: true,
     moves: true,
@@ -47,21 +57,9 @@ function reordering<S extends Specs>(
 }
 
 /** The activation with its axes in another order: axis i of the result is axis order[i]. */
-export function transposedActivation(
-  conversion: Conversion,
-  x: Activation,
-  order: readonly number[],
-  name: string,
-  shape?: Shape,
-): Activation {
-  const dims = order.map((axis) => x.dims[axis]);
-  // axes of length 1 may go anywhere
-  const long = order.filter((axis) => x.dims[axis] > 1);
-  if (long.every((axis, i) => i === 0 || axis > long[i - 1])) return { ...x, dims };
-  if (order.length > 8) throw shapeUnsupported(conversion.node, x.dims);
-  const own = shape ?? shapeFor(dims);
-  const node = conversion.draft.add(name, { op: "permute", input: x.node, dims: x.dims, order, shape: own }, own);
-  return { ...x, node, dims };
+export function transposedActivation(conversion: Conversion, x: Activation, order: readonly number[], name: string) {
+  const result = order.map((axis) => x.dims[axis]);
+  return reordered(conversion, x, { dims: x.dims, order, result }, name) as Activation;
 }
 
 /** (batch, channels, height, width) and the side of a block. */

@@ -14,6 +14,7 @@ import {
   onlyActivation,
   required,
   resultName,
+  unsupported,
 } from "./call.js";
 import { type Operator, type Operators, operator } from "./operator.js";
 import { choice, flag, int, type Specs, type ValuesOf } from "./spec.js";
@@ -188,6 +189,19 @@ const trilu = placing(
   true,
 );
 
+const REDUCTION = { reduction: choice("none", "add", "mul", "max", "min") };
+const COMBINE: Readonly<Record<ValuesOf<typeof REDUCTION>["reduction"], (old: number, update: number) => number>> = {
+  none: (_, update) => update,
+  add: (old, update) => old + update,
+  mul: (old, update) => old * update,
+  max: Math.max,
+  min: Math.min,
+};
+
+function reductionOf({ attributes }: Call): keyof typeof COMBINE {
+  return (attributes as ValuesOf<typeof REDUCTION>).reduction;
+}
+
 /**
  * A copy of a value with others written over some of its elements: picked out of both, one behind the other.
  * @param placesOf for each element of the updates, its place in the copy
@@ -212,16 +226,18 @@ function scatter<S extends Specs>(
     evaluate(call) {
       const [data, updates] = [required(call, 0), required(call, 2)];
       const y = make(call, data.type, data.dims);
-      const { places } = sources(call, data, updates);
-      for (const [i, place] of places.entries()) {
-        y.data[i] = place < places.length ? data.data[place] : updates.data[place - places.length];
-      }
+      y.data.set(data.data);
+      const combine = COMBINE[reductionOf(call)];
+      const written = placesOf(call, data.dims, required(call, 1), updates.dims);
+      for (const [i, place] of written.entries()) y.data[place] = combine(y.data[place], updates.data[i]);
       return [y];
     },
     convert(conversion) {
       const [data, , updates] = allOperands(conversion);
       expectNode(updates !== undefined, conversion.node, "three inputs", conversion.operands.length);
-      const { draft } = conversion;
+      const { draft, node } = conversion;
+      const reduction = reductionOf(conversion);
+      if (reduction !== "none") throw unsupported(node, `reduction ${reduction} on activations`);
       const name = resultName(conversion);
       const made = sources(conversion, data, updates);
       const inputs = [data, updates].map((part, i) => {
@@ -238,8 +254,6 @@ function scatter<S extends Specs>(
     anyType: true,
   });
 }
-
-const REDUCTION = { reduction: choice("none") };
 
 const scatterElements = scatter({ axis: int(0), ...REDUCTION }, (call, dims, indices, updates) => {
   const axis = axisOf(call.node, call.attributes.axis, dims.length);

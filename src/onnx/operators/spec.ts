@@ -48,6 +48,11 @@ export function choice<const V extends string>(...legal: readonly V[]): Spec<V> 
   return { type: "string", legal, otherwise: legal[0], parse, ofInput: none };
 }
 
+/** Any text. */
+export function text(otherwise: string): Spec<string> {
+  return { type: "string", otherwise, parse: (a) => (a.type === "string" ? a.value : undefined), ofInput: none };
+}
+
 /** A list of integers, or null where it is absent. */
 export function ints(options: Options<number> = {}): Spec<readonly number[] | null> {
   const parse = (a: Attribute) => (a.type === "ints" ? a.value : undefined);

@@ -4,8 +4,9 @@ import { bytes } from "../../onnx/build.js";
 import { elements, PARAMETERS } from "../project.js";
 import { biasedGelu, groupNorm, instanceNorm, layerNorm, lrn, masks, positiveUnary, where } from "./functions.js";
 import { FUSED } from "./fused.js";
-import { float, isPlanes, meeting, rank, unary } from "./helpers.js";
+import { float, isPlanes, known, meeting, rank, unary } from "./helpers.js";
 import { PLACES } from "./places.js";
+import { einsum, gemm, matMul } from "./products.js";
 import { QUANTIZED } from "./quantized.js";
 
 /** The operators that are a function of one value of ours, with any of the parameters given. */
@@ -96,26 +97,6 @@ const globalPool = (op) => (draw, b) => {
   const x = b.source(draw, isPlanes);
   if (x) b.node(op, [x]);
 };
-
-function gemm(draw, b) {
-  const x = b.source(draw, rank(2));
-  if (!x) return;
-  const [, depth] = b.dimsOf(x);
-  const outputs = draw.pick([1, 3, 10, 17]);
-  const transB = draw.below(2);
-  const w = b.floats(draw, transB ? [outputs, depth] : [depth, outputs]);
-  const c = draw.chance(0.6) || b.opset < 11 ? [b.floats(draw, draw.pick([[outputs], [1, outputs], [1], []]))] : [];
-  b.node("Gemm", [x, w, ...c], {
-    ...(transB && { transB }),
-    ...(draw.chance(0.3) && { alpha: float(0.5) }),
-    ...(draw.chance(0.3) && { beta: float(-2) }),
-  });
-}
-
-function matMul(draw, b) {
-  const x = b.source(draw, (dims) => dims.length >= 2);
-  if (x) b.node("MatMul", [x, b.floats(draw, [b.dimsOf(x).at(-1), draw.pick([1, 2, 5, 16])])]);
-}
 
 function batchNorm(draw, b) {
   const x = b.source(draw, (dims) => dims.length >= 2);
@@ -340,13 +321,6 @@ function dropout(draw, b) {
   else b.node("Dropout", [x, ...(draw.chance(0.5) ? [b.floats(draw, [], () => 0.3)] : [])]);
 }
 
-/** What is known before anything runs, made by constants alone and added to an activation. */
-const known = (make) => (draw, b) => {
-  const x = b.source(draw);
-  const operand = b.floats(draw, meeting(draw, b.dimsOf(x)));
-  const made = make(draw, b, operand, b.dimsOf(operand));
-  if (made) b.node("Add", [x, made[0]]);
-};
 /** Comparisons make booleans, which Cast or Where takes back. */
 const comparison = (op) =>
   known((draw, b, c, dims) => {
@@ -420,6 +394,7 @@ export const OPERATORS = {
   DequantizeLinear: quantized,
   Div: binary("Div", awayFromZero),
   Dropout: dropout,
+  Einsum: einsum,
   Equal: comparison("Equal"),
   Erf: unary("Erf"),
   Exp: unary("Exp"),

@@ -57,7 +57,10 @@ function gatherND(draw, b) {
 const scatterElements = (op) => (draw, b) => {
   const x = b.source(draw, some);
   const dims = b.dimsOf(x);
-  const at = b.constant({ ...ints(...new Array(elements(dims.slice(1))).fill(draw.below(dims[0]))), dims: dims.with(0, 1) });
+  const at = b.constant({
+    ...ints(...new Array(elements(dims.slice(1))).fill(draw.below(dims[0]))),
+    dims: dims.with(0, 1),
+  });
   b.node(op, [x, at, b.floats(draw, dims.with(0, 1))], {});
 };
 
@@ -137,7 +140,14 @@ export const PLACES = {
   IsNaN: test("IsNaN"),
   LpPool: (draw, b) => {
     const x = b.source(draw, isPlanes);
-    if (x) b.node("LpPool", [x], { kernel_shape: b.dimsOf(x).slice(2).map(() => 1), p: draw.pick([1, 2, 3]) });
+    if (x)
+      b.node("LpPool", [x], {
+        kernel_shape: b
+          .dimsOf(x)
+          .slice(2)
+          .map(() => 1),
+        p: draw.pick([1, 2, 3]),
+      });
   },
   NonZero: made((draw, b, n) => {
     const found = b.node("NonZero", [b.floats(draw, [n])]);
