@@ -13,7 +13,7 @@ import {
 } from "../engine/index.js";
 import { inferShapes, NETWORK, type Network } from "../graph/index.js";
 import { EVALUATE } from "./given.js";
-import { checkFit, count } from "./options.js";
+import { checkFit, checkImages, count } from "./options.js";
 import type { Session } from "./session.js";
 import { createPool, EVALUATION, type Pool } from "./worker-pool.js";
 
@@ -101,7 +101,7 @@ export function* activations(
     { network, dataset, names, batchSize },
     { network: NETWORK, dataset: DATASET, names: is.list(is.text), batchSize: is.integer(1) },
   );
-  checkFit(network, dataset);
+  checkImages(network, dataset);
   yield* sampleActivations(network, samplesOf(dataset), names, batchSize);
 }
 
