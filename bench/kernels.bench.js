@@ -2,12 +2,8 @@
 // multiplication: GMAC/s for the shapes of the design's table. `node bench/kernels.bench.js [--json]`, after the build.
 import Benchmark from "benchmark";
 import Table from "cli-table3";
-import { createRandom } from "../dist/base/index.js";
-import { buildNetwork, lower } from "../dist/graph/index.js";
-import { toReal } from "../dist/ops/index.js";
-import { compileKernels, instantiate } from "../dist/runtime/kernels.js";
-import { planModel } from "../dist/runtime/plan.js";
-import { createDoor, readRaw } from "../dist/runtime/ports.js";
+import { buildNetwork, createRandom, lower } from "../dist/graph/index.js";
+import { compileKernels, createDoor, instantiate, planModel, readRaw, toReal } from "../dist/runtime/inside.js";
 import { checkEqual, checkFloat } from "./check.js";
 import { multiplyContestants } from "./contestants/multiply.js";
 import { processor } from "./machine.js";

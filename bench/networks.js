@@ -1,7 +1,6 @@
 // networks.js: the networks measured, in their published shapes, batch norm already folded into the convolutions.
 
-import { createRandom } from "../dist/base/index.js";
-import { buildNetwork, inferShapes } from "../dist/graph/index.js";
+import { buildNetwork, createRandom, inferShapes } from "../dist/graph/index.js";
 
 /** Deep enough for the whole run to be reproducible from one number. */
 const SEED = 20;

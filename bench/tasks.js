@@ -1,7 +1,6 @@
 // tasks.js: what is measured: a layer or a network with its input, its quantized forms, and the right answers.
 
-import { createRandom } from "../dist/base/index.js";
-import { lower } from "../dist/graph/index.js";
+import { createRandom, lower } from "../dist/graph/index.js";
 import {
   chooseExponent,
   encodingGroups,

@@ -3,7 +3,7 @@
 // `node bench/trained.js [--json]`, after the build.
 import { existsSync, readFileSync } from "node:fs";
 import Table from "cli-table3";
-import { createRandom } from "../dist/base/index.js";
+import { createRandom } from "../dist/graph/index.js";
 import { importOnnx } from "../dist/onnx/index.js";
 import { shiftContestants } from "./contestants/shiftwise.js";
 import { convLayers, shapeTails } from "./networks.js";

@@ -5,13 +5,18 @@ import { fileURLToPath } from "node:url";
 import asc from "assemblyscript/asc";
 import Benchmark from "benchmark";
 import Table from "cli-table3";
-import { createRandom } from "../dist/base/index.js";
-import { createArena } from "../dist/engine/arena.js";
-import { convolutionLayer } from "../dist/engine/convolution.js";
-import { planDataGradient, planWeightGradient } from "../dist/engine/convolution-gradients.js";
-import { forwardPass, geometryOf, imagesPerBlock } from "../dist/engine/tables.js";
-import { compileModule, instantiate } from "../dist/engine/wasm.js";
-import { buildNetwork, resnet20 } from "../dist/graph/index.js";
+import {
+  compileModule,
+  convolutionLayer,
+  createArena,
+  forwardPass,
+  geometryOf,
+  imagesPerBlock,
+  instantiate,
+  planDataGradient,
+  planWeightGradient,
+} from "../dist/engine/index.js";
+import { buildNetwork, createRandom, resnet20 } from "../dist/graph/index.js";
 import { train } from "../dist/training/index.js";
 
 /** Share of the product's GMAC/s that forward and both gradients must reach. */

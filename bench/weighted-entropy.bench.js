@@ -1,7 +1,7 @@
 // weighted-entropy.bench.js: milliseconds that the weighted-entropy clusters of one layer take, sorting and codes included:
 // `node bench/weighted-entropy.bench.js [--json]`, after the build.
 import Table from "cli-table3";
-import { createRandom } from "../dist/base/index.js";
+import { createRandom } from "../dist/graph/index.js";
 import { fitWeq } from "../dist/quantize/index.js";
 import { processor } from "./machine.js";
 import { median } from "./timing.js";

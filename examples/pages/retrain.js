@@ -142,8 +142,13 @@ function createChart() {
   });
 }
 
-/** A line where each portion begins, with its share at the top. */
-function drawPortions({ ctx, chartArea, scales }) {
+/** Pixels between a line and its label, and from one row of labels to the next. */
+const GAP = 4;
+const ROW = 14;
+
+/** A line where each portion begins, with its share at the bottom: left of it where there is no room, higher where one stands. */
+function drawPortions({ ctx, chartArea, scales, width }) {
+  const rows = [];
   ctx.save();
   ctx.strokeStyle = colour("line");
   ctx.fillStyle = colour("quiet");
@@ -154,7 +159,14 @@ function drawPortions({ ctx, chartArea, scales }) {
     ctx.moveTo(x, chartArea.top);
     ctx.lineTo(x, chartArea.bottom);
     ctx.stroke();
-    ctx.fillText(`${Math.round(100 * portion)} %`, x + 4, chartArea.bottom - 6);
+    const text = `${Math.round(100 * portion)} %`;
+    const { width: length } = ctx.measureText(text);
+    const from = x + GAP + length <= width ? x + GAP : x - GAP - length;
+    const isFree = (row) => row.every(([start, end]) => from >= end + GAP || from + length <= start - GAP);
+    const found = rows.findIndex(isFree);
+    const row = found < 0 ? rows.push([]) - 1 : found;
+    rows[row].push([from, from + length]);
+    ctx.fillText(text, from, chartArea.bottom - 6 - row * ROW);
   }
   ctx.restore();
 }

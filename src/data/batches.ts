@@ -3,8 +3,7 @@
 import { createRandom, given, is, ShiftwiseError } from "../base/index.js";
 import { NORMALIZATION, type Normalization } from "../ops/index.js";
 import { AUGMENTATION, type Augmentation, checkAugmentation, drawChange, writeChanged } from "./augment.js";
-import { type Dataset, imageLength, size } from "./dataset.js";
-import { DATASET } from "./given.js";
+import { DATASET, type Dataset, imageLength, size } from "./dataset.js";
 
 /** Options of `batches`. */
 export interface BatchOptions {

@@ -18,4 +18,5 @@ export { type Pictures, type Samples, samplesOf, unlabelled } from "./samples.js
 // for the other rooms
 
 export { AUGMENTATION } from "./augment.js";
-export { DATASET, SAMPLES } from "./given.js";
+export { DATASET } from "./dataset.js";
+export { SAMPLES } from "./samples.js";

@@ -1,8 +1,7 @@
 // dataset.ts: a labelled set of images in memory, and the ways to cut and measure it.
 
-import { createRandom, given, is, ShiftwiseError } from "../base/index.js";
-import { type Normalization, SHAPE, type Shape } from "../ops/index.js";
-import { checkImages, DATASET, DATASET_FIELDS } from "./given.js";
+import { createRandom, given, is, type Kind, ShiftwiseError } from "../base/index.js";
+import { NORMALIZATION, type Normalization, SHAPE, type Shape } from "../ops/index.js";
 
 /** Labelled images of one shape. */
 export interface Dataset {
@@ -15,6 +14,59 @@ export interface Dataset {
   readonly classNames?: readonly string[];
   /** The normalization that gives the training images zero mean and unit variance: per channel, of pixel / 255. */
   readonly normalization: Normalization;
+}
+
+export const DATASET_FIELDS = is.record<Dataset>({
+  images: is.bytes,
+  labels: is.bytes,
+  shape: SHAPE,
+  classes: is.integer(1),
+  classNames: is.optional(is.list(is.text)),
+  normalization: NORMALIZATION,
+});
+
+/**
+ * Checks that a value is a data set, and that it is right by its own description.
+ * @internal
+ */
+export const DATASET: Kind = (value, where) => {
+  DATASET_FIELDS(value, where);
+  const dataset = value as Dataset;
+  checkImages(dataset, where);
+  checkChannels(dataset.normalization, dataset.shape, where);
+};
+
+/** Refuses a set that has not as many images as labels, or a label of no class. @throws BAD_DATA */
+export function checkImages({ images, labels, shape, classes }: Dataset, where: string): void {
+  const expected = labels.length * lengthOf(shape);
+  if (images.length !== expected) {
+    throw new ShiftwiseError("BAD_DATA", "images and labels do not match", {
+      expected: `${expected} pixel bytes for ${labels.length} labels`,
+      found: images.length,
+      where,
+    });
+  }
+  const bad = labels.findIndex((label) => label >= classes);
+  if (bad < 0) return;
+  throw new ShiftwiseError("BAD_DATA", "label outside the classes", {
+    expected: `0..${classes - 1}`,
+    found: labels[bad],
+    where: `${where}: label ${bad}`,
+  });
+}
+
+/** One mean and one deviation a channel. */
+export function checkChannels(normalization: Normalization, [channels]: Shape, where: string): void {
+  for (const name of ["mean", "std"] as const) {
+    const values = normalization[name];
+    if (values.length !== channels) {
+      throw is.refused(`${where}.normalization.${name}`, `${channels} numbers, one a channel`, values);
+    }
+  }
+}
+
+export function lengthOf([channels, height, width]: Shape): number {
+  return channels * height * width;
 }
 
 /** Images to train on and images to test on. */

@@ -1,10 +1,9 @@
 // samples.ts: images without labels, as a network takes them: what calibration and distillation look at.
 
-import { given, is } from "../base/index.js";
-import type { Shape } from "../ops/index.js";
+import { given, is, type Kind } from "../base/index.js";
+import { NORMALIZATION, SHAPE, type Shape } from "../ops/index.js";
 import { normalizationTable } from "./batches.js";
-import type { Dataset } from "./dataset.js";
-import { PICTURES } from "./given.js";
+import { checkChannels, type Dataset, lengthOf } from "./dataset.js";
 
 /** Images without labels, as the network reads them. */
 export interface Samples {
@@ -16,6 +15,23 @@ export interface Samples {
 
 /** Pixels 0..255 without labels, image after image as channel planes. */
 export type Pictures = Pick<Dataset, "images" | "shape" | "normalization">;
+
+const PICTURE_FIELDS = is.record<Pictures>({ images: is.bytes, shape: SHAPE, normalization: NORMALIZATION });
+
+/** Whole images. */
+export const PICTURES: Kind = (value, where) => {
+  PICTURE_FIELDS(value, where);
+  const { images, shape, normalization } = value as Pictures;
+  const length = lengthOf(shape);
+  if (images.length % length !== 0) throw is.refused(`${where}.images`, `a multiple of ${length} bytes`, images);
+  checkChannels(normalization, shape, where);
+};
+
+/**
+ * Checks that a value gives samples; what it reads is its own affair.
+ * @internal
+ */
+export const SAMPLES = is.record<Samples>({ shape: SHAPE, count: is.integer(0), read: is.callback });
 
 /** The images of a set, normalized as it says. */
 export function samplesOf(pictures: Pictures): Samples {

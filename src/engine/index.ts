@@ -2,7 +2,8 @@
 export type { Aim } from "./approach.js";
 export { type Arena, createArena } from "./arena.js";
 export { compile } from "./compile.js";
-export { denseGeometry } from "./convolution.js";
+export { convolutionLayer, denseGeometry } from "./convolution.js";
+export { planDataGradient, planWeightGradient } from "./convolution-gradients.js";
 export { type BatchLoss, createEngine, type Engine, type EngineOptions, type SoftTargets } from "./engine.js";
 export { imagesWithin, type Mode, plane, volume } from "./layer.js";
 export { planPadding } from "./panels.js";

@@ -49,4 +49,5 @@ export { rewire } from "../ops/index.js";
 export { findChains, liveNodes } from "./chains.js";
 export { fuseElementwise } from "./elementwise.js";
 export { NETWORK } from "./given.js";
+export { joinPermutes } from "./permutes.js";
 export { readersOf } from "./shapes.js";

@@ -6,6 +6,7 @@ import {
   type Encoding,
   GRIDS,
   type Layer,
+  type LayerBase,
   lowerMean,
   nodeInputs,
   nodeKind,
@@ -110,9 +111,9 @@ function lowerChain(draft: ModelDraft, { head, tail, norm, residual, encoding, e
     residual: residual === null ? null : held.get(residual)!,
     grids,
     spec: (tensor) => tensors[tensor],
-    push(layer, given) {
+    push(layer: LayerBase, given: Encoding) {
       put(draft, tail, shape, given);
-      layers.push(layer);
+      layers.push(layer as Layer);
     },
     pushInput(name, normalization) {
       put(draft, tail, shape, encoding);
@@ -121,10 +122,12 @@ function lowerChain(draft: ModelDraft, { head, tail, norm, residual, encoding, e
     },
     alias: () => held.set(tail, sources[0]),
     toFloat32: (tensor) => (tensors[tensor].encoding.kind === "float32" ? tensor : toFloat32(draft, tensor)),
-    soleWriter: (tensor) =>
-      readers.get(tensor) === 1 ? (layers.find((layer) => layer.output === tensor) ?? null) : null,
+    soleWriter<L extends LayerBase>(op: L["op"], tensor: string): L | null {
+      const writer = layers.find((layer) => layer.output === tensor);
+      return readers.get(tensor) === 1 && writer?.op === op ? (writer as LayerBase as L) : null;
+    },
     remove(layer) {
-      layers.splice(layers.indexOf(layer), 1);
+      layers.splice(layers.indexOf(layer as Layer), 1);
       delete tensors[layer.output];
     },
   });
@@ -135,9 +138,9 @@ function toFloat32(draft: ModelDraft, input: string): string {
   let output = `${input}.float32`;
   while (draft.shapes.has(output) || Object.hasOwn(draft.tensors, output)) output += "+";
   const { shape } = draft.tensors[input];
-  const push = (layer: Layer, encoding: Encoding): void => {
+  const push = (layer: LayerBase, encoding: Encoding): void => {
     put(draft, output, shape, encoding);
-    draft.layers.push(layer);
+    draft.layers.push(layer as Layer);
   };
   lowerMean(
     { sources: [input], output, encoding: FLOAT32, ending: { clamp: {} }, spec: (name) => draft.tensors[name], push },

@@ -1,9 +1,11 @@
 // catalog.ts: which operators and attributes are known, and what of a node is not.
 import { frozenCopy } from "../base/index.js";
-import { type OnnxModel, type OnnxNode, shown } from "./model.js";
+import type { OnnxModel, OnnxNode } from "./model.js";
+import { shown } from "./names.js";
 import { findOperator, OPERATORS, operatorName } from "./operators/index.js";
-import type { Operator } from "./operators/operator.js";
+import { isComposite, isOfShapes, type Operator } from "./operators/operator.js";
 import { attributeProblem } from "./operators/spec.js";
+import { reasonOf } from "./refused.js";
 
 /** One operator as docs/onnx.md lists it. */
 export interface CatalogEntry {
@@ -15,9 +17,14 @@ export interface CatalogEntry {
   readonly attributes: Readonly<Record<string, readonly (number | string)[] | null>>;
 }
 
-function entryOf({ attributes, convert, ofShapes }: Operator, since: number | null): CatalogEntry {
-  const legal = Object.entries(attributes).map(([name, spec]) => [name, spec.legal ?? null] as const);
-  return { since, use: convert || ofShapes ? "network" : "constants", attributes: Object.fromEntries(legal) };
+/** Whether it may stand behind values that depend on the input. */
+function isOfNetworks(operator: Operator): boolean {
+  return isComposite(operator) || isOfShapes(operator) || operator.convert !== undefined;
+}
+
+function entryOf(operator: Operator, since: number | null): CatalogEntry {
+  const legal = Object.entries(operator.attributes).map(([name, spec]) => [name, spec.legal ?? null] as const);
+  return { since, use: isOfNetworks(operator) ? "network" : "constants", attributes: Object.fromEntries(legal) };
 }
 
 /** Every operator that is read, opset 7 and up, in the order of names; several entries where its meaning changed. */
@@ -38,19 +45,6 @@ export function operatorOf({ opsets }: OnnxModel, node: OnnxNode): Operator | un
   return findOperator(operatorName(node), opsets.get(node.domain) ?? 1);
 }
 
-/** Operators that are not read, and will not be: why, and what to do. */
-const REASONS: Readonly<Record<string, string>> = {
-  GRU: "recurrence over time is not run",
-  LSTM: "recurrence over time is not run",
-  RNN: "recurrence over time is not run",
-  If: "branches are not run: simplify the file, so that constant conditions are decided",
-  Loop: "loops are not run: simplify the file, so that those of known length are unrolled",
-  Scan: "loops are not run: simplify the file, so that those of known length are unrolled",
-  NonMaxSuppression: "boxes are chosen behind the network: take outputs before it",
-  DFT: "Fourier transforms are not run: compute them before the network",
-  STFT: "Fourier transforms are not run: compute them before the network",
-};
-
 /**
  * Problems of a node that show before it is converted: operator or attributes that are not known.
  * @param depends whether it reads what depends on the model's input
@@ -67,8 +61,10 @@ export function nodeProblems(
   const version = model.opsets.get(node.domain);
   const line = (problem: string): string =>
     `node ${shown(node.name)}: ${name}: ${problem}${version === undefined ? "" : `, opset ${version}`}`;
-  if (!operator) return [line(Object.hasOwn(REASONS, name) ? REASONS[name] : "operator")];
-  if (depends && !operator.convert) return [line("operator on values that depend on the input")];
+  if (!operator) return [line(reasonOf(node))];
+  if (depends && !isOfNetworks(operator)) {
+    return [line(reasonOf(node, "operator on values that depend on the input"))];
+  }
   return [...node.attributes].flatMap(([key, attribute]) => {
     const problem = attributeProblem(operator.attributes, key, attribute, node.where);
     return problem === null ? [] : [line(`attribute ${problem}`)];

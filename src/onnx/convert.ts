@@ -1,28 +1,17 @@
 // convert.ts: the nodes of a model, in order, to constants and nodes of the network.
-import type { Budget } from "./budget.js";
 import { nodeProblems, operatorOf } from "./catalog.js";
-import { type Draft, isActivation, type Known } from "./draft.js";
+import { type Activation, isActivation, type Known } from "./draft.js";
 import type { OnnxModel, OnnxNode } from "./model.js";
-import { unsupported } from "./operators/call.js";
-import type { Operator } from "./operators/operator.js";
+import { isOfFile } from "./names.js";
+import { type Conversion, unsupported } from "./operators/call.js";
+import { isComposite, isOfShapes, type Simple } from "./operators/operator.js";
+import { asIntegers, isUniform, sameQuantization } from "./operators/quantization.js";
 import type { Problems } from "./problems.js";
+import type { Surroundings } from "./surroundings.js";
 import { checkRank } from "./tensor.js";
 
-/** The weight of a remark: a warning of what may be wrong, or a note of what is worth knowing. */
-export type RemarkLevel = "warning" | "note";
-/** Says what is no problem: a warning of what may be wrong, or a note of what is worth knowing. */
-export type Remark = (level: RemarkLevel, where: string, message: string) => void;
-
-/** The things that converting a model's nodes needs besides them. */
-export interface Surroundings {
-  readonly draft: Draft;
-  readonly budget: Budget;
-  /** The batch that stands in the file, which is read as 1; 1 where none does. */
-  readonly batch: number;
-  /** Leave out a softmax that makes an output. */
-  readonly logits: boolean;
-  readonly remark: Remark;
-}
+/** Elements of the budget that one node takes which stands for another with others. */
+const NODE_COST = 64;
 
 /**
  * Puts what every node makes into `known`: a constant, or an activation and the nodes that make it. What cannot be
@@ -39,18 +28,26 @@ export function convertNodes(
   const { budget, draft } = surroundings;
   const outputs = new Set(model.outputs);
   const dependent = new Set([...known].filter(([, value]) => isActivation(value)).map(([name]) => name));
-  for (const node of model.nodes) {
-    if (node.outputs.every((name) => known.has(name))) continue;
+  const queue = model.nodes.toReversed();
+  for (let node = queue.pop(); node; node = queue.pop()) {
+    const { inputs, outputs: names } = node;
+    if (names.every((name) => known.has(name))) continue;
     budget.where = node.where;
     const operator = operatorOf(model, node);
-    const depends = !operator?.ofShapes && node.inputs.some((name) => dependent.has(name));
-    if (depends) for (const name of node.outputs) dependent.add(name);
+    const depends = !isOfShapes(operator) && inputs.some((name) => dependent.has(name));
+    if (depends) for (const name of names) dependent.add(name);
     const made = problems.try(() => {
       const lines = nodeProblems(model, node, operator, depends);
       for (const line of lines) problems.add(line);
-      const ready = node.inputs.every((name) => name === "" || known.has(name));
+      const ready = inputs.every((name) => name === "" || known.has(name));
       if (!operator || lines.length > 0 || !ready) return undefined;
-      return converted(node, operator, known, surroundings, outputs.has(node.outputs[0]));
+      if (!isComposite(operator)) return converted(node, operator, known, surroundings, outputs);
+      const { nodes, constants = [] } = operator.expand({ ...surroundings, node, operands: operandsOf(node, known) });
+      budget.spend(NODE_COST * nodes.length);
+      for (const [name, value] of constants) known.set(name, value);
+      for (const one of nodes) draft.read(one.inputs);
+      queue.push(...nodes.toReversed());
+      return [];
     });
     for (const [i, name] of node.outputs.entries()) {
       const value = made?.[i];
@@ -62,20 +59,24 @@ export function convertNodes(
     if (made) continue;
     for (const name of node.inputs) {
       const value = known.get(name);
-      if (isActivation(value) && draft.get(value.node).op !== "input") problems.propose(name);
+      if (isActivation(value) && isOfFile(name) && draft.get(value.node).op !== "input") problems.propose(name);
     }
   }
 }
 
+function operandsOf({ inputs }: OnnxNode, known: ReadonlyMap<string, Known>): (Known | null)[] {
+  return inputs.map((name) => (name === "" ? null : known.get(name)!));
+}
+
 function converted(
   node: OnnxNode,
-  operator: Operator,
+  operator: Simple,
   known: ReadonlyMap<string, Known>,
   surroundings: Surroundings,
-  last: boolean,
+  outputs: ReadonlySet<string>,
 ): readonly Known[] {
   const { budget, draft } = surroundings;
-  const operands = node.inputs.map((name) => (name === "" ? null : known.get(name)!));
+  const operands = operandsOf(node, known);
   const activations = operands.filter((operand) => isActivation(operand));
   let made: readonly Known[];
   if (operator.ofShapes || !operator.convert || activations.length === 0) {
@@ -85,10 +86,41 @@ function converted(
     if (integers && !operator.anyType) {
       throw unsupported(node, `${integers.type} values that depend on the model's input: cast them to float32 before`);
     }
-    made = operator.convert({ ...surroundings, node, operands, last });
+    const conversion = { ...surroundings, node, operands, last: outputs.has(node.outputs[0]) };
+    made = activations.some(({ quantization }) => quantization)
+      ? ofQuantized(operator, operator.convert, { ...conversion, attributes: undefined }, activations)
+      : operator.convert(conversion);
+    made = made.map((one, i) => {
+      const isOutput = isActivation(one) && outputs.has(node.outputs[i]);
+      return isOutput ? asIntegers({ ...conversion, attributes: undefined }, one) : one;
+    });
   }
   for (const { dims } of made) checkRank(dims.length, node.where);
   const missing = node.outputs.findIndex((name, i) => name !== "" && !made[i] && draft.readers(name) > 0);
   if (missing >= 0) throw unsupported(node, `output ${missing}, ${node.outputs[missing]}`);
   return made;
+}
+
+/** Converts a node that reads what QuantizeLinear made: elements that only move keep it, all else gets integers. */
+function ofQuantized(
+  operator: Simple,
+  convert: NonNullable<Simple["convert"]>,
+  conversion: Conversion,
+  activations: readonly Activation[],
+): readonly Known[] {
+  if (operator.takesQuantized) return convert(conversion);
+  const { operands } = conversion;
+  const [{ quantization, type }] = activations;
+  const alone = activations.length === 1 || activations.length === operands.length;
+  const same = activations.every((one) => {
+    return quantization && one.quantization && sameQuantization(quantization, one.quantization);
+  });
+  if (operator.moves && quantization && isUniform(quantization) && alone && same) {
+    const moved = operands.map((one) => (isActivation(one) ? { node: one.node, dims: one.dims } : one));
+    return convert({ ...conversion, operands: moved }).map((one) => {
+      return isActivation(one) ? { ...one, type, quantization } : one;
+    });
+  }
+  const integers = operands.map((one) => (isActivation(one) ? asIntegers(conversion, one) : one));
+  return convert({ ...conversion, operands: integers });
 }

@@ -15,6 +15,17 @@ export interface Activation {
   readonly dims: readonly number[];
   /** The type of integers. Absent: floats. */
   readonly type?: ElementType;
+  /** Of integers that QuantizeLinear makes: the node has the floats that they stand for, which nothing rounded. */
+  readonly quantization?: Quantization;
+}
+
+/** Floats as integers: q = round(x / scale) + zero, held to the range. */
+export interface Quantization {
+  /** One, or one for each place along the axis. */
+  readonly scale: Value;
+  readonly zero: Value | null;
+  readonly axis: number;
+  readonly range: readonly [low: number, high: number];
 }
 
 export type Known = Value | Activation;
@@ -42,6 +53,8 @@ export interface Draft {
   filled(shape: readonly number[], value: (i: number) => number): Tensor;
   /** Counts the nodes and outputs of the model that read a value. */
   readers(value: string): number;
+  /** Counts one more reader of each of these. */
+  read(values: readonly string[]): void;
   /** Notes that a value of the model is what a node makes; several values may be, as behind an Identity. */
   denote(value: string, node: string): void;
   /** Tells whether each value that is what the node makes has at most one reader, so that nothing else sees it change. */
@@ -67,10 +80,7 @@ export function printableName(wanted: string): string {
 }
 
 /** A draft with nothing in it. @param readers how many read each of the model's values */
-export function createDraft(
-  readers: ReadonlyMap<string, number>,
-  budget: Budget,
-): { draft: Draft; nodes: () => Node[] } {
+export function createDraft(readers: Map<string, number>, budget: Budget): { draft: Draft; nodes: () => Node[] } {
   const nodes = new Map<string, Node>();
   const shapes = new Map<string, Shape>();
   const reshaped = new Map<string, string>();
@@ -138,6 +148,9 @@ export function createDraft(
       return { shape, data };
     },
     readers: (value) => readers.get(value) ?? 0,
+    read(values) {
+      for (const value of values) readers.set(value, draft.readers(value) + 1);
+    },
     denote(value, node) {
       alone.set(node, (alone.get(node) ?? true) && draft.readers(value) <= 1);
     },

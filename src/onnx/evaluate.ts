@@ -6,6 +6,7 @@ import { operatorOf } from "./catalog.js";
 import { MODEL, VALUE } from "./given.js";
 import type { OnnxModel } from "./model.js";
 import { operatorName } from "./operators/index.js";
+import { isComposite } from "./operators/operator.js";
 import type { Value } from "./tensor.js";
 
 const BUDGET = is.record<Pick<Budget, "spend" | "work">>({ spend: is.callback, work: is.callback });
@@ -30,24 +31,40 @@ export function evaluateModel(
     if (!value) throw new ShiftwiseError("BAD_DATA", "an input is missing", { where: `input ${name}` });
     values.set(name, value);
   }
-  const outputs = new Set(model.outputs);
-  const last = new Map<string, number>();
-  for (const [i, node] of model.nodes.entries()) for (const name of node.inputs) last.set(name, i);
-  for (const [i, node] of model.nodes.entries()) {
+  // how often each value is still to be read; outputs are kept
+  const readers = new Map(model.outputs.map((name) => [name, Infinity]));
+  const read = (names: readonly string[], times: number): void => {
+    for (const name of names) {
+      const left = (readers.get(name) ?? 0) + times;
+      readers.set(name, left);
+      if (left === 0) values.delete(name);
+    }
+  };
+  for (const { inputs: names } of model.nodes) read(names, 1);
+  const queue = model.nodes.toReversed();
+  for (let node = queue.pop(); node; node = queue.pop()) {
     const operands = node.inputs.map((name) => (name === "" ? null : values.get(name)!));
     const operator = operatorOf(model, node);
     if (!operator) {
       const found = `${operatorName(node)} (opset ${model.opsets.get(node.domain) ?? "not given"})`;
       throw new ShiftwiseError("UNSUPPORTED", "no such operator", { where: node.where, found });
     }
-    const made = operator.evaluate({ node, operands, budget });
-    for (const [k, name] of node.outputs.entries()) {
-      if (name === "") continue;
-      if (!made[k]) throw new ShiftwiseError("UNSUPPORTED", "output not made here", { where: node.where, found: name });
-      values.set(name, made[k]);
-      visit(name, made[k]);
+    if (isComposite(operator)) {
+      const { nodes, constants = [] } = operator.expand({ node, operands, budget });
+      for (const [name, value] of constants) values.set(name, value);
+      for (const one of nodes) read(one.inputs, 1);
+      queue.push(...nodes.toReversed());
+    } else {
+      const made = operator.evaluate({ node, operands, budget });
+      for (const [k, name] of node.outputs.entries()) {
+        if (name === "") continue;
+        if (!made[k])
+          throw new ShiftwiseError("UNSUPPORTED", "output not made here", { where: node.where, found: name });
+        values.set(name, made[k]);
+        visit(name, made[k]);
+      }
     }
-    for (const name of node.inputs) if (last.get(name) === i && !outputs.has(name)) values.delete(name);
+    read(node.inputs, -1);
   }
   return new Map(model.outputs.map((name) => [name, values.get(name)!]));
 }

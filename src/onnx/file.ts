@@ -2,8 +2,9 @@
 
 import { given, is, ShiftwiseError } from "../base/index.js";
 import type { Network } from "../graph/index.js";
+import type { ImportOptions } from "./given.js";
 import { IMPORT_OPTIONS } from "./given.js";
-import { type ImportOptions, importOnnx } from "./import.js";
+import { importOnnx } from "./import.js";
 import type { ExternalData } from "./tensor.js";
 
 /**

@@ -1,9 +1,10 @@
 // given.ts: the kinds of values that the ONNX room takes: a model that has been read, values, options of importing.
 import { is, type Kind } from "../base/index.js";
-import { elements, NORMALIZATION } from "../ops/index.js";
-import type { ImportOptions } from "./import.js";
+import { elements, NORMALIZATION, type Normalization } from "../ops/index.js";
+import type { InputShape } from "./input.js";
 import type { OnnxInput, OnnxModel, OnnxNode } from "./model.js";
-import { ELEMENT_TYPES, type Value } from "./tensor.js";
+import type { RemarkLevel } from "./surroundings.js";
+import { ELEMENT_TYPES, type ExternalData, type Value } from "./tensor.js";
 
 const DIMS = is.list(is.integer(0));
 const TYPE = is.oneOf(...ELEMENT_TYPES);
@@ -43,6 +44,37 @@ export const MODEL = is.record<OnnxModel>({
 });
 
 const NUMBERS = is.list(is.number);
+
+/** Options of `importOnnx`. */
+export interface ImportOptions {
+  /** Name of the network; the graph's own unless given. */
+  readonly name?: string;
+  /** The normalization of pixels, which an ONNX file does not hold. */
+  readonly normalization?: Normalization;
+  readonly labels?: readonly string[];
+  /** Sizes of the input as ONNX has them, with or without the batch, where the file leaves some open. */
+  readonly inputShape?: InputShape;
+  /** Values that the network ends in, instead of the file's outputs: what comes behind them is not imported. */
+  readonly outputs?: readonly string[];
+  /** Numbers for inputs that are to be constants: one for all elements, or as many as there are. */
+  readonly constants?: Readonly<Record<string, number | readonly number[]>>;
+  /** Leaves out a softmax that makes an output, so that the network ends in logits, as training wants. */
+  readonly logits?: boolean;
+  /**
+   * The number of elements that importing may make beyond those in the file: constants that are folded, lists of
+   * indices, copies of weights. Default 2^24, and 16 for each element of the file.
+   */
+  readonly budget?: number;
+  /** Reads tensors that lie in other files. Without it such a model is refused. */
+  readonly external?: ExternalData;
+  /** File name for error messages. */
+  readonly where?: string;
+  /**
+   * Called with what is no error. A "warning" says what may be wrong, such as a variance below zero. A "note" says what is
+   * only worth knowing, such as an input that nothing reads.
+   */
+  readonly onRemark?: (text: string, level: RemarkLevel) => void;
+}
 
 export const IMPORT_OPTIONS = is.record<ImportOptions>({
   name: is.optional(is.text),

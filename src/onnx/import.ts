@@ -2,50 +2,19 @@
 
 import { given } from "../base/index.js";
 import { fields } from "../format/index.js";
-import { fuseElementwise, liveNodes, type Network, validateNetwork } from "../graph/index.js";
-import type { Normalization } from "../ops/index.js";
+import { fuseElementwise, joinPermutes, liveNodes, type Network, validateNetwork } from "../graph/index.js";
 import { importBudget } from "./budget.js";
-import { convertNodes, type Remark, type RemarkLevel } from "./convert.js";
+import { convertNodes } from "./convert.js";
 import { createDraft, isPrintable, type Known, printableName } from "./draft.js";
-import { IMPORT_OPTIONS, MODEL } from "./given.js";
-import { addInput, batchOf, type InputShape, inputDims, isChannelsLast, onlyInput, withConstants } from "./input.js";
-import { type OnnxModel, readModel, shown } from "./model.js";
+import { IMPORT_OPTIONS, type ImportOptions, MODEL } from "./given.js";
+import { addInput, batchOf, inputDims, isChannelsLast, onlyInput, withConstants } from "./input.js";
+import { type OnnxModel, readModel } from "./model.js";
+import { shown } from "./names.js";
 import { nameOutputs, upTo, withNames } from "./outputs.js";
 import { Problems } from "./problems.js";
-import type { ExternalData } from "./tensor.js";
+import type { Remark } from "./surroundings.js";
 
 const { at } = fields;
-
-/** Options of `importOnnx`. */
-export interface ImportOptions {
-  /** Name of the network; the graph's own unless given. */
-  readonly name?: string;
-  /** The normalization of pixels, which an ONNX file does not hold. */
-  readonly normalization?: Normalization;
-  readonly labels?: readonly string[];
-  /** Sizes of the input as ONNX has them, with or without the batch, where the file leaves some open. */
-  readonly inputShape?: InputShape;
-  /** Values that the network ends in, instead of the file's outputs: what comes behind them is not imported. */
-  readonly outputs?: readonly string[];
-  /** Numbers for inputs that are to be constants: one for all elements, or as many as there are. */
-  readonly constants?: Readonly<Record<string, number | readonly number[]>>;
-  /** Leaves out a softmax that makes an output, so that the network ends in logits, as training wants. */
-  readonly logits?: boolean;
-  /**
-   * The number of elements that importing may make beyond those in the file: constants that are folded, lists of
-   * indices, copies of weights. Default 2^24, and 16 for each element of the file.
-   */
-  readonly budget?: number;
-  /** Reads tensors that lie in other files. Without it such a model is refused. */
-  readonly external?: ExternalData;
-  /** File name for error messages. */
-  readonly where?: string;
-  /**
-   * Called with what is no error. A "warning" says what may be wrong, such as a variance below zero. A "note" says what is
-   * only worth knowing, such as an input that nothing reads.
-   */
-  readonly onRemark?: (text: string, level: RemarkLevel) => void;
-}
 
 /**
  * Imports an ONNX model of opset 7 or later whose outputs depend on one input. The batch is left out: a network takes one
@@ -104,7 +73,7 @@ export function importModel(read: OnnxModel, options: Omit<ImportOptions, "exter
     ports: Object.fromEntries(ports),
   };
   validateNetwork(network, where);
-  return fuseElementwise(network);
+  return joinPermutes(fuseElementwise(network));
 }
 
 function networkName(name: string): string {

@@ -3,12 +3,13 @@
 export type { Attribute, Attributes } from "./attributes.js";
 export type { Budget } from "./budget.js";
 export { CATALOG, type CatalogEntry } from "./catalog.js";
-export type { RemarkLevel } from "./convert.js";
 export { evaluateModel } from "./evaluate.js";
 export type { ExportForm } from "./export/form.js";
 export { type ExportOptions, exportOnnx } from "./export.js";
 export { importOnnxFile } from "./file.js";
-export { type ImportOptions, importModel, importOnnx } from "./import.js";
+export type { ImportOptions } from "./given.js";
+export { importModel, importOnnx } from "./import.js";
 export type { InputShape } from "./input.js";
 export { type OnnxInput, type OnnxModel, type OnnxNode, readModel } from "./model.js";
+export type { RemarkLevel } from "./surroundings.js";
 export type { ElementType, ExternalData, Value } from "./tensor.js";

@@ -3,10 +3,11 @@
 import { ShiftwiseError } from "../base/index.js";
 import { fields } from "../format/index.js";
 import type { Normalization, Shape } from "../ops/index.js";
-import type { Remark } from "./convert.js";
 import { type Activation, type Draft, shapeFor } from "./draft.js";
-import { type OnnxInput, type OnnxModel, shown } from "./model.js";
+import type { OnnxInput, OnnxModel } from "./model.js";
+import { shown } from "./names.js";
 import { AXIS_MAX } from "./operators/call.js";
+import type { Remark } from "./surroundings.js";
 import { castNumber, createValue, isFloatType, type Value } from "./tensor.js";
 
 const { at } = fields;

@@ -2,29 +2,19 @@
 
 import { described, given, is, isArray, isBuffer, isShared, ownView, ShiftwiseError } from "../base/index.js";
 import { fields } from "../format/index.js";
-import { type Attributes, readAttributes } from "./attributes.js";
+import type { OnnxNode } from "./attributes.js";
 import { foreignFile } from "./foreign.js";
+import { withoutCalls } from "./functions.js";
+import { domainOf, shown } from "./names.js";
+import { readConstants, readNode, sortNodes } from "./nodes.js";
 import type { Messages } from "./schema.js";
-import { type ElementType, type ExternalData, elementType, readTensor, type Value } from "./tensor.js";
+import { type ElementType, type ExternalData, elementType, type Value } from "./tensor.js";
 import { decodeMessage } from "./wire.js";
+
+export type { OnnxNode } from "./attributes.js";
 
 const { at } = fields;
 const expect: typeof fields.expect = fields.expect;
-
-/** A node of an ONNX graph. */
-export interface OnnxNode {
-  /** Its name, or operator and place where it has none. */
-  readonly name: string;
-  readonly op: string;
-  /** Empty for ONNX's own operators. */
-  readonly domain: string;
-  /** Names of values; empty where an optional one is left out. */
-  readonly inputs: readonly string[];
-  readonly outputs: readonly string[];
-  readonly attributes: Attributes;
-  /** File and node, for error messages. */
-  readonly where: string;
-}
 
 /** An input of an ONNX graph that no initializer fills. */
 export interface OnnxInput {
@@ -55,11 +45,6 @@ export const OPSET_MIN = 7;
 /** Nodes of a graph: an unrolled network of hundreds of layers has fewer. */
 const NODES_MAX = 2 ** 16;
 
-/** A name as error messages show it. */
-export function shown(name: string): string {
-  return name.length > 100 ? `${name.slice(0, 97)}...` : name;
-}
-
 /**
  * Reads and checks a model's bytes.
  * @param external reads tensors that lie in other files; null: there are none
@@ -70,8 +55,9 @@ export function shown(name: string): string {
 export function readModel(source: Uint8Array | ArrayBuffer, external: ExternalData | null, where = ""): OnnxModel {
   given({ external, where }, { external: is.nullable(is.callback), where: is.text });
   const bytes = bytesOf(source, where);
-  const { graph, opsetImport } = decodeModel(bytes, where);
-  const versions = opsetImport.map(({ domain, version = 0 }) => [domainOf(domain), version] as const);
+  const { graph, opsetImport, functions } = decodeModel(bytes, where);
+  const imports = [...opsetImport, ...functions.flatMap((one) => one.opsetImport)];
+  const versions = imports.map(({ domain, version = 0 }) => [domainOf(domain), version] as const);
   // of two for one domain the first counts
   const opsets = new Map(versions.toReversed());
   const opset = opsets.get("");
@@ -90,17 +76,12 @@ export function readModel(source: Uint8Array | ArrayBuffer, external: ExternalDa
     const details = { where: at(where, "graph.node"), expected: `at most ${NODES_MAX}`, found: graph.node.length };
     throw new ShiftwiseError("OVERFLOW", "too many nodes", details);
   }
-  const constants = new Map<string, Value>();
-  for (const [i, tensor] of graph.initializer.entries()) {
-    const name = tensor.name ?? "";
-    const place = at(where, `initializer ${shown(name) || i}`);
-    expect(name !== "" && !constants.has(name), place, "a name of its own", name, "BAD_GRAPH");
-    constants.set(name, readTensor(tensor, external, place));
-  }
+  const constants = readConstants(graph.initializer, external, where);
   const inputs = graph.input
     .filter(({ name }) => !constants.has(name ?? ""))
     .map((info, i): OnnxInput => readInput(info, at(where, `input ${shown(info.name ?? "") || i}`)));
-  const nodes = graph.node.map((node, i) => readNode(node, i, where));
+  const written = withoutCalls(graph.node, functions, NODES_MAX, where);
+  const nodes = written.map((node, i) => readNode(node, i, external, where));
   const outputDims = new Map(
     graph.output.map((info, i) => {
       const { name } = info;
@@ -139,17 +120,13 @@ function viewOf(buffer: ArrayBufferLike): Uint8Array | null {
 /** @throws TRUNCATED, BAD_FILE for bytes that are no model, with a name for what they are where that is known */
 function decodeModel(bytes: Uint8Array, where: string) {
   try {
-    const { graph, opsetImport } = decodeMessage("ModelProto", bytes, where || "model");
+    const { graph, opsetImport, functions } = decodeMessage("ModelProto", bytes, where || "model");
     expect(graph !== undefined, at(where, "graph"), "a graph", "none");
-    return { graph, opsetImport };
+    return { graph, opsetImport, functions };
   } catch (cause) {
     if (cause instanceof ShiftwiseError && cause.code !== "OVERFLOW") throw foreignFile(bytes, where, cause);
     throw cause;
   }
-}
-
-function domainOf(domain = ""): string {
-  return domain === "ai.onnx" ? "" : domain;
 }
 
 function readInput(info: Messages["ValueInfoProto"], where: string): OnnxInput {
@@ -168,63 +145,4 @@ function readDims(info: Messages["ValueInfoProto"], where: string): OnnxInput["d
     return dimValue;
   });
   return dims ?? null;
-}
-
-function readNode(proto: Messages["NodeProto"], index: number, file: string): OnnxNode {
-  const op = proto.opType ?? "";
-  const name = proto.name || `${op} ${index}`;
-  const where = at(file, `node ${shown(name)}`);
-  expect(op !== "", `${where}.op_type`, "the name of an operator", "none", "BAD_GRAPH");
-  const attributes = readAttributes(proto.attribute, where);
-  const domain = domainOf(proto.domain);
-  return { name, op, domain, inputs: proto.input, outputs: proto.output, attributes, where };
-}
-
-/** The nodes in an order in which they can run: the given one where that is such an order, else by Kahn's algorithm. */
-function sortNodes(
-  nodes: readonly OnnxNode[],
-  given: readonly string[],
-  outputs: readonly string[],
-  file: string,
-): OnnxNode[] {
-  const producer = new Map<string, number>();
-  const known = new Set(given);
-  for (const [i, { outputs: made, where }] of nodes.entries()) {
-    for (const name of made) {
-      if (name === "") continue;
-      expect(!producer.has(name) && !known.has(name), `${where}.output`, "a name not used before", name, "BAD_GRAPH");
-      producer.set(name, i);
-    }
-  }
-  const missing = new Array<number>(nodes.length).fill(0);
-  const readers = nodes.map((): number[] => []);
-  for (const [i, { inputs, where }] of nodes.entries()) {
-    for (const name of new Set(inputs)) {
-      if (name === "" || known.has(name)) continue;
-      const from = producer.get(name);
-      expect(from !== undefined, `${where}.input`, "a value that something makes", name, "BAD_GRAPH");
-      missing[i]++;
-      readers[from].push(i);
-    }
-  }
-  for (const name of outputs) {
-    const made = known.has(name) || producer.has(name);
-    expect(made, at(file, "graph.output"), "a value that something makes", name, "BAD_GRAPH");
-  }
-  // mostly the file's order will do
-  const before = new Set(given);
-  const inOrder = nodes.every(({ inputs, outputs: made }) => {
-    for (const name of made) before.add(name);
-    return inputs.every((name) => name === "" || (before.has(name) && !made.includes(name)));
-  });
-  if (inOrder) return [...nodes];
-  const order: number[] = [];
-  const ready = [...nodes.keys()].filter((i) => missing[i] === 0);
-  for (let next = 0; next < ready.length; next++) {
-    order.push(ready[next]);
-    for (const reader of readers[ready[next]]) if (--missing[reader] === 0) ready.push(reader);
-  }
-  const stuck = missing.findIndex((count) => count > 0);
-  if (stuck >= 0) expect(false, nodes[stuck].where, "no cycle", "a value that depends on itself", "BAD_GRAPH");
-  return order.map((i) => nodes[i]);
 }

@@ -1,6 +1,6 @@
 // problems.ts: all that keeps a model from being imported, found in one go and said in one message.
 import { type ErrorCode, ShiftwiseError } from "../base/index.js";
-import { shown } from "./model.js";
+import { shown } from "./names.js";
 
 /** Problems that a message lists, and values that it proposes. */
 const LISTED_MAX = 100;

@@ -81,7 +81,16 @@ export const SCHEMA = {
   TensorShapeProto: { 1: many("dim", "DimensionProto") },
   DimensionProto: { 1: one("dimValue", "int64"), 2: one("dimParam", "string") },
   StringStringEntryProto: { 1: one("key", "string"), 2: one("value", "string") },
-  FunctionProto: { 1: one("name", "string"), 10: one("domain", "string") },
+  FunctionProto: {
+    1: one("name", "string"),
+    4: many("input", "string"),
+    5: many("output", "string"),
+    6: many("attributeName", "string"),
+    7: many("node", "NodeProto"),
+    9: many("opsetImport", "OperatorSetIdProto"),
+    10: one("domain", "string"),
+    11: many("attributeProto", "AttributeProto"),
+  },
 };
 
 export type MessageName = keyof typeof SCHEMA;

@@ -20,6 +20,8 @@ const TYPES = {
   12: "uint32",
   13: "uint64",
   16: "bfloat16",
+  21: "uint4",
+  22: "int4",
 } as const;
 /** The type of the elements of an ONNX tensor. */
 export type ElementType = (typeof TYPES)[keyof typeof TYPES];
@@ -39,6 +41,8 @@ const BYTES: Readonly<Record<ElementType, number>> = {
   uint32: 4,
   uint64: 8,
   bfloat16: 2,
+  uint4: 0.5,
+  int4: 0.5,
 };
 
 /**
@@ -135,6 +139,8 @@ export function integers(numbers: readonly number[]): Value {
 const INTEGER_BITS: { readonly [type in ElementType]?: readonly [bits: number, signed: boolean] } = {
   uint8: [8, false],
   int8: [8, true],
+  uint4: [4, false],
+  int4: [4, true],
   uint16: [16, false],
   int16: [16, true],
   uint32: [32, false],
@@ -181,13 +187,17 @@ export function readTensor(tensor: Messages["TensorProto"], external: ExternalDa
   const type = elementType(tensor.dataType, `${where}.data_type`);
   const { dims } = tensor;
   const count = countElements(dims, where);
-  const raw = tensor.dataLocation === 1 ? readExternal(tensor, count * BYTES[type], external, where) : tensor.rawData;
+  const bytes = Math.ceil(count * BYTES[type]);
+  const raw = tensor.dataLocation === 1 ? readExternal(tensor, bytes, external, where) : tensor.rawData;
   if (raw !== undefined) {
-    fields.expect(raw.length === count * BYTES[type], `${where}.raw_data`, `${count * BYTES[type]} bytes`, raw.length);
+    fields.expect(raw.length === bytes, `${where}.raw_data`, `${bytes} bytes`, raw.length);
     return { type, dims, data: readBytes(type, raw, count) };
   }
   const [field, list] = typedData(tensor, type);
-  fields.expect(list.length === count, `${where}.${field}`, `${count} values`, list.length);
+  const packed = BYTES[type] < 1;
+  const entries = packed ? bytes : count;
+  fields.expect(list.length === entries, `${where}.${field}`, `${entries} values`, list.length);
+  if (packed) return { type, dims, data: readBytes(type, Uint8Array.from(list), count) };
   const value = createValue(type, dims, where);
   const half = type === "float16" || type === "bfloat16";
   for (let i = 0; i < count; i++) value.data[i] = half ? floatOfBits(type, list[i]) : castNumber(list[i], type);
@@ -245,6 +255,10 @@ function readBytes(type: ElementType, bytes: Uint8Array, count: number): Float32
       return make((i) => view.getFloat64(8 * i, true));
     case "uint8":
       return make((i) => bytes[i]);
+    case "uint4":
+      return make((i) => (bytes[i >> 1] >> (4 * (i & 1))) & 15);
+    case "int4":
+      return make((i) => ((bytes[i >> 1] >> (4 * (i & 1))) << 28) >> 28);
     case "int8":
       return make((i) => view.getInt8(i));
     case "bool":

@@ -64,6 +64,10 @@ export const activationNode: NodeKind<ActivationNode> = {
     const { sources, output, encoding, push } = lowering;
     if (fn === "clip") lowerMean(lowering, name);
     // no file holds -0
-    else push({ op, name, input: sources[0], output, fn, parameters: parameters.map((x) => x + 0) }, encoding);
+    else
+      push<ActivationLayer>(
+        { op, name, input: sources[0], output, fn, parameters: parameters.map((x) => x + 0) },
+        encoding,
+      );
   },
 };

@@ -54,6 +54,6 @@ export const addNode: NodeKind<AddNode> = {
     const [a, b] = [spec(input).encoding, spec(other).encoding];
     const affine = { channels: 1, input: a, output: encoding, units: [1], sums: [1], residual: b, ending };
     const { epilogue, residualScale: scale } = foldEpilogue(affine);
-    push({ op, name, input, output, epilogue, residual: { tensor: other, scale } }, encoding);
+    push<AddLayer>({ op, name, input, output, epilogue, residual: { tensor: other, scale } }, encoding);
   },
 };

@@ -92,5 +92,5 @@ export function lowerMean(
   const given = lowering.spec(input).encoding;
   const affine = { channels: 1, input: given, output: encoding, units: [1 / size], sums: [size], ending };
   const { epilogue } = foldEpilogue(affine);
-  lowering.push({ op: "avgPool", name, input, output, kernel, stride, epilogue }, encoding);
+  lowering.push<AvgPoolLayer>({ op: "avgPool", name, input, output, kernel, stride, epilogue }, encoding);
 }

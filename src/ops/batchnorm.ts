@@ -2,6 +2,7 @@
 import { type Check, fields as json, storeFloats } from "../format/index.js";
 import { lowerConv } from "./conv.js";
 import { type Field, number, type Tensor, tensor } from "./field.js";
+import type { Norm } from "./fold.js";
 import { sameShape } from "./geometry.js";
 import type { NodeKind } from "./kind.js";
 import { unitWeights } from "./weights.js";
@@ -10,15 +11,10 @@ import { unitWeights } from "./weights.js";
  * Batch normalization: y = gamma (x - mean) / sqrt(variance + epsilon) + beta, per channel; mean and variance are the
  * running ones.
  */
-export interface BatchNormNode {
+export interface BatchNormNode extends Norm {
   readonly op: "batchNorm";
   readonly name: string;
   readonly input: string;
-  readonly gamma: Tensor;
-  readonly beta: Tensor;
-  readonly mean: Tensor;
-  readonly variance: Tensor;
-  readonly epsilon: number;
   /** running = (1 - momentum) running + momentum batch */
   readonly momentum: number;
 }

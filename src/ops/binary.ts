@@ -72,6 +72,6 @@ export const binaryNode: NodeKind<BinaryNode> = {
     return meet(node.fn, inputs[0], inputs[1], check);
   },
   lower({ op, name, fn: given }, { sources: [input, other], output, encoding, push }) {
-    push({ op, name, input, other, output, fn: given }, encoding);
+    push<BinaryLayer>({ op, name, input, other, output, fn: given }, encoding);
   },
 };

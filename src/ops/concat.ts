@@ -66,6 +66,6 @@ export const concatNode: NodeKind<ConcatNode> = {
     const encodings = sources.map((source) => spec(source).encoding);
     const agree = encodings.every((other) => sameEncoding(other, encodings[0]));
     const inputs = agree ? sources : sources.map(toFloat32);
-    push({ op, name, inputs, output }, agree ? encodings[0] : { kind: "float32" });
+    push<ConcatLayer>({ op, name, inputs, output }, agree ? encodings[0] : { kind: "float32" });
   },
 };

@@ -61,6 +61,6 @@ export const constantNode: NodeKind<ConstantNode> = {
     return [shape[0], shape[1], shape[2]];
   },
   lower({ op, name, value: { data } }, { output, push }) {
-    push({ op, name, output, values: data.slice() }, { kind: "float32" });
+    push<ConstantLayer>({ op, name, output, values: data.slice() }, { kind: "float32" });
   },
 };

@@ -167,7 +167,7 @@ export function lowerConv(
     ending,
   });
   const second = residual === null ? {} : { residual: { tensor: residual, scale: residualScale } };
-  lowering.push(
+  lowering.push<ConvLayer>(
     { op: "conv", name, input: sources[0], output, weights, epilogue: folded, ...window, ...second },
     encoding,
   );

@@ -74,6 +74,9 @@ export const denseNode: NodeKind<DenseNode> = {
     const { weights, units, sums } = nodeWeights(node, lowering.grids, input);
     const affine = { channels: shape[0], input, output: encoding, units, sums, bias: node.bias?.data, norm, ending };
     const { epilogue: folded } = foldEpilogue(affine);
-    lowering.push({ op: "dense", name: node.name, input: sources[0], output, weights, epilogue: folded }, encoding);
+    lowering.push<DenseLayer>(
+      { op: "dense", name: node.name, input: sources[0], output, weights, epilogue: folded },
+      encoding,
+    );
   },
 };

@@ -202,6 +202,6 @@ export const elementwiseNode: NodeKind<ElementwiseNode> = {
   lower({ op, name, steps }, { sources: [input], output, encoding, push }) {
     // no file holds -0
     const written = steps.map((step) => ({ ...step, parameters: step.parameters.map((x) => x + 0) }));
-    push({ op, name, input, output, steps: written }, encoding);
+    push<ElementwiseLayer>({ op, name, input, output, steps: written }, encoding);
   },
 };

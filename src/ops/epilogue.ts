@@ -3,9 +3,8 @@ import { isArray } from "../base/index.js";
 import { type Check, isFloat32, isWritable, fields as json, storeFloats } from "../format/index.js";
 import type { Field } from "./field.js";
 import { sameShape } from "./geometry.js";
-import type { Values } from "./kind.js";
 import { clampTo, encodeClamped, epilogueBounds } from "./numeric.js";
-import type { Clamp, Encoding, Epilogue, Residual, Shape, TensorSpec } from "./tensor.js";
+import type { Clamp, Encoding, Epilogue, Residual, Shape, TensorSpec, Values } from "./tensor.js";
 
 function readClamp(value: unknown, where: string): Clamp {
   const { low, high } = json.record(value, where, [], ["low", "high"]);

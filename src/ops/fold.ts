@@ -6,9 +6,18 @@
 // o_in, so every tap counts) and b = beta - a mean. In units of the output, z = y / s_out + o_out, that is
 //   z = scale acc + offset + residualScale r.
 
-import type { BatchNormNode } from "./batchnorm.js";
+import type { Tensor } from "./field.js";
 import { scaleOf, zeroOf } from "./geometry.js";
 import type { Encoding, Ending, Epilogue } from "./tensor.js";
+
+/** A batch norm as epilogues fold it: y = gamma (x - mean) / sqrt(variance + epsilon) + beta. */
+export interface Norm {
+  readonly gamma: Tensor;
+  readonly beta: Tensor;
+  readonly mean: Tensor;
+  readonly variance: Tensor;
+  readonly epsilon: number;
+}
 
 export interface Affine {
   readonly channels: number;
@@ -22,7 +31,7 @@ export interface Affine {
   /** Sum of the integer weights of each channel; one value may stand for all. Unused for float32 inputs. */
   readonly sums: ArrayLike<number>;
   readonly bias?: Float32Array | null;
-  readonly norm?: BatchNormNode | null;
+  readonly norm?: Norm | null;
   readonly residual?: Encoding | null;
   readonly ending: Ending;
 }

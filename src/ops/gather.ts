@@ -170,12 +170,12 @@ function lowerPlaces(
   const { channels, rows, columns } = places;
   // no file holds -0
   const value = places.value + 0;
-  const before = soleWriter(input);
-  const both = before?.op === "gather" ? composed(before, { channels, rows, columns, value }) : null;
-  if (before?.op === "gather" && both) {
+  const before = soleWriter<GatherLayer>("gather", input);
+  const both = before ? composed(before, { channels, rows, columns, value }) : null;
+  if (before && both) {
     remove(before);
-    push({ op: "gather", name, input: before.input, output, ...both }, encoding);
-  } else push({ op: "gather", name, input, output, channels, rows, columns, value }, encoding);
+    push<GatherLayer>({ op: "gather", name, input: before.input, output, ...both }, encoding);
+  } else push<GatherLayer>({ op: "gather", name, input, output, channels, rows, columns, value }, encoding);
 }
 
 /** Two gatherings in a row as one; null where they fill in different values. */

@@ -55,9 +55,9 @@ export {
 } from "./geometry.js";
 export { ENCODING, GRID, GRIDS, NORMALIZATION, SHAPE, TENSOR, WEIGHT_NODE } from "./given.js";
 export { gridCodes, smallestExponent, validateGrid, type WeightGrid, type WeightGrids } from "./grid.js";
-export type { LayerKind, NodeKind, Role, Values } from "./kind.js";
+export type { LayerKind, NodeKind, Role } from "./kind.js";
 export { LAYERS, type Layer, layerInputs, layerKind } from "./layers.js";
-export type { Lowering } from "./lowering.js";
+export type { LayerBase, Lowering } from "./lowering.js";
 export { type MatmulLayer, type MatmulNode, multiply } from "./matmul.js";
 export type { MaxPoolLayer, MaxPoolNode } from "./maxpool.js";
 export { NODES, type Node, nodeInputs, nodeKind, nodeParameters, rewire } from "./nodes.js";
@@ -76,7 +76,7 @@ export {
   toReal,
   weightValues,
 } from "./numeric.js";
-export type { PermuteLayer, PermuteNode } from "./permute.js";
+export { type PermuteLayer, type PermuteNode, simplifiedOrder } from "./permute.js";
 export { checkPort, dimsOf, type InputPortShape, type PortShape, planesOf, readPortShape, unusual } from "./port.js";
 export { orderStores, readRecord, versionOf, writeRecord } from "./record.js";
 export type { LeakyReluNode, ReluNode } from "./relu.js";
@@ -92,5 +92,6 @@ export type {
   Residual,
   Shape,
   TensorSpec,
+  Values,
   Weights,
 } from "./tensor.js";

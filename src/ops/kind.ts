@@ -1,26 +1,13 @@
 // kind.ts: what has to be said of one kind of layer and of one kind of node: src/ops/<kind>.ts says it.
 import type { Check } from "../format/index.js";
 import type { FieldsOf } from "./field.js";
-import type { Lowering } from "./lowering.js";
-import type { Clamp, Shape, TensorSpec } from "./tensor.js";
-
-/** The fields of every layer: its kind, its own name, and the tensor that it writes. */
-export interface LayerBase {
-  readonly op: string;
-  readonly name: string;
-  readonly output: string;
-}
+import type { LayerBase, Lowering } from "./lowering.js";
+import type { Clamp, Shape, TensorSpec, Values } from "./tensor.js";
 
 /** The fields of every node: its kind, and a name that is also that of its tensor. */
 export interface NodeBase {
   readonly op: string;
   readonly name: string;
-}
-
-/** A tensor's raw values with what they mean. Float32Array holds the integers 0..255 exactly as well. */
-export interface Values {
-  readonly spec: TensorSpec;
-  readonly raw: Float32Array;
 }
 
 /** One kind of layer of the deployable model. */

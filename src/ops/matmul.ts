@@ -90,6 +90,6 @@ export const matmulNode: NodeKind<MatmulNode> = {
     return productShape(inputs[0], inputs[1], check);
   },
   lower({ op, name }, { sources: [a, b], output, push, toFloat32 }) {
-    push({ op, name, input: toFloat32(a), other: toFloat32(b), output }, { kind: "float32" });
+    push<MatmulLayer>({ op, name, input: toFloat32(a), other: toFloat32(b), output }, { kind: "float32" });
   },
 };

@@ -50,6 +50,6 @@ export const maxPoolNode: NodeKind<MaxPoolNode> = {
   },
   lower({ op, name, kernel, stride, padding: around, dilation }, { sources: [input], output, spec, push }) {
     const dilated = dilation ? { dilation } : {};
-    push({ op, name, input, output, kernel, stride, padding: around, ...dilated }, spec(input).encoding);
+    push<MaxPoolLayer>({ op, name, input, output, kernel, stride, padding: around, ...dilated }, spec(input).encoding);
   },
 };

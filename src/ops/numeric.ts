@@ -1,7 +1,6 @@
 // numeric.ts: the float32 arithmetic that every executor must do alike: rounding, bounds, levels, pixels.
 import { zeroOf } from "./geometry.js";
-import type { Values } from "./kind.js";
-import type { Clamp, Encoding, Normalization, TensorSpec, Weights } from "./tensor.js";
+import type { Clamp, Encoding, Normalization, TensorSpec, Values, Weights } from "./tensor.js";
 
 const TWO_23 = 8388608;
 

@@ -40,6 +40,23 @@ function checkOrder({ dims, order }: Order, input: Shape, output: Shape, check: 
   check(sameShape(sorted, [...dims.keys()]), "order", `the axes 0..${dims.length - 1}`, order);
 }
 
+/**
+ * The same order with fewer axes: without those of length 1, and with those that stay neighbours as one. One axis, or none,
+ * is left of an order that moves nothing.
+ */
+export function simplifiedOrder(dims: readonly number[], order: readonly number[]) {
+  const groups: number[][] = [];
+  for (const axis of order.filter((one) => dims[one] > 1)) {
+    const last = groups.at(-1)?.at(-1);
+    // between two neighbours only axes of length 1 may lie
+    if (last !== undefined && last < axis && elements(dims.slice(last + 1, axis)) === 1) groups.at(-1)?.push(axis);
+    else groups.push([axis]);
+  }
+  const sorted = groups.toSorted((a, b) => a[0] - b[0]);
+  const lengths = sorted.map((group) => elements(group.map((axis) => dims[axis])));
+  return { lengths, places: groups.map((group) => sorted.indexOf(group)) };
+}
+
 export const permuteLayer: LayerKind<PermuteLayer> = {
   since: 1,
   fields: { input: tensor, dims: sizes, order: axes },
@@ -66,6 +83,6 @@ export const permuteNode: NodeKind<PermuteNode> = {
     return node.shape;
   },
   lower({ op, name, dims, order }, { sources: [input], output, spec, push }) {
-    push({ op, name, input, output, dims, order }, spec(input).encoding);
+    push<PermuteLayer>({ op, name, input, output, dims, order }, spec(input).encoding);
   },
 };

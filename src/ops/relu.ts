@@ -1,5 +1,6 @@
 // relu.ts: ReLU and leaky ReLU as nodes; a chain makes the first a clamp of its epilogue.
 import type { Check } from "../format/index.js";
+import type { ActivationLayer } from "./activation.js";
 import { lowerMean } from "./avgpool.js";
 import { number, optional, tensor } from "./field.js";
 import type { NodeKind } from "./kind.js";
@@ -41,6 +42,9 @@ export const leakyReluNode: NodeKind<LeakyReluNode> = {
     check(slope >= 0 && slope <= 1, "slope", "a number in 0..1", slope);
   },
   lower({ name, slope }, { sources: [input], output, encoding, push }) {
-    push({ op: "activation", name, input, output, fn: "leakyRelu", parameters: [slope + 0] }, encoding);
+    push<ActivationLayer>(
+      { op: "activation", name, input, output, fn: "leakyRelu", parameters: [slope + 0] },
+      encoding,
+    );
   },
 };

@@ -79,6 +79,6 @@ export const resampleNode: NodeKind<ResampleNode> = {
     return node.shape;
   },
   lower({ op, name, rows, columns }, { sources: [input], output, encoding, push }) {
-    push({ op, name, input, output, rows, columns }, encoding);
+    push<ResampleLayer>({ op, name, input, output, rows, columns }, encoding);
   },
 };

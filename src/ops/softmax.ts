@@ -58,6 +58,6 @@ export const softmaxNode: NodeKind<SoftmaxNode> = {
   shape: (_, [input]) => input,
   check: checkAxis,
   lower({ op, name, axis }, { sources: [input], output, encoding, push }) {
-    push({ op, name, input, output, axis }, encoding);
+    push<SoftmaxLayer>({ op, name, input, output, axis }, encoding);
   },
 };

@@ -103,3 +103,9 @@ export interface Residual {
   /** scale of the residual's encoding / scale of the output's; its zero point is folded into `offset`. */
   readonly scale: number;
 }
+
+/** A tensor's raw values with what they mean. Float32Array holds the integers 0..255 exactly as well. */
+export interface Values {
+  readonly spec: TensorSpec;
+  readonly raw: Float32Array;
+}

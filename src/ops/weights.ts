@@ -10,9 +10,7 @@ import {
   unpackCodes,
   unpackIndices,
 } from "../format/index.js";
-import type { ConvNode } from "./conv.js";
-import type { DenseNode } from "./dense.js";
-import type { Field, Reading, Writing } from "./field.js";
+import type { Field, Reading, Tensor, Writing } from "./field.js";
 import { elements } from "./geometry.js";
 import { check, checkGrid, gridCodes, smallestExponent, type WeightGrids } from "./grid.js";
 import type { Encoding, Shape, Weights } from "./tensor.js";
@@ -105,7 +103,11 @@ export interface LayerWeights {
  * @throws BAD_GRAPH: with grids where the node has none, its input is float32 or a weight is off the grid; without
  *   grids where its input is quantized
  */
-export function nodeWeights(node: ConvNode | DenseNode, grids: WeightGrids | null, input: Encoding): LayerWeights {
+export function nodeWeights(
+  node: { readonly name: string; readonly weight: Tensor },
+  grids: WeightGrids | null,
+  input: Encoding,
+): LayerWeights {
   const { name, weight } = node;
   if (!grids) {
     check(input.kind === "float32", `node ${name}`, "a float32 input, or grids to lower with", `a ${input.kind} input`);

@@ -2,8 +2,7 @@
 
 import { type Check, INT32_MAX } from "../format/index.js";
 import { convOutputShape, emptyWindow, type Window } from "./geometry.js";
-import type { Values } from "./kind.js";
-import type { Shape, TensorSpec } from "./tensor.js";
+import type { Shape, TensorSpec, Values } from "./tensor.js";
 
 /** @throws BAD_GRAPH unless kernel and stride are integers from 1 on, the rest from 0 on, and the kernel fits */
 export function checkWindow(window: Window, input: Shape, check: Check): void {

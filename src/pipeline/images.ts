@@ -2,27 +2,16 @@
 // a float network that teaches.
 
 import { given, is, ShiftwiseError } from "../base/index.js";
-import {
-  AUGMENTATION,
-  type Augmentation,
-  type Pictures,
-  type Samples,
-  samplesOf,
-  unlabelled,
-} from "../data/browser.js";
+import { type Pictures, type Samples, samplesOf, unlabelled } from "../data/browser.js";
 import type { Calibration } from "../data/index.js";
 import { inferShapes, insertQuantizers, lower, type Network, quantizationPoints } from "../graph/index.js";
 import type { Normalization } from "../ops/index.js";
 import {
-  type ActivationScheme,
   calibrate,
   checkPortions,
   collectHistograms,
   type LayerLevels,
-  QUANTIZER,
-  type Quantizer,
   quantizerNamed,
-  SCHEME,
   weightNodes,
 } from "../quantize/index.js";
 import { compensate, type LayerReport } from "../rounding/index.js";
@@ -35,66 +24,13 @@ import {
   sampleActivations,
 } from "../training/index.js";
 import { DEFAULTS } from "./defaults.js";
+import { IMAGE_SETTINGS, type ImageControl, type ImageSettings, type ResolvedSettings } from "./image-settings.js";
 import { dealOut, levelsOf, type Weighted, WIDTHS, type Width, wider, widthsBy } from "./levels.js";
 import { checkFloat, inputOf, usualNormalization, withNormalization, withoutTiny } from "./network.js";
-import { type ConversionResult, createWarnings, type QuantizedLayer, schemeText } from "./notes.js";
+import { type ConversionResult, createWarnings, type RoundedLayer, schemeText } from "./notes.js";
 import { unlikelyRange } from "./pixel-range.js";
 import { adviceOn, neediest, type Quality } from "./quality.js";
-import { CONTROL, checkBits, checkLayers, defined, TRAINING } from "./settings.js";
-
-/** Settings of quantizeFromImages; DEFAULTS has what each is unless it is set. */
-export interface ImageSettings {
-  readonly activations?: ActivationScheme;
-  /** Bits of the weights; powers of two have 2 to 5. */
-  readonly bits?: number;
-  /** The quantizer whose levels weights get, or the name of one of QUANTIZERS of shiftwise/quantize. Default "powers". */
-  readonly levels?: string | Quantizer;
-  /** Bits, 4 to 6, of two-term levels for the first convolution and depthwise ones; null: they are as the others. */
-  readonly twoTerm?: number | null;
-  /** Bits of single layers by name, 2 to 6; a width that the quantizer lacks is of powers of two, 6 of two-term levels. */
-  readonly layers?: ReadonlyMap<string, number>;
-  /** Bits on average over all weights, dealt out among the layers; null: `bits` for all. Default null. */
-  readonly budget?: number | null;
-  /** Minutes of self-distillation; 0: none. */
-  readonly minutes?: number;
-  /** Shares of the weights that are rounded before each part of it. */
-  readonly portions?: readonly number[];
-  readonly learningRate?: number;
-  readonly batchSize?: number;
-  /** Default: crop by a fourteenth of the width, and flip. */
-  readonly augment?: Augmentation;
-  readonly seed?: number;
-  /** Threads that self-distillation trains on; the result depends on their number. */
-  readonly threads?: number;
-}
-
-const SETTINGS = is.exactly<ImageSettings>({
-  activations: is.optional(SCHEME),
-  bits: is.optional(is.integer(1)),
-  levels: is.optional(is.either((value) => typeof value === "string", is.text, QUANTIZER)),
-  twoTerm: is.optional(is.nullable(is.integer(4, 6))),
-  layers: is.optional(is.map(is.number)),
-  budget: is.optional(is.nullable(is.positive)),
-  minutes: is.optional(is.within(0)),
-  portions: is.optional(is.list(is.number)),
-  learningRate: is.optional(TRAINING.learningRate),
-  batchSize: is.optional(TRAINING.batchSize),
-  augment: is.optional(AUGMENTATION),
-  seed: TRAINING.seed,
-  threads: TRAINING.threads,
-});
-
-/** Callbacks of quantizeFromImages, and the signal that stops it. */
-export interface ImageControl {
-  /** Stops before the next layer or step of training. */
-  readonly signal?: AbortSignal;
-  /** A step with a progress of its own begins. */
-  readonly onStep?: (step: "calibrating" | "dealing out bits" | "rounding" | "distilling") => void;
-  /** Share of the step done, 0..1. */
-  readonly onProgress?: (share: number, detail: string) => void;
-  /** Something was assumed or added; `warnings` of the result has the same. */
-  readonly onWarning?: (text: string) => void;
-}
+import { CONTROL, checkBits, checkLayers, defined } from "./settings.js";
 
 /**
  * Images without labels: pixels image after image, a labelled set, network values that a function reads, or what
@@ -106,12 +42,6 @@ export type Images =
   | Samples
   | Pick<Calibration, "samples" | "pictures">;
 
-/** A layer as it is in the model, its signal to noise, and what one more bit a weight would do. */
-export interface RoundedLayer extends Omit<LayerReport, "explored">, QuantizedLayer {
-  /** Null where there are no more bits to be had. */
-  readonly more: { readonly bits: number; readonly bytes: number; readonly gain: number } | null;
-}
-
 /** The result of quantizeFromImages. */
 export interface ImageConversion extends ConversionResult<RoundedLayer> {
   /** The outputs against the float network's. */
@@ -122,9 +52,6 @@ export interface ImageConversion extends ConversionResult<RoundedLayer> {
 
 /** The outcome of self-distillation; see DistillResult of shiftwise/train. */
 export type DistillationOutcome = Pick<DistillResult, "epochs" | "heldOut" | "before" | "after" | "attempts">;
-
-/** All settings, with the quantizer that `levels` names. */
-export type ResolvedSettings = Required<ImageSettings> & { readonly quantizer: Quantizer };
 
 /**
  * Turns a float network into a model, from images without labels. Weights are rounded layer by layer so that the rest of
@@ -140,7 +67,7 @@ export async function quantizeFromImages(
   settings: ImageSettings = {},
   control: ImageControl = {},
 ): Promise<ImageConversion> {
-  given({ options: settings, control }, { options: SETTINGS, control: is.exactly<ImageControl>(CONTROL) });
+  given({ options: settings, control }, { options: IMAGE_SETTINGS, control: is.exactly<ImageControl>(CONTROL) });
   checkFloat(float);
   const { warnings, warn } = createWarnings(control.onWarning);
   const network = withoutTiny(float, warn);

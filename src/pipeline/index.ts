@@ -1,13 +1,11 @@
 // index.ts: the door of the pipeline, and the package's `shiftwise/convert`: a float network and images to a model.
 export { DEFAULTS } from "./defaults.js";
+export type { ImageControl, ImageSettings } from "./image-settings.js";
 export {
   type DistillationOutcome,
-  type ImageControl,
   type ImageConversion,
-  type ImageSettings,
   type Images,
   quantizeFromImages,
-  type RoundedLayer,
 } from "./images.js";
 export {
   type Classifier,
@@ -35,7 +33,7 @@ export {
   withNormalization,
   withNorms,
 } from "./network.js";
-export type { ConversionResult, QuantizedLayer } from "./notes.js";
+export type { ConversionResult, QuantizedLayer, RoundedLayer } from "./notes.js";
 export type { Quality } from "./quality.js";
 export { epochsOver, RECIPES, type RecipeName, type RetrainingRecipe, recipeFor } from "./recipes.js";
 export { quantizeByRetraining, type RetrainingControl, type RetrainingConversion } from "./retraining.js";

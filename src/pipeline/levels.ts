@@ -4,7 +4,7 @@ import type { Network } from "../graph/index.js";
 import type { ConvNode, DenseNode } from "../ops/index.js";
 import { allocateBits, type LayerLevels, levelsFor, type Quantizer, quantizerNamed } from "../quantize/index.js";
 import { compensate } from "../rounding/index.js";
-import type { ImageControl, ResolvedSettings } from "./images.js";
+import type { ImageControl, ResolvedSettings } from "./image-settings.js";
 
 export type Weighted = ConvNode | DenseNode;
 

@@ -3,6 +3,7 @@ import type { Network } from "../graph/index.js";
 import type { ModelDef } from "../model/index.js";
 import type { WeightGrids } from "../ops/index.js";
 import type { ActivationScheme } from "../quantize/index.js";
+import type { LayerReport } from "../rounding/index.js";
 
 /** A layer with weights as it has become. */
 export interface QuantizedLayer {
@@ -10,6 +11,12 @@ export interface QuantizedLayer {
   /** The number of weights. */
   readonly weights: number;
   readonly bits: number;
+}
+
+/** A layer as it is in the model, its signal to noise, and what one more bit a weight would do. */
+export interface RoundedLayer extends Omit<LayerReport, "explored">, QuantizedLayer {
+  /** Null where there are no more bits to be had. */
+  readonly more: { readonly bits: number; readonly bytes: number; readonly gain: number } | null;
 }
 
 /** The result of a conversion; `Layer` is what it knows of each layer. */

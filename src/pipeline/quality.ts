@@ -1,6 +1,6 @@
 // quality.ts: what a model's outputs keep of the float network's, and what would help where that is little.
 import type { OutputFidelity } from "../training/index.js";
-import type { RoundedLayer } from "./images.js";
+import type { RoundedLayer } from "./notes.js";
 
 /** The outputs of a model against those of the float network. */
 export interface Quality {

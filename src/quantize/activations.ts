@@ -1,9 +1,8 @@
 // activations.ts: linear encodings of activations, fitted to what a tensor was seen to hold.
 
-import { given, ShiftwiseError } from "../base/index.js";
+import { given, is, ShiftwiseError } from "../base/index.js";
 import type { Encoding } from "../ops/index.js";
-import { HISTOGRAM, LINEAR_OPTIONS } from "./given.js";
-import { type Histogram, occupiedBins } from "./histogram.js";
+import { HISTOGRAM, type Histogram, occupiedBins } from "./histogram.js";
 
 /**
  * The rule for where an encoding's range ends.
@@ -22,6 +21,12 @@ export interface LinearOptions {
   /** The share of the percentile rule, in (0, 100]. Default 99.99. */
   readonly percentile?: number;
 }
+
+export const LINEAR_OPTIONS = is.record<LinearOptions>({
+  bits: is.integer(1, 8),
+  clip: is.optional(is.oneOf("minmax", "percentile", "mse")),
+  percentile: is.optional(is.number),
+});
 
 /** An encoding with evenly spaced levels. */
 export type LinearEncoding = Extract<Encoding, { kind: "linear" }>;

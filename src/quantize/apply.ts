@@ -4,9 +4,8 @@ import { given, is, ShiftwiseError } from "../base/index.js";
 import { NETWORK, type Network } from "../graph/index.js";
 import type { ConvNode, DenseNode, WeightGrid, WeightGrids } from "../ops/index.js";
 import type { LayerLevels } from "./channels.js";
-import { FIT, QUANTIZER, WIDTHS } from "./given.js";
-import { checkBits, type LayerBits } from "./portions.js";
-import type { Fit, Quantizer } from "./quantizer.js";
+import { checkBits, type LayerBits, WIDTHS } from "./portions.js";
+import { FIT, type Fit, QUANTIZER, type Quantizer } from "./quantizer.js";
 
 /**
  * Conv and dense nodes, in network order.

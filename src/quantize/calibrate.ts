@@ -1,12 +1,11 @@
 // calibrate.ts: activation encodings for a whole network, from the activations of some images.
 
-import { given, is, ShiftwiseError } from "../base/index.js";
+import { given, is, type Kind, ShiftwiseError } from "../base/index.js";
 import { encodingGroups, NETWORK, type Network } from "../graph/index.js";
 import type { Encoding } from "../ops/index.js";
-import { fitLinear, type LinearOptions } from "./activations.js";
-import { HISTOGRAM, LINEAR_OPTIONS, SCHEME } from "./given.js";
-import { addToHistogram, createHistogram, type Histogram, mergeHistograms } from "./histogram.js";
-import { fitLog, fitWeightedEntropy, type LogOptions, type LogShape } from "./log-encoding.js";
+import { fitLinear, LINEAR_OPTIONS, type LinearOptions } from "./activations.js";
+import { addToHistogram, createHistogram, HISTOGRAM, type Histogram, mergeHistograms } from "./histogram.js";
+import { fitLog, fitWeightedEntropy, LOG_OPTIONS, type LogOptions, type LogShape } from "./log-encoding.js";
 
 /** The values of named tensors for one batch of images, in any layout. */
 export type NamedActivations = ReadonlyMap<string, Float32Array>;
@@ -18,6 +17,16 @@ export type ActivationScheme =
   | ({ readonly kind: "log" } & LogOptions)
   /** LogQuant's form, with levels chosen by weighted entropy instead of squared error (WEQ). */
   | ({ readonly kind: "weq" } & LogShape);
+
+/**
+ * Checks that a value is a scheme of encodings for activations.
+ * @internal
+ */
+export const SCHEME: Kind = is.either(
+  (value) => (value as ActivationScheme | undefined)?.kind === "linear",
+  LINEAR_OPTIONS,
+  is.both(is.record<Pick<ActivationScheme, "kind">>({ kind: is.oneOf("linear", "log", "weq") }), LOG_OPTIONS),
+);
 
 /** Options of `calibrate`. */
 export interface CalibrationOptions {

@@ -1,6 +1,6 @@
 // channels.ts: levels with a real scale for every output channel, fitted so that rounding errs least.
-import { ShiftwiseError } from "../base/index.js";
-import { type ExponentRule, powersOfTwo, SMALLEST_WEIGHT } from "./levels.js";
+import { is, type Kind, ShiftwiseError } from "../base/index.js";
+import { type ExponentRule, powersOfTwo, RULE, SMALLEST_WEIGHT } from "./levels.js";
 
 /**
  * The levels that the weights of a layer are rounded to.
@@ -16,6 +16,24 @@ export type LayerLevels =
       readonly rule?: ExponentRule;
     }
   | { readonly kind: "codebook"; readonly levels: readonly number[] };
+
+type Powers = Extract<LayerLevels, { kind: "powers" }>;
+type Table = Extract<LayerLevels, { kind: "codebook" }>;
+
+/**
+ * Checks what a layer's weights are to be rounded to.
+ * @internal
+ */
+export const LAYER_LEVELS: Kind = is.either(
+  (value) => (value as LayerLevels | undefined)?.kind === "codebook",
+  is.record<Table>({ kind: is.text, levels: is.list(is.number) }),
+  is.record<Powers>({
+    kind: is.oneOf("powers", "codebook"),
+    bits: is.number,
+    scale: is.oneOf("layer", "channel"),
+    rule: is.optional(RULE),
+  }),
+);
 
 /**
  * Bits that a weight on these levels takes.

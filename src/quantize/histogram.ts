@@ -1,7 +1,6 @@
 // histogram.ts: what values a tensor takes, counted in one pass without knowing its range beforehand.
 
-import { given, is, ShiftwiseError } from "../base/index.js";
-import { HISTOGRAM } from "./given.js";
+import { given, is, type Kind, ShiftwiseError } from "../base/index.js";
 
 /**
  * Counts of a tensor's values by sign and magnitude. Bins are linear inside an octave, BINS_PER_OCTAVE of them, so a
@@ -20,6 +19,25 @@ export interface Histogram {
   readonly positive: Float64Array;
   readonly negative: Float64Array;
 }
+
+const FIELDS = is.record<Histogram>({
+  total: is.number,
+  min: is.number,
+  max: is.number,
+  lowest: is.integer(-126, 64),
+  tiny: is.number,
+  positive: is.array("Float64Array"),
+  negative: is.array("Float64Array"),
+});
+
+/** A histogram as createHistogram makes them. */
+export const HISTOGRAM: Kind = (value, where) => {
+  FIELDS(value, where);
+  for (const side of ["positive", "negative"] as const) {
+    const counts = (value as Histogram)[side];
+    if (counts.length !== BINS) throw is.refused(`${where}.${side}`, `${BINS} counts`, counts);
+  }
+};
 
 /** One occupied bin: the middle of its values, signed, and how many there are. */
 export interface Bin {

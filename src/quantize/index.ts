@@ -35,10 +35,12 @@ export {
 // for the other rooms
 
 export { bitsOfLayer, levelsFor, quantizeWeightsOf, weightNodes, writeFit } from "./apply.js";
-export { fitScales, levelBits, SMALLEST_SCALE } from "./channels.js";
-export { FIT, LAYER_LEVELS, PORTION_FIELDS, PORTION_STEP, QUANTIZER, SCHEME, WIDTHS } from "./given.js";
+export { SCHEME } from "./calibrate.js";
+export { fitScales, LAYER_LEVELS, levelBits, SMALLEST_SCALE } from "./channels.js";
+export { PORTION_FIELDS, PORTION_STEP } from "./inq.js";
 export { defaultRule, SMALLEST_WEIGHT } from "./levels.js";
 export { frozenCount, selectLargest } from "./partition.js";
-export { checkBits, checkPortions, paperBits } from "./portions.js";
+export { checkBits, checkPortions, paperBits, WIDTHS } from "./portions.js";
+export { FIT, QUANTIZER } from "./quantizer.js";
 export { huffmanBytes } from "./quantizers/huffman.js";
 export { layerSparsities, smallest } from "./sparsity.js";

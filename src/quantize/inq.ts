@@ -1,11 +1,10 @@
 // inq.ts: one step of incremental network quantization (INQ algorithm 1, steps 2 to 4).
 
-import { createRandom, given, is, type Random, ShiftwiseError } from "../base/index.js";
+import { createRandom, frozenCopy, given, is, type Kind, type Random, ShiftwiseError } from "../base/index.js";
 import { NETWORK, type Network } from "../graph/index.js";
-import { type ConvNode, type DenseNode, GRIDS, type WeightGrid, type WeightGrids } from "../ops/index.js";
+import { type ConvNode, type DenseNode, GRIDS, WEIGHT_NODE, type WeightGrid, type WeightGrids } from "../ops/index.js";
 import { weightNodes } from "./apply.js";
 import { fitScales, midpointsOf, nearest, powerLevels } from "./channels.js";
-import { PORTION_OPTIONS } from "./given.js";
 import {
   chooseExponent,
   defaultRule,
@@ -13,10 +12,11 @@ import {
   largestMagnitude,
   powersOfTwo,
   quantizeToLevel,
+  RULE,
 } from "./levels.js";
 import { frozenCount, type Partition, selectLargest, selectRandom } from "./partition.js";
-import { checkBits } from "./portions.js";
-import type { Quantizer } from "./quantizer.js";
+import { checkBits, WIDTHS } from "./portions.js";
+import { QUANTIZER, type Quantizer } from "./quantizer.js";
 import { powers } from "./quantizers/powers.js";
 
 /** Options of a portion of INQ. */
@@ -63,6 +63,40 @@ export interface PortionStep {
   /** Whether none but pruned weights were on the grid before, so that its scales may still change. */
   readonly first: boolean;
 }
+
+const INTEGER = is.integer(Number.MIN_SAFE_INTEGER);
+
+/**
+ * The kinds of the options that a portion has and a retraining, too.
+ * @internal
+ */
+export const PORTION_FIELDS = frozenCopy({
+  bits: WIDTHS,
+  quantizer: is.optional(QUANTIZER),
+  partition: is.optional(is.oneOf("magnitude", "random")),
+  ranking: is.optional(is.oneOf("layer", "global")),
+  rule: is.optional(RULE),
+  scale: is.optional(is.oneOf("layer", "channel")),
+  pruned: is.optional(is.map(is.bytes)),
+} as const);
+
+export const PORTION_OPTIONS = is.record<PortionOptions>({
+  ...PORTION_FIELDS,
+  portion: is.number,
+  seed: is.optional(INTEGER),
+});
+
+/**
+ * Makes the check of one step of a portion on grids of a kind.
+ * @internal
+ */
+export const PORTION_STEP = (grid: Kind): Kind =>
+  is.record<PortionStep>({
+    node: WEIGHT_NODE,
+    grid,
+    chosen: is.array("Uint32Array"),
+    first: is.boolean,
+  });
 
 /**
  * Puts the next share of every conv and dense layer on its grid: rounds the chosen weights in place and marks them

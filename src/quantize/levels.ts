@@ -2,7 +2,6 @@
 
 import { given, is, ShiftwiseError } from "../base/index.js";
 import type { CodeBits } from "../format/index.js";
-import { POWERS_OF_TWO, RULE } from "./given.js";
 import { checkBits } from "./portions.js";
 
 /**
@@ -18,6 +17,14 @@ export interface PowersOfTwo {
   readonly thresholds: readonly number[];
 }
 
+export const POWERS_OF_TWO = is.record<PowersOfTwo>({
+  bits: is.number,
+  n1: is.number,
+  n2: is.number,
+  magnitudes: is.list(is.number),
+  thresholds: is.list(is.number),
+});
+
 /**
  * The rule by which n1 of a layer is chosen.
  * - max: n1 = floor(log2(4 s / 3)), s = max |w| (Eq. 3): the largest weight rounds to 2^n1.
@@ -25,6 +32,8 @@ export interface PowersOfTwo {
  *   layer to zero; this rule does not.
  */
 export type ExponentRule = "max" | "mse";
+
+export const RULE = is.oneOf("max", "mse");
 
 /**
  * The default rule.

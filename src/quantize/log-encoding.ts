@@ -1,10 +1,9 @@
 // log-encoding.ts: logarithmic activation levels (LogQuant; WEQ algorithm 2) as tables of small integers.
 
-import { given, ShiftwiseError } from "../base/index.js";
+import { given, is, ShiftwiseError } from "../base/index.js";
 import type { Encoding } from "../ops/index.js";
 import { checkNotEmpty, errorMeter, usableScale } from "./activations.js";
-import { HISTOGRAM, LOG_OPTIONS, LOG_SHAPE } from "./given.js";
-import { type Histogram, occupiedBins } from "./histogram.js";
+import { HISTOGRAM, type Histogram, occupiedBins } from "./histogram.js";
 
 /** An encoding whose levels are a table of integers. */
 export type LevelsEncoding = Extract<Encoding, { kind: "levels" }>;
@@ -25,6 +24,11 @@ export interface LogOptions extends LogShape {
    */
   readonly steps?: readonly number[];
 }
+
+const SHAPE_FIELDS = { bits: is.integer(2, 6), largest: is.oneOf(31, 255) } as const;
+
+export const LOG_SHAPE = is.record<LogShape>(SHAPE_FIELDS);
+export const LOG_OPTIONS = is.record<LogOptions>({ ...SHAPE_FIELDS, steps: is.optional(is.list(is.number)) });
 
 const ALL_STEPS = Array.from({ length: 16 }, (_, i) => 2 * (i + 1));
 

@@ -1,11 +1,16 @@
 // portions.ts: INQ's accumulated portions, what share of every layer is on the grid after each step.
 
-import { frozenCopy, given, ShiftwiseError } from "../base/index.js";
+import { frozenCopy, given, is, type Kind, ShiftwiseError } from "../base/index.js";
 import type { CodeBits } from "../format/index.js";
-import { WIDTHS } from "./given.js";
 
 /** One width for every conv and dense node, or a width for each by node name. */
 export type LayerBits = number | ReadonlyMap<string, number>;
+
+/**
+ * Checks that a value is one width, or widths by the names of layers; which there are is for the function to check.
+ * @internal
+ */
+export const WIDTHS: Kind = is.either((value) => typeof value === "number", is.number, is.map(is.number));
 
 /** INQ section 3, ResNet-18: the fewer the bits, the finer the steps and the finer the tail. */
 const PRESETS: { readonly [bits in CodeBits]: readonly number[] } = frozenCopy({

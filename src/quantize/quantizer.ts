@@ -1,6 +1,6 @@
 // quantizer.ts: what every weight quantizer is: float weights of a layer to codes of a table of integer levels.
 
-import { ShiftwiseError } from "../base/index.js";
+import { is, type Kind, ShiftwiseError } from "../base/index.js";
 import { LEVEL_MAX, LEVELS_MAX } from "../format/index.js";
 import { SMALLEST_SCALE } from "./channels.js";
 import { integerLevels } from "./integers.js";
@@ -49,6 +49,44 @@ export interface Quantizer {
   /** @throws BAD_DATA for weights it has no levels for, such as a largest one below 2^-118, BAD_OPTION for bits it does not know, naming the layer. */
   fit(weights: Float32Array, layer: LayerInfo, before?: Fit): Fit;
 }
+
+const CODED = is.record<Omit<Fit, "ideal">>({ levels: is.list(is.number), scale: is.floats, codes: is.bytes });
+const IDEAL = is.record<Pick<Fit, "ideal">>({ ideal: is.array("Float64Array") });
+
+/** Weights by their codes, which are of the levels, as many for every channel. */
+export const CODES: Kind = (value, where) => {
+  CODED(value, where);
+  const { codes, levels, scale, ideal } = value as Fit;
+  if (codes.length % scale.length !== 0) throw is.refused(`${where}.codes`, `a multiple of ${scale.length}`, codes);
+  const count = Math.min(levels.length, ideal?.length ?? levels.length);
+  const bad = codes.findIndex((code) => code >= count);
+  if (bad >= 0) throw is.refused(`${where}.codes[${bad}]`, `0..${count - 1}`, codes[bad]);
+};
+
+export const LAYER_INFO = is.record<LayerInfo>({
+  name: is.text,
+  shape: is.list(is.integer(1)),
+  bits: is.number,
+});
+
+/**
+ * Checks that a value is a quantizer.
+ * @internal
+ */
+export const QUANTIZER = is.record<Quantizer>({
+  name: is.text,
+  bits: is.list(is.number),
+  about: is.optional(is.text),
+  exponents: is.optional(is.boolean),
+  learns: is.optional(is.boolean),
+  fit: is.callback,
+});
+
+/**
+ * Checks that a value is a whole fit, whose codes are of its levels.
+ * @internal
+ */
+export const FIT: Kind = is.both(IDEAL, CODES);
 
 const INT32_MAX = 0x7fffffff;
 const ACTIVATION_MAX = 255;

@@ -6,19 +6,8 @@ import { type Feed, openFeed } from "./feed.js";
 import { Unzip } from "./gzip.js";
 import { checkSize, Intake, refuseWebPage } from "./intake.js";
 import { MEMORY_DEFAULT } from "./memory.js";
+import type { FetchOptions } from "./options.js";
 import { type ModelSource, type Source, sourceOf } from "./source.js";
-
-/** Bytes as they come in, gzip or not. `total` is null where the sender does not say. */
-export interface LoadProgress {
-  readonly loaded: number;
-  readonly total: number | null;
-}
-
-export interface FetchOptions {
-  readonly signal?: AbortSignal;
-  /** Receives how far loading is. What it throws ends the loading. */
-  readonly onProgress?: (progress: LoadProgress) => void;
-}
 
 interface Limits extends FetchOptions {
   readonly memoryLimit?: number;

@@ -1,8 +1,7 @@
 // options.ts: the options of a model, checked before anything is loaded or started.
 import { ShiftwiseError } from "../base/index.js";
 import type { ExecutorKind } from "./executor.js";
-import type { FetchOptions } from "./load.js";
-import type { PlanOptions } from "./plan.js";
+import type { MemoryOptions } from "./memory.js";
 
 /** Options of a run: memory, threads and the module. */
 export interface RunOptions {
@@ -29,6 +28,18 @@ export interface RunOptions {
   readonly module?: WebAssembly.Module;
 }
 
+/** Bytes as they come in, gzip or not. `total` is null where the sender does not say. */
+export interface LoadProgress {
+  readonly loaded: number;
+  readonly total: number | null;
+}
+
+export interface FetchOptions {
+  readonly signal?: AbortSignal;
+  /** Receives how far loading is. What it throws ends the loading. */
+  readonly onProgress?: (progress: LoadProgress) => void;
+}
+
 /** `signal` stops the loading, `onProgress` hears of every part of a download. */
 export interface LoadOptions extends RunOptions, FetchOptions {}
 
@@ -53,7 +64,7 @@ export function checkOptions(options: LoadOptions): void {
 }
 
 /** @throws BAD_OPTION */
-export function checkPlanOptions(options: PlanOptions): void {
+export function checkPlanOptions(options: MemoryOptions): void {
   if (typeof options !== "object" || options === null) throw badOption("options", "an object", options);
   checkOption("memoryLimit", options.limit, "limit");
   checkOption("threads", options.threads, "threads");

@@ -2,7 +2,7 @@
 import { type Dataset, samplesOf, size } from "../data/browser.js";
 import type { Aim } from "../engine/index.js";
 import { inferShapes, type Network } from "../graph/index.js";
-import { sampleActivations } from "./evaluate.js";
+import { sampleActivations } from "./activations.js";
 import { linesOf } from "./fidelity.js";
 import type { Distillation } from "./options.js";
 

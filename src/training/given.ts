@@ -2,8 +2,14 @@
 import { frozenCopy, is } from "../base/index.js";
 import { AUGMENTATION } from "../data/browser.js";
 import { NETWORK } from "../graph/index.js";
-import type { EvaluateOptions } from "./evaluate.js";
-import type { CheckpointOptions, CommonOptions, Control, Distillation, ParameterGroup } from "./options.js";
+import type {
+  CheckpointOptions,
+  CommonOptions,
+  Control,
+  Distillation,
+  EvaluateOptions,
+  ParameterGroup,
+} from "./options.js";
 import type { RateSchedule } from "./rate-schedule.js";
 
 const NUMBER = is.optional(is.number);

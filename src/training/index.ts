@@ -24,11 +24,20 @@ export {
   type LevelsOf,
   type RoundingStep,
 } from "../rounding/index.js";
+export { activations } from "./activations.js";
 export type { EpochRecord } from "./checkpoint.js";
 export { type Attempt, type DistillControl, type DistillOptions, type DistillResult, distill } from "./distill.js";
-export { activations, type EvaluateOptions, type Evaluation, evaluate } from "./evaluate.js";
+export { type Evaluation, evaluate } from "./evaluate.js";
 export type { Divergence, OutputFidelity } from "./fidelity.js";
-export type { CheckpointOptions, CommonOptions, Control, Distillation, ParameterGroup, Progress } from "./options.js";
+export type {
+  CheckpointOptions,
+  CommonOptions,
+  Control,
+  Distillation,
+  EvaluateOptions,
+  ParameterGroup,
+  Progress,
+} from "./options.js";
 export { type PruneOptions, type PruneResult, prune } from "./prune.js";
 export type { RateSchedule } from "./rate-schedule.js";
 export { recoverNorms } from "./recover.js";
@@ -43,7 +52,7 @@ export { type TrainOptions, type TrainResult, train } from "./train.js";
 
 // for the other rooms
 
-export { sampleActivations } from "./evaluate.js";
+export { sampleActivations } from "./activations.js";
 export { fidelityTo } from "./fidelity.js";
 export { COMMON } from "./given.js";
 export { holdOutSamples } from "./hold-out.js";

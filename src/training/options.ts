@@ -80,6 +80,15 @@ export interface CheckpointOptions {
   readonly resume?: boolean;
 }
 
+/** Options of `evaluate`. */
+export interface EvaluateOptions {
+  /** Default 1. */
+  readonly threads?: number;
+  /** Default 100 images a thread. */
+  readonly batchSize?: number;
+  readonly signal?: AbortSignal;
+}
+
 /** Progress and abort of a training run. */
 export interface Control {
   /** Stops before the next step: the checkpoint is written, then the run rejects with ABORTED. */

@@ -4,8 +4,9 @@ import { given, is } from "../base/index.js";
 import { DATASET, type Dataset } from "../data/browser.js";
 import { NETWORK, type Network } from "../graph/index.js";
 import { type LayerSensitivity, QUANTIZER, type Quantizer, quantizeWeightsOf, weightNodes } from "../quantize/index.js";
-import { type EvaluateOptions, evaluate } from "./evaluate.js";
+import { evaluate } from "./evaluate.js";
 import { EVALUATE } from "./given.js";
+import type { EvaluateOptions } from "./options.js";
 
 /** The cost of quantizing a layer alone, with the accuracy lost in points beside the drop. */
 export interface MeasuredSensitivity extends LayerSensitivity {

@@ -311,6 +311,56 @@ browserTest("Retrain: pause, resume, and a model to download that runs", async (
   await context.close();
 });
 
+/** Notes every text that a canvas is given and its place in pixels of the canvas. */
+function noteTexts() {
+  globalThis.texts = new Map();
+  const { fillText } = CanvasRenderingContext2D.prototype;
+  CanvasRenderingContext2D.prototype.fillText = function (text, x, y, ...more) {
+    const { actualBoundingBoxLeft: left, actualBoundingBoxRight: right } = this.measureText(text);
+    const { a, b, c, d, e, f } = this.getTransform();
+    const ends = [x - left, x + right].map((end) => [a * end + c * y + e, b * end + d * y + f]);
+    const box = { text, ends, width: this.canvas.width, height: this.canvas.height };
+    globalThis.texts.set(`${text} ${ends}`, box);
+    return fillText.call(this, text, x, y, ...more);
+  };
+}
+
+browserTest("no text of a chart is cut off, on a desk and on a phone", async () => {
+  const seen = new Set();
+  for (const path of ["/retrain/", "/benchmark/"]) {
+    const context = await browser.newContext({ viewport: { width: 360, height: 800 }, serviceWorkers: "block" });
+    const page = await context.newPage();
+    await page.addInitScript(noteTexts);
+    await page.goto(server.address + path);
+    if (path === "/retrain/") {
+      await page.getByRole("radio", { name: "3" }).click();
+      await page.getByRole("button", { name: "Start" }).click();
+      await page.waitForSelector("#download:not([hidden])", { timeout: 180_000 });
+    } else {
+      await page.locator("#run").click();
+      await page.waitForSelector("#results:not([hidden])", { timeout: 180_000 });
+    }
+    // with all that was drawn on the way
+    for (const width of [360, 1200]) {
+      await page.setViewportSize({ width, height: 800 });
+      await page.waitForTimeout(500);
+      await page.locator("#chart").scrollIntoViewIfNeeded();
+      await shot(page, `chart${path.replaceAll("/", "-")}${width}`);
+      const found = await page.evaluate(() => [...globalThis.texts.values()]);
+      assert.ok(found.length > 5, `${path}: ${found.length}`);
+      for (const { text: label, ends, width: across, height } of found) {
+        seen.add(label);
+        for (const [x, y] of ends) {
+          const inside = x >= -0.5 && x <= across + 0.5 && y >= 0 && y <= height;
+          assert.ok(inside, `${path} at ${width}: "${label}" at ${x}, ${y} of ${across} x ${height}`);
+        }
+      }
+    }
+    await context.close();
+  }
+  assert.ok(seen.has("100 %"));
+});
+
 browserTest("every page works without a network once it was loaded", async () => {
   const { page, context, errors } = await open("/draw/", { serviceWorkers: "allow" });
   await page.evaluate(async () => {

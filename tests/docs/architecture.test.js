@@ -69,6 +69,21 @@ test("rooms are entered by their doors", () => {
   for (const { file, to } of arrows) assert.ok(doors.includes(to.replace("src/", "")), `${file} imports ${to}`);
 });
 
+test("no files of src import each other in a circle, types included", () => {
+  const edges = new Map(
+    sources("src/").map((file) => [file, importsOf(file).map(({ to }) => to.replace(/\.js$/, ".ts"))]),
+  );
+  const done = new Set();
+  const walk = (file, way) => {
+    if (way.includes(file)) assert.fail([...way.slice(way.indexOf(file)), file].join(" -> "));
+    if (done.has(file)) return;
+    for (const next of edges.get(file) ?? []) walk(next, [...way, file]);
+    done.add(file);
+  };
+  assert.ok([...edges.values()].flat().length > 1000);
+  for (const file of edges.keys()) walk(file, []);
+});
+
 test("assembly takes only the layout from src", () => {
   for (const { file, to } of sources("assembly/").flatMap(importsOf)) {
     assert.ok(to === "src/runtime/layout" || to.startsWith(dirname(file)), `${file} imports ${to}`);

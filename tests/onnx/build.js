@@ -35,7 +35,24 @@ export class Float {
   }
 }
 
+/** The attribute of a function's call that an attribute in its body takes over. */
+export class Taken {
+  constructor(name, type) {
+    this.name = name;
+    this.type = type;
+  }
+}
+
+/** A graph within a node: a branch that reads what lies around it. */
+export class Branch {
+  constructor(nodes, outputs, constants = {}) {
+    Object.assign(this, { nodes, outputs, constants });
+  }
+}
+
 function attribute(name, value) {
+  if (value instanceof Taken) return { ...EMPTY, name, type: value.type, refAttrName: value.name };
+  if (value instanceof Branch) return { ...EMPTY, name, type: 5, g: graphOf(value) };
   if (value instanceof Float) return { ...EMPTY, name, type: 1, f: value.value };
   if (typeof value === "number") return { ...EMPTY, name, type: 2, i: value };
   if (typeof value === "string") return { ...EMPTY, name, type: 3, s: utf8.encode(value) };
@@ -67,21 +84,56 @@ const info = (name, dims, elemType = 1) => ({
   },
 });
 
+const graphOf = ({ nodes, outputs, constants }) => ({
+  name: "branch",
+  node: nodes.map(node),
+  initializer: Object.entries(constants).map(([name, tensor]) => ({ ...tensor, name })),
+  input: [],
+  output: outputs.map((name) => info(name)),
+  sparseInitializer: [],
+});
+
+/** A function of the domain "own": [name, inputs, outputs, nodes, names of attributes, attributes with defaults]. */
+const functionOf = ([name, inputs, outputs, nodes, names = [], defaults = {}]) => ({
+  name,
+  domain: "own",
+  input: inputs.split(" "),
+  output: outputs.split(" "),
+  attributeName: names,
+  attributeProto: Object.entries(defaults).map(([key, value]) => attribute(key, value)),
+  node: nodes.map(node),
+  opsetImport: [
+    { domain: "", version: 13 },
+    { domain: "own", version: 1 },
+  ],
+});
+
 /** The message of a model with the input x, constants by name, and the outputs named, all of one type. */
-export function message({ x = [1, 4, 6, 7], nodes, constants = {}, outputs = ["y"], opset = 13, type = 1 }) {
+export function message({
+  x = [1, 4, 6, 7],
+  nodes,
+  constants = {},
+  outputs = ["y"],
+  opset = 13,
+  type = 1,
+  functions = [],
+  inputs = [],
+}) {
   return {
     irVersion: 8,
     opsetImport: [
       { domain: "", version: opset },
-      ...(nodes.some(([op]) => op.startsWith("com.microsoft.")) ? [{ domain: "com.microsoft", version: 1 }] : []),
+      ...["com.microsoft", "own"]
+        .filter((domain) => nodes.some(([op]) => op.startsWith(`${domain}.`)))
+        .map((domain) => ({ domain, version: 1 })),
     ],
     metadataProps: [],
-    functions: [],
+    functions: functions.map(functionOf),
     graph: {
       name: "built",
       node: nodes.map(node),
       initializer: Object.entries(constants).map(([name, tensor]) => ({ ...tensor, name })),
-      input: [info("x", x)],
+      input: [info("x", x), ...inputs.map(([name, dims, elemType]) => info(name, dims, elemType))],
       output: outputs.map((name) => info(name, undefined, type)),
       sparseInitializer: [],
     },

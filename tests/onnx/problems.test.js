@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { importOnnx } from "../../dist/onnx/index.js";
-import { build, floats, ints } from "./build.js";
+import { Branch, build, floats, ints, scalar } from "./build.js";
 
 function messageOf(parts) {
   try {
@@ -27,8 +27,8 @@ test("what only shapes show is found besides unknown operators, and nothing twic
   const constants = { s: ints(1, 2, 2, 6, 7), w: floats([2, 4, 3, 3]) };
   assert.deepEqual(messageOf({ nodes, constants }).split("\n"), [
     "BAD_GRAPH m.onnx: 3 problems keep the model from being imported:",
-    "  node Conv_2: Conv: an input of shape 1x2x2x6x7",
-    "  node LSTM_4: LSTM: recurrence over time is not run, opset 13",
+    "  node Conv_2: Conv: windows over 3 axes of space are not run, images have two: take outputs before it, or slices in place of volumes",
+    "  node LSTM_4: LSTM: recurrence over time is not run: take outputs before it, or train a convolution over time instead, opset 13",
     "  node Conv_6.input[1]: unexpected value; expected 6 input channels in 1 groups; found [2,4,3,3]",
   ]);
 });
@@ -42,7 +42,7 @@ test("what cannot be run names the values before it", () => {
   ];
   assert.deepEqual(messageOf({ nodes, constants: { w: floats([4, 4, 1, 1]) } }).split("\n"), [
     "UNSUPPORTED m.onnx: one problem keeps the model from being imported:",
-    "  node NonMaxSuppression_2: NonMaxSuppression: boxes are chosen behind the network: take outputs before it, opset 13",
+    "  node NonMaxSuppression_2: NonMaxSuppression: what is chosen differs in number from image to image: take outputs before it, and choose behind the network, opset 13",
     "  what comes before can be imported, with outputs boxes, scores",
   ]);
 });
@@ -52,4 +52,56 @@ test("one that stands alone is said as it is", () => {
     messageOf({ nodes: [["Conv", "x w", "y", { strides: [0, 1] }]], constants: { w: floats([1, 4, 1, 1]) } }),
     "BAD_GRAPH m.onnx: node Conv_0.strides: unexpected value; expected integers in 1..65536; found [0,1]",
   );
+});
+
+test("operators that are not run are refused with a reason and what to do", () => {
+  const refusals = {
+    GRU: /recurrence over time is not run: take outputs before it/,
+    Loop: /loops are not run: unroll/,
+    STFT: /Fourier transforms are not run: compute them before/,
+    RoiAlign: /regions of each image's own are not run/,
+    RandomNormalLike: /export the network with eval/,
+    "com.microsoft.nchwc.Conv": /blocked for the cache of one machine: save the model with .*`extended`/,
+    "com.microsoft.EmbedLayerNormalization": /tables looked up by an input/,
+    "some.where.Trick": /operator of another program, without a function in the file/,
+    "com.microsoft.Trick": /: operator/,
+  };
+  for (const [op, reason] of Object.entries(refusals)) {
+    const nodes = [
+      ["Relu", "x", "a"],
+      [op, "a", "y"],
+    ];
+    assert.throws(() => importOnnx(build({ nodes })), { code: "UNSUPPORTED", message: reason }, op);
+    assert.throws(() => importOnnx(build({ nodes })), { message: /with outputs a/ }, op);
+  }
+});
+
+test("branches and functions that cannot be", () => {
+  const branches = { then_branch: new Branch([["Relu", "x", "r"]], ["r"]), else_branch: new Branch([], ["x"]) };
+  const wrong = (parts, code, message) => assert.throws(() => importOnnx(build(parts)), { code, message });
+  const nodes = [
+    ["ReduceMax", "x", "top", { keepdims: 0 }],
+    ["Greater", "top zero", "is"],
+    ["If", "is", "y", branches],
+  ];
+  wrong({ nodes, constants: { zero: scalar(0) } }, "UNSUPPORTED", /If: a condition that depends on the model's input/);
+  const lost = { ...branches, then_branch: new Branch([["Relu", "nowhere", "r"]], ["r"]) };
+  wrong({ nodes: [["If", "yes", "y", lost]], constants: { yes: scalar(1) } }, "BAD_GRAPH", /found nowhere/);
+  const own = [["own.Again", "x", "y"]];
+  const again = (...inner) => [["Again", "p", "out", inner]];
+  wrong(
+    { nodes: own, functions: again(["own.Again", "p", "out"]) },
+    "BAD_GRAPH",
+    /functions that do not call themselves/,
+  );
+  const twice = Array.from({ length: 20 }, (_, i) => [
+    `F${i}`,
+    "p",
+    "out",
+    [
+      [i === 19 ? "Relu" : `own.F${i + 1}`, "p", "mid"],
+      [i === 19 ? "Relu" : `own.F${i + 1}`, "mid", "out"],
+    ],
+  ]);
+  wrong({ nodes: [["own.F0", "x", "y"]], functions: twice }, "OVERFLOW", /functions make too many nodes/);
 });

@@ -114,16 +114,36 @@ function extreme(conversion: Conversion, fn: "max" | "min", a: Activation, b: Kn
   return fn === "max" ? clipped(conversion, a, bound, Infinity) : clipped(conversion, a, -Infinity, bound);
 }
 
-/** Two operands of at most four dimensions as shapes that meet; the batch is left out. */
+/** Arrays met elementwise as shapes that meet: axes along which all are alike are one. */
 function meetingShapes(conversion: Conversion, dims: readonly (readonly number[])[]): Shape[] {
   const rank = Math.max(...dims.map((one) => one.length), 2);
   const aligned = dims.map((one) => [...new Array<number>(rank - one.length).fill(1), ...one]);
   const batch = aligned.every((one) => one[0] === 1);
-  if (rank > 4 || (rank === 4 && !batch)) throw unsupported(conversion.node, `shapes ${dims.map((d) => d.join("x"))}`);
-  return aligned.map((one) => {
-    const [a = 1, b = 1, c = 1] = batch ? one.slice(1) : one;
+  const merged = rank > 4 || (rank === 4 && !batch) ? mergedAxes(aligned) : aligned;
+  if (merged !== aligned && merged[0].length > 3) {
+    throw unsupported(conversion.node, `shapes ${dims.map((d) => d.join("x"))}`);
+  }
+  return merged.map((one) => {
+    const [a = 1, b = 1, c = 1] = batch && merged === aligned ? one.slice(1) : one;
     return [a, b, c];
   });
+}
+
+/** The arrays without axes of length 1, and with neighbouring axes made one where each array has both or none. */
+function mergedAxes(aligned: readonly (readonly number[])[]): number[][] {
+  const merged = aligned.map((): number[] => []);
+  let before = "";
+  for (const axis of aligned[0].keys()) {
+    const lengths = aligned.map((one) => one[axis]);
+    if (lengths.every((n) => n === 1)) continue;
+    const pattern = lengths.map((n) => (n === 1 ? "1" : "n")).join("");
+    for (const [i, one] of merged.entries()) {
+      if (pattern === before) one[one.length - 1] *= lengths[i];
+      else one.push(lengths[i]);
+    }
+    before = pattern;
+  }
+  return merged;
 }
 
 function binary(conversion: Conversion, fn: BinaryName): readonly Activation[] {
@@ -149,13 +169,13 @@ export function combined(
     const made = fn === "add" ? ({ op: "add", inputs } as const) : ({ op: "binary", fn, inputs } as const);
     return { node: draft.add(name, made, shape), dims };
   }
-  const shapes = meetingShapes(conversion, [a.dims, b.dims]);
+  const shapes = meetingShapes(conversion, [a.dims, b.dims, dims]);
   const [left, right] = [a, b].map((operand, i) => {
     if (isActivation(operand)) return draft.shaped(operand, shapes[i]);
     const value = draft.parameter(finite(conversion, operand), shapes[i]);
     return draft.add(`${name}.constant`, { op: "constant", value }, shapes[i]);
   });
-  const [shape] = meetingShapes(conversion, [dims]);
+  const [, , shape] = shapes;
   return { node: draft.add(name, { op: "binary", fn, inputs: [left, right] }, shape), dims };
 }
 
@@ -189,6 +209,8 @@ function affine(conversion: Conversion, fn: BinaryName, a: Known, b: Known): Act
   const { draft, node } = conversion;
   const [x, constant] = isActivation(a) ? [a, b] : [b, a];
   if (fn === "prelu" || !isActivation(x) || isActivation(constant)) return null;
+  const turned = behindProduct(conversion, fn, x, constant);
+  if (turned) return turned;
   const before = draft.get(x.node);
   const first = x === a;
   if (!["conv", "dense", "batchNorm"].includes(before.op) || !draft.isAlone(x.node)) return null;
@@ -214,6 +236,26 @@ function affine(conversion: Conversion, fn: BinaryName, a: Known, b: Known): Act
   const still = { mean: list(() => 0), variance: list(() => 1), epsilon: 0, momentum: 0 };
   const norm = { op: "batchNorm", input: x.node, gamma: list(factor), beta: list(addend), ...still } as const;
   return added(conversion, norm, shape, dims);
+}
+
+/**
+ * A constant that is added to each feature of tokens, straight behind their dense layer: a convolution that a permute turns
+ * back, which takes it as its bias. Null where it is something else.
+ */
+function behindProduct(conversion: Conversion, fn: BinaryName, x: Activation, constant: Value): Activation | null {
+  const { draft } = conversion;
+  const back = draft.get(x.node);
+  if (fn !== "add" || back.op !== "permute" || !draft.isAlone(x.node) || x.dims.length < constant.dims.length)
+    return null;
+  const conv = draft.get(back.input);
+  const outputs = x.dims.at(-1);
+  const isProduct = conv.op === "conv" && conv.bias === null && sameShape(back.dims, draft.shapeOf(conv.name));
+  if (!isProduct || conv.weight.shape[0] !== outputs || !sameShape(back.order, [1, 0, 2]) || back.dims[2] !== 1)
+    return null;
+  const perFeature = constant.data.length === outputs && constant.dims.at(-1) === outputs;
+  if (!perFeature && constant.data.length !== 1) return null;
+  draft.replace({ ...conv, bias: draft.filled([outputs], (i) => constant.data[perFeature ? i : 0]) });
+  return x;
 }
 
 /**

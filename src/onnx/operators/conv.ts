@@ -1,7 +1,18 @@
 // conv.ts: convolution over one or two axes of space.
 import { elements, type Shape, type Tensor } from "../../ops/index.js";
 import type { Value } from "../tensor.js";
-import { added, type Call, type Conversion, checkWork, expectNode, make, optional, planes, required } from "./call.js";
+import {
+  added,
+  type Call,
+  type Conversion,
+  checkWork,
+  expectNode,
+  make,
+  onlyActivation,
+  optional,
+  planes,
+  required,
+} from "./call.js";
 import { type Operators, operator } from "./operator.js";
 import { int } from "./spec.js";
 import { pairOf, type SpatialWindow, spaceOf, WINDOW, windowOf, windowPadding } from "./window.js";
@@ -64,10 +75,11 @@ function addRows(
 
 /** The input of a convolution in the network, its sizes in space, and a constant kernel with as many axes. */
 export function convInput(conversion: Conversion) {
+  const space = spaceOf(conversion, onlyActivation(conversion).dims);
   const { dims, shape, input } = planes(conversion);
   const w = required(conversion, 1);
   expectNode(w.dims.length === dims.length, conversion.node, `${dims.length} dimensions`, w.dims, "input[1]");
-  return { shape, input, space: spaceOf(conversion, dims), w };
+  return { shape, input, space, w };
 }
 
 export function biasOf(conversion: Conversion, outputs: number): Tensor | null {
@@ -89,7 +101,7 @@ function mergedPadding({ draft }: Conversion, input: string, padding: Padding): 
   return { input: pad.input, padding: [top + over, left + before, bottom + under, right + behind] };
 }
 
-const conv = operator(
+export const convolution = operator(
   { ...WINDOW, group: int(1) },
   {
     /** Sums in float64. */
@@ -145,4 +157,4 @@ const conv = operator(
   },
 );
 
-export const CONVOLUTIONS: Operators = { Conv: conv };
+export const CONVOLUTIONS: Operators = { Conv: convolution };

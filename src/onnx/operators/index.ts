@@ -1,7 +1,12 @@
 // index.ts: every operator that is read, by name and version.
 import { BINARY } from "./binary.js";
+import { BRANCHES } from "./branch.js";
 import { CONVOLUTIONS } from "./conv.js";
+import { EINSUM } from "./einsum.js";
+import { FUSED } from "./fused.js";
+import { INTEGERS } from "./integer.js";
 import { LOGIC } from "./logic.js";
+import { MADE } from "./made.js";
 import { MATRICES } from "./matrix.js";
 import { MICROSOFT } from "./microsoft.js";
 import { NORMS } from "./norm.js";
@@ -11,6 +16,7 @@ import { PADS } from "./pad.js";
 import { PICKS } from "./pick.js";
 import { POOLS } from "./pool.js";
 import { QUANTIZERS } from "./quantize.js";
+import { QUANTIZED } from "./quantized.js";
 import { REDUCTIONS } from "./reduce.js";
 import { RESIZES } from "./resize.js";
 import { SHAPES } from "./shape.js";
@@ -20,8 +26,13 @@ import { UNARY } from "./unary.js";
 /** A family is a file here; a new operator is a record in one of them. */
 export const OPERATORS: Operators = {
   ...BINARY,
+  ...BRANCHES,
   ...CONVOLUTIONS,
+  ...EINSUM,
+  ...FUSED,
+  ...INTEGERS,
   ...LOGIC,
+  ...MADE,
   ...MATRICES,
   ...MICROSOFT,
   ...NORMS,
@@ -29,6 +40,7 @@ export const OPERATORS: Operators = {
   ...PADS,
   ...PICKS,
   ...POOLS,
+  ...QUANTIZED,
   ...QUANTIZERS,
   ...REDUCTIONS,
   ...RESIZES,

@@ -1,21 +1,13 @@
-// matrix.ts: products of matrices; those with a constant factor are dense layers and 1x1 convolutions.
-import { elements, type Shape, type Tensor } from "../../ops/index.js";
-import type { Activation } from "../draft.js";
-import type { Value } from "../tensor.js";
+// matrix.ts: products of matrices, of which the file may hold one.
+import { elements, type Tensor } from "../../ops/index.js";
+import { type Activation, isActivation, type Known, shapeFor } from "../draft.js";
+import type { OnnxNode } from "../model.js";
+import { toValue, type Value } from "../tensor.js";
 import { broadcastDims, broadcastStrides, map, transposed, walk } from "./arrays.js";
-import {
-  added,
-  type Conversion,
-  checkWork,
-  expectNode,
-  make,
-  onlyActivation,
-  optional,
-  required,
-  resultName,
-  unsupported,
-} from "./call.js";
+import { combined } from "./binary.js";
+import { allOperands, type Conversion, checkWork, expectNode, make, optional, required, resultName } from "./call.js";
 import { type Operators, operator } from "./operator.js";
+import { multiplied, type Stack, stacked, timesMatrix } from "./products.js";
 import { flag, float } from "./spec.js";
 
 /** sums = a b, a at `atA` with `depth` columns, b at `atB` with `columns`. */
@@ -38,29 +30,7 @@ function multiply(
   }
 }
 
-/** The last axis times a matrix (out, in): a dense layer, or for several rows a 1x1 convolution over them. */
-function product(conversion: Conversion, a: Activation, matrix: Value, bias: Tensor | null): readonly Activation[] {
-  const { node, draft } = conversion;
-  const [outputs, depth] = matrix.dims;
-  expectNode(a.dims.at(-1) === depth, node, `a last axis of ${depth}`, a.dims.join("x"), "input[0]");
-  const rows = elements(a.dims) / depth;
-  const dims = a.dims.with(-1, outputs);
-  const weight = draft.parameter(matrix, rows === 1 ? [outputs, depth] : [outputs, depth, 1, 1]);
-  if (rows === 1) return [added(conversion, { op: "dense", input: a.node, weight, bias }, [outputs, 1, 1], dims)];
-  const swapped = (input: string, height: number, width: number) => {
-    const shape: Shape = [width, height, 1];
-    return { op: "permute", input, dims: [height, width, 1], order: [1, 0, 2], shape } as const;
-  };
-  const name = resultName(conversion);
-  const turned = swapped(a.node, rows, depth);
-  const input = draft.add(`${name}.columns`, turned, turned.shape);
-  const window = { stride: [1, 1], dilation: [1, 1], padding: [0, 0, 0, 0], groups: 1 } as const;
-  const conv = { op: "conv", input, weight, bias, ...window } as const;
-  const back = swapped(draft.add(`${name}.product`, conv, [outputs, rows, 1]), outputs, rows);
-  return [added(conversion, back, back.shape, dims)];
-}
-
-/** Y = alpha A B + beta C; of activations only A. */
+/** Y = alpha A B + beta C. */
 const gemm = operator(
   { alpha: float(1), beta: float(1), transA: flag(false), transB: flag(false) },
   {
@@ -90,46 +60,74 @@ const gemm = operator(
       return [y];
     },
     convert(conversion) {
-      const { node, draft } = conversion;
+      const { node } = conversion;
       const { alpha, beta, transA, transB } = conversion.attributes;
-      const a = onlyActivation(conversion);
-      if (transA) throw unsupported(node, "transA 1 on values that depend on the input");
-      const [b, c] = [required(conversion, 1), optional(conversion, 2)];
-      expectNode(b.dims.length === 2, node, "a matrix", b.dims, "input[1]");
-      const upright = transB ? b : transposed(conversion, b, [1, 0]);
-      const [outputs] = upright.dims;
-      if (c && c.data.length !== 1 && (c.data.length !== outputs || c.dims.at(-1) !== outputs)) {
-        throw unsupported(node, `an addend of shape ${c.dims.join("x")}`);
+      const [a, b, c = null] = conversion.operands;
+      expectNode(a?.dims.length === 2 && b?.dims.length === 2, node, "two matrices", [a?.dims, b?.dims]);
+      const name = resultName(conversion);
+      const left = transA ? turned(conversion, a, `${name}.left`) : a;
+      const right = transB ? turned(conversion, b, `${name}.right`) : b;
+      const [rows, depth] = left.dims;
+      const [others, columns] = right.dims;
+      expectNode(others === depth, node, `${depth} rows`, others, "input[1]");
+      const dims = [rows, columns];
+      if (isActivation(left) && !isActivation(right)) {
+        const bias = c && biasOf(conversion, c, columns, beta);
+        const upright = transB ? (b as Value) : transposed(conversion, right, [1, 0]);
+        const matrix = alpha === 1 ? upright : map(conversion, upright, (x) => x * alpha);
+        const made = timesMatrix(conversion, left, matrix, bias, { dims, name: bias || !c ? name : `${name}.product` });
+        return [bias || !c ? made : plus(conversion, made, c, beta)];
       }
-      const bias = c && draft.filled([outputs], (i) => beta * c.data[c.data.length === 1 ? 0 : i]);
-      return product(conversion, a, alpha === 1 ? upright : map(conversion, upright, (x) => x * alpha), bias);
+      const stack = (value: Known): Stack => ({ value, shape: [1, value.dims[0], value.dims[1]] });
+      let made = multiplied(conversion, stack(left), stack(right), { dims, name: `${name}.product` });
+      if (alpha !== 1) made = combined(conversion, "mul", made, number(alpha), `${name}.scaled`);
+      return [c ? plus(conversion, made, c, beta) : made];
     },
   },
 );
+
+const number = (x: number): Value => toValue("float32", [], [x]);
+
+/** A matrix turned round. */
+function turned(conversion: Conversion, x: Known, name: string): Known {
+  if (!isActivation(x)) return transposed(conversion, x, [1, 0]);
+  const { dims } = x;
+  const shape = shapeFor([dims[1], dims[0]]);
+  const permute = { op: "permute", input: x.node, dims, order: [1, 0], shape } as const;
+  return { node: conversion.draft.add(name, permute, shape), dims: [dims[1], dims[0]] };
+}
+
+/** The constant C of a Gemm as a bias, beta times one number a column; null where it is something else. */
+function biasOf({ draft }: Conversion, c: Known, columns: number, beta: number): Tensor | null {
+  if (isActivation(c) || (c.data.length !== 1 && (c.data.length !== columns || c.dims.at(-1) !== columns))) return null;
+  return draft.filled([columns], (i) => beta * c.data[c.data.length === 1 ? 0 : i]);
+}
+
+/** x + beta c. */
+function plus(conversion: Conversion, x: Activation, c: Known, beta: number): Activation {
+  const scaled = (): Known =>
+    isActivation(c)
+      ? combined(conversion, "mul", c, number(beta), `${resultName(conversion)}.addend`)
+      : map(conversion, c, (value) => value * beta);
+  return combined(conversion, "add", x, beta === 1 ? c : scaled());
+}
 
 /**
  * The matrix product of numpy's matmul: vectors become matrices for the product, the axes before the last two are
  * broadcast.
  */
-const matMul = operator(
+export const matMul = operator(
   {},
   {
     evaluate(call) {
       const [a, b] = [required(call, 0), required(call, 1)];
-      const { node } = call;
-      expectNode(a.dims.length >= 1 && b.dims.length >= 1, node, "no scalars", [a.dims, b.dims]);
-      const left = a.dims.length === 1 ? [1, a.dims[0]] : a.dims;
-      const right = b.dims.length === 1 ? [b.dims[0], 1] : b.dims;
-      const [rows, depth] = left.slice(-2);
-      const columns = right[right.length - 1];
-      expectNode(right.at(-2) === depth, node, `${depth} rows`, right.at(-2), "input[1]");
-      const batch = broadcastDims(left.slice(0, -2), right.slice(0, -2), node);
+      const { left, right, batch, rows, depth, columns, dims } = matrices(call.node, a.dims, b.dims);
       const full = make(call, a.type, [...batch, rows, columns]);
       checkWork(call, full.data.length * depth);
       call.budget.spend(4 * elements(batch));
-      const places = (dims: readonly number[]): number[] => {
+      const places = (own: readonly number[]): number[] => {
         const list: number[] = [];
-        walk(batch, broadcastStrides(dims.slice(0, -2), batch), (_, at) => list.push(at));
+        walk(batch, broadcastStrides(own.slice(0, -2), batch), (_, at) => list.push(at));
         return list;
       };
       const [placesA, placesB] = [places(left), places(right)];
@@ -138,16 +136,34 @@ const matMul = operator(
         multiply(a.data, placesA[n] * rows * depth, b.data, placesB[n] * depth * columns, sums, rows, depth, columns);
         full.data.set(sums, n * rows * columns);
       }
-      const dims = [...batch, ...(a.dims.length === 1 ? [] : [rows]), ...(b.dims.length === 1 ? [] : [columns])];
       return [{ ...full, dims }];
     },
     convert(conversion) {
-      const a = onlyActivation(conversion);
-      const b = required(conversion, 1);
-      if (b.dims.length !== 2) throw unsupported(conversion.node, `a constant of shape ${b.dims.join("x")}`);
-      return product(conversion, a, transposed(conversion, b, [1, 0]), null);
+      const [a, b] = allOperands(conversion);
+      expectNode(b !== undefined, conversion.node, "two inputs", "one");
+      const { left, right, batch, dims } = matrices(conversion.node, a.dims, b.dims);
+      const name = resultName(conversion);
+      return [
+        multiplied(conversion, stacked(conversion, a, left, batch), stacked(conversion, b, right, batch), {
+          dims,
+          name,
+        }),
+      ];
     },
   },
 );
+
+/** The sizes of a product as numpy's matmul has it: both operands as stacks of matrices, and the dimensions of the result. */
+function matrices(node: OnnxNode, a: readonly number[], b: readonly number[]) {
+  expectNode(a.length >= 1 && b.length >= 1, node, "no scalars", [a, b]);
+  const left = a.length === 1 ? [1, a[0]] : a;
+  const right = b.length === 1 ? [b[0], 1] : b;
+  const [rows, depth] = left.slice(-2);
+  const columns = right[right.length - 1];
+  expectNode(right.at(-2) === depth, node, `${depth} rows`, right.at(-2), "input[1]");
+  const batch = broadcastDims(left.slice(0, -2), right.slice(0, -2), node);
+  const dims = [...batch, ...(a.length === 1 ? [] : [rows]), ...(b.length === 1 ? [] : [columns])];
+  return { left, right, batch, rows, depth, columns, dims };
+}
 
 export const MATRICES: Operators = { Gemm: gemm, MatMul: matMul };

@@ -1,10 +1,28 @@
 // operator.ts: all that is known of one operator of ONNX, as one record.
 import type { Known } from "../draft.js";
+import type { OnnxNode } from "../model.js";
 import type { Value } from "../tensor.js";
 import type { Bare, BareConversion, Call, Conversion } from "./call.js";
 import { readSpecs, type Specs, type ValuesOf } from "./spec.js";
 
-export interface Operator {
+/** Nodes that stand for one, with constants of theirs. */
+export interface Expansion {
+  readonly nodes: readonly OnnxNode[];
+  readonly constants?: ReadonlyMap<string, Value>;
+}
+
+/** An operator is computed and converted, or it stands for other nodes. */
+export type Operator = Simple | Composite;
+
+/** An operator that is written out as other nodes before it is computed or converted. */
+export interface Composite {
+  readonly attributes: Specs;
+  /** The nodes that take the place of one; constant operands are known. */
+  expand(call: Bare): Expansion;
+}
+
+/** An operator that is computed, and that may become nodes of the network. */
+export interface Simple {
   readonly attributes: Specs;
   /** The outputs for constant inputs, as many as the node asks for, or fewer. */
   evaluate(call: Bare): readonly Value[];
@@ -14,6 +32,10 @@ export interface Operator {
   readonly ofShapes?: true;
   /** True where `convert` takes integers too; otherwise only floats. */
   readonly anyType?: true;
+  /** True where the result's elements are elements of the inputs, whatever their type. */
+  readonly moves?: true;
+  /** True where `convert` takes integers of QuantizeLinear as the floats that they stand for. */
+  readonly takesQuantized?: true;
 }
 
 /** An operator whose meaning changed: by the first version of its domain that has it so. */
@@ -30,8 +52,8 @@ export function operator<S extends Specs>(
   parts: {
     evaluate(call: Call<ValuesOf<S>>): readonly Value[];
     convert?(conversion: Conversion<ValuesOf<S>>): readonly Known[];
-  } & Pick<Operator, "ofShapes" | "anyType">,
-): Operator {
+  } & Pick<Simple, "ofShapes" | "anyType" | "moves" | "takesQuantized">,
+): Simple {
   const { evaluate, convert, ...flags } = parts;
   return {
     ...flags,
@@ -42,4 +64,18 @@ export function operator<S extends Specs>(
         convert({ ...conversion, attributes: readSpecs(attributes, conversion) }),
     }),
   };
+}
+
+/** An operator that stands for other nodes; `expand` receives the values of its attributes, checked and typed. */
+export function composite<S extends Specs>(attributes: S, expand: (call: Call<ValuesOf<S>>) => Expansion): Composite {
+  return { attributes, expand: (call) => expand({ ...call, attributes: readSpecs(attributes, call) }) };
+}
+
+export function isComposite(operator: Operator | undefined): operator is Composite {
+  return operator !== undefined && "expand" in operator;
+}
+
+/** Whether a result depends on the inputs' shapes alone. */
+export function isOfShapes(operator: Operator | undefined): boolean {
+  return operator !== undefined && "ofShapes" in operator && operator.ofShapes === true;
 }

@@ -1,5 +1,5 @@
 // order.ts: operators that reorder or join whole axes: transpose, depth to space and back, concatenate.
-import { elements, type Shape } from "../../ops/index.js";
+import { elements, type Shape, simplifiedOrder } from "../../ops/index.js";
 import { type Activation, isActivation, type Known, shapeFor } from "../draft.js";
 import { range, transposed } from "./arrays.js";
 import {
@@ -25,27 +25,34 @@ interface Reordering {
   readonly result: readonly number[];
 }
 
+/** The elements of an operand in another order; no node where only axes of length 1 move. */
+export function reordered(conversion: Conversion, x: Known, how: Reordering, name = resultName(conversion)): Known {
+  const { dims, order, result } = how;
+  if (!isActivation(x)) return { ...transposed(conversion, { ...x, dims }, order), dims: result };
+  const { lengths, places } = simplifiedOrder(dims, order);
+  if (places.length <= 1) return { ...x, dims: result };
+  if (places.length > 8) throw shapeUnsupported(conversion.node, x.dims);
+  const shape = shapeFor(result);
+  const node = { op: "permute", input: x.node, dims: lengths, order: places, shape } as const;
+  return { ...x, node: conversion.draft.add(name, node, shape), dims: result };
+}
+
 function reordering<S extends Specs>(
   attributes: S,
-  reordered: (call: Call<ValuesOf<S>>, dims: readonly number[]) => Reordering,
+  howOrdered: (call: Call<ValuesOf<S>>, dims: readonly number[]) => Reordering,
 ): Operator {
   return operator(attributes, {
     evaluate(call) {
       const x = required(call, 0);
-      const { dims, order, result } = reordered(call, x.dims);
+      const { dims, order, result } = howOrdered(call, x.dims);
       return [{ ...transposed(call, { ...x, dims }, order), dims: result }];
     },
     convert(conversion) {
       const x = onlyActivation(conversion);
-      const { dims, order, result } = reordered(conversion, x.dims);
-      // axes of length 1 may go anywhere
-      const long = order.filter((axis) => dims[axis] > 1);
-      if (long.every((axis, i) => i === 0 || axis > long[i - 1])) return [{ ...x, dims: result }];
-      if (order.length > 8) throw shapeUnsupported(conversion.node, x.dims);
-      const shape = shapeFor(result);
-      return [added(conversion, { op: "permute", input: x.node, dims, order, shape }, shape, result, x.type)];
+      return [reordered(conversion, x, howOrdered(conversion, x.dims))];
     },
     anyType: true,
+    moves: true,
   });
 }
 
@@ -88,6 +95,8 @@ const concat = operator(
       if (outer === 1) return [concatenated(conversion, parts, (n) => [n, inner, 1], axis, dims)];
       return [concatenatedRows(conversion, parts, axis, dims)];
     },
+    anyType: true,
+    moves: true,
   },
 );
 
@@ -127,7 +136,7 @@ function concatenated(
   dims: readonly number[],
 ): Activation {
   const inputs = parts.map((part, i) => source(conversion, part, shapeOf(part.dims[axis]), i));
-  return added(conversion, { op: "concat", inputs }, shapeOf(dims[axis]), dims);
+  return added(conversion, { op: "concat", inputs }, shapeOf(dims[axis]), dims, parts[0].type);
 }
 
 /** Joined along any axis: it becomes the channels before, and goes back behind. */
@@ -150,7 +159,7 @@ function concatenatedRows(
   });
   const shape: Shape = [dims[axis], outer, inner];
   const move = swapped(draft.add(`${name}.joined`, { op: "concat", inputs }, shape), shape);
-  return added(conversion, move, move.shape, dims);
+  return added(conversion, move, move.shape, dims, parts[0].type);
 }
 
 export const ORDERS: Operators = {

@@ -49,6 +49,7 @@ function picking<S extends Specs>(
       });
     },
     anyType: true,
+    moves: true,
   });
 }
 

@@ -10,6 +10,7 @@ import {
   checkWork,
   expectNode,
   make,
+  onlyActivation,
   planes,
   required,
   resultName,
@@ -86,8 +87,8 @@ const maxPool = operator(
     convert(conversion) {
       const { node, draft } = conversion;
       if (node.outputs[1] && draft.readers(node.outputs[1]) > 0) throw unsupported(node, "output Indices");
-      const { dims, shape, input } = planes(conversion);
-      const space = spaceOf(conversion, dims);
+      const space = spaceOf(conversion, onlyActivation(conversion).dims);
+      const { shape, input } = planes(conversion);
       const window = windowOf(conversion, space, null, conversion.attributes.ceil_mode);
       const dilation = pairOf(window.dilations, 1);
       const made = {
@@ -102,8 +103,12 @@ const maxPool = operator(
       if (wide !== undefined)
         throw unsupported(node, `a padding of ${wide} around a kernel of ${made.kernel.join("x")}`);
       const result: Shape = [shape[0], ...pairOf(window.output, 1)];
-      return [added(conversion, made, result, [1, shape[0], ...window.output])];
+      const { type } = onlyActivation(conversion);
+      return [added(conversion, made, result, [1, shape[0], ...window.output], type)];
     },
+    anyType: true,
+    // the largest of the integers stands for the largest of the floats
+    moves: true,
   },
 );
 
@@ -127,8 +132,8 @@ const averagePool = operator(
      */
     convert(conversion) {
       const { draft, attributes } = conversion;
-      const { dims, shape, input } = planes(conversion);
-      const space = spaceOf(conversion, dims);
+      const space = spaceOf(conversion, onlyActivation(conversion).dims);
+      const { shape, input } = planes(conversion);
       const window = windowOf(conversion, space, null, attributes.ceil_mode);
       const [top, left, bottom, right] = windowPadding(window, space);
       const [kernel, stride, dilation] = [window.kernel, window.strides, window.dilations].map((n) => pairOf(n, 1));

@@ -1,105 +1,136 @@
-// quantize.ts: QuantizeLinear and DequantizeLinear, a scale for the whole tensor or for each index of an axis.
-import { roundEven } from "../../ops/index.js";
-import type { OnnxNode } from "../model.js";
-import { type ElementType, elementType, type Value } from "../tensor.js";
+// quantize.ts: QuantizeLinear and DequantizeLinear, a scale for the whole tensor, for each index of an axis or for blocks.
+import { roundEven, sameShape } from "../../ops/index.js";
+import type { Activation } from "../draft.js";
+import { toValue, type Value } from "../tensor.js";
+import { largest } from "./arrays.js";
 import { combined } from "./binary.js";
-import {
-  axisOf,
-  type Call,
-  expectNode,
-  make,
-  onlyActivation,
-  optional,
-  required,
-  resultName,
-  unsupported,
-} from "./call.js";
+import { axisOf, type Call, expectNode, make, onlyActivation, optional, required, resultName } from "./call.js";
 import { type Operators, operator } from "./operator.js";
+import { alongAxis, asIntegers, quantizationOf, quantizedType, sameQuantization } from "./quantization.js";
 import { int } from "./spec.js";
 import { clipped } from "./unary.js";
 
-const RANGES: { readonly [type in ElementType]?: readonly [low: number, high: number] } = {
-  uint8: [0, 255],
-  int8: [-128, 127],
-  uint16: [0, 65535],
-  int16: [-32768, 32767],
-};
+type LinearCall = Call<{ axis: number; block_size: number }>;
 
-/** The type of the integers, and the least and largest of them. */
-function quantizedType(node: OnnxNode, zero: Value | null, declared: number) {
-  const type = zero?.type ?? (declared === 0 ? "uint8" : elementType(declared, `${node.where}.output_dtype`));
-  const range = RANGES[type];
-  if (!range) throw unsupported(node, `quantized type ${type}`);
-  return { type, range };
-}
-
-/** Which of the scales is an element's: by its index along the axis. */
-function scaleIndex({ node, attributes }: Call<{ axis: number }>, dims: readonly number[], scale: Value) {
+/** Which of the scales is an element's: by its index along the axis, or by that of its block. */
+function scaleIndex({ node, attributes }: LinearCall, dims: readonly number[], scale: Value): (i: number) => number {
   if (scale.data.length === 1) return () => 0;
   const axis = axisOf(node, attributes.axis, dims.length);
-  const ok = scale.dims.length === 1 && scale.dims[0] === dims[axis];
-  expectNode(ok, node, `one scale or ${dims[axis]}`, scale.dims, "input[1]");
   const inner = dims.slice(axis + 1).reduce((a, b) => a * b, 1);
-  return (i: number) => Math.floor(i / inner) % dims[axis];
+  const block = attributes.block_size;
+  if (block === 0) {
+    const ok = scale.dims.length === 1 && scale.dims[0] === dims[axis];
+    expectNode(ok, node, `one scale or ${dims[axis]}`, scale.dims, "input[1]");
+    return (i) => Math.floor(i / inner) % dims[axis];
+  }
+  const blocks = Math.ceil(dims[axis] / block);
+  const ok = block > 0 && sameShape(scale.dims, dims.with(axis, blocks));
+  expectNode(ok, node, `scales of shape ${dims.with(axis, blocks).join("x")}`, scale.dims, "input[1]");
+  return (i) => {
+    const [line, within] = [Math.floor(i / inner), i % inner];
+    const outer = Math.floor(line / dims[axis]);
+    return (outer * blocks + Math.floor((line % dims[axis]) / block)) * inner + within;
+  };
 }
 
-const LINEAR = { axis: int(1), block_size: int(0, { legal: [0] }) };
+const LINEAR = { axis: int(1), block_size: int(0) };
 
-export const QUANTIZERS: Operators = {
-  DequantizeLinear: operator(LINEAR, {
+const dequantize = operator(LINEAR, {
+  evaluate(call) {
+    const [x, scale, zero] = [required(call, 0), required(call, 1), optional(call, 2)];
+    const index = scaleIndex(call, x.dims, scale);
+    const y = make(call, scale.type, x.dims);
+    for (let i = 0; i < y.data.length; i++) {
+      const k = index(i);
+      y.data[i] = (x.data[i] - (zero ? zero.data[zero.data.length === 1 ? 0 : k] : 0)) * scale.data[k];
+    }
+    return [y];
+  },
+  /** Floats are left as they are, since QuantizeLinear did not round them; integers of another origin are scaled. */
+  convert(conversion) {
+    const given = onlyActivation(conversion);
+    const { dims } = given;
+    if (given.type === undefined) return [given];
+    const wanted = quantizationOf(conversion, dims.length, [-Infinity, Infinity]);
+    if (given.quantization && sameQuantization(given.quantization, wanted)) return [{ node: given.node, dims }];
+    const { node } = asIntegers(conversion, given);
+    const x = { node, dims };
+    const [scale, zero] = [wanted.scale, wanted.zero].map(
+      (value) => value && alongAxis(conversion, value, wanted.axis, dims),
+    );
+    const moved = zero ? combined(conversion, "sub", x, zero, `${resultName(conversion)}.centred`) : x;
+    return [combined(conversion, "mul", moved, scale!)];
+  },
+  anyType: true,
+  takesQuantized: true,
+});
+
+const quantize = operator(
+  { ...LINEAR, output_dtype: int(0), precision: int(0, { legal: [0] }), saturate: int(1) },
+  {
     evaluate(call) {
       const [x, scale, zero] = [required(call, 0), required(call, 1), optional(call, 2)];
+      const { type, range } = quantizedType(call.node, zero, call.attributes.output_dtype);
+      const [low, high] = range;
       const index = scaleIndex(call, x.dims, scale);
-      const y = make(call, scale.type, x.dims);
+      const y = make(call, type, x.dims);
       for (let i = 0; i < y.data.length; i++) {
         const k = index(i);
-        y.data[i] = (x.data[i] - (zero ? zero.data[k] : 0)) * scale.data[k];
+        const level = roundEven(Math.fround(x.data[i] / scale.data[k]));
+        y.data[i] = Math.min(Math.max(level + (zero ? zero.data[zero.data.length === 1 ? 0 : k] : 0), low), high);
       }
       return [y];
     },
-    /** Floats are left as they are, since QuantizeLinear did not round them; an input of integers is scaled. */
+    /** Rounding is left out where floats are made again: a float network is what is imported. */
     convert(conversion) {
-      const { type, ...x } = onlyActivation(conversion);
-      if (type === undefined) return [x];
-      const [scale, zero] = [1, 2].map((i) => {
-        const value = optional(conversion, i);
-        if (!value || value.data.length === 1) return value && { ...value, dims: [] };
-        const axis = axisOf(conversion.node, conversion.attributes.axis, x.dims.length);
-        return { ...value, dims: x.dims.map((_, i) => (i === axis ? value.data.length : 1)) };
-      });
-      expectNode(scale !== null, conversion.node, "a scale", "none", "input[1]");
-      const moved = zero ? combined(conversion, "sub", x, zero, `${resultName(conversion)}.centred`) : x;
-      return [combined(conversion, "mul", moved, scale)];
+      const { node, attributes } = conversion;
+      const { type, range } = quantizedType(node, optional(conversion, 2), attributes.output_dtype);
+      const x = onlyActivation(conversion);
+      const quantization = quantizationOf(conversion, x.dims.length, range);
+      const { scale, zero } = quantization;
+      // a zero point at the low end is a ReLU; a bound elsewhere is only where calibration cut off
+      const isRelu = scale.data.length === 1 && (zero?.data[0] ?? 0) === range[0];
+      const held: Activation = isRelu ? clipped(conversion, x, 0, Infinity) : x;
+      return [{ ...held, type, quantization }];
     },
-    anyType: true,
-  }),
-  QuantizeLinear: operator(
-    { ...LINEAR, output_dtype: int(0), precision: int(0, { legal: [0] }), saturate: int(1, { legal: [1] }) },
-    {
-      evaluate(call) {
-        const [x, scale, zero] = [required(call, 0), required(call, 1), optional(call, 2)];
-        const { type, range } = quantizedType(call.node, zero, call.attributes.output_dtype);
-        const [low, high] = range;
-        const index = scaleIndex(call, x.dims, scale);
-        const y = make(call, type, x.dims);
-        for (let i = 0; i < y.data.length; i++) {
-          const k = index(i);
-          const level = roundEven(Math.fround(x.data[i] / scale.data[k])) + (zero ? zero.data[k] : 0);
-          y.data[i] = Math.min(Math.max(level, low), high);
-        }
-        return [y];
-      },
-      /** Values are held to their range; rounding is left out: a float network is what is imported. */
-      convert(conversion) {
-        const { node, last, attributes } = conversion;
-        if (last) throw unsupported(node, "an output of integers");
-        const [scale, zero] = [required(conversion, 1), optional(conversion, 2)];
-        const { range } = quantizedType(node, zero, attributes.output_dtype);
-        // a zero point at the low end is a ReLU; a bound elsewhere is only where calibration cut off
-        const isRelu = scale.data.length === 1 && (zero?.data[0] ?? 0) === range[0];
-        const x = onlyActivation(conversion);
-        return [isRelu ? clipped(conversion, x, 0, Infinity) : x];
-      },
+  },
+);
+
+/** The scale and zero point of uint8 that hold all values, and 0. */
+function dynamicRange({ data }: Value) {
+  const high = Math.max(largest(data), 0);
+  const low = -Math.max(largest(data.map((x) => -x)), 0);
+  const scale = Math.fround(Math.fround(high - low) / 255);
+  const zero = scale === 0 ? 0 : roundEven(Math.min(Math.max(-low / scale, 0), 255));
+  return { scale, zero };
+}
+
+const dynamicQuantize = operator(
+  {},
+  {
+    evaluate(call) {
+      const x = required(call, 0);
+      const { scale, zero } = dynamicRange(x);
+      const y = make(call, "uint8", x.dims);
+      for (let i = 0; i < y.data.length; i++) {
+        const level = scale === 0 ? 0 : roundEven(Math.fround(x.data[i] / scale));
+        y.data[i] = Math.min(Math.max(level + zero, 0), 255);
+      }
+      return [y, toValue("float32", [], [scale]), toValue("uint8", [], [zero])];
     },
-  ),
+    /** The scale of an image is known only when it runs: the floats go on with scale 1 and zero point 0, as they are. */
+    convert(conversion) {
+      const [scale, zero] = [toValue("float32", [], [1]), toValue("uint8", [], [0])];
+      const quantization = { scale, zero, axis: 0, range: [-Infinity, Infinity] as const };
+      return [{ ...onlyActivation(conversion), type: "uint8", quantization }, scale, zero];
+    },
+  },
+);
+
+export const QUANTIZERS: Operators = {
+  DequantizeLinear: dequantize,
+  DynamicQuantizeLinear: dynamicQuantize,
+  QuantizeLinear: quantize,
+  "com.microsoft.DequantizeLinear": dequantize,
+  "com.microsoft.QuantizeLinear": quantize,
 };

@@ -56,6 +56,7 @@ function regrouping<S extends Specs>(
       return [{ ...x, dims: regrouped(conversion, x.dims) }];
     },
     anyType: true,
+    moves: true,
   });
 }
 

@@ -1,6 +1,6 @@
 // spec.ts: what an attribute of an operator may be: its type, its legal values, and what stands for one that is absent.
 import { ShiftwiseError } from "../../base/index.js";
-import type { Attribute, AttributeType } from "../attributes.js";
+import type { Attribute, AttributeType, Branch } from "../attributes.js";
 import type { Value } from "../tensor.js";
 import { type Bare, optional, unsupported } from "./call.js";
 
@@ -48,6 +48,11 @@ export function choice<const V extends string>(...legal: readonly V[]): Spec<V> 
   return { type: "string", legal, otherwise: legal[0], parse, ofInput: none };
 }
 
+/** Any text. */
+export function text(otherwise: string): Spec<string> {
+  return { type: "string", otherwise, parse: (a) => (a.type === "string" ? a.value : undefined), ofInput: none };
+}
+
 /** A list of integers, or null where it is absent. */
 export function ints(options: Options<number> = {}): Spec<readonly number[] | null> {
   const parse = (a: Attribute) => (a.type === "ints" ? a.value : undefined);
@@ -64,6 +69,12 @@ export function floats(options: Options<number> = {}): Spec<readonly number[] | 
 export function tensor(): Spec<Value | null> {
   const parse = (a: Attribute) => (a.type === "tensor" ? a.value : undefined);
   return { type: "tensor", otherwise: null, parse, ofInput: (value) => value };
+}
+
+/** A graph, or null where it is absent. */
+export function graph(): Spec<Branch | null> {
+  const parse = (a: Attribute) => (a.type === "graph" ? a.value : undefined);
+  return { type: "graph", otherwise: null, parse, ofInput: none };
 }
 
 /**

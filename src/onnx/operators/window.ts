@@ -34,7 +34,10 @@ const NUMBER_MAX = 2 ** 16;
 export function spaceOf({ node }: Bare, dims: readonly number[]): readonly number[] {
   const space = dims.slice(2);
   expectNode(space.length >= 1, node, "an input (batch, channels, ...)", dims);
-  if (space.length > 2) throw unsupported(node, `windows over ${space.length} axes`);
+  if (space.length > 2) {
+    const what = "images have two: take outputs before it, or slices in place of volumes";
+    throw unsupported(node, `windows over ${space.length} axes of space are not run, ${what}`);
+  }
   return space;
 }
 

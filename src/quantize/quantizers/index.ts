@@ -1,7 +1,6 @@
 // index.ts: the table of quantizers, from which every command and every function that takes one by name has them.
 import { frozenCopy, given, is, ShiftwiseError } from "../../base/index.js";
-import { FIT, LAYER_INFO } from "../given.js";
-import type { Quantizer } from "../quantizer.js";
+import { FIT, LAYER_INFO, type Quantizer } from "../quantizer.js";
 import { apot } from "./apot.js";
 import { bwn } from "./bwn.js";
 import { deepCompression } from "./deepcompression.js";

@@ -1,9 +1,8 @@
 // host.ts: the program of a WorkerModel's Worker: one Model that serves requests in their order.
 import { ShiftwiseError } from "../../base/index.js";
 import type { Given } from "../inputs.js";
-import type { LoadProgress } from "../load.js";
 import { Model } from "../model.js";
-import type { RunOptions } from "../options.js";
+import type { LoadProgress, RunOptions } from "../options.js";
 import { ownPort } from "../threads/thread.js";
 import { type ResponseParcel, unpackResponse } from "./relay.js";
 

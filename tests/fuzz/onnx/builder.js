@@ -18,10 +18,13 @@ const JUMPING = [
   "Cast",
 ];
 
+/** Operators that round. */
+const ROUNDING = /Quantize|QLinear|QGemm|Integer/;
+
 /** Outputs of one node on known values. */
-function evaluateAlone(spec, opset, values) {
+function evaluateAlone(spec, opset, values, captured) {
   const parts = message({ nodes: [spec], outputs: spec[2].split(" "), opset });
-  const names = [...new Set(parts.graph.node[0].input)].filter((name) => name !== "");
+  const names = [...new Set([...parts.graph.node[0].input, ...captured])].filter((name) => name !== "");
   // what it reads is an input of any shape, whatever its type
   const type = { tensorType: { elemType: 1 } };
   parts.graph.input = names.map((name) => ({ name, type }));
@@ -64,15 +67,16 @@ export function createBuilder({ dims, data }, opset) {
     /**
      * Adds a node where the evaluator takes it.
      * @param inputs names, "" for none
+     * @param captured what graphs within it read
      * @returns its outputs' names, or null
      */
-    node(op, inputs, attributes = {}, outputs = 1) {
+    node(op, inputs, attributes = {}, outputs = 1, captured = []) {
       const names = Array.from({ length: outputs }, (_, i) => `v${nodes.length}_${i}`);
       const joined = (list) => list.map((name) => name || "_").join(" ");
       const spec = [op, joined(inputs), names.join(" "), attributes];
       let made;
       try {
-        made = evaluateAlone(spec, opset, values);
+        made = evaluateAlone(spec, opset, values, captured);
       } catch (error) {
         if (error instanceof ShiftwiseError) return null;
         throw error;
@@ -81,7 +85,7 @@ export function createBuilder({ dims, data }, opset) {
       nodes.push(spec);
       seen.add(op);
       if (made.some((value) => !value.data.every(Number.isFinite))) exact = false;
-      const depends = op !== "Shape" && inputs.some((name) => active.includes(name));
+      const depends = op !== "Shape" && [...inputs, ...captured].some((name) => active.includes(name));
       for (const [i, name] of names.entries()) {
         if (!made[i]) continue;
         values.set(name, made[i]);
@@ -97,7 +101,7 @@ export function createBuilder({ dims, data }, opset) {
       const input = dims.map((n, i) => (i === 0 && dims.length > 1 && draw.chance(0.1) ? "N" : n));
       return {
         message: message({ x: input, nodes, constants, outputs, opset }),
-        smooth: exact && !JUMPING.some((op) => seen.has(op)),
+        smooth: exact && !ROUNDING.test([...seen].join()) && !JUMPING.some((op) => seen.has(op)),
         ops: [...seen],
       };
     },

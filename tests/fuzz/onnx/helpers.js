@@ -16,3 +16,11 @@ export function meeting(draw, dims) {
   const all = dims.map((n) => (draw.chance(0.5) ? 1 : n));
   return all.slice(draw.below(dims.length + 1));
 }
+
+/** What is known before anything runs, made by constants alone and added to an activation. */
+export const known = (make) => (draw, b) => {
+  const x = b.source(draw);
+  const operand = b.floats(draw, meeting(draw, b.dimsOf(x)));
+  const made = make(draw, b, operand, b.dimsOf(operand));
+  if (made) b.node("Add", [x, made[0]]);
+};

@@ -3,7 +3,10 @@
 import { bytes } from "../../onnx/build.js";
 import { elements, PARAMETERS } from "../project.js";
 import { biasedGelu, groupNorm, instanceNorm, layerNorm, lrn, masks, positiveUnary, where } from "./functions.js";
-import { float, isPlanes, meeting, rank, unary } from "./helpers.js";
+import { FUSED } from "./fused.js";
+import { float, isPlanes, known, meeting, rank, unary } from "./helpers.js";
+import { einsum, gemm, matMul, scatter, triangle } from "./products.js";
+import { QUANTIZED } from "./quantized.js";
 
 /** The operators that are a function of one value of ours, with any of the parameters given. */
 const activations = Object.fromEntries(
@@ -93,26 +96,6 @@ const globalPool = (op) => (draw, b) => {
   const x = b.source(draw, isPlanes);
   if (x) b.node(op, [x]);
 };
-
-function gemm(draw, b) {
-  const x = b.source(draw, rank(2));
-  if (!x) return;
-  const [, depth] = b.dimsOf(x);
-  const outputs = draw.pick([1, 3, 10, 17]);
-  const transB = draw.below(2);
-  const w = b.floats(draw, transB ? [outputs, depth] : [depth, outputs]);
-  const c = draw.chance(0.6) || b.opset < 11 ? [b.floats(draw, draw.pick([[outputs], [1, outputs], [1], []]))] : [];
-  b.node("Gemm", [x, w, ...c], {
-    ...(transB && { transB }),
-    ...(draw.chance(0.3) && { alpha: float(0.5) }),
-    ...(draw.chance(0.3) && { beta: float(-2) }),
-  });
-}
-
-function matMul(draw, b) {
-  const x = b.source(draw, (dims) => dims.length >= 2);
-  if (x) b.node("MatMul", [x, b.floats(draw, [b.dimsOf(x).at(-1), draw.pick([1, 2, 5, 16])])]);
-}
 
 function batchNorm(draw, b) {
   const x = b.source(draw, (dims) => dims.length >= 2);
@@ -337,13 +320,6 @@ function dropout(draw, b) {
   else b.node("Dropout", [x, ...(draw.chance(0.5) ? [b.floats(draw, [], () => 0.3)] : [])]);
 }
 
-/** What is known before anything runs, made by constants alone and added to an activation. */
-const known = (make) => (draw, b) => {
-  const x = b.source(draw);
-  const operand = b.floats(draw, meeting(draw, b.dimsOf(x)));
-  const made = make(draw, b, operand, b.dimsOf(operand));
-  if (made) b.node("Add", [x, made[0]]);
-};
 /** Comparisons make booleans, which Cast or Where takes back. */
 const comparison = (op) =>
   known((draw, b, c, dims) => {
@@ -394,6 +370,8 @@ function constant(draw, b) {
 /** By the name of the operator; every one that the catalogue knows has an entry (fuzz.test.js). */
 export const OPERATORS = {
   ...activations,
+  ...FUSED,
+  ...QUANTIZED,
   Abs: unary("Abs"),
   Add: binary("Add"),
   And: masks("And", 2),
@@ -414,6 +392,7 @@ export const OPERATORS = {
   DequantizeLinear: quantized,
   Div: binary("Div", awayFromZero),
   Dropout: dropout,
+  Einsum: einsum,
   Equal: comparison("Equal"),
   Erf: unary("Erf"),
   Exp: unary("Exp"),
@@ -469,6 +448,7 @@ export const OPERATORS = {
   ReduceMax: reduction("ReduceMax", 18),
   ReduceMean: reduction("ReduceMean", 18),
   ReduceMin: reduction("ReduceMin", 18),
+  Range: scatter,
   ReduceProd: known((_, b, c) => b.node("ReduceProd", [c], {})),
   ReduceSum: reduction("ReduceSum", 13),
   ReduceSumSquare: reduction("ReduceSumSquare", 18),
@@ -476,6 +456,7 @@ export const OPERATORS = {
   Reshape: reshape,
   Resize: resize,
   Round: unary("Round"),
+  ScatterND: scatter,
   Selu: unary("Selu", (draw) => (draw.chance(0.5) ? { alpha: float(1.5), gamma: float(0.75) } : {})),
   Shape: shape,
   Shrink: unary("Shrink", (draw) => (draw.chance(0.5) ? { lambd: float(0.25), bias: float(0.125) } : {})),
@@ -496,6 +477,7 @@ export const OPERATORS = {
   ThresholdedRelu: unary("ThresholdedRelu", (draw) => (draw.chance(0.5) ? { alpha: float(0.5) } : {})),
   Tile: tile,
   Transpose: transpose,
+  Trilu: triangle,
   Unsqueeze: unsqueeze,
   Upsample: upsample,
   Where: where,

@@ -1,0 +1,73 @@
+// written.ts: the nodes that take the place of one, while they are written down.
+import type { Attribute, Attributes } from "../attributes.js";
+import type { OnnxNode } from "../model.js";
+import { innerName } from "../names.js";
+import type { Value } from "../tensor.js";
+import type { Bare } from "./call.js";
+import type { Expansion } from "./operator.js";
+
+/** Numbers are ints; floats, lists and texts say what they are. */
+type Given = number | Attribute;
+
+/** Nodes in the place of one. */
+export interface Written extends Expansion {
+  /** Adds a node. @param result its name, made up unless given. @returns the name of its result */
+  node(op: string, inputs: readonly string[], attributes?: Readonly<Record<string, Given>>, result?: string): string;
+  constant(value: Value): string;
+  /** Those of the node's attributes, by name. */
+  kept(...names: readonly string[]): Readonly<Record<string, Attribute>>;
+  /** The name of an input; empty where it is left out. */
+  input(index: number): string;
+  has(index: number): boolean;
+  /** The name of the first result. */
+  readonly result: string;
+}
+
+export const asInts = (...value: readonly number[]): Attribute => ({ type: "ints", value });
+export const asFloat = (value: number): Attribute => ({ type: "float", value });
+
+/** Nothing yet, in the place of a call's node. */
+export function written({ node }: Bare): Written {
+  const nodes: OnnxNode[] = [];
+  const constants = new Map<string, Value>();
+  const result = node.outputs[0] || node.name;
+  const attributesOf = (given: Readonly<Record<string, Given>>): Attributes =>
+    new Map(
+      Object.entries(given).map(([name, value]) => [name, typeof value === "number" ? { type: "int", value } : value]),
+    );
+  return {
+    nodes,
+    constants,
+    result,
+    input: (index) => node.inputs[index] ?? "",
+    has: (index) => (node.inputs[index] ?? "") !== "",
+    kept(...names) {
+      return Object.fromEntries(
+        names.flatMap((name) => {
+          const attribute = node.attributes.get(name);
+          return attribute ? [[name, attribute] as const] : [];
+        }),
+      );
+    },
+    constant(value) {
+      const name = innerName(result, `constant${constants.size}`);
+      constants.set(name, value);
+      return name;
+    },
+    node(op, inputs, attributes = {}, name = innerName(result, `${op}${nodes.length}`)) {
+      const [domain, own] = op.startsWith("com.microsoft.") ? ["com.microsoft", op.slice(14)] : ["", op];
+      const list = inputs.slice(0, inputs.findLastIndex((one) => one !== "") + 1);
+      const { where } = node;
+      nodes.push({
+        name: node.name,
+        where,
+        op: own,
+        domain,
+        inputs: list,
+        outputs: [name],
+        attributes: attributesOf(attributes),
+      });
+      return name;
+    },
+  };
+}

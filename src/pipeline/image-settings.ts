@@ -1,0 +1,62 @@
+// image-settings.ts: the settings and callbacks of quantizeFromImages.
+import { is } from "../base/index.js";
+import { AUGMENTATION, type Augmentation } from "../data/browser.js";
+import { type ActivationScheme, QUANTIZER, type Quantizer, SCHEME } from "../quantize/index.js";
+import { TRAINING } from "./settings.js";
+
+/** Settings of quantizeFromImages; DEFAULTS has what each is unless it is set. */
+export interface ImageSettings {
+  readonly activations?: ActivationScheme;
+  /** Bits of the weights; powers of two have 2 to 5. */
+  readonly bits?: number;
+  /** The quantizer whose levels weights get, or the name of one of QUANTIZERS of shiftwise/quantize. Default "powers". */
+  readonly levels?: string | Quantizer;
+  /** Bits, 4 to 6, of two-term levels for the first convolution and depthwise ones; null: they are as the others. */
+  readonly twoTerm?: number | null;
+  /** Bits of single layers by name, 2 to 6; a width that the quantizer lacks is of powers of two, 6 of two-term levels. */
+  readonly layers?: ReadonlyMap<string, number>;
+  /** Bits on average over all weights, dealt out among the layers; null: `bits` for all. Default null. */
+  readonly budget?: number | null;
+  /** Minutes of self-distillation; 0: none. */
+  readonly minutes?: number;
+  /** Shares of the weights that are rounded before each part of it. */
+  readonly portions?: readonly number[];
+  readonly learningRate?: number;
+  readonly batchSize?: number;
+  /** Default: crop by a fourteenth of the width, and flip. */
+  readonly augment?: Augmentation;
+  readonly seed?: number;
+  /** Threads that self-distillation trains on; the result depends on their number. */
+  readonly threads?: number;
+}
+
+export const IMAGE_SETTINGS = is.exactly<ImageSettings>({
+  activations: is.optional(SCHEME),
+  bits: is.optional(is.integer(1)),
+  levels: is.optional(is.either((value) => typeof value === "string", is.text, QUANTIZER)),
+  twoTerm: is.optional(is.nullable(is.integer(4, 6))),
+  layers: is.optional(is.map(is.number)),
+  budget: is.optional(is.nullable(is.positive)),
+  minutes: is.optional(is.within(0)),
+  portions: is.optional(is.list(is.number)),
+  learningRate: is.optional(TRAINING.learningRate),
+  batchSize: is.optional(TRAINING.batchSize),
+  augment: is.optional(AUGMENTATION),
+  seed: TRAINING.seed,
+  threads: TRAINING.threads,
+});
+
+/** Callbacks of quantizeFromImages, and the signal that stops it. */
+export interface ImageControl {
+  /** Stops before the next layer or step of training. */
+  readonly signal?: AbortSignal;
+  /** A step with a progress of its own begins. */
+  readonly onStep?: (step: "calibrating" | "dealing out bits" | "rounding" | "distilling") => void;
+  /** Share of the step done, 0..1. */
+  readonly onProgress?: (share: number, detail: string) => void;
+  /** Something was assumed or added; `warnings` of the result has the same. */
+  readonly onWarning?: (text: string) => void;
+}
+
+/** All settings, with the quantizer that `levels` names. */
+export type ResolvedSettings = Required<ImageSettings> & { readonly quantizer: Quantizer };

@@ -1,0 +1,84 @@
+// products.js: generators of products of matrices, with a constant and of two activations, and of constants that a graph makes.
+import { ints } from "../../onnx/build.js";
+import { float, known, rank } from "./helpers.js";
+
+/** An activation with its last two axes turned round; null where the builder refuses. */
+function turned(b, x) {
+  const { length } = b.dimsOf(x);
+  const perm = [...Array(length).keys()];
+  perm.push(perm.splice(length - 2, 1)[0]);
+  return b.node("Transpose", [x], { perm })?.[0] ?? null;
+}
+
+export function gemm(draw, b) {
+  const x = b.source(draw, rank(2));
+  if (!x) return;
+  const [rows, depth] = b.dimsOf(x);
+  const outputs = draw.pick([1, 3, 10, 17]);
+  const transB = draw.below(2);
+  const addend = (columns) =>
+    draw.chance(0.6) || b.opset < 11 ? [b.floats(draw, draw.pick([[columns], [1, columns], [1], []]))] : [];
+  const factors = {
+    ...(draw.chance(0.3) && { alpha: float(0.5) }),
+    ...(draw.chance(0.3) && { beta: float(-2) }),
+  };
+  const form = draw.below(4);
+  if (form === 0) b.node("Gemm", [x, x, ...addend(rows)], { transB: 1, ...factors });
+  else if (form === 1) b.node("Gemm", [b.floats(draw, [outputs, rows]), x, ...addend(depth)], factors);
+  else {
+    const w = b.floats(draw, transB ? [outputs, depth] : [depth, outputs]);
+    b.node("Gemm", [x, w, ...addend(outputs)], { ...(transB && { transB }), ...factors });
+  }
+}
+
+export function matMul(draw, b) {
+  const x = b.source(draw, (dims) => dims.length >= 2);
+  if (!x) return;
+  const dims = b.dimsOf(x);
+  const [rows, depth] = dims.slice(-2);
+  const size = draw.pick([1, 2, 5, 16]);
+  const stack = draw.chance(0.3) ? dims.slice(0, -2).map((n) => (draw.chance(0.5) ? 1 : n)) : [];
+  const form = draw.below(4);
+  if (form === 0) {
+    const t = turned(b, x);
+    if (t) b.node("MatMul", draw.chance(0.5) ? [x, t] : [t, x]);
+  } else if (form === 1) b.node("MatMul", [b.floats(draw, [...stack, size, rows]), x]);
+  else b.node("MatMul", [x, b.floats(draw, draw.chance(0.1) ? [depth] : [...stack, depth, size])]);
+}
+
+export function einsum(draw, b) {
+  const x = b.source(draw, (dims) => dims.length >= 2 && dims.length <= 5);
+  if (!x) return;
+  const dims = b.dimsOf(x);
+  const own = [..."abcde"].slice(0, dims.length);
+  // some of x's axes, and a new one
+  const shared = own.filter(() => draw.chance(0.6));
+  const other = draw.random().shuffle([...shared, ...(draw.chance(0.5) ? ["z"] : [])]);
+  const result = draw.random().shuffle([...own, ...(other.includes("z") ? ["z"] : [])].filter(() => draw.chance(0.7)));
+  const second = b.floats(
+    draw,
+    other.map((label) => (label === "z" ? 3 : dims[own.indexOf(label)])),
+  );
+  const equation = `${own.join("")},${other.join("")}->${result.join("")}`;
+  if (draw.chance(0.7)) b.node("Einsum", [x, second], { equation });
+  else
+    b.node("Einsum", [x, x], {
+      equation: `${own.join("")},${own.join("")}->${result.filter((l) => l !== "z").join("")}`,
+    });
+}
+
+const one = (b, value) => b.constant({ ...ints(value), dims: [] });
+
+/** An operand with some of its rows written over; their places are a range. */
+export const scatter = known((draw, b, c, dims) => {
+  if (dims.length === 0 || b.opset < 11) return null;
+  const range = b.node("Range", [one(b, 0), one(b, dims[0]), one(b, draw.pick([1, 2]))]);
+  const places = range && b.node("Reshape", [range[0], b.ints(-1, 1)]);
+  if (!places) return null;
+  const [rows] = b.dimsOf(places[0]);
+  return b.node("ScatterND", [c, places[0], b.floats(draw, [rows, ...dims.slice(1)])]);
+});
+
+export const triangle = known((draw, b, c, dims) =>
+  dims.length < 2 || b.opset < 14 ? null : b.node("Trilu", [c], { upper: draw.below(2) }),
+);
