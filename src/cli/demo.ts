@@ -95,7 +95,7 @@ export function demoCommand(): Command {
 export async function runDemo(options: DemoArguments, context: Context, scale: DemoScale): Promise<void> {
   const { screen, signal } = context;
   const start = performance.now();
-  if (options.out !== undefined) await checkOutputs([options.out]);
+  await checkOutputs([options.out ?? join(tmpdir(), "demo.safetensors")]);
   const generating = screen.progress("generating images");
   const data = generate({ seed: options.seed, train: scale.trainImages, test: scale.testImages });
   generating.done(`${count(size(data.train))} to train on, ${count(size(data.test))} held out`);

@@ -1,6 +1,7 @@
 // failure.ts: what a person reads when a command fails, and the status it exits with.
 import { CommanderError } from "commander";
 import { ShiftwiseError } from "../base/index.js";
+import { oneLine, printable } from "./printable.js";
 
 /** Settings of the library by the options that set them. */
 const FLAGS: Readonly<Record<string, string>> = {
@@ -33,7 +34,7 @@ export function reportFailure(error: unknown, verbose: boolean): number {
   }
   if (error instanceof ShiftwiseError) writeLine(`error ${error.code}: ${inOptions(error)}`);
   else writeLine(`unexpected error: ${String(error)} (--verbose shows where; please report it)`);
-  if (verbose && error instanceof Error) process.stderr.write(`${withCauses(error)}\n`);
+  if (verbose && error instanceof Error) process.stderr.write(`${printable(withCauses(error))}\n`);
   return 1;
 }
 
@@ -59,7 +60,7 @@ export function endOnFailedOutput(verbose: boolean): void {
 }
 
 function writeLine(text: string): void {
-  process.stderr.write(`${text.replace(/\s*\n\s*/g, " ")}\n`);
+  process.stderr.write(`${oneLine(text.replace(/\s*\n\s*/g, " "))}\n`);
 }
 
 function withCauses(error: Error): string {

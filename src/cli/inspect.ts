@@ -7,6 +7,7 @@ import { bytes, count, percent, table } from "../report/index.js";
 import { type MemoryUse, planMemory } from "../runtime/index.js";
 import { type Context, newCommand, withContext } from "./command.js";
 import { readModelFile } from "./files.js";
+import { oneLine } from "./printable.js";
 
 interface LayerFacts {
   readonly name: string;
@@ -166,11 +167,11 @@ function describe(facts: Facts): string {
   return [
     `${facts.name}: ${facts.kind} file, ${count(facts.bytes)} bytes, checksum ${facts.checksum}`,
     ...ports,
-    ...(facts.labels.length > 0 ? [`labels  ${facts.labels.join(", ")}`] : []),
+    ...(facts.labels.length > 0 ? [`labels  ${facts.labels.map(oneLine).join(", ")}`] : []),
     layers,
     ...histograms(facts.layers),
     `memory: ${bytes(total)} = constants ${bytes(constants)}, scratch ${bytes(scratch)}, activations ${bytes(arena)}, and guards`,
-    ...Object.entries(facts.notes).map(([key, value]) => `${key}: ${value}`),
+    ...Object.entries(facts.notes).map(([key, value]) => `${key}: ${oneLine(value)}`),
   ].join("\n");
 }
 

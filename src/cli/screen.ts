@@ -1,6 +1,7 @@
 // screen.ts: the two streams of a command: results on standard output, progress and remarks on standard error.
 import { SingleBar } from "cli-progress";
 import { duration } from "../report/index.js";
+import { jsonLine, oneLine, printable } from "./printable.js";
 
 /** One task's way from 0 to 1. */
 export interface ProgressLine {
@@ -36,8 +37,8 @@ const LABEL_WIDTH = 20;
 export function createScreen(json: boolean): Screen {
   let current: StoppableLine | null = null;
   return {
-    result: (object, text) => process.stdout.write(`${json ? JSON.stringify(object) : text}\n`),
-    say: (line) => (json ? process.stderr : process.stdout).write(`${line}\n`),
+    result: (object, text) => process.stdout.write(`${json ? jsonLine(object) : printable(text)}\n`),
+    say: (line) => (json ? process.stderr : process.stdout).write(`${oneLine(line)}\n`),
     progress(label) {
       const line = process.stderr.isTTY ? barProgress(label) : sparseProgress(label);
       current = line;

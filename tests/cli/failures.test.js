@@ -326,6 +326,13 @@ describe("bad input", () => {
     });
   });
 
+  test("a demo without a folder for its file fails before it trains", () => {
+    const env = { ...process.env, TMPDIR: at("no-such-folder"), TEMP: at("no-such-folder"), TMP: at("no-such-folder") };
+    const { status, stderr } = spawnSync(process.execPath, [COMMAND, "demo"], { env });
+    assert.equal(status, 1);
+    assert.match(String(stderr), /^error IO: .*no-such-folder.*\n$/);
+  });
+
   test("nothing was written in all these cases", () => {
     const rests = readdirSync(folder, { recursive: true }).filter((name) => /never|partial|checkpoint/.test(name));
     assert.deepEqual(rests, []);
