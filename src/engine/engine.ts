@@ -3,6 +3,7 @@
 import { given, is, type Kind, ShiftwiseError } from "../base/index.js";
 import { inferShapes, NETWORK, type Network } from "../graph/index.js";
 import type { Shape } from "../ops/index.js";
+import { type Aim, approach } from "./approach.js";
 import { compile, type Pair } from "./compile.js";
 import { planGradients } from "./gradients.js";
 import { type Mode, volume } from "./layer.js";
@@ -77,6 +78,14 @@ export interface Engine {
    * @param divisor what the sum's gradient is divided by: the number of images in the whole batch.
    */
   loss(labels: Uint8Array, divisor: number, smoothing: number, soft?: SoftTargets | null): BatchLoss;
+  /**
+   * The distance of the last forward pass's outputs from a teacher's on the same images, the mean over all aims, in place of
+   * the loss of labels.
+   * @param targets the teacher's values, one for each aim
+   * @param divisor as of `loss`
+   * @returns the sum over the images
+   */
+  approach(aims: readonly Aim[], targets: readonly Float32Array[], divisor: number, temperature: number): number;
   /** Gradients of the last loss. */
   backward(): void;
   /** The values of a tensor in the last forward pass, (count, channels, height, width). */
@@ -205,6 +214,27 @@ export function createEngine(network: Network, options: EngineOptions): Engine {
       floats(teacher, current * classes).set(soft.logits);
       const distance = kernels.distill(lossJob, current, soft.temperature, soft.share, divisor);
       return { loss: (1 - soft.share) * loss + soft.share * distance, correct };
+    },
+    approach(aims, targets, divisor, temperature) {
+      let sum = 0;
+      for (const name of network.outputs) {
+        const i = aims.findIndex(({ output }) => output === name);
+        const found = tensor(name);
+        const address = backward?.slopes.get(name);
+        const slope = address === undefined ? new Float32Array(found.length) : floats(address, found.length);
+        if (i < 0) slope.fill(0);
+        else
+          sum += approach(
+            aims[i],
+            shapes.get(name)!,
+            found,
+            targets[i],
+            slope,
+            1 / (aims.length * divisor),
+            temperature,
+          );
+      }
+      return sum / aims.length;
     },
     backward() {
       for (const step of backward?.steps ?? []) step(kernels, current);

@@ -1,4 +1,5 @@
 // index.ts: the door of the training engine: a network compiled to float32 kernels, and the parts that rounding shares.
+export type { Aim } from "./approach.js";
 export { type Arena, createArena } from "./arena.js";
 export { compile } from "./compile.js";
 export { convolutionLayer, denseGeometry } from "./convolution.js";

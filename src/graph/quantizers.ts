@@ -7,16 +7,19 @@ import { NETWORK } from "./given.js";
 import type { Network } from "./network.js";
 import { readersOf } from "./shapes.js";
 
-/** Roles of nodes that read float32. */
-const FLOATS: ReadonlySet<Role> = new Set(["float", "matrix"]);
+/** Roles of nodes that compute with real values, in float32, whatever they are given. */
+const REAL: ReadonlySet<Role> = new Set(["float", "matrix"]);
+/** Roles of nodes that take integers for nothing but speed: a tensor that a node above reads too stays float32 for them. */
+const EITHER: ReadonlySet<Role> = new Set(["sum", "mean"]);
 
 /**
  * The tensors that inference holds in memory and hands on as integers: the network input, and the end of every chain of
  * findChains that something reads. Nothing is rounded inside a chain; a dropout at its end comes after the rounding.
  *
- * The second operand of an add is the end of another chain and is rounded. What one function alone reads that runs in
- * float32 stays float32. Max pooling, concatenation, padding and the like move integers without changing them: they are
- * no points, their inputs are. Constants are as they are. Nodes that no output depends on are passed over.
+ * The second operand of an add is the end of another chain and is rounded. What only functions and products of two
+ * tensors read, which run in float32, stays float32, also with sums and means beside them. Max pooling, concatenation,
+ * padding and the like move integers without changing them: they are no points, their inputs are. Constants are as they are.
+ * Nodes that no output depends on are passed over.
  *
  * Chain ends that nothing reads are the network's float32 outputs.
  * @returns node names in network order.
@@ -28,15 +31,27 @@ export function quantizationPoints(network: Network): string[] {
   if (quantizer) throw new ShiftwiseError("BAD_GRAPH", "already quantized", { where: quantizer.name });
   const nodes = liveNodes(network.nodes, network.outputs);
   const readers = readersOf(nodes);
+  const behind = rolesBehind(nodes, network.outputs);
   const points = new Set<string>();
   for (const chain of findChains({ ...network, nodes })) {
-    const [reader, ...others] = readers.get(chain.tail)!;
-    const sole = others.length === 0 && !network.outputs.includes(chain.tail);
-    const staysFloat = chain.role !== "input" && sole && reader && FLOATS.has(nodeKind(reader).role(reader));
-    if (!computes(chain) || !reader || staysFloat) continue;
+    if (!computes(chain) || readers.get(chain.tail)!.length === 0) continue;
+    const roles = [...behind.get(chain.tail)!];
+    const real = roles.some((role) => REAL.has(role)) && roles.every((role) => REAL.has(role) || EITHER.has(role));
+    if (chain.role !== "input" && real) continue;
     points.add(chain.nodes.findLast((node) => node.op !== "dropout")!.name);
   }
   return nodes.filter(({ name }) => points.has(name)).map(({ name }) => name);
+}
+
+/** Roles of the nodes that read each tensor, as it is or moved; that of a product, too, where the network ends in it. */
+function rolesBehind(nodes: readonly Node[], outputs: readonly string[]): ReadonlyMap<string, ReadonlySet<Role>> {
+  const behind = new Map(nodes.map(({ name }) => [name, new Set<Role>(outputs.includes(name) ? ["product"] : [])]));
+  for (const node of nodes.toReversed()) {
+    const role = nodeKind(node).role(node);
+    const roles = role === "move" || role === "pass" ? behind.get(node.name)! : [role];
+    for (const name of nodeInputs(node)) for (const one of roles) behind.get(name)!.add(one);
+  }
+  return behind;
 }
 
 /**

@@ -82,6 +82,28 @@ function wave(x: number, quarters: number): number {
 export const sin = (x: number): number => wave(x, 0);
 export const cos = (x: number): number => wave(x, 1);
 
+const QUARTER_PI = 0.7853981633974483;
+/** Numerator and denominator of (atan x - x) / x^3 in x^2 (Moshier's Cephes). */
+const ATAN_P = [-0.8750608600031904, -16.157537187333652, -75.00855792314705, -122.88666844901361, -64.85021904942025];
+const ATAN_Q = [1, 24.858464901423062, 165.02700983169885, 432.88106049129027, 485.3903996359137, 194.5506571482614];
+
+/** The angle whose tangent is x, to about 1e-15: above tan(3 pi / 8) by -1 / x, above 0.66 by (x - 1) / (x + 1). */
+export function atan(x: number): number {
+  const size = Math.abs(x);
+  const [r, base] =
+    size > 2.414213562373095
+      ? [-1 / size, 2 * QUARTER_PI]
+      : size > 0.66
+        ? [(size - 1) / (size + 1), QUARTER_PI]
+        : [size, 0];
+  const z = r * r;
+  let [p, q] = [0, 0];
+  for (const c of ATAN_P) p = p * z + c;
+  for (const c of ATAN_Q) q = q * z + c;
+  const y = base + (r + (r * z * p) / q);
+  return x < 0 ? -y : y;
+}
+
 /** Exponents up to which a power is a product. */
 const PRODUCT_MOST = 64;
 

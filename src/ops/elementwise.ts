@@ -1,7 +1,7 @@
 // elementwise.ts: a function of one value, put together from others, as a layer and a node: GELU, Mish, x sigmoid(x).
 import { type Check, isWritable, fields as json } from "../format/index.js";
 import { BINARY_FUNCTIONS, BINARY_SLOPES, type BinaryName } from "./binary-functions.js";
-import { cos, erf, log, roundEven, sin } from "./elementary.js";
+import { atan, cos, erf, log, roundEven, sin } from "./elementary.js";
 import { type Field, tensor } from "./field.js";
 import { type ActivationName, exp, FUNCTIONS, slopeOf, type UnaryFunction } from "./functions.js";
 import type { LayerKind, NodeKind } from "./kind.js";
@@ -40,6 +40,7 @@ export interface ElementwiseNode {
 /** Functions of one value that are steps and nothing else. */
 const ONE = {
   abs: Math.abs,
+  atan,
   cos,
   erf,
   exp,
@@ -85,6 +86,7 @@ const flat: StepSlopes = () => [0, 0];
 /** Slopes of the functions above. Rounding, comparisons and signs are flat wherever they do not jump. */
 const STEP_SLOPES = {
   abs: (x) => [Math.sign(x)],
+  atan: (x) => [1 / (1 + x * x)],
   constant: flat,
   cos: (x) => [-sin(x)],
   erf: (x) => [1.1283791670955126 * exp(-x * x)],

@@ -14,6 +14,7 @@ import { NETWORK, type Network, removeQuantizers } from "../graph/index.js";
 import type { WeightGrids } from "../ops/index.js";
 import { checkPortions } from "../quantize/index.js";
 import { type CompensateResult, compensate, type LayerReport, type LevelsOf, portionSteps } from "../rounding/index.js";
+import { endsInLogits } from "./aims.js";
 import { copyParameters } from "./checkpoint.js";
 import { type Divergence, fidelityTo } from "./fidelity.js";
 import { THREADS } from "./given.js";
@@ -96,9 +97,9 @@ export interface DistillResult {
 
 /**
  * All weights are rounded with compensation, or portion by portion, with training of what is still free in between. Then
- * biases and batch norm learn from the logits of the float network, on images whose labels do not matter, in attempts: each
+ * biases and batch norm learn from the outputs of the float network, on images whose labels do not matter, in attempts: each
  * starts from the best state, its rate falls along a cosine, and it is undone, and the next one slower, where it has not come
- * nearer to the float network on images that are held out. So the result is no worse there than rounding alone. Batch norm stays
+ * nearer to the float network on images that are held out; where outputs are no logits, the next one is faster until then. So the result is no worse there than rounding alone. Batch norm stays
  * on its running statistics throughout.
  *
  * How many epochs there are follows from the time that the first one takes, so two runs need not agree.
@@ -188,6 +189,8 @@ export async function distill(
   const attempts: Attempt[] = [];
   const length = secondsLeft() / ATTEMPTS;
   let rate = options.learningRate;
+  // gradients of squared errors have no usual size: the rate rises until it is too high
+  let rises = !endsInLogits(teacher);
   while (rate > options.learningRate * LEAST_RATE && (attempts.length === 0 || secondsLeft() > (perEpoch ?? 0))) {
     const student = structuredClone(best.network);
     const count: number = perEpoch ? Math.max(1, Math.floor(Math.min(length, secondsLeft()) / perEpoch)) : 1;
@@ -203,7 +206,11 @@ export async function distill(
     if (kept) {
       best = { ...best, network: student };
       after = found!;
-    } else rate *= RATE_FALL;
+      if (rises) rate /= RATE_FALL;
+    } else {
+      rate *= RATE_FALL;
+      rises = false;
+    }
   }
   return {
     ...best,

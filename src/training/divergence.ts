@@ -11,15 +11,18 @@ const DIVERGENCE = 10;
 export const place = ({ stage, epoch, step }: Position): string =>
   `stage ${stage + 1}, epoch ${epoch + 1}, step ${step + 1}`;
 
-/** @throws DIVERGED with the first tensor that is not finite, or when the loss has risen tenfold. */
-export function checkLoss({ loss, nonFinite }: PoolResult, position: Position, classes: number): void {
+/**
+ * @param guessing the loss of an answer that knows nothing of the image
+ * @throws DIVERGED with the first tensor that is not finite, or when the loss has risen tenfold.
+ */
+export function checkLoss({ loss, nonFinite }: PoolResult, position: Position, guessing: number): void {
   if (nonFinite !== undefined) {
     throw new ShiftwiseError("DIVERGED", `the loss is not finite, first in ${nonFinite}`, {
       where: place(position),
       found: String(loss),
     });
   }
-  const limit = DIVERGENCE * Math.max(position.firstLoss ?? loss, Math.log(classes));
+  const limit = DIVERGENCE * Math.max(position.firstLoss ?? loss, guessing);
   if (loss > limit) {
     throw new ShiftwiseError("DIVERGED", "the loss rose tenfold", {
       where: place(position),

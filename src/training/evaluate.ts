@@ -1,17 +1,9 @@
-// evaluate.ts: accuracy of the float network, and the activations that calibration looks at.
+// evaluate.ts: accuracy of the float network.
 
-import { given, is, ShiftwiseError } from "../base/index.js";
-import { batches, DATASET, type Dataset, readSamples, type Samples, samplesOf, size } from "../data/browser.js";
-import {
-  compileModule,
-  createEngine,
-  imagesWithin,
-  parameterLayout,
-  pause,
-  readParameters,
-  readStatistics,
-} from "../engine/index.js";
-import { inferShapes, NETWORK, type Network } from "../graph/index.js";
+import { given, ShiftwiseError } from "../base/index.js";
+import { batches, DATASET, type Dataset, size } from "../data/browser.js";
+import { compileModule, parameterLayout, pause, readParameters, readStatistics } from "../engine/index.js";
+import { NETWORK, type Network } from "../graph/index.js";
 import { EVALUATE } from "./given.js";
 import { checkFit, count, type EvaluateOptions } from "./options.js";
 import type { Session } from "./session.js";
@@ -75,42 +67,4 @@ async function runAll(pool: Pool, dataset: Dataset, batchSize: number, signal?: 
     await pause();
   }
   return { accuracy: correct / total, correct, total, loss: loss / total };
-}
-
-/**
- * The values of some tensors for every batch of a set, in the order the images stand.
- * @param names tensors of the network, "eval" mode; a copy of each, (count, channels, height, width).
- * @throws BAD_OPTION for a name that is no tensor; BAD_DATA.
- */
-export function* activations(
-  network: Network,
-  dataset: Dataset,
-  names: readonly string[],
-  batchSize = 100,
-): Generator<ReadonlyMap<string, Float32Array>, void, undefined> {
-  given(
-    { network, dataset, names, batchSize },
-    { network: NETWORK, dataset: DATASET, names: is.list(is.text), batchSize: is.integer(1) },
-  );
-  checkFit(network, dataset);
-  yield* sampleActivations(network, samplesOf(dataset), names, batchSize);
-}
-
-/**
- * Yields what `activations` yields, for images without labels.
- * @internal
- */
-export function* sampleActivations(
-  network: Network,
-  samples: Samples,
-  names: readonly string[],
-  batchSize = 16,
-): Generator<ReadonlyMap<string, Float32Array>, void, undefined> {
-  const batch = imagesWithin(inferShapes(network).values(), Math.min(batchSize, samples.count));
-  const engine = createEngine(network, { batch, gradients: false, keep: names });
-  for (let from = 0; from < samples.count; from += batch) {
-    const count = Math.min(batch, samples.count - from);
-    engine.forward(readSamples(samples, from, count), count, "eval");
-    yield new Map(names.map((name) => [name, engine.tensor(name).slice()]));
-  }
 }

@@ -2,7 +2,7 @@
 import type { Samples } from "../data/browser.js";
 import { inferShapes, type Network } from "../graph/index.js";
 import { elements, nodeKind, type Shape, softmax, stridesOf } from "../ops/index.js";
-import { sampleActivations } from "./evaluate.js";
+import { sampleActivations } from "./activations.js";
 
 /** The difference of an output from the float network's. */
 export interface OutputFidelity {

@@ -24,9 +24,10 @@ export {
   type LevelsOf,
   type RoundingStep,
 } from "../rounding/index.js";
+export { activations } from "./activations.js";
 export type { EpochRecord } from "./checkpoint.js";
 export { type Attempt, type DistillControl, type DistillOptions, type DistillResult, distill } from "./distill.js";
-export { activations, type Evaluation, evaluate } from "./evaluate.js";
+export { type Evaluation, evaluate } from "./evaluate.js";
 export type { Divergence, OutputFidelity } from "./fidelity.js";
 export type {
   CheckpointOptions,
@@ -51,7 +52,7 @@ export { type TrainOptions, type TrainResult, train } from "./train.js";
 
 // for the other rooms
 
-export { sampleActivations } from "./evaluate.js";
+export { sampleActivations } from "./activations.js";
 export { fidelityTo } from "./fidelity.js";
 export { COMMON } from "./given.js";
 export { holdOutSamples } from "./hold-out.js";

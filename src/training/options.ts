@@ -57,7 +57,9 @@ export interface ParameterGroup {
 /**
  * Hinton et al. 2015: loss = (1 - share) CE(labels) + share T^2 KL(softmax(teacher / T) || softmax(network / T)). The
  * teacher sees the same augmented images, its batch norm on running statistics, and does not change. With share 1 the
- * labels do not matter: images without labels take any.
+ * labels do not matter: images without labels take any. A network that does not end in one vector of logits can learn with
+ * share 1 alone: the loss is the mean over its outputs of the squared error over the variance of the teacher's, of a softmax
+ * T^2 KL.
  */
 export interface Distillation {
   /** Takes the same images and tells the same classes apart; usually the float network that is being quantized, copied. */
@@ -149,14 +151,20 @@ export function checkCommon(network: Network, dataset: Dataset, options: CommonO
   count("seed", options.seed ?? 1, 0);
   inRange("checkpoint.everySeconds", options.checkpoint?.everySeconds ?? 0, 0, Number.POSITIVE_INFINITY);
   checkSchedule(options.schedule ?? { kind: "constant" });
-  checkFit(network, dataset);
-  if (!options.distill) return;
-  const { teacher, temperature = 2, share = 1 } = options.distill;
+  const { teacher, temperature = 2, share = 1 } = options.distill ?? {};
+  // a teacher alone teaches outputs of any shape
+  const check = teacher && share === 1 && !endsInVector(network) ? checkImages : checkFit;
+  check(network, dataset);
+  if (!teacher) return;
   if (!(temperature > 0 && temperature < Number.POSITIVE_INFINITY)) {
     throw bad("distill.temperature", "a number above 0", temperature);
   }
   if (!(share > 0 && share <= 1)) throw bad("distill.share", "a number in (0, 1]", share);
-  checkFit(teacher, dataset);
+  check(teacher, dataset);
+  const [own, wanted] = [network, teacher].map((one) =>
+    one.outputs.map((name) => inferShapes(one).get(name)!.join("x")),
+  );
+  if (own.join() !== wanted.join()) throw bad("distill.teacher", `outputs of ${own.join(", ")}`, wanted.join(", "));
 }
 
 function checkGroup(network: Network, { nodes, fields, rate, weightDecay }: ParameterGroup, where: string): void {
@@ -169,20 +177,36 @@ function checkGroup(network: Network, { nodes, fields, rate, weightDecay }: Para
   inRange(`${where}.weightDecay`, weightDecay ?? 0, 0, 1);
 }
 
-/** @throws BAD_DATA for images or classes that the network does not take. */
+/** @throws BAD_DATA for images or classes that the network does not take; UNSUPPORTED for outputs that labels say nothing of */
 export function checkFit(network: Network, dataset: Dataset): void {
+  checkImages(network, dataset);
   const shapes = inferShapes(network);
-  const input = network.nodes.find((node) => node.op === "input");
-  const expected = input?.op === "input" ? input.shape : [];
-  const outputs = shapes.get(network.outputs[0])?.[0] ?? 0;
-  const refuse = (what: string, wanted: unknown, found: unknown) =>
-    new ShiftwiseError("BAD_DATA", `the network does not take these ${what}`, {
-      expected: wanted,
-      found,
+  const [classes] = shapes.get(network.outputs[0])!;
+  if (!endsInVector(network)) {
+    throw new ShiftwiseError("UNSUPPORTED", "labels need one vector of logits", {
+      expected: "one output of shape n x 1 x 1",
+      found: network.outputs.map((name) => `${name} ${shapes.get(name)!.join("x")}`).join(", "),
       where: network.name,
     });
-  if (!sameShape(expected, dataset.shape)) throw refuse("images", expected.join("x"), dataset.shape.join("x"));
-  if (outputs !== dataset.classes) throw refuse("classes", outputs, dataset.classes);
+  }
+  if (classes !== dataset.classes) throw refused(network, "classes", classes, dataset.classes);
+}
+
+function endsInVector(network: Network): boolean {
+  const [, height, width] = inferShapes(network).get(network.outputs[0])!;
+  return network.outputs.length === 1 && height * width === 1;
+}
+
+/** @throws BAD_DATA for images that the network does not take */
+export function checkImages(network: Network, dataset: Dataset): void {
+  const input = network.nodes.find((node) => node.op === "input");
+  const expected = input?.op === "input" ? input.shape : [];
+  if (sameShape(expected, dataset.shape)) return;
+  throw refused(network, "images", expected.join("x"), dataset.shape.join("x"));
+}
+
+function refused({ name }: Network, what: string, expected: unknown, found: unknown): ShiftwiseError {
+  return new ShiftwiseError("BAD_DATA", `the network does not take these ${what}`, { expected, found, where: name });
 }
 
 /** Everything that decides the result of a run, by name: a checkpoint of another run differs in one of these. */

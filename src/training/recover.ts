@@ -4,7 +4,7 @@ import { given, ShiftwiseError } from "../base/index.js";
 import { SAMPLES, type Samples } from "../data/browser.js";
 import { inferShapes, NETWORK, type Network, readersOf } from "../graph/index.js";
 import { type BatchNormNode, type ConvNode, type Node, rewire } from "../ops/index.js";
-import { sampleActivations } from "./evaluate.js";
+import { sampleActivations } from "./activations.js";
 
 /**
  * The same function with a batch norm behind every convolution that has none and is no output: its statistics those of the

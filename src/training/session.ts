@@ -3,6 +3,7 @@
 import { createRandom, ShiftwiseError } from "../base/index.js";
 import { batchCount, batches, type Dataset } from "../data/browser.js";
 import {
+  type Aim,
   compileModule,
   type ParameterLayout,
   parameterLayout,
@@ -13,6 +14,7 @@ import {
 } from "../engine/index.js";
 import type { Network } from "../graph/index.js";
 import type { WeightGrids } from "../ops/index.js";
+import { aimsOf } from "./aims.js";
 import {
   type Checkpoint,
   copyParameters,
@@ -135,6 +137,7 @@ export async function runStages(
       optimizer,
       pool,
       norms,
+      aims: aimsOf(network, dataset, options.distill),
       stages,
       pruningMask: null,
     };
@@ -149,6 +152,8 @@ interface State extends Session {
   readonly run: Record<string, string>;
   readonly layout: ParameterLayout;
   readonly optimizer: Optimizer;
+  /** The aims of a network that ends in no logits and has a teacher alone. */
+  readonly aims: readonly Aim[] | null;
   readonly stages: readonly Stage[];
   /** The mask of the stage that runs. */
   pruningMask: PruningMask | null;
@@ -230,7 +235,7 @@ async function runEpoch(state: State, grids: WeightGrids | null, from: Position)
   const kind = options.batchNorm === "frozen" ? "frozen" : "train";
   const threads = options.threads ?? 1;
   const soft = options.distill
-    ? { temperature: options.distill.temperature ?? 2, share: options.distill.share ?? 1 }
+    ? { temperature: options.distill.temperature ?? 2, share: options.distill.share ?? 1, aims: state.aims }
     : null;
   const every = (options.checkpoint?.everySeconds ?? 60) * 1000;
   let lastSave = performance.now();
@@ -268,7 +273,7 @@ async function runEpoch(state: State, grids: WeightGrids | null, from: Position)
     next = source.next();
     const result = await running;
     const position = progress.position();
-    checkLoss(result, position, dataset.classes);
+    checkLoss(result, position, state.aims ? 1 : Math.log(dataset.classes));
     const elapsed = position.epoch + position.step / steps;
     const { from: before, of } = stage.annealed ?? { from: 0, of: stage.epochs };
     const rate = options.learningRate * rateFactor(options.schedule ?? { kind: "constant" }, before + elapsed, of);

@@ -1,6 +1,6 @@
 // shard.ts: one share of a batch on one engine, and the memory through which it is handed over.
 
-import { type Engine, type ParameterLayout, type SoftTargets, volume } from "../engine/index.js";
+import { type Aim, type Engine, type ParameterLayout, type SoftTargets, volume } from "../engine/index.js";
 import type { Shape } from "../ops/index.js";
 
 /** The values that all shards read: the same values in this thread and in workers. */
@@ -30,7 +30,7 @@ export interface ShardRequest {
   /** The seed of what dropout draws; a uint32. */
   readonly seed: number;
   /** With a teacher: see SoftTargets. */
-  readonly soft: Pick<SoftTargets, "temperature" | "share"> | null;
+  readonly soft: (Pick<SoftTargets, "temperature" | "share"> & { readonly aims: readonly Aim[] | null }) | null;
 }
 
 export interface ShardResult {
@@ -125,8 +125,10 @@ export function runShard(
   engine.running.variance.set(shared.runningVariance);
   const images = memory.images.subarray(0, count * volume(engine.inputShape));
   engine.forward(images, count, kind === "statistics" ? "train" : kind, seed);
-  const targets = teacher && soft ? { ...soft, logits: teacher.forward(images, count, "eval") } : null;
-  const { loss, correct } = engine.loss(memory.labels, divisor, smoothing, targets);
+  const logits = teacher && soft ? teacher.forward(images, count, "eval") : null;
+  const { loss, correct } = soft?.aims
+    ? { loss: approached(engine, teacher!, soft.aims, divisor, soft.temperature), correct: 0 }
+    : engine.loss(memory.labels, divisor, smoothing, logits && soft && { ...soft, logits });
   if (kind === "train" || kind === "frozen") {
     engine.backward();
     memory.gradients.set(engine.gradients);
@@ -137,4 +139,15 @@ export function runShard(
   }
   if (Number.isFinite(loss)) return { loss, correct };
   return { loss, correct, nonFinite: engine.firstNonFinite() ?? "loss" };
+}
+
+function approached(
+  engine: Engine,
+  teacher: Engine,
+  aims: readonly Aim[],
+  divisor: number,
+  temperature: number,
+): number {
+  const targets = aims.map(({ target }) => teacher.tensor(target));
+  return engine.approach(aims, targets, divisor, temperature);
 }

@@ -245,3 +245,18 @@ test("removeQuantizers undoes insertQuantizers", () => {
   assert.notDeepEqual(inserted, network);
   assert.deepEqual(removeQuantizers(inserted), network);
 });
+
+test("what functions and products of two tensors read stays float32, also moved, and beside sums and means", () => {
+  const b = buildNetwork("net", createRandom(1));
+  const image = b.input([4, 6, 6]);
+  const stream = b.add(b.conv(image, 4, { kernel: 1 }), b.conv(image, 4, { kernel: 1 }));
+  const centred = b.binary("sub", stream, b.globalAvgPool(stream));
+  const scores = b.matmul(centred, b.permute(centred, [4, 6, 6], [0, 2, 1], [4, 6, 6]));
+  const tokens = b.conv(b.matmul(b.softmax(scores, 2), stream), 4, { kernel: 1 });
+  const network = b.finish([b.conv(b.relu(b.add(tokens, stream)), 2, { kernel: 1 })]);
+  // the input, the second operand of the first sum, the product that a convolution reads, what ends in the ReLU before the other
+  assert.deepEqual(quantizationPoints(network), ["input", "conv1", "matmul2", "relu1"]);
+  // an output is what the integers say, so a tensor that is one is rounded
+  const open = { ...network, outputs: [...network.outputs, stream] };
+  assert.ok(quantizationPoints(open).includes(stream));
+});

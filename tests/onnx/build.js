@@ -108,7 +108,7 @@ const functionOf = ([name, inputs, outputs, nodes, names = [], defaults = {}]) =
   ],
 });
 
-/** The message of a model with the input x, constants by name, and the outputs named, all of one type. */
+/** The message of a model with the input x, constants by name, and the outputs named, of one type or each of its own. */
 export function message({
   x = [1, 4, 6, 7],
   nodes,
@@ -134,7 +134,7 @@ export function message({
       node: nodes.map(node),
       initializer: Object.entries(constants).map(([name, tensor]) => ({ ...tensor, name })),
       input: [info("x", x), ...inputs.map(([name, dims, elemType]) => info(name, dims, elemType))],
-      output: outputs.map((name) => info(name, undefined, type)),
+      output: outputs.map((name, i) => info(name, undefined, [type].flat()[i] ?? type)),
       sparseInitializer: [],
     },
   };

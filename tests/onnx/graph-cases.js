@@ -276,6 +276,40 @@ export const GRAPHS = {
     constants: SCALES,
     decibels: 38,
   },
+  "constants that are made": {
+    nodes: [
+      ["Size", "x", "n"],
+      ["Cast", "n", "many", { to: 1 }],
+      ["Range", "start limit step", "line"],
+      ["EyeLike", "square", "eye", { k: 1, dtype: 1 }],
+      ["MatMul", "x eye", "moved"],
+      ["NonZero", "line", "places"],
+      ["OneHot", "places depth pair", "hot"],
+      ["Squeeze", "hot", "row"],
+      ["Add", "moved line", "a"],
+      ["Mul", "a row", "b"],
+      ["Div", "b many", "y"],
+    ],
+    constants: {
+      start: scalar(-1),
+      limit: scalar(2.5),
+      step: scalar(0.5),
+      square: w(7, 7),
+      depth: long(7),
+      pair: floats([2], [0.5, 3]),
+    },
+    peer: false,
+  },
+  "integers of activations": {
+    nodes: [
+      ["Cast", "x", "whole", { to: 6 }],
+      ["Cast", "whole", "same", { to: 7 }],
+      ["Cast", "same", "y", { to: 1 }],
+      ["ArgMax", "x", "top", { axis: 1 }],
+      ["Cast", "top", "z", { to: 1 }],
+    ],
+    outputs: ["y", "z"],
+  },
   "If, a constant": {
     nodes: [
       ["Sigmoid", "x", "a"],

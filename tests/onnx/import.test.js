@@ -40,12 +40,12 @@ async function assertSame({ decibels, peer, ...parts }, options) {
   return network;
 }
 
-for (const [op, attributes = {}, inputs = [], parts = {}] of CASES) {
+for (const [op, attributes = {}, inputs = [], { before, ...parts } = {}] of CASES) {
   const { outputs = ["y"] } = parts;
   test(`${op} ${JSON.stringify(attributes)} ${JSON.stringify(parts)}`, async () => {
     const constants = Object.fromEntries(inputs.flatMap((tensor, i) => (tensor ? [[`c${i}`, tensor]] : [])));
-    const names = ["x", ...inputs.map((tensor, i) => (tensor ? `c${i}` : "_"))];
-    const nodes = [[op, names.join(" "), outputs.join(" "), attributes]];
+    const names = [before ? "b" : "x", ...inputs.map((tensor, i) => (tensor ? `c${i}` : "_"))];
+    const nodes = [...(before ? [[before, "x", "b"]] : []), [op, names.join(" "), outputs.join(" "), attributes]];
     const network = await assertSame({ nodes, constants, ...parts });
     assert.deepEqual(network.outputs, outputs);
   });

@@ -7,7 +7,14 @@ function none() {
 }
 
 const w = (...dims) => floats(dims);
-/** [what, operator, attributes, constant inputs, further parts of the model] */
+const longs = (dims, value) => ({
+  ...ints(...Array.from({ length: dims.reduce((a, b) => a * b, 1) }, (_, i) => value(i))),
+  dims,
+});
+const one = (value) => longs([], () => value);
+/** Places of a plane, some of them outside. */
+const GRID = Array.from({ length: 40 }, (_, i) => Math.fround(1.4 * Math.sin(i * 12.9898)));
+/** [operator, attributes, constant inputs, further parts of the model; `before`: a function of the input that stands before it] */
 export const CASES = [
   ["Conv", {}, [w(5, 4, 3, 3)]],
   ["Conv", { pads: [1, 0, 2, 3], strides: [2, 1] }, [w(5, 4, 3, 3), w(5)]],
@@ -184,4 +191,61 @@ export const CASES = [
   ["Less", {}, [w(4, 1, 1)], { type: 9 }],
   ["LessOrEqual", {}, [scalar(0)], { type: 9 }],
   ["Equal", {}, [scalar(0)], { type: 9 }],
+  ["ArgMax", { axis: 1 }, [], { type: 7 }],
+  ["ArgMax", { axis: -1, keepdims: 0, select_last_index: 1 }, [], { before: "Sign", type: 7 }],
+  ["ArgMin", { axis: 2, keepdims: 0 }, [], { type: 7 }],
+  ["ArgMin", { axis: 1 }, [], { x: [1, 9], type: 7 }],
+  ["TopK", {}, [ints(3)], { outputs: ["y", "z"], type: [1, 7] }],
+  ["TopK", { axis: 1, largest: 0 }, [ints(2)], { outputs: ["y", "z"], before: "Sign", type: [1, 7] }],
+  ["TopK", { k: 4 }, [], { opset: 9, x: [1, 9], outputs: ["y", "z"], type: [1, 7] }],
+  ["Hardmax", {}],
+  ["Hardmax", { axis: 1 }, [], { opset: 11 }],
+  ["CumSum", {}, [one(2)]],
+  ["CumSum", { exclusive: 1, reverse: 1 }, [one(-1)]],
+  ["CumSum", { reverse: 1 }, [one(1)], { x: [1, 4, 5] }],
+  ["GatherElements", { axis: 2 }, [longs([1, 4, 2, 7], (i) => (i * 5) % 6)]],
+  ["GatherElements", { axis: 1 }, [longs([1, 3, 6, 7], (i) => ((i * 3) % 8) - 4)]],
+  ["GatherND", {}, [longs([3, 2], (i) => [0, 3, 0, -1, 0, 1][i])]],
+  ["GatherND", { batch_dims: 1 }, [longs([1, 5, 3], (i) => [3, 5, 6, 0, 1, 2, 1, -1, 3, 2, 0, 0, 3, 3, 3][i])]],
+  ["ScatterElements", { axis: 3 }, [longs([1, 2, 2, 3], (i) => (i * 2 + (i > 5 ? 1 : 0)) % 7), w(1, 2, 2, 3)]],
+  ["Scatter", { axis: 3 }, [longs([1, 1, 1, 3], (i) => 2 * i), w(1, 1, 1, 3)], { opset: 9 }],
+  ["ScatterND", {}, [longs([2, 2], (i) => [0, 3, 0, 1][i]), w(2, 6, 7)]],
+  ["Compress", { axis: 2 }, [bytes([5], [1, 0, 0, 1, 1], 9)]],
+  ["Compress", {}, [bytes([9], [0, 1, 0, 0, 1, 1, 0, 0, 1], 9)]],
+  ["ReverseSequence", { batch_axis: 0, time_axis: 1 }, [ints(3)]],
+  ["Trilu", {}, [], { opset: 14 }],
+  ["Trilu", { upper: 0 }, [one(1)], { opset: 14 }],
+  ["com.microsoft.Trilu", { upper: 0 }, [], { peer: false }],
+  ...["linear", "nearest", "cubic"].flatMap((mode) =>
+    ["zeros", "border", "reflection"].map((padding_mode, i) => [
+      "GridSample",
+      { mode, padding_mode, align_corners: i % 2 },
+      [floats([1, 5, 4, 2], GRID)],
+      { opset: 20 },
+    ]),
+  ),
+  [
+    "GridSample",
+    { mode: "bicubic", padding_mode: "reflection", align_corners: 1 },
+    [floats([1, 5, 4, 2], GRID)],
+    { opset: 16 },
+  ],
+  ["GridSample", {}, [floats([1, 5, 4, 2], GRID)], { opset: 16 }],
+  ["com.microsoft.GridSample", {}, [floats([1, 5, 4, 2], GRID)], { peer: false }],
+  ["LpPool", { kernel_shape: [2, 3], strides: [2, 1], pads: [0, 1, 1, 1] }],
+  ["LpPool", { kernel_shape: [3, 3], p: 1 }],
+  ["LpPool", { kernel_shape: [2, 2], p: 3, auto_pad: "SAME_UPPER" }],
+  ["GlobalLpPool"],
+  ["GlobalLpPool", { p: 3 }],
+  ["Acos", {}, [], { before: "Tanh" }],
+  ["Acosh", {}, [], { before: "Exp" }],
+  ["Asin", {}, [], { before: "Tanh" }],
+  ["Asinh"],
+  ["Atan"],
+  ["Atanh", {}, [], { before: "Tanh" }],
+  ["Cosh"],
+  ["Sinh"],
+  ["IsInf", {}, [], { type: 9 }],
+  ["IsInf", { detect_negative: 0 }, [], { type: 9 }],
+  ["IsNaN", {}, [], { type: 9 }],
 ];

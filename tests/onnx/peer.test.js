@@ -29,12 +29,13 @@ async function assertSame(file, dims, step = 0) {
 
 const sizesOf = ({ x = [1, 4, 6, 7] }) => x.map((n) => (typeof n === "number" ? n : 1));
 
-for (const [op, attributes = {}, inputs = [], { peer = true, outputs = ["y"], ...parts } = {}] of CASES) {
+for (const [op, attributes = {}, inputs = [], { peer = true, outputs = ["y"], before, ...parts } = {}] of CASES) {
   if (!peer) continue;
   test(`${op} ${JSON.stringify(attributes)} ${JSON.stringify(parts)}`, async () => {
     const constants = Object.fromEntries(inputs.flatMap((tensor, i) => (tensor ? [[`c${i}`, tensor]] : [])));
-    const names = ["x", ...inputs.map((tensor, i) => (tensor ? `c${i}` : "_"))];
-    const file = build({ nodes: [[op, names.join(" "), outputs.join(" "), attributes]], constants, outputs, ...parts });
+    const names = [before ? "b" : "x", ...inputs.map((tensor, i) => (tensor ? `c${i}` : "_"))];
+    const nodes = [...(before ? [[before, "x", "b"]] : []), [op, names.join(" "), outputs.join(" "), attributes]];
+    const file = build({ nodes, constants, outputs, ...parts });
     await assertSame(file, sizesOf(parts));
   });
 }

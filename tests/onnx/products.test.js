@@ -159,6 +159,15 @@ const CASES = {
       c8: w(12, 12),
     },
   },
+  "a class token before the others": {
+    x: [1, 5, 8],
+    nodes: [
+      ["Concat", "c0 x", "tokens", { axis: 1 }],
+      ["Add", "tokens c1", "placed"],
+      ["MatMul", "placed c2", "y"],
+    ],
+    constants: { c0: w(1, 1, 8), c1: w(1, 6, 8), c2: w(8, 3) },
+  },
   "windows, rolled and turned back": {
     x: [1, 8, 8, 6],
     nodes: [

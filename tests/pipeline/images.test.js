@@ -161,6 +161,28 @@ test("the float network teaches, in one thread", async () => {
   assert.equal(distillation.heldOut, 3);
 });
 
+test("the float network teaches outputs of any kind, in one thread and in two", async () => {
+  for (const name of [
+    "softmax",
+    "a map of sigmoids",
+    "classes and boxes",
+    "a map that is rounded and read elsewhere",
+  ]) {
+    const { distillation, quality, warnings } = await quantizeFromImages(ENDINGS[name], pictures(), {
+      ...{ minutes: 0.01, bits: 3, batchSize: 8, learningRate: 0.03, threads: name === "softmax" ? 2 : 1 },
+    });
+    const { before, after, attempts } = distillation;
+    assert.ok(after.distance <= before.distance, name);
+    assert.deepEqual(quality.outputs, after.outputs);
+    assert.deepEqual(
+      after.outputs.map((output) => output.name),
+      ENDINGS[name].outputs,
+    );
+    assert.ok(attempts.some(({ kept }) => kept) === after.distance < before.distance);
+    assert.deepEqual(warnings, []);
+  }
+});
+
 const settings = [
   ["bits", [1, 6, "4", 4.5, null, Number.NaN]],
   ["levels", ["power", null, 2]],

@@ -84,4 +84,29 @@ describe("distill", () => {
     await assert.rejects(distill(network, DATA, { ...options, portions: [0.5] }), { code: "BAD_OPTION" });
     await assert.rejects(distill(network, DATA, { ...options, signal: AbortSignal.abort() }), { code: "ABORTED" });
   });
+
+  test("outputs that are no logits come nearer, too", async () => {
+    const whole = await trained();
+    const relus = whole.nodes.filter(({ op }) => op === "relu").map(({ name }) => name);
+    const network = { ...whole, outputs: [whole.outputs[0], relus.at(-1)] };
+    const levels = () => ({ kind: "powers", bits: 2, scale: "channel" });
+    const result = await distill(network, unlabelled(DATA, 3), {
+      levels,
+      minutes: 0.1,
+      learningRate: 0.1,
+      batchSize: 32,
+    });
+    assert.ok(
+      result.after.distance < 0.98 * result.before.distance,
+      `${result.before.distance} ${result.after.distance}`,
+    );
+    assert.deepEqual([result.after.kl, result.after.outputs.length], [null, 2]);
+    const other = { ...network, outputs: [relus.at(-1)] };
+    const options = { epochs: 1, batchSize: 32, learningRate: 0.1 };
+    await assert.rejects(train(other, DATA, options), { code: "UNSUPPORTED", message: /one vector of logits/ });
+    await assert.rejects(train(other, DATA, { ...options, distill: { teacher: network } }), {
+      code: "BAD_OPTION",
+      where: "distill.teacher",
+    });
+  });
 });

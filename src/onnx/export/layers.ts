@@ -103,6 +103,7 @@ const BINARY = {
 const STEPS = {
   ...BINARY,
   abs: as("Abs"),
+  atan: as("Atan"),
   constant: (g, _, parameters) => g.floats(parameters, []),
   cos: as("Cos"),
   erf: as("Erf"),

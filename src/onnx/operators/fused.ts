@@ -4,7 +4,8 @@ import { isFloatType, toValue } from "../tensor.js";
 import { range } from "./arrays.js";
 import { type Bare, expectNode, unsupported } from "./call.js";
 import { type Composite, composite, type Operators } from "./operator.js";
-import { choice, flag, float, floats, int, ints, type Specs, type ValuesOf } from "./spec.js";
+import { choice, flag, float, floats, int, type Specs, type ValuesOf } from "./spec.js";
+import { WINDOW } from "./window.js";
 import { asFloat, asInts, type Written, written } from "./written.js";
 
 const ACTIVATION = choice(
@@ -58,13 +59,6 @@ export function channelsLast(w: Written, x: string, rank: number, result?: strin
   return w.node("Transpose", [x], { perm: asInts(0, ...range(rank - 2).map((i) => i + 2), 1) }, result);
 }
 
-const WINDOW = {
-  auto_pad: choice("NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER"),
-  dilations: ints(),
-  kernel_shape: ints(),
-  pads: ints(),
-  strides: ints(),
-};
 const WINDOW_NAMES = Object.keys(WINDOW);
 const CONV = { ...WINDOW, group: int(1), activation: ACTIVATION, activation_params: floats() };
 

@@ -1,51 +1,61 @@
 // index.ts: every operator that is read, by name and version.
 import { BINARY } from "./binary.js";
 import { BRANCHES } from "./branch.js";
+import { CONSTANTS } from "./constants.js";
 import { CONVOLUTIONS } from "./conv.js";
 import { EINSUM } from "./einsum.js";
 import { FUSED } from "./fused.js";
+import { GRIDS } from "./grid.js";
 import { INTEGERS } from "./integer.js";
 import { LOGIC } from "./logic.js";
-import { MADE } from "./made.js";
 import { MATRICES } from "./matrix.js";
 import { MICROSOFT } from "./microsoft.js";
 import { NORMS } from "./norm.js";
+import { NORM_POOLS } from "./norm-pool.js";
 import type { Operator, Operators } from "./operator.js";
 import { ORDERS } from "./order.js";
 import { PADS } from "./pad.js";
 import { PICKS } from "./pick.js";
+import { PLACES } from "./places.js";
 import { POOLS } from "./pool.js";
 import { QUANTIZERS } from "./quantize.js";
 import { QUANTIZED } from "./quantized.js";
 import { REDUCTIONS } from "./reduce.js";
 import { RESIZES } from "./resize.js";
+import { SELECTIONS } from "./select.js";
 import { SHAPES } from "./shape.js";
 import { TRANSPOSED } from "./transposed.js";
+import { TRIGONOMETRY } from "./trigonometry.js";
 import { UNARY } from "./unary.js";
 
 /** A family is a file here; a new operator is a record in one of them. */
 export const OPERATORS: Operators = {
   ...BINARY,
   ...BRANCHES,
+  ...CONSTANTS,
   ...CONVOLUTIONS,
   ...EINSUM,
   ...FUSED,
+  ...GRIDS,
   ...INTEGERS,
   ...LOGIC,
-  ...MADE,
   ...MATRICES,
   ...MICROSOFT,
+  ...NORM_POOLS,
   ...NORMS,
   ...ORDERS,
   ...PADS,
   ...PICKS,
+  ...PLACES,
   ...POOLS,
   ...QUANTIZED,
   ...QUANTIZERS,
   ...REDUCTIONS,
   ...RESIZES,
+  ...SELECTIONS,
   ...SHAPES,
   ...TRANSPOSED,
+  ...TRIGONOMETRY,
   ...UNARY,
 };
 

@@ -1,6 +1,7 @@
 // order.ts: operators that reorder or join whole axes: transpose, depth to space and back, concatenate.
 import { elements, type Shape, simplifiedOrder } from "../../ops/index.js";
 import { type Activation, isActivation, type Known, shapeFor } from "../draft.js";
+import type { ElementType } from "../tensor.js";
 import { range, transposed } from "./arrays.js";
 import {
   added,
@@ -54,6 +55,12 @@ function reordering<S extends Specs>(
     anyType: true,
     moves: true,
   });
+}
+
+/** The activation with its axes in another order: axis i of the result is axis order[i]. */
+export function transposedActivation(conversion: Conversion, x: Activation, order: readonly number[], name: string) {
+  const result = order.map((axis) => x.dims[axis]);
+  return reordered(conversion, x, { dims: x.dims, order, result }, name) as Activation;
 }
 
 /** (batch, channels, height, width) and the side of a block. */
@@ -127,6 +134,9 @@ function source(conversion: Conversion, part: Known, shape: Shape, index: number
   return draft.add(`${resultName(conversion)}.constant${index}`, constant, shape);
 }
 
+/** The type of integers that are joined; undefined for floats, as constants beside them name theirs. */
+const typeOf = (parts: readonly Known[]): ElementType | undefined => parts.find((part) => isActivation(part))?.type;
+
 /** Joined along the channels of the shape that each length along the axis has. */
 function concatenated(
   conversion: Conversion,
@@ -136,7 +146,7 @@ function concatenated(
   dims: readonly number[],
 ): Activation {
   const inputs = parts.map((part, i) => source(conversion, part, shapeOf(part.dims[axis]), i));
-  return added(conversion, { op: "concat", inputs }, shapeOf(dims[axis]), dims, parts[0].type);
+  return added(conversion, { op: "concat", inputs }, shapeOf(dims[axis]), dims, typeOf(parts));
 }
 
 /** Joined along any axis: it becomes the channels before, and goes back behind. */
@@ -159,7 +169,7 @@ function concatenatedRows(
   });
   const shape: Shape = [dims[axis], outer, inner];
   const move = swapped(draft.add(`${name}.joined`, { op: "concat", inputs }, shape), shape);
-  return added(conversion, move, move.shape, dims, parts[0].type);
+  return added(conversion, move, move.shape, dims, typeOf(parts));
 }
 
 export const ORDERS: Operators = {

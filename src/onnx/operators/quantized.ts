@@ -4,7 +4,8 @@ import { range } from "./arrays.js";
 import { expectNode } from "./call.js";
 import { channelsFirst, channelsLast, rankOf } from "./fused.js";
 import { type Composite, composite, type Operators } from "./operator.js";
-import { choice, flag, float, int, ints, type Specs } from "./spec.js";
+import { flag, float, int, ints, type Specs } from "./spec.js";
+import { WINDOW } from "./window.js";
 import { type Written, written } from "./written.js";
 
 type Kept = Readonly<Record<string, Attribute>>;
@@ -31,13 +32,6 @@ function realBias(w: Written, at: number, scales: readonly [number, number]): st
   return w.node("DequantizeLinear", [w.input(at), w.node("Mul", scales.map(w.input))], { axis: 0 });
 }
 
-const WINDOW = {
-  auto_pad: choice("NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER"),
-  dilations: ints(),
-  kernel_shape: ints(),
-  pads: ints(),
-  strides: ints(),
-};
 const names = (specs: Specs): string[] => Object.keys(specs);
 
 const CONV = { ...WINDOW, group: int(1) };

@@ -3,7 +3,7 @@ import { type ActivationName, activationOf, type Node, PARAMETERS } from "../../
 import type { Activation, Unnamed } from "../draft.js";
 import { elementType, isFloatType } from "../tensor.js";
 import { map } from "./arrays.js";
-import { type Conversion, cast, onlyActivation, required, unsupported } from "./call.js";
+import { type Conversion, cast, onlyActivation, required } from "./call.js";
 import { type Operator, type Operators, operator } from "./operator.js";
 import { choice, float, int } from "./spec.js";
 import { elementwise, fixed, GELU, GELU_TANH, inSteps, SOFTPLUS, shapeless, stepped, swish } from "./steps.js";
@@ -76,6 +76,9 @@ const leakyRelu = operator(
   },
 );
 
+/** Towards zero, as integers are made of floats. */
+const TRUNCATED = inSteps(["abs", [0]], ["floor", [1]], ["sign", [0]], ["mul", [2, 3]]);
+
 export const UNARY: Operators = {
   ...Object.fromEntries(NAMED.map((fn) => [operatorName(fn), activation(fn)])),
   Abs: fixed(["abs", [0]]),
@@ -87,12 +90,12 @@ export const UNARY: Operators = {
         return [cast(call, type, required(call, 0))];
       },
       convert(conversion) {
-        const { node, attributes } = conversion;
-        const type = elementType(attributes.to, `${node.where}.to`);
+        const type = elementType(conversion.attributes.to, `${conversion.node.where}.to`);
         const x = onlyActivation(conversion);
         if (isFloatType(type)) return [{ node: x.node, dims: x.dims }];
-        if (type !== "bool") throw unsupported(node, `values that depend on the input to ${type}`);
-        return [{ ...stepped(conversion, x, inSteps(["abs", [0]], ["sign", [1]])), type }];
+        if (type === "bool") return [{ ...stepped(conversion, x, inSteps(["abs", [0]], ["sign", [1]])), type }];
+        if (x.type !== undefined) return [{ ...x, type }];
+        return [{ ...stepped(conversion, x, TRUNCATED), type }];
       },
       anyType: true,
     },

@@ -16,6 +16,11 @@ const JUMPING = [
   "ThresholdedRelu",
   "Where",
   "Cast",
+  "Hardmax",
+  "ArgMax",
+  "ArgMin",
+  "TopK",
+  "GridSample",
 ];
 
 /** Operators that round. */
@@ -85,7 +90,8 @@ export function createBuilder({ dims, data }, opset) {
       nodes.push(spec);
       seen.add(op);
       if (made.some((value) => !value.data.every(Number.isFinite))) exact = false;
-      const depends = op !== "Shape" && [...inputs, ...captured].some((name) => active.includes(name));
+      const depends =
+        !["Shape", "Size", "EyeLike"].includes(op) && [...inputs, ...captured].some((name) => active.includes(name));
       for (const [i, name] of names.entries()) {
         if (!made[i]) continue;
         values.set(name, made[i]);

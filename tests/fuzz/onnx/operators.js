@@ -5,7 +5,8 @@ import { elements, PARAMETERS } from "../project.js";
 import { biasedGelu, groupNorm, instanceNorm, layerNorm, lrn, masks, positiveUnary, where } from "./functions.js";
 import { FUSED } from "./fused.js";
 import { float, isPlanes, known, meeting, rank, unary } from "./helpers.js";
-import { einsum, gemm, matMul, scatter, triangle } from "./products.js";
+import { PLACES } from "./places.js";
+import { einsum, gemm, matMul } from "./products.js";
 import { QUANTIZED } from "./quantized.js";
 
 /** The operators that are a function of one value of ours, with any of the parameters given. */
@@ -371,6 +372,7 @@ function constant(draw, b) {
 export const OPERATORS = {
   ...activations,
   ...FUSED,
+  ...PLACES,
   ...QUANTIZED,
   Abs: unary("Abs"),
   Add: binary("Add"),
@@ -448,7 +450,6 @@ export const OPERATORS = {
   ReduceMax: reduction("ReduceMax", 18),
   ReduceMean: reduction("ReduceMean", 18),
   ReduceMin: reduction("ReduceMin", 18),
-  Range: scatter,
   ReduceProd: known((_, b, c) => b.node("ReduceProd", [c], {})),
   ReduceSum: reduction("ReduceSum", 13),
   ReduceSumSquare: reduction("ReduceSumSquare", 18),
@@ -456,7 +457,6 @@ export const OPERATORS = {
   Reshape: reshape,
   Resize: resize,
   Round: unary("Round"),
-  ScatterND: scatter,
   Selu: unary("Selu", (draw) => (draw.chance(0.5) ? { alpha: float(1.5), gamma: float(0.75) } : {})),
   Shape: shape,
   Shrink: unary("Shrink", (draw) => (draw.chance(0.5) ? { lambd: float(0.25), bias: float(0.125) } : {})),
@@ -477,7 +477,6 @@ export const OPERATORS = {
   ThresholdedRelu: unary("ThresholdedRelu", (draw) => (draw.chance(0.5) ? { alpha: float(0.5) } : {})),
   Tile: tile,
   Transpose: transpose,
-  Trilu: triangle,
   Unsqueeze: unsqueeze,
   Upsample: upsample,
   Where: where,

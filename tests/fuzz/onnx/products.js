@@ -1,6 +1,5 @@
-// products.js: generators of products of matrices, with a constant and of two activations, and of constants that a graph makes.
-import { ints } from "../../onnx/build.js";
-import { float, known, rank } from "./helpers.js";
+// products.js: generators of products of matrices, with a constant and of two activations.
+import { float, rank } from "./helpers.js";
 
 /** An activation with its last two axes turned round; null where the builder refuses. */
 function turned(b, x) {
@@ -66,19 +65,3 @@ export function einsum(draw, b) {
       equation: `${own.join("")},${own.join("")}->${result.filter((l) => l !== "z").join("")}`,
     });
 }
-
-const one = (b, value) => b.constant({ ...ints(value), dims: [] });
-
-/** An operand with some of its rows written over; their places are a range. */
-export const scatter = known((draw, b, c, dims) => {
-  if (dims.length === 0 || b.opset < 11) return null;
-  const range = b.node("Range", [one(b, 0), one(b, dims[0]), one(b, draw.pick([1, 2]))]);
-  const places = range && b.node("Reshape", [range[0], b.ints(-1, 1)]);
-  if (!places) return null;
-  const [rows] = b.dimsOf(places[0]);
-  return b.node("ScatterND", [c, places[0], b.floats(draw, [rows, ...dims.slice(1)])]);
-});
-
-export const triangle = known((draw, b, c, dims) =>
-  dims.length < 2 || b.opset < 14 ? null : b.node("Trilu", [c], { upper: draw.below(2) }),
-);
