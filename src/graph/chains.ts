@@ -1,9 +1,10 @@
 // chains.ts: which nodes run as one layer: conv [+ batchNorm] [+ add] [+ relu] [+ quantize] and the like.
 import {
   type BatchNormNode,
-  type Clamp,
   type Encoding,
   type Ending,
+  joined,
+  NO_ENDING,
   type Node,
   nodeInputs,
   nodeKind,
@@ -69,23 +70,24 @@ export function findChains(network: Network, keep: Iterable<string> = []): Chain
     const members = [head];
     let norm = head.op === "batchNorm" ? head : null;
     let residual: string | null = null;
-    let clamp: Clamp = clampOf(head) ?? {};
+    let ending = endingOf(head) ?? NO_ENDING;
     let encoding: Encoding = head.op === "quantize" ? head.encoding : { kind: "float32" };
     let tail: Node = head;
     while (tail.op !== "quantize") {
       const next = soleReader(tail.name);
-      const bounds = next && clampOf(next);
+      const part = next && ends === "epilogue" ? endingOf(next) : null;
+      const both = part && joined(ending, part);
       if (next?.op === "batchNorm" && tail === head && role === "product") norm = next;
       else if (next?.op === "add" && takesAdd(tail.name, otherOperand(next.inputs, tail.name))) {
         residual = otherOperand(next.inputs, tail.name);
-      } else if (bounds && ends === "epilogue") clamp = intersect(clamp, bounds);
+      } else if (next && both) ending = both;
       else if (next?.op === "quantize" && ends && ends !== "float32") encoding = next.encoding;
       else if (next?.op !== "dropout") break;
       tail = next;
       members.push(next);
       taken.add(next.name);
     }
-    chains.push({ head, role, nodes: members, norm, residual, ending: { clamp }, encoding, tail: tail.name });
+    chains.push({ head, role, nodes: members, norm, residual, ending, encoding, tail: tail.name });
   }
   return chains.sort((a, b) => position.get(a.tail)! - position.get(b.tail)!);
 }
@@ -135,16 +137,7 @@ function roleOf(node: Node): Role {
   return nodeKind(node).role(node);
 }
 
-/** The bounds that a node puts to its input; null if it does something else. */
-function clampOf(node: Node): Clamp | null {
-  return nodeKind(node).clamp?.(node) ?? null;
-}
-
-/** A clamp followed by another. */
-function intersect(first: Clamp, then: Clamp): Clamp {
-  const hold = (bound: number | undefined) =>
-    bound === undefined ? bound : Math.min(Math.max(bound, then.low ?? -Infinity), then.high ?? Infinity);
-  const low = hold(first.low) ?? then.low;
-  const high = hold(first.high) ?? then.high;
-  return { ...(low !== undefined && { low }), ...(high !== undefined && { high }) };
+/** The part of an epilogue that a node is; null if it does something else. */
+function endingOf(node: Node): Ending | null {
+  return nodeKind(node).ending?.(node) ?? null;
 }

@@ -8,6 +8,7 @@ import {
   type Layer,
   type LayerBase,
   lowerMean,
+  NO_ENDING,
   nodeInputs,
   nodeKind,
   type Shape,
@@ -143,7 +144,7 @@ function toFloat32(draft: ModelDraft, input: string): string {
     draft.layers.push(layer as Layer);
   };
   lowerMean(
-    { sources: [input], output, encoding: FLOAT32, ending: { clamp: {} }, spec: (name) => draft.tensors[name], push },
+    { sources: [input], output, encoding: FLOAT32, ending: NO_ENDING, spec: (name) => draft.tensors[name], push },
     output,
   );
   return output;

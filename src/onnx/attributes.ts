@@ -19,7 +19,7 @@ export type Attribute =
 
 /** A graph within a node: a branch of If, the body of Loop. Its values are called as nothing else in the model is. */
 export interface Branch {
-  /** In an order in which they can run. */
+  /** The nodes in an order in which they can run. */
   readonly nodes: readonly OnnxNode[];
   readonly constants: ReadonlyMap<string, Value>;
   readonly outputs: readonly string[];

@@ -15,7 +15,7 @@ export interface Activation {
   readonly dims: readonly number[];
   /** The type of integers. Absent: floats. */
   readonly type?: ElementType;
-  /** Of integers that QuantizeLinear makes: the node has the floats that they stand for, which nothing rounded. */
+  /** The quantization of integers that QuantizeLinear makes: the node has the floats that they stand for, which nothing rounded. */
   readonly quantization?: Quantization;
 }
 

@@ -57,7 +57,7 @@ export const activationNode: NodeKind<ActivationNode> = {
     parameters: numbers,
   },
   role: ({ fn }) => (fn === "clip" ? "clamp" : "float"),
-  clamp: ({ fn, parameters: [low, high] }) => (fn === "clip" ? { low, high } : null),
+  ending: ({ fn, parameters: [low, high] }) => (fn === "clip" ? { clamp: { low, high } } : null),
   shape: (_, [input]) => input,
   check: (node, check) => checkFunction(node, check),
   lower({ op, name, fn, parameters }, lowering) {

@@ -1,11 +1,19 @@
 // add.ts: the sum of two tensors of one shape.
 import type { Check } from "../format/index.js";
-import { checkEpilogue, checkResidual, finish, residual, residualAt, sharedEpilogue } from "./epilogue.js";
+import {
+  checkEpilogue,
+  checkResidual,
+  type Epilogue,
+  finish,
+  type Residual,
+  residual,
+  residualAt,
+  sharedEpilogue,
+} from "./epilogue.js";
 import { tensor, twoTensors } from "./field.js";
 import { foldEpilogue } from "./fold.js";
 import { sameShape } from "./geometry.js";
 import type { LayerKind, NodeKind } from "./kind.js";
-import type { Epilogue, Residual } from "./tensor.js";
 import { checkShape } from "./window.js";
 
 /**

@@ -1,12 +1,11 @@
 // avgpool.ts: means over windows and over whole planes; with windows of 1x1 the way from one encoding to another.
 import { type Check, INT32_MAX } from "../format/index.js";
-import { checkEpilogue, finish, sharedEpilogue } from "./epilogue.js";
+import { checkEpilogue, type Epilogue, finish, sharedEpilogue } from "./epilogue.js";
 import { pair, tensor } from "./field.js";
 import { foldEpilogue } from "./fold.js";
 import { convOutputShape, elements, largestOf } from "./geometry.js";
 import type { LayerKind, NodeKind } from "./kind.js";
 import type { Lowering } from "./lowering.js";
-import type { Epilogue } from "./tensor.js";
 import { checkShape, checkWindow, eachWindow } from "./window.js";
 
 /** Sum over windows, then the epilogue with a scale and offset that every channel shares (length 1). No padding. */

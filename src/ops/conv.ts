@@ -1,6 +1,15 @@
 // conv.ts: convolution.
 import { type Check, fields as json } from "../format/index.js";
-import { checkEpilogue, checkResidual, epilogue, finish, optionalResidual, residualAt } from "./epilogue.js";
+import {
+  checkEpilogue,
+  checkResidual,
+  type Epilogue,
+  epilogue,
+  finish,
+  optionalResidual,
+  type Residual,
+  residualAt,
+} from "./epilogue.js";
 import { count, padding, pair, type Tensor, tensor } from "./field.js";
 import { foldEpilogue } from "./fold.js";
 import { convOutputShape, elements, sameShape, zeroOf } from "./geometry.js";
@@ -8,7 +17,7 @@ import type { LayerKind, NodeKind } from "./kind.js";
 import type { Lowering } from "./lowering.js";
 import { weightValues } from "./numeric.js";
 import { bias, weight } from "./parameter.js";
-import type { Epilogue, Residual, Weights } from "./tensor.js";
+import type { Weights } from "./tensor.js";
 import { checkWeights } from "./weight-check.js";
 import { type LayerWeights, nodeWeights, weightsOf } from "./weights.js";
 import { checkShape, checkWindow } from "./window.js";

@@ -1,14 +1,14 @@
 // dense.ts: dense layers, products of a matrix and the flattened input.
 import type { Check } from "../format/index.js";
 import { accumulate } from "./conv.js";
-import { checkEpilogue, epilogue, finish } from "./epilogue.js";
+import { checkEpilogue, type Epilogue, epilogue, finish } from "./epilogue.js";
 import { type Tensor, tensor } from "./field.js";
 import { foldEpilogue } from "./fold.js";
 import { elements, sameShape } from "./geometry.js";
 import type { LayerKind, NodeKind } from "./kind.js";
 import { weightValues } from "./numeric.js";
 import { bias, weight } from "./parameter.js";
-import type { Epilogue, Weights } from "./tensor.js";
+import type { Weights } from "./tensor.js";
 import { checkWeights } from "./weight-check.js";
 import { nodeWeights, weightsOf } from "./weights.js";
 import { checkShape } from "./window.js";

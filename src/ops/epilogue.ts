@@ -4,7 +4,53 @@ import { type Check, isFloat32, isWritable, fields as json, storeFloats } from "
 import type { Field } from "./field.js";
 import { sameShape } from "./geometry.js";
 import { clampTo, encodeClamped, epilogueBounds } from "./numeric.js";
-import type { Clamp, Encoding, Epilogue, Residual, Shape, TensorSpec, Values } from "./tensor.js";
+import type { Encoding, Shape, TensorSpec, Values } from "./tensor.js";
+
+/**
+ * Bounds of real values; either may be absent. ReLU is { low: 0 }. An epilogue applies them to its z (below) as
+ * fround(low / scale + zero) and fround(high / scale + zero) with the output's scale and zero point, 1 and 0 for float32.
+ */
+export interface Clamp {
+  readonly low?: number;
+  readonly high?: number;
+}
+
+/**
+ * The end of every layer that computes. It is in float32, rounds once an operation and keeps this order:
+ *   z = fround(fround(scale[c] * acc) + offset[c])          acc: int32 sum rounded to float32 (or a float layer's sum)
+ *   z = fround(z + fround(residualScale * r))               r: the residual operand's raw integer (or float)
+ *   z = min(max(z, low), high)
+ *   encode z as the output's encoding (linear: round half to even, then 0..max)
+ * z counts in units of the output's scale, with its zero added: the file holds scale and offset ready folded.
+ */
+export interface Epilogue {
+  readonly scale: Float32Array;
+  readonly offset: Float32Array;
+  readonly clamp: Clamp;
+}
+
+/**
+ * The part of a layer's epilogue that a chain of nodes says itself; scale and offset are folded from the rest of the
+ * chain.
+ */
+export type Ending = Omit<Epilogue, "scale" | "offset">;
+
+/** A second operand that a layer adds to its sums. */
+export interface Residual {
+  readonly tensor: string;
+  /** scale of the residual's encoding / scale of the output's; its zero point is folded into `offset`. */
+  readonly scale: number;
+}
+
+/** An ending that does nothing. */
+export const NO_ENDING: Ending = { clamp: {} };
+
+/** An ending followed by another, as one; null where the steps of an epilogue do not come in that order. */
+export function joined({ clamp: first }: Ending, { clamp: then }: Ending): Ending | null {
+  const hold = (bound: number | undefined) =>
+    bound === undefined ? bound : Math.min(Math.max(bound, then.low ?? -Infinity), then.high ?? Infinity);
+  return { clamp: boundsOf({ low: hold(first.low) ?? then.low, high: hold(first.high) ?? then.high }) };
+}
 
 function readClamp(value: unknown, where: string): Clamp {
   const { low, high } = json.record(value, where, [], ["low", "high"]);

@@ -6,9 +6,10 @@
 // o_in, so every tap counts) and b = beta - a mean. In units of the output, z = y / s_out + o_out, that is
 //   z = scale acc + offset + residualScale r.
 
+import type { Ending, Epilogue } from "./epilogue.js";
 import type { Tensor } from "./field.js";
 import { scaleOf, zeroOf } from "./geometry.js";
-import type { Encoding, Ending, Epilogue } from "./tensor.js";
+import type { Encoding } from "./tensor.js";
 
 /** A batch norm as epilogues fold it: y = gamma (x - mean) / sqrt(variance + epsilon) + beta. */
 export interface Norm {

@@ -29,6 +29,7 @@ export {
   writeEncoding,
   writeNormalization,
 } from "./encoding.js";
+export { type Clamp, type Ending, type Epilogue, joined, NO_ENDING, type Residual } from "./epilogue.js";
 export type { Tensor } from "./field.js";
 export {
   type ActivationName,
@@ -82,16 +83,4 @@ export { orderStores, readRecord, versionOf, writeRecord } from "./record.js";
 export type { LeakyReluNode, ReluNode } from "./relu.js";
 export type { ResampleLayer, ResampleNode } from "./resample.js";
 export type { SoftmaxLayer, SoftmaxNode } from "./softmax.js";
-export type {
-  AxisWeights,
-  Clamp,
-  Encoding,
-  Ending,
-  Epilogue,
-  Normalization,
-  Residual,
-  Shape,
-  TensorSpec,
-  Values,
-  Weights,
-} from "./tensor.js";
+export type { AxisWeights, Encoding, Normalization, Shape, TensorSpec, Values, Weights } from "./tensor.js";

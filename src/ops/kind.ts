@@ -1,8 +1,9 @@
 // kind.ts: what has to be said of one kind of layer and of one kind of node: src/ops/<kind>.ts says it.
 import type { Check } from "../format/index.js";
+import type { Ending } from "./epilogue.js";
 import type { FieldsOf } from "./field.js";
 import type { LayerBase, Lowering } from "./lowering.js";
-import type { Clamp, Shape, TensorSpec, Values } from "./tensor.js";
+import type { Shape, TensorSpec, Values } from "./tensor.js";
 
 /** The fields of every node: its kind, and a name that is also that of its tensor. */
 export interface NodeBase {
@@ -66,8 +67,8 @@ export interface NodeKind<N extends NodeBase> {
   /** The fields in the order in which a file has them. */
   readonly fields: FieldsOf<N>;
   role(node: N): Role;
-  /** The bounds, in real values, that a node with the role clamp puts to its input; null for other roles. */
-  clamp?(node: N): Clamp | null;
+  /** The part of an epilogue that a node with the role clamp is, in real values; null for other roles. */
+  ending?(node: N): Ending | null;
   /** Whether the layer of a chain that this kind begins can add a second operand to its sums. */
   readonly takesOperand?: boolean;
   /**

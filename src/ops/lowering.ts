@@ -1,8 +1,9 @@
 // lowering.ts: what a node that becomes a layer is given, and may ask for.
 
+import type { Ending } from "./epilogue.js";
 import type { Norm } from "./fold.js";
 import type { WeightGrids } from "./grid.js";
-import type { Encoding, Ending, Normalization, Shape, TensorSpec } from "./tensor.js";
+import type { Encoding, Normalization, Shape, TensorSpec } from "./tensor.js";
 
 /** The fields of every layer: its kind, its own name, and the tensor that it writes. */
 export interface LayerBase {

@@ -1,6 +1,6 @@
 // numeric.ts: the float32 arithmetic that every executor must do alike: rounding, bounds, levels, pixels.
 import { zeroOf } from "./geometry.js";
-import type { Clamp, Encoding, Normalization, TensorSpec, Values, Weights } from "./tensor.js";
+import type { Encoding, Normalization, TensorSpec, Values, Weights } from "./tensor.js";
 
 const TWO_23 = 8388608;
 
@@ -18,7 +18,10 @@ export function maximum(best: number, value: number): number {
  * The float32 bounds an epilogue clamps to, in units of the output's encoding: the layer's own clamp and, for a
  * linear encoding, its range 0..max.
  */
-export function epilogueBounds(clamp: Clamp, encoding: Encoding): { low: number; high: number } {
+export function epilogueBounds(
+  clamp: { readonly low?: number; readonly high?: number },
+  encoding: Encoding,
+): { low: number; high: number } {
   const scale = encoding.kind === "float32" ? 1 : encoding.scale;
   const zero = encoding.kind === "linear" ? encoding.zero : 0;
   let low = clamp.low === undefined ? -Infinity : Math.fround(clamp.low / scale + zero);

@@ -25,7 +25,7 @@ export const reluNode: NodeKind<ReluNode> = {
   since: 1,
   fields: { input: tensor, max: /* @__PURE__ */ optional(number) },
   role: () => "clamp",
-  clamp: ({ max }) => (max === undefined ? { low: 0 } : { low: 0, high: max }),
+  ending: ({ max }) => ({ clamp: max === undefined ? { low: 0 } : { low: 0, high: max } }),
   shape: (_, [input]) => input,
   check({ max }, check: Check) {
     check(max === undefined || (max > 0 && max < Infinity), "max", "finite and positive", max);

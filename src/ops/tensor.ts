@@ -68,42 +68,6 @@ export type Weights =
     }
   | { readonly kind: "float32"; readonly values: Float32Array };
 
-/**
- * Bounds of real values; either may be absent. ReLU is { low: 0 }. An epilogue applies them to its z (below) as
- * fround(low / scale + zero) and fround(high / scale + zero) with the output's scale and zero point, 1 and 0 for float32.
- */
-export interface Clamp {
-  readonly low?: number;
-  readonly high?: number;
-}
-
-/**
- * The end of every layer that computes. It is in float32, rounds once an operation and keeps this order:
- *   z = fround(fround(scale[c] * acc) + offset[c])          acc: int32 sum rounded to float32 (or a float layer's sum)
- *   z = fround(z + fround(residualScale * r))               r: the residual operand's raw integer (or float)
- *   z = min(max(z, low), high)
- *   encode z as the output's encoding (linear: round half to even, then 0..max)
- * z counts in units of the output's scale, with its zero added: the file holds scale and offset ready folded.
- */
-export interface Epilogue {
-  readonly scale: Float32Array;
-  readonly offset: Float32Array;
-  readonly clamp: Clamp;
-}
-
-/**
- * The part of a layer's epilogue that a chain of nodes says itself; scale and offset are folded from the rest of the
- * chain.
- */
-export type Ending = Omit<Epilogue, "scale" | "offset">;
-
-/** A second operand that a layer adds to its sums. */
-export interface Residual {
-  readonly tensor: string;
-  /** scale of the residual's encoding / scale of the output's; its zero point is folded into `offset`. */
-  readonly scale: number;
-}
-
 /** A tensor's raw values with what they mean. Float32Array holds the integers 0..255 exactly as well. */
 export interface Values {
   readonly spec: TensorSpec;

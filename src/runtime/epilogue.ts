@@ -1,12 +1,12 @@
 // epilogue.ts: the record that ends a layer, as assembly/runtime/epilogue.ts reads it.
 import { type Address, NOWHERE, type Pointer } from "../base/index.js";
 import {
-  type Clamp,
   type Encoding,
   type Epilogue,
   encodeClamped,
   epilogueBounds,
   inputAffine,
+  NO_ENDING,
   type Residual,
 } from "../ops/index.js";
 import { FLOAT32, LEVELS, LINEAR } from "./layout.js";
@@ -19,12 +19,9 @@ const KIND = { linear: LINEAR, levels: LEVELS, float32: FLOAT32 };
 /** Scales and offsets are read four at a time. */
 const SLACK = 16;
 
-interface Ending {
+/** An epilogue whose scale and offset are one for each channel, or one for all. */
+interface SpreadEpilogue extends Epilogue {
   readonly channels: number;
-  /** One for each channel, or one for all. */
-  readonly scale: Float32Array;
-  readonly offset: Float32Array;
-  readonly clamp: Clamp;
 }
 
 /** Results below this are rounded by the short way: their integers fit 16 bits, whatever the bound itself lost to rounding. */
@@ -53,7 +50,7 @@ export function planEpilogue(
 export function planInputEncoding(context: PlanContext, input: string): Pointer<EpilogueRecord> {
   const { shape, encoding } = context.spec(input);
   const { scale, offset } = inputAffine(encoding);
-  const ending = { channels: shape[0], scale: Float32Array.of(scale), offset: Float32Array.of(offset), clamp: {} };
+  const ending = { channels: shape[0], scale: Float32Array.of(scale), offset: Float32Array.of(offset), ...NO_ENDING };
   return placeRecord(context, ending, input);
 }
 
@@ -65,7 +62,7 @@ export function planOnes({ memory }: PlanContext, parts: number): Address {
 
 function placeRecord(
   context: PlanContext,
-  ending: Ending,
+  ending: SpreadEpilogue,
   output: string,
   residual?: Residual,
   largest?: Float64Array,
@@ -122,7 +119,7 @@ function placeVector(memory: MemoryPlan, values: Float32Array, channels: number)
 }
 
 /** Whether no result of a channel, before it is clamped, can leave what the short way rounds. */
-function isPlain({ scale, offset }: Ending, largest: Float64Array, residual?: Residual): boolean {
+function isPlain({ scale, offset }: Epilogue, largest: Float64Array, residual?: Residual): boolean {
   const operand = residual ? Math.abs(residual.scale) * BYTE_MAX : 0;
   return scale.every((factor, c) => {
     const sum = Math.abs(factor) * largest[c];

@@ -8,15 +8,16 @@ import type { ModelDef } from "../../model/index.js";
 import {
   type AddLayer,
   type AvgPoolLayer,
-  type Clamp,
   type ConvLayer,
   type DenseLayer,
   type Encoding,
+  type Ending,
   type Epilogue,
   elements,
   encodeInput,
   epilogueBounds,
   inputAffine,
+  NO_ENDING,
   type Residual,
   weightValues,
   zeroOf,
@@ -72,7 +73,7 @@ export function encoded(context: FormContext, real: string, tensor: string): str
   const encoding = encodingOf(context, tensor);
   if (encoding.kind === "float32") return real;
   const { scale, offset } = inputAffine(encoding);
-  return ended(context, affine(context, real, [scale], [offset]), tensor, {});
+  return ended(context, affine(context, real, [scale], [offset]), tensor, NO_ENDING);
 }
 
 function affine({ g }: FormContext, x: string, scale: ArrayLike<number>, offset: ArrayLike<number>): string {
@@ -82,7 +83,7 @@ function affine({ g }: FormContext, x: string, scale: ArrayLike<number>, offset:
 }
 
 /** z within its bounds, then as the output's encoding says. */
-function ended(context: FormContext, z: string, output: string, clamp: Clamp): string {
+function ended(context: FormContext, z: string, output: string, { clamp }: Ending): string {
   const { g } = context;
   const encoding = encodingOf(context, output);
   const { low, high } = epilogueBounds(clamp, encoding);
@@ -120,7 +121,7 @@ function levelsOf(g: GraphBuilder, z: string, { levels, thresholds }: Encoding &
 function finished(
   context: FormContext,
   acc: string,
-  { scale, offset, clamp }: Epilogue,
+  { scale, offset, ...ending }: Epilogue,
   output: string,
   residual?: Residual,
 ): string {
@@ -131,7 +132,7 @@ function finished(
     const scaled = residual.scale === 1 ? operand : g.node("Mul", [operand, g.floats([residual.scale], [])]);
     z = g.node("Add", [z, scaled]);
   }
-  return ended(context, z, output, clamp);
+  return ended(context, z, output, ending);
 }
 
 /** A convolution or dense layer. The sums are over the input less its zero point, which is then put back: sum(w) of it. */
