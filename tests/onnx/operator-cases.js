@@ -248,4 +248,36 @@ export const CASES = [
   ["IsInf", {}, [], { type: 9 }],
   ["IsInf", { detect_negative: 0 }, [], { type: 9 }],
   ["IsNaN", {}, [], { type: 9 }],
+  ...["linear", "cubic"].flatMap((mode) => [
+    ["Resize", { mode, antialias: 1 }, [none(), none(), ints(1, 4, 3, 4)], { opset: 18 }],
+    ["Resize", { mode, antialias: 1 }, [none(), floats([4], [1, 1, 0.4, 1.6])], { opset: 18 }],
+    [
+      "Resize",
+      { mode, antialias: 1, exclude_outside: mode === "cubic" ? 1 : 0 },
+      [none(), none(), ints(1, 4, 2, 3)],
+      { opset: 18 },
+    ],
+  ]),
+  ...["linear", "nearest"].map((mode) => [
+    "Resize",
+    { mode, coordinate_transformation_mode: "tf_crop_and_resize", extrapolation_value: f(1.5) },
+    [floats([8], [0, 0, -0.2, 0.3, 1, 1, 0.7, 1.2]), none(), ints(1, 4, 5, 6)],
+  ]),
+  ["Resize", { mode: "linear" }, [none(), floats([3], [1, 1, 1.7])], { x: [1, 4, 9] }],
+  ["Resize", { mode: "nearest" }, [none(), floats([4], [1, 2, 1, 2])]],
+  ["Resize", { mode: "linear" }, [none(), floats([4], [1, 1.5, 2, 0.6])], { peer: false }],
+  [
+    "Resize",
+    { mode: "linear", axes: [2, 3], keep_aspect_ratio_policy: "not_larger" },
+    [none(), none(), ints(9, 9)],
+    { opset: 18 },
+  ],
+  ["Resize", { mode: "linear" }, [none(), floats([2], [2, 1.5])], { x: [1, 6], peer: false }],
+  ...["floor", "ceil", "round_prefer_ceil", "round_prefer_floor"].flatMap((nearest_mode) =>
+    ["half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel"].map((coordinate_transformation_mode) => [
+      "Resize",
+      { mode: "nearest", nearest_mode, coordinate_transformation_mode },
+      [none(), none(), ints(1, 4, 9, 4)],
+    ]),
+  ),
 ];

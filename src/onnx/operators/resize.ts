@@ -1,10 +1,10 @@
 // resize.ts: enlarging and shrinking, as weighted taps for every position of every axis.
-import { type AxisWeights, elements, sameShape } from "../../ops/index.js";
-import { shapeFor } from "../draft.js";
-import { checkSize, type Value } from "../tensor.js";
+import { type AxisWeights, elements, stridesOf } from "../../ops/index.js";
+import { type Activation, shapeFor } from "../draft.js";
+import { checkSize, toValue, type Value } from "../tensor.js";
 import { listOf, range, whole } from "./arrays.js";
+import { combined } from "./binary.js";
 import {
-  added,
   axesOf,
   type Bare,
   type Call,
@@ -14,14 +14,14 @@ import {
   checkWork,
   expectNode,
   make,
+  onlyActivation,
   optional,
-  planes,
   required,
-  unsupported,
+  resultName,
   withoutBatch,
 } from "./call.js";
 import { type Operator, type Operators, operator } from "./operator.js";
-import { choice, flag, float, floats, int, ints, type Specs, type ValuesOf } from "./spec.js";
+import { choice, flag, float, floats, ints, type Specs, type ValuesOf } from "./spec.js";
 
 /** The place in an input axis of `from` elements that position x of `to` looks at. */
 const PLACES = {
@@ -44,7 +44,7 @@ const MODE = choice("nearest", "linear", "bilinear", "cubic");
 /** Resize before version 11, and Upsample, the older name: scales are an attribute or input 1, with one rule for places. */
 const OLD = { mode: MODE, scales: floats({ input: 1 }) };
 const NEW = {
-  antialias: int(0, { legal: [0] }),
+  antialias: flag(false),
   axes: ints(),
   coordinate_transformation_mode: choice(
     "half_pixel",
@@ -52,6 +52,7 @@ const NEW = {
     "asymmetric",
     "align_corners",
     "half_pixel_symmetric",
+    "tf_crop_and_resize",
   ),
   cubic_coeff_a: float(-0.75),
   exclude_outside: flag(false),
@@ -59,22 +60,28 @@ const NEW = {
   keep_aspect_ratio_policy: choice("stretch", "not_larger", "not_smaller"),
   mode: MODE,
   nearest_mode: choice("round_prefer_floor", "round_prefer_ceil", "floor", "ceil"),
+  roi: floats({ input: 1 }),
   scales: floats({ input: 2 }),
 };
-type Rules = Omit<ValuesOf<typeof NEW>, "antialias" | "extrapolation_value">;
+type Rules = ValuesOf<typeof NEW>;
 const OLD_RULES = {
+  antialias: false,
   axes: null,
   coordinate_transformation_mode: "asymmetric",
   cubic_coeff_a: -0.75,
   exclude_outside: false,
+  extrapolation_value: 0,
   keep_aspect_ratio_policy: "stretch",
   nearest_mode: "floor",
+  roi: null,
 } as const;
 
 interface Resizing {
   readonly dims: readonly number[];
-  /** The taps along every axis; null where it stays as it is. */
+  /** The taps along every axis; null where it stays as it is. Those of a place outside have the weight 0. */
   readonly taps: readonly (AxisWeights | null)[];
+  /** Along every axis the positions that lie outside of the input; null for none. */
+  readonly outside: readonly (readonly boolean[] | null)[];
 }
 
 /**
@@ -95,26 +102,53 @@ function resizing(call: Bare, rules: Rules, dims: readonly number[]): Resizing {
     result[axis] = sizes[i];
   }
   checkSize(result, node.where);
-  const place = PLACES[rules.coordinate_transformation_mode];
   const taps = dims.map((): AxisWeights | null => null);
+  const outside = dims.map((): boolean[] | null => null);
   for (const [i, axis] of axes.entries()) {
     const [from, to, scale] = [dims[axis], sizes[i], scales[i]];
-    if (to === from && scale === 1) continue;
-    const kernel = kernelOf(rules, from);
+    const place = placeOf(call, rules, i, axes.length);
+    if (to === from && scale === 1 && place(0, 1, from, to) === 0 && place(to - 1, 1, from, to) === to - 1) continue;
+    const kernel = kernelOf(rules, from, scale);
     const count = to * kernel.each;
     budget.spend(4 * count);
     const [indices, weights] = [new Array<number>(count), new Array<number>(count)];
     const around: number[] = [];
+    const beyond: boolean[] = [];
     for (let x = 0, at = 0; x < to; x++) {
-      const first = kernel.weigh(place(x, scale, from, to), around);
+      const where = place(x, scale, from, to);
+      const first = kernel.weigh(where, around);
+      beyond.push(rules.coordinate_transformation_mode === "tf_crop_and_resize" && !(where >= 0 && where <= from - 1));
       for (let k = 0; k < kernel.each; k++, at++) {
         indices[at] = Math.min(Math.max(first + k, 0), from - 1);
-        weights[at] = around[k];
+        weights[at] = beyond[x] ? 0 : around[k];
       }
     }
     taps[axis] = { indices, weights };
+    if (beyond.includes(true)) outside[axis] = beyond;
   }
-  return { dims: result, taps };
+  return { dims: result, taps, outside };
+}
+
+type Place = (x: number, scale: number, from: number, to: number) => number;
+
+/** The place that a position looks at, along the i-th of so many axes. */
+function placeOf(
+  { node }: Bare,
+  { coordinate_transformation_mode: mode, roi }: Rules,
+  i: number,
+  count: number,
+): Place {
+  if (mode !== "tf_crop_and_resize") return PLACES[mode];
+  expectNode(
+    roi !== null && roi.length === 2 * count,
+    node,
+    `a region of ${2 * count} numbers`,
+    roi?.length ?? "none",
+    "input[1]",
+  );
+  const [start, end] = [roi[i], roi[count + i]];
+  return (x, _, from, to) =>
+    to > 1 ? start * (from - 1) + (x * (end - start) * (from - 1)) / (to - 1) : 0.5 * (start + end) * (from - 1);
 }
 
 /** The new length of each of some axes, and its ratio to the old. */
@@ -145,7 +179,8 @@ interface Kernel {
   weigh(place: number, weights: number[]): number;
 }
 
-function kernelOf(rules: Rules, size: number): Kernel {
+function kernelOf(rules: Rules, size: number, scale: number): Kernel {
+  if (rules.antialias && scale < 1 && rules.mode !== "nearest") return smoothed(rules, size, scale);
   const round = NEAREST[rules.nearest_mode];
   switch (rules.mode) {
     case "nearest":
@@ -172,12 +207,39 @@ function kernelOf(rules: Rules, size: number): Kernel {
   }
 }
 
-/** Keys' cubic convolution over the four neighbours (Keys 1981). */
-function cubic(a: number, size: number, exclude: boolean): Kernel {
-  const weight = (x: number): number => {
+/** The kernel as wide as it is on the smaller image, so that all elements count. */
+function smoothed({ mode, cubic_coeff_a: a, exclude_outside: exclude }: Rules, size: number, scale: number): Kernel {
+  const cubic = mode === "cubic";
+  const support = (cubic ? 2 : 1) / scale;
+  const weight = cubic ? cubicWeight(a) : (x: number): number => Math.max(0, 1 - x);
+  const each = Math.ceil(2 * support) + 1;
+  return {
+    each,
+    weigh(place, weights) {
+      const first = Math.floor(place - support) + 1;
+      let sum = 0;
+      for (let k = 0; k < each; k++) {
+        const at = first + k;
+        weights[k] = exclude && (at < 0 || at >= size) ? 0 : weight(Math.abs(at - place) * scale);
+        sum += weights[k];
+      }
+      for (let k = 0; k < each; k++) weights[k] /= sum;
+      return first;
+    },
+  };
+}
+
+/** The weight of an element by its distance. */
+function cubicWeight(a: number): (x: number) => number {
+  return (x) => {
     if (x <= 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
     return x < 2 ? ((a * x - 5 * a) * x + 8 * a) * x - 4 * a : 0;
   };
+}
+
+/** Keys' cubic convolution over the four neighbours (Keys 1981). */
+function cubic(a: number, size: number, exclude: boolean): Kernel {
+  const weight = cubicWeight(a);
   return {
     each: 4,
     weigh(place, weights) {
@@ -213,31 +275,90 @@ function resampled(call: Bare, x: Value, axis: number, { indices, weights }: Axi
 
 function evaluated(call: Bare, rules: Rules): readonly Value[] {
   const x = required(call, 0);
-  const { dims, taps } = resizing(call, rules, x.dims);
+  const { dims, taps, outside } = resizing(call, rules, x.dims);
   const made = taps.reduce((value, one, axis) => (one ? resampled(call, value, axis, one, dims[axis]) : value), x);
+  const strides = stridesOf(dims);
+  for (const [axis, beyond] of outside.entries()) {
+    if (!beyond) continue;
+    for (let i = 0; i < made.data.length; i++) {
+      if (beyond[Math.floor(i / strides[axis]) % dims[axis]]) made.data[i] = rules.extrapolation_value;
+    }
+  }
   return [cast(call, x.type, made)];
 }
 
-function converted(conversion: Conversion, rules: Rules) {
-  const { node, budget } = conversion;
-  const { dims: from, shape, input } = planes(conversion);
-  const { dims, taps } = resizing(conversion, rules, from);
-  if (!sameShape(dims.slice(0, 2), from.slice(0, 2))) throw unsupported(node, "a change of batch or channels");
+function converted(conversion: Conversion, rules: Rules): readonly Activation[] {
+  const x = onlyActivation(conversion);
+  const { dims, taps, outside } = resizing(conversion, rules, x.dims);
+  const planar = x.dims.length >= 3 && x.dims.length <= 4 && x.dims[0] === 1;
+  const name = resultName(conversion);
+  const filled = outside.some((beyond) => beyond) && rules.extrapolation_value !== 0;
+  const label = filled ? `${name}.inside` : name;
+  const made =
+    planar && !taps[0] && !taps[1]
+      ? resizedPlanes(conversion, x, taps.slice(2), dims, label)
+      : taps.reduce((value: Activation, one, axis) => {
+          return one ? resizedAxis(conversion, value, axis, one, dims[axis], `${label}.axis${axis}`) : value;
+        }, x);
+  if (!filled) return [made];
+  const inner = stridesOf(dims);
+  const [batch, ...rest] = dims;
+  conversion.budget.spend(elements(rest));
+  const fill = toValue(
+    "float32",
+    [batch, ...rest],
+    Array.from({ length: elements(dims) }, (_, i) => {
+      const beyond = outside.some((one, axis) => one?.[Math.floor(i / inner[axis]) % dims[axis]]);
+      return beyond ? rules.extrapolation_value : 0;
+    }),
+  );
+  return [combined(conversion, "add", made, fill)];
+}
+
+const isNearest = (one: AxisWeights | null): boolean => one === null || one.weights.every((w) => w === 1);
+
+/** Weights in float32; of an axis that stays, one for each element. */
+function rounded(conversion: Conversion, one: AxisWeights | null, n: number): AxisWeights {
+  conversion.budget.spend(one?.weights.length ?? n);
+  if (!one) return { indices: listOf(conversion, whole(n)), weights: new Array<number>(n).fill(1) };
+  return { indices: one.indices, weights: one.weights.map(Math.fround) };
+}
+
+/** Rows and columns of planes. */
+function resizedPlanes(
+  conversion: Conversion,
+  x: Activation,
+  [rows = null, columns = null]: readonly (AxisWeights | null)[],
+  dims: readonly number[],
+  name: string,
+): Activation {
+  const { draft } = conversion;
+  const shape = shapeFor(x.dims);
+  const input = draft.shaped(x, shape);
   const result = shapeFor(dims);
-  const [rows, columns] = [taps[2] ?? null, taps[3] ?? null];
-  if ([rows, columns].every((one) => one === null || one.weights.every((w) => w === 1))) {
+  if (isNearest(rows) && isNearest(columns)) {
     const along = (one: AxisWeights | null, n: number): readonly number[] =>
       one?.indices ?? listOf(conversion, whole(n));
     const places = { channels: along(null, shape[0]), rows: along(rows, shape[1]), columns: along(columns, shape[2]) };
-    return [added(conversion, { op: "gather", input, ...places, value: 0 }, result, dims)];
+    return { node: draft.add(name, { op: "gather", input, ...places, value: 0 }, result), dims };
   }
-  const rounded = (one: AxisWeights | null, n: number): AxisWeights => {
-    budget.spend(one?.weights.length ?? n);
-    if (!one) return { indices: listOf(conversion, whole(n)), weights: new Array<number>(n).fill(1) };
-    return { indices: one.indices, weights: one.weights.map(Math.fround) };
-  };
-  const lines = { rows: rounded(rows, shape[1]), columns: rounded(columns, shape[2]) };
-  return [added(conversion, { op: "resample", input, shape: result, ...lines }, result, dims)];
+  const lines = { rows: rounded(conversion, rows, shape[1]), columns: rounded(conversion, columns, shape[2]) };
+  return { node: draft.add(name, { op: "resample", input, shape: result, ...lines }, result), dims };
+}
+
+/** One axis of any array. */
+function resizedAxis(
+  conversion: Conversion,
+  x: Activation,
+  axis: number,
+  one: AxisWeights,
+  length: number,
+  name: string,
+): Activation {
+  const [outer, inner] = [elements(x.dims.slice(0, axis)), elements(x.dims.slice(axis + 1))];
+  const from = [1, outer, x.dims[axis], inner];
+  const made = resizedPlanes(conversion, { node: x.node, dims: from }, [one, null], from.with(2, length), name);
+  return { ...made, dims: x.dims.with(axis, length) };
 }
 
 function resize<S extends Specs>(attributes: S, rules: (call: Call<ValuesOf<S>>) => Rules): Operator {
