@@ -17,6 +17,7 @@ import {
   type PermuteLayer,
   type ResampleLayer,
   type SoftmaxLayer,
+  simplifiedOrder,
   softmax,
   stepsOf,
   stridesOf,
@@ -95,19 +96,35 @@ export function planGather(context: PlanContext, layer: GatherLayer): Step {
 }
 
 export function planPermute(context: PlanContext, layer: PermuteLayer): Step {
-  const inPlane = planeSize(context.spec(layer.input).shape);
-  const plane = planeSize(context.spec(layer.output).shape);
-  const { dims, order } = layer;
-  const strides = stridesOf(dims);
-  const result = order.map((axis) => dims[axis]);
-  const steps = order.map((axis) => strides[axis]);
+  const [inShape, outShape] = [layer.input, layer.output].map((tensor) => context.spec(tensor).shape);
+  const size = elements(inShape);
+  // vectors lie close together, as one plane does
+  const [inPlane, outPlane] = [inShape, outShape].map((shape) => (planeSize(shape) === 1 ? size : planeSize(shape)));
+  const { lengths, places } = simplifiedOrder(layer.dims, layer.order);
+  const strides = stridesOf(lengths);
+  const [axis = 0] = places.slice(-1);
+  const [whole, step] = [lengths[axis] ?? 1, strides[axis] ?? 1];
+  // lines of the result that no plane's end cuts; an input's end may, where it is walked in larger steps
+  const line = greatestDivisor(greatestDivisor(whole, outPlane), step === 1 ? inPlane : whole);
+  const result = [...places.slice(0, -1).map((one) => lengths[one]), whole / line];
+  const steps = [...places.slice(0, -1).map((one) => strides[one]), step * line];
   const fill: Fill = (to, [from], first, last) => {
-    const index = result.map(() => 0);
+    const apart = (place: number): number => Math.floor(place / inPlane) * from.stride + (place % inPlane);
+    const begin = first * planeSize(outShape);
+    const index = new Array<number>(result.length).fill(0);
     let place = 0;
-    for (let i = first * plane; i < last * plane; i++) {
-      const at = inPlane === 1 ? place : Math.floor(place / inPlane) * from.stride + (place % inPlane);
-      to.values[Math.floor(i / plane) * to.stride + (i % plane)] = from.values[at];
-      for (let k = index.length - 1; k >= 0; k--) {
+    for (let k = result.length - 1, rest = begin / line; k >= 0; rest = Math.floor(rest / result[k--])) {
+      index[k] = rest % result[k];
+      place += index[k] * steps[k];
+    }
+    for (let i = begin; i < last * planeSize(outShape); i += line) {
+      const out = Math.floor(i / outPlane) * to.stride + (i % outPlane);
+      const start = apart(place);
+      const inside = (place % inPlane) + step * (line - 1) < inPlane;
+      const between = inside ? step : step % inPlane === 0 ? (step / inPlane) * from.stride : 0;
+      if (between > 0) for (let k = 0; k < line; k++) to.values[out + k] = from.values[start + k * between];
+      else for (let k = 0; k < line; k++) to.values[out + k] = from.values[apart(place + k * step)];
+      for (let k = result.length - 1; k >= 0; k--) {
         place += steps[k];
         if (++index[k] < result[k]) break;
         place -= steps[k] * result[k];
@@ -115,7 +132,11 @@ export function planPermute(context: PlanContext, layer: PermuteLayer): Step {
       }
     }
   };
-  return stepOf(context, layer, fill, true);
+  return stepOf(context, layer, fill);
+}
+
+function greatestDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestDivisor(b, a % b);
 }
 
 export const planActivation = (context: PlanContext, layer: ActivationLayer): Step =>

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { createRandom } from "../../dist/base/index.js";
 import { lower } from "../../dist/graph/index.js";
 import { BINARY_FUNCTIONS } from "../../dist/ops/index.js";
 import { Model } from "../../dist/runtime/index.js";
@@ -79,4 +80,32 @@ test("several threads", async () => {
   assert.deepEqual(two.runSync(Float32Array.from(image)), one.runSync(Float32Array.from(image)));
   one.dispose();
   two.dispose();
+});
+
+test("every order of axes, between shapes whose planes end inside its lines", async () => {
+  const random = createRandom(4);
+  const shapes = [
+    [48, 1, 1],
+    [1, 6, 8],
+    [4, 3, 4],
+    [6, 8, 1],
+    [3, 1, 16],
+    [2, 24, 1],
+  ];
+  for (let i = 0; i < 300; i++) {
+    const dims = [[48], [6, 8], [4, 12], [2, 3, 8], [3, 4, 4], [2, 2, 3, 4], [2, 1, 3, 2, 2, 2]][random.below(7)];
+    const order = random.shuffle([...dims.keys()]);
+    const encoding = [FLOAT32, linear(255, 100)][random.below(2)];
+    const [from, to] = [0, 1].map(() => ({ shape: shapes[random.below(shapes.length)], encoding }));
+    const def = single({ op: "permute", dims, order }, from, to);
+    const { outputs } = await assertAgree(
+      def,
+      inputsFor(def, i),
+      `${from.shape} as ${dims} by ${order} to ${to.shape}`,
+    );
+    if (i % 10 > 0) continue;
+    const model = await Model.from(def, { threads: 2 });
+    assert.deepEqual(model.runSync(inputsFor(def, i)).y, outputs.y);
+    model.dispose();
+  }
 });
