@@ -1,5 +1,5 @@
 // arrays.ts: walking through arrays of any rank: broadcasting, and results picked element by element.
-import { elements, stridesOf } from "../../ops/index.js";
+import { elements, simplifiedOrder, stridesOf } from "../../ops/index.js";
 import type { OnnxNode } from "../model.js";
 import type { ElementType, Value } from "../tensor.js";
 import { type Bare, expectNode, make } from "./call.js";
@@ -136,11 +136,32 @@ export function pick(call: Bare, value: Value, indices: readonly Indices[], fill
   return result;
 }
 
+/** Side of the blocks in which a matrix is turned, so that both lie in the cache. */
+const BLOCK = 32;
+
+/** Writes a matrix to another with rows and columns in each other's place. */
+function turn(from: Value["data"], to: Value["data"], rows: number, columns: number): void {
+  for (let top = 0; top < rows; top += BLOCK) {
+    for (let left = 0; left < columns; left += BLOCK) {
+      for (let column = left; column < Math.min(left + BLOCK, columns); column++) {
+        for (let row = top; row < Math.min(top + BLOCK, rows); row++) {
+          to[column * rows + row] = from[row * columns + column];
+        }
+      }
+    }
+  }
+}
+
 /** The array with its axes in another order: axis i of the result is axis order[i]. */
 export function transposed(call: Bare, value: Value, order: readonly number[]): Value {
   const strides = stridesOf(value.dims);
   const dims = order.map((axis) => value.dims[axis]);
   const result = make(call, value.type, dims);
+  const { lengths, places } = simplifiedOrder(value.dims, order);
+  if (places.length === 2) {
+    turn(value.data, result.data, lengths[0], lengths[1]);
+    return result;
+  }
   const [length, step] = [dims.at(-1) ?? 1, strides[order.at(-1) ?? 0] ?? 1];
   const outer = order.slice(0, -1).map((axis) => strides[axis]);
   walk(dims.slice(0, -1), outer, (i, at) => {
