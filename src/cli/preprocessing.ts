@@ -1,7 +1,9 @@
-// preprocessing.ts: what the options say about how pixels become a network's input.
-import { normalizationOf, type Preprocessing, readPreprocessing } from "../data/index.js";
+// preprocessing.ts: the options of how pixels become a network's input, and what they say.
+import type { Command } from "commander";
+import { CHANNELS, normalizationOf, type Preprocessing, readPreprocessing } from "../data/index.js";
 import type { Network } from "../graph/index.js";
 import { inputOf, withNormalization } from "../pipeline/index.js";
+import { choice, constantOption, inputShapeOption, integer, nameList, numberList } from "./arguments.js";
 
 export interface PreprocessingArguments {
   readonly preprocess?: string;
@@ -35,3 +37,36 @@ export async function preprocessingFrom(options: PreprocessingArguments): Promis
 export function withPreprocessing(network: Network, preprocessing: Preprocessing): Network {
   return withNormalization(network, normalizationOf(preprocessing, inputOf(network).shape[0]));
 }
+
+/** Adds the options of how images become a network's input. */
+export function addPreprocessing(command: Command): void {
+  command
+    .optionsGroup("How pictures become the input of an ONNX file:")
+    .option("--preprocess <file>", "JSON file with the fields resize, channels, range, mean and std")
+    .option("--range <n>", "value of a pixel of 255 before --mean is subtracted: 1 or 255", pixelRange)
+    .option("--mean <list>", "mean to subtract: one number, or one for each channel with commas", numberList("--mean"))
+    .option(
+      "--std <list>",
+      "deviation to divide by: one number, or one for each channel with commas",
+      numberList("--std"),
+    )
+    .option("--channels <order>", "order of the channels: rgb, bgr or grey", choice("--channels", CHANNELS))
+    .option(
+      "--resize <n>",
+      "length of the shorter side to which a picture is scaled before its middle is cut out",
+      integer("--resize", 1, 4096),
+    )
+    .option(
+      "--input-shape <CxHxW>",
+      "size of the input where the file leaves it open, with all its axes: 3x224x224, 1x8000, or name=1x8000",
+      inputShapeOption,
+    )
+    .option(
+      "--outputs <names>",
+      "values that become the outputs, with commas; nodes behind them are left out",
+      nameList("--outputs"),
+    )
+    .option("--constant <name=value>", "constant that replaces an input; may be repeated", constantOption);
+}
+
+const pixelRange = (text: string): number => Number(choice("--range", ["1", "255"])(text));

@@ -2,25 +2,17 @@
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { writeAtomically } from "../base/index.js";
-import { type Augmentation, type Calibration, openCalibration, type Preprocessing } from "../data/index.js";
-import type { Network } from "../graph/index.js";
+import type { Augmentation } from "../data/index.js";
 import { encodeModel } from "../model/index.js";
-import type { Normalization } from "../ops/index.js";
-import {
-  type DistillationOutcome,
-  inputOf,
-  type Quality,
-  quantizeFromImages,
-  type RoundedLayer,
-  usualNormalization,
-} from "../pipeline/index.js";
+import { type DistillationOutcome, type Quality, quantizeFromImages, type RoundedLayer } from "../pipeline/index.js";
 import type { ActivationScheme } from "../quantize/index.js";
 import { bytes, type Column, count, duration, percent, table } from "../report/index.js";
 import { schemeName } from "./arguments.js";
 import type { Context } from "./command.js";
 import { checkOutputs, type NetworkArguments, readAnyNetwork } from "./files.js";
-import { type PreprocessingArguments, preprocessingFrom, withPreprocessing } from "./preprocessing.js";
-import { showSteps } from "./shown.js";
+import type { PreprocessingArguments } from "./preprocessing.js";
+import { openSamples } from "./samples.js";
+import { outputsTable, showSteps } from "./shown.js";
 
 export interface CalibratedArguments extends PreprocessingArguments, NetworkArguments {
   readonly calibrate: string;
@@ -53,17 +45,9 @@ export async function runCalibrated(path: string, options: CalibratedArguments, 
   const start = performance.now();
   await checkOutputs([out], [path, options.calibrate, options.calibrate.replace(/#[^#]*$/, "")]);
   const read = await readAnyNetwork(path, options, screen.say);
-  const line = screen.progress("reading samples");
-  const { network, calibration, assumed } = await openFor(read, options);
-  line.done(`${count(calibration.samples.count)} to calibrate with`);
-  for (const remark of calibration.remarks) screen.say(remark);
-  if (assumed) {
-    const { mean = [], std = [] } = assumed;
-    screen.say(
-      `assumed, since the file does not say it: pixels / 255 with mean ${mean.join(", ")} and deviation ${std.join(", ")}` +
-        "; --range, --mean, --std or --preprocess set another way",
-    );
-  }
+  const { calibrate, images } = options;
+  const prepared = await openSamples(read, calibrate, images, options, "to calibrate with", screen);
+  const { network, calibration, assumed } = prepared;
 
   const steps = showSteps(screen);
   const { batch, lr, budget, augment, portions } = options;
@@ -105,31 +89,6 @@ export async function runCalibrated(path: string, options: CalibratedArguments, 
     out,
   };
   screen.result(summary, describe(summary));
-}
-
-/** The network with its preprocessing, and the images prepared for it. */
-async function openFor(
-  network: Network,
-  options: CalibratedArguments,
-): Promise<{ readonly network: Network; readonly calibration: Calibration; readonly assumed: Preprocessing | null }> {
-  const input = inputOf(network);
-  const chosen = await preprocessingFrom(options);
-  const known = chosen ?? (input.normalization ? described(input.normalization, options) : null);
-  const preprocessing = known ?? described(usualNormalization(input.shape[0]), options);
-  const { calibrate, images } = options;
-  const calibration = await openCalibration(calibrate, input.shape, preprocessing, images, input.name);
-  // floats are network values as they are; only pixels need a normalization
-  if (!known && !calibration.pictures) return { network, calibration, assumed: null };
-  return { network: withPreprocessing(network, preprocessing), calibration, assumed: known ? null : preprocessing };
-}
-
-function described({ mean, std }: Normalization, { resize, channels }: CalibratedArguments): Preprocessing {
-  return {
-    mean,
-    std,
-    ...(channels && { channels }),
-    ...(resize !== undefined && { resize }),
-  };
 }
 
 interface Summary {
@@ -177,15 +136,9 @@ const decibels = (value: number): string => `${value.toFixed(1)} dB`;
 /** A row for each output, and a line of advice where it keeps little. */
 function qualityText({ images, heldOut, outputs, advice }: Quality): string[] {
   const which = heldOut ? "held out" : "that calibrated it, too few to hold some out";
-  const columns: readonly Column[] = [["output"], ["signal to noise", "right"], ["equal answers", "right"]];
-  const rows = outputs.map(({ name, snr, agreement }) => [
-    name,
-    decibels(snr),
-    agreement === null ? "" : percent(agreement),
-  ]);
   return [
     `outputs against the float network's, on ${count(images)} samples ${which}:`,
-    table(columns, rows),
+    outputsTable(outputs),
     ...(advice ? [advice] : []),
   ];
 }

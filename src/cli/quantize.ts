@@ -1,27 +1,23 @@
 // quantize.ts: shiftwise quantize: its options, and which of its two ways they ask for.
 import type { Command } from "commander";
 import { ShiftwiseError } from "../base/index.js";
-import { CHANNELS } from "../data/index.js";
 import { DEFAULTS, RECIPES } from "../pipeline/index.js";
 import { quantizerNamed } from "../quantize/index.js";
 import {
   activationsOption,
   checkLevels,
   choice,
-  constantOption,
   epochList,
-  inputShapeOption,
   integer,
   layerBits,
   levelsOption,
-  nameList,
   notNegative,
-  numberList,
   portionList,
   positive,
   share,
 } from "./arguments.js";
 import { newCommand, withContext } from "./command.js";
+import { addPreprocessing } from "./preprocessing.js";
 import { type CalibratedArguments, runCalibrated } from "./quantize-calibrated.js";
 import { type RetrainedArguments, runRetrained } from "./quantize-retrained.js";
 import { addTrainingOptions } from "./training.js";
@@ -146,37 +142,6 @@ function checkWay(
   });
 }
 
-/** Adds the options of how images become a network's input. */
-function addPreprocessing(command: Command): void {
-  command
-    .optionsGroup("How pictures become the input of an ONNX file:")
-    .option("--preprocess <file>", "JSON file with the fields resize, channels, range, mean and std")
-    .option("--range <n>", "value of a pixel of 255 before --mean is subtracted: 1 or 255", pixelRange)
-    .option("--mean <list>", "mean to subtract: one number, or one for each channel with commas", numberList("--mean"))
-    .option(
-      "--std <list>",
-      "deviation to divide by: one number, or one for each channel with commas",
-      numberList("--std"),
-    )
-    .option("--channels <order>", "order of the channels: rgb, bgr or grey", choice("--channels", CHANNELS))
-    .option(
-      "--resize <n>",
-      "length of the shorter side to which a picture is scaled before its middle is cut out",
-      integer("--resize", 1, 4096),
-    )
-    .option(
-      "--input-shape <CxHxW>",
-      "size of the input where the file leaves it open, with all its axes: 3x224x224, 1x8000, or name=1x8000",
-      inputShapeOption,
-    )
-    .option(
-      "--outputs <names>",
-      "values that become the outputs, with commas; nodes behind them are left out",
-      nameList("--outputs"),
-    )
-    .option("--constant <name=value>", "constant that replaces an input; may be repeated", constantOption);
-}
-
 /** Adds the options of INQ. */
 function addRetraining(command: Command): void {
   const oneOf = (name: string, what: string, words: readonly string[], unless = "the recipe's") =>
@@ -231,8 +196,6 @@ function addRetraining(command: Command): void {
       DEFAULTS.retraining.pruneEpochs,
     );
 }
-
-const pixelRange = (text: string): number => Number(choice("--range", ["1", "255"])(text));
 
 /** 0 for none: commander makes nothing of null. */
 const twoTerm = (text: string): number => (text === "none" ? 0 : integer("--two-term", 4, 6)(text));

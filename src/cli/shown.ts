@@ -1,8 +1,8 @@
 // shown.ts: the library's work on progress lines.
 import type { Dataset } from "../data/index.js";
 import { type Classifier, type Measurement, measure } from "../pipeline/index.js";
-import { percent } from "../report/index.js";
-import type { Progress } from "../training/index.js";
+import { percent, table } from "../report/index.js";
+import type { OutputFidelity, Progress } from "../training/index.js";
 import type { Context } from "./command.js";
 import type { ProgressLine, Screen } from "./screen.js";
 
@@ -17,6 +17,16 @@ export async function measureShown(
   const result = await measure(executor, dataset, { signal, onProgress: (share) => line.update(share) });
   line.done(percent(result.accuracy / 100));
   return result;
+}
+
+/** A row for each output: what it keeps of the float network's. */
+export function outputsTable(outputs: readonly OutputFidelity[]): string {
+  const rows = outputs.map(({ name, snr, agreement }) => [
+    name,
+    `${snr.toFixed(1)} dB`,
+    agreement === null ? "" : percent(agreement),
+  ]);
+  return table([["output"], ["signal to noise", "right"], ["equal answers", "right"]], rows);
 }
 
 /** A progress line for each step of a conversion; a step that begins ends the one before. */

@@ -36,7 +36,10 @@ export interface MeasureControl {
 }
 
 const CLASSIFIER = is.record<Pick<Classifier, "run">>({ run: is.callback });
-const CONTROL = is.record<MeasureControl>({ signal: is.optional(is.signal), onProgress: is.optional(is.callback) });
+export const CONTROL = is.record<MeasureControl>({
+  signal: is.optional(is.signal),
+  onProgress: is.optional(is.callback),
+});
 
 /** Images between two breaths in which signals and timers get their turn. */
 const IMAGES_A_BREATH = 64;
@@ -65,7 +68,7 @@ function classifierPorts(def: ModelDef) {
   if (inputs.length === 1 && outputs.length === 1 && input.normalization) return { input, output };
   throw new ShiftwiseError("UNSUPPORTED", "not a classifier of images", {
     where: name,
-    expected: "one input with normalization and one output",
+    expected: "one input with normalization and one output; eval --against compares others with their float network",
     found: `${inputs.length} inputs, ${outputs.length} outputs`,
   });
 }

@@ -34,19 +34,46 @@ export interface Divergence {
  * @internal
  */
 export function fidelityTo(float: Network, samples: Samples): (network: Network) => Divergence {
-  const shapes = inferShapes(float);
   return (network) => {
-    const meters = float.outputs.map((name) => createMeter(float, name, shapes.get(name)!));
+    const { add, read } = createFidelity(float);
     const found = sampleActivations(network, samples, network.outputs);
-    for (const expected of sampleActivations(float, samples, float.outputs)) {
-      const values = found.next().value!;
-      for (const [i, { add }] of meters.entries())
-        add(expected.get(float.outputs[i])!, values.get(network.outputs[i])!);
-    }
-    const outputs = meters.map(({ read }) => read());
-    const distances = outputs.map(({ kl, snr }) => kl ?? 10 ** (-snr / 10));
-    const [{ kl, agreement }] = outputs.length === 1 ? outputs : [{ kl: null, agreement: null }];
-    return { distance: distances.reduce((sum, d) => sum + d, 0) / distances.length, kl, agreement, outputs };
+    for (const expected of sampleActivations(float, samples, float.outputs))
+      add(expected, found.next().value!, network.outputs);
+    return read();
+  };
+}
+
+/** Sums of what differs between a float network's outputs and others'. */
+export interface Fidelity {
+  /**
+   * Counts a batch in.
+   * @param names the outputs of what is compared, in the order of the float network's
+   */
+  add(
+    expected: ReadonlyMap<string, Float32Array>,
+    found: ReadonlyMap<string, Float32Array>,
+    names: readonly string[],
+  ): void;
+  read(): Divergence;
+}
+
+/**
+ * Makes empty sums.
+ * @internal
+ */
+export function createFidelity(float: Network): Fidelity {
+  const shapes = inferShapes(float);
+  const meters = float.outputs.map((name) => createMeter(float, name, shapes.get(name)!));
+  return {
+    add(expected, found, names) {
+      for (const [i, { add }] of meters.entries()) add(expected.get(float.outputs[i])!, found.get(names[i])!);
+    },
+    read() {
+      const outputs = meters.map(({ read }) => read());
+      const distances = outputs.map(({ kl, snr }) => kl ?? 10 ** (-snr / 10));
+      const [{ kl, agreement }] = outputs.length === 1 ? outputs : [{ kl: null, agreement: null }];
+      return { distance: distances.reduce((sum, d) => sum + d, 0) / distances.length, kl, agreement, outputs };
+    },
   };
 }
 

@@ -53,6 +53,6 @@ export { type TrainOptions, type TrainResult, train } from "./train.js";
 // for the other rooms
 
 export { sampleActivations } from "./activations.js";
-export { fidelityTo } from "./fidelity.js";
+export { createFidelity, fidelityTo } from "./fidelity.js";
 export { COMMON } from "./given.js";
 export { holdOutSamples } from "./hold-out.js";

@@ -125,6 +125,26 @@ describe("quantize --calibrate", () => {
     await assertFails(["quantize", ...told, "--bits", 3], "BAD_OPTION", /--bits/, /4 or 5 or 6 with --levels two-term/);
   });
 
+  test("eval compares every output with the float network's", async () => {
+    await shiftwiseJson(["quantize", ...common]);
+    const given = ["--against", path, "--calibrate", images, "--range", 1];
+    const wasm = await shiftwiseJson(["eval", out, ...given, "--images", 6]);
+    const reference = await shiftwiseJson(["eval", out, ...given, "--images", 6, "--executor", "reference"]);
+    assert.deepEqual(wasm.outputs, reference.outputs);
+    assert.equal(wasm.samples, 6);
+    assert.ok(wasm.outputs[0].snr > 10 && wasm.outputs[0].agreement > 0.5);
+    const { stdout } = await shiftwise(["eval", out, ...given]);
+    assert.match(stdout, /│ output +│ signal to noise │ equal answers │/);
+    await assertFails(["eval", out, "--against", path], "BAD_OPTION", /--data, labelled images, or --against/);
+    await assertFails(
+      ["eval", out, "--data", "generated", ...given],
+      "BAD_OPTION",
+      /found --data --against --calibrate/,
+    );
+    const other = fileURLToPath(new URL("../onnx/cases/tiny_softmax.onnx", import.meta.url));
+    await assertFails(["eval", out, "--against", other, "--calibrate", images], "BAD_DATA");
+  });
+
   test("lets the float network teach", async () => {
     const result = await shiftwiseJson([
       "quantize",
