@@ -5,7 +5,6 @@ import { ENCODING, type Encoding, type Node, nodeInputs, nodeKind, type Role, re
 import { computes, findChains, liveNodes } from "./chains.js";
 import { NETWORK } from "./given.js";
 import type { Network } from "./network.js";
-import { readersOf } from "./shapes.js";
 
 /** Roles of nodes that compute with real values, in float32, whatever they are given. */
 const REAL: ReadonlySet<Role> = new Set(["float", "matrix"]);
@@ -21,7 +20,7 @@ const EITHER: ReadonlySet<Role> = new Set(["sum", "mean"]);
  * padding and the like move integers without changing them: they are no points, their inputs are. Constants are as they are.
  * Nodes that no output depends on are passed over.
  *
- * Chain ends that nothing reads are the network's float32 outputs.
+ * Chain ends that nothing reads, or that are only moved to an output, are the network's float32 outputs.
  * @returns node names in network order.
  * @throws BAD_GRAPH for a network that has quantize nodes already
  */
@@ -30,11 +29,11 @@ export function quantizationPoints(network: Network): string[] {
   const quantizer = network.nodes.find((node) => node.op === "quantize");
   if (quantizer) throw new ShiftwiseError("BAD_GRAPH", "already quantized", { where: quantizer.name });
   const nodes = liveNodes(network.nodes, network.outputs);
-  const readers = readersOf(nodes);
+  const used = computedWith(nodes);
   const behind = rolesBehind(nodes, network.outputs);
   const points = new Set<string>();
   for (const chain of findChains({ ...network, nodes })) {
-    if (!computes(chain) || readers.get(chain.tail)!.length === 0) continue;
+    if (!computes(chain) || !used.has(chain.tail)) continue;
     const roles = [...behind.get(chain.tail)!];
     const real = roles.some((role) => REAL.has(role)) && roles.every((role) => REAL.has(role) || EITHER.has(role));
     if (chain.role !== "input" && real) continue;
@@ -64,8 +63,9 @@ export function encodingGroups(network: Network): string[][] {
   const group = new Map(points.map((name) => [name, [name]]));
   const nodes = liveNodes(network.nodes, network.outputs);
   const behind = sourcesOf(nodes, new Set(points));
+  const used = computedWith(nodes);
   for (const node of nodes) {
-    if (nodeKind(node).role(node) !== "move") continue;
+    if (!used.has(node.name) || nodeKind(node).role(node) !== "move") continue;
     const [first, ...others] = behind.get(node.name)!;
     for (const other of others) {
       const into = group.get(first)!;
@@ -145,8 +145,23 @@ function sourcesOf(nodes: readonly Node[], points: ReadonlySet<string>): Map<str
   for (const node of nodes) {
     sources.set(
       node.name,
-      points.has(node.name) ? [node.name] : nodeInputs(node).flatMap((name) => sources.get(name)!),
+      points.has(node.name) ? [node.name] : moves(node) ? nodeInputs(node).flatMap((name) => sources.get(name)!) : [],
     );
   }
   return sources;
+}
+
+/** Whether a node hands on the values that it reads. */
+function moves(node: Node): boolean {
+  const role = nodeKind(node).role(node);
+  return role === "move" || role === "pass";
+}
+
+/** The tensors that something computes with, directly or behind nodes that only move them. */
+function computedWith(nodes: readonly Node[]): ReadonlySet<string> {
+  const used = new Set<string>();
+  for (const node of nodes.toReversed()) {
+    if (!moves(node) || used.has(node.name)) for (const name of nodeInputs(node)) used.add(name);
+  }
+  return used;
 }

@@ -260,3 +260,12 @@ test("what functions and products of two tensors read stays float32, also moved,
   const open = { ...network, outputs: [...network.outputs, stream] };
   assert.ok(quantizationPoints(open).includes(stream));
 });
+
+test("what is only moved to an output stays float32, and shares no encoding with its neighbours", () => {
+  const b = buildNetwork("moved", createRandom(1));
+  const x = b.relu(b.conv(b.input([2, 4, 4]), 3));
+  const rows = (n) => b.permute(b.conv(x, n), [n, 16], [1, 0], [16, n, 1]);
+  const network = b.finish([b.concat([rows(2), rows(2)]), rows(4)]);
+  assert.deepEqual(quantizationPoints(network), ["input", "relu1"]);
+  assert.deepEqual(encodingGroups(network), [["input"], ["relu1"]]);
+});
