@@ -18,8 +18,8 @@ const EITHER: ReadonlySet<Role> = new Set(["sum", "mean"]);
  *
  * The second operand of an add is the end of another chain and is rounded. What only functions and products of two
  * tensors read, which run in float32, stays float32, also with sums and means beside them. Max pooling, concatenation,
- * padding and the like move integers without changing them: they are no points, their inputs are. Constants are as they are.
- * Nodes that no output depends on are passed over.
+ * padding and the like move integers without changing them: they are no points, their inputs are. Constants that reach a
+ * convolution or dense layer so are points, the others are as they are. Nodes that no output depends on are passed over.
  *
  * Chain ends that nothing reads are the network's float32 outputs.
  * @returns node names in network order.
@@ -32,8 +32,11 @@ export function quantizationPoints(network: Network): string[] {
   const nodes = liveNodes(network.nodes, network.outputs);
   const readers = readersOf(nodes);
   const behind = rolesBehind(nodes, network.outputs);
+  const within = rolesBehind(nodes, []);
   const points = new Set<string>();
   for (const chain of findChains({ ...network, nodes })) {
+    // a constant joined with what a convolution reads, as a class token is, has to be integer as well
+    if (chain.role === "constant" && within.get(chain.tail)!.has("product")) points.add(chain.tail);
     if (!computes(chain) || readers.get(chain.tail)!.length === 0) continue;
     const roles = [...behind.get(chain.tail)!];
     const real = roles.some((role) => REAL.has(role)) && roles.every((role) => REAL.has(role) || EITHER.has(role));
