@@ -127,7 +127,11 @@ function resizedAxis(
 function resize<S extends Specs>(attributes: S, rules: (call: Call<ValuesOf<S>>) => Rules): Operator {
   return operator(attributes, {
     evaluate: (call) => evaluated(call, rules(call)),
-    convert: (conversion) => converted(conversion, rules(conversion)),
+    convert(conversion) {
+      const { type } = onlyActivation(conversion);
+      return converted(conversion, rules(conversion)).map((made) => ({ ...made, ...(type && { type }) }));
+    },
+    anyType: true,
   });
 }
 
