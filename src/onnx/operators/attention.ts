@@ -31,7 +31,7 @@ interface Scores {
   readonly scale: number | null;
   /** Addends that meet (batch, heads, tokens, tokens). */
   readonly bias?: string;
-  /** Where each token sees none behind itself: the number of tokens that ask, and of those that are seen. */
+  /** The number of tokens that ask, and of those that are seen, where each token sees none behind itself. */
   readonly causal?: readonly [rows: number, columns: number];
   /** Bound that tanh holds the scores in, or 0. */
   readonly cap?: number;
