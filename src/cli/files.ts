@@ -76,7 +76,7 @@ export async function readAnyNetwork(
   say: (line: string) => void,
 ): Promise<Network> {
   const content = await readWhole(path);
-  if (content.length > 8 && !isContainer(content) && !isGzip(content)) {
+  if (!isContainer(content) && !isGzip(content)) {
     return importOnnxFile(path, {
       inputShape,
       outputs,

@@ -30,8 +30,6 @@ export {
   HEADER_LIMIT,
   type Header,
   headerLength,
-  orderTensors,
-  parseJson,
   readHeader,
   readSafetensors,
   type StoredTensor,

@@ -47,6 +47,7 @@ export { validateNetwork } from "./validate.js";
 
 export { rewire } from "../ops/index.js";
 export { findChains, liveNodes } from "./chains.js";
+export { liftClamps } from "./clamps.js";
 export { fuseElementwise } from "./elementwise.js";
 export { NETWORK } from "./given.js";
 export { joinPermutes } from "./permutes.js";

@@ -17,8 +17,8 @@ const EITHER: ReadonlySet<Role> = new Set(["sum", "mean"]);
  *
  * The second operand of an add is the end of another chain and is rounded. What only functions and products of two
  * tensors read, which run in float32, stays float32, also with sums and means beside them. Max pooling, concatenation,
- * padding and the like move integers without changing them: they are no points, their inputs are. Constants are as they are.
- * Nodes that no output depends on are passed over.
+ * padding and the like move integers without changing them: they are no points, their inputs are. Constants that reach a
+ * convolution or dense layer so are points, the others are as they are. Nodes that no output depends on are passed over.
  *
  * Chain ends that nothing reads, or that are only moved to an output, are the network's float32 outputs.
  * @returns node names in network order.
@@ -29,11 +29,13 @@ export function quantizationPoints(network: Network): string[] {
   const quantizer = network.nodes.find((node) => node.op === "quantize");
   if (quantizer) throw new ShiftwiseError("BAD_GRAPH", "already quantized", { where: quantizer.name });
   const nodes = liveNodes(network.nodes, network.outputs);
-  const used = computedWith(nodes);
   const behind = rolesBehind(nodes, network.outputs);
+  const within = rolesBehind(nodes, []);
   const points = new Set<string>();
   for (const chain of findChains({ ...network, nodes })) {
-    if (!computes(chain) || !used.has(chain.tail)) continue;
+    // a constant joined with what a convolution reads, as a class token is, has to be integer as well
+    if (chain.role === "constant" && within.get(chain.tail)!.has("product")) points.add(chain.tail);
+    if (!computes(chain) || within.get(chain.tail)!.size === 0) continue;
     const roles = [...behind.get(chain.tail)!];
     const real = roles.some((role) => REAL.has(role)) && roles.every((role) => REAL.has(role) || EITHER.has(role));
     if (chain.role !== "input" && real) continue;
@@ -63,9 +65,9 @@ export function encodingGroups(network: Network): string[][] {
   const group = new Map(points.map((name) => [name, [name]]));
   const nodes = liveNodes(network.nodes, network.outputs);
   const behind = sourcesOf(nodes, new Set(points));
-  const used = computedWith(nodes);
+  const within = rolesBehind(nodes, []);
   for (const node of nodes) {
-    if (!used.has(node.name) || nodeKind(node).role(node) !== "move") continue;
+    if (within.get(node.name)!.size === 0 || nodeKind(node).role(node) !== "move") continue;
     const [first, ...others] = behind.get(node.name)!;
     for (const other of others) {
       const into = group.get(first)!;
@@ -155,13 +157,4 @@ function sourcesOf(nodes: readonly Node[], points: ReadonlySet<string>): Map<str
 function moves(node: Node): boolean {
   const role = nodeKind(node).role(node);
   return role === "move" || role === "pass";
-}
-
-/** The tensors that something computes with, directly or behind nodes that only move them. */
-function computedWith(nodes: readonly Node[]): ReadonlySet<string> {
-  const used = new Set<string>();
-  for (const node of nodes.toReversed()) {
-    if (!moves(node) || used.has(node.name)) for (const name of nodeInputs(node)) used.add(name);
-  }
-  return used;
 }

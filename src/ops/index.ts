@@ -45,25 +45,22 @@ export {
   broadcastShape,
   convOutputShape,
   elements,
-  emptyWindow,
   largestOf,
   sameEncoding,
   sameShape,
   scaleOf,
   stridesOf,
-  type Window,
   zeroOf,
 } from "./geometry.js";
 export { ENCODING, GRID, GRIDS, NORMALIZATION, SHAPE, TENSOR, WEIGHT_NODE } from "./given.js";
-export { gridCodes, smallestExponent, validateGrid, type WeightGrid, type WeightGrids } from "./grid.js";
-export type { LayerKind, NodeKind, Role } from "./kind.js";
+export { validateGrid, type WeightGrid, type WeightGrids } from "./grid.js";
+export type { Role } from "./kind.js";
 export { LAYERS, type Layer, layerInputs, layerKind } from "./layers.js";
-export type { LayerBase, Lowering } from "./lowering.js";
+export type { LayerBase } from "./lowering.js";
 export { type MatmulLayer, type MatmulNode, multiply } from "./matmul.js";
 export type { MaxPoolLayer, MaxPoolNode } from "./maxpool.js";
 export { NODES, type Node, nodeInputs, nodeKind, nodeParameters, rewire } from "./nodes.js";
 export {
-  clampTo,
   decoderOf,
   encodeClamped,
   encodeInput,

@@ -35,14 +35,6 @@ export const LAYER_LEVELS: Kind = is.either(
   }),
 );
 
-/**
- * Bits that a weight on these levels takes.
- * @internal
- */
-export function levelBits(levels: LayerLevels): number {
-  return levels.kind === "powers" ? levels.bits : Math.ceil(Math.log2(levels.levels.length));
-}
-
 /** Scales tried lie this close, and reach this far down from the one at which nothing is clipped. */
 const STEPS_PER_OCTAVE = 12;
 const OCTAVES = 4;

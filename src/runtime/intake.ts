@@ -57,14 +57,14 @@ export class Intake {
   /** Returns the bytes that have come. @throws BAD_FILE for a web page */
   end(): Uint8Array {
     const bytes = this.#bytes.subarray(0, this.#count);
-    if (this.#header === 0) refuseWebPage(bytes, this.#where);
+    if (this.#header === 0) refuseForeign(bytes, this.#where);
     return bytes;
   }
 
   #learn(): void {
     const bytes = this.#bytes.subarray(0, this.#count);
     if (this.#header === 0) {
-      refuseWebPage(bytes, this.#where);
+      refuseForeign(bytes, this.#where);
       this.#header = headerLength(bytes, this.#where);
       this.#wanted = this.#header;
       checkSize(this.#header, this.#limit, this.#where);
@@ -113,13 +113,26 @@ export function checkSize(bytes: number, limit: number, where: string): void {
   });
 }
 
-/** No model begins so: read as a header's length these bytes are far beyond the limit. */
-export function refuseWebPage(bytes: Uint8Array, where: string): void {
-  const start = new TextDecoder().decode(bytes.subarray(0, 40)).trimStart();
-  if (!/^<(!doctype|html|\?xml|!--)/i.test(start)) return;
-  throw new ShiftwiseError("BAD_FILE", "a web page came instead of a model", {
+/** Files that come instead of models, by how they begin. */
+const FOREIGN: readonly (readonly [RegExp, what: string])[] = [
+  [/^\s*<(!doctype|html|\?xml|!--)/i, "a web page"],
+  [/^version https:\/\/git-lfs/, "a Git LFS pointer, which git lfs pull makes the file,"],
+  [/^[\b]/, "an ONNX network, which shiftwise quantize makes a model,"],
+  [/^....TFL3/s, "a TensorFlow Lite model"],
+  [/^PK/, "a zip archive, as PyTorch checkpoints are,"],
+  [/^\s*[{[]/, "a JSON file"],
+];
+
+/** Names what came instead of a model: read as a header's length its bytes would be far beyond the limit. @throws BAD_FILE */
+export function refuseForeign(bytes: Uint8Array, where: string): void {
+  // the JSON header of a model
+  if (bytes[8] === 0x7b) return;
+  const start = new TextDecoder("latin1").decode(bytes.subarray(0, 40));
+  const what = FOREIGN.find(([pattern]) => pattern.test(start))?.[1];
+  if (what === undefined) return;
+  throw new ShiftwiseError("BAD_FILE", `${what} came instead of a model`, {
     where,
     expected: "a shiftwise model file",
-    found: start,
+    ...(/^[\s -~]*$/.test(start) && { found: start.trimStart() }),
   });
 }

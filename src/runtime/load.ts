@@ -4,7 +4,7 @@ import { isGzip } from "../format/index.js";
 import { decodeModel, type ModelDef } from "../model/index.js";
 import { type Feed, openFeed } from "./feed.js";
 import { Unzip } from "./gzip.js";
-import { checkSize, Intake, refuseWebPage } from "./intake.js";
+import { checkSize, Intake, refuseForeign } from "./intake.js";
 import { MEMORY_DEFAULT } from "./memory.js";
 import type { FetchOptions } from "./options.js";
 import { type ModelSource, type Source, sourceOf } from "./source.js";
@@ -100,7 +100,7 @@ async function contentOf(from: Source, { signal, ...options }: Limits): Promise<
 function contentOfBytes(bytes: Uint8Array, { memoryLimit = MEMORY_DEFAULT, onProgress }: Limits): Uint8Array {
   checkSize(bytes.length, memoryLimit, "");
   report(onProgress, bytes.length, bytes.length);
-  refuseWebPage(bytes, "");
+  refuseForeign(bytes, "");
   return bytes;
 }
 

@@ -30,6 +30,7 @@ export class Model {
   #isRunning = false;
 
   private constructor(def: ModelDef, executor: Executor) {
+    if (!executor?.run) throw badOption("new Model", "await Model.load(source), or await Model.from(def)", def);
     this.name = def.name;
     const ports = def.inputs.map((port) => {
       const { name, tensor, channelsLast = false, normalization } = port;

@@ -57,8 +57,15 @@ const OPTIONS: { readonly [Name in keyof LoadOptions]-?: readonly [string, (valu
 
 /** @throws BAD_OPTION */
 export function checkOptions(options: LoadOptions): void {
-  if (typeof options !== "object" || options === null) throw badOption("options", "an object", options);
-  for (const name of Object.keys(OPTIONS) as (keyof LoadOptions)[]) checkOption(name, options[name], name);
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    throw badOption("options", "an object", options);
+  }
+  const names = Object.keys(OPTIONS) as (keyof LoadOptions)[];
+  for (const name of names) checkOption(name, options[name], name);
+  // a name that is misspelt would else be an option that does nothing
+  for (const [name, value] of Object.entries(options)) {
+    if (!Object.hasOwn(OPTIONS, name)) throw badOption(name, `one of ${names.join(", ")}`, value);
+  }
   if (options.module && (options.threads ?? 1) > 1)
     throw badOption("threads", "1 where a module is given", options.threads);
 }

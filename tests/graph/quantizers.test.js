@@ -269,3 +269,19 @@ test("what is only moved to an output stays float32, and shares no encoding with
   assert.deepEqual(quantizationPoints(network), ["input", "relu1"]);
   assert.deepEqual(encodingGroups(network), [["input"], ["relu1"]]);
 });
+
+test("a constant that is joined with what a convolution reads is rounded with it", () => {
+  const b = buildNetwork("net", createRandom(1));
+  const token = b.constant([1, 2, 2], Float32Array.of(0.5, -1, 2, 0.25));
+  const joined = b.concat([token, b.conv(b.input([3, 2, 2]), 2, { kernel: 1 })]);
+  const network = b.finish([
+    b.conv(joined, 2, { kernel: 1 }),
+    b.binary("add", joined, b.constant([1, 1, 1], Float32Array.of(1))),
+  ]);
+  const points = quantizationPoints(network);
+  assert.deepEqual(points, ["constant1", "input", "conv1"]);
+  assert.deepEqual(encodingGroups(network), [["constant1", "conv1"], ["input"]]);
+  const rounded = insertQuantizers(network, new Map(points.map((name) => [name, EIGHT])));
+  const model = lower(rounded, { grids: advancePortion(rounded, null, { bits: 4, portion: 1 }) });
+  assert.equal(model.layers.find(({ name }) => name === "conv2").weights.kind, "codes");
+});

@@ -7,9 +7,11 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { zipSync } from "fflate";
+import { readAnyNetwork } from "../../dist/cli/files.js";
 import { lower } from "../../dist/graph/index.js";
 import { encodeModel } from "../../dist/model/index.js";
 import { importOnnx, importOnnxFile } from "../../dist/onnx/index.js";
+import { Model } from "../../dist/runtime/index.js";
 
 const VALID = readFileSync(fileURLToPath(new URL("cases/tiny_softmax.onnx", import.meta.url)));
 const text = (string) => new TextEncoder().encode(string);
@@ -99,4 +101,31 @@ test("what is no bytes", () => {
     importOnnx(VALID.buffer.slice(VALID.byteOffset, VALID.byteOffset + VALID.length)).nodes.length,
     network.nodes.length,
   );
+});
+
+test("the command and a model's address name them too", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "shiftwise-foreign-"));
+  try {
+    for (const [name, [bytes, pattern]] of Object.entries(FILES)) {
+      if (name.endsWith(".safetensors") || name.endsWith(".gz")) continue;
+      writeFileSync(join(folder, name), bytes);
+      await assert.rejects(
+        readAnyNetwork(join(folder, name), {}, () => {}),
+        (error) => error.code === "BAD_FILE" && pattern.test(error.message),
+        name,
+      );
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+  for (const [name, what] of [
+    ["page.onnx", /a web page came instead/],
+    ["pointer.onnx", /a Git LFS pointer.* came instead/],
+    ["net.pth", /a zip archive.* came instead/],
+    ["net.tflite", /a TensorFlow Lite model came instead/],
+    ["model.json", /a JSON file came instead/],
+  ]) {
+    await assert.rejects(Model.load(FILES[name][0]), { code: "BAD_FILE", message: what }, name);
+  }
+  await assert.rejects(Model.load(VALID), { code: "BAD_FILE", message: /an ONNX network, which shiftwise quantize/ });
 });

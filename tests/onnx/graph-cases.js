@@ -58,6 +58,15 @@ export const GRAPHS = {
     nodes: [LIN, ["DequantizeLinear", "q t v", "y"]],
     constants: SCALES,
   },
+  "Q, Pad, Resize, DQ": {
+    nodes: [
+      LIN,
+      ["Pad", "q pads fill", "a"],
+      ["Resize", "a _ twice", "b", { mode: "nearest" }],
+      ["DequantizeLinear", "b s z", "y"],
+    ],
+    constants: { ...SCALES, pads: ints(0, 0, 1, 0, 0, 0, 0, 2), fill: u8(128), twice: floats([4], [1, 1, 2, 2]) },
+  },
   "Q at the end": { nodes: [LIN, ["Transpose", "q", "y"]], constants: SCALES, type: 2 },
   "Q per channel, DQ": {
     nodes: [

@@ -168,6 +168,44 @@ const CASES = {
     ],
     constants: { c0: w(1, 1, 8), c1: w(1, 6, 8), c2: w(8, 3) },
   },
+  "com.microsoft.Attention": {
+    x: [1, 5, 12],
+    nodes: [["com.microsoft.Attention", "x c0 c1", "y", { num_heads: 3 }]],
+    constants: { c0: w(12, 36), c1: w(36) },
+  },
+  "com.microsoft.Attention, causal, with a bias of scores": {
+    x: [1, 5, 12],
+    nodes: [
+      ["com.microsoft.Attention", "x c0 c1 _ _ c2", "y", { num_heads: 3, unidirectional: 1, scale: new Float(0.25) }],
+    ],
+    constants: { c0: w(12, 36), c1: w(36), c2: w(1, 3, 5, 5) },
+  },
+  "com.microsoft.MultiHeadAttention": {
+    x: [1, 5, 12],
+    nodes: [
+      ["Slice", "x c0 c1 c2", "keys"],
+      ["Abs", "keys", "values"],
+      ["com.microsoft.MultiHeadAttention", "x keys values c3", "y", { num_heads: 2 }],
+    ],
+    constants: { c0: ints(1), c1: ints(4), c2: ints(1), c3: w(36) },
+  },
+  "Attention of ONNX": {
+    x: [1, 5, 12],
+    opset: 23,
+    nodes: [
+      ["Abs", "x", "v"],
+      ["Attention", "x x v", "y", { q_num_heads: 3, kv_num_heads: 3, is_causal: 1 }],
+    ],
+  },
+  "Attention of ONNX with fewer heads of keys, and a mask": {
+    x: [1, 6, 5, 4],
+    opset: 23,
+    nodes: [
+      ["Slice", "x c0 c1 c2", "k"],
+      ["Attention", "x k k c3", "y", { scale: new Float(0.75) }],
+    ],
+    constants: { c0: ints(0), c1: ints(2), c2: ints(1), c3: w(5, 5) },
+  },
   "windows, rolled and turned back": {
     x: [1, 8, 8, 6],
     nodes: [
@@ -261,6 +299,12 @@ test("a dense layer of tokens is a convolution with its bias, and what turns the
     ["input", "permute", "conv", "relu", "conv", "permute"],
   );
   assert.ok(network.nodes.every(({ op, bias }) => op !== "conv" || bias !== null));
+});
+
+test("a constant that lies as it is needed is not copied", () => {
+  const parts = { x: [1, 64], nodes: [["Gemm", "x c0 c1", "y", { transB: 1 }]] };
+  const file = build({ ...parts, constants: { c0: w(64, 64), c1: w(64) } });
+  assert.equal(importOnnx(file, { budget: 200 }).nodes.at(-1).op, "dense");
 });
 
 test("what Einsum is not: diagonals, other letters, sizes that differ", () => {

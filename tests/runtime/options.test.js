@@ -53,7 +53,20 @@ for (const [name, values] of Object.entries(WRONG)) {
 }
 
 test("options that are none are BAD_OPTION", async () => {
-  for (const options of [null, 1, "threads", Symbol("s"), () => {}]) await refused(options, "options");
+  for (const options of [null, 1, "threads", Symbol("s"), () => {}, []]) await refused(options, "options");
+});
+
+test("an option that is misspelt is refused with the names there are", async () => {
+  await refused({ thread: 2 }, "thread");
+  await refused({ memorylimit: 5 }, "memorylimit");
+  await assert.rejects(Model.load(file, { Threads: 2 }), /memoryLimit, threads, executor, module, signal, onProgress/);
+});
+
+test("a model that is made with new is refused with what makes one", () => {
+  for (const make of [() => new Model(), () => new Model(file), () => new Model(def, {})]) {
+    assert.throws(make, { code: "BAD_OPTION", message: /await Model\.load/ });
+  }
+  assert.throws(() => new WorkerModel(file), { code: "BAD_OPTION", message: /await WorkerModel\.load/ });
 });
 
 test("options of any realm, and those that are not there, are taken", async () => {

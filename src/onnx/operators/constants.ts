@@ -6,7 +6,7 @@ import { axisOf, checkAxis, expectNode, make, required } from "./call.js";
 import { type Operators, operator } from "./operator.js";
 import { int } from "./spec.js";
 
-/** Where the elements other than zero are: an index of each axis in each row. */
+/** The places of the elements other than zero: an index of each axis in each row. */
 const nonZero = operator(
   {},
   {

@@ -1,4 +1,5 @@
 // index.ts: every operator that is read, by name and version.
+import { ATTENTION } from "./attention.js";
 import { BINARY } from "./binary.js";
 import { BRANCHES } from "./branch.js";
 import { CONSTANTS } from "./constants.js";
@@ -30,6 +31,7 @@ import { UNARY } from "./unary.js";
 
 /** A family is a file here; a new operator is a record in one of them. */
 export const OPERATORS: Operators = {
+  ...ATTENTION,
   ...BINARY,
   ...BRANCHES,
   ...CONSTANTS,

@@ -66,18 +66,19 @@ const gemm = operator(
       expectNode(a?.dims.length === 2 && b?.dims.length === 2, node, "two matrices", [a?.dims, b?.dims]);
       const name = resultName(conversion);
       const left = transA ? turned(conversion, a, `${name}.left`) : a;
-      const right = transB ? turned(conversion, b, `${name}.right`) : b;
       const [rows, depth] = left.dims;
-      const [others, columns] = right.dims;
+      const [others, columns] = transB ? [b.dims[1], b.dims[0]] : b.dims;
       expectNode(others === depth, node, `${depth} rows`, others, "input[1]");
       const dims = [rows, columns];
-      if (isActivation(left) && !isActivation(right)) {
+      if (isActivation(left) && !isActivation(b)) {
         const bias = c && biasOf(conversion, c, columns, beta);
-        const upright = transB ? (b as Value) : transposed(conversion, right, [1, 0]);
+        // matrices may be too large for a copy
+        const upright = transB ? b : transposed(conversion, b, [1, 0]);
         const matrix = alpha === 1 ? upright : map(conversion, upright, (x) => x * alpha);
         const made = timesMatrix(conversion, left, matrix, bias, { dims, name: bias || !c ? name : `${name}.product` });
         return [bias || !c ? made : plus(conversion, made, c, beta)];
       }
+      const right = transB ? turned(conversion, b, `${name}.right`) : b;
       const stack = (value: Known): Stack => ({ value, shape: [1, value.dims[0], value.dims[1]] });
       let made = multiplied(conversion, stack(left), stack(right), { dims, name: `${name}.product` });
       if (alpha !== 1) made = combined(conversion, "mul", made, number(alpha), `${name}.scaled`);

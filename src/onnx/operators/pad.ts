@@ -92,8 +92,10 @@ const pad = operator(PAD, {
     const [channels, rows = [0, 0], columns = [0, 0]] = widths.slice(1);
     const dims = x.dims.map((n, axis) => n + widths[axis][0] + widths[axis][1]);
     const input = draft.shaped(x, shapeFor(x.dims));
-    return [added(conversion, { op: "pad", input, channels, rows, columns, value }, shapeFor(dims), dims)];
+    const pad = { op: "pad", input, channels, rows, columns, value } as const;
+    return [added(conversion, pad, shapeFor(dims), dims, x.type)];
   },
+  anyType: true,
 });
 
 export const PADS: Operators = { Pad: pad };

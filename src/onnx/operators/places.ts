@@ -19,7 +19,7 @@ import {
 import { type Operator, type Operators, operator } from "./operator.js";
 import { choice, flag, int, type Specs, type ValuesOf } from "./spec.js";
 
-/** For each element of the result, the place in the input, -1 for none; and the result's dimensions. */
+/** The place in the input for each element of the result, -1 for none; and the result's dimensions. */
 interface Places {
   readonly places: Int32Array;
   readonly dims: readonly number[];
@@ -128,7 +128,7 @@ const gatherND = placing({ batch_dims: int(0) }, (call, dims) => {
   return made;
 });
 
-/** What of an axis a condition keeps. */
+/** The places along an axis that a condition keeps. */
 const compress = placing({ axis: int(null) }, (call, dims) => {
   const condition = required(call, 1);
   const whole = call.attributes.axis === null;

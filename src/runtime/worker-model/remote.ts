@@ -3,7 +3,7 @@ import { frozenCopy, isShared, ShiftwiseError } from "../../base/index.js";
 import type { ExecutorKind, Outputs, StepTime } from "../executor.js";
 import { createInputCheck, type Given, type Input, type InputInfo, type Inputs, isValues } from "../inputs.js";
 import type { MemoryUse } from "../memory.js";
-import { checkOptions, type LoadOptions } from "../options.js";
+import { badOption, checkOptions, type LoadOptions } from "../options.js";
 import type { OutputInfo } from "../ports.js";
 import { type ModelSource, sourceOf } from "../source.js";
 import { warmUp } from "../warmup.js";
@@ -29,6 +29,7 @@ export class WorkerModel {
   readonly #line: Line;
 
   private constructor(info: ModelInfo, line: Line) {
+    if (!line?.call) throw badOption("new WorkerModel", "await WorkerModel.load(source)", info);
     this.name = info.name;
     this.inputs = info.inputs;
     this.outputs = info.outputs;

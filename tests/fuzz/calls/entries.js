@@ -292,6 +292,10 @@ export const ENTRIES = {
     call: pipeline.measure,
   },
   image: { args: () => [images(), 2], call: pipeline.image },
+  measureOutputs: {
+    args: () => [classifier(), pixelNetwork(), data.samplesOf(images()), "reference", soon()],
+    call: pipeline.measureOutputs,
+  },
   recipeFor: { args: () => [4, "paper"], call: pipeline.recipeFor },
   epochsOver: { args: () => [[0.5, 1], 2], call: pipeline.epochsOver },
   quantizeFromImages: {

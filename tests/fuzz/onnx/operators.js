@@ -6,7 +6,7 @@ import { biasedGelu, groupNorm, instanceNorm, layerNorm, lrn, masks, positiveUna
 import { FUSED } from "./fused.js";
 import { float, isPlanes, known, meeting, rank, unary } from "./helpers.js";
 import { PLACES } from "./places.js";
-import { einsum, gemm, matMul } from "./products.js";
+import { attention, einsum, gemm, matMul, multiHead, selfAttention } from "./products.js";
 import { QUANTIZED } from "./quantized.js";
 
 /** The operators that are a function of one value of ours, with any of the parameters given. */
@@ -375,8 +375,11 @@ export const OPERATORS = {
   ...PLACES,
   ...QUANTIZED,
   Abs: unary("Abs"),
+  "com.microsoft.Attention": selfAttention,
+  "com.microsoft.MultiHeadAttention": multiHead,
   Add: binary("Add"),
   And: masks("And", 2),
+  Attention: attention,
   AveragePool: pool("AveragePool", (draw, b) => (draw.chance(0.4) && b.opset >= 7 ? { count_include_pad: 1 } : {})),
   BatchNormalization: batchNorm,
   Cast: cast,

@@ -65,3 +65,37 @@ export function einsum(draw, b) {
       equation: `${own.join("")},${own.join("")}->${result.filter((l) => l !== "z").join("")}`,
     });
 }
+
+const tokens = (dims) => dims.length === 3 && dims[0] === 1;
+/** Attributes that all attention operators share, of one number of heads that divides the features. */
+const heads = (draw, size) => [3, 2, 1].filter((n) => size % n === 0)[draw.chance(0.5) ? 0 : 1] ?? 1;
+
+/** Attention that makes its queries, keys and values itself. */
+export function selfAttention(draw, b) {
+  const x = b.source(draw, tokens);
+  if (!x) return;
+  const [, count, size] = b.dimsOf(x);
+  const num_heads = draw.pick([1, 2, 3]);
+  const total = 3 * num_heads * draw.pick([1, 4]);
+  const bias = draw.chance(0.7) ? b.floats(draw, [total]) : "";
+  const scores = draw.chance(0.3) ? ["", "", b.floats(draw, [1, num_heads, count, count])] : [];
+  const more = draw.chance(0.3) ? { unidirectional: 1 } : {};
+  b.node("com.microsoft.Attention", [x, b.floats(draw, [size, total]), bias, ...scores], { num_heads, ...more });
+}
+
+/** Attention of tokens to themselves. */
+export function multiHead(draw, b) {
+  const x = b.source(draw, tokens);
+  if (!x) return;
+  const size = b.dimsOf(x)[2];
+  const bias = draw.chance(0.4) ? [b.floats(draw, [3 * size])] : [];
+  b.node("com.microsoft.MultiHeadAttention", [x, x, x, ...bias], { num_heads: heads(draw, size) });
+}
+
+export function attention(draw, b) {
+  const x = b.source(draw, tokens);
+  if (!x || b.opset < 23) return;
+  const q_num_heads = heads(draw, b.dimsOf(x)[2]);
+  const more = draw.chance(0.5) ? { is_causal: 1 } : {};
+  b.node("Attention", [x, x, x], { q_num_heads, kv_num_heads: q_num_heads, ...more });
+}
