@@ -105,10 +105,7 @@ export async function judgeOnnx(bytes, { smooth = false, valid = false } = {}) {
 function assertClose(found, model, shape, data) {
   const [input] = model.inputs;
   const dims = input.dims.map((n, i) => n ?? (i === 0 ? 1 : shape[i - 1]));
-  const isLast = dims.length === 4 && String(dims.slice(1)) !== String(shape);
-  const arranged = (values) => (isLast ? channelsLast(values, shape) : values);
-  const evaluate = (values) =>
-    evaluateModel(model, new Map([[input.name, { type: "float32", dims, data: arranged(values) }]]));
+  const evaluate = (values) => evaluateModel(model, new Map([[input.name, { type: "float32", dims, data: values }]]));
   const expected = evaluate(data);
   const moved = evaluate(data.map((x) => Math.fround(x * (1 + 1e-5))));
   for (const [name, { data: values }] of expected) {
@@ -127,11 +124,6 @@ function assertClose(found, model, shape, data) {
       );
     });
   }
-}
-
-function channelsLast(values, [channels, height, width]) {
-  const plane = height * width;
-  return values.map((_, i) => values[(i % channels) * plane + Math.floor(i / channels)]);
 }
 
 export const onnx = {
