@@ -2,7 +2,7 @@
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { writeAtomically } from "../base/index.js";
-import type { Augmentation } from "../data/index.js";
+import type { Augmentation, Preprocessing } from "../data/index.js";
 import { encodeModel } from "../model/index.js";
 import { type DistillationOutcome, type Quality, quantizeFromImages, type RoundedLayer } from "../pipeline/index.js";
 import type { ActivationScheme } from "../quantize/index.js";
@@ -95,6 +95,7 @@ interface Summary {
   readonly layers: readonly RoundedLayer[];
   readonly averageBits: number;
   readonly quality: Quality;
+  readonly assumedPreprocessing: Preprocessing | null;
   readonly distillation: DistillationOutcome | null;
   readonly bytes: number;
   readonly gzipBytes: number;
@@ -103,6 +104,7 @@ interface Summary {
 }
 
 function describe({ layers, averageBits, quality, distillation, gzipBytes, seconds, out, ...file }: Summary): string {
+  const { assumedPreprocessing } = file;
   const worst = layers.reduce((least, layer) => (layer.ownSnr < least.ownSnr ? layer : least));
   const columns: readonly Column[] = [
     ["layer"],
@@ -126,20 +128,21 @@ function describe({ layers, averageBits, quality, distillation, gzipBytes, secon
     table(columns, rows),
     `${averageBits.toFixed(2)} bits a weight on average`,
     ...(distillation ? [taughtText(distillation)] : []),
-    ...qualityText(quality),
+    ...qualityText(quality, assumedPreprocessing),
     `${out}: ${bytes(file.bytes)}, gzip ${bytes(gzipBytes)}, in ${duration(seconds)}`,
   ].join("\n");
 }
 
 const decibels = (value: number): string => `${value.toFixed(1)} dB`;
 
-/** A row for each output, and a line of advice where it keeps little. */
-function qualityText({ images, heldOut, outputs, advice }: Quality): string[] {
+/** A row for each output, and advice where one keeps little. */
+function qualityText({ images, heldOut, outputs, advice }: Quality, assumed: Preprocessing | null): string[] {
   const which = heldOut ? "held out" : "that calibrated it, too few to hold some out";
   return [
     `outputs against the float network's, on ${count(images)} samples ${which}:`,
     outputsTable(outputs),
     ...(advice ? [advice] : []),
+    ...(advice && assumed ? ["how pixels become values was assumed: if it is wrong, so are these figures"] : []),
   ];
 }
 

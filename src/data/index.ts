@@ -29,7 +29,13 @@ export { type IdxArray, type IdxOptions, loadIdxFolder, parseIdx } from "./idx.j
 export { decodeImage, type Image, resizeImage } from "./image.js";
 export { type NpyArray, readNpy, readNpz } from "./npy.js";
 export { type OpenOptions, openDataset } from "./open.js";
-export { normalizationOf, type Preprocessing, prepareImage, readPreprocessing } from "./preprocessing.js";
+export {
+  normalizationOf,
+  type PictureInput,
+  type Preprocessing,
+  prepareImage,
+  readPreprocessing,
+} from "./preprocessing.js";
 export { loadTarFolder } from "./tar.js";
 
 // for the other rooms

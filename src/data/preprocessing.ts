@@ -82,22 +82,37 @@ export function normalizationOf(preprocessing: Preprocessing, channels: number):
   };
 }
 
+/** The part of `model.inputs[i]` that says how an input takes pixels. */
+export interface PictureInput {
+  readonly shape: Shape;
+  /** Whether pixels go in as (row, column, channel). Default false: as channel planes. */
+  readonly channelsLast?: boolean;
+}
+
+const PICTURE_INPUT = is.either(
+  Array.isArray,
+  SHAPE,
+  is.record<PictureInput>({ shape: SHAPE, channelsLast: is.optional(is.boolean) }),
+);
+
 /**
- * The middle of an image as channel planes of the size a network reads.
+ * The middle of an image as pixels of the size a network reads.
+ * @param input the model's input, `model.inputs[0]`: pixels come in its order; a shape alone stands for channel planes
  * @throws BAD_OPTION for channels that the shape has not; BAD_DATA for an image so narrow that it would become huge; what
  *   resizeImage throws.
  */
 export async function prepareImage(
   image: Image,
-  shape: Shape,
+  input: Shape | PictureInput,
   preprocessing: Preprocessing,
   where: string,
 ): Promise<Uint8Array> {
   given(
-    { image, shape, preprocessing, where },
-    { image: IMAGE, shape: SHAPE, preprocessing: PREPROCESSING, where: is.text },
+    { image, input, preprocessing, where },
+    { image: IMAGE, input: PICTURE_INPUT, preprocessing: PREPROCESSING, where: is.text },
   );
   const { resize, channels: wanted } = preprocessing;
+  const { shape, channelsLast = false } = "shape" in input ? input : { shape: input };
   const [depth, height, width] = shape;
   const channels = wanted ?? (depth === 1 ? "grey" : "rgb");
   if (depth !== (channels === "grey" ? 1 : 3)) {
@@ -121,15 +136,16 @@ export async function prepareImage(
   const sized = factor === 1 ? image : await resizeImage(image, across, down, where);
   const top = Math.floor((sized.height - height) / 2);
   const left = Math.floor((sized.width - width) / 2);
-  const planes = new Uint8Array(depth * height * width);
+  const pixels = new Uint8Array(depth * height * width);
+  const [step, stride] = channelsLast ? [depth, 1] : [1, height * width];
   const order = channels === "bgr" ? [2, 1, 0] : [0, 1, 2];
   for (let y = 0, i = 0; y < height; y++) {
     for (let x = 0; x < width; x++, i++) {
       const at = ((top + y) * sized.width + left + x) * 3;
       const [r, g, b] = order.map((c) => sized.pixels[at + c]);
-      if (depth === 1) planes[i] = Math.round(0.299 * r + 0.587 * g + 0.114 * b);
-      else for (const [c, value] of [r, g, b].entries()) planes[c * height * width + i] = value;
+      if (depth === 1) pixels[i] = Math.round(0.299 * r + 0.587 * g + 0.114 * b);
+      else for (const [c, value] of [r, g, b].entries()) pixels[i * step + c * stride] = value;
     }
   }
-  return planes;
+  return pixels;
 }

@@ -26,6 +26,7 @@ export type {
   Epilogue,
   GatherLayer,
   Layer,
+  MatmulLayer,
   MaxPoolLayer,
   Normalization,
   PermuteLayer,

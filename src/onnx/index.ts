@@ -1,6 +1,6 @@
 // index.ts: the door of the ONNX room: networks in, models out, and the evaluator that judges both.
 
-export type { Attribute, Attributes } from "./attributes.js";
+export type { Attribute, Attributes, Branch } from "./attributes.js";
 export type { Budget } from "./budget.js";
 export { CATALOG, type CatalogEntry } from "./catalog.js";
 export { evaluateModel } from "./evaluate.js";

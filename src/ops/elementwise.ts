@@ -50,10 +50,27 @@ const ONE = {
   sign: Math.sign,
   sin,
   sqrt: Math.sqrt,
-} as const satisfies Readonly<Record<string, (x: number) => number>>;
+} satisfies Readonly<
+  Record<Exclude<StepName, "constant" | "where" | ActivationName | BinaryName>, (x: number) => number>
+>;
 
 /** Name of a function that a step may have. */
-export type StepName = "constant" | "where" | keyof typeof ONE | keyof typeof FUNCTIONS | BinaryName;
+export type StepName =
+  | "constant"
+  | "where"
+  | "abs"
+  | "atan"
+  | "cos"
+  | "erf"
+  | "exp"
+  | "floor"
+  | "log"
+  | "round"
+  | "sign"
+  | "sin"
+  | "sqrt"
+  | ActivationName
+  | BinaryName;
 
 /** Any function that a step may have. */
 interface StepFunction {

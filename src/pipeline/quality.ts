@@ -42,7 +42,8 @@ export function adviceOn(
 ): string {
   const kept = `output ${name} keeps ${decibels(snr)}`;
   if (noise(ceiling) > noise(snr) / 2) {
-    return `${kept}, and would keep ${decibels(ceiling)} with float weights: rounded activations lose most; more samples may give better ranges`;
+    const float = ceiling > snr ? `, and would keep ${decibels(ceiling)} with float weights` : "";
+    return `${kept}${float}. Rounded activations lose most of it: more samples may give better ranges`;
   }
   const total = layers.reduce((sum, { ownSnr }) => sum + noise(ownSnr), 0);
   const gains = layers
@@ -54,13 +55,12 @@ export function adviceOn(
   const shareOf = (count: number) => few.slice(0, count).reduce((sum, { share }) => sum + share, 0);
   const count = few.findIndex((_, i) => shareOf(i + 1) >= WORTH) + 1;
   const named = few.slice(0, count).map(({ layer, bits }) => `--layer ${layer}=${bits}`);
-  const all = others.length > 0 ? `${others.join(" or ")} takes some from every layer` : "";
+  const all = others.length > 0 ? others.join(" or ") : "";
   if (named.length > 0) {
     const most = `${named.join(" ")} takes away ${Math.round(100 * shareOf(count))} % of what the layers' rounding adds`;
-    return [`${kept}: ${most}`, all].filter((text) => text !== "").join(", ");
+    return `${kept}. ${most}${all && `; ${all} takes some from every layer`}`;
   }
-  const spread = `${kept}: no few layers lose most of it`;
-  return all === "" ? `${spread}; --minutes lets the network learn from the float one` : `${spread}, ${all}`;
+  return `${kept}. The loss is spread over all layers: try ${all || "--minutes, in which the network learns from the float one"}`;
 }
 
 const noise = (snr: number): number => 10 ** (-snr / 10);

@@ -1,6 +1,7 @@
 // index.ts: the door of the training room: float training, INQ retraining, evaluation, and the engine beneath them.
 export { checkWritable, writeAtomically } from "../base/index.js";
 export {
+  type Aim,
   type BatchLoss,
   createEngine,
   type Engine,

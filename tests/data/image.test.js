@@ -88,6 +88,22 @@ describe("decodeImage", { skip }, () => {
 });
 
 describe("prepareImage", { skip }, () => {
+  test("pixels come in the order of the input", async () => {
+    const image = { width: 3, height: 2, pixels: Uint8Array.from({ length: 18 }, (_, i) => i) };
+    const shape = [3, 2, 3];
+    const interleaved = await prepareImage(image, { shape, channelsLast: true }, {}, "x");
+    assert.deepEqual([...interleaved], [...image.pixels]);
+    const planes = [0, 1, 2].flatMap((c) => [0, 3, 6, 9, 12, 15].map((at) => at + c));
+    for (const input of [shape, { shape }, { shape, channelsLast: false, name: "x" }]) {
+      assert.deepEqual([...(await prepareImage(image, input, {}, "x"))], planes);
+    }
+    const swapped = await prepareImage(image, { shape, channelsLast: true }, { channels: "bgr" }, "x");
+    assert.deepEqual([...swapped], [2, 1, 0, 5, 4, 3, 8, 7, 6, 11, 10, 9, 14, 13, 12, 17, 16, 15]);
+    for (const wrong of [{}, { shape: 3 }, { shape, channelsLast: 1 }, null]) {
+      await assert.rejects(prepareImage(image, wrong, {}, "x"), { code: "BAD_OPTION" });
+    }
+  });
+
   test("a picture so narrow that it would become huge is refused", async () => {
     const image = await decodeImage(await plain(1, 20000).png().toBuffer(), "x");
     const start = performance.now();

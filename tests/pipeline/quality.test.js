@@ -52,13 +52,15 @@ test("layers that lose most are named, as the command has them", () => {
   const layers = [layer("a", 10, 10), layer("b", 30, 10), layer("c", 12, 10), layer("d", 5, null)];
   // noise 0.1, 0.001, 0.063, 0.316: a and c with a bit more take 0.147 of 0.48
   const even = adviceOn(output(14), 40, layers, []);
-  assert.match(even, /^output boxes keeps 14\.0 dB: no few layers/);
+  assert.match(even, /^output boxes keeps 14\.0 dB\. The loss is spread over all layers: try --minutes/);
   const few = adviceOn(output(14), 40, layers.slice(0, 3), ["--levels two-term"]);
-  assert.match(few, /--layer a=5 takes away 55 % .*, --levels two-term takes some from every layer$/);
+  assert.match(few, /--layer a=5 takes away 55 % .*; --levels two-term takes some from every layer$/);
 });
 
 test("where activations lose most, it is they that are named", () => {
-  assert.match(adviceOn(output(14), 15, [layer("a", 10, 10)], []), /would keep 15\.0 dB with float weights/);
+  const advice = (ceiling) => adviceOn(output(14), ceiling, [layer("a", 10, 10)], []);
+  assert.match(advice(15), /would keep 15\.0 dB with float weights\. Rounded activations lose most/);
+  assert.match(advice(13), /^output boxes keeps 14\.0 dB\. Rounded activations lose most/);
 });
 
 test("a quantization that loses much gives advice from its own layers", async () => {
