@@ -52,5 +52,6 @@ export { findChains, liveNodes } from "./chains.js";
 export { liftClamps } from "./clamps.js";
 export { fuseElementwise } from "./elementwise.js";
 export { NETWORK } from "./given.js";
+export { joinMoves } from "./moves.js";
 export { joinPermutes } from "./permutes.js";
 export { readersOf } from "./shapes.js";

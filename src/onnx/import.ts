@@ -2,7 +2,15 @@
 
 import { given } from "../base/index.js";
 import { fields } from "../format/index.js";
-import { fuseElementwise, joinPermutes, liftClamps, liveNodes, type Network, validateNetwork } from "../graph/index.js";
+import {
+  fuseElementwise,
+  joinMoves,
+  joinPermutes,
+  liftClamps,
+  liveNodes,
+  type Network,
+  validateNetwork,
+} from "../graph/index.js";
 import { importBudget } from "./budget.js";
 import { convertNodes } from "./convert.js";
 import { createDraft, isPrintable, type Known, printableName } from "./draft.js";
@@ -73,7 +81,7 @@ export function importModel(read: OnnxModel, options: Omit<ImportOptions, "exter
     ports: Object.fromEntries(ports),
   };
   validateNetwork(network, where);
-  return joinPermutes(liftClamps(fuseElementwise(network)));
+  return joinMoves(joinPermutes(liftClamps(fuseElementwise(network))));
 }
 
 function networkName(name: string): string {

@@ -1,0 +1,114 @@
+// moves.ts: makes one gather or slice of moves behind each other that only pick planes, rows and columns: channel shuffles,
+// halves of channels, as exporters write them with reshapes, orders of axes and slices.
+import { type Node, nodeInputs, type Shape, stridesOf } from "../ops/index.js";
+import type { Network } from "./network.js";
+import { inferShapes } from "./shapes.js";
+
+/** Moves with more elements are left as they are, and so is what comes when all together have had so many. */
+const ELEMENTS_MAX = 2 ** 20;
+const TOTAL_MAX = 2 ** 24;
+
+/** The place in another tensor that every element of a tensor comes from. */
+interface Origin {
+  readonly root: string;
+  readonly places: Int32Array;
+  readonly moves: number;
+}
+
+/**
+ * Replaces each end of two or more moves in a row by one gather or slice of what they begin with, where every axis of the
+ * result picks indices of the same axis. Outputs keep their names.
+ * @internal
+ */
+export function joinMoves(network: Network): Network {
+  const shapes = inferShapes(network);
+  const origins = new Map<string, Origin>();
+  let spent = 0;
+  const nodes = network.nodes.map((node): Node => {
+    const size = elementsOf(shapes.get(node.name)!);
+    if (!isMove(node) || size > ELEMENTS_MAX || spent + size > TOTAL_MAX) return node;
+    spent += size;
+    const [own, shape] = [shapes.get(node.input)!, shapes.get(node.name)!];
+    const before = origins.get(node.input);
+    const from = placesOf(node, own, shape);
+    const places = before ? from.map((place) => before.places[place]) : from;
+    const origin = { root: before?.root ?? node.input, places, moves: (before?.moves ?? 0) + 1 };
+    origins.set(node.name, origin);
+    return (origin.moves > 1 && picked(node.name, origin, shapes.get(origin.root)!, shape)) || node;
+  });
+  return { ...network, nodes: live(nodes, network.outputs) };
+}
+
+type Move = Extract<Node, { op: "gather" | "permute" | "slice" }>;
+
+/** Whether a node hands on elements of its input, and nothing else. */
+function isMove(node: Node): node is Move {
+  if (node.op === "gather") return [node.channels, node.rows, node.columns].every((list) => !list.includes(-1));
+  return node.op === "permute" || node.op === "slice";
+}
+
+const elementsOf = ([channels, rows, columns]: Shape): number => channels * rows * columns;
+
+/** The place in the input, of the shape `own`, that every element of the result comes from. */
+function placesOf(node: Move, own: Shape, shape: Shape): Int32Array {
+  if (node.op === "permute") {
+    const [from, to] = [stridesOf(node.dims), stridesOf(node.order.map((axis) => node.dims[axis]))];
+    return Int32Array.from({ length: elementsOf(shape) }, (_, i) =>
+      node.order.reduce((sum, axis, k) => sum + (Math.floor(i / to[k]) % node.dims[axis]) * from[axis], 0),
+    );
+  }
+  const along = (axis: 0 | 1 | 2): readonly number[] => {
+    if (node.op === "gather") return [node.channels, node.rows, node.columns][axis];
+    return Array.from({ length: shape[axis] }, (_, i) => node.start[axis] + i * node.step[axis]);
+  };
+  const [channels, rows, columns] = [along(0), along(1), along(2)];
+  const places = new Int32Array(elementsOf(shape));
+  let at = 0;
+  for (const c of channels) {
+    for (const y of rows) for (const x of columns) places[at++] = (c * own[1] + y) * own[2] + x;
+  }
+  return places;
+}
+
+/** One node that picks the places from what has the shape `own`; null where they are not the same for every axis. */
+function picked(name: string, { root, places }: Origin, own: Shape, shape: Shape): Node | null {
+  const [height, width] = [own[1], own[2]];
+  const [plane, row] = [shape[1] * shape[2], shape[2]];
+  const list = (length: number, stride: number, indexOf: (place: number) => number): number[] =>
+    Array.from({ length }, (_, i) => indexOf(places[i * stride]));
+  const channels = list(shape[0], plane, (place) => Math.floor(place / (height * width)));
+  const rows = list(shape[1], row, (place) => Math.floor(place / width) % height);
+  const columns = list(shape[2], 1, (place) => place % width);
+  const same = places.every((place, i) => {
+    const [c, y, x] = [channels[Math.floor(i / plane)], rows[Math.floor(i / row) % shape[1]], columns[i % row]];
+    return place === (c * height + y) * width + x;
+  });
+  if (!same) return null;
+  const steps = [channels, rows, columns].map(stepOf);
+  if (steps.includes(null)) return { op: "gather", name, input: root, channels, rows, columns, value: 0 };
+  const triple = (value: (list: readonly number[], step: number) => number): Shape => {
+    const [c, y, x] = [channels, rows, columns].map((given, axis) => value(given, steps[axis]!));
+    return [c, y, x];
+  };
+  const [start, stop] = [triple(([first]) => first), triple((given) => given.at(-1)! + 1)];
+  return { op: "slice", name, input: root, start, stop, step: triple((_, step) => step) };
+}
+
+/** The step from each index to the next, 1 or more; null where they differ. */
+function stepOf(list: readonly number[]): number | null {
+  const step = list.length > 1 ? list[1] - list[0] : 1;
+  return step >= 1 && list.every((index, i) => index === list[0] + i * step) ? step : null;
+}
+
+/** The nodes without the moves that nothing reads any more. */
+function live(nodes: readonly Node[], outputs: readonly string[]): Node[] {
+  const needed = new Set(outputs);
+  return nodes
+    .toReversed()
+    .filter((node) => {
+      if (isMove(node) && !needed.has(node.name)) return false;
+      for (const name of nodeInputs(node)) needed.add(name);
+      return true;
+    })
+    .reverse();
+}
