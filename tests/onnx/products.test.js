@@ -52,6 +52,8 @@ const CASES = {
     constants: { c0: w(5, 6) },
   },
   "a constant vector first": { x: [1, 6, 7], nodes: [["MatMul", "c0 x", "y"]], constants: { c0: w(6) } },
+  "a constant vector first, for a stack": { nodes: [["MatMul", "c0 x", "y"]], constants: { c0: w(6) } },
+  "a constant row first, for a stack": { nodes: [["MatMul", "c0 x", "y"]], constants: { c0: w(1, 1, 1, 6) } },
   "a constant vector behind": { nodes: [["MatMul", "x c0", "y"]], constants: { c0: w(7) } },
   "a constant stack": { nodes: [["MatMul", "x c0", "y"]], constants: { c0: w(4, 7, 3) } },
   "a constant stack first": { nodes: [["MatMul", "c0 x", "y"]], constants: { c0: w(1, 4, 3, 6) } },

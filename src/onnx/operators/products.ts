@@ -56,6 +56,8 @@ function matrixTimes(
   const turned = swapped(x.node, [stack, depth, columns]);
   const input = draft.add(`${name}.columns`, turned, turned.shape);
   const conv = { op: "conv", input, weight, bias: null, ...POINT } as const;
+  // one row for each matrix lies in the order of the result already
+  if (outputs === 1) return { node: draft.add(name, conv, [1, stack, columns]), dims };
   const back = swapped(draft.add(`${name}.product`, conv, [outputs, stack, columns]), [outputs, stack, columns]);
   return { node: draft.add(name, back, back.shape), dims };
 }
