@@ -19,7 +19,8 @@ interface Calls {
   left: number;
 }
 
-const keyOf = (domain: string | undefined, name: string | undefined): string => `${domainOf(domain)}.${name ?? ""}`;
+const keyOf = (domain: string | undefined, name: string | undefined, overload: string | undefined): string =>
+  JSON.stringify([domainOf(domain), name ?? "", overload ?? ""]);
 
 /**
  * The nodes of a graph without calls of functions, in branches too.
@@ -33,14 +34,15 @@ export function withoutCalls(
   where: string,
 ): readonly NodeProto[] {
   if (functions.length === 0) return nodes;
-  // of two overloads of one name the first counts
-  const byName = new Map(functions.toReversed().map((one) => [keyOf(one.domain, one.name), one] as const));
+  const byName = new Map(
+    functions.toReversed().map((one) => [keyOf(one.domain, one.name, one.overload), one] as const),
+  );
   return writtenOut(nodes, { functions: byName, where, left: most }, 0);
 }
 
 function writtenOut(nodes: readonly NodeProto[], calls: Calls, depth: number): readonly NodeProto[] {
   return nodes.flatMap((node) => {
-    const body = calls.functions.get(keyOf(node.domain, node.opType));
+    const body = calls.functions.get(keyOf(node.domain, node.opType, node.overload));
     if (!body) {
       const attribute = node.attribute.map((one) =>
         one.g ? { ...one, g: { ...one.g, node: writtenOut(one.g.node, calls, depth) } } : one,

@@ -46,6 +46,7 @@ export const SCHEMA = {
     4: one("opType", "string"),
     5: many("attribute", "AttributeProto"),
     7: one("domain", "string"),
+    8: one("overload", "string"),
   },
   AttributeProto: {
     1: one("name", "string"),
@@ -90,6 +91,7 @@ export const SCHEMA = {
     9: many("opsetImport", "OperatorSetIdProto"),
     10: one("domain", "string"),
     11: many("attributeProto", "AttributeProto"),
+    13: one("overload", "string"),
   },
 };
 

@@ -4,8 +4,9 @@ import { test } from "node:test";
 import { lower } from "../../dist/graph/index.js";
 import { runReference } from "../../dist/model/index.js";
 import { CATALOG, evaluateModel, importOnnx, readModel } from "../../dist/onnx/index.js";
+import { encodeMessage } from "../../dist/onnx/wire.js";
 import { assertAgree } from "../runtime/agree.js";
-import { build, bytes, floats, ints, scalar } from "./build.js";
+import { build, bytes, floats, ints, message, scalar } from "./build.js";
 import { GRAPHS } from "./graph-cases.js";
 import { CASES } from "./operator-cases.js";
 
@@ -400,4 +401,15 @@ test("all nodes that cannot be imported are listed at once", () => {
       return true;
     },
   );
+});
+
+test("a call takes the function of its own overload", () => {
+  const functions = ["Neg", "Exp"].map((op) => ["F", "p", "out", [[op, "p", "out"]]]);
+  const proto = message({ nodes: [["own.F", "x", "y"]], functions });
+  for (const [i, one] of proto.functions.entries()) one.overload = `${i}`;
+  for (const [i, fn] of ["sub", "exp"].entries()) {
+    proto.graph.node[0].overload = `${i}`;
+    const text = JSON.stringify(importOnnx(encodeMessage("ModelProto", proto)).nodes);
+    assert.equal(text.includes('"exp"'), fn === "exp", text);
+  }
 });
