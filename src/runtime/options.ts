@@ -110,5 +110,6 @@ function isModule(value: unknown): boolean {
 /** A signal of any realm. */
 function isSignal(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
-  return "aborted" in value && "addEventListener" in value && typeof value.addEventListener === "function";
+  const has = (name: string): boolean => typeof (value as Record<string, unknown>)[name] === "function";
+  return "aborted" in value && has("addEventListener") && has("removeEventListener");
 }

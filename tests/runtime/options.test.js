@@ -42,7 +42,7 @@ const WRONG = {
   threads: [...ANY, Number.NaN, 0, 17, 1.5, Infinity],
   executor: [...ANY, "gpu", "WASM", 1, new String("wasm")],
   module: [...ANY, 1, "wasm", built("runtime"), WebAssembly, new WebAssembly.Memory({ initial: 1 })],
-  signal: [...ANY, 1, { aborted: true }, new EventTarget()],
+  signal: [...ANY, 1, { aborted: true }, new EventTarget(), { aborted: false, addEventListener() {} }],
   onProgress: ["", "2", 2n, Symbol("s"), {}, [], true, null, 1],
 };
 
