@@ -413,3 +413,21 @@ test("a call takes the function of its own overload", () => {
     assert.equal(text.includes('"exp"'), fn === "exp", text);
   }
 });
+
+test("a line too small for its squares does not outgrow its norm", async () => {
+  const parts = {
+    nodes: [
+      ["Mul", "x k", "m"],
+      ["LpNormalization", "m", "y"],
+    ],
+  };
+  for (const k of [1e-21, 1e-23, 1e-25, 1e-30, 1e-38]) {
+    const network = importOnnx(build({ ...parts, constants: { k: scalar(k) } }));
+    const data = Float32Array.from({ length: 168 }, (_, i) => 2.5 * Math.sin(i * 78.233 + 1));
+    const { outputs } = await assertAgree(lower(network, { grids: null }), { x: data });
+    assert.ok(
+      outputs.y.every((v) => Math.abs(v) <= 1.01),
+      `${k}: ${Math.max(...outputs.y)}`,
+    );
+  }
+});

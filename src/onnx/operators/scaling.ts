@@ -45,11 +45,12 @@ export const lpNormalization = operator(
         ["mul", [0, 1]],
       ];
       const norm: readonly ShortStep[] = one ? [["abs", [2]]] : [["sqrt", [2]]];
-      // 1 / 0 would make NaN of a line of zeros
+      // 1 / 0 would make NaN of a line of zeros; below the root of the least float32 squares vanish, and elements are not to outgrow 1
+      const least = one ? 2 ** -126 : 2 ** -75;
       const inverse = inSteps(
         ...total,
         ...norm,
-        ["constant", [], 2 ** -126],
+        ["constant", [], least],
         ["max", [3, 4]],
         ["constant", [], 1],
         ["div", [6, 5]],
