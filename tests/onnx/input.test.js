@@ -81,6 +81,21 @@ test("a batch that stands in the file is read as 1, wherever it stands", () => {
   });
 });
 
+test("a size of another axis is no batch, though it is as large", () => {
+  const runs = (node, constants, dims, opset) => {
+    const made = importOnnx(build({ nodes: [node], constants, x: dims, opset }));
+    const data = Float32Array.from({ length: 6 }, (_, i) => i);
+    return [...runReference(lower(made, { grids: null }), { x: data }).outputs.y];
+  };
+  const resize = ["Resize", "x _ _ s", "y", { axes: [2, 3], mode: "nearest" }];
+  assert.deepEqual(runs(resize, { s: ints(2, 6) }, [2, 1, 1, 6], 18), [0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5]);
+  const turned = ["Resize", "x _ _ s", "y", { axes: [3, 0], mode: "nearest" }];
+  assert.deepEqual(runs(turned, { s: ints(3, 2) }, [2, 1, 1, 6], 18), [0, 2, 4]);
+  const expand = ["Expand", "x s", "y"];
+  assert.deepEqual(runs(expand, { s: ints(2, 6) }, [2, 1, 6]), [0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5]);
+  assert.deepEqual(runs(expand, { s: ints(2, 1, 6) }, [2, 1, 6]), [0, 1, 2, 3, 4, 5]);
+});
+
 test("a first size that the outputs do not have is no batch", () => {
   const parts = {
     nodes: [

@@ -93,9 +93,9 @@ export function required(call: Bare, index: number): Value {
   return value;
 }
 
-/** Sizes that a file asks for, with the batch that stands in it read as 1. */
-export function withoutBatch({ batch = 1 }: Bare, sizes: readonly number[]): readonly number[] {
-  return batch > 1 && sizes[0] === batch ? sizes.with(0, 1) : sizes;
+/** Sizes that a file asks for, with the batch that stands in it read as 1. @param at where the first axis has its size, if anywhere */
+export function withoutBatch({ batch = 1 }: Bare, sizes: readonly number[], at = 0): readonly number[] {
+  return batch > 1 && sizes[at] === batch ? sizes.with(at, 1) : sizes;
 }
 
 /** All inputs, none of them left out. */

@@ -210,7 +210,8 @@ function gatherIndices({ node, budget }: Call, { data }: Value, size: number): n
 
 const expand = picking({}, (call, dims) => {
   const { node } = call;
-  const wanted = withoutBatch(call, [...required(call, 1).data]);
+  const asked = [...required(call, 1).data];
+  const wanted = withoutBatch(call, asked, asked.length - dims.length);
   checkRank(wanted.length, `${node.where}.shape`);
   const rank = Math.max(wanted.length, dims.length);
   const from = [...new Array<number>(rank - dims.length).fill(1), ...dims];

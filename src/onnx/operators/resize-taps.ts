@@ -76,11 +76,7 @@ export interface Resizing {
 export function resizing(call: Bare, rules: Rules, dims: readonly number[]): Resizing {
   const { node, budget } = call;
   const axes = rules.axes ? axesOf(node, rules.axes, dims.length) : range(dims.length);
-  const { sizes, scales } = targets(
-    call,
-    rules,
-    axes.map((axis) => dims[axis]),
-  );
+  const { sizes, scales } = targets(call, rules, dims, axes);
   const result = [...dims];
   for (const [i, axis] of axes.entries()) {
     checkAxis(node, sizes[i], "sizes");
@@ -138,8 +134,9 @@ function placeOf(
 }
 
 /** The new length of each of some axes, and its ratio to the old. */
-function targets(call: Bare, rules: Rules, lengths: readonly number[]): { sizes: number[]; scales: number[] } {
+function targets(call: Bare, rules: Rules, dims: readonly number[], axes: readonly number[]) {
   const { node } = call;
+  const lengths = axes.map((axis) => dims[axis]);
   const count = lengths.length;
   if (rules.scales && rules.scales.length > 0) {
     const scales = [...rules.scales];
@@ -150,7 +147,7 @@ function targets(call: Bare, rules: Rules, lengths: readonly number[]): { sizes:
   }
   const wanted = optional(call, 3);
   expectNode(wanted !== null && wanted.data.length === count, node, "scales or sizes", "neither", "sizes");
-  const sizes = [...withoutBatch(call, [...wanted.data])];
+  const sizes = [...withoutBatch(call, [...wanted.data], axes.indexOf(0))];
   const scales = sizes.map((size, i) => size / lengths[i]);
   const policy = rules.keep_aspect_ratio_policy;
   if (policy === "stretch") return { sizes, scales };
