@@ -431,3 +431,21 @@ test("a line too small for its squares does not outgrow its norm", async () => {
     );
   }
 });
+
+test("integers whose scale each image has its own stand alone nowhere", () => {
+  const dynamic = ["DynamicQuantizeLinear", "x", "q s z"];
+  const wrong = [
+    [["DynamicQuantizeLinear", "x", "y s z"]],
+    [dynamic, ["Cast", "q", "y", { to: 1 }]],
+    [dynamic, ["Cast", "q", "c", { to: 1 }], ["Mul", "c s", "y"]],
+    [dynamic, ["MatMulInteger", "q w z", "r"], ["Cast", "r", "y", { to: 1 }]],
+    [dynamic, ["MatMulInteger", "q w", "r"], ["Cast", "r", "c", { to: 1 }], ["Mul", "c s", "y"]],
+  ];
+  const constants = { w: bytes([7, 2], new Array(14).fill(3)) };
+  for (const nodes of wrong) {
+    assert.throws(() => importOnnx(build({ nodes, constants })), {
+      code: "UNSUPPORTED",
+      message: /each image has its own/,
+    });
+  }
+});

@@ -4,7 +4,17 @@ import type { Activation } from "../draft.js";
 import { toValue, type Value } from "../tensor.js";
 import { largest } from "./arrays.js";
 import { combined } from "./binary.js";
-import { axisOf, type Call, expectNode, make, onlyActivation, optional, required, resultName } from "./call.js";
+import {
+  axisOf,
+  type Call,
+  expectNode,
+  make,
+  onlyActivation,
+  optional,
+  required,
+  resultName,
+  unsupported,
+} from "./call.js";
 import { type Operators, operator } from "./operator.js";
 import { alongAxis, asIntegers, quantizationOf, quantizedType, sameQuantization } from "./quantization.js";
 import { int } from "./spec.js";
@@ -120,6 +130,11 @@ const dynamicQuantize = operator(
     },
     /** The scale of an image is known only when it runs: the floats go on with scale 1 and zero point 0, as they are. */
     convert(conversion) {
+      const { node, draft } = conversion;
+      const [floats = "", factor = ""] = node.outputs;
+      if (draft.readers(floats) > 0 && (factor === "" || draft.readers(factor) === 0)) {
+        throw unsupported(node, "integers without their scale, which each image has its own: take outputs before it");
+      }
       const [scale, zero] = [toValue("float32", [], [1]), toValue("uint8", [], [0])];
       const quantization = { scale, zero, axis: 0, range: [-Infinity, Infinity] as const };
       return [{ ...onlyActivation(conversion), type: "uint8", quantization }, scale, zero];
