@@ -14,6 +14,7 @@ const HEADS = ["product", "norm", "sum", "mean"];
  * @internal
  */
 export function liftClamps(network: Network): Network {
+  if (!network.nodes.some(({ op }) => PASSED.includes(op))) return network;
   const nodes = new Map(network.nodes.map((node) => [node.name, node]));
   const readers = readersOf(network.nodes);
   const outputs = new Set(network.outputs);

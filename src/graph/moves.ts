@@ -21,6 +21,7 @@ interface Origin {
  * @internal
  */
 export function joinMoves(network: Network): Network {
+  if (network.nodes.filter(isMove).length < 2) return network;
   const shapes = inferShapes(network);
   const origins = new Map<string, Origin>();
   let spent = 0;

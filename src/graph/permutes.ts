@@ -19,6 +19,7 @@ const AXES_MAX = 8;
  * @internal
  */
 export function joinPermutes(network: Network): Network {
+  if (!network.nodes.some(({ op }) => op === "permute")) return network;
   const shapes = inferShapes(network);
   const outputs = new Set(network.outputs);
   const readers = readersOf(network.nodes);

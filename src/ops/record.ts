@@ -8,15 +8,20 @@ type Owner = Readonly<Record<string, unknown>>;
 
 /** The fields that a layer or node has, with their values, in the order of the record. */
 function entriesOf(fields: object, owner: object): [name: string, field: Field<unknown>, value: unknown][] {
-  return Object.entries(fields as Fields).flatMap(([name, field]) => {
+  // loops: every pass over a network asks for this, of every node
+  const found: [string, Field<unknown>, unknown][] = [];
+  for (const name of Object.keys(fields)) {
     const value = (owner as Owner)[name];
-    return value === undefined ? [] : [[name, field, value] as [string, Field<unknown>, unknown]];
-  });
+    if (value !== undefined) found.push([name, (fields as Fields)[name], value]);
+  }
+  return found;
 }
 
 /** The tensors that a layer or node names in its fields. */
 export function namesOf(fields: object, owner: object): readonly string[] {
-  return entriesOf(fields, owner).flatMap(([, field, value]) => field.names?.(value) ?? []);
+  const found: string[] = [];
+  for (const [, field, value] of entriesOf(fields, owner)) if (field.names) found.push(...field.names(value));
+  return found;
 }
 
 /** The parameters among the fields. */
@@ -29,10 +34,9 @@ export function parametersOf(fields: object, owner: object): [field: string, ten
 
 /** A layer or node that names other tensors. */
 export function renamed<T extends object>(fields: object, owner: T, to: (name: string) => string): T {
-  const changed = entriesOf(fields, owner).flatMap(([name, field, value]) =>
-    field.renamed ? [[name, field.renamed(value, to)]] : [],
-  );
-  return { ...owner, ...Object.fromEntries(changed) };
+  const made = { ...owner } as Record<string, unknown>;
+  for (const [name, field, value] of entriesOf(fields, owner)) if (field.renamed) made[name] = field.renamed(value, to);
+  return made as T;
 }
 
 /** The sources that the fields of a layer or node are read from. */

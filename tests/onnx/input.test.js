@@ -81,6 +81,44 @@ test("a batch that stands in the file is read as 1, wherever it stands", () => {
   });
 });
 
+test("work along a batch that stands in the file is refused, since only one image is read", () => {
+  const x = [2, 3, 4];
+  const stack = floats([2, 4, 5]);
+  const cases = [
+    [["Softmax", "x", "y", { axis: 0 }]],
+    [["Softmax", "x", "y", { axis: -3 }]],
+    [["ReduceSum", "x", "y", { axes: [0, 2] }], {}, 11],
+    [["ReduceMean", "x", "y"]],
+    [["CumSum", "x k", "y"], { k: ints(0) }],
+    [["Gather", "x k", "y", { axis: 0 }], { k: ints(1, 0) }],
+    [["Concat", "x x", "y", { axis: 0 }]],
+    [["MatMul", "x c", "y"], { c: stack }],
+    [["Einsum", "x c", "y", { equation: "bij,bjk->bik" }], { c: stack }],
+  ];
+  for (const [node, constants = {}, opset = 13] of cases) {
+    const parts = {
+      nodes: [
+        ["Relu", "x", "x0"],
+        [node[0], node[1].replaceAll("x", "x0"), ...node.slice(2)],
+      ],
+      constants,
+      opset,
+    };
+    const label = JSON.stringify(node);
+    assert.throws(
+      () => importOnnx(build({ ...parts, x, outputs: ["y", "x0"] })),
+      { code: "UNSUPPORTED", message: /batch of 2/ },
+      label,
+    );
+    // a batch of one is one image
+    const one = Object.fromEntries(
+      Object.entries(constants).map(([name, value]) => [name, name === "k" ? ints(0) : value]),
+    );
+    if (constants.c) continue;
+    assert.ok(importOnnx(build({ ...parts, constants: one, x: [1, 3, 4], outputs: ["y", "x0"] })), label);
+  }
+});
+
 test("a size of another axis is no batch, though it is as large", () => {
   const runs = (node, constants, dims, opset) => {
     const made = importOnnx(build({ nodes: [node], constants, x: dims, opset }));

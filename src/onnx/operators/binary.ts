@@ -190,7 +190,7 @@ export function finite(conversion: Conversion, value: Value): Value {
 }
 
 /** A constant with the batch that stands in the file as the first image has it, if all images have the same. */
-function firstImage({ node, batch = 1, operands }: Conversion, operand: Known): Known {
+export function firstImage({ node, batch = 1, operands }: Conversion, operand: Known): Known {
   const { dims } = operand;
   const rank = Math.max(...operands.map((one) => one?.dims.length ?? 0));
   if (isActivation(operand) || batch === 1 || dims.length < rank || dims[0] !== batch) return operand;

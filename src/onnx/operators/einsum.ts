@@ -4,7 +4,7 @@ import { isActivation, type Known } from "../draft.js";
 import type { OnnxNode } from "../model.js";
 import { toValue } from "../tensor.js";
 import { range, transposed, walk } from "./arrays.js";
-import { combined } from "./binary.js";
+import { combined, firstImage } from "./binary.js";
 import {
   allOperands,
   type Conversion,
@@ -187,7 +187,7 @@ const einsum = operator(
       return [y];
     },
     convert(conversion) {
-      const operands = allOperands(conversion);
+      const operands = allOperands(conversion).map((operand) => firstImage(conversion, operand));
       const equation = equationOf(
         conversion.node,
         conversion.attributes.equation,

@@ -4,7 +4,7 @@ import { type Activation, isActivation, type Known, shapeFor } from "../draft.js
 import type { OnnxNode } from "../model.js";
 import { toValue, type Value } from "../tensor.js";
 import { broadcastDims, broadcastStrides, map, transposed, walk } from "./arrays.js";
-import { combined } from "./binary.js";
+import { combined, firstImage } from "./binary.js";
 import { allOperands, type Conversion, checkWork, expectNode, make, optional, required, resultName } from "./call.js";
 import { type Operators, operator } from "./operator.js";
 import { multiplied, type Stack, stacked, timesMatrix } from "./products.js";
@@ -140,7 +140,7 @@ export const matMul = operator(
       return [{ ...full, dims }];
     },
     convert(conversion) {
-      const [a, b] = allOperands(conversion);
+      const [a, b] = allOperands(conversion).map((operand) => firstImage(conversion, operand));
       expectNode(b !== undefined, conversion.node, "two inputs", "one");
       const { left, right, batch, dims } = matrices(conversion.node, a.dims, b.dims);
       const name = resultName(conversion);

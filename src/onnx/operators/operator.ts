@@ -1,8 +1,8 @@
 // operator.ts: all that is known of one operator of ONNX, as one record.
-import type { Known } from "../draft.js";
+import { isActivation, type Known } from "../draft.js";
 import type { OnnxNode } from "../model.js";
 import type { Value } from "../tensor.js";
-import type { Bare, BareConversion, Call, Conversion } from "./call.js";
+import { type Bare, type BareConversion, type Call, type Conversion, unsupported } from "./call.js";
 import { readSpecs, type Specs, type ValuesOf } from "./spec.js";
 
 /** Nodes that stand for one, with constants of theirs. */
@@ -60,10 +60,33 @@ export function operator<S extends Specs>(
     attributes,
     evaluate: (call) => evaluate({ ...call, attributes: readSpecs(attributes, call) }),
     ...(convert && {
-      convert: (conversion: BareConversion) =>
-        convert({ ...conversion, attributes: readSpecs(attributes, conversion) }),
+      convert(conversion: BareConversion) {
+        const values = readSpecs(attributes, conversion);
+        checkBatch(conversion, values);
+        return convert({ ...conversion, attributes: values });
+      },
     }),
   };
+}
+
+/** Operators that may name the axis of the images and leave it as it is. */
+const ANY_AXIS: readonly string[] = ["DequantizeLinear", "Pad", "QuantizeLinear", "Resize", "Slice", "Unsqueeze"];
+
+/**
+ * A batch that stands in the file is read as 1, so nothing may be done along it.
+ * @throws UNSUPPORTED for a node that works along the axis of the images
+ */
+function checkBatch({ node, batch, operands }: BareConversion, attributes: object): void {
+  if (batch === 1 || ANY_AXIS.includes(node.op)) return;
+  const image = operands.find((operand) => isActivation(operand) && operand.dims[0] === 1);
+  if (!image) return;
+  const { axis, axes, keepdims, noop_with_empty_axes: noop } = attributes as Readonly<Record<string, unknown>>;
+  // a reduction without axes is one over all of them
+  const unnamed = axes === null || (Array.isArray(axes) && axes.length === 0);
+  const all = keepdims !== undefined && unnamed && noop !== true;
+  const along = [axis ?? [], axes ?? []].flat() as readonly unknown[];
+  if (!all && !along.some((one) => one === 0 || one === -image.dims.length)) return;
+  throw unsupported(node, `work along the batch of ${batch} that stands in the file, which is read as 1`);
 }
 
 /** An operator that stands for other nodes; `expand` receives the values of its attributes, checked and typed. */

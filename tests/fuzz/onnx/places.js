@@ -96,10 +96,11 @@ const trilu = (op) => (draw, b) => {
   if (x) b.node(op, [x, b.constant({ ...ints(draw.integer(-2, 2)), dims: [] })], { upper: draw.below(2) });
 };
 
-/** On values between -1 and 1. */
+/** On values between -0.9 and 0.9: nearer to 1 the last bit of the input decides. */
 const bounded = (op) => (draw, b) => {
   const held = b.node("Tanh", [b.source(draw)]);
-  if (held) b.node(op, held);
+  const less = held && b.node("Mul", [held[0], b.constant(floats([], [0.9]))]);
+  if (less) b.node(op, less);
 };
 
 const test = (op) => (draw, b) => asFloat(b, b.node(op, [b.source(draw)]));
