@@ -117,16 +117,17 @@ export function checkSize(bytes: number, limit: number, where: string): void {
 const FOREIGN: readonly (readonly [RegExp, what: string])[] = [
   [/^\s*<(!doctype|html|\?xml|!--)/i, "a web page"],
   [/^version https:\/\/git-lfs/, "a Git LFS pointer, which git lfs pull makes the file,"],
-  [/^[\b]/, "an ONNX network, which shiftwise quantize makes a model,"],
+  // the version, and the tag of the next field
+  [/^[\b](?!\0)\p{Cc}(?!\0)[\p{Cc}":B]/u, "an ONNX network, which shiftwise quantize makes a model,"],
   [/^....TFL3/s, "a TensorFlow Lite model"],
   [/^PK/, "a zip archive, as PyTorch checkpoints are,"],
-  [/^\s*[{[]/, "a JSON file"],
+  [/^\s*[{[]\s*["{[\d-]/, "a JSON file"],
 ];
 
 /** Names what came instead of a model: read as a header's length its bytes would be far beyond the limit. @throws BAD_FILE */
 export function refuseForeign(bytes: Uint8Array, where: string): void {
-  // the JSON header of a model
-  if (bytes[8] === 0x7b) return;
+  // the JSON header of a model, or a file that ends before it
+  if (bytes.length < 9 || bytes[8] === 0x7b) return;
   const start = new TextDecoder("latin1").decode(bytes.subarray(0, 40));
   const what = FOREIGN.find(([pattern]) => pattern.test(start))?.[1];
   if (what === undefined) return;
