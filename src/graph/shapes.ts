@@ -32,11 +32,14 @@ export function inferShapes(network: Network, file = ""): Map<string, Shape> {
   return guarded(() => shapesOf(network, file), "BAD_GRAPH", "this is no network", details);
 }
 
+/** Written once: every node of a network is checked against it, several times. */
+const KINDS = `a kind of node: ${Object.keys(NODES).join(", ")}`;
+
 function shapesOf(network: Network, file: string): Map<string, Shape> {
   const shapes = new Map<string, Shape>();
   for (const node of network.nodes) {
     const check: Check = nodeChecker(node.name, file);
-    check(Object.hasOwn(NODES, node.op), "", `a kind of node: ${Object.keys(NODES).join(", ")}`, node.op);
+    check(Object.hasOwn(NODES, node.op), "", KINDS, node.op);
     check(!shapes.has(node.name), "", "a name not used before", node.name);
     const inputs = nodeInputs(node).map((name) => {
       const shape = shapes.get(name);

@@ -95,6 +95,8 @@ export const STEP_FUNCTIONS: ReadonlyMap<string, StepFunction> = /* @__PURE__ */
   return functions;
 })();
 
+const STEP_NAMES = /* @__PURE__ */ (() => [...STEP_FUNCTIONS.keys()])();
+
 /** The slopes of a step's function along its operands a, b and c, where it is y. */
 type StepSlopes = (a: number, b: number, c: number, y: number) => readonly number[];
 
@@ -137,7 +139,7 @@ function checkSteps(
   for (const [i, { fn, parameters, of }] of steps.entries()) {
     const place = `steps[${i}]`;
     const found = STEP_FUNCTIONS.get(fn);
-    check(found !== undefined, `${place}.fn`, `one of ${[...STEP_FUNCTIONS.keys()].join(", ")}`, fn);
+    check(found !== undefined, `${place}.fn`, `one of ${STEP_NAMES.join(", ")}`, fn);
     const counted = parameters.length === found.parameters && parameters.every(fits);
     check(counted, `${place}.parameters`, `${found.parameters} finite numbers`, parameters);
     const there = of.length === found.operands && of.every((k) => Number.isInteger(k) && k >= 0 && k <= i);
@@ -195,7 +197,7 @@ const stepsField: Field<readonly Step[]> = {
   read: (value, place) =>
     json.list(value, place, (entry, at) => {
       const { fn, parameters, of } = json.record(entry, at, ["fn", "parameters", "of"]);
-      const name = json.oneOf(fn, `${at}.fn`, [...STEP_FUNCTIONS.keys()]) as StepName;
+      const name = json.oneOf(fn, `${at}.fn`, STEP_NAMES) as StepName;
       const numbers = json.list(parameters, `${at}.parameters`, json.number);
       return { fn: name, parameters: numbers, of: json.list(of, `${at}.of`, (k, where) => json.integer(k, where)) };
     }),

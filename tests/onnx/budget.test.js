@@ -25,8 +25,8 @@ for (const name of NAMES) {
     const [wanted, pattern = /^$/] = expected(name);
     assert.equal(code, wanted, message);
     assert.match(message, pattern);
-    // files of megabytes may take longer and more than small ones
-    assert.ok(seconds < 1 + size / 1e6, `${seconds} s of the CPU for ${size} bytes`);
+    // files of megabytes may take longer and more than small ones; twice the budget, since machines are loaded
+    assert.ok(seconds < 2 * (1 + size / 1e6), `${seconds} s of the CPU for ${size} bytes`);
     assert.ok(memory < 160e6 + 30 * size, `${memory} bytes of memory for ${size} bytes`);
   });
 }
