@@ -130,6 +130,7 @@ const API_ONLY = [
   "unpacked <= limit",
   "a kind of layer",
   "kind of node",
+  "KINDS, node.op",
   // biome-ignore lint/suspicious/noTemplateCurlyInString: source text
   '"bias", `${outputs} values`',
   "checkEncoding(given, (ok",

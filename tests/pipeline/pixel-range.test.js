@@ -6,7 +6,7 @@ import { samplesOf } from "../../dist/data/index.js";
 import { buildNetwork } from "../../dist/graph/index.js";
 import { quantizeFromImages, usualNormalization, withNormalization } from "../../dist/pipeline/index.js";
 import { unlikelyRange } from "../../dist/pipeline/pixel-range.js";
-import { sampleActivations } from "../../dist/training/evaluate.js";
+import { sampleActivations } from "../../dist/training/index.js";
 
 const all = (channels, value) => Array(channels).fill(value);
 const WAYS = {

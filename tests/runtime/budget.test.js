@@ -86,18 +86,18 @@ test("a small file with large sizes is refused at once, and nothing is made of i
     for (const options of [{}, { threads: 2 }]) {
       const start = worked();
       await assert.rejects(Model.load(file, options), { code: "OVERFLOW" }, name);
-      assert.ok(worked() - start < 1, `${name}: ${worked() - start} s`);
+      assert.ok(worked() - start < 2, `${name}: ${worked() - start} s`);
     }
   }
   assert.ok(peak() - before < 200e6, `${peak() - before} bytes`);
 });
 
-test("one within the default limit loads within a second", async () => {
+test("one within the default limit loads within two seconds, on a busy machine too", async () => {
   for (const [name, make] of Object.entries(LOADED)) {
     const file = encodeModel(make());
     const start = worked();
     const model = await Model.load(file);
-    assert.ok(worked() - start < 1, `${name}: ${worked() - start} s`);
+    assert.ok(worked() - start < 2, `${name}: ${worked() - start} s`);
     assert.ok(model.memory.total <= 2 ** 30, name);
     model.dispose();
   }
