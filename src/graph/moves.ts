@@ -1,6 +1,7 @@
 // moves.ts: makes one gather or slice of moves behind each other that only pick planes, rows and columns: channel shuffles,
 // halves of channels, as exporters write them with reshapes, orders of axes and slices.
-import { type Node, nodeInputs, type Shape, stridesOf } from "../ops/index.js";
+import { elements, type Node, type Shape, stridesOf } from "../ops/index.js";
+import { liveNodes } from "./chains.js";
 import type { Network } from "./network.js";
 import { inferShapes } from "./shapes.js";
 
@@ -26,7 +27,7 @@ export function joinMoves(network: Network): Network {
   const origins = new Map<string, Origin>();
   let spent = 0;
   const nodes = network.nodes.map((node): Node => {
-    const size = elementsOf(shapes.get(node.name)!);
+    const size = elements(shapes.get(node.name)!);
     if (!isMove(node) || size > ELEMENTS_MAX || spent + size > TOTAL_MAX) return node;
     spent += size;
     const [own, shape] = [shapes.get(node.input)!, shapes.get(node.name)!];
@@ -37,7 +38,7 @@ export function joinMoves(network: Network): Network {
     origins.set(node.name, origin);
     return (origin.moves > 1 && picked(node.name, origin, shapes.get(origin.root)!, shape)) || node;
   });
-  return { ...network, nodes: live(nodes, network.outputs) };
+  return { ...network, nodes: liveNodes(nodes, network.outputs) };
 }
 
 type Move = Extract<Node, { op: "gather" | "permute" | "slice" }>;
@@ -48,13 +49,11 @@ function isMove(node: Node): node is Move {
   return node.op === "permute" || node.op === "slice";
 }
 
-const elementsOf = ([channels, rows, columns]: Shape): number => channels * rows * columns;
-
 /** The place in the input, of the shape `own`, that every element of the result comes from. */
 function placesOf(node: Move, own: Shape, shape: Shape): Int32Array {
   if (node.op === "permute") {
     const [from, to] = [stridesOf(node.dims), stridesOf(node.order.map((axis) => node.dims[axis]))];
-    return Int32Array.from({ length: elementsOf(shape) }, (_, i) =>
+    return Int32Array.from({ length: elements(shape) }, (_, i) =>
       node.order.reduce((sum, axis, k) => sum + (Math.floor(i / to[k]) % node.dims[axis]) * from[axis], 0),
     );
   }
@@ -63,7 +62,7 @@ function placesOf(node: Move, own: Shape, shape: Shape): Int32Array {
     return Array.from({ length: shape[axis] }, (_, i) => node.start[axis] + i * node.step[axis]);
   };
   const [channels, rows, columns] = [along(0), along(1), along(2)];
-  const places = new Int32Array(elementsOf(shape));
+  const places = new Int32Array(elements(shape));
   let at = 0;
   for (const c of channels) {
     for (const y of rows) for (const x of columns) places[at++] = (c * own[1] + y) * own[2] + x;
@@ -99,17 +98,4 @@ function picked(name: string, { root, places }: Origin, own: Shape, shape: Shape
 function stepOf(list: readonly number[]): number | null {
   const step = list.length > 1 ? list[1] - list[0] : 1;
   return step >= 1 && list.every((index, i) => index === list[0] + i * step) ? step : null;
-}
-
-/** The nodes without the moves that nothing reads any more. */
-function live(nodes: readonly Node[], outputs: readonly string[]): Node[] {
-  const needed = new Set(outputs);
-  return nodes
-    .toReversed()
-    .filter((node) => {
-      if (isMove(node) && !needed.has(node.name)) return false;
-      for (const name of nodeInputs(node)) needed.add(name);
-      return true;
-    })
-    .reverse();
 }

@@ -1,6 +1,7 @@
 // permutes.ts: takes out what only turns a tensor round and back, as token networks do around each dense layer: orders of axes
 // behind each other are one, and functions of single elements go before them.
 import { elements, type Node, type PermuteNode, rewire, sameShape, simplifiedOrder } from "../ops/index.js";
+import { liveNodes } from "./chains.js";
 import type { Network } from "./network.js";
 import { inferShapes, readersOf } from "./shapes.js";
 
@@ -55,27 +56,12 @@ export function joinPermutes(network: Network): Network {
       put({ ...source, name: node.name, input: name });
     } else put(node);
   }
-  return { ...network, nodes: live([...made.values()], outputs) };
+  return { ...network, nodes: liveNodes([...made.values()], network.outputs) };
 }
 
 /** Whether a node is a function of every element of its one input. */
 function isFunction(node: Node): node is Extract<Node, { op: "activation" | "elementwise" | "relu" | "leakyRelu" }> {
   return ["activation", "elementwise", "relu", "leakyRelu"].includes(node.op);
-}
-
-/** The nodes without the permutes that nothing reads any more. */
-function live(nodes: readonly Node[], outputs: ReadonlySet<string>): Node[] {
-  const needed = new Set(outputs);
-  const kept: Node[] = [];
-  for (const node of nodes.toReversed()) {
-    if (node.op === "permute" && !needed.has(node.name)) continue;
-    kept.push(node);
-    rewire(node, (name) => {
-      needed.add(name);
-      return name;
-    });
-  }
-  return kept.reverse();
 }
 
 /** One order for two, the second of which reads the first one's result as other dimensions; null where none is. */
