@@ -48,7 +48,7 @@ export { validateNetwork } from "./validate.js";
 // for the other rooms
 
 export { rewire } from "../ops/index.js";
-export { findChains, liveNodes } from "./chains.js";
+export { type Chain, findChains, liveNodes } from "./chains.js";
 export { liftClamps } from "./clamps.js";
 export { fuseElementwise } from "./elementwise.js";
 export { NETWORK } from "./given.js";

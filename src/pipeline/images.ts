@@ -10,8 +10,11 @@ import {
   calibrate,
   checkPortions,
   collectHistograms,
+  collectRanges,
+  equalize,
   type LayerLevels,
   quantizerNamed,
+  tensorsToEqualize,
   weightNodes,
 } from "../quantize/index.js";
 import { compensate, type LayerReport } from "../rounding/index.js";
@@ -80,7 +83,10 @@ export async function quantizeFromImages(
   const { signal } = control;
   control.onStep?.("calibrating");
   const [samples, held] = holdOutSamples(source.samples);
-  const start = minutes > 0 ? recoverNorms(source.network, samples) : source.network;
+  const bare = minutes > 0 ? recoverNorms(source.network, samples) : source.network;
+  const looked = tensorsToEqualize(bare);
+  const ranges = await collectRanges(bare, looked, interruptible(sampleActivations(bare, samples, looked), signal));
+  const start = equalize(bare, ranges);
   const points = quantizationPoints(start);
   const histograms = await collectHistograms(points, interruptible(sampleActivations(start, samples, points), signal));
   const simulated = insertQuantizers(start, calibrate(start, histograms, { activations }));

@@ -36,7 +36,9 @@ export {
 
 export { bitsOfLayer, levelsFor, quantizeWeightsOf, weightNodes, writeFit } from "./apply.js";
 export { SCHEME } from "./calibrate.js";
+export { collectRanges } from "./channel-ranges.js";
 export { fitScales, LAYER_LEVELS, SMALLEST_SCALE } from "./channels.js";
+export { equalize, tensorsToEqualize } from "./equalize.js";
 export { PORTION_FIELDS, PORTION_STEP } from "./inq.js";
 export { defaultRule, SMALLEST_WEIGHT } from "./levels.js";
 export { frozenCount, selectLargest } from "./partition.js";

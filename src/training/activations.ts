@@ -24,6 +24,16 @@ export function* activations(
   yield* sampleActivations(network, samplesOf(dataset), names, batchSize);
 }
 
+const BATCH = 16;
+
+/**
+ * The number of samples of which all networks can hold every tensor at a time, `most` at most.
+ * @internal
+ */
+export function imagesAtOnce(networks: readonly Network[], count: number, most = BATCH): number {
+  return networks.reduce((few, network) => imagesWithin(inferShapes(network).values(), few), Math.min(most, count));
+}
+
 /**
  * Yields what `activations` yields, for images without labels.
  * @internal
@@ -32,9 +42,9 @@ export function* sampleActivations(
   network: Network,
   samples: Samples,
   names: readonly string[],
-  batchSize = 16,
+  batchSize = BATCH,
 ): Generator<ReadonlyMap<string, Float32Array>, void, undefined> {
-  const batch = imagesWithin(inferShapes(network).values(), Math.min(batchSize, samples.count));
+  const batch = imagesAtOnce([network], samples.count, batchSize);
   const engine = createEngine(network, { batch, gradients: false, keep: names });
   for (let from = 0; from < samples.count; from += batch) {
     const count = Math.min(batch, samples.count - from);

@@ -2,7 +2,7 @@
 import type { Samples } from "../data/browser.js";
 import { inferShapes, type Network } from "../graph/index.js";
 import { elements, nodeKind, type Shape, softmax, stridesOf } from "../ops/index.js";
-import { sampleActivations } from "./activations.js";
+import { imagesAtOnce, sampleActivations } from "./activations.js";
 
 /** The difference of an output from the float network's. */
 export interface OutputFidelity {
@@ -36,8 +36,10 @@ export interface Divergence {
 export function fidelityTo(float: Network, samples: Samples): (network: Network) => Divergence {
   return (network) => {
     const { add, read } = createFidelity(float);
-    const found = sampleActivations(network, samples, network.outputs);
-    for (const expected of sampleActivations(float, samples, float.outputs))
+    // one of them may have room for fewer images at a time
+    const batch = imagesAtOnce([float, network], samples.count);
+    const found = sampleActivations(network, samples, network.outputs, batch);
+    for (const expected of sampleActivations(float, samples, float.outputs, batch))
       add(expected, found.next().value!, network.outputs);
     return read();
   };

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { createRandom } from "../../dist/base/index.js";
 import { samplesOf } from "../../dist/data/index.js";
 import { buildNetwork } from "../../dist/graph/index.js";
+import { imagesAtOnce } from "../../dist/training/activations.js";
 import { fidelityTo } from "../../dist/training/fidelity.js";
 
 /** Logits are the two pixels, the second times `factor`. */
@@ -76,4 +77,17 @@ test("a vector that a function makes is no list of logits", () => {
   const made = b.finish([b.activation(b.dense(b.input([2, 1, 1]), 2), "sigmoid")]);
   const { kl, agreement, distance } = fidelityTo(made, samples)(made);
   assert.deepEqual([kl, agreement, distance], [null, null, 0]);
+});
+
+test("two networks are run on as many images at a time, though one of them has room for fewer", () => {
+  const large = (convolutions) => {
+    const b = buildNetwork("large", createRandom(1));
+    let x = b.input([8, 1024, 1024]);
+    for (let i = 0; i < convolutions; i++) x = b.relu(x);
+    return b.finish([x]);
+  };
+  const alone = imagesAtOnce([large(1)], 100);
+  const deeper = imagesAtOnce([large(3)], 100);
+  assert.deepEqual([alone, deeper, imagesAtOnce([large(1), large(3)], 100)], [16, 8, 8]);
+  assert.equal(imagesAtOnce([large(1)], 5), 5);
 });

@@ -1,0 +1,269 @@
+// equalize.ts: gives channels that share one encoding a common range, without changing what the network computes: a factor
+// goes into the layer that makes a channel, its inverse into the weights that read it.
+
+import { given, is, ShiftwiseError } from "../base/index.js";
+import {
+  type Chain,
+  encodingGroups,
+  findChains,
+  fuseElementwise,
+  liveNodes,
+  NETWORK,
+  type Network,
+  rewire,
+} from "../graph/index.js";
+import type { BatchNormNode, ConvNode, DenseNode, Node, Tensor } from "../ops/index.js";
+import { type ChannelRanges, RANGES } from "./channel-ranges.js";
+import { type Journey, NOTHING, travelFrom } from "./channel-travel.js";
+import { chooseGains, errorOf, type SharedChannels, type Unit } from "./gains.js";
+
+/** Levels of an encoding, about. */
+const LEVELS = 255;
+/** Noise of rounding over signal, in the sums of the layers that read a tensor, from which on a layer of its own is worth it. */
+const NOISE_WORTH_A_LAYER = 1e-3;
+/** The part of the noise that has to be left at most. */
+const LEFT_WITH_A_LAYER = 0.5;
+
+/** The least variance of a sum, as a share of the mean of its layer's: what varies less does nothing. */
+const LEAST_VARIANCE = 1e-6;
+
+/** The largest of n values seen is surpassed by others by a share of about this over the root of n. */
+const UNSEEN = 4;
+
+type Weighted = ConvNode | DenseNode;
+
+/**
+ * The tensors whose channels `equalize` has to know: those that are rounded, and what the layers that read them make.
+ * @internal
+ */
+export function tensorsToEqualize(network: Network): string[] {
+  given({ network }, { network: NETWORK });
+  const products = network.nodes.filter(({ op }) => op === "conv" || op === "dense");
+  return [...new Set([...encodingGroups(network).flat(), ...products.map(({ name }) => name)])];
+}
+
+/**
+ * Multiplies channels that share an encoding, those of one tensor or of several that a concatenation joins, by factors
+ * so that all use its range, where only convolutions and dense layers read them: their weights take the inverse. The layer that
+ * makes a channel takes the factor into its weights or its function. Where it can do so for all its channels together only, and
+ * rounding would make much noise, a multiplication behind it does.
+ * @param ranges of tensorsToEqualize(network), in the float network.
+ * @returns a network of the same function; names of layers with weights stay.
+ * @throws BAD_GRAPH for a tensor without ranges.
+ * @internal
+ */
+export function equalize(network: Network, ranges: ReadonlyMap<string, ChannelRanges>): Network {
+  given({ network, ranges }, { network: NETWORK, ranges: is.map(RANGES) });
+  const live: Network = { ...network, nodes: liveNodes(network.nodes, network.outputs) };
+  const chains = new Map(findChains(live).map((chain) => [pointOf(chain), chain]));
+  const draft: Draft = { nodes: new Map(network.nodes.map((node) => [node.name, node])), behind: new Map() };
+  const rangesOf = (name: string): ChannelRanges => {
+    const found = ranges.get(name);
+    if (found) return found;
+    throw new ShiftwiseError("BAD_GRAPH", "no ranges of a tensor's channels", { where: name });
+  };
+  for (const names of encodingGroups(network)) equalizeGroup(live, names, chains, rangesOf, draft);
+  return finish(network, draft);
+}
+
+/** The network on its way. */
+interface Draft {
+  readonly nodes: Map<string, Node>;
+  /** Nodes put behind a tensor, the last of which all its readers read instead. */
+  readonly behind: Map<string, readonly Node[]>;
+}
+
+/** A tensor that is rounded, and how its channels may be multiplied. */
+interface Part {
+  readonly name: string;
+  readonly chain: Chain;
+  /** Numbers of its channels in the group. */
+  readonly channels: readonly number[];
+  readonly way: Way;
+}
+
+/**
+ * Ways in which a chain takes gains in: every channel its own; one for all, as a step of its function; none, so that a layer has
+ * to be put behind it.
+ */
+type Way = "channel" | "tensor" | "none";
+
+function equalizeGroup(
+  network: Network,
+  names: readonly string[],
+  chains: ReadonlyMap<string, Chain>,
+  rangesOf: (name: string) => ChannelRanges,
+  draft: Draft,
+): void {
+  let count = 0;
+  const parts = names.map((name): Part => {
+    const chain = chains.get(name)!;
+    const channels = Array.from(rangesOf(name).low, () => count++);
+    return { name, chain, channels, way: wayOf(chain) };
+  });
+  const starts = new Map(parts.map(({ name, channels }) => [name, Int32Array.from(channels)]));
+  const journey = travelFrom(network, starts);
+  const shared: SharedChannels = {
+    low: Float64Array.from(parts.flatMap(({ name }) => [...rangesOf(name).low])),
+    high: Float64Array.from(parts.flatMap(({ name }) => [...rangesOf(name).high])),
+    weight: weightsOfErrors(network, journey, count, rangesOf),
+    headroom: Math.max(...names.map((name) => 1 + UNSEEN / Math.sqrt(rangesOf(name).count))),
+  };
+  const open = parts.filter(
+    ({ chain, channels }) =>
+      chain.role !== "input" && chain.role !== "constant" && !channels.some((c) => journey.needed.has(c)),
+  );
+  const unitsWith = (layers: ReadonlySet<Part>): Unit[] =>
+    open.flatMap((part): Unit[] => {
+      const { channels, way } = part;
+      if (layers.has(part)) return channels.map((c) => ({ channels: [c], flips: true }));
+      if (way === "channel") return channels.map((c) => ({ channels: [c], flips: isLinear(part.chain) }));
+      return way === "tensor" ? [{ channels, flips: true }] : [];
+    });
+  const free = chooseGains(shared, unitsWith(new Set()));
+  const every = chooseGains(shared, unitsWith(new Set(open)));
+  const noise = (gains: Float64Array, { channels }: Part): number =>
+    errorOf(shared, gains, channels) / (12 * LEVELS ** 2);
+  const worth = open.filter((part) => {
+    const before = noise(free, part);
+    return part.way !== "channel" && before > NOISE_WORTH_A_LAYER && noise(every, part) < LEFT_WITH_A_LAYER * before;
+  });
+  const layers = new Set(worth);
+  const gains = worth.length > 0 ? chooseGains(shared, unitsWith(layers)) : free;
+  if (gains.every((gain) => gain === 1)) return;
+  for (const part of open)
+    multiply(
+      draft,
+      part,
+      Float32Array.from(part.channels, (c) => gains[c]),
+      layers.has(part),
+    );
+  for (const [name, from] of journey.products) {
+    const node = draft.nodes.get(name) as Weighted;
+    const inverse = Float32Array.from(from, (c) => (c === NOTHING ? 1 : 1 / gains[c]));
+    draft.nodes.set(name, { ...node, weight: withInputs(node, inverse) });
+  }
+}
+
+/**
+ * What the squared error of a channel adds to the sums of the layers that read it, over what each sum varies by, as a mean
+ * over a layer's sums: layers behind may enlarge what varies little.
+ */
+function weightsOfErrors(
+  { nodes }: Network,
+  { products }: Journey,
+  count: number,
+  rangesOf: (name: string) => ChannelRanges,
+): Float64Array {
+  const weights = new Float64Array(count);
+  for (const node of nodes) {
+    const from = products.get(node.name);
+    if (!from || (node.op !== "conv" && node.op !== "dense")) continue;
+    const { variance } = rangesOf(node.name);
+    const mean = variance.reduce((sum, one) => sum + one / variance.length, 0);
+    if (mean === 0) continue;
+    const { data } = node.weight;
+    const perOutput = data.length / variance.length;
+    const channelOf = inputChannels(node, from.length);
+    for (let i = 0; i < data.length; i++) {
+      const channel = from[channelOf(i)];
+      if (channel !== NOTHING)
+        weights[channel] +=
+          data[i] ** 2 / (variance[Math.floor(i / perOutput)] + LEAST_VARIANCE * mean) / variance.length;
+    }
+  }
+  return weights;
+}
+
+/** The name of the tensor that is rounded at the end of a chain. */
+function pointOf({ nodes }: Chain): string {
+  return nodes.findLast(({ op }) => op !== "dropout")!.name;
+}
+
+/** Whether nothing bounds what a chain sums up: then signs may change, too. */
+function isLinear({ nodes }: Chain): boolean {
+  return nodes.every(({ op }) => op !== "relu");
+}
+
+function wayOf({ role, nodes, residual, norm }: Chain): Way {
+  const [head, ...rest] = nodes;
+  // max(x, 0) commutes with a factor, another bound does not
+  const folds = rest.every(
+    ({ op, ...node }) => op === "batchNorm" || op === "dropout" || (op === "relu" && !("max" in node)),
+  );
+  if ((role === "product" || norm === head) && residual === null && folds) return "channel";
+  return head.op === "elementwise" || head.op === "activation" || head.op === "leakyRelu" ? "tensor" : "none";
+}
+
+/** Multiplies the channels of a part, in its chain or behind it. */
+function multiply(draft: Draft, { name, chain, way }: Part, gains: Float32Array, withLayer: boolean): void {
+  if (gains.every((gain) => gain === 1)) return;
+  const to = `${name}.equalized`;
+  if (withLayer) {
+    const factors = `${to}.gains`;
+    const value: Tensor = { shape: [gains.length, 1, 1], data: gains };
+    const product: Node = { op: "binary", name: to, fn: "mul", inputs: [name, factors] };
+    draft.behind.set(name, [{ op: "constant", name: factors, value }, product]);
+  } else if (way === "tensor") {
+    const steps = [
+      { fn: "constant", parameters: [gains[0]], of: [] },
+      { fn: "mul", parameters: [], of: [0, 1] },
+    ] as const;
+    draft.behind.set(name, [{ op: "elementwise", name: to, input: name, steps }]);
+  } else {
+    const head = draft.nodes.get(chain.norm?.name ?? chain.head.name)!;
+    const made = head.op === "batchNorm" ? scaledNorm(head, gains) : scaledOutputs(head as Weighted, gains);
+    draft.nodes.set(head.name, made);
+  }
+}
+
+const times = ({ shape, data }: Tensor, gainOf: (i: number) => number): Tensor => ({
+  shape,
+  data: data.map((value, i) => value * gainOf(i)),
+});
+
+function scaledNorm(node: BatchNormNode, gains: Float32Array): BatchNormNode {
+  return { ...node, gamma: times(node.gamma, (c) => gains[c]), beta: times(node.beta, (c) => gains[c]) };
+}
+
+function scaledOutputs(node: Weighted, gains: Float32Array): Weighted {
+  const inputs = node.weight.data.length / node.weight.shape[0];
+  const weight = times(node.weight, (i) => gains[Math.floor(i / inputs)]);
+  return { ...node, weight, bias: node.bias && times(node.bias, (c) => gains[c]) };
+}
+
+/** The channel of its input that each weight of a node is for. */
+function inputChannels(node: Weighted, channels: number): (i: number) => number {
+  const { shape, data } = node.weight;
+  if (node.op === "dense") {
+    const plane = shape[1] / channels;
+    return (i) => Math.floor((i % shape[1]) / plane);
+  }
+  const [outputs, inputs, height, width] = shape;
+  const perOutput = data.length / outputs;
+  const perGroup = outputs / node.groups;
+  return (i) => {
+    const group = Math.floor(Math.floor(i / perOutput) / perGroup);
+    return group * inputs + Math.floor((i % perOutput) / (height * width));
+  };
+}
+
+function withInputs(node: Weighted, gains: Float32Array): Tensor {
+  const channelOf = inputChannels(node, gains.length);
+  return times(node.weight, (i) => gains[channelOf(i)]);
+}
+
+/** The network with the nodes that were put behind others. Functions of one value become one node each. */
+function finish(network: Network, { nodes, behind }: Draft): Network {
+  const taken = new Set(network.nodes.map(({ name }) => name));
+  const clash = [...behind.values()].flat().find(({ name }) => taken.has(name));
+  if (clash) throw new ShiftwiseError("BAD_GRAPH", "name needed for a multiplication", { where: clash.name });
+  const last = new Map([...behind].map(([name, put]) => [name, put[put.length - 1].name]));
+  const renamed = (name: string): string => last.get(name) ?? name;
+  const all = network.nodes.flatMap(({ name }): Node[] => [
+    rewire(nodes.get(name)!, renamed),
+    ...(behind.get(name) ?? []),
+  ]);
+  const made = { ...network, nodes: all };
+  return all.some(({ op }) => op === "elementwise") ? fuseElementwise(made) : made;
+}
