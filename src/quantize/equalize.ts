@@ -25,7 +25,7 @@ const NOISE_WORTH_A_LAYER = 1e-3;
 const LEFT_WITH_A_LAYER = 0.5;
 
 /** The least variance of a sum, as a share of the mean of its layer's: what varies less does nothing. */
-const LEAST_VARIANCE = 1e-6;
+const LEAST_VARIANCE = 1e-5;
 
 /** The largest of n values seen is surpassed by others by a share of about this over the root of n. */
 const UNSEEN = 4;

@@ -5,6 +5,7 @@ const FLOAT = 1;
 const UINT8 = 2;
 const INT8 = 3;
 const INT64 = 7;
+const DOUBLE = 11;
 
 /** All operators below exist since this version. */
 export const EXPORT_OPSET = 17;
@@ -13,7 +14,11 @@ const IR_VERSION = 8;
 type Attribute = number | string | readonly number[] | { readonly float: number };
 
 export interface GraphBuilder {
+  /** The element type that `floats` makes. */
+  readonly real: number;
   floats(values: ArrayLike<number>, dims?: readonly number[]): string;
+  /** The same graph for nodes that compute in float64. */
+  inDoubles(): GraphBuilder;
   int8(values: ArrayLike<number>, dims: readonly number[]): string;
   uint8(value: number): string;
   /** int64 in one dimension. */
@@ -63,13 +68,22 @@ export function createGraph(reserved: readonly string[]): GraphBuilder {
     const attribute = Object.entries(attributes).map(([key, value]) => attributeOf(key, value));
     nodes.push({ opType, name: output, input: [...input], output: [output], attribute });
   };
-  return {
-    floats: (values, dims = [values.length]) =>
-      constant(
-        FLOAT,
-        dims,
-        packed(values, 4, (view, at, x) => view.setFloat32(at, x, true)),
-      ),
+  const floats = (values: ArrayLike<number>, dims: readonly number[] = [values.length]): string =>
+    constant(
+      FLOAT,
+      dims,
+      packed(values, 4, (view, at, x) => view.setFloat32(at, x, true)),
+    );
+  const doubles = (values: ArrayLike<number>, dims: readonly number[] = [values.length]): string =>
+    constant(
+      DOUBLE,
+      dims,
+      packed(values, 8, (view, at, x) => view.setFloat64(at, x, true)),
+    );
+  const builder: GraphBuilder = {
+    real: FLOAT,
+    floats,
+    inDoubles: () => ({ ...builder, real: DOUBLE, floats: doubles }),
     int8: (values, dims) =>
       constant(
         INT8,
@@ -117,6 +131,7 @@ export function createGraph(reserved: readonly string[]): GraphBuilder {
       };
     },
   };
+  return builder;
 }
 
 function packed(

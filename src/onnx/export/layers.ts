@@ -4,6 +4,7 @@ import {
   type ActivationName,
   type AxisWeights,
   type BinaryName,
+  decoderOf,
   elements,
   FUNCTIONS,
   type GatherLayer,
@@ -14,6 +15,7 @@ import {
   type Step,
   type StepName,
   sameShape,
+  stepsOf,
 } from "../../ops/index.js";
 import { operatorName } from "../operators/unary.js";
 import { added, encoded, type FormContext, fillOf, products, realOf, sums } from "./form.js";
@@ -35,10 +37,9 @@ const EXPORTS = {
   gather: gathered,
   permute: permuted,
   constant: ({ g, def }, { output, values }) => g.floats(values, [1, ...def.tensors[output].shape]),
-  activation: (context, layer) =>
-    encoded(context, activated(context.g, layer, realOf(context, layer.input)), layer.output),
-  elementwise: (context, { steps, input, output }) =>
-    encoded(context, stepped(context.g, steps, realOf(context, input)), output),
+  activation: (context, { fn, parameters, input, output }) =>
+    applied(context, [{ fn, parameters, of: [0] }], input, output),
+  elementwise: (context, { steps, input, output }) => applied(context, steps, input, output),
   binary(context, { input, other, output, fn }) {
     return encoded(context, BINARY[fn](context.g, [realOf(context, input), realOf(context, other)], []), output);
   },
@@ -52,12 +53,53 @@ const EXPORTS = {
 /** Adds one layer; returns the value that holds its output. */
 export const exportLayer: Export<Layer> = (context, layer) => (EXPORTS[layer.op] as Export<Layer>)(context, layer);
 
+/**
+ * A function of every value. Of integers it is a table. Where its result is rounded to integers it is computed in float64, as the
+ * model does, if runtimes have its operators for that: another last bit would make another integer of some.
+ */
+function applied(context: FormContext, steps: readonly Step[], input: string, output: string): string {
+  const { g, def, value } = context;
+  const [from, to] = [def.tensors[input].encoding, def.tensors[output].encoding];
+  if (from.kind !== "float32") {
+    const real = decoderOf(from);
+    const f = stepsOf(steps);
+    const table = Float32Array.from({ length: 256 }, (_, raw) => f(real(raw)));
+    return encoded(context, g.node("Gather", [g.floats(table), g.node("Cast", [value(input)], { to: INT32 })]), output);
+  }
+  if (to.kind === "float32" || !steps.every(({ fn }) => IN_DOUBLES.has(fn))) {
+    return encoded(context, stepped(g, steps, value(input)), output);
+  }
+  const wide = stepped(g.inDoubles(), steps, g.node("Cast", [value(input)], { to: DOUBLE }));
+  return encoded(context, g.node("Cast", [wide], { to: FLOAT }), output);
+}
+
+/** Element types of ONNX. */
+const [FLOAT, INT32, DOUBLE] = [1, 6, 11];
+
+/** Functions whose operators onnxruntime has for float64. */
+const IN_DOUBLES: ReadonlySet<StepName> = new Set<StepName>([
+  ...(["abs", "clip", "constant", "exp", "log", "max", "min", "sigmoid", "sqrt", "tanh"] as const),
+  ...(["add", "div", "mul", "prelu", "sub"] as const),
+]);
+
 /** A function of one value is the operator of its name, its parameters the operator's attributes. Clip's are inputs. */
 function activated(g: GraphBuilder, { fn, parameters }: Pick<ActivationLayer, "fn" | "parameters">, x: string): string {
+  if (g.real === DOUBLE && (fn === "sigmoid" || fn === "tanh")) return byExp(g, fn, x);
   const operator = operatorName(fn);
   if (fn === "clip") return g.node(operator, [x, ...parameters.map((bound) => g.floats([bound], []))]);
   const attributes = PARAMETERS[fn].map(([name], i) => [name, { float: parameters[i] }]);
   return g.node(operator, [x], Object.fromEntries(attributes));
+}
+
+/**
+ * 1 / (1 + exp(-x)), and 1 - 2 / (1 + exp(2 x)). Sigmoid and Tanh in products are taken for QuickGelu and FastGelu by
+ * onnxruntime, which has these in float32 alone.
+ */
+function byExp(g: GraphBuilder, fn: "sigmoid" | "tanh", x: string): string {
+  const one = g.floats([1], []);
+  const factor = g.floats([fn === "sigmoid" ? -1 : 2], []);
+  const sum = g.node("Add", [g.node("Exp", [g.node("Mul", [x, factor])]), one]);
+  return fn === "sigmoid" ? g.node("Div", [one, sum]) : g.node("Sub", [one, g.node("Div", [g.floats([2], []), sum])]);
 }
 
 /** A function in steps: the nodes of each. */
@@ -82,7 +124,7 @@ const as =
 const asFloat =
   (operator: string): StepExport =>
   (g, read) =>
-    g.node("Cast", [g.node(operator, read)], { to: 1 });
+    g.node("Cast", [g.node(operator, read)], { to: g.real });
 
 /** The functions of two values; they repeat either operand where an axis is of length 1. */
 const BINARY = {
