@@ -1,7 +1,10 @@
 // channel-travel.ts: which channel of which tensor the channels of moved tensors come from, and what reads them.
 
 import type { Network } from "../graph/index.js";
-import { type Node, nodeInputs, nodeKind } from "../ops/index.js";
+import { type ConvNode, type DenseNode, type Node, nodeInputs, nodeKind } from "../ops/index.js";
+
+/** A node with weights. */
+export type Weighted = ConvNode | DenseNode;
 
 /** A channel that comes from none: what a pad or a gather fills in. */
 export const NOTHING = -1;
@@ -56,4 +59,20 @@ export function travelFrom({ nodes, outputs }: Network, starts: ReadonlyMap<stri
   }
   for (const name of outputs) need(channels.get(name));
   return { products, needed };
+}
+
+/** The channel of its input that each weight of a node is for. */
+export function inputChannels(node: Weighted, channels: number): (i: number) => number {
+  const { shape, data } = node.weight;
+  if (node.op === "dense") {
+    const plane = shape[1] / channels;
+    return (i) => Math.floor((i % shape[1]) / plane);
+  }
+  const [outputs, inputs, height, width] = shape;
+  const perOutput = data.length / outputs;
+  const perGroup = outputs / node.groups;
+  return (i) => {
+    const group = Math.floor(Math.floor(i / perOutput) / perGroup);
+    return group * inputs + Math.floor((i % perOutput) / (height * width));
+  };
 }

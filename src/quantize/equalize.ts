@@ -12,25 +12,23 @@ import {
   type Network,
   rewire,
 } from "../graph/index.js";
-import type { BatchNormNode, ConvNode, DenseNode, Node, Tensor } from "../ops/index.js";
+import type { BatchNormNode, Node, Tensor } from "../ops/index.js";
 import { type ChannelRanges, RANGES } from "./channel-ranges.js";
-import { type Journey, NOTHING, travelFrom } from "./channel-travel.js";
+import { inputChannels, type Journey, NOTHING, travelFrom, type Weighted } from "./channel-travel.js";
 import { chooseGains, errorOf, type SharedChannels, type Unit } from "./gains.js";
+import { noiseModel } from "./rounding-noise.js";
 
 /** Levels of an encoding, about. */
 const LEVELS = 255;
 /** Noise of rounding over signal, in the sums of the layers that read a tensor, from which on a layer of its own is worth it. */
 const NOISE_WORTH_A_LAYER = 1e-3;
-/** The part of the noise that has to be left at most. */
+/** The parts of the noise that have to be left at most, for a layer and for any change at all. */
 const LEFT_WITH_A_LAYER = 0.5;
-
-/** The least variance of a sum, as a share of the mean of its layer's: what varies less does nothing. */
-const LEAST_VARIANCE = 1e-5;
-
+const LEFT_AT_MOST = 0.8;
 /** The largest of n values seen is surpassed by others by a share of about this over the root of n. */
 const UNSEEN = 4;
-
-type Weighted = ConvNode | DenseNode;
+/** Exponents of gains that are tried: what brings activations to one range makes weights differ more, which are rounded too. */
+const SHARES = [0, 0.25, 0.5, 0.75, 1];
 
 /**
  * The tensors whose channels `equalize` has to know: those that are rounded, and what the layers that read them make.
@@ -103,76 +101,60 @@ function equalizeGroup(
   });
   const starts = new Map(parts.map(({ name, channels }) => [name, Int32Array.from(channels)]));
   const journey = travelFrom(network, starts);
-  const shared: SharedChannels = {
-    low: Float64Array.from(parts.flatMap(({ name }) => [...rangesOf(name).low])),
-    high: Float64Array.from(parts.flatMap(({ name }) => [...rangesOf(name).high])),
-    weight: weightsOfErrors(network, journey, count, rangesOf),
-    headroom: Math.max(...names.map((name) => 1 + UNSEEN / Math.sqrt(rangesOf(name).count))),
-  };
+  const all = <K extends "low" | "high" | "variance">(field: K): Float64Array =>
+    Float64Array.from(parts.flatMap(({ name }) => [...rangesOf(name)[field]]));
+  const noise = noiseModel(network, journey, all("variance"), (name) => rangesOf(name).variance);
+  const headroom = Math.max(...names.map((name) => 1 + UNSEEN / Math.sqrt(rangesOf(name).count)));
+  const shared: SharedChannels = { low: all("low"), high: all("high"), weight: noise.weight, headroom };
   const open = parts.filter(
     ({ chain, channels }) =>
       chain.role !== "input" && chain.role !== "constant" && !channels.some((c) => journey.needed.has(c)),
   );
-  const unitsWith = (layers: ReadonlySet<Part>): Unit[] =>
-    open.flatMap((part): Unit[] => {
-      const { channels, way } = part;
+  const gainsWith = (layers: ReadonlySet<Part>): Choice => {
+    const units = open.flatMap((part): Unit[] => {
+      const { channels, way, chain } = part;
       if (layers.has(part)) return channels.map((c) => ({ channels: [c], flips: true }));
-      if (way === "channel") return channels.map((c) => ({ channels: [c], flips: isLinear(part.chain) }));
+      if (way === "channel") return channels.map((c) => ({ channels: [c], flips: isLinear(chain) }));
       return way === "tensor" ? [{ channels, flips: true }] : [];
     });
-  const free = chooseGains(shared, unitsWith(new Set()));
-  const every = chooseGains(shared, unitsWith(new Set(open)));
-  const noise = (gains: Float64Array, { channels }: Part): number =>
-    errorOf(shared, gains, channels) / (12 * LEVELS ** 2);
-  const worth = open.filter((part) => {
-    const before = noise(free, part);
-    return part.way !== "channel" && before > NOISE_WORTH_A_LAYER && noise(every, part) < LEFT_WITH_A_LAYER * before;
-  });
-  const layers = new Set(worth);
-  const gains = worth.length > 0 ? chooseGains(shared, unitsWith(layers)) : free;
-  if (gains.every((gain) => gain === 1)) return;
-  for (const part of open)
-    multiply(
-      draft,
-      part,
-      Float32Array.from(part.channels, (c) => gains[c]),
-      layers.has(part),
-    );
-  for (const [name, from] of journey.products) {
+    const full = chooseGains(shared, units);
+    const choices = SHARES.map((share): Choice => {
+      const gains = full.map((gain) => Math.fround(Math.sign(gain) * Math.abs(gain) ** share));
+      return { gains, layers, noise: ofActivations(gains) + noise.ofWeights(gains) };
+    });
+    return choices.reduce((best, one) => (one.noise < best.noise ? one : best));
+  };
+  const ofActivations = (gains: Float64Array, only: readonly number[] | null = null): number =>
+    errorOf(shared, gains, only) / (12 * LEVELS ** 2);
+  const ones = new Float64Array(count).fill(1);
+  const before = ofActivations(ones) + noise.ofWeights(ones);
+  const free = gainsWith(new Set());
+  const loud = open.filter(
+    ({ way, channels }) => way !== "channel" && ofActivations(free.gains, channels) > NOISE_WORTH_A_LAYER,
+  );
+  const layered = loud.length > 0 ? gainsWith(new Set(loud)) : free;
+  const chosen = layered.noise < LEFT_WITH_A_LAYER * free.noise ? layered : free;
+  if (chosen.noise < LEFT_AT_MOST * before) apply(draft, open, journey, chosen);
+}
+
+interface Choice {
+  /** One a channel. */
+  readonly gains: Float64Array;
+  /** Parts that get a multiplication behind them. */
+  readonly layers: ReadonlySet<Part>;
+  readonly noise: number;
+}
+
+function apply(draft: Draft, parts: readonly Part[], { products }: Journey, { gains, layers }: Choice): void {
+  for (const part of parts) {
+    const own = Float32Array.from(part.channels, (c) => gains[c]);
+    multiply(draft, part, own, layers.has(part));
+  }
+  for (const [name, from] of products) {
     const node = draft.nodes.get(name) as Weighted;
     const inverse = Float32Array.from(from, (c) => (c === NOTHING ? 1 : 1 / gains[c]));
     draft.nodes.set(name, { ...node, weight: withInputs(node, inverse) });
   }
-}
-
-/**
- * What the squared error of a channel adds to the sums of the layers that read it, over what each sum varies by, as a mean
- * over a layer's sums: layers behind may enlarge what varies little.
- */
-function weightsOfErrors(
-  { nodes }: Network,
-  { products }: Journey,
-  count: number,
-  rangesOf: (name: string) => ChannelRanges,
-): Float64Array {
-  const weights = new Float64Array(count);
-  for (const node of nodes) {
-    const from = products.get(node.name);
-    if (!from || (node.op !== "conv" && node.op !== "dense")) continue;
-    const { variance } = rangesOf(node.name);
-    const mean = variance.reduce((sum, one) => sum + one / variance.length, 0);
-    if (mean === 0) continue;
-    const { data } = node.weight;
-    const perOutput = data.length / variance.length;
-    const channelOf = inputChannels(node, from.length);
-    for (let i = 0; i < data.length; i++) {
-      const channel = from[channelOf(i)];
-      if (channel !== NOTHING)
-        weights[channel] +=
-          data[i] ** 2 / (variance[Math.floor(i / perOutput)] + LEAST_VARIANCE * mean) / variance.length;
-    }
-  }
-  return weights;
 }
 
 /** The name of the tensor that is rounded at the end of a chain. */
@@ -230,22 +212,6 @@ function scaledOutputs(node: Weighted, gains: Float32Array): Weighted {
   const inputs = node.weight.data.length / node.weight.shape[0];
   const weight = times(node.weight, (i) => gains[Math.floor(i / inputs)]);
   return { ...node, weight, bias: node.bias && times(node.bias, (c) => gains[c]) };
-}
-
-/** The channel of its input that each weight of a node is for. */
-function inputChannels(node: Weighted, channels: number): (i: number) => number {
-  const { shape, data } = node.weight;
-  if (node.op === "dense") {
-    const plane = shape[1] / channels;
-    return (i) => Math.floor((i % shape[1]) / plane);
-  }
-  const [outputs, inputs, height, width] = shape;
-  const perOutput = data.length / outputs;
-  const perGroup = outputs / node.groups;
-  return (i) => {
-    const group = Math.floor(Math.floor(i / perOutput) / perGroup);
-    return group * inputs + Math.floor((i % perOutput) / (height * width));
-  };
 }
 
 function withInputs(node: Weighted, gains: Float32Array): Tensor {
