@@ -13,7 +13,10 @@ import {
 import type { Network } from "./network.js";
 import { readersOf } from "./shapes.js";
 
-/** Nodes that become one layer; `head` computes, the rest is its epilogue. */
+/**
+ * Nodes that become one layer; `head` computes, the rest is its epilogue.
+ * @internal
+ */
 export interface Chain {
   readonly head: Node;
   /** The role of the head; it says how the chain may go on and how it may end. */

@@ -4,9 +4,9 @@ import { inputChannels, type Journey, NOTHING } from "./channel-travel.js";
 
 /** The noise of rounding over the variance of each sum, as a mean over a layer's sums: layers behind may enlarge what varies little. */
 export interface NoiseModel {
-  /** What a squared error of 1 in each channel adds. */
+  /** The noise that a squared error of 1 in each channel makes. */
   readonly weight: Float64Array;
-  /** What rounding the weights adds once channels are multiplied by gains and weights divided by them. */
+  /** The noise of rounding the weights once channels are multiplied by gains and weights divided by them. */
   ofWeights(gains: Float64Array): number;
 }
 
