@@ -40,7 +40,14 @@ export {
   slopeOf,
   softmax,
 } from "./functions.js";
-export type { GatherLayer, GatherNode, PadNode, Places, SliceNode } from "./gather.js";
+export {
+  type GatherLayer,
+  type GatherNode,
+  gatheredPlaces,
+  type PadNode,
+  type Places,
+  type SliceNode,
+} from "./gather.js";
 export {
   broadcastShape,
   convOutputShape,
@@ -74,7 +81,7 @@ export {
   toReal,
   weightValues,
 } from "./numeric.js";
-export { type PermuteLayer, type PermuteNode, simplifiedOrder } from "./permute.js";
+export { type PermuteLayer, type PermuteNode, permutedPlaces, simplifiedOrder } from "./permute.js";
 export { checkPort, dimsOf, type InputPortShape, type PortShape, planesOf, readPortShape, unusual } from "./port.js";
 export { orderStores, readRecord, versionOf, writeRecord } from "./record.js";
 export type { LeakyReluNode, ReluNode } from "./relu.js";

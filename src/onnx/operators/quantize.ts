@@ -73,6 +73,7 @@ const dequantize = operator(LINEAR, {
   },
   anyType: true,
   takesQuantized: true,
+  keepsImages: true,
 });
 
 const quantize = operator(
@@ -103,6 +104,7 @@ const quantize = operator(
       const held: Activation = isRelu ? clipped(conversion, x, 0, Infinity) : x;
       return [{ ...held, type, quantization }];
     },
+    keepsImages: true,
   },
 );
 

@@ -132,6 +132,7 @@ function resize<S extends Specs>(attributes: S, rules: (call: Call<ValuesOf<S>>)
       return converted(conversion, rules(conversion)).map((made) => ({ ...made, ...(type && { type }) }));
     },
     anyType: true,
+    keepsImages: true,
   });
 }
 
