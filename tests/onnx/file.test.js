@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { ShiftwiseError } from "../../dist/base/index.js";
-import { importOnnxFile } from "../../dist/onnx/index.js";
+import { importOnnx, importOnnxFile } from "../../dist/onnx/index.js";
 import { build, floats } from "./build.js";
 
 const w = (...dims) => floats(dims);
