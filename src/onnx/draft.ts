@@ -28,7 +28,16 @@ export interface Quantization {
   readonly range: readonly [low: number, high: number];
 }
 
-export type Known = Value | Activation;
+/** What numbers lack that each image has of its own: they are what is meant times these scales, where those are 1. */
+export interface OwnScales {
+  /** The scales, by the node that finds them, and their powers. */
+  readonly powers: ReadonlyMap<string, number>;
+  /** Integers from which the zero point of this node is to be taken, or that zero point itself. */
+  readonly zero?: string;
+}
+
+/** A value while it is converted. */
+export type Known = (Value | Activation) & { readonly ownScales?: OwnScales };
 
 export function isActivation(known: Known | null | undefined): known is Activation {
   return known !== null && known !== undefined && "node" in known;

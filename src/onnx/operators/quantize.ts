@@ -1,20 +1,10 @@
 // quantize.ts: QuantizeLinear and DequantizeLinear, a scale for the whole tensor, for each index of an axis or for blocks.
 import { roundEven, sameShape } from "../../ops/index.js";
-import type { Activation } from "../draft.js";
+import type { Activation, OwnScales } from "../draft.js";
 import { toValue, type Value } from "../tensor.js";
 import { largest } from "./arrays.js";
 import { combined } from "./binary.js";
-import {
-  axisOf,
-  type Call,
-  expectNode,
-  make,
-  onlyActivation,
-  optional,
-  required,
-  resultName,
-  unsupported,
-} from "./call.js";
+import { axisOf, type Call, expectNode, make, onlyActivation, optional, required, resultName } from "./call.js";
 import { type Operators, operator } from "./operator.js";
 import { alongAxis, asIntegers, quantizationOf, quantizedType, sameQuantization } from "./quantization.js";
 import { int } from "./spec.js";
@@ -68,6 +58,8 @@ const dequantize = operator(LINEAR, {
     const [scale, zero] = [wanted.scale, wanted.zero].map(
       (value) => value && alongAxis(conversion, value, wanted.axis, dims),
     );
+    // the scale of DynamicQuantizeLinear, which goes on as 1
+    if (!zero && wanted.scale.data.every((one) => one === 1)) return [x];
     const moved = zero ? combined(conversion, "sub", x, zero, `${resultName(conversion)}.centred`) : x;
     return [combined(conversion, "mul", moved, scale!)];
   },
@@ -130,16 +122,19 @@ const dynamicQuantize = operator(
       }
       return [y, toValue("float32", [], [scale]), toValue("uint8", [], [zero])];
     },
-    /** The scale of an image is known only when it runs: the floats go on with scale 1 and zero point 0, as they are. */
+    /** The scale of an image is known only when it runs: the floats go on as they are, as if it were 1 and the zero point 0. */
     convert(conversion) {
-      const { node, draft } = conversion;
-      const [floats = "", factor = ""] = node.outputs;
-      if (draft.readers(floats) > 0 && (factor === "" || draft.readers(factor) === 0)) {
-        throw unsupported(node, "integers without their scale, which each image has its own: take outputs before it");
-      }
-      const [scale, zero] = [toValue("float32", [], [1]), toValue("uint8", [], [0])];
-      const quantization = { scale, zero, axis: 0, range: [-Infinity, Infinity] as const };
-      return [{ ...onlyActivation(conversion), type: "uint8", quantization }, scale, zero];
+      const { node } = conversion;
+      const own = node.outputs.join();
+      const lacks = (power: number, zero?: string): OwnScales => ({
+        powers: new Map(power === 0 ? [] : [[own, power]]),
+        ...(zero !== undefined && { zero }),
+      });
+      return [
+        { ...onlyActivation(conversion), type: "uint8", ownScales: lacks(-1, own) },
+        { ...toValue("float32", [], [1]), ownScales: lacks(1) },
+        { ...toValue("uint8", [], [0]), ownScales: lacks(0, own) },
+      ];
     },
   },
 );
