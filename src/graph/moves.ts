@@ -1,6 +1,6 @@
 // moves.ts: makes one gather or slice of moves behind each other that only pick planes, rows and columns: channel shuffles,
 // halves of channels, as exporters write them with reshapes, orders of axes and slices.
-import { elements, gatheredPlaces, type Node, permutedPlaces, type Shape } from "../ops/index.js";
+import { elements, gatheredPlaces, type Node, type NodeOf, permutedPlaces, type Shape } from "../ops/index.js";
 import { liveNodes } from "./chains.js";
 import type { Network } from "./network.js";
 import { inferShapes } from "./shapes.js";
@@ -41,7 +41,7 @@ export function joinMoves(network: Network): Network {
   return { ...network, nodes: liveNodes(nodes, network.outputs) };
 }
 
-type Move = Extract<Node, { op: "gather" | "permute" | "slice" }>;
+type Move = NodeOf<"gather" | "permute" | "slice">;
 
 /** Whether a node hands on elements of its input, and nothing else. */
 function isMove(node: Node): node is Move {
