@@ -1,6 +1,6 @@
 // import.ts: an ONNX model to a network: constants folded, shapes known, the rest converted node by node.
 
-import { given } from "../base/index.js";
+import { expectNoPromise, given } from "../base/index.js";
 import { fields } from "../format/index.js";
 import {
   fuseElementwise,
@@ -41,7 +41,8 @@ export function importOnnx(bytes: Uint8Array | ArrayBuffer, options: ImportOptio
 export function importModel(read: OnnxModel, options: Omit<ImportOptions, "external"> = {}): Network {
   given({ read, options }, { read: MODEL, options: IMPORT_OPTIONS });
   const { where = "", labels, onRemark = () => {} } = options;
-  const remark: Remark = (level, place, message) => onRemark(`${place}: ${message}`, level);
+  const remark: Remark = (level, place, message) =>
+    expectNoPromise(onRemark(`${place}: ${message}`, level), "options.onRemark");
   const model = upTo(withConstants(read, options.constants ?? {}, where), options.outputs, where);
   const input = onlyInput(model, where, remark);
   const place = at(where, `input ${shown(input.name)}`);

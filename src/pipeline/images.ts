@@ -71,14 +71,15 @@ export async function quantizeFromImages(
   given({ options: settings, control }, { options: IMAGE_SETTINGS, control: is.exactly<ImageControl>(CONTROL) });
   checkFloat(float);
   checkSignal(control.signal);
-  const { warnings, warn } = createWarnings(control.onWarning);
+  const { warnings, warn, heard } = createWarnings(control.onWarning);
   const network = withoutTiny(float, warn);
   const source = sourceOf(network, images, warn);
   const full = resolve(settings, source.samples.shape[2]);
   check(network, source, full);
   const { minutes, budget, quantizer, activations } = full;
   const { signal } = control;
-  control.onStep?.("calibrating");
+  await heard();
+  await control.onStep?.("calibrating");
   const [samples, held] = holdOutSamples(source.samples);
   const start = minutes > 0 ? recoverNorms(source.network, samples) : source.network;
   const points = quantizationPoints(start);
@@ -94,9 +95,9 @@ export async function quantizeFromImages(
   const onProgress = (done: number, total: number, layer: string) => control.onProgress?.(done / total, layer);
   let taught: DistillResult | null = null;
   if (minutes > 0) {
-    control.onStep?.("distilling");
+    await control.onStep?.("distilling");
     taught = await teach(simulated, source.pictures!, levels, full, control);
-  } else control.onStep?.("rounding");
+  } else await control.onStep?.("rounding");
   const rounded = taught ?? (await compensate(simulated, samples, { levels, explore }, { signal, onProgress }));
   const measure = fidelityTo(source.network, held);
   const { outputs } = taught?.after ?? measure(rounded.network);

@@ -54,7 +54,7 @@ export async function dealOut(
   { layers, budget, quantizer }: ResolvedSettings,
   { signal, onStep, onProgress }: ImageControl,
 ): Promise<(node: Weighted) => Width> {
-  onStep?.("dealing out bits");
+  await onStep?.("dealing out bits");
   const choicesOf = (name: string) => (layers.has(name) ? [layers.get(name)!] : WIDTHS);
   const few = { ...samples, count: Math.min(samples.count, COMPARED_IMAGES) };
   const compared = await compensate(

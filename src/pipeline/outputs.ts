@@ -54,7 +54,7 @@ export async function measureOutputs(
       times[i] = performance.now() - start;
       add(expected, new Map(Object.entries(found)), names);
       i++;
-      control.onProgress?.(i / samples.count);
+      await control.onProgress?.(i / samples.count);
       if (control.signal?.aborted) throw new ShiftwiseError("ABORTED", "stopped while comparing outputs");
       await pause();
     }

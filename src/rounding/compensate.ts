@@ -86,7 +86,7 @@ export interface CompensateControl {
   /** Stops before the next layer. */
   readonly signal?: AbortSignal;
   /** Layers done, of how many. */
-  readonly onProgress?: (done: number, total: number, layer: string) => void;
+  readonly onProgress?: (done: number, total: number, layer: string) => void | Promise<void>;
 }
 
 /** Output positions that a layer's moments are taken from, where there are more: this many, or so many an input. */
@@ -136,7 +136,7 @@ export async function compensate(
       grids.set(head.name, rounded.grid);
       layers.push({ ...rounded.report, outputSnr: outputSignalToNoise(expected, found, own.shapes.get(head.name)!) });
     }
-    control.onProgress?.(i, own.segments.length - 1, head.name);
+    await control.onProgress?.(i, own.segments.length - 1, head.name);
     if (control.signal?.aborted) throw new ShiftwiseError("ABORTED", "quantization was stopped", { where: head.name });
     await pause();
   }
