@@ -1,10 +1,20 @@
 // quantize.ts: QuantizeLinear and DequantizeLinear, a scale for the whole tensor, for each index of an axis or for blocks.
 import { roundEven, sameShape } from "../../ops/index.js";
-import type { Activation, OwnScales } from "../draft.js";
+import type { Activation, OwnScales, Quantization } from "../draft.js";
 import { toValue, type Value } from "../tensor.js";
 import { largest } from "./arrays.js";
 import { combined } from "./binary.js";
-import { axisOf, type Call, expectNode, make, onlyActivation, optional, required, resultName } from "./call.js";
+import {
+  axisOf,
+  type Call,
+  type Conversion,
+  expectNode,
+  make,
+  onlyActivation,
+  optional,
+  required,
+  resultName,
+} from "./call.js";
 import { type Operators, operator } from "./operator.js";
 import { alongAxis, asIntegers, quantizationOf, quantizedType, sameQuantization } from "./quantization.js";
 import { int } from "./spec.js";
@@ -84,21 +94,37 @@ const quantize = operator(
       }
       return [y];
     },
-    /** Rounding is left out where floats are made again: a float network is what is imported. */
+    /** Rounding is left out where floats are made again: a float network is what is imported. The range is kept. */
     convert(conversion) {
       const { node, attributes } = conversion;
       const { type, range } = quantizedType(node, optional(conversion, 2), attributes.output_dtype);
       const x = onlyActivation(conversion);
       const quantization = quantizationOf(conversion, x.dims.length, range);
-      const { scale, zero } = quantization;
-      // a zero point at the low end is a ReLU; a bound elsewhere is only where calibration cut off
-      const isRelu = scale.data.length === 1 && (zero?.data[0] ?? 0) === range[0];
-      const held: Activation = isRelu ? clipped(conversion, x, 0, Infinity) : x;
+      const held = heldTo(conversion, x, quantization);
       return [{ ...held, type, quantization }];
     },
     keepsImages: true,
   },
 );
+
+/**
+ * The floats within what the integers can say, as saturation holds them: the bounds stand for an activation function where a
+ * quantizer has left it out, a ReLU for a zero point at the low end, a ReLU6 for a range that ends at 6.
+ */
+function heldTo(conversion: Conversion, x: Activation, { scale, zero, axis, range }: Quantization): Activation {
+  const zeroOf = (i: number): number => zero?.data[zero.data.length === 1 ? 0 : i] ?? 0;
+  const bounds = range.map((end): Value => {
+    return { ...scale, data: Float32Array.from(scale.data, (one, i) => (end - zeroOf(i)) * one) };
+  });
+  if (scale.data.length === 1) {
+    const [[low], [high]] = bounds.map(({ data }) => data);
+    return clipped(conversion, x, low, high);
+  }
+  const name = resultName(conversion);
+  const [low, high] = bounds.map((bound) => alongAxis(conversion, bound, axis, x.dims));
+  const above = combined(conversion, "max", x, low, `${name}.above`);
+  return combined(conversion, "min", above, high, `${name}.held`);
+}
 
 /** The scale and zero point of uint8 that hold all values, and 0. */
 function dynamicRange({ data }: Value) {
