@@ -53,5 +53,6 @@ export { liftClamps } from "./clamps.js";
 export { fuseElementwise } from "./elementwise.js";
 export { NETWORK } from "./given.js";
 export { joinMoves } from "./moves.js";
+export { inputsOf } from "./network.js";
 export { joinPermutes } from "./permutes.js";
 export { readersOf } from "./shapes.js";

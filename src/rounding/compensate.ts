@@ -1,9 +1,9 @@
 // compensate.ts: a whole network rounded with compensation, layer by layer, from unlabelled images.
 
 import { given, is, ShiftwiseError } from "../base/index.js";
-import { SAMPLES, type Samples } from "../data/browser.js";
+import { SAMPLES, type Samples, type SamplesByInput, type SamplesReader, samplesReader } from "../data/browser.js";
 import { compileModule, pause } from "../engine/index.js";
-import { findChains, NETWORK, type Network, removeQuantizers } from "../graph/index.js";
+import { findChains, inputsOf, NETWORK, type Network, removeQuantizers } from "../graph/index.js";
 import {
   type BatchNormNode,
   type ConvNode,
@@ -102,7 +102,7 @@ const POSITIONS_AN_INPUT = 200;
  */
 export async function compensate(
   network: Network,
-  samples: Samples,
+  samples: Samples | SamplesByInput,
   options: CompensateOptions,
   control: CompensateControl = {},
 ): Promise<CompensateResult> {
@@ -110,12 +110,12 @@ export async function compensate(
     { network, samples, options, control },
     { network: NETWORK, samples: SAMPLES, options: OPTIONS, control: CONTROL },
   );
-  checkSamples(network, samples);
+  const reader = readerOf(network, samples);
   const settings: Settings = { ...options, batch: chunkOf(network), module: compileModule(), rounders: new Map() };
-  const own = createWalk(network, samples, settings.batch, settings.module);
+  const own = createWalk(network, reader, settings.batch, settings.module);
   const twin = createWalk(
     options.adapted ? network : removeQuantizers(network),
-    samples,
+    reader,
     settings.batch,
     settings.module,
   );
@@ -150,17 +150,12 @@ interface Settings extends CompensateOptions {
   readonly rounders: Map<number, Rounder>;
 }
 
-function checkSamples(network: Network, samples: Samples): void {
-  const input = network.nodes.find((node) => node.op === "input");
-  if (input?.op !== "input") throw new ShiftwiseError("BAD_GRAPH", "no input node", { where: network.name });
-  if (samples.count === 0) throw new ShiftwiseError("BAD_DATA", "no images to calibrate on", { where: "samples" });
-  if (samples.shape.join() !== input.shape.join()) {
-    throw new ShiftwiseError("BAD_DATA", "the network does not take these images", {
-      expected: input.shape.join("x"),
-      found: samples.shape.join("x"),
-      where: network.name,
-    });
-  }
+function readerOf(network: Network, samples: Samples | SamplesByInput): SamplesReader {
+  const inputs = inputsOf(network);
+  if (inputs.length === 0) throw new ShiftwiseError("BAD_GRAPH", "no input node", { where: network.name });
+  const reader = samplesReader(inputs, samples, network.name);
+  if (reader.count > 0) return reader;
+  throw new ShiftwiseError("BAD_DATA", "no images to calibrate on", { where: "samples" });
 }
 
 function momentsOf(node: ConvNode | DenseNode, i: number, own: Walk, twin: Walk, settings: Settings): GroupMoments[] {
