@@ -2,7 +2,8 @@
 //
 // H is the inputs' covariance, [n][n], n = inputs of one output; H = R R^T with R upper triangular. Weights, their errors and
 // whatever else is per weight stand in rows of n, a row for each output channel, as many as a call takes.
-import { addProduct, PANEL, packPanel } from "./shared/products";
+import { PANEL } from "../../src/rounding/layout";
+import { addProduct, packPanel } from "./shared/products";
 
 /** Sum over i < count of a[i] b[i]. */
 function dot(a: usize, b: usize, count: i32): f64 {

@@ -8,6 +8,7 @@
 import { type Address, ShiftwiseError } from "../base/index.js";
 import { createArena, instantiate, RoundingJob } from "../engine/index.js";
 import { midpointsOf } from "../quantize/index.js";
+import { PANEL, ROWS } from "./layout.js";
 
 /** The states of a weight. */
 export const FREE = 0;
@@ -51,11 +52,6 @@ export interface Rounder {
   times(weights: Float64Array): Float64Array;
   round(task: RoundingTask): RoundingResult;
 }
-
-/** Rows that are in the kernels' memory at a time. */
-const ROWS = 64;
-/** PANEL of assembly/training/shared/products.ts. */
-const PANEL = 64;
 
 /**
  * Room for one size of problem.

@@ -8,9 +8,6 @@
 //
 // What lies beyond the last row or column is packed as 0.
 
-/** Numbers of the inner index that are taken at a time. */
-export const PANEL: i32 = 64;
-
 /**
  * to[i / 4][k][i % 4] = x[i * outer + k * inner], strides in bytes, for i < count and k < depth.
  * @returns the end of what was packed
