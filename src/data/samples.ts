@@ -22,7 +22,7 @@ export type Pictures = Pick<Dataset, "images" | "shape" | "normalization">;
 const PICTURE_FIELDS = is.record<Pictures>({ images: is.bytes, shape: SHAPE, normalization: NORMALIZATION });
 
 /** Whole images. */
-export const PICTURES: Kind = (value, where) => {
+const PICTURES: Kind = (value, where) => {
   PICTURE_FIELDS(value, where);
   const { images, shape, normalization } = value as Pictures;
   const length = lengthOf(shape);
