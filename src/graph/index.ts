@@ -33,6 +33,7 @@ export {
   type Step,
   type StepName,
   type Tensor,
+  type Unnamed,
   type WeightGrid,
   type WeightGrids,
 } from "../ops/index.js";

@@ -69,7 +69,7 @@ function operandsOf({ inputs }: OnnxNode, known: ReadonlyMap<string, Known>): (K
   return inputs.map((name) => (name === "" ? null : known.get(name)!));
 }
 
-/** What a node makes, as outputs of the model are to have it. */
+/** Turns what a node makes into what the outputs of the model are to have. */
 function results(
   node: OnnxNode,
   operator: Simple,

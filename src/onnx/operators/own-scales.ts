@@ -71,7 +71,7 @@ const CENTRED_PRODUCT = centred(
   [],
 );
 
-/** What operators other than those that only move elements do with such values; all others refuse them. */
+/** The rules of the operators that do more with such values than move them; all others refuse them. */
 const RULES: Readonly<Record<string, Rule>> = {
   Add: sum,
   Cast: (operands, { attributes, where }) => {

@@ -1,6 +1,6 @@
 // unary.ts: functions of every element by itself.
-import { type ActivationName, activationOf, type Node, PARAMETERS } from "../../ops/index.js";
-import type { Activation, Unnamed } from "../draft.js";
+import { type ActivationName, activationOf, type Node, PARAMETERS, type Unnamed } from "../../ops/index.js";
+import type { Activation } from "../draft.js";
 import { elementType, isFloatType } from "../tensor.js";
 import { map } from "./arrays.js";
 import { type Conversion, cast, onlyActivation, required } from "./call.js";
