@@ -116,8 +116,7 @@ export type LayerOf<Op extends Layer["op"]> = Extract<Layer, { op: Op }>;
 export type NodeOf<Op extends Node["op"]> = Extract<Node, { op: Op }>;
 
 /** A node that has no name yet. */
-export type Unnamed = WithoutName<Node>;
-type WithoutName<N> = N extends Node ? Omit<N, "name"> : never;
+export type Unnamed<N extends Node = Node> = N extends Node ? Omit<N, "name"> : never;
 
 /** The kinds of layers by name. */
 export const LAYERS = {
