@@ -27,7 +27,7 @@ export async function importOnnxFile(
   }
 }
 
-/** Times that a file of external data may be read: two tensors may share their bytes. */
+/** The number of times that a file of external data may be read: two tensors may share their bytes. */
 const REREAD = 4;
 
 /** Reads external data of the model at `path`. Links that lead out of its folder do not help. */

@@ -163,7 +163,7 @@ export function castNumber(x: number, type: ElementType): number {
   return signed && wrapped >= size / 2 ? wrapped - size : wrapped;
 }
 
-/** To `digits` significant bits and no bit below 2^least, half to even; infinite beyond `largest`. */
+/** Rounds to `digits` significant bits and no bit below 2^least, half to even; the result is infinite beyond `largest`. */
 function roundFloat(x: number, digits: number, least: number, largest: number): number {
   if (x === 0 || !Number.isFinite(x)) return x;
   const exponent = Math.floor(Math.log2(Math.abs(x)));

@@ -37,7 +37,7 @@ function product(sign: number): Rule {
   };
 }
 
-/** Terms of a sum must lack the same. */
+/** The terms of a sum must lack the same scales. */
 const sum: Rule = (operands) => {
   const [first, ...others] = operands.map(powersOf);
   if (operands.some(isOffset) || !others.every((one) => same(one, first))) return null;

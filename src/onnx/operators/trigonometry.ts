@@ -49,7 +49,7 @@ function test<S extends { readonly [name: string]: ReturnType<typeof flag> }>(
   });
 }
 
-/** Larger than any number that is finite: of the value, or of its negative. */
+/** Whether a value or its negative is larger than any finite number. */
 const BEYOND: readonly ShortStep[] = [
   ["constant", [], LARGEST],
   ["less", [1, 0]],

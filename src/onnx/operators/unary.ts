@@ -8,7 +8,7 @@ import { type Operator, type Operators, operator } from "./operator.js";
 import { choice, float, int } from "./spec.js";
 import { elementwise, fixed, GELU, GELU_TANH, inSteps, SOFTPLUS, shapeless, stepped, swish } from "./steps.js";
 
-/** Stands for no bound: a clip's bounds are finite. */
+/** The largest float32, which stands for no bound: the bounds of a clip are finite. */
 const LARGEST = 3.4028234663852886e38;
 
 /** The functions of one value that are an `activation` node; the others have nodes of their own. */
@@ -76,7 +76,7 @@ const leakyRelu = operator(
   },
 );
 
-/** Towards zero, as integers are made of floats. */
+/** Rounds towards zero, as integers are made of floats. */
 const TRUNCATED = inSteps(["abs", [0]], ["floor", [1]], ["sign", [0]], ["mul", [2, 3]]);
 
 export const UNARY: Operators = {
