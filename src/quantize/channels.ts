@@ -123,7 +123,10 @@ function createRowError(levels: Float64Array, midpoints: Float64Array) {
   };
 }
 
-/** The numbers halfway between neighbouring levels. */
+/**
+ * The numbers halfway between neighbouring levels.
+ * @internal
+ */
 export function midpointsOf(levels: Float64Array): Float64Array {
   return Float64Array.from(levels.subarray(1), (level, i) => (level + levels[i]) / 2);
 }
