@@ -13,7 +13,7 @@ const NODES_NAMED = 2;
 interface Problem {
   /** The line about its first node. */
   readonly line: string;
-  /** What of the line is about any of its nodes. */
+  /** The part of the line that is about any of its nodes. */
   readonly rest: string;
   readonly nodes: string[];
 }
