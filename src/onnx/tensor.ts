@@ -55,6 +55,9 @@ export interface Value {
   readonly data: Float32Array | Float64Array;
 }
 
+/** The largest float32. */
+export const FLOAT32_MAX = 3.4028234663852886e38;
+
 /** Most axes of a value: numpy has no more. */
 const RANK_MAX = 64;
 /** Most places of the other axes where one has length 0: walking along them must not take long for nothing. */
