@@ -31,15 +31,15 @@ export function convertNodes(
   const dependent = new Set([...known].filter(([, value]) => isActivation(value)).map(([name]) => name));
   const queue = model.nodes.toReversed();
   for (let node = queue.pop(); node; node = queue.pop()) {
-    const { inputs, outputs: names } = node;
+    const { inputs, name, outputs: names } = node;
     if (names.every((name) => known.has(name))) continue;
     budget.where = node.where;
     const operator = operatorOf(model, node);
     const depends = !isOfShapes(operator) && inputs.some((name) => dependent.has(name));
     if (depends) for (const name of names) dependent.add(name);
-    const made = problems.try(() => {
+    const made = problems.try(node.name, () => {
       const lines = nodeProblems(model, node, operator, depends);
-      for (const line of lines) problems.add(line);
+      for (const line of lines) problems.add(line, name);
       const ready = inputs.every((name) => name === "" || known.has(name));
       if (!operator || lines.length > 0 || !ready) return undefined;
       if (!isComposite(operator)) return results(node, operator, known, surroundings, outputs);
@@ -69,7 +69,7 @@ function operandsOf({ inputs }: OnnxNode, known: ReadonlyMap<string, Known>): (K
   return inputs.map((name) => (name === "" ? null : known.get(name)!));
 }
 
-/** What a node makes, as outputs of the model are to have it. */
+/** Turns what a node makes into what the outputs of the model are to have. */
 function results(
   node: OnnxNode,
   operator: Simple,

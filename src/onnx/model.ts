@@ -40,7 +40,7 @@ export interface OnnxModel {
 }
 
 /** Operators were versioned anew in 7 (one-way broadcasting and implicit axes ended); older files are refused. */
-export const OPSET_MIN = 7;
+const OPSET_MIN = 7;
 
 /** Nodes of a graph: an unrolled network of hundreds of layers has fewer. */
 const NODES_MAX = 2 ** 16;

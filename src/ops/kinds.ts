@@ -115,6 +115,9 @@ export type LayerOf<Op extends Layer["op"]> = Extract<Layer, { op: Op }>;
 /** The nodes of one kind. */
 export type NodeOf<Op extends Node["op"]> = Extract<Node, { op: Op }>;
 
+/** A node that has no name yet. */
+export type Unnamed<N extends Node = Node> = N extends Node ? Omit<N, "name"> : never;
+
 /** The kinds of layers by name. */
 export const LAYERS = {
   conv: convLayer,

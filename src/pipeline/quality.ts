@@ -12,7 +12,7 @@ export interface Quality {
   readonly advice: string | null;
 }
 
-/** Outputs that keep less are worth a word, unless their answers are the same. */
+/** The report names outputs that keep less, unless their answers are the same. */
 const ENOUGH_DECIBELS = 20;
 const ENOUGH_AGREEMENT = 0.98;
 /** Layers that the advice names, at most. */

@@ -36,7 +36,7 @@ export {
 
 export { bitsOfLayer, levelsFor, quantizeWeightsOf, weightNodes, writeFit } from "./apply.js";
 export { SCHEME } from "./calibrate.js";
-export { fitScales, LAYER_LEVELS, SMALLEST_SCALE } from "./channels.js";
+export { fitScales, LAYER_LEVELS, midpointsOf, SMALLEST_SCALE } from "./channels.js";
 export { PORTION_FIELDS, PORTION_STEP } from "./inq.js";
 export { defaultRule, SMALLEST_WEIGHT } from "./levels.js";
 export { frozenCount, selectLargest } from "./partition.js";

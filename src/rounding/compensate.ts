@@ -1,9 +1,9 @@
 // compensate.ts: a whole network rounded with compensation, layer by layer, from unlabelled images.
 
 import { given, is, ShiftwiseError } from "../base/index.js";
-import { SAMPLES, type Samples } from "../data/browser.js";
+import { SAMPLES, type Samples, type SamplesByInput, type SamplesReader, samplesReader } from "../data/browser.js";
 import { compileModule, pause } from "../engine/index.js";
-import { findChains, NETWORK, type Network, removeQuantizers } from "../graph/index.js";
+import { findChains, inputsOf, NETWORK, type Network, removeQuantizers } from "../graph/index.js";
 import {
   type BatchNormNode,
   type ConvNode,
@@ -69,7 +69,7 @@ export interface LayerReport {
    */
   readonly ownSnr: number;
   readonly outputSnr: number;
-  /** ownSnr with each of the levels to be explored. */
+  /** ownSnr with each of the levels to be explored, on up to 32 output channels of each group. */
   readonly explored: readonly number[];
 }
 
@@ -102,7 +102,7 @@ const POSITIONS_AN_INPUT = 200;
  */
 export async function compensate(
   network: Network,
-  samples: Samples,
+  samples: Samples | SamplesByInput,
   options: CompensateOptions,
   control: CompensateControl = {},
 ): Promise<CompensateResult> {
@@ -110,12 +110,12 @@ export async function compensate(
     { network, samples, options, control },
     { network: NETWORK, samples: SAMPLES, options: OPTIONS, control: CONTROL },
   );
-  checkSamples(network, samples);
+  const reader = readerOf(network, samples);
   const settings: Settings = { ...options, batch: chunkOf(network), module: compileModule(), rounders: new Map() };
-  const own = createWalk(network, samples, settings.batch, settings.module);
+  const own = createWalk(network, reader, settings.batch, settings.module);
   const twin = createWalk(
     options.adapted ? network : removeQuantizers(network),
-    samples,
+    reader,
     settings.batch,
     settings.module,
   );
@@ -150,17 +150,12 @@ interface Settings extends CompensateOptions {
   readonly rounders: Map<number, Rounder>;
 }
 
-function checkSamples(network: Network, samples: Samples): void {
-  const input = network.nodes.find((node) => node.op === "input");
-  if (input?.op !== "input") throw new ShiftwiseError("BAD_GRAPH", "no input node", { where: network.name });
-  if (samples.count === 0) throw new ShiftwiseError("BAD_DATA", "no images to calibrate on", { where: "samples" });
-  if (samples.shape.join() !== input.shape.join()) {
-    throw new ShiftwiseError("BAD_DATA", "the network does not take these images", {
-      expected: input.shape.join("x"),
-      found: samples.shape.join("x"),
-      where: network.name,
-    });
-  }
+function readerOf(network: Network, samples: Samples | SamplesByInput): SamplesReader {
+  const inputs = inputsOf(network);
+  if (inputs.length === 0) throw new ShiftwiseError("BAD_GRAPH", "no input node", { where: network.name });
+  const reader = samplesReader(inputs, samples, network.name);
+  if (reader.count > 0) return reader;
+  throw new ShiftwiseError("BAD_DATA", "no images to calibrate on", { where: "samples" });
 }
 
 function momentsOf(node: ConvNode | DenseNode, i: number, own: Walk, twin: Walk, settings: Settings): GroupMoments[] {
@@ -204,8 +199,8 @@ function roundLayer(
   const rounder = rounders.get(n) ?? createRounder(n, module);
   rounders.set(n, rounder);
   const others = explore(node).map((levels) => planRounding(node, () => levels)!);
-  const errors = new Float64Array(1 + others.length);
-  let signal = 0;
+  const errors = new Float64Array(others.length);
+  let [signal, error, sampled] = [0, 0, 0];
   for (const [group, { mean, twinMean, covariance, cross }] of moments.entries()) {
     const from = group * rows;
     const original = Float64Array.from(data.subarray(from * n, (from + rows) * n));
@@ -215,11 +210,16 @@ function roundLayer(
     // above 0, and beside the others as good as 0
     const least = spread > 0 ? Math.min(TINY, TINY_SHARE * spread) : TINY;
     const importance = Float64Array.from(mean, (_, i) => covariance[i * n + i] + least);
-    const part = { from, rows, original, target, importance };
-    for (const [i, other] of others.entries()) errors[i + 1] += roundGroup(rounder, other, part, settings).error;
+    const channels = Array.from({ length: rows }, (_, r) => from + r);
+    const part = { channels, original, target, products: rounder.times(target), importance };
     const result = roundGroup(rounder, plan, part, settings);
-    errors[0] += result.error;
-    signal += rounder.energy(target);
+    error += result.error;
+    signal += energy(part);
+    if (others.length > 0) {
+      const sample = sampleOf(part);
+      sampled += energy(sample);
+      for (const [i, other] of others.entries()) errors[i] += roundGroup(rounder, other, sample, settings).error;
+    }
     for (let r = 0; r < rows; r++) {
       const s = Math.fround(result.scales[r]) || SMALLEST_SCALE;
       scale[from + r] = s;
@@ -231,40 +231,69 @@ function roundLayer(
       }
     }
   }
-  const [ownSnr, ...explored] = Array.from(errors, (error) => decibels(signal, error));
   const report = {
     name: node.name,
     weights: data.length,
     weightSnr: weightSignalToNoise(data, weight.data),
-    ownSnr,
-    explored,
+    ownSnr: decibels(signal, error),
+    explored: Array.from(errors, (other) => decibels(sampled, other)),
   };
   return { nodes: keepMean({ ...node, weight }, norm, shift), grid: grid(scale), report };
 }
 
-/** The rows of one group, and what they are to come near to. */
+/** Rows of one group, a row for each of its output channels, and what they are to come near to. */
 interface GroupPart {
-  readonly from: number;
-  readonly rows: number;
+  readonly channels: readonly number[];
   readonly original: Float64Array;
   readonly target: Float64Array;
+  /** target H */
+  readonly products: Float64Array;
   readonly importance: Float64Array;
 }
+
+/** Rows that other levels are tried on, of each group. */
+const EXPLORED = 32;
+
+/** Returns up to EXPLORED rows of a group, evenly spread. */
+function sampleOf(part: GroupPart): GroupPart {
+  const n = part.importance.length;
+  const { length } = part.channels;
+  if (length <= EXPLORED) return part;
+  const picked = Array.from({ length: EXPLORED }, (_, i) => Math.floor((i * length) / EXPLORED));
+  const rowsOf = (from: Float64Array): Float64Array => {
+    const rows = new Float64Array(EXPLORED * n);
+    for (const [i, r] of picked.entries()) rows.set(from.subarray(r * n, (r + 1) * n), i * n);
+    return rows;
+  };
+  return {
+    channels: picked.map((r) => part.channels[r]),
+    original: rowsOf(part.original),
+    target: rowsOf(part.target),
+    products: rowsOf(part.products),
+    importance: part.importance,
+  };
+}
+
+/** Sum over rows of w H w^T, damping included: what errors are held against. */
+const energy = ({ target, products }: GroupPart): number => target.reduce((sum, w, i) => sum + w * products[i], 0);
 
 function roundGroup(
   rounder: Rounder,
   { levels, scales, states }: LayerPlan,
-  { from, rows, original, target, importance }: GroupPart,
+  { channels, original, target, products, importance }: GroupPart,
   { sweeps = 4 }: Settings,
 ): RoundingResult {
   const n = importance.length;
+  const [from] = channels;
   const fitted = scales === "fit";
   return rounder.round({
     target,
-    states: states?.subarray(from * n, (from + rows) * n) ?? null,
+    products,
+    // a portion is rounded whole
+    states: states?.subarray(from * n, (from + channels.length) * n) ?? null,
     values: original,
     levels,
-    scales: fitted ? fitScales(target, importance, levels) : Float64Array.from(scales.subarray(from, from + rows)),
+    scales: fitted ? fitScales(target, importance, levels) : Float64Array.from(channels, (c) => scales[c]),
     refit: fitted && !states,
     sweeps,
   });

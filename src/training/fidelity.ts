@@ -1,5 +1,5 @@
 // fidelity.ts: how far a quantized network is from its float network, by what they make of the same images.
-import type { Samples } from "../data/browser.js";
+import type { Samples, SamplesByInput } from "../data/browser.js";
 import { inferShapes, type Network } from "../graph/index.js";
 import { elements, nodeKind, type Shape, softmax, stridesOf } from "../ops/index.js";
 import { sampleActivations } from "./activations.js";
@@ -33,7 +33,7 @@ export interface Divergence {
  * @returns a function that runs both networks on all samples
  * @internal
  */
-export function fidelityTo(float: Network, samples: Samples): (network: Network) => Divergence {
+export function fidelityTo(float: Network, samples: Samples | SamplesByInput): (network: Network) => Divergence {
   return (network) => {
     const { add, read } = createFidelity(float);
     const found = sampleActivations(network, samples, network.outputs);

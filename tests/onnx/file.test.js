@@ -54,6 +54,9 @@ test("external data: beside the model, and nowhere else", async () => {
         return true;
       });
     }
+    await assert.rejects(write("missing.bin", 0, 288), {
+      message: /another file, which is missing; expected missing\.bin beside/,
+    });
     await assert.rejects(importOnnxFile(join(folder, "none.onnx")), { code: "IO" });
     const again = (i) => ({
       ...w(2, 4, 3, 3),

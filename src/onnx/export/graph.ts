@@ -7,7 +7,7 @@ const INT8 = 3;
 const INT64 = 7;
 
 /** All operators below exist since this version. */
-export const EXPORT_OPSET = 17;
+const EXPORT_OPSET = 17;
 const IR_VERSION = 8;
 
 type Attribute = number | string | readonly number[] | { readonly float: number };

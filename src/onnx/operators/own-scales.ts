@@ -37,7 +37,7 @@ function product(sign: number): Rule {
   };
 }
 
-/** Terms of a sum must lack the same. */
+/** The terms of a sum must lack the same scales. */
 const sum: Rule = (operands) => {
   const [first, ...others] = operands.map(powersOf);
   if (operands.some(isOffset) || !others.every((one) => same(one, first))) return null;
@@ -71,7 +71,7 @@ const CENTRED_PRODUCT = centred(
   [],
 );
 
-/** What operators other than those that only move elements do with such values; all others refuse them. */
+/** The rules of the operators that do more with such values than move them; all others refuse them. */
 const RULES: Readonly<Record<string, Rule>> = {
   Add: sum,
   Cast: (operands, { attributes, where }) => {

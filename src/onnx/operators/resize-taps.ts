@@ -27,7 +27,7 @@ const PLACES = {
   },
 };
 
-/** How far from the middle between two elements a place counts as the middle: onnxruntime's number. */
+/** The distance from the middle between two elements within which a place counts as the middle: onnxruntime's number. */
 const TIE = 1e-6;
 
 const NEAREST = {
