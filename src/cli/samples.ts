@@ -2,7 +2,7 @@
 import { type Calibration, normalizationOf, openCalibrations, type Preprocessing } from "../data/index.js";
 import { inputsOf, type Network } from "../graph/index.js";
 import type { Normalization } from "../ops/index.js";
-import { usualNormalization, withNormalization } from "../pipeline/index.js";
+import { headText, pixelHead, pixelsAsTheyAre, usualNormalization, withNormalization } from "../pipeline/index.js";
 import { count } from "../report/index.js";
 import { type PreprocessingArguments, preprocessingFrom } from "./preprocessing.js";
 import type { Screen } from "./screen.js";
@@ -38,7 +38,7 @@ export async function openSamples(
   for (const [name, { mean = [], std = [] }] of Object.entries(prepared.assumed)) {
     const of = prepared.calibrations.size > 1 ? ` of ${name}` : "";
     screen.say(
-      `assumed, since the file does not say it: pixels${of} / 255 with mean ${mean.join(", ")} and deviation ${std.join(", ")}` +
+      `assumed, since the file does not say it: ${pixelText({ mean, std }, of)}` +
         "; --range, --mean, --std or --preprocess set another way",
     );
   }
@@ -53,10 +53,24 @@ async function prepare(
 ): Promise<PreparedSamples> {
   const chosen = new Map<string, Preprocessing>();
   const inputs = [];
-  for (const { name, shape, normalization } of inputsOf(network)) {
+  const said: [name: string, text: string][] = [];
+  const all = inputsOf(network);
+  for (const input of all) {
+    const { name, shape, normalization } = input;
+    const of = all.length > 1 ? ` of ${name}` : "";
     const own = await preprocessingFrom(options, name);
-    const known = own ?? (normalization ? described(normalization, options) : null);
+    const head = own || normalization ? null : pixelHead(network, input);
+    const stated = normalization ?? (head && pixelsAsTheyAre(shape[0]));
+    const known = own ?? (stated ? described(stated, options) : null);
     if (known) chosen.set(name, known);
+    if (head) said.push([name, headText(head, of)]);
+    else if (!own && normalization) said.push([name, `as the network says: ${pixelText(normalization, of)}`]);
+    if (known?.channels === "bgr" || options.channels === "bgr") {
+      said.push([
+        name,
+        `pixels${of} go in as blue, green, red, and the model does not turn them: prepareImage with channels "bgr" makes such`,
+      ]);
+    }
     inputs.push({ name, shape, preprocessing: known ?? described(usualNormalization(shape[0]), options) });
   }
   const calibrations = await openCalibrations(path, inputs, images);
@@ -72,9 +86,13 @@ async function prepare(
   const remarks = [...calibrations].flatMap(([name, calibration]) =>
     calibration.remarks.map((remark) => (inputs.length > 1 ? `${name}: ${remark}` : remark)),
   );
+  for (const [name, text] of said) if (calibrations.get(name)!.pictures) remarks.push(text);
   const [{ samples }] = calibrations.values();
   return { network: taking, calibrations, count: samples.count, remarks: [...new Set(remarks)], assumed };
 }
+
+const pixelText = ({ mean, std }: Normalization, of: string): string =>
+  `pixels${of} / 255 with mean ${mean.join(", ")} and deviation ${std.join(", ")}`;
 
 function described({ mean, std }: Normalization, { resize, channels }: PreprocessingArguments): Preprocessing {
   return {

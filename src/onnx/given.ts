@@ -41,6 +41,7 @@ export const MODEL = is.record<OnnxModel>({
   inputs: is.list(is.record<OnnxInput>({ name: is.text, type: TYPE, dims: OPEN_DIMS })),
   outputs: TEXTS,
   outputDims: is.map(OPEN_DIMS),
+  metadata: is.optional(is.map(is.text)),
 });
 
 const NUMBERS = is.list(is.number);

@@ -4,6 +4,7 @@ import { expectNoPromise, given } from "../base/index.js";
 import { fields } from "../format/index.js";
 import {
   fuseElementwise,
+  type InputNode,
   joinMoves,
   joinPermutes,
   liftClamps,
@@ -17,6 +18,7 @@ import { convertNodes } from "./convert.js";
 import { createDraft, isPrintable, type Known, printableName } from "./draft.js";
 import { IMPORT_OPTIONS, type ImportOptions, MODEL } from "./given.js";
 import { addInput, batchOf, checkByInput, inputDims, isChannelsLast, readInputs, withConstants } from "./input.js";
+import { statedNormalization } from "./metadata.js";
 import { type OnnxModel, readModel } from "./model.js";
 import { shown } from "./names.js";
 import { nameOutputs, upTo, withNames } from "./outputs.js";
@@ -58,6 +60,12 @@ export function importModel(read: OnnxModel, options: Omit<ImportOptions, "exter
     const dims = inputDims(model, input, options.inputShape, batch, place);
     const channelsLast = isChannelsLast(model, input, dims);
     const activation = addInput(draft, input, dims, channelsLast, options.normalization, place);
+    const node = draft.get(activation.node) as InputNode;
+    const stated = node.normalization ? null : statedNormalization(model, input.name, node.shape[0]);
+    if (stated) {
+      draft.replace({ ...node, normalization: stated.normalization });
+      remark("note", place, `takes pixels as the file's metadata says (${stated.by})`);
+    }
     known.set(input.name, activation);
     if (channelsLast) {
       const [transpose] = model.nodes.filter((node) => node.inputs.includes(input.name));

@@ -45,4 +45,5 @@ export { compareTimes, median } from "./measure.js";
 export { checkMethod } from "./methods.js";
 export { inputOf, NETWORKS } from "./network.js";
 export { schemeText } from "./notes.js";
+export { headText, pixelHead, pixelsAsTheyAre } from "./pixel-head.js";
 export { defined } from "./settings.js";

@@ -6,6 +6,7 @@ import type { Calibration } from "../data/index.js";
 import { inputsOf, type Network } from "../graph/index.js";
 import type { InputNode, Normalization } from "../ops/index.js";
 import { usualNormalization, withNormalization } from "./network.js";
+import { headText, pixelHead, pixelsAsTheyAre } from "./pixel-head.js";
 import { unlikelyRange } from "./pixel-range.js";
 
 /**
@@ -77,6 +78,9 @@ export function sourceOf(network: Network, images: Images | ImagesByInput, warn:
   return inputs.length === 1 ? source : { network: source.network, samples, pictures: null };
 }
 
+const sameNormalization = (a: Normalization, b: Normalization): boolean =>
+  [a.mean, a.std].join() === [b.mean, b.std].join();
+
 function ofInput(
   network: Network,
   input: InputNode,
@@ -101,9 +105,17 @@ function ofInput(
     throw refuse(`a Uint8Array of ${length} pixels an image, one image or more`, pixels.images);
   }
   const assumed = usualNormalization(shape[0]);
-  const normalization = own ?? pixels.normalization ?? assumed;
+  const head = pixelHead(network, input);
+  const whole = pixelsAsTheyAre(shape[0]);
+  const normalization = own ?? pixels.normalization ?? (head ? whole : assumed);
+  const of = inputsOf(network).length > 1 ? ` of ${name}` : "";
+  if (head && !own && !pixels.normalization) warn(headText(head, of));
+  else if (head && !sameNormalization(normalization, whole)) {
+    warn(
+      `the network's own first nodes, up to ${head.last}, scale pixels${of} of 0..255, but these are scaled before: --range 255 alone leaves them as they are`,
+    );
+  }
   if (normalization === assumed) {
-    const of = inputsOf(network).length > 1 ? ` of ${name}` : "";
     warn(
       `neither network nor images say what a pixel${of} is: assumed mean ${assumed.mean.join(", ")} and deviation ${assumed.std.join(", ")} of pixel / 255`,
     );

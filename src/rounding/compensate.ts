@@ -8,20 +8,19 @@ import {
   type BatchNormNode,
   type ConvNode,
   type DenseNode,
-  elements,
   GRID,
   type Node,
-  nodeInputs,
   type Shape,
   type Tensor,
   type WeightGrid,
   type WeightGrids,
 } from "../ops/index.js";
 import { fitScales, type LayerLevels, PORTION_STEP, SMALLEST_SCALE } from "../quantize/index.js";
+import { energy, roundRows, sampleOf } from "./group.js";
 import { type LayerPlan, type LevelsOf, planRounding, type RoundingStep } from "./layer-plan.js";
-import { createMoments, type GroupMoments } from "./moments.js";
-import { createRounder, ROUND, type Rounder, type RoundingResult } from "./rounding.js";
-import { chunkOf, createWalk, type Walk } from "./walk.js";
+import { inputVariances, isBlocked, type Part, partsOf, pickColumns } from "./parts.js";
+import { createRounder, ROUND, type Rounder } from "./rounding.js";
+import { chunkOf, createWalk } from "./walk.js";
 
 /** Options of `compensate`. */
 export interface CompensateOptions {
@@ -89,10 +88,6 @@ export interface CompensateControl {
   readonly onProgress?: (done: number, total: number, layer: string) => void | Promise<void>;
 }
 
-/** Output positions that a layer's moments are taken from, where there are more: this many, or so many an input. */
-const LEAST_POSITIONS = 50_000;
-const POSITIONS_AN_INPUT = 200;
-
 /**
  * Rounds every conv and dense layer with second-order compensation, in network order, each on what the layers already
  * rounded give it, quantize nodes included. The mean of every output channel is kept by the layer's bias or the batch norm
@@ -127,7 +122,8 @@ export async function compensate(
     const [head] = segment.nodes;
     const plan = head.op === "conv" || head.op === "dense" ? planRounding(head, settings.levels) : null;
     const norm = norms.get(head.name) ?? null;
-    const rounded = plan && roundLayer(plan, norm, momentsOf(plan.node, i, own, twin, settings), settings);
+    const variances = plan && isBlocked(plan.node) ? inputVariances(plan.node, own) : null;
+    const rounded = plan && roundLayer(plan, norm, partsOf(plan.node, i, own, twin, settings), variances, settings);
     const changed = segment.nodes.map((node) => rounded?.nodes.find(({ name }) => name === node.name) ?? node);
     for (const node of changed) nodes.set(node.name, node);
     const found = own.run(i, changed);
@@ -158,21 +154,6 @@ function readerOf(network: Network, samples: Samples | SamplesByInput): SamplesR
   throw new ShiftwiseError("BAD_DATA", "no images to calibrate on", { where: "samples" });
 }
 
-function momentsOf(node: ConvNode | DenseNode, i: number, own: Walk, twin: Walk, settings: Settings): GroupMoments[] {
-  const { batch, module, follow = true } = settings;
-  const [, height, width] = own.shapes.get(node.name)!;
-  const inputs = elements(node.weight.shape.slice(1));
-  const positions = own.chunks.reduce((sum, count) => sum + count, 0) * height * width;
-  const step = Math.floor(positions / Math.max(LEAST_POSITIONS, POSITIONS_AN_INPUT * inputs));
-  const rows = Math.min(Math.max(step, 1), height);
-  const sums = createMoments(node, own.shapes.get(node.input)!, batch, follow, rows, module);
-  const [float] = twin.segments[i].nodes.flatMap(nodeInputs);
-  for (const [c, count] of own.chunks.entries()) {
-    sums.add(own.values(node.input, c), follow ? twin.values(float, c) : null, count);
-  }
-  return sums.read();
-}
-
 interface RoundedNodes {
   /** The layer with its new weights and, where that keeps its mean outputs, the batch norm behind it. */
   readonly nodes: readonly Node[];
@@ -180,30 +161,37 @@ interface RoundedNodes {
   readonly report: Omit<LayerReport, "outputSnr">;
 }
 
+/** @param variances of all inputs, where parts have some of them each; null: each part has all inputs of its channels */
 function roundLayer(
-  plan: LayerPlan,
+  wanted: LayerPlan,
   behind: BatchNormNode | null,
-  moments: readonly GroupMoments[],
+  parts: Iterable<Part>,
+  variances: Float64Array | null,
   settings: Settings,
 ): RoundedNodes {
-  const { node, states, grid } = plan;
-  const { damping = 0.01, follow = true, module, rounders, explore = () => [] } = settings;
+  const { node, states, grid } = wanted;
+  const { damping = 0.01, follow = true, sweeps = 4, module, rounders, explore = () => [] } = settings;
   const { data, shape } = node.weight;
-  const n = moments[0].mean.length;
-  const rows = shape[0] / moments.length;
+  const width = data.length / shape[0];
   const norm = node.bias ? null : behind;
   const keepsMean = node.bias !== null || norm !== null;
   const weight: Tensor = { shape, data: new Float32Array(data.length) };
   const scale = new Float32Array(shape[0]);
   const shift = new Float64Array(shape[0]);
-  const rounder = rounders.get(n) ?? createRounder(n, module);
-  rounders.set(n, rounder);
-  const others = explore(node).map((levels) => planRounding(node, () => levels)!);
+  const scaled = (plan: LayerPlan) => (variances ? { ...plan, scales: sharedScales(plan, variances) } : plan);
+  const plan = scaled(wanted);
+  const others = explore(node).map((levels) => scaled(planRounding(node, () => levels)!));
   const errors = new Float64Array(others.length);
   let [signal, error, sampled] = [0, 0, 0];
-  for (const [group, { mean, twinMean, covariance, cross }] of moments.entries()) {
-    const from = group * rows;
-    const original = Float64Array.from(data.subarray(from * n, (from + rows) * n));
+  for (const { from, rows, first, n, moments } of parts) {
+    const { mean, twinMean, covariance, cross } = moments;
+    const columns = <T extends Float32Array | Uint8Array>(of: T): T =>
+      pickColumns(of.subarray(from * width, (from + rows) * width) as T, width, first, n);
+    // room for one size at a time: its matrices are large
+    if (!rounders.has(n)) rounders.clear();
+    const rounder = rounders.get(n) ?? createRounder(n, module);
+    rounders.set(n, rounder);
+    const original = Float64Array.from(columns(data));
     rounder.prepare(keepsMean ? covariance : aboutZero(covariance, mean, mean), damping);
     const target = follow ? rounder.follow(original, keepsMean ? cross : aboutZero(cross, twinMean, mean)) : original;
     const spread = mean.reduce((sum, _, i) => sum + covariance[i * n + i] / n, 0);
@@ -211,23 +199,25 @@ function roundLayer(
     const least = spread > 0 ? Math.min(TINY, TINY_SHARE * spread) : TINY;
     const importance = Float64Array.from(mean, (_, i) => covariance[i * n + i] + least);
     const channels = Array.from({ length: rows }, (_, r) => from + r);
-    const part = { channels, original, target, products: rounder.times(target), importance };
-    const result = roundGroup(rounder, plan, part, settings);
+    const chosen = states && columns(states);
+    const group = { channels, original, target, products: rounder.times(target), importance, states: chosen };
+    const result = roundRows(rounder, plan, group, sweeps);
     error += result.error;
-    signal += energy(part);
+    signal += energy(group);
     if (others.length > 0) {
-      const sample = sampleOf(part);
+      const sample = sampleOf(group);
       sampled += energy(sample);
-      for (const [i, other] of others.entries()) errors[i] += roundGroup(rounder, other, sample, settings).error;
+      for (const [i, other] of others.entries()) errors[i] += roundRows(rounder, other, sample, sweeps).error;
     }
     for (let r = 0; r < rows; r++) {
       const s = Math.fround(result.scales[r]) || SMALLEST_SCALE;
       scale[from + r] = s;
-      for (let i = r * n; i < (r + 1) * n; i++) {
-        const rounded = !states || states[from * n + i] === ROUND;
-        const value = Math.fround(rounded ? s * plan.levels[result.codes[i]] : result.values[i]);
-        weight.data[from * n + i] = value;
-        shift[from + r] += original[i] * twinMean[i - r * n] - value * mean[i - r * n];
+      for (let i = 0; i < n; i++) {
+        const at = r * n + i;
+        const rounded = !chosen || chosen[at] === ROUND;
+        const value = Math.fround(rounded ? s * plan.levels[result.codes[at]] : result.values[at]);
+        weight.data[(from + r) * width + first + i] = value;
+        shift[from + r] += original[at] * twinMean[i] - value * mean[i];
       }
     }
   }
@@ -241,61 +231,16 @@ function roundLayer(
   return { nodes: keepMean({ ...node, weight }, norm, shift), grid: grid(scale), report };
 }
 
-/** Rows of one group, a row for each of its output channels, and what they are to come near to. */
-interface GroupPart {
-  readonly channels: readonly number[];
-  readonly original: Float64Array;
-  readonly target: Float64Array;
-  /** target H */
-  readonly products: Float64Array;
-  readonly importance: Float64Array;
-}
-
-/** Rows that other levels are tried on, of each group. */
-const EXPLORED = 32;
-
-/** Returns up to EXPLORED rows of a group, evenly spread. */
-function sampleOf(part: GroupPart): GroupPart {
-  const n = part.importance.length;
-  const { length } = part.channels;
-  if (length <= EXPLORED) return part;
-  const picked = Array.from({ length: EXPLORED }, (_, i) => Math.floor((i * length) / EXPLORED));
-  const rowsOf = (from: Float64Array): Float64Array => {
-    const rows = new Float64Array(EXPLORED * n);
-    for (const [i, r] of picked.entries()) rows.set(from.subarray(r * n, (r + 1) * n), i * n);
-    return rows;
-  };
-  return {
-    channels: picked.map((r) => part.channels[r]),
-    original: rowsOf(part.original),
-    target: rowsOf(part.target),
-    products: rowsOf(part.products),
-    importance: part.importance,
-  };
-}
-
-/** Sum over rows of w H w^T, damping included: what errors are held against. */
-const energy = ({ target, products }: GroupPart): number => target.reduce((sum, w, i) => sum + w * products[i], 0);
-
-function roundGroup(
-  rounder: Rounder,
-  { levels, scales, states }: LayerPlan,
-  { channels, original, target, products, importance }: GroupPart,
-  { sweeps = 4 }: Settings,
-): RoundingResult {
-  const n = importance.length;
-  const [from] = channels;
-  const fitted = scales === "fit";
-  return rounder.round({
-    target,
-    products,
-    // a portion is rounded whole
-    states: states?.subarray(from * n, (from + channels.length) * n) ?? null,
-    values: original,
-    levels,
-    scales: fitted ? fitScales(target, importance, levels) : Float64Array.from(channels, (c) => scales[c]),
-    refit: fitted && !states,
-    sweeps,
+/** The scales of output channels whose inputs are rounded in blocks: those that do best before anything makes up for errors. */
+function sharedScales({ node, levels, scales }: LayerPlan, variances: Float64Array): Float32Array {
+  if (scales !== "fit") return scales;
+  const { data, shape } = node.weight;
+  const width = data.length / shape[0];
+  const least = variances.reduce((sum, v) => sum + v, 0) * (TINY_SHARE / width) || 1;
+  const importance = variances.map((variance) => variance + least);
+  return Float32Array.from({ length: shape[0] }, (_, c) => {
+    const row = Float64Array.from(data.subarray(c * width, (c + 1) * width));
+    return fitScales(row, importance, levels)[0];
   });
 }
 
