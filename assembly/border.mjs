@@ -15,8 +15,8 @@ const TYPES = {
   void: ["void"],
 };
 
-/** A transform that hands the border of the module with this entry file, once it is compiled, to `done` as text. */
-export function border(entry, done) {
+/** A transform that hands the border of the module with these entry files, once it is compiled, to `done` as text. */
+export function border(entries, done) {
   return class {
     afterCompile() {
       const records = new Map();
@@ -40,9 +40,15 @@ export function border(entry, done) {
         const bytes = `export const ${name}: Layout<${name}> = [${nextMemoryOffset}, {\n${places.join("")}}];\n`;
         return `export interface ${name} {\n${types.join("")}}\n${bytes}`;
       };
-      const { exports } = this.program.filesByName.get(entry.replace(/\.ts$/, ""));
-      const kernels = [...exports].map(([name, prototype]) => {
+      const exported = entries.flatMap((entry) => [
+        ...this.program.filesByName.get(entry.replace(/\.ts$/, "")).exports,
+      ]);
+      const kernels = exported.flatMap(([name, prototype]) => {
+        if (!prototype.getResolvedInstance)
+          fail(`${name} is no kernel and no record: it belongs into the folder shared`);
         const kernel = prototype.getResolvedInstance("");
+        // a record has no signature
+        if (!kernel?.signature) return [];
         const { parameterTypes, returnType } = kernel.signature;
         const parameters = parameterTypes.map((type, i) => `${kernel.getParameterName(i)}: ${typeOf(type)[0]}`);
         return `  ${name}(${parameters.join(", ")}): ${typeOf(returnType)[0]};\n`;

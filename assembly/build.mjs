@@ -1,7 +1,7 @@
 // build.mjs: compiles both wasm modules and writes their bytes, for inlining, and their types as TypeScript.
 // asc ignores an unknown target or option without a word, so the outcome is checked here.
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import asc from "assemblyscript/asc";
@@ -17,12 +17,14 @@ for (const [target, room] of [
 ]) {
   const outFile = `build/${target}.wasm`;
   rmSync(outFile, { force: true });
-  const entry = `assembly/${target}/index.ts`;
+  // every function that these files export is a kernel; what kernels share stands in the folder `shared`
+  const files = readdirSync(`assembly/${target}`).filter((name) => name.endsWith(".ts"));
+  const entries = files.sort().map((name) => `assembly/${target}/${name}`);
   let types = "";
-  const transform = border(entry, (text) => {
+  const transform = border(entries, (text) => {
     types = text;
   });
-  const { error, stdout, stderr } = await asc.main([entry, "--target", target], { transforms: [transform] });
+  const { error, stdout, stderr } = await asc.main([...entries, "--target", target], { transforms: [transform] });
   process.stdout.write(stdout.toString());
   process.stderr.write(stderr.toString());
   if (error) process.exit(1);

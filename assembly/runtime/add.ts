@@ -1,5 +1,5 @@
 // add.ts: sums of two tensors that no convolution could take in, and the flattening of planes for dense layers.
-import { Epilogue, encode_lanes, encode_px16 } from "./epilogue";
+import { Epilogue, encode_lanes, encode_px16 } from "./shared/epilogue";
 
 /** Planes that an epilogue ends; the second operand of a sum is its residual. */
 @unmanaged

@@ -1,7 +1,7 @@
 // conv.ts: convolution of one tile of output pixels: the bucket sums of its channels, each ended by the epilogue.
-import { bucket_swar_px16, bucket_swar_px64, bucket_u8_px64 } from "./buckets";
-import { Epilogue } from "./epilogue";
-import { end_px64, form_of } from "./short-epilogue";
+import { bucket_swar_px16, bucket_swar_px64, bucket_u8_px64 } from "./shared/buckets";
+import { Epilogue } from "./shared/epilogue";
+import { end_px64, form_of } from "./shared/short-epilogue";
 
 /** The weights of a convolution, and how it ends. */
 @unmanaged

@@ -6,8 +6,8 @@
 //
 // Stream, sums and parts are those of buckets.ts, and the loops are repeated for the reasons that stand there.
 import { DOUBLE, END, PART_BYTES } from "../../src/runtime/layout";
-import { Epilogue } from "./epilogue";
-import { end_px64, form_of } from "./short-epilogue";
+import { Epilogue } from "./shared/epilogue";
+import { end_px64, form_of } from "./shared/short-epilogue";
 
 /**
  * Sums one channel of 64 pixels as bucket_swar_px64 does. The stream's indices are taps: their rows are read where they

@@ -1,6 +1,6 @@
 // pool.ts: maximum and sum over windows, from the rows that gather.ts lays out, and sums of whole planes.
 import { PANEL, PART_BYTES, PART_ROWS, TILE } from "../../src/runtime/layout";
-import { Epilogue, encode_lanes, encode_px16 } from "./epilogue";
+import { Epilogue, encode_lanes, encode_px16 } from "./shared/epilogue";
 
 /** Maxima over windows of `taps` rows, and the planes that they are written to. */
 @unmanaged

@@ -1,7 +1,9 @@
 // compensation.ts: rounding in which later weights make up for the errors of earlier ones, in float64.
 //
-// Matrices are [n][n] row-major. Weights, their errors and whatever else is per weight stand in blocks of 8 output
-// channels, [n][8], n = inputs of one output.
+// H is the inputs' covariance, [n][n], n = inputs of one output; H = R R^T with R upper triangular. Weights, their errors and
+// whatever else is per weight stand in rows of n, a row for each output channel, as many as a call takes.
+import { PANEL } from "../../src/rounding/layout";
+import { addProduct, packPanel } from "./shared/products";
 
 /** Sum over i < count of a[i] b[i]. */
 function dot(a: usize, b: usize, count: i32): f64 {
@@ -18,104 +20,155 @@ function dot(a: usize, b: usize, count: i32): f64 {
   return sum;
 }
 
+/** y[i] += factor x[i] for i < count */
+function addScaled(y: usize, x: usize, factor: f64, count: i32): void {
+  const f = f64x2.splat(factor);
+  let i = 0;
+  for (; i + 4 <= count; i += 4, x += 32, y += 32) {
+    v128.store(y, f64x2.add(v128.load(y), f64x2.mul(f, v128.load(x))));
+    v128.store(y, f64x2.add(v128.load(y, 16), f64x2.mul(f, v128.load(x, 16))), 16);
+  }
+  for (; i < count; i++, x += 8, y += 8) store<f64>(y, load<f64>(y) + factor * load<f64>(x));
+}
+
+/** Bytes of `count` numbers. */
+function f64s(count: i32): usize {
+  return (<usize>count) << 3;
+}
+
 /**
- * H = R R^T with R upper triangular, in place: h[i][j] = R_ij for i <= j, and below the diagonal what compensation reads
- * row by row, h[k][i] = R_ik / R_kk for i < k. Of H the upper triangle is read.
- * @returns -1, or the position whose pivot is not positive.
+ * H = R R^T in place, by panels of columns from the last; 0 below the diagonal. Of H the upper triangle is read.
+ * @param scratch 64 x (n + 3) numbers
+ * @returns -1, or a position whose pivot is not positive.
  */
-export function factorUpper(h: usize, n: i32): i32 {
-  const row = (<usize>n) << 3;
-  for (let j = n - 1; j >= 0; j--) {
-    const hj = h + <usize>j * row + ((<usize>j) << 3);
-    const tail = n - 1 - j;
-    const pivot = load<f64>(hj) - dot(hj + 8, hj + 8, tail);
-    if (!(pivot > 0)) return j;
-    const r = Math.sqrt(pivot);
-    store<f64>(hj, r);
-    let hi = h + ((<usize>j) << 3);
-    let below = h + <usize>j * row;
-    for (let i = 0; i < j; i++, hi += row, below += 8) {
-      const v = (load<f64>(hi) - dot(hi + 8, hj + 8, tail)) / r;
-      store<f64>(hi, v);
-      store<f64>(below, v / r);
+export function factorUpper(h: usize, n: i32, scratch: usize): i32 {
+  const row = f64s(n);
+  for (let to = n; to > 0; ) {
+    const from = max(0, to - PANEL);
+    const depth = to - from;
+    // the panel's own columns, R_ij = (H_ij - sum over j < k < to of R_ik R_jk) / R_jj
+    for (let j = to - 1; j >= from; j--) {
+      const hj = h + <usize>j * row + f64s(j);
+      const tail = to - 1 - j;
+      const pivot = load<f64>(hj) - dot(hj + 8, hj + 8, tail);
+      if (!(pivot > 0)) return j;
+      const r = Math.sqrt(pivot);
+      store<f64>(hj, r);
+      let hi = h + f64s(j);
+      for (let i = 0; i < j; i++, hi += row) store<f64>(hi, (load<f64>(hi) - dot(hi + 8, hj + 8, tail)) / r);
+      memory.fill(h + <usize>j * row, 0, f64s(j));
     }
+    // what is left of H: H_ij - sum over the panel's k of R_ik R_jk, for i <= j < from
+    packPanel(h + f64s(from), row, 8, from, depth, scratch);
+    const tile = f64s(depth) * 4;
+    for (let j = 0; j < from; j += PANEL) {
+      const columns = min(PANEL, from - j);
+      const right = scratch + <usize>(j >> 2) * tile;
+      addProduct(scratch, j + columns, right, columns, depth, h + f64s(j), row, -1);
+    }
+    to = from;
   }
   return -1;
 }
 
-/** x R R^T = b for 8 rows of b at once, in place; `h` as factorUpper leaves it. */
-export function solveBlock(h: usize, n: i32, b: usize): void {
-  const row = (<usize>n) << 3;
-  // y R^T = b, from the last: y_i = (b_i - sum over j > i of R_ij y_j) / R_ii
-  for (let i = n - 1; i >= 0; i--) {
-    const at = b + ((<usize>i) << 6);
-    const diagonal = h + <usize>i * row + ((<usize>i) << 3);
-    const r = f64x2.splat(load<f64>(diagonal));
-    let s0 = v128.load(at);
-    let s1 = v128.load(at, 16);
-    let s2 = v128.load(at, 32);
-    let s3 = v128.load(at, 48);
-    let y = at + 64;
-    for (let j = i + 1, f = diagonal + 8; j < n; j++, f += 8, y += 64) {
-      const w = v128.load64_splat(f);
-      s0 = f64x2.sub(s0, f64x2.mul(w, v128.load(y)));
-      s1 = f64x2.sub(s1, f64x2.mul(w, v128.load(y, 16)));
-      s2 = f64x2.sub(s2, f64x2.mul(w, v128.load(y, 32)));
-      s3 = f64x2.sub(s3, f64x2.mul(w, v128.load(y, 48)));
-    }
-    v128.store(at, f64x2.div(s0, r));
-    v128.store(at, f64x2.div(s1, r), 16);
-    v128.store(at, f64x2.div(s2, r), 32);
-    v128.store(at, f64x2.div(s3, r), 48);
-  }
-  // x R = y, from the first: x_j = y_j / R_jj - sum over i < j of x_i R_ij / R_jj
-  for (let j = 0; j < n; j++) {
-    const at = b + ((<usize>j) << 6);
-    const start = h + <usize>j * row;
-    const r = f64x2.splat(load<f64>(start + ((<usize>j) << 3)));
-    let s0 = f64x2.div(v128.load(at), r);
-    let s1 = f64x2.div(v128.load(at, 16), r);
-    let s2 = f64x2.div(v128.load(at, 32), r);
-    let s3 = f64x2.div(v128.load(at, 48), r);
-    let x = b;
-    for (let i = 0, f = start; i < j; i++, f += 8, x += 64) {
-      const w = v128.load64_splat(f);
-      s0 = f64x2.sub(s0, f64x2.mul(w, v128.load(x)));
-      s1 = f64x2.sub(s1, f64x2.mul(w, v128.load(x, 16)));
-      s2 = f64x2.sub(s2, f64x2.mul(w, v128.load(x, 32)));
-      s3 = f64x2.sub(s3, f64x2.mul(w, v128.load(x, 48)));
-    }
-    v128.store(at, s0);
-    v128.store(at, s1, 16);
-    v128.store(at, s2, 32);
-    v128.store(at, s3, 48);
+/** What becomes of a weight: absorbs errors, is rounded, stays. */
+const FREE: u8 = 0;
+const ROUND: u8 = 1;
+
+/** Rows of output channels, [rows][n] each, states and codes as bytes, and the levels that a scale of 1 has. */
+@unmanaged
+export class RoundingJob {
+  n!: i32;
+  /** H, and R as factorUpper leaves it. */
+  covariance!: usize;
+  factor!: usize;
+  weights!: usize;
+  /** What the new weights lack: weights - new weights. */
+  errors!: usize;
+  /** errors H, damping included. */
+  slopes!: usize;
+  /** weights H */
+  products!: usize;
+  states!: usize;
+  codes!: usize;
+  /** A number for each row. */
+  scales!: usize;
+  levels!: usize;
+  /** Between neighbouring levels. */
+  midpoints!: usize;
+  /** 64 x (rows + 3) numbers, and 64 x 64 of a panel's right side. */
+  left!: usize;
+  right!: usize;
+}
+
+/**
+ * y[r][j] += sign * sum over from <= k < to of x[r][k] m(k, j) for j in first..last, m(k, j) = m[k * down + j * across], strides
+ * in bytes.
+ */
+function addRows(
+  job: RoundingJob,
+  x: usize,
+  from: i32,
+  to: i32,
+  m: usize,
+  down: usize,
+  across: usize,
+  first: i32,
+  last: i32,
+  y: usize,
+  rows: i32,
+  sign: f64,
+): void {
+  if (first >= last) return;
+  const row = f64s(job.n);
+  const depth = to - from;
+  packPanel(x + f64s(from), row, 8, rows, depth, job.left);
+  for (let j = first; j < last; j += PANEL) {
+    const columns = min(PANEL, last - j);
+    packPanel(m + <usize>from * down + <usize>j * across, across, down, columns, depth, job.right);
+    addProduct(job.left, rows, job.right, columns, depth, y + f64s(j), row, sign);
   }
 }
 
-/** y += sum over i < count of m[i] x[i], one row of a block of 8 channels. */
-function addProducts(m: usize, x: usize, count: i32, y: usize): void {
-  let s0 = v128.load(y);
-  let s1 = v128.load(y, 16);
-  let s2 = v128.load(y, 32);
-  let s3 = v128.load(y, 48);
-  for (let i = 0; i < count; i++, m += 8, x += 64) {
-    const w = v128.load64_splat(m);
-    s0 = f64x2.add(s0, f64x2.mul(w, v128.load(x)));
-    s1 = f64x2.add(s1, f64x2.mul(w, v128.load(x, 16)));
-    s2 = f64x2.add(s2, f64x2.mul(w, v128.load(x, 32)));
-    s3 = f64x2.add(s3, f64x2.mul(w, v128.load(x, 48)));
-  }
-  v128.store(y, s0);
-  v128.store(y, s1, 16);
-  v128.store(y, s2, 32);
-  v128.store(y, s3, 48);
+/** y = x m for rows of x and y and a matrix m, [n][n]. */
+export function multiplyRows(job: RoundingJob, x: usize, m: usize, y: usize, rows: i32): void {
+  const n = job.n;
+  const row = f64s(n);
+  memory.fill(y, 0, <usize>rows * row);
+  for (let k = 0; k < n; k += PANEL) addRows(job, x, k, min(k + PANEL, n), m, row, 8, 0, n, y, rows, 1);
 }
 
-/** y[k] = sum over i of m[k][i] x[i] for a block of 8 channels. */
-export function multiplyBlock(m: usize, n: i32, x: usize, y: usize): void {
-  const row = (<usize>n) << 3;
-  memory.fill(y, 0, (<usize>n) << 6);
-  for (let k = 0; k < n; k++, m += row, y += 64) addProducts(m, x, n, y);
+/** x R R^T = b for rows of b, in place. */
+export function solveRows(job: RoundingJob, b: usize, rows: i32): void {
+  const n = job.n;
+  const row = f64s(n);
+  const factor = job.factor;
+  // y R^T = b, from the last: y_j = (b_j - sum over k > j of y_k R_jk) / R_jj
+  for (let to = n; to > 0; ) {
+    const from = max(0, to - PANEL);
+    for (let r = 0, y = b; r < rows; r++, y += row) {
+      for (let j = to - 1; j >= from; j--) {
+        const at = factor + <usize>j * row + f64s(j);
+        const sum = load<f64>(y + f64s(j)) - dot(y + f64s(j + 1), at + 8, to - 1 - j);
+        store<f64>(y + f64s(j), sum / load<f64>(at));
+      }
+    }
+    addRows(job, b, from, to, factor, 8, row, 0, from, b, rows, -1);
+    to = from;
+  }
+  // x R = y, from the first: x_j = (y_j - sum over k < j of x_k R_kj) / R_jj
+  for (let from = 0; from < n; from += PANEL) {
+    const to = min(from + PANEL, n);
+    for (let r = 0, x = b; r < rows; r++, x += row) {
+      for (let j = from; j < to; j++) {
+        const at = factor + <usize>j * row + f64s(j);
+        const value = load<f64>(x + f64s(j)) / load<f64>(at);
+        store<f64>(x + f64s(j), value);
+        addScaled(x + f64s(j + 1), at + 8, -value, to - 1 - j);
+      }
+    }
+    addRows(job, b, from, to, factor, row, 8, to, n, b, rows, -1);
+  }
 }
 
 /** Index of the level nearest to z, given the midpoints between neighbouring levels. */
@@ -124,62 +177,123 @@ function nearest(z: f64, midpoints: usize, levels: i32): i32 {
   let high = levels - 1;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (z >= load<f64>(midpoints + ((<usize>middle) << 3))) low = middle + 1;
+    if (z >= load<f64>(midpoints + f64s(middle))) low = middle + 1;
     else high = middle;
   }
   return low;
 }
 
-/** What becomes of a weight: absorbs errors, is rounded, stays. */
-const FREE: u8 = 0;
-const ROUND: u8 = 1;
-
-/** A block of 8 channels, states and codes as bytes [n][8], its `scales`, and the levels that a scale of 1 has. */
-@unmanaged
-export class RoundingJob {
-  n!: i32;
-  weights!: usize;
-  errors!: usize;
-  states!: usize;
-  codes!: usize;
-  scales!: usize;
-  levels!: usize;
-  /** Between neighbouring levels. */
-  midpoints!: usize;
-  /** 64 bytes. */
-  room!: usize;
+/**
+ * What a weight w lacks if its place is best served by t: a rounded one takes the level nearest to t / scale, a free one t
+ * itself, and another stays as it is.
+ */
+function errorAt(job: RoundingJob, at: usize, scale: f64, t: f64, count: i32): f64 {
+  const w = load<f64>(job.weights + (at << 3));
+  const state = load<u8>(job.states + at);
+  if (state === FREE) return w - t;
+  if (state !== ROUND) return load<f64>(job.errors + (at << 3));
+  const code = nearest(t / scale, job.midpoints, count);
+  store<u8>(job.codes + at, <u8>code);
+  return w - scale * load<f64>(job.levels + f64s(code));
 }
 
 /**
- * One pass over the weights of 8 channels, k = 0..n-1:  t = w_k + sum over i of feedback[k][i] errors[i]; a weight that is
- * rounded takes the level nearest to t / scale, a free one t itself, and errors[k] = w_k - the new value.
- * feedback = the lower triangle of factorUpper, over i < k: compensation. With `whole`, H_ki / H_kk and 0 on the
- * diagonal, over all i: one sweep of coordinate descent. `count`: number of levels.
+ * The compensated pass over rows, k = 0..n-1:  t = w_k + sum over i < k of errors_i R_ik / R_kk, and what errorAt makes of
+ * it. Leaves errors and their slopes. `count`: number of levels.
  */
-export function roundBlock(job: RoundingJob, feedback: usize, whole: bool, count: i32): void {
+export function compensateRows(job: RoundingJob, rows: i32, count: i32): void {
   const n = job.n;
-  const weights = job.weights;
+  const row = f64s(n);
+  const factor = job.factor;
   const errors = job.errors;
-  const states = job.states;
-  const codes = job.codes;
-  const scales = job.scales;
-  const room = job.room;
-  const row = (<usize>n) << 3;
-  for (let k = 0; k < n; k++, feedback += row) {
-    const at = (<usize>k) << 6;
-    memory.copy(room, weights + at, 64);
-    addProducts(feedback, errors, whole ? n : k, room);
-    for (let c: usize = 0; c < 8; c++) {
-      const state = load<u8>(states + ((<usize>k) << 3) + c);
-      const w = load<f64>(weights + at + (c << 3));
-      const t = load<f64>(room + (c << 3));
-      if (state === FREE) store<f64>(errors + at + (c << 3), w - t);
-      else if (state === ROUND) {
-        const scale = load<f64>(scales + (c << 3));
-        const code = nearest(t / scale, job.midpoints, count);
-        store<u8>(codes + ((<usize>k) << 3) + c, <u8>code);
-        store<f64>(errors + at + (c << 3), w - scale * load<f64>(job.levels + ((<usize>code) << 3)));
+  // errors R, as far as it has come; the products are made again from what it becomes
+  const sums = job.slopes;
+  memory.fill(sums, 0, <usize>rows * row);
+  for (let from = 0; from < n; from += PANEL) {
+    const to = min(from + PANEL, n);
+    for (let r = 0; r < rows; r++) {
+      const scale = load<f64>(job.scales + f64s(r));
+      const start = <usize>r * n;
+      for (let k = from; k < to; k++) {
+        const at = start + k;
+        const rk = factor + <usize>k * row + f64s(k);
+        const diagonal = load<f64>(rk);
+        const sum = load<f64>(sums + (at << 3));
+        const t = load<f64>(job.weights + (at << 3)) + sum / diagonal;
+        const error = errorAt(job, at, scale, t, count);
+        store<f64>(errors + (at << 3), error);
+        if (error !== 0) addScaled(sums + (at << 3), rk, error, to - k);
       }
+    }
+    addRows(job, errors, from, to, factor, row, 8, to, n, sums, rows, 1);
+  }
+  // errors H = (errors R) R^T: column i is sum over k >= i of (errors R)_k R_ik, so that what is read is not yet written
+  for (let from = 0; from < n; from += PANEL) {
+    const to = min(from + PANEL, n);
+    for (let r = 0, s = sums; r < rows; r++, s += row) {
+      for (let i = from; i < to; i++) {
+        const ri = factor + <usize>i * row + f64s(i);
+        store<f64>(s + f64s(i), dot(s + f64s(i), ri, to - i));
+      }
+    }
+    for (let k = to; k < n; k += PANEL) {
+      addRows(job, sums, k, min(k + PANEL, n), factor, 8, row, from, to, sums, rows, 1);
+    }
+  }
+}
+
+/**
+ * One sweep of coordinate descent over rows: each weight in turn takes what is best beside all others,
+ * t = w_k + sum over i other than k of errors_i H_ik / H_kk. Keeps errors and slopes.
+ */
+export function descendRows(job: RoundingJob, rows: i32, count: i32): void {
+  const n = job.n;
+  const row = f64s(n);
+  for (let r = 0; r < rows; r++) {
+    const scale = load<f64>(job.scales + f64s(r));
+    const start = <usize>r * n;
+    const slopes = job.slopes + (start << 3);
+    for (let k = 0; k < n; k++) {
+      const at = start + k;
+      const hk = job.covariance + <usize>k * row;
+      const before = load<f64>(job.errors + (at << 3));
+      const t = load<f64>(job.weights + (at << 3)) + load<f64>(slopes + f64s(k)) / load<f64>(hk + f64s(k)) - before;
+      const error = errorAt(job, at, scale, t, count);
+      if (error === before) continue;
+      store<f64>(job.errors + (at << 3), error);
+      addScaled(slopes, hk, error - before, n);
+    }
+  }
+}
+
+/**
+ * Rows that are all rounded get the scale of least squares for their levels l, (l H w) / (l H l), by
+ * scale * l H = products - slopes. Keeps errors and slopes.
+ */
+export function rescaleRows(job: RoundingJob, rows: i32): void {
+  const n = job.n;
+  for (let r = 0; r < rows; r++) {
+    const scale = load<f64>(job.scales + f64s(r));
+    const start = <usize>r * n;
+    let product: f64 = 0;
+    let square: f64 = 0;
+    for (let k = 0; k < n; k++) {
+      const at = (start + k) << 3;
+      const level = load<f64>(job.levels + f64s(load<u8>(job.codes + start + k)));
+      const whole = load<f64>(job.products + at);
+      product += level * whole;
+      square += level * (whole - load<f64>(job.slopes + at));
+    }
+    square /= scale;
+    if (!(square > 0 && product > 0)) continue;
+    const fitted = product / square;
+    store<f64>(job.scales + f64s(r), fitted);
+    for (let k = 0; k < n; k++) {
+      const at = (start + k) << 3;
+      const level = load<f64>(job.levels + f64s(load<u8>(job.codes + start + k)));
+      const whole = load<f64>(job.products + at);
+      store<f64>(job.errors + at, load<f64>(job.weights + at) - fitted * level);
+      store<f64>(job.slopes + at, whole - (whole - load<f64>(job.slopes + at)) * (fitted / scale));
     }
   }
 }

@@ -1,6 +1,6 @@
 // convolution.ts: convolution as panels of pixels; one driver serves the forward pass and the data gradient.
-import { gemmPanel, gemmTaps } from "./gemm";
-import { interleavePlanes, packPanel } from "./pack";
+import { gemmPanel, gemmTaps } from "./shared/gemm";
+import { interleavePlanes, packPanel } from "./shared/panels";
 
 /** One product of panels. */
 @unmanaged

@@ -1,6 +1,6 @@
 // moments.ts: sums of products of a layer's inputs over pixels, what second-order compensation is made of.
-import { gemmTaps } from "./gemm";
-import { transpose4 } from "./pack";
+import { gemmTaps } from "./shared/gemm";
+import { transpose4 } from "./shared/panels";
 
 /** to[pixel][i] = x[taps[i] + pixel] for 8 taps and the pixels of all runs (see gemmRuns). */
 function gatherTaps(x: usize, taps: usize, runs: usize, pixels: i32, to: usize): void {

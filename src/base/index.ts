@@ -8,6 +8,7 @@ export { given } from "./given.js";
 export type { Kind } from "./is.js";
 export * as is from "./is.js";
 export { arrayKind, isArray, isBuffer, isShared, ownView } from "./kinds.js";
+export { expectNoPromise } from "./listener.js";
 export { canonicalNaNs, canonicalWord } from "./nan.js";
 export { createRandom, type Random, type Shuffleable } from "./random.js";
 export { encode, type Layout, type Pointer } from "./struct.js";

@@ -77,13 +77,18 @@ async function runEval(path: string, options: EvalArguments, context: Context): 
   const { screen, signal } = context;
   const read = await readAnyNetwork(against, options, screen.say);
   // the model says how pixels become values, unless an option does
-  const { normalization } = def.inputs[0];
-  const network = normalization ? withNormalization(read, normalization) : read;
+  const network = def.inputs.reduce(
+    (net, { name, normalization }) => (normalization ? withNormalization(net, normalization, name) : net),
+    read,
+  );
   const prepared = await openSamples(network, calibrate, options.images, options, "to compare on", screen);
   const line = screen.progress("comparing");
   const onProgress = (share: number): void => line.update(share);
-  const { samples } = prepared.calibration;
-  const found = await measureOutputs(def, prepared.network, samples, options.executor, { signal, onProgress });
+  const calibrations = [...prepared.calibrations].map(([name, { samples }]) => [name, samples] as const);
+  const found = await measureOutputs(def, prepared.network, Object.fromEntries(calibrations), options.executor, {
+    signal,
+    onProgress,
+  });
   line.done();
   const head = `outputs against the float network's, on ${count(found.samples)} samples, ${milliseconds(found.msPerSample)} each, ${options.executor} executor:`;
   screen.result({ ...found, executor: options.executor }, [head, outputsTable(found.outputs)].join("\n"));

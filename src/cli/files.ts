@@ -11,6 +11,17 @@ import { type InputShape, importOnnxFile } from "../onnx/index.js";
 /** A safetensors file begins with the length of its JSON header; no ONNX file has a brace there. */
 const BRACE = 0x7b;
 const isContainer = (bytes: Uint8Array): boolean => bytes[8] === BRACE;
+/** The most bytes of a header that are searched. */
+const HEADER_MOST = 2 ** 24;
+
+/** Whether a container is ours, if a damaged one: others have weights alone. */
+function isOurs(bytes: Uint8Array): boolean {
+  if (!isContainer(bytes)) return false;
+  const { buffer, byteOffset } = bytes;
+  const length = Number(new DataView(buffer, byteOffset).getBigUint64(0, true));
+  const header = bytes.subarray(8, 8 + Math.min(length, HEADER_MOST));
+  return new TextDecoder("latin1").decode(header).includes('"shiftwise"');
+}
 
 /**
  * Reads a file of ours, and says what another one is: its decoder would speak of a header's length.
@@ -19,11 +30,11 @@ const isContainer = (bytes: Uint8Array): boolean => bytes[8] === BRACE;
 async function readOurs(path: string): Promise<Uint8Array> {
   const bytes = await readWhole(path);
   // a short file is for the decoders, which have their own word for gzip, too
-  if (bytes.length <= 8 || isContainer(bytes) || isGzip(bytes)) return bytes;
+  if (bytes.length <= 8 || isOurs(bytes) || isGzip(bytes)) return bytes;
   throw new ShiftwiseError("BAD_FILE", "not a file of shiftwise", {
     where: path,
     expected: "a model that quantize wrote, or a network that train wrote",
-    found: contentOf(bytes),
+    found: isContainer(bytes) ? "a safetensors file of another program: weights without a network" : contentOf(bytes),
   });
 }
 
@@ -76,7 +87,8 @@ export async function readAnyNetwork(
   say: (line: string) => void,
 ): Promise<Network> {
   const content = await readWhole(path);
-  if (!isContainer(content) && !isGzip(content)) {
+  // importing has its own word for files of other programs
+  if (!isOurs(content)) {
     return importOnnxFile(path, {
       inputShape,
       outputs,

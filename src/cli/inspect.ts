@@ -44,6 +44,8 @@ interface Facts {
   readonly labels: readonly string[];
   readonly layers: readonly LayerFacts[];
   readonly memory: MemoryUse;
+  /** Bytes of the header: the graph, with what layers without stored tensors have in it, such as the indices of a gather. */
+  readonly headerBytes: number;
   readonly notes: Readonly<Record<string, string>>;
 }
 
@@ -72,6 +74,7 @@ async function runInspect(path: string, { screen }: Context): Promise<void> {
     outputs: def.outputs.map((port) => portFacts(port, def)),
     labels: def.labels ?? [],
     layers: def.layers.map((layer) => layerFacts(layer, def, sizes)),
+    headerBytes: stored.length - [...sizes.values()].reduce((sum, size) => sum + size, 0),
     memory: planMemory(def),
     notes: def.notes ?? {},
   };
@@ -156,7 +159,7 @@ function describe(facts: Facts): string {
       layer.bits === null ? "" : String(layer.bits),
       layer.bits === null ? "" : count(layer.weights),
       layer.bits === null ? "" : percent(layer.zeroShare),
-      count(layer.bytes),
+      layer.bytes === 0 ? "in header" : count(layer.bytes),
     ]),
   );
   const { constants, scratch, arena, total } = facts.memory;
@@ -169,6 +172,7 @@ function describe(facts: Facts): string {
     ...ports,
     ...(facts.labels.length > 0 ? [`labels  ${facts.labels.map(oneLine).join(", ")}`] : []),
     layers,
+    `header with the graph, its indices and tables: ${bytes(facts.headerBytes)}`,
     ...histograms(facts.layers),
     `memory: ${bytes(total)} = constants ${bytes(constants)}, scratch ${bytes(scratch)}, activations ${bytes(arena)}, and guards`,
     ...Object.entries(facts.notes).map(([key, value]) => `${key}: ${oneLine(value)}`),

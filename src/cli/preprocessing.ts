@@ -15,13 +15,14 @@ export interface PreprocessingArguments {
 }
 
 /**
- * Single options go before the file's fields.
+ * Single options go before the file's fields, for every input.
+ * @param input its name
  * @returns null where nothing says what a pixel's value is.
  * @throws what readPreprocessing throws.
  */
-export async function preprocessingFrom(options: PreprocessingArguments): Promise<Preprocessing | null> {
+export async function preprocessingFrom(options: PreprocessingArguments, input: string): Promise<Preprocessing | null> {
   const { resize, channels, range, mean, std } = options;
-  const file = options.preprocess === undefined ? null : await readPreprocessing(options.preprocess);
+  const file = options.preprocess === undefined ? null : await readPreprocessing(options.preprocess, input);
   if (!file && range === undefined && !mean && !std) return null;
   return {
     ...file,
@@ -33,7 +34,7 @@ export async function preprocessingFrom(options: PreprocessingArguments): Promis
   };
 }
 
-/** The network whose input takes pixels so. @throws BAD_OPTION for numbers that are not one a channel */
+/** The network whose one input takes pixels so. @throws BAD_OPTION for numbers that are not one a channel; as inputOf */
 export function withPreprocessing(network: Network, preprocessing: Preprocessing): Network {
   return withNormalization(network, normalizationOf(preprocessing, inputOf(network).shape[0]));
 }
@@ -42,7 +43,10 @@ export function withPreprocessing(network: Network, preprocessing: Preprocessing
 export function addPreprocessing(command: Command): void {
   command
     .optionsGroup("How pictures become the input of an ONNX file:")
-    .option("--preprocess <file>", "JSON file with the fields resize, channels, range, mean and std")
+    .option(
+      "--preprocess <file>",
+      "JSON file with the fields resize, channels, range, mean and std; for several inputs, such an object for each by name",
+    )
     .option("--range <n>", "value of a pixel of 255 before --mean is subtracted: 1 or 255", pixelRange)
     .option("--mean <list>", "mean to subtract: one number, or one for each channel with commas", numberList("--mean"))
     .option(

@@ -47,13 +47,13 @@ export async function runCalibrated(path: string, options: CalibratedArguments, 
   const read = await readAnyNetwork(path, options, screen.say);
   const { calibrate, images } = options;
   const prepared = await openSamples(read, calibrate, images, options, "to calibrate with", screen);
-  const { network, calibration, assumed } = prepared;
+  const { network, calibrations, assumed } = prepared;
 
   const steps = showSteps(screen);
   const { batch, lr, budget, augment, portions } = options;
   const result = await quantizeFromImages(
     network,
-    calibration,
+    calibrations,
     {
       activations: options.activations,
       bits: options.bits,
@@ -79,9 +79,9 @@ export async function runCalibrated(path: string, options: CalibratedArguments, 
     averageBits: result.averageBits,
     quality: result.quality,
     activations: schemeName(options.activations),
-    assumedPreprocessing: assumed,
-    images: calibration.samples.count,
-    remarks: calibration.remarks,
+    assumedPreprocessing: calibrations.size > 1 ? assumed : (Object.values(assumed)[0] ?? null),
+    images: prepared.count,
+    remarks: prepared.remarks,
     distillation: result.distillation,
     bytes: file.length,
     gzipBytes: (await promisify(gzip)(file, { level: 9 })).length,
@@ -95,7 +95,8 @@ interface Summary {
   readonly layers: readonly RoundedLayer[];
   readonly averageBits: number;
   readonly quality: Quality;
-  readonly assumedPreprocessing: Preprocessing | null;
+  /** The preprocessing of the one input, or by input; null or empty where nothing was assumed. */
+  readonly assumedPreprocessing: Preprocessing | Readonly<Record<string, Preprocessing>> | null;
   readonly distillation: DistillationOutcome | null;
   readonly bytes: number;
   readonly gzipBytes: number;
@@ -136,13 +137,15 @@ function describe({ layers, averageBits, quality, distillation, gzipBytes, secon
 const decibels = (value: number): string => `${value.toFixed(1)} dB`;
 
 /** A row for each output, and advice where one keeps little. */
-function qualityText({ images, heldOut, outputs, advice }: Quality, assumed: Preprocessing | null): string[] {
+function qualityText({ images, heldOut, outputs, advice }: Quality, assumed: object | null): string[] {
   const which = heldOut ? "held out" : "that calibrated it, too few to hold some out";
   return [
     `outputs against the float network's, on ${count(images)} samples ${which}:`,
     outputsTable(outputs),
     ...(advice ? [advice] : []),
-    ...(advice && assumed ? ["how pixels become values was assumed: if it is wrong, so are these figures"] : []),
+    ...(advice && assumed && Object.keys(assumed).length > 0
+      ? ["how pixels become values was assumed: if it is wrong, so are these figures"]
+      : []),
   ];
 }
 

@@ -12,6 +12,7 @@ import {
   DEFAULTS,
   defined,
   epochsOver,
+  inputOf,
   type Measurement,
   quantizeByRetraining,
   type RecipeName,
@@ -165,7 +166,7 @@ async function labelledNetwork(
   say: (line: string) => void,
 ): Promise<Network> {
   const network = await readAnyNetwork(path, options, say);
-  const preprocessing = await preprocessingFrom(options);
+  const preprocessing = await preprocessingFrom(options, inputOf(network).name);
   return preprocessing ? withPreprocessing(network, preprocessing) : network;
 }
 

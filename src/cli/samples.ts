@@ -1,24 +1,27 @@
-// samples.ts: samples without labels, prepared for a network as the options say, or the file, or as is usual.
-import { type Calibration, openCalibration, type Preprocessing } from "../data/index.js";
-import type { Network } from "../graph/index.js";
+// samples.ts: pictures and arrays without labels for every input of a network, prepared as options, network or habit say.
+import { type Calibration, normalizationOf, openCalibrations, type Preprocessing } from "../data/index.js";
+import { inputsOf, type Network } from "../graph/index.js";
 import type { Normalization } from "../ops/index.js";
-import { inputOf, usualNormalization } from "../pipeline/index.js";
+import { headText, pixelHead, pixelsAsTheyAre, usualNormalization, withNormalization } from "../pipeline/index.js";
 import { count } from "../report/index.js";
-import { type PreprocessingArguments, preprocessingFrom, withPreprocessing } from "./preprocessing.js";
+import { type PreprocessingArguments, preprocessingFrom } from "./preprocessing.js";
 import type { Screen } from "./screen.js";
 
 /** A network with its preprocessing, and samples prepared for it. */
 export interface PreparedSamples {
   readonly network: Network;
-  readonly calibration: Calibration;
-  /** The preprocessing that nothing said. */
-  readonly assumed: Preprocessing | null;
+  /** By the inputs' names. */
+  readonly calibrations: ReadonlyMap<string, Calibration>;
+  readonly count: number;
+  readonly remarks: readonly string[];
+  /** The preprocessing that nothing said, by input. */
+  readonly assumed: Readonly<Record<string, Preprocessing>>;
 }
 
 /**
  * Reads samples, and says what was passed over and assumed.
  * @param images the most that are read
- * @throws what openCalibration and preprocessingFrom throw
+ * @throws what openCalibrations and preprocessingFrom throw
  */
 export async function openSamples(
   network: Network,
@@ -30,13 +33,12 @@ export async function openSamples(
 ): Promise<PreparedSamples> {
   const line = screen.progress("reading samples");
   const prepared = await prepare(network, path, images, options);
-  const { calibration, assumed } = prepared;
-  line.done(`${count(calibration.samples.count)} ${purpose}`);
-  for (const remark of calibration.remarks) screen.say(remark);
-  if (assumed) {
-    const { mean = [], std = [] } = assumed;
+  line.done(`${count(prepared.count)} ${purpose}`);
+  for (const remark of prepared.remarks) screen.say(remark);
+  for (const [name, { mean = [], std = [] }] of Object.entries(prepared.assumed)) {
+    const of = prepared.calibrations.size > 1 ? ` of ${name}` : "";
     screen.say(
-      `assumed, since the file does not say it: pixels / 255 with mean ${mean.join(", ")} and deviation ${std.join(", ")}` +
+      `assumed, since the file does not say it: ${pixelText({ mean, std }, of)}` +
         "; --range, --mean, --std or --preprocess set another way",
     );
   }
@@ -49,15 +51,48 @@ async function prepare(
   images: number,
   options: PreprocessingArguments,
 ): Promise<PreparedSamples> {
-  const input = inputOf(network);
-  const chosen = await preprocessingFrom(options);
-  const known = chosen ?? (input.normalization ? described(input.normalization, options) : null);
-  const preprocessing = known ?? described(usualNormalization(input.shape[0]), options);
-  const calibration = await openCalibration(path, input.shape, preprocessing, images, input.name);
-  // floats are network values as they are; only pixels need a normalization
-  if (!known && !calibration.pictures) return { network, calibration, assumed: null };
-  return { network: withPreprocessing(network, preprocessing), calibration, assumed: known ? null : preprocessing };
+  const chosen = new Map<string, Preprocessing>();
+  const inputs = [];
+  const said: [name: string, text: string][] = [];
+  const all = inputsOf(network);
+  for (const input of all) {
+    const { name, shape, normalization } = input;
+    const of = all.length > 1 ? ` of ${name}` : "";
+    const own = await preprocessingFrom(options, name);
+    const head = own || normalization ? null : pixelHead(network, input);
+    const stated = normalization ?? (head && pixelsAsTheyAre(shape[0]));
+    const known = own ?? (stated ? described(stated, options) : null);
+    if (known) chosen.set(name, known);
+    if (head) said.push([name, headText(head, of)]);
+    else if (!own && normalization) said.push([name, `as the network says: ${pixelText(normalization, of)}`]);
+    if (known?.channels === "bgr" || options.channels === "bgr") {
+      said.push([
+        name,
+        `pixels${of} go in as blue, green, red, and the model does not turn them: prepareImage with channels "bgr" makes such`,
+      ]);
+    }
+    inputs.push({ name, shape, preprocessing: known ?? described(usualNormalization(shape[0]), options) });
+  }
+  const calibrations = await openCalibrations(path, inputs, images);
+  const assumed: Record<string, Preprocessing> = {};
+  let taking = network;
+  for (const { name, shape, preprocessing } of inputs) {
+    const { pictures } = calibrations.get(name)!;
+    // floats are network values as they are; only pixels need a normalization
+    if (!pictures && (inputs.length > 1 || !chosen.has(name))) continue;
+    if (!chosen.has(name)) assumed[name] = preprocessing;
+    taking = withNormalization(taking, normalizationOf(preprocessing, shape[0]), name);
+  }
+  const remarks = [...calibrations].flatMap(([name, calibration]) =>
+    calibration.remarks.map((remark) => (inputs.length > 1 ? `${name}: ${remark}` : remark)),
+  );
+  for (const [name, text] of said) if (calibrations.get(name)!.pictures) remarks.push(text);
+  const [{ samples }] = calibrations.values();
+  return { network: taking, calibrations, count: samples.count, remarks: [...new Set(remarks)], assumed };
 }
+
+const pixelText = ({ mean, std }: Normalization, of: string): string =>
+  `pixels${of} / 255 with mean ${mean.join(", ")} and deviation ${std.join(", ")}`;
 
 function described({ mean, std }: Normalization, { resize, channels }: PreprocessingArguments): Preprocessing {
   return {

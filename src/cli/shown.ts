@@ -19,12 +19,16 @@ export async function measureShown(
   return result;
 }
 
+/** Below so many answers a share says more than was counted. */
+const FEW = 100;
+const ofFew = (equal: number, all: number): string => (all < FEW ? ` (${Math.round(equal)} of ${all})` : "");
+
 /** A row for each output: what it keeps of the float network's. */
 export function outputsTable(outputs: readonly OutputFidelity[]): string {
-  const rows = outputs.map(({ name, snr, agreement }) => [
+  const rows = outputs.map(({ name, snr, agreement, answers }) => [
     name,
     `${snr.toFixed(1)} dB`,
-    agreement === null ? "" : percent(agreement),
+    agreement === null || answers === null ? "" : `${percent(agreement)}${ofFew(agreement * answers, answers)}`,
   ]);
   return table([["output"], ["signal to noise", "right"], ["equal answers", "right"]], rows);
 }

@@ -13,10 +13,10 @@ export {
   type TrainTest,
 } from "./dataset.js";
 export { type GenerateOptions, generate } from "./generate.js";
-export { type Pictures, type Samples, samplesOf, unlabelled } from "./samples.js";
+export { type Pictures, type Samples, type SamplesByInput, samplesOf, unlabelled } from "./samples.js";
 
 // for the other rooms
 
 export { AUGMENTATION } from "./augment.js";
 export { DATASET } from "./dataset.js";
-export { readSamples, SAMPLES } from "./samples.js";
+export { countOf, eachInput, readSamples, SAMPLES, type SamplesReader, samplesReader } from "./samples.js";

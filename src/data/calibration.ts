@@ -1,12 +1,13 @@
 // calibration.ts: samples without labels by the folder or file a person gives, prepared for a network.
 
 import { stat } from "node:fs/promises";
-import { relative } from "node:path";
+import { join, relative } from "node:path";
 import { given, is, type Kind, ShiftwiseError } from "../base/index.js";
 import { SHAPE, type Shape } from "../ops/index.js";
 import { type Arrays, arraysOf, chooseArray, remarksOn, rowsOf } from "./arrays.js";
 import { allocate, listFolder, readBytes, reason } from "./bytes.js";
 import { loadCifarFolder, looksLikeCifar } from "./cifar.js";
+import { fitOf } from "./fit.js";
 import { few, searchFolder } from "./folder.js";
 import { loadIdxFolder, looksLikeIdx } from "./idx.js";
 import type { NpyArray } from "./npy.js";
@@ -30,8 +31,8 @@ export interface CalibrationInput {
   readonly preprocessing: Preprocessing;
 }
 
-/** Pixels prepared for the network, or arrays that are yet to be. */
-type Source = { readonly remarks: readonly string[] } & (
+/** Pixels prepared for the network, or arrays that are yet to be; `broken` where files among them were passed over. */
+type Source = { readonly remarks: readonly string[]; readonly broken?: boolean } & (
   | { readonly pixels: Uint8Array }
   | { readonly arrays: Arrays; readonly wanted: string | null; readonly path: string }
 );
@@ -72,9 +73,11 @@ export async function openCalibration(
 
 /**
  * Opens samples for all inputs of a network: one .npz with an array for each, by the inputs' names, or where no array has such
- * a name by the only shape that fits.
+ * a name by the only shape that fits; or a folder with a folder or file of each input's name, whose samples belong together in
+ * the order of their paths.
  * @returns by the inputs' names.
- * @throws BAD_DATA for another kind of file, an input without an array, different numbers of samples; as openCalibration.
+ * @throws BAD_DATA for another kind of file, an input without an array, different numbers of samples, a broken file in a folder
+ *   of several inputs; as openCalibration.
  */
 export async function openCalibrations(
   path: string,
@@ -83,12 +86,25 @@ export async function openCalibrations(
 ): Promise<ReadonlyMap<string, Calibration>> {
   given({ path, inputs, limit }, { path: is.text, inputs: INPUTS, limit: LIMIT });
   const [first] = inputs;
+  const parts = inputs.length > 1 ? await partsOf(path, inputs) : null;
+  if (parts) {
+    const result = new Map<string, Calibration>();
+    for (const [i, input] of inputs.entries()) {
+      const source = await openSource(parts[i], input.shape, input.preprocessing, limit);
+      if (source.broken) {
+        const details = { where: parts[i], expected: "no broken files", found: source.remarks.join("; ") };
+        throw new ShiftwiseError("BAD_DATA", "samples of several inputs would not belong together", details);
+      }
+      result.set(input.name, calibrationFrom(source, input, limit));
+    }
+    return checkCounts(result, path);
+  }
   const source = await openSource(path, first.shape, first.preprocessing, limit);
   if (inputs.length === 1) return new Map([[first.name, calibrationFrom(source, first, limit)]]);
   if (!("arrays" in source) || source.wanted !== null) {
     throw new ShiftwiseError("BAD_DATA", "samples for one input of several", {
       where: path,
-      expected: `a .npz file with an array for each of ${inputs.map((input) => input.name).join(", ")}`,
+      expected: `an array in a .npz file, or an entry in a folder, for each of ${inputs.map((input) => input.name).join(", ")}`,
     });
   }
   const names = inputs.map((input) => input.name);
@@ -96,24 +112,46 @@ export async function openCalibrations(
   const result = new Map<string, Calibration>();
   for (const input of inputs) {
     const own = source.arrays.get(input.name);
+    if (!own && ![...unnamed.values()].some(({ shape }) => fitOf(shape, input.shape))) {
+      throw new ShiftwiseError("BAD_DATA", "no array for an input", {
+        where: path,
+        expected: `one named ${input.name}, of (count, ${input.shape.join(", ")})`,
+        found: [...source.arrays].map(([name, { shape }]) => `${name} (${shape.join(", ")})`).join("; "),
+      });
+    }
     const arrays: Arrays = own ? new Map([[input.name, own]]) : unnamed;
     result.set(input.name, calibrationFrom({ ...source, arrays }, input, limit));
   }
-  const count = result.get(first.name)!.samples.count;
-  for (const [name, { samples }] of result) {
-    if (samples.count === count) continue;
+  return checkCounts(result, path);
+}
+
+/** The entry of a folder for each input, called as the input is; null where it is no such folder. */
+async function partsOf(path: string, inputs: readonly CalibrationInput[]): Promise<string[] | null> {
+  const isFolder = await stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  const entries = isFolder ? await listFolder(path) : [];
+  const parts = inputs.map(({ name }) => entries.find((entry) => entry.replace(/\.np[yz]$/i, "") === name));
+  return parts.every((part) => part !== undefined) ? parts.map((part) => join(path, part)) : null;
+}
+
+function checkCounts(found: ReadonlyMap<string, Calibration>, path: string): ReadonlyMap<string, Calibration> {
+  const [[first, { samples }]] = found;
+  for (const [name, { samples: own }] of found) {
+    if (own.count === samples.count) continue;
     throw new ShiftwiseError("BAD_DATA", "inputs with different numbers of samples", {
       where: `${path}: ${name}`,
-      expected: `${count}, as for ${first.name}`,
-      found: samples.count,
+      expected: `${samples.count}, as for ${first}`,
+      found: own.count,
     });
   }
-  return result;
+  return found;
 }
 
 function calibrationFrom(source: Source, { name, shape, preprocessing }: CalibrationInput, limit: number): Calibration {
-  const normalization = normalizationOf(preprocessing, shape[0]);
   const ofPixels = (images: Uint8Array, remarks: readonly string[]): Calibration => {
+    const normalization = normalizationOf(preprocessing, shape[0]);
     const pictures = { images, shape, normalization };
     return { pictures, samples: samplesOf(pictures), remarks };
   };
@@ -175,11 +213,13 @@ async function openFolder(path: string, shape: Shape, preprocessing: Preprocessi
   };
   if (pictures.length > 0) {
     const { pixels, remarks } = await readPictures(spread(pictures, limit), shape, preprocessing, path);
-    return { pixels, remarks: [...remarks, ...passed("picture", arrays)] };
+    const broken = remarks.length > 0;
+    return { pixels, broken, remarks: [...remarks, ...passed("picture", arrays)] };
   }
   if (arrays.length > 0) {
     const { array, remarks } = await joinArrays(spread(arrays, limit), shape, path);
-    return { arrays: new Map([["", array]]), wanted: null, path, remarks: [...remarks, ...passed("array", [])] };
+    const all = [...remarks, ...passed("array", [])];
+    return { arrays: new Map([["", array]]), wanted: null, path, broken: remarks.length > 0, remarks: all };
   }
   throw new ShiftwiseError("BAD_DATA", "nothing to calibrate with here", {
     where: path,

@@ -16,7 +16,7 @@ export interface Dataset {
   readonly normalization: Normalization;
 }
 
-export const DATASET_FIELDS = is.record<Dataset>({
+const DATASET_FIELDS = is.record<Dataset>({
   images: is.bytes,
   labels: is.bytes,
   shape: SHAPE,

@@ -14,6 +14,7 @@ export {
   normalizationTable,
   type Pictures,
   type Samples,
+  type SamplesByInput,
   sampleImages,
   samplesOf,
   size,

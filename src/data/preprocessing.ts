@@ -23,11 +23,12 @@ export interface Preprocessing {
 }
 
 /**
- * Reads a description from a JSON file: an object with fields of Preprocessing.
+ * Reads a description from a JSON file: an object with fields of Preprocessing, or with such an object for each input by name.
+ * @param input the name of the input that is meant, in a file for several
  * @throws IO, BAD_FILE
  */
-export async function readPreprocessing(path: string): Promise<Preprocessing> {
-  given({ path }, { path: is.text });
+export async function readPreprocessing(path: string, input = ""): Promise<Preprocessing> {
+  given({ path, input }, { path: is.text, input: is.text });
   const text = new TextDecoder().decode(await readWhole(path));
   let value: unknown;
   try {
@@ -35,6 +36,16 @@ export async function readPreprocessing(path: string): Promise<Preprocessing> {
   } catch (cause) {
     throw new ShiftwiseError("BAD_FILE", "not JSON", { where: path, found: reason(cause), cause });
   }
+  const byName = typeof value === "object" && value !== null ? Object.values(value) : [];
+  const ofSeveral = byName.length > 0 && byName.every((one) => one?.constructor === Object);
+  if (!ofSeveral) return readFields(value, path);
+  const all = value as Readonly<Record<string, unknown>>;
+  if (Object.hasOwn(all, input)) return readFields(all[input], `${path}: ${input}`);
+  const details = { where: path, expected: `an entry for the input ${input}`, found: Object.keys(all).join(", ") };
+  throw new ShiftwiseError("BAD_FILE", "preprocessing of other inputs", details);
+}
+
+function readFields(value: unknown, path: string): Preprocessing {
   const f = fields.record(value, path, [], ["resize", "channels", "range", "mean", "std"]);
   const numbers = (field: "mean" | "std") => fields.list(f[field], `${path}: ${field}`, fields.number);
   return {

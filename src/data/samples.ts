@@ -13,13 +13,16 @@ export interface Samples {
   read(from: number, count: number): Float32Array;
 }
 
+/** Samples of a network of several inputs, by the inputs' names; those in the same place belong together. */
+export type SamplesByInput = Readonly<Record<string, Samples>>;
+
 /** Pixels 0..255 without labels, image after image as channel planes. */
 export type Pictures = Pick<Dataset, "images" | "shape" | "normalization">;
 
 const PICTURE_FIELDS = is.record<Pictures>({ images: is.bytes, shape: SHAPE, normalization: NORMALIZATION });
 
 /** Whole images. */
-export const PICTURES: Kind = (value, where) => {
+const PICTURES: Kind = (value, where) => {
   PICTURE_FIELDS(value, where);
   const { images, shape, normalization } = value as Pictures;
   const length = lengthOf(shape);
@@ -31,7 +34,34 @@ export const PICTURES: Kind = (value, where) => {
  * Checks that a value gives samples; what it reads is its own affair.
  * @internal
  */
-export const SAMPLES = is.record<Samples>({ shape: SHAPE, count: is.integer(0), read: is.callback });
+export const SAMPLES = is.either(
+  isByInput,
+  is.dictionary(is.record<Samples>({ shape: SHAPE, count: is.integer(0), read: is.callback })),
+  is.record<Samples>({ shape: SHAPE, count: is.integer(0), read: is.callback }),
+);
+
+/** Whether samples are those of several inputs: an input may be called `read`, but is no function. */
+function isByInput(samples: unknown): samples is SamplesByInput {
+  const values = typeof samples === "object" && samples !== null ? Object.values(samples) : [];
+  return values.length > 0 && values.every((value) => typeof value === "object" && value !== null && "read" in value);
+}
+
+/**
+ * The number of samples.
+ * @internal
+ */
+export function countOf(samples: Samples | SamplesByInput): number {
+  return isByInput(samples) ? Math.min(...Object.values(samples).map(({ count }) => count)) : samples.count;
+}
+
+/**
+ * Changes the samples of every input alike.
+ * @internal
+ */
+export function eachInput<S extends Samples | SamplesByInput>(samples: S, change: (one: Samples) => Samples): S {
+  if (!isByInput(samples)) return change(samples) as S;
+  return Object.fromEntries(Object.entries(samples).map(([name, one]) => [name, change(one)])) as S;
+}
 
 /** The images of a set, normalized as it says. */
 export function samplesOf(pictures: Pictures): Samples {
@@ -60,6 +90,48 @@ export function unlabelled(pictures: Pictures, classes: number): Dataset {
   given({ pictures, classes }, { pictures: PICTURES, classes: is.integer(1) });
   const [channels, height, width] = pictures.shape;
   return { ...pictures, labels: new Uint8Array(pictures.images.length / (channels * height * width)), classes };
+}
+
+/**
+ * The samples of all inputs of a network.
+ * @internal
+ */
+export interface SamplesReader {
+  readonly count: number;
+  /** Values by input, as `read` of Samples returns them. */
+  read(from: number, count: number): ReadonlyMap<string, Float32Array>;
+}
+
+/**
+ * Puts samples and the inputs that read them together.
+ * @param where the network's name
+ * @throws BAD_DATA for inputs without samples, samples of no input, of another shape or of different numbers
+ * @internal
+ */
+export function samplesReader(
+  inputs: readonly { readonly name: string; readonly shape: Shape }[],
+  samples: Samples | SamplesByInput,
+  where: string,
+): SamplesReader {
+  const refuse = (expected: string, found: unknown, place = where) =>
+    new ShiftwiseError("BAD_DATA", "the network does not take these samples", { where: place, expected, found });
+  const names = inputs.map(({ name }) => name).join(", ");
+  if (!isByInput(samples) && inputs.length > 1) throw refuse(`samples for each of ${names}`, "samples of one input");
+  const own: SamplesByInput = isByInput(samples) ? samples : { [inputs[0].name]: samples };
+  const foreign = Object.keys(own).find((name) => !inputs.some((input) => input.name === name));
+  if (foreign !== undefined) throw refuse(`samples for ${names}`, foreign);
+  const count = countOf(samples);
+  for (const { name, shape } of inputs) {
+    const place = inputs.length === 1 ? where : `${where}: ${name}`;
+    if (!Object.hasOwn(own, name)) throw refuse(`samples for each of ${names}`, "none", place);
+    const found = own[name];
+    if (found.shape.join() !== shape.join()) throw refuse(shape.join("x"), found.shape.join("x"), place);
+    if (found.count !== count) throw refuse(`${count} samples, as of other inputs`, found.count, place);
+  }
+  return {
+    count,
+    read: (from, some) => new Map(inputs.map(({ name }) => [name, readSamples(own[name], from, some)])),
+  };
 }
 
 /**

@@ -2,7 +2,7 @@
 
 import { type Address, plus } from "../base/index.js";
 import type { Network } from "../graph/index.js";
-import type { Node, Shape } from "../ops/index.js";
+import type { Node, NodeOf, Shape } from "../ops/index.js";
 import { createArena } from "./arena.js";
 import { convolutionLayer } from "./convolution.js";
 import { depthwiseLayer, isDepthwise } from "./depthwise.js";
@@ -125,4 +125,4 @@ const LAYERS = {
   permute: permuteLayer,
   resample: resampleLayer,
   softmax: softmaxLayer,
-} satisfies { readonly [Op in Node["op"]]: Compile<Extract<Node, { op: Op }>> };
+} satisfies { readonly [Op in Node["op"]]: Compile<NodeOf<Op>> };

@@ -1,7 +1,7 @@
 // engine.ts: a network compiled for one batch size: memory laid out once, then forward, loss and backward on it.
 
 import { given, is, type Kind, ShiftwiseError } from "../base/index.js";
-import { inferShapes, NETWORK, type Network } from "../graph/index.js";
+import { inferShapes, inputsOf, NETWORK, type Network } from "../graph/index.js";
 import type { Shape } from "../ops/index.js";
 import { type Aim, approach } from "./approach.js";
 import { compile, type Pair } from "./compile.js";
@@ -29,6 +29,8 @@ const OPTIONS = is.record<EngineOptions>({
   keep: is.optional(is.list(is.text)),
   module: is.optional(is.kind("a WebAssembly.Module", (value) => value instanceof WebAssembly.Module)),
 });
+const isMap = (value: unknown): value is ReadonlyMap<string, Float32Array> => value instanceof Map;
+const IMAGES = is.either(isMap, is.map(is.floats), is.floats);
 const MODE = is.oneOf("train", "frozen", "eval");
 
 /** Targets from another network. */
@@ -55,6 +57,7 @@ export interface Engine {
   readonly batch: number;
   /** The length of the one output, a vector of logits; 0 for a network that ends in anything else. */
   readonly classes: number;
+  /** The shape of the first input. */
   readonly inputShape: Shape;
   readonly layout: ParameterLayout;
   /** Values and gradients of all parameters, ordered as in `layout`. Write the values to change the network. */
@@ -67,10 +70,15 @@ export interface Engine {
   readonly bytes: number;
   /**
    * Returns the first output, (count, channels, height, width); logits are (count, classes).
-   * @param images normalized, (count, channels, height, width).
+   * @param images normalized, (count, channels, height, width); of several inputs by their names.
    * @param seed of what dropout draws in "train" mode; a uint32. Default 0.
    */
-  forward(images: Float32Array, count: number, mode: Mode, seed?: number): Float32Array;
+  forward(
+    images: Float32Array | ReadonlyMap<string, Float32Array>,
+    count: number,
+    mode: Mode,
+    seed?: number,
+  ): Float32Array;
   /**
    * The loss of the logits of the last forward pass: (1 - share) CE + share T^2 KL(teacher || network), with CE the softmax
    * cross-entropy of the labels, smoothed, and KL at temperature T; without soft targets CE alone.
@@ -110,8 +118,8 @@ export function createEngine(network: Network, options: EngineOptions): Engine {
     });
   }
   const shapes = inferShapes(network);
-  const input = network.nodes.find((node) => node.op === "input");
-  if (input?.op !== "input") throw new ShiftwiseError("BAD_GRAPH", "no input node", { where: network.name });
+  const inputs = inputsOf(network);
+  if (inputs.length === 0) throw new ShiftwiseError("BAD_GRAPH", "no input node", { where: network.name });
 
   const { plan, layout, layers, tensors, values, slopes, running, batchStatistics } = compile(
     network,
@@ -148,7 +156,6 @@ export function createEngine(network: Network, options: EngineOptions): Engine {
   const runningStatistics = pair(running);
   readParameters(layout, parameters);
   readStatistics(layout, runningStatistics.mean, runningStatistics.variance);
-  const size = volume(input.shape);
   let current = 0;
   const LABELS: Kind = (value, where) => {
     is.bytes(value, where);
@@ -173,7 +180,7 @@ export function createEngine(network: Network, options: EngineOptions): Engine {
   return {
     batch,
     classes,
-    inputShape: input.shape,
+    inputShape: inputs[0].shape,
     layout,
     parameters,
     gradients: floats(slopes, layout.length),
@@ -181,15 +188,20 @@ export function createEngine(network: Network, options: EngineOptions): Engine {
     statistics: pair(batchStatistics),
     bytes: arena.size(),
     forward(images, count, mode, seed = 0) {
-      given({ images, count, mode, seed }, { images: is.floats, count: is.number, mode: MODE, seed: is.number });
-      if (!Number.isInteger(count) || count < 1 || count > batch || images.length !== count * size) {
-        throw new ShiftwiseError("BAD_DATA", "batch of the wrong size", {
-          expected: `1..${batch} images of ${size} values`,
-          found: `${count} images in ${images.length} values`,
-          where: network.name,
-        });
+      given({ images, count, mode, seed }, { images: IMAGES, count: is.number, mode: MODE, seed: is.number });
+      const byInput = isMap(images) ? images : new Map([[inputs[0].name, images]]);
+      for (const { name, shape } of inputs) {
+        const size = volume(shape);
+        const values = byInput.get(name);
+        if (!Number.isInteger(count) || count < 1 || count > batch || values?.length !== count * size) {
+          throw new ShiftwiseError("BAD_DATA", "batch of the wrong size", {
+            expected: `1..${batch} images of ${size} values`,
+            found: `${count} images in ${values?.length ?? "no"} values`,
+            where: inputs.length === 1 ? network.name : `${network.name}: ${name}`,
+          });
+        }
+        floats(tensors.get(name)!, values.length).set(values);
       }
-      floats(tensors.get(input.name)!, images.length).set(images);
       current = count;
       for (const layer of layers) layer.forward(kernels, count, mode, seed);
       return tensor(first);

@@ -10,10 +10,12 @@ import {
   type ElementwiseNode,
   elements,
   type GatherNode,
+  gatheredPlaces,
   type MatmulNode,
   multiply,
   nodeInputs,
   type PermuteNode,
+  permutedPlaces,
   type ResampleNode,
   type Shape,
   type SoftmaxNode,
@@ -163,24 +165,11 @@ function movePass(places: Int32Array, fill: number, inSize: number): FunctionPas
   };
 }
 
-function gatherPass(node: GatherNode, [input]: readonly Shape[], shape: Shape): FunctionPass {
-  const [, height, width] = shape;
-  const places = Int32Array.from({ length: volume(shape) }, (_, i) => {
-    const c = node.channels[Math.floor(i / (height * width))];
-    const [y, x] = [node.rows[Math.floor(i / width) % height], node.columns[i % width]];
-    return c < 0 || y < 0 || x < 0 ? -1 : (c * input[1] + y) * input[2] + x;
-  });
-  return movePass(places, node.value, volume(input));
-}
+const gatherPass = (node: GatherNode, [input]: readonly Shape[]): FunctionPass =>
+  movePass(gatheredPlaces(node, input), node.value, volume(input));
 
-function permutePass({ dims, order }: PermuteNode, [input]: readonly Shape[], shape: Shape): FunctionPass {
-  const from = stridesOf(dims);
-  const to = stridesOf(order.map((axis) => dims[axis]));
-  const places = Int32Array.from({ length: volume(shape) }, (_, i) =>
-    order.reduce((sum, axis, k) => sum + (Math.floor(i / to[k]) % dims[axis]) * from[axis], 0),
-  );
-  return movePass(places, 0, volume(input));
-}
+const permutePass = (node: PermuteNode, [input]: readonly Shape[]): FunctionPass =>
+  movePass(permutedPlaces(node), 0, volume(input));
 
 function resamplePass({ rows, columns }: ResampleNode, [input]: readonly Shape[], shape: Shape): FunctionPass {
   const [, height, width] = shape;

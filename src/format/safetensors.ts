@@ -28,7 +28,7 @@ const DTYPES = Object.keys(SIZES) as Dtype[];
 export const HEADER_LIMIT = 1 << 24;
 
 /** Most characters of a tensor's name: a name of the graph, and the longest suffix, ".gridScale". */
-export const TENSOR_NAME_LIMIT = NAME_LIMIT + 10;
+const TENSOR_NAME_LIMIT = NAME_LIMIT + 10;
 
 /** A tensor of a safetensors file. */
 export interface StoredTensor {

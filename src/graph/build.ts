@@ -14,6 +14,7 @@ import {
   type Shape,
   type Step,
   type Tensor,
+  type Unnamed,
 } from "../ops/index.js";
 import type { Network } from "./network.js";
 import { inferShapes } from "./shapes.js";
@@ -85,6 +86,8 @@ export interface NetworkBuilder {
   dropout(input: string, rate: number): string;
   /** Adds a rounding to an encoding. */
   quantize(input: string, encoding: Encoding): string;
+  /** Adds a node of any kind by its fields. */
+  node(fields: Unnamed): string;
   /** Returns the finished network. @throws BAD_GRAPH unless it is valid */
   finish(outputs: readonly string[], labels?: readonly string[]): Network;
 }
@@ -110,12 +113,11 @@ export function buildNetwork(name: string, random: Random): NetworkBuilder {
   given({ name, random }, { name: is.text, random: RANDOM });
   const nodes: Node[] = [];
   const counts = new Map<string, number>();
-  const numbered = (op: string): string => {
-    const n = (counts.get(op) ?? 0) + 1;
-    counts.set(op, n);
-    return `${op}${n}`;
-  };
-  const push = (node: Node): string => {
+  /** Adds a node under the next name of its kind, or of another word. */
+  const push = (fields: Unnamed, word: string = fields.op): string => {
+    const n = (counts.get(word) ?? 0) + 1;
+    counts.set(word, n);
+    const node = { ...fields, name: word === "input" ? word : `${word}${n}` } as Node;
     nodes.push(node);
     return node.name;
   };
@@ -132,15 +134,14 @@ export function buildNetwork(name: string, random: Random): NetworkBuilder {
     return { shape, data: Float32Array.from({ length: elements(shape) }, () => random.normal() * deviation) };
   };
   return {
-    input: (shape, normalization) =>
-      push({ op: "input", name: "input", shape, ...(normalization && { normalization }) }),
+    input: (shape, normalization) => push({ op: "input", shape, ...(normalization && { normalization }) }),
     conv(input, outputs, options = {}) {
       given({ input, outputs, options }, { input: is.text, outputs: is.integer(1), options: CONV });
       const { kernel = 3, stride = 1, dilation = 1, padding, groups = 1, bias = false } = options;
       const p = padding ?? ((kernel - 1) * dilation) >> 1;
       return push({
         op: "conv",
-        name: numbered("conv"),
+
         input,
         weight: heNormal([outputs, shapeOf(input)[0] / groups, kernel, kernel]),
         bias: bias ? filled(outputs, 0) : null,
@@ -153,62 +154,65 @@ export function buildNetwork(name: string, random: Random): NetworkBuilder {
     dense(input, outputs) {
       given({ input, outputs }, { input: is.text, outputs: is.integer(1) });
       const weight = heNormal([outputs, elements(shapeOf(input))]);
-      return push({ op: "dense", name: numbered("dense"), input, weight, bias: filled(outputs, 0) });
+      return push({ op: "dense", input, weight, bias: filled(outputs, 0) });
     },
     batchNorm(input) {
       const [channels] = shapeOf(input);
-      return push({
-        op: "batchNorm",
-        name: numbered("bn"),
-        input,
-        gamma: filled(channels, 1),
-        beta: filled(channels, 0),
-        mean: filled(channels, 0),
-        variance: filled(channels, 1),
-        epsilon: 1e-5,
-        momentum: 0.1,
-      });
+      return push(
+        {
+          op: "batchNorm",
+          input,
+          gamma: filled(channels, 1),
+          beta: filled(channels, 0),
+          mean: filled(channels, 0),
+          variance: filled(channels, 1),
+          epsilon: 1e-5,
+          momentum: 0.1,
+        },
+        "bn",
+      );
     },
-    relu: (input, max) => push({ op: "relu", name: numbered("relu"), input, ...(max !== undefined && { max }) }),
-    leakyRelu: (input, slope = 0.01) => push({ op: "leakyRelu", name: numbered("leakyRelu"), input, slope }),
+    relu: (input, max) => push({ op: "relu", input, ...(max !== undefined && { max }) }),
+    leakyRelu: (input, slope = 0.01) => push({ op: "leakyRelu", input, slope }),
     maxPool: (input, kernel, stride = kernel, padding = 0) =>
       push({
         op: "maxPool",
-        name: numbered("maxPool"),
+
         input,
         kernel: [kernel, kernel],
         stride: [stride, stride],
         padding: [padding, padding, padding, padding],
       }),
     avgPool: (input, kernel, stride = kernel) =>
-      push({ op: "avgPool", name: numbered("avgPool"), input, kernel: [kernel, kernel], stride: [stride, stride] }),
-    globalAvgPool: (input) => push({ op: "globalAvgPool", name: numbered("globalAvgPool"), input }),
-    add: (a, b) => push({ op: "add", name: numbered("add"), inputs: [a, b] }),
-    concat: (inputs) => push({ op: "concat", name: numbered("concat"), inputs }),
-    elementwise: (input, steps) => push({ op: "elementwise", name: numbered("elementwise"), input, steps }),
-    activation: (input, fn, parameters = []) => push({ op: "activation", name: numbered(fn), input, fn, parameters }),
-    binary: (fn, a, b) => push({ op: "binary", name: numbered(fn), fn, inputs: [a, b] }),
-    constant: (shape, data) => push({ op: "constant", name: numbered("constant"), value: { shape, data } }),
+      push({ op: "avgPool", input, kernel: [kernel, kernel], stride: [stride, stride] }),
+    globalAvgPool: (input) => push({ op: "globalAvgPool", input }),
+    add: (a, b) => push({ op: "add", inputs: [a, b] }),
+    concat: (inputs) => push({ op: "concat", inputs }),
+    elementwise: (input, steps) => push({ op: "elementwise", input, steps }),
+    activation: (input, fn, parameters = []) => push({ op: "activation", input, fn, parameters }, fn),
+    binary: (fn, a, b) => push({ op: "binary", fn, inputs: [a, b] }, fn),
+    constant: (shape, data) => push({ op: "constant", value: { shape, data } }),
     gather(input, places, value = 0) {
       given({ places }, { places: is.record({}) });
       const { channels, rows, columns } = places;
-      return push({ op: "gather", name: numbered("gather"), input, channels, rows, columns, value });
+      return push({ op: "gather", input, channels, rows, columns, value });
     },
-    permute: (input, dims, order, shape) =>
-      push({ op: "permute", name: numbered("permute"), input, dims, order, shape }),
-    resample: (input, shape, rows, columns) =>
-      push({ op: "resample", name: numbered("resample"), input, shape, rows, columns }),
-    matmul: (a, b) => push({ op: "matmul", name: numbered("matmul"), inputs: [a, b] }),
-    softmax: (input, axis = 0) => push({ op: "softmax", name: numbered("softmax"), input, axis }),
+    permute: (input, dims, order, shape) => push({ op: "permute", input, dims, order, shape }),
+    resample: (input, shape, rows, columns) => push({ op: "resample", input, shape, rows, columns }),
+    matmul: (a, b) => push({ op: "matmul", inputs: [a, b] }),
+    softmax: (input, axis = 0) => push({ op: "softmax", input, axis }),
     pad(input, widths, value = 0) {
       given({ widths }, { widths: is.record({}) });
       const { channels, rows, columns } = widths;
-      return push({ op: "pad", name: numbered("pad"), input, channels, rows, columns, value });
+      return push({ op: "pad", input, channels, rows, columns, value });
     },
-    slice: (input, start, stop, step = [1, 1, 1]) =>
-      push({ op: "slice", name: numbered("slice"), input, start, stop, step }),
-    dropout: (input, rate) => push({ op: "dropout", name: numbered("dropout"), input, rate }),
-    quantize: (input, encoding) => push({ op: "quantize", name: numbered("quantize"), input, encoding }),
+    slice: (input, start, stop, step = [1, 1, 1]) => push({ op: "slice", input, start, stop, step }),
+    dropout: (input, rate) => push({ op: "dropout", input, rate }),
+    quantize: (input, encoding) => push({ op: "quantize", input, encoding }),
+    node(fields) {
+      given({ fields }, { fields: is.record({ op: is.text }) });
+      return push(fields);
+    },
     finish(outputs, labels) {
       given({ outputs, labels }, { outputs: is.list(is.text), labels: is.optional(is.list(is.text)) });
       const network: Network = { name, nodes: [...nodes], outputs, ...(labels && { labels }) };

@@ -3,6 +3,7 @@ import {
   type ConstantNode,
   type ElementwiseNode,
   type Node,
+  type NodeOf,
   nodeInputs,
   nodeKind,
   type Shape,
@@ -147,7 +148,7 @@ type Push = (fn: Step["fn"], of: readonly number[], parameters?: readonly number
 
 /** Makes steps of nodes, by kind. Nodes of absent kinds are no parts of a function of one tensor. */
 const PARTS: {
-  readonly [Op in Node["op"]]?: (node: Extract<Node, { op: Op }>, of: readonly number[], push: Push) => number;
+  readonly [Op in Node["op"]]?: (node: NodeOf<Op>, of: readonly number[], push: Push) => number;
 } = {
   activation: ({ fn, parameters }, of, push) => push(fn, of, parameters),
   add: (_, of, push) => push("add", of),

@@ -32,7 +32,7 @@ import {
   writeRecord,
 } from "../ops/index.js";
 import { NETWORK } from "./given.js";
-import type { Network } from "./network.js";
+import { inputsOf, type Network } from "./network.js";
 import { inferShapes } from "./shapes.js";
 import { validateNetwork } from "./validate.js";
 
@@ -42,7 +42,7 @@ const expect: typeof fields.expect = fields.expect;
 /** Fields that every node has besides its kind. */
 const NODE_FIELDS = ["name"] as const;
 
-/** The first version in which a network's inputs and outputs have dimensions. */
+/** The first version in which a network has several inputs, and its inputs and outputs dimensions. */
 const PORTS_SINCE = 2;
 
 function readPorts(value: unknown, where: string): Network["ports"] {
@@ -104,7 +104,8 @@ export function encodeNetwork(network: Network, extra: NetworkExtra = {}): Uint8
       ? { node, kind: grid.kind, bits: grid.bits, n1: grid.n1, scaled: grid.scale !== null }
       : { node, kind: grid.kind, levels: grid.levels },
   );
-  const version = Math.max(ports ? PORTS_SINCE : 1, ...network.nodes.map((node) => versionOf(nodeKind(node), node)));
+  const since = ports || inputsOf(network).length > 1 ? PORTS_SINCE : 1;
+  const version = Math.max(since, ...network.nodes.map((node) => versionOf(nodeKind(node), node)));
   const graph = { name, nodes: nodes.map(({ json }) => json), outputs, labels, ports, grids: numbers, metadata };
   const bytes = sealFile("network", graph, tensors, version);
   decodeNetwork(bytes);
@@ -126,6 +127,9 @@ export function decodeNetwork(bytes: Uint8Array, where = ""): NetworkFile {
     ["name", "nodes", "outputs", "grids", "metadata"],
     ["labels", ...(file.version < PORTS_SINCE ? [] : ["ports"])],
   );
+  const kinds = list(graph.nodes, `${place}.nodes`, (value, p) => dictionary(value, p).op);
+  const inputs = kinds.filter((kind) => kind === "input").length;
+  expect(inputs <= 1 || file.version >= PORTS_SINCE, `${place}.nodes`, "one input in version 1", inputs);
   const network: Network = {
     name: identifier(graph.name, `${place}.name`),
     nodes: list(graph.nodes, `${place}.nodes`, (value, p) =>

@@ -33,6 +33,7 @@ export {
   type Step,
   type StepName,
   type Tensor,
+  type Unnamed,
   type WeightGrid,
   type WeightGrids,
 } from "../ops/index.js";
@@ -53,5 +54,6 @@ export { liftClamps } from "./clamps.js";
 export { fuseElementwise } from "./elementwise.js";
 export { NETWORK } from "./given.js";
 export { joinMoves } from "./moves.js";
+export { inputsOf } from "./network.js";
 export { joinPermutes } from "./permutes.js";
 export { readersOf } from "./shapes.js";

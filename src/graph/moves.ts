@@ -1,6 +1,6 @@
 // moves.ts: makes one gather or slice of moves behind each other that only pick planes, rows and columns: channel shuffles,
 // halves of channels, as exporters write them with reshapes, orders of axes and slices.
-import { elements, type Node, type Shape, stridesOf } from "../ops/index.js";
+import { elements, gatheredPlaces, type Node, type NodeOf, permutedPlaces, type Shape } from "../ops/index.js";
 import { liveNodes } from "./chains.js";
 import type { Network } from "./network.js";
 import { inferShapes } from "./shapes.js";
@@ -41,7 +41,7 @@ export function joinMoves(network: Network): Network {
   return { ...network, nodes: liveNodes(nodes, network.outputs) };
 }
 
-type Move = Extract<Node, { op: "gather" | "permute" | "slice" }>;
+type Move = NodeOf<"gather" | "permute" | "slice">;
 
 /** Whether a node hands on elements of its input, and nothing else. */
 function isMove(node: Node): node is Move {
@@ -51,23 +51,11 @@ function isMove(node: Node): node is Move {
 
 /** The place in the input, of the shape `own`, that every element of the result comes from. */
 function placesOf(node: Move, own: Shape, shape: Shape): Int32Array {
-  if (node.op === "permute") {
-    const [from, to] = [stridesOf(node.dims), stridesOf(node.order.map((axis) => node.dims[axis]))];
-    return Int32Array.from({ length: elements(shape) }, (_, i) =>
-      node.order.reduce((sum, axis, k) => sum + (Math.floor(i / to[k]) % node.dims[axis]) * from[axis], 0),
-    );
-  }
-  const along = (axis: 0 | 1 | 2): readonly number[] => {
-    if (node.op === "gather") return [node.channels, node.rows, node.columns][axis];
-    return Array.from({ length: shape[axis] }, (_, i) => node.start[axis] + i * node.step[axis]);
-  };
-  const [channels, rows, columns] = [along(0), along(1), along(2)];
-  const places = new Int32Array(elements(shape));
-  let at = 0;
-  for (const c of channels) {
-    for (const y of rows) for (const x of columns) places[at++] = (c * own[1] + y) * own[2] + x;
-  }
-  return places;
+  if (node.op === "permute") return permutedPlaces(node);
+  if (node.op === "gather") return gatheredPlaces(node, own);
+  const along = (axis: 0 | 1 | 2): readonly number[] =>
+    Array.from({ length: shape[axis] }, (_, i) => node.start[axis] + i * node.step[axis]);
+  return gatheredPlaces({ channels: along(0), rows: along(1), columns: along(2) }, own);
 }
 
 /** One node that picks the places from what has the shape `own`; null where they are not the same for every axis. */

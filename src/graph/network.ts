@@ -1,7 +1,7 @@
 // network.ts: the trainable float network as data: nodes in topological order, parameters beside them.
-import type { InputPortShape, Node } from "../ops/index.js";
+import type { InputNode, InputPortShape, Node } from "../ops/index.js";
 
-/** One image in, outputs out. A node's name is also the name of the tensor it makes. Nodes are in topological order. */
+/** One sample in, outputs out. A node's name is also the name of the tensor it makes. Nodes are in topological order. */
 export interface Network {
   readonly name: string;
   readonly nodes: readonly Node[];
@@ -9,4 +9,12 @@ export interface Network {
   readonly labels?: readonly string[];
   /** Dimensions and order of input and outputs, by node, where they are not the default. */
   readonly ports?: { readonly [node: string]: InputPortShape };
+}
+
+/**
+ * The inputs of a network, in their order.
+ * @internal
+ */
+export function inputsOf({ nodes }: Pick<Network, "nodes">): InputNode[] {
+  return nodes.filter((node) => node.op === "input");
 }

@@ -1,6 +1,14 @@
 // permutes.ts: takes out what only turns a tensor round and back, as token networks do around each dense layer: orders of axes
 // behind each other are one, and functions of single elements go before them.
-import { elements, type Node, type PermuteNode, rewire, sameShape, simplifiedOrder } from "../ops/index.js";
+import {
+  elements,
+  type Node,
+  type NodeOf,
+  type PermuteNode,
+  rewire,
+  sameShape,
+  simplifiedOrder,
+} from "../ops/index.js";
 import { liveNodes } from "./chains.js";
 import type { Network } from "./network.js";
 import { inferShapes, readersOf } from "./shapes.js";
@@ -60,7 +68,7 @@ export function joinPermutes(network: Network): Network {
 }
 
 /** Whether a node is a function of every element of its one input. */
-function isFunction(node: Node): node is Extract<Node, { op: "activation" | "elementwise" | "relu" | "leakyRelu" }> {
+function isFunction(node: Node): node is NodeOf<"activation" | "elementwise" | "relu" | "leakyRelu"> {
   return ["activation", "elementwise", "relu", "leakyRelu"].includes(node.op);
 }
 

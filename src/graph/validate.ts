@@ -2,7 +2,7 @@
 import { described, guarded, isArray } from "../base/index.js";
 import { at, type Check, checker, fields } from "../format/index.js";
 import { checkPort, elements, nodeKind, nodeParameters } from "../ops/index.js";
-import type { Network } from "./network.js";
+import { inputsOf, type Network } from "./network.js";
 import { inferShapes, nodeChecker } from "./shapes.js";
 
 /**
@@ -33,20 +33,20 @@ function checkNodes(network: Network, where: string, finite: boolean): void {
   }
   const shapes = inferShapes(network, where);
   const check: Check = checker(where, "invalid network");
-  const inputs = network.nodes.filter((node) => node.op === "input");
-  check(inputs.length === 1, "network", "exactly one input node", inputs.length);
+  const inputs = inputsOf(network);
+  check(inputs.length > 0, "network", "an input node", 0);
   const { outputs } = network;
   check(outputs.length > 0, "network.outputs", "at least one", 0);
   check(new Set(outputs).size === outputs.length, "network.outputs", "names that differ", outputs);
   for (const name of outputs) check(shapes.has(name), "network.outputs", "the name of a node", name);
 
-  const [{ name: input }] = inputs;
-  const ports = new Set([input, ...outputs]);
+  const names = inputs.map(({ name }) => name);
+  const ports = new Set([...names, ...outputs]);
   for (const [name, port] of Object.entries(network.ports ?? {})) {
     const place = `network.ports.${name}`;
     check(ports.has(name), place, "an input or output", name);
     checkPort(port, shapes.get(name)!, place, check);
-    check(!port.channelsLast || name === input, `${place}.channelsLast`, "an input", name);
+    check(!port.channelsLast || names.includes(name), `${place}.channelsLast`, "an input", name);
   }
 
   for (const node of network.nodes) {

@@ -1,5 +1,5 @@
 // execute.ts: runs a whole model in plain TypeScript, keeping every tensor: oracle, and fallback without WebAssembly.
-import { canonicalNaNs, described, isArray, ownView, ShiftwiseError } from "../base/index.js";
+import { canonicalNaNs, described, expectNoPromise, isArray, ownView, ShiftwiseError } from "../base/index.js";
 import { encodeInput, layerInputs, layerKind, pixelTable, planesOf, toReal, type Values } from "../ops/index.js";
 import type { ModelDef } from "./model.js";
 import { ownModel } from "./validate.js";
@@ -18,7 +18,7 @@ export interface ReferenceResult {
 /**
  * Runs one image through a model.
  * @param inputs by input name
- * @param visit gets the raw values of each tensor once they are there
+ * @param visit gets the raw values of each tensor once they are there; a promise that it gives is refused
  * @throws BAD_GRAPH from validateModel; BAD_DATA for a missing input or one of the wrong length
  */
 export function runReference(
@@ -40,7 +40,7 @@ export function runReference(
   const get = (name: string): Values => values.get(name)!;
   const put = (name: string, raw: Float32Array): void => {
     values.set(name, { spec: def.tensors[name], raw: canonicalNaNs(raw) });
-    visit(name, raw.slice());
+    expectNoPromise(visit(name, raw.slice()), "visit");
   };
   for (const port of def.inputs) put(port.tensor, encodeInputPort(def, port.name, inputs[port.name]));
   for (const layer of def.layers) {

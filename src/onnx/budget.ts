@@ -2,7 +2,7 @@
 import { ShiftwiseError } from "../base/index.js";
 
 /** Elements that any file may have made of it: folded constants, lists of indices, copies of weights. */
-export const BUDGET_LEAST = 2 ** 24;
+const BUDGET_LEAST = 2 ** 24;
 /** Elements that may be made besides for each one that stands in the file: dequantized, transposed, copied, and so on. */
 const PER_ELEMENT = 16;
 /** Multiply-adds that cost about what making one element costs. */

@@ -3,8 +3,9 @@ import { nodeProblems, operatorOf } from "./catalog.js";
 import { type Activation, isActivation, type Known } from "./draft.js";
 import type { OnnxModel, OnnxNode } from "./model.js";
 import { isOfFile } from "./names.js";
-import { type Conversion, unsupported } from "./operators/call.js";
+import { type BareConversion, type Conversion, unsupported } from "./operators/call.js";
 import { isComposite, isOfShapes, type Simple } from "./operators/operator.js";
+import { hasOwnScales, ownScaleProblem, withOwnScales } from "./operators/own-scales.js";
 import { asIntegers, isUniform, sameQuantization } from "./operators/quantization.js";
 import type { Problems } from "./problems.js";
 import type { Surroundings } from "./surroundings.js";
@@ -30,18 +31,18 @@ export function convertNodes(
   const dependent = new Set([...known].filter(([, value]) => isActivation(value)).map(([name]) => name));
   const queue = model.nodes.toReversed();
   for (let node = queue.pop(); node; node = queue.pop()) {
-    const { inputs, outputs: names } = node;
+    const { inputs, name, outputs: names } = node;
     if (names.every((name) => known.has(name))) continue;
     budget.where = node.where;
     const operator = operatorOf(model, node);
     const depends = !isOfShapes(operator) && inputs.some((name) => dependent.has(name));
     if (depends) for (const name of names) dependent.add(name);
-    const made = problems.try(() => {
+    const made = problems.try(node.name, () => {
       const lines = nodeProblems(model, node, operator, depends);
-      for (const line of lines) problems.add(line);
+      for (const line of lines) problems.add(line, name);
       const ready = inputs.every((name) => name === "" || known.has(name));
       if (!operator || lines.length > 0 || !ready) return undefined;
-      if (!isComposite(operator)) return converted(node, operator, known, surroundings, outputs);
+      if (!isComposite(operator)) return results(node, operator, known, surroundings, outputs);
       const { nodes, constants = [] } = operator.expand({ ...surroundings, node, operands: operandsOf(node, known) });
       budget.spend(NODE_COST * nodes.length);
       for (const [name, value] of constants) known.set(name, value);
@@ -68,37 +69,47 @@ function operandsOf({ inputs }: OnnxNode, known: ReadonlyMap<string, Known>): (K
   return inputs.map((name) => (name === "" ? null : known.get(name)!));
 }
 
-function converted(
+/** Turns what a node makes into what the outputs of the model are to have. */
+function results(
   node: OnnxNode,
   operator: Simple,
   known: ReadonlyMap<string, Known>,
   surroundings: Surroundings,
   outputs: ReadonlySet<string>,
 ): readonly Known[] {
-  const { budget, draft } = surroundings;
-  const operands = operandsOf(node, known);
-  const activations = operands.filter((operand) => isActivation(operand));
-  let made: readonly Known[];
-  if (operator.ofShapes || !operator.convert || activations.length === 0) {
-    made = operator.evaluate({ node, operands, budget });
-  } else {
-    const integers = activations.find(({ type }) => type !== undefined);
-    if (integers && !operator.anyType) {
-      throw unsupported(node, `${integers.type} values that depend on the model's input: cast them to float32 before`);
-    }
-    const conversion = { ...surroundings, node, operands, last: outputs.has(node.outputs[0]) };
-    made = activations.some(({ quantization }) => quantization)
-      ? ofQuantized(operator, operator.convert, { ...conversion, attributes: undefined }, activations)
-      : operator.convert(conversion);
-    made = made.map((one, i) => {
-      const isOutput = isActivation(one) && outputs.has(node.outputs[i]);
-      return isOutput ? asIntegers({ ...conversion, attributes: undefined }, one) : one;
-    });
-  }
+  const { draft } = surroundings;
+  const all = operandsOf(node, known);
+  const conversion = { ...surroundings, node, operands: all, last: outputs.has(node.outputs[0]) };
+  const owned = !operator.ofShapes && all.some(hasOwnScales);
+  const made = (
+    owned
+      ? withOwnScales(node, operator, all, (operands) => converted(operator, { ...conversion, operands }))
+      : converted(operator, conversion)
+  ).map((one, i) => {
+    if (!outputs.has(node.outputs[i])) return one;
+    if (hasOwnScales(one)) throw ownScaleProblem(node);
+    return isActivation(one) ? asIntegers({ ...conversion, attributes: undefined }, one) : one;
+  });
   for (const { dims } of made) checkRank(dims.length, node.where);
   const missing = node.outputs.findIndex((name, i) => name !== "" && !made[i] && draft.readers(name) > 0);
   if (missing >= 0) throw unsupported(node, `output ${missing}, ${node.outputs[missing]}`);
   return made;
+}
+
+/** Computes a node, or converts it where an operand depends on the input. */
+function converted(operator: Simple, conversion: BareConversion): readonly Known[] {
+  const { node, operands, budget } = conversion;
+  const activations = operands.filter((operand) => isActivation(operand));
+  if (operator.ofShapes || !operator.convert || activations.length === 0) {
+    return operator.evaluate({ node, operands, budget });
+  }
+  const integers = activations.find(({ type }) => type !== undefined);
+  if (integers && !operator.anyType) {
+    throw unsupported(node, `${integers.type} values that depend on the model's input: cast them to float32 before`);
+  }
+  return activations.some(({ quantization }) => quantization)
+    ? ofQuantized(operator, operator.convert, { ...conversion, attributes: undefined }, activations)
+    : operator.convert(conversion);
 }
 
 /** Converts a node that reads what QuantizeLinear made: elements that only move keep it, all else gets integers. */

@@ -1,7 +1,7 @@
 // draft.ts: the network while it grows out of a model's nodes.
 
 import { ShiftwiseError } from "../base/index.js";
-import { elements, type Node, type Shape, sameShape, type Tensor } from "../ops/index.js";
+import { elements, type Node, type Shape, sameShape, type Tensor, type Unnamed } from "../ops/index.js";
 import type { Budget } from "./budget.js";
 import { checkSize, type ElementType, type Value } from "./tensor.js";
 
@@ -28,15 +28,20 @@ export interface Quantization {
   readonly range: readonly [low: number, high: number];
 }
 
-export type Known = Value | Activation;
+/** The scales that each image has of its own, which numbers lack: what is meant are the numbers times these scales. */
+export interface OwnScales {
+  /** The scales, by the node that finds them, and their powers. */
+  readonly powers: ReadonlyMap<string, number>;
+  /** Integers from which the zero point of this node is to be taken, or that zero point itself. */
+  readonly zero?: string;
+}
+
+/** A value while it is converted. */
+export type Known = (Value | Activation) & { readonly ownScales?: OwnScales };
 
 export function isActivation(known: Known | null | undefined): known is Activation {
   return known !== null && known !== undefined && "node" in known;
 }
-
-type WithoutName<N> = N extends Node ? Omit<N, "name"> : never;
-/** A node before the draft names it. */
-export type Unnamed = WithoutName<Node>;
 
 export interface Draft {
   /** Adds a node, under a name made from `name`, which says what ONNX calls its result. */

@@ -27,7 +27,7 @@ export async function importOnnxFile(
   }
 }
 
-/** Times that a file of external data may be read: two tensors may share their bytes. */
+/** The number of times that a file of external data may be read: two tensors may share their bytes. */
 const REREAD = 4;
 
 /** Reads external data of the model at `path`. Links that lead out of its folder do not help. */
@@ -44,7 +44,14 @@ async function dataBeside(path: string): Promise<ExternalData> {
     try {
       file = realpathSync(resolve(folder, location));
     } catch (cause) {
-      return refuse("a file in the model's folder", cause);
+      const missing = cause instanceof Error && "code" in cause && cause.code === "ENOENT" && !isAbsolute(location);
+      if (!missing) return refuse("a file in the model's folder", cause);
+      throw new ShiftwiseError("BAD_FILE", "weights of the model lie in another file, which is missing", {
+        where,
+        expected: `${location} beside the model, under this name: get it from where the model is from`,
+        found: "no such file",
+        cause,
+      });
     }
     const inside = relative(folder, file);
     if (isAbsolute(location) || inside === "" || inside.startsWith("..") || isAbsolute(inside)) {

@@ -1,7 +1,7 @@
 // given.ts: the kinds of values that the ONNX room takes: a model that has been read, values, options of importing.
 import { is, type Kind } from "../base/index.js";
-import { elements, NORMALIZATION, type Normalization } from "../ops/index.js";
-import type { InputShape } from "./input.js";
+import { elements, NORMALIZATION } from "../ops/index.js";
+import { type InputNormalization, type InputShape, isNormalization } from "./input.js";
 import type { OnnxInput, OnnxModel, OnnxNode } from "./model.js";
 import type { RemarkLevel } from "./surroundings.js";
 import { ELEMENT_TYPES, type ExternalData, type Value } from "./tensor.js";
@@ -41,6 +41,7 @@ export const MODEL = is.record<OnnxModel>({
   inputs: is.list(is.record<OnnxInput>({ name: is.text, type: TYPE, dims: OPEN_DIMS })),
   outputs: TEXTS,
   outputDims: is.map(OPEN_DIMS),
+  metadata: is.optional(is.map(is.text)),
 });
 
 const NUMBERS = is.list(is.number);
@@ -49,8 +50,8 @@ const NUMBERS = is.list(is.number);
 export interface ImportOptions {
   /** Name of the network; the graph's own unless given. */
   readonly name?: string;
-  /** The normalization of pixels, which an ONNX file does not hold. */
-  readonly normalization?: Normalization;
+  /** The normalization of pixels, which an ONNX file does not hold; of several inputs by name where they differ. */
+  readonly normalization?: InputNormalization;
   readonly labels?: readonly string[];
   /** Sizes of the input as ONNX has them, with or without the batch, where the file leaves some open. */
   readonly inputShape?: InputShape;
@@ -78,7 +79,9 @@ export interface ImportOptions {
 
 export const IMPORT_OPTIONS = is.record<ImportOptions>({
   name: is.optional(is.text),
-  normalization: is.optional(NORMALIZATION),
+  normalization: is.optional(
+    is.either((value) => isNormalization(Object(value)), NORMALIZATION, is.dictionary(NORMALIZATION)),
+  ),
   labels: is.optional(TEXTS),
   inputShape: is.optional(is.either(Array.isArray, NUMBERS, is.dictionary(NUMBERS))),
   outputs: is.optional(TEXTS),

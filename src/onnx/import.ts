@@ -1,21 +1,24 @@
 // import.ts: an ONNX model to a network: constants folded, shapes known, the rest converted node by node.
 
-import { given } from "../base/index.js";
+import { expectNoPromise, given } from "../base/index.js";
 import { fields } from "../format/index.js";
 import {
   fuseElementwise,
+  type InputNode,
   joinMoves,
   joinPermutes,
   liftClamps,
   liveNodes,
   type Network,
+  nodeInputs,
   validateNetwork,
 } from "../graph/index.js";
 import { importBudget } from "./budget.js";
 import { convertNodes } from "./convert.js";
 import { createDraft, isPrintable, type Known, printableName } from "./draft.js";
 import { IMPORT_OPTIONS, type ImportOptions, MODEL } from "./given.js";
-import { addInput, batchOf, inputDims, isChannelsLast, onlyInput, withConstants } from "./input.js";
+import { addInput, batchOf, checkByInput, inputDims, isChannelsLast, readInputs, withConstants } from "./input.js";
+import { statedNormalization } from "./metadata.js";
 import { type OnnxModel, readModel } from "./model.js";
 import { shown } from "./names.js";
 import { nameOutputs, upTo, withNames } from "./outputs.js";
@@ -25,8 +28,8 @@ import type { Remark } from "./surroundings.js";
 const { at } = fields;
 
 /**
- * Imports an ONNX model of opset 7 or later whose outputs depend on one input. The batch is left out: a network takes one
- * image. What does not depend on the input is computed here; Identity, Dropout and what only regroups elements vanish;
+ * Imports an ONNX model of opset 7 or later. The batch is left out: a network takes one
+ * sample. What does not depend on an input is computed here; Identity, Dropout and what only regroups elements vanish;
  * batch norm stays. An input (batch, rows, columns, channels) that one Transpose alone reads becomes (channels, rows,
  * columns). Nodes are called as ONNX calls the values they make, so outputs keep their names.
  * @throws UNSUPPORTED, BAD_GRAPH with all problems that were found, and the values before them that could be outputs;
@@ -41,41 +44,60 @@ export function importOnnx(bytes: Uint8Array | ArrayBuffer, options: ImportOptio
 export function importModel(read: OnnxModel, options: Omit<ImportOptions, "external"> = {}): Network {
   given({ read, options }, { read: MODEL, options: IMPORT_OPTIONS });
   const { where = "", labels, onRemark = () => {} } = options;
-  const remark: Remark = (level, place, message) => onRemark(`${place}: ${message}`, level);
+  const remark: Remark = (level, place, message) =>
+    expectNoPromise(onRemark(`${place}: ${message}`, level), "options.onRemark");
   const model = upTo(withConstants(read, options.constants ?? {}, where), options.outputs, where);
-  const input = onlyInput(model, where, remark);
-  const place = at(where, `input ${shown(input.name)}`);
-  const batch = batchOf(model, input);
-  const dims = inputDims(model, input, options.inputShape, batch, place);
+  const inputs = readInputs(model, where, remark);
+  checkByInput(inputs, options.inputShape, options.normalization, where);
+  const batch = batchOf(model, inputs);
 
   const stored = [...model.constants.values()].reduce((sum, { data }) => sum + data.length, 0);
   const budget = importBudget(stored, options.budget);
   const { draft, nodes } = createDraft(countReaders(model), budget);
-  const channelsLast = isChannelsLast(model, input, dims);
   const known = new Map<string, Known>(model.constants);
-  const activation = addInput(draft, input, dims, channelsLast, options.normalization, place);
-  known.set(input.name, activation);
-  if (channelsLast) {
-    const [transpose] = model.nodes.filter((node) => node.inputs.includes(input.name));
-    const [n, h, w, c] = dims;
-    known.set(transpose.outputs[0], { ...activation, dims: [n, c, h, w] });
-  }
+  const shaped = inputs.map((input) => {
+    const place = at(where, `input ${shown(input.name)}`);
+    const dims = inputDims(model, input, options.inputShape, batch, place);
+    const channelsLast = isChannelsLast(model, input, dims);
+    const activation = addInput(draft, input, dims, channelsLast, options.normalization, place);
+    const node = draft.get(activation.node) as InputNode;
+    const stated = node.normalization ? null : statedNormalization(model, input.name, node.shape[0]);
+    if (stated) {
+      draft.replace({ ...node, normalization: stated.normalization });
+      remark("note", place, `takes pixels as the file's metadata says (${stated.by})`);
+    }
+    known.set(input.name, activation);
+    if (channelsLast) {
+      const [transpose] = model.nodes.filter((node) => node.inputs.includes(input.name));
+      const [n, h, w, c] = dims;
+      known.set(transpose.outputs[0], { ...activation, dims: [n, c, h, w] });
+    }
+    return { input, node: activation.node, port: { dims, ...(channelsLast && { channelsLast }) } };
+  });
   const problems = new Problems(where);
-  const surroundings = { draft, budget, batch: batch ?? 1, logits: options.logits ?? false, remark };
+  const surroundings = { draft, budget, batch, logits: options.logits ?? false, remark };
   convertNodes(model, known, surroundings, problems);
   problems.throwIfAny();
   const outputs = nameOutputs(model, draft, known, where, (from, to) => {
     remark("note", at(where, `output ${shown(from)}`), `is called ${shown(to)} here`);
   });
   const names = [...outputs.values()];
-  const live = liveNodes(withNames(nodes(), outputs), names);
+  const made = nodes();
+  const called = withNames(made, outputs);
+  const live = liveNodes(called, names);
+  const needed = new Set([...live.flatMap(nodeInputs), ...names]);
   const ports = [
-    [live.find(({ op }) => op === "input")!.name, { dims, ...(channelsLast && { channelsLast }) }] as const,
+    ...shaped.flatMap(({ input, node, port }) => {
+      const { name } = called[made.findIndex((one) => one.name === node)];
+      if (needed.has(name)) return [[name, port] as const];
+      remark("note", at(where, `input ${shown(input.name)}`), "no output depends on its values");
+      return [];
+    }),
     ...model.outputs.map((output, i) => [names[i], { dims: known.get(output)!.dims }] as const),
   ];
   const network: Network = {
     name: networkName(options.name ?? model.name),
-    nodes: live,
+    nodes: live.filter(({ op, name }) => op !== "input" || needed.has(name)),
     outputs: names,
     ...(labels && { labels }),
     ports: Object.fromEntries(ports),

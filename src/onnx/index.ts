@@ -9,7 +9,7 @@ export { type ExportOptions, exportOnnx } from "./export.js";
 export { importOnnxFile } from "./file.js";
 export type { ImportOptions } from "./given.js";
 export { importModel, importOnnx } from "./import.js";
-export type { InputShape } from "./input.js";
+export type { InputNormalization, InputShape } from "./input.js";
 export { type OnnxInput, type OnnxModel, type OnnxNode, readModel } from "./model.js";
 export type { RemarkLevel } from "./surroundings.js";
 export type { ElementType, ExternalData, Value } from "./tensor.js";

@@ -1,4 +1,4 @@
-// input.ts: the input of the network: which of the model's it is, its sizes, its batch and how pixels become it.
+// input.ts: the inputs of the network: which of the model's they are, their sizes, their batch and how pixels become them.
 
 import { ShiftwiseError } from "../base/index.js";
 import { fields } from "../format/index.js";
@@ -14,6 +14,21 @@ const { at } = fields;
 
 /** Sizes of an input that the file leaves open, with or without the batch; of several inputs by name. */
 export type InputShape = readonly number[] | Readonly<Record<string, readonly number[]>>;
+
+/** @throws BAD_OPTION for a shape without a name where there are several inputs, and for normalizations of none */
+export function checkByInput(
+  inputs: readonly OnnxInput[],
+  shape: InputShape | undefined,
+  normalization: InputNormalization | undefined,
+  where: string,
+): void {
+  const names = inputs.map(({ name }) => name);
+  const named = shape === undefined || !isList(shape) || names.length === 1;
+  fields.expect(named, at(where, "inputShape"), `sizes by name, for ${names.join(", ")}`, shape, "BAD_OPTION");
+  if (!normalization || isNormalization(normalization)) return;
+  const foreign = Object.keys(normalization).find((name) => !names.includes(name));
+  fields.expect(foreign === undefined, at(where, "normalization"), names.join(", "), foreign, "BAD_OPTION");
+}
 
 /** The model with some inputs made constants. @throws BAD_OPTION for an unknown name, or numbers that are not as many as its elements */
 export function withConstants(
@@ -44,45 +59,40 @@ function unknownInput({ inputs }: OnnxModel, name: string, where: string): Shift
 }
 
 /**
- * The one input that the outputs depend on.
+ * The inputs that something reads.
  * @param remark called with each input that nothing reads
- * @throws UNSUPPORTED for several or none
+ * @throws UNSUPPORTED for none
  */
-export function onlyInput(model: OnnxModel, where: string, remark: Remark): OnnxInput {
+export function readInputs(model: OnnxModel, where: string, remark: Remark): readonly OnnxInput[] {
   const read = new Set([...model.nodes.flatMap(({ inputs }) => inputs), ...model.outputs]);
   const inputs = model.inputs.filter(({ name }) => read.has(name));
   for (const { name } of model.inputs)
     if (!read.has(name)) remark("note", at(where, `input ${shown(name)}`), "nothing reads it");
-  if (inputs.length === 1) return inputs[0];
-  if (inputs.length === 0) {
-    const place = at(where, `output ${shown(model.outputs[0])}`);
-    throw new ShiftwiseError("UNSUPPORTED", "no output depends on an input", { where: place });
-  }
-  const found = inputs.map(({ name }) => shown(name)).join(", ");
-  const message = "a network has one input: give the others as constants, on the command line --constant";
-  throw new ShiftwiseError("UNSUPPORTED", message, { where: at(where, "graph.input"), found });
+  if (inputs.length > 0) return inputs;
+  const place = at(where, `output ${shown(model.outputs[0])}`);
+  throw new ShiftwiseError("UNSUPPORTED", "no output depends on an input", { where: place });
 }
 
 /**
- * The batch that stands in the file, which is read as 1: the first size of the input. Where the outputs are known not to
- * begin with it, it is no batch: null.
+ * The batch that stands in the file, which is read as 1: the first size of all inputs. Where they differ, or the outputs
+ * are known not to begin with it, it is no batch, and 1 stands for it.
  */
-export function batchOf({ outputs, outputDims }: OnnxModel, { dims }: OnnxInput): number | null {
-  const [first] = dims ?? [null];
-  if (!dims || dims.length < 2 || first === null || first === 1) return 1;
+export function batchOf({ outputs, outputDims }: OnnxModel, inputs: readonly OnnxInput[]): number {
+  const [first, ...others] = inputs.flatMap(({ dims }) => (dims && dims.length > 1 ? [dims[0]] : []));
+  if (first === undefined || first === null || first === 1 || others.some((other) => other !== first)) return 1;
   const begins = outputs.every((name) => {
     const known = outputDims.get(name);
     return !known || (known.length > 0 && (known[0] === null || known[0] === first));
   });
-  return begins ? first : null;
+  return begins ? first : 1;
 }
 
-/** Sizes of the input, the batch being 1 unless it is none. @throws BAD_OPTION for open ones, and for a shape that does not fit */
+/** Sizes of an input, the batch being 1. @throws BAD_OPTION for open ones, and for a shape that does not fit */
 export function inputDims(
   model: OnnxModel,
   { name, dims }: OnnxInput,
   option: InputShape | undefined,
-  batch: number | null,
+  batch: number,
   where: string,
 ): number[] {
   const given = shapeOption(model, name, option, where);
@@ -90,7 +100,8 @@ export function inputDims(
     if (!given) throw openSize(where, "shape");
     return given.length >= 4 ? [...given] : [1, ...given];
   }
-  const declared = dims.map((n, i) => (i === 0 && dims.length > 1 && batch !== null ? 1 : n));
+  const isBatch = (n: number | null, i: number): boolean => i === 0 && dims.length > 1 && (n === null || n === batch);
+  const declared = dims.map((n, i) => (isBatch(n, i) ? 1 : n));
   const { length } = declared;
   const fits = !given || given.length === length || (given.length === length - 1 && declared[0] === 1);
   fields.expect(
@@ -136,6 +147,14 @@ function openSize(where: string, field: string): ShiftwiseError {
   return new ShiftwiseError("BAD_OPTION", message, { where: `${where}.${field}` });
 }
 
+/** The normalization of pixels for every input, or for inputs by name. */
+export type InputNormalization = Normalization | Readonly<Record<string, Normalization>>;
+
+/** Whether it is one for all inputs: of an input called `mean` it would be an object, too. */
+export function isNormalization(given: InputNormalization): given is Normalization {
+  return Array.isArray((given as Partial<Normalization>).mean);
+}
+
 /** Channels of pictures at most. */
 const CHANNELS_MAX = 4;
 
@@ -148,7 +167,7 @@ export function addInput(
   { name, type }: OnnxInput,
   dims: readonly number[],
   channelsLast: boolean,
-  given: Normalization | undefined,
+  given: InputNormalization | undefined,
   where: string,
 ): Activation {
   if (dims.some((n) => n > AXIS_MAX)) {
@@ -158,7 +177,8 @@ export function addInput(
   const shape: Shape = channelsLast ? [c, a, b] : [a, b, c];
   const all = (value: number): number[] => new Array<number>(shape[0]).fill(value);
   const isPicture = type === "uint8" && shape[0] <= CHANNELS_MAX;
-  const normalization = given ?? (isPicture ? { mean: all(0), std: all(1 / 255) } : undefined);
+  const wanted = given && (isNormalization(given) ? given : Object.hasOwn(given, name) ? given[name] : undefined);
+  const normalization = wanted ?? (isPicture ? { mean: all(0), std: all(1 / 255) } : undefined);
   const node = draft.add(name, { op: "input", shape, ...(normalization && { normalization }) }, shape);
   return { node, dims, ...(!isFloatType(type) && { type }) };
 }

@@ -37,10 +37,12 @@ export interface OnnxModel {
   readonly outputs: readonly string[];
   /** Declared sizes of the outputs, where there are some, as those of inputs. */
   readonly outputDims: ReadonlyMap<string, OnnxInput["dims"]>;
+  /** Texts by key; of two for one key the first. */
+  readonly metadata?: ReadonlyMap<string, string>;
 }
 
 /** Operators were versioned anew in 7 (one-way broadcasting and implicit axes ended); older files are refused. */
-export const OPSET_MIN = 7;
+const OPSET_MIN = 7;
 
 /** Nodes of a graph: an unrolled network of hundreds of layers has fewer. */
 const NODES_MAX = 2 ** 16;
@@ -55,7 +57,7 @@ const NODES_MAX = 2 ** 16;
 export function readModel(source: Uint8Array | ArrayBuffer, external: ExternalData | null, where = ""): OnnxModel {
   given({ external, where }, { external: is.nullable(is.callback), where: is.text });
   const bytes = bytesOf(source, where);
-  const { graph, opsetImport, functions } = decodeModel(bytes, where);
+  const { graph, opsetImport, functions, metadataProps } = decodeModel(bytes, where);
   const imports = [...opsetImport, ...functions.flatMap((one) => one.opsetImport)];
   const versions = imports.map(({ domain, version = 0 }) => [domainOf(domain), version] as const);
   // of two for one domain the first counts
@@ -93,7 +95,9 @@ export function readModel(source: Uint8Array | ArrayBuffer, external: ExternalDa
   const outputs = [...outputDims.keys()];
   const known = [...constants.keys(), ...inputs.map(({ name }) => name)];
   const sorted = sortNodes(nodes, known, outputs, where);
-  return { name: graph.name ?? "", opsets, nodes: sorted, constants, inputs, outputs, outputDims };
+  const texts = metadataProps.map(({ key = "", value = "" }) => [key, value] as const);
+  const metadata = new Map(texts.toReversed());
+  return { name: graph.name ?? "", opsets, nodes: sorted, constants, inputs, outputs, outputDims, metadata };
 }
 
 /** Bytes of this realm or another. */
@@ -120,9 +124,9 @@ function viewOf(buffer: ArrayBufferLike): Uint8Array | null {
 /** @throws TRUNCATED, BAD_FILE for bytes that are no model, with a name for what they are where that is known */
 function decodeModel(bytes: Uint8Array, where: string) {
   try {
-    const { graph, opsetImport, functions } = decodeMessage("ModelProto", bytes, where || "model");
+    const { graph, opsetImport, functions, metadataProps } = decodeMessage("ModelProto", bytes, where || "model");
     expect(graph !== undefined, at(where, "graph"), "a graph", "none");
-    return { graph, opsetImport, functions };
+    return { graph, opsetImport, functions, metadataProps };
   } catch (cause) {
     if (cause instanceof ShiftwiseError && cause.code !== "OVERFLOW") throw foreignFile(bytes, where, cause);
     throw cause;

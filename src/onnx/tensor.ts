@@ -55,6 +55,9 @@ export interface Value {
   readonly data: Float32Array | Float64Array;
 }
 
+/** The largest float32. */
+export const FLOAT32_MAX = 3.4028234663852886e38;
+
 /** Most axes of a value: numpy has no more. */
 const RANK_MAX = 64;
 /** Most places of the other axes where one has length 0: walking along them must not take long for nothing. */
@@ -163,7 +166,7 @@ export function castNumber(x: number, type: ElementType): number {
   return signed && wrapped >= size / 2 ? wrapped - size : wrapped;
 }
 
-/** To `digits` significant bits and no bit below 2^least, half to even; infinite beyond `largest`. */
+/** Rounds to `digits` significant bits and no bit below 2^least, half to even; the result is infinite beyond `largest`. */
 function roundFloat(x: number, digits: number, least: number, largest: number): number {
   if (x === 0 || !Number.isFinite(x)) return x;
   const exponent = Math.floor(Math.log2(Math.abs(x)));

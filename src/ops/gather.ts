@@ -1,7 +1,7 @@
 // gather.ts: values moved along the three axes: gathering, padding and slicing, which are one kind of layer.
 import { type Check, isWritable } from "../format/index.js";
 import { indices, number, shape, start, tensor, widths } from "./field.js";
-import { elements, sameEncoding } from "./geometry.js";
+import { sameEncoding } from "./geometry.js";
 import type { LayerKind, NodeKind } from "./kind.js";
 import type { Lowering } from "./lowering.js";
 import { encodeInput } from "./numeric.js";
@@ -71,6 +71,21 @@ function placesShape(places: Places, input: Shape, check: Check): Shape {
   return [places.channels.length, places.rows.length, places.columns.length];
 }
 
+/** The place in the input that every element of the result comes from, -1 for none. */
+export function gatheredPlaces(
+  { channels, rows, columns }: Omit<Places, "value">,
+  [, height, width]: Shape,
+): Int32Array {
+  const places = new Int32Array(channels.length * rows.length * columns.length);
+  let at = 0;
+  for (const c of channels) {
+    for (const y of rows) {
+      for (const x of columns) places[at++] = c < 0 || y < 0 || x < 0 ? -1 : (c * height + y) * width + x;
+    }
+  }
+  return places;
+}
+
 export const gatherLayer: LayerKind<GatherLayer> = {
   since: 1,
   fields,
@@ -79,17 +94,9 @@ export const gatherLayer: LayerKind<GatherLayer> = {
     check(isWritable(layer.value), "value", "a finite number other than -0", layer.value);
     checkShape(output, placesShape(layer, input.shape, check), check);
   },
-  run({ channels, rows, columns, value }, [{ spec, raw }], output) {
-    const [, height, width] = spec.shape;
-    const fill = encodeInput(value, spec.encoding);
-    const result = new Float32Array(elements(output.shape));
-    let at = 0;
-    for (const c of channels) {
-      for (const y of rows) {
-        for (const x of columns) result[at++] = c < 0 || y < 0 || x < 0 ? fill : raw[(c * height + y) * width + x];
-      }
-    }
-    return result;
+  run(layer, [{ spec, raw }]) {
+    const fill = encodeInput(layer.value, spec.encoding);
+    return Float32Array.from(gatheredPlaces(layer, spec.shape), (place) => (place < 0 ? fill : raw[place]));
   },
 };
 

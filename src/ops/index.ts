@@ -1,19 +1,8 @@
 // index.ts: the door of the ops room: every kind of layer and node, and the arithmetic that all executors share.
-export type { ActivationLayer, ActivationNode } from "./activation.js";
-export type { AddLayer, AddNode } from "./add.js";
-export { type AvgPoolLayer, type AvgPoolNode, type GlobalAvgPoolNode, lowerMean } from "./avgpool.js";
-export type { BatchNormNode } from "./batchnorm.js";
-export type { BinaryLayer, BinaryNode } from "./binary.js";
+export { lowerMean } from "./avgpool.js";
 export { BINARY_FUNCTIONS, BINARY_SLOPES, type BinaryName, binaryOf } from "./binary-functions.js";
-export type { DropoutNode, InputNode, QuantizeNode } from "./boundary.js";
-export type { ConcatLayer, ConcatNode } from "./concat.js";
-export type { ConstantLayer, ConstantNode } from "./constant.js";
-export type { ConvLayer, ConvNode } from "./conv.js";
-export type { DenseLayer, DenseNode } from "./dense.js";
 export { log, power, roundEven } from "./elementary.js";
 export {
-  type ElementwiseLayer,
-  type ElementwiseNode,
   STEP_FUNCTIONS,
   STEPS_MAX,
   type Step,
@@ -40,7 +29,10 @@ export {
   slopeOf,
   softmax,
 } from "./functions.js";
-export type { GatherLayer, GatherNode, PadNode, Places, SliceNode } from "./gather.js";
+export {
+  gatheredPlaces,
+  type Places,
+} from "./gather.js";
 export {
   broadcastShape,
   convOutputShape,
@@ -55,11 +47,9 @@ export {
 export { ENCODING, GRID, GRIDS, NORMALIZATION, SHAPE, TENSOR, WEIGHT_NODE } from "./given.js";
 export { validateGrid, type WeightGrid, type WeightGrids } from "./grid.js";
 export type { Role } from "./kind.js";
-export { LAYERS, type Layer, layerInputs, layerKind } from "./layers.js";
+export * from "./kinds.js";
 export type { LayerBase } from "./lowering.js";
-export { type MatmulLayer, type MatmulNode, multiply } from "./matmul.js";
-export type { MaxPoolLayer, MaxPoolNode } from "./maxpool.js";
-export { NODES, type Node, nodeInputs, nodeKind, nodeParameters, rewire } from "./nodes.js";
+export { multiply } from "./matmul.js";
 export {
   decoderOf,
   encodeClamped,
@@ -74,10 +64,7 @@ export {
   toReal,
   weightValues,
 } from "./numeric.js";
-export { type PermuteLayer, type PermuteNode, simplifiedOrder } from "./permute.js";
+export { permutedPlaces, simplifiedOrder } from "./permute.js";
 export { checkPort, dimsOf, type InputPortShape, type PortShape, planesOf, readPortShape, unusual } from "./port.js";
 export { orderStores, readRecord, versionOf, writeRecord } from "./record.js";
-export type { LeakyReluNode, ReluNode } from "./relu.js";
-export type { ResampleLayer, ResampleNode } from "./resample.js";
-export type { SoftmaxLayer, SoftmaxNode } from "./softmax.js";
 export type { AxisWeights, Encoding, Normalization, Shape, TensorSpec, Values, Weights } from "./tensor.js";

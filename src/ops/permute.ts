@@ -57,6 +57,15 @@ export function simplifiedOrder(dims: readonly number[], order: readonly number[
   return { lengths, places: groups.map((group) => sorted.indexOf(group)) };
 }
 
+/** The place in the input that every element of the result comes from. */
+export function permutedPlaces({ dims, order }: Order): Int32Array {
+  const from = stridesOf(dims);
+  const to = stridesOf(order.map((axis) => dims[axis]));
+  return Int32Array.from({ length: elements(dims) }, (_, i) =>
+    order.reduce((sum, axis, k) => sum + (Math.floor(i / to[k]) % dims[axis]) * from[axis], 0),
+  );
+}
+
 export const permuteLayer: LayerKind<PermuteLayer> = {
   since: 1,
   fields: { input: tensor, dims: sizes, order: axes },
@@ -64,14 +73,7 @@ export const permuteLayer: LayerKind<PermuteLayer> = {
     check(sameEncoding(input.encoding, output.encoding), "output", "the input's encoding", output.encoding);
     checkOrder(layer, input.shape, output.shape, check);
   },
-  run({ dims, order }, [{ raw }]) {
-    const from = stridesOf(dims);
-    const to = stridesOf(order.map((axis) => dims[axis]));
-    return Float32Array.from(raw, (_, i) => {
-      const place = order.reduce((sum, axis, k) => sum + (Math.floor(i / to[k]) % dims[axis]) * from[axis], 0);
-      return raw[place];
-    });
-  },
+  run: (layer, [{ raw }]) => Float32Array.from(permutedPlaces(layer), (place) => raw[place]),
 };
 
 export const permuteNode: NodeKind<PermuteNode> = {

@@ -51,11 +51,11 @@ export interface ImageControl {
   /** Stops before the next layer or step of training. */
   readonly signal?: AbortSignal;
   /** A step with a progress of its own begins. */
-  readonly onStep?: (step: "calibrating" | "dealing out bits" | "rounding" | "distilling") => void;
+  readonly onStep?: (step: "calibrating" | "dealing out bits" | "rounding" | "distilling") => void | Promise<void>;
   /** Share of the step done, 0..1. */
-  readonly onProgress?: (share: number, detail: string) => void;
+  readonly onProgress?: (share: number, detail: string) => void | Promise<void>;
   /** Something was assumed or added; `warnings` of the result has the same. */
-  readonly onWarning?: (text: string) => void;
+  readonly onWarning?: (text: string) => void | Promise<void>;
 }
 
 /** All settings, with the quantizer that `levels` names. */

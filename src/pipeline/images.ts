@@ -2,10 +2,8 @@
 // a float network that teaches.
 
 import { given, is, ShiftwiseError } from "../base/index.js";
-import { type Pictures, type Samples, samplesOf, unlabelled } from "../data/browser.js";
-import type { Calibration } from "../data/index.js";
-import { inferShapes, insertQuantizers, lower, type Network, quantizationPoints } from "../graph/index.js";
-import type { Normalization } from "../ops/index.js";
+import { countOf, type Pictures, unlabelled } from "../data/browser.js";
+import { inferShapes, inputsOf, insertQuantizers, lower, type Network, quantizationPoints } from "../graph/index.js";
 import {
   calibrate,
   checkPortions,
@@ -30,21 +28,11 @@ import { DEFAULTS } from "./defaults.js";
 import { IMAGE_SETTINGS, type ImageControl, type ImageSettings, type ResolvedSettings } from "./image-settings.js";
 import { checkSignal, interruptible } from "./interruptible.js";
 import { dealOut, levelsOf, type Weighted, WIDTHS, type Width, wider, widthsBy } from "./levels.js";
-import { checkFloat, inputOf, usualNormalization, withNormalization, withoutTiny } from "./network.js";
+import { checkFloat, withoutTiny } from "./network.js";
 import { type ConversionResult, createWarnings, type RoundedLayer, schemeText } from "./notes.js";
-import { unlikelyRange } from "./pixel-range.js";
 import { adviceOn, neediest, type Quality } from "./quality.js";
 import { CONTROL, checkBits, checkLayers, defined } from "./settings.js";
-
-/**
- * Images without labels: pixels image after image, a labelled set, network values that a function reads, or what
- * openCalibration of shiftwise/data returns. Pixels are normalized as the network's input says. Where it says nothing, they are
- * normalized as they say themselves.
- */
-export type Images =
-  | (Omit<Pictures, "normalization"> & { readonly normalization?: Normalization })
-  | Samples
-  | Pick<Calibration, "samples" | "pictures">;
+import { type Images, type ImagesByInput, type Source, sourceOf } from "./source.js";
 
 /** The result of quantizeFromImages. */
 export interface ImageConversion extends ConversionResult<RoundedLayer> {
@@ -60,28 +48,30 @@ export type DistillationOutcome = Pick<DistillResult, "epochs" | "heldOut" | "be
 /**
  * Turns a float network into a model, from images without labels. Weights are rounded layer by layer so that the rest of
  * the layer makes up for it; with `minutes` the float network then teaches the quantized one. The network is not changed.
- * @param float of one input; importOnnx of shiftwise/onnx or a training makes it.
+ * @param float importOnnx of shiftwise/onnx or a training makes it.
+ * @param images of a network of several inputs by the inputs' names, as many for each.
  * @throws BAD_OPTION for a setting out of range, bits of a layer that is none, or a budget that cannot be met; BAD_DATA for
  *   images that the network does not take; UNSUPPORTED for self-distillation without pixels; BAD_GRAPH for a network that is
  *   quantized already; ABORTED; what calibrate, compensate, distill and lower throw.
  */
 export async function quantizeFromImages(
   float: Network,
-  images: Images,
+  images: Images | ImagesByInput,
   settings: ImageSettings = {},
   control: ImageControl = {},
 ): Promise<ImageConversion> {
   given({ options: settings, control }, { options: IMAGE_SETTINGS, control: is.exactly<ImageControl>(CONTROL) });
   checkFloat(float);
   checkSignal(control.signal);
-  const { warnings, warn } = createWarnings(control.onWarning);
+  const { warnings, warn, heard } = createWarnings(control.onWarning);
   const network = withoutTiny(float, warn);
   const source = sourceOf(network, images, warn);
-  const full = resolve(settings, source.samples.shape[2]);
+  const full = resolve(settings, inputsOf(network)[0].shape[2]);
   check(network, source, full);
   const { minutes, budget, quantizer, activations } = full;
   const { signal } = control;
-  control.onStep?.("calibrating");
+  await heard();
+  await control.onStep?.("calibrating");
   const [samples, held] = holdOutSamples(source.samples);
   const bare = minutes > 0 ? recoverNorms(source.network, samples) : source.network;
   const looked = tensorsToEqualize(bare);
@@ -100,9 +90,9 @@ export async function quantizeFromImages(
   const onProgress = (done: number, total: number, layer: string) => control.onProgress?.(done / total, layer);
   let taught: DistillResult | null = null;
   if (minutes > 0) {
-    control.onStep?.("distilling");
+    await control.onStep?.("distilling");
     taught = await teach(simulated, source.pictures!, levels, full, control);
-  } else control.onStep?.("rounding");
+  } else await control.onStep?.("rounding");
   const rounded = taught ?? (await compensate(simulated, samples, { levels, explore }, { signal, onProgress }));
   const measure = fidelityTo(source.network, held);
   const { outputs } = taught?.after ?? measure(rounded.network);
@@ -115,7 +105,7 @@ export async function quantizeFromImages(
     network: rounded.network,
     grids: rounded.grids,
     ...made,
-    quality: { images: held.count, heldOut: held !== samples, outputs, advice },
+    quality: { images: countOf(held), heldOut: held !== samples, outputs, advice },
     warnings,
     distillation: taught && {
       epochs: taught.epochs,
@@ -140,45 +130,6 @@ function resolve(settings: ImageSettings, width: number): ResolvedSettings {
   return { ...full, quantizer: typeof levels === "string" ? quantizerNamed(levels, "levels") : levels };
 }
 
-interface Source {
-  /** With an input that takes these pixels, where they are pixels. */
-  readonly network: Network;
-  readonly samples: Samples;
-  readonly pictures: Pictures | null;
-}
-
-/** @throws BAD_DATA for what are no images of the network's shape */
-function sourceOf(network: Network, images: Images, warn: (text: string) => void): Source {
-  const { shape, normalization: own, name } = inputOf(network);
-  const taken = (images ?? {}) as Partial<Pictures & Samples & Calibration>;
-  const pixels = taken.pictures ?? (taken.images && (taken as Pictures));
-  const refuse = (expected: string, found: unknown) =>
-    new ShiftwiseError("BAD_DATA", "the network does not take these images", { where: name, expected, found });
-  const found = (pixels ?? taken.samples ?? taken).shape;
-  const fits = Array.isArray(found) && found.length === shape.length && shape.every((n, i) => found[i] === n);
-  if (!fits) throw refuse(`the shape ${shape.join(", ")}`, found ?? "no shape");
-  if (!pixels) {
-    const samples = taken.samples ?? (taken as Samples);
-    if (typeof samples.read === "function" && samples.count > 0) return { network, samples, pictures: null };
-    throw refuse("a count above 0, and a function that reads so many", samples.count);
-  }
-  const length = shape[0] * shape[1] * shape[2];
-  if (!(pixels.images instanceof Uint8Array) || pixels.images.length === 0 || pixels.images.length % length !== 0) {
-    throw refuse(`a Uint8Array of ${length} pixels an image, one image or more`, pixels.images);
-  }
-  const assumed = usualNormalization(shape[0]);
-  const normalization = own ?? pixels.normalization ?? assumed;
-  if (normalization === assumed) {
-    warn(
-      `neither network nor images say what a pixel is: assumed mean ${assumed.mean.join(", ")} and deviation ${assumed.std.join(", ")} of pixel / 255`,
-    );
-  }
-  const pictures = { images: pixels.images, shape, normalization };
-  const unlikely = unlikelyRange(network, pictures);
-  if (unlikely) warn(unlikely);
-  return { network: own ? network : withNormalization(network, normalization), samples: samplesOf(pictures), pictures };
-}
-
 /** Checks what no rule for a single setting can tell. */
 function check(
   network: Network,
@@ -188,8 +139,8 @@ function check(
   if (minutes > 0 && !pictures) {
     throw new ShiftwiseError("UNSUPPORTED", "self-distillation needs pixels", {
       where: "minutes",
-      expected: "images, or an array of uint8",
-      found: "an array of floats",
+      expected: "images, or an array of uint8, for a network of one input",
+      found: inputsOf(network).length > 1 ? "several inputs" : "an array of floats",
     });
   }
   checkLayers(network, layers, [...new Set([...quantizer.bits, ...WIDTHS])]);

@@ -4,7 +4,6 @@ export type { ImageControl, ImageSettings } from "./image-settings.js";
 export {
   type DistillationOutcome,
   type ImageConversion,
-  type Images,
   quantizeFromImages,
 } from "./images.js";
 export {
@@ -38,6 +37,7 @@ export { measureOutputs, type OutputsMeasurement } from "./outputs.js";
 export type { Quality } from "./quality.js";
 export { epochsOver, RECIPES, type RecipeName, type RetrainingRecipe, recipeFor } from "./recipes.js";
 export { quantizeByRetraining, type RetrainingControl, type RetrainingConversion } from "./retraining.js";
+export type { Images, ImagesByInput } from "./source.js";
 
 // for the other rooms
 
@@ -45,4 +45,5 @@ export { compareTimes, median } from "./measure.js";
 export { checkMethod } from "./methods.js";
 export { inputOf, NETWORKS } from "./network.js";
 export { schemeText } from "./notes.js";
+export { headText, pixelHead, pixelsAsTheyAre } from "./pixel-head.js";
 export { defined } from "./settings.js";

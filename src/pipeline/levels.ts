@@ -1,5 +1,5 @@
 // levels.ts: which levels each layer's weights are rounded to: set, or dealt out for a budget.
-import type { Samples } from "../data/browser.js";
+import { countOf, eachInput, type Samples, type SamplesByInput } from "../data/browser.js";
 import type { Network } from "../graph/index.js";
 import type { ConvNode, DenseNode } from "../ops/index.js";
 import { allocateBits, type LayerLevels, levelsFor, type Quantizer, quantizerNamed } from "../quantize/index.js";
@@ -50,13 +50,14 @@ export function widthsBy(
 /** Widths for a budget, from what each number of bits costs each layer; layers that were given bits keep them. */
 export async function dealOut(
   simulated: Network,
-  samples: Samples,
+  samples: Samples | SamplesByInput,
   { layers, budget, quantizer }: ResolvedSettings,
   { signal, onStep, onProgress }: ImageControl,
 ): Promise<(node: Weighted) => Width> {
-  onStep?.("dealing out bits");
+  await onStep?.("dealing out bits");
   const choicesOf = (name: string) => (layers.has(name) ? [layers.get(name)!] : WIDTHS);
-  const few = { ...samples, count: Math.min(samples.count, COMPARED_IMAGES) };
+  const count = Math.min(countOf(samples), COMPARED_IMAGES);
+  const few = eachInput(samples, (one) => ({ ...one, count }));
   const compared = await compensate(
     simulated,
     few,

@@ -32,7 +32,7 @@ export interface Measurement {
 export interface MeasureControl {
   readonly signal?: AbortSignal;
   /** The share of the images that has run, 0..1. */
-  readonly onProgress?: (share: number) => void;
+  readonly onProgress?: (share: number) => void | Promise<void>;
 }
 
 const CLASSIFIER = is.record<Pick<Classifier, "run">>({ run: is.callback });
@@ -122,7 +122,7 @@ export async function measure(
     if (argmax(logits) === dataset.labels[i]) correct++;
     if (i % IMAGES_A_BREATH !== 0) continue;
     if (signal?.aborted) throw new ShiftwiseError("ABORTED", "stopped while measuring accuracy");
-    onProgress?.(i / total);
+    await onProgress?.(i / total);
     await pause();
   }
   return { correct, total, accuracy: (100 * correct) / total, msPerImage: median(times) };
@@ -180,7 +180,7 @@ export async function compareTimes(
       if (turn >= 0) times[e][turn] = (performance.now() - start) / used;
     }
     if (signal?.aborted) throw new ShiftwiseError("ABORTED", "stopped while measuring time");
-    onProgress?.((turn + 1) / turns);
+    await onProgress?.((turn + 1) / turns);
     await pause();
   }
   return times.map(median);

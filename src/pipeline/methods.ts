@@ -183,7 +183,7 @@ function calibrationFor(activations: ActivationScheme): CalibrationOptions {
 /**
  * Straight-through retraining. Activation encodings are fitted anew before each epoch and stay as the last fit left them
  * (WEQ, algorithm 2): first to what the float network makes, then to what the network with its quantized weights does. Those
- * weights do not go with the batch norm statistics of the float network, so before the first epoch they would tell nothing.
+ * weights do not go with the batch norm statistics of the float network, so before the first epoch they would say nothing.
  * The rate falls along one cosine.
  */
 async function straightThrough(

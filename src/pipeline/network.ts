@@ -4,6 +4,7 @@ import { checkDataset, DATASET, type Dataset, sampleImages, samplesOf } from "..
 import {
   demoNetwork,
   inferShapes,
+  inputsOf,
   insertQuantizers,
   NETWORK,
   type Network,
@@ -49,11 +50,19 @@ export function freshNetwork(name: NetworkName, dataset: Dataset, seed: number, 
   return { ...withNormalization(network, normalization), ...(classNames && { labels: classNames }) };
 }
 
-/** The network with an input that takes pixels and normalizes them so. */
-export function withNormalization(network: Network, normalization: Normalization): Network {
-  given({ network, normalization }, { network: NETWORK, normalization: NORMALIZATION });
+/**
+ * The network with an input that takes pixels and normalizes them so.
+ * @param input the name of one input, where there are several; all unless given
+ */
+export function withNormalization(network: Network, normalization: Normalization, input?: string): Network {
+  given(
+    { network, normalization, input },
+    { network: NETWORK, normalization: NORMALIZATION, input: is.optional(is.text) },
+  );
   const nodes = network.nodes.map((node) =>
-    node.op === "input" ? { ...node, normalization: looseCopy(normalization) } : node,
+    node.op === "input" && (input === undefined || node.name === input)
+      ? { ...node, normalization: looseCopy(normalization) }
+      : node,
   );
   return { ...network, nodes };
 }
@@ -69,14 +78,19 @@ export function usualNormalization(channels: number): Normalization {
 }
 
 /**
- * Finds the input node of a network.
- * @throws BAD_GRAPH
+ * Finds the one input of a network that is to learn from labels.
+ * @throws BAD_GRAPH for none, UNSUPPORTED for several
  * @internal
  */
 export function inputOf(network: Network): InputNode {
-  const input = network.nodes.find((node) => node.op === "input");
-  if (input?.op === "input") return input;
-  throw new ShiftwiseError("BAD_GRAPH", "no input node", { where: network.name });
+  const [input, ...others] = inputsOf(network);
+  if (!input) throw new ShiftwiseError("BAD_GRAPH", "no input node", { where: network.name });
+  if (others.length === 0) return input;
+  throw new ShiftwiseError("UNSUPPORTED", "training takes networks of one input", {
+    where: network.name,
+    expected: "quantize --calibrate, in code quantizeFromImages",
+    found: [input, ...others].map(({ name }) => name).join(", "),
+  });
 }
 
 /**

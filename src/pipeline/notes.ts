@@ -46,12 +46,18 @@ export function schemeText({ kind, bits }: ActivationScheme): string {
 /** A share in words: "80.00 %". */
 export const percentText = (share: number): string => `${(100 * share).toFixed(2)} %`;
 
-/** Collects warnings and hands each on as it arises. */
-export function createWarnings(onWarning?: (text: string) => void) {
+/** Collects warnings and hands each on as it arises; `heard` waits for the promises that came of it. */
+export function createWarnings(onWarning?: (text: string) => void | Promise<void>) {
   const warnings: string[] = [];
+  let hearing: Promise<unknown> = Promise.resolve();
   const warn = (text: string): void => {
     warnings.push(text);
-    onWarning?.(text);
+    hearing = Promise.all([hearing, onWarning?.(text)]);
+    // the rejection is that of `heard`
+    hearing.catch(() => {});
   };
-  return { warnings, warn };
+  const heard = async (): Promise<void> => {
+    await hearing;
+  };
+  return { warnings, warn, heard };
 }

@@ -1,9 +1,9 @@
 // pixel-range.ts: whether pixels become a network's input as in training, by the statistics that its batch norms have kept.
 import { type Samples, samplesOf } from "../data/browser.js";
 import { inferShapes, liveNodes, type Network } from "../graph/index.js";
-import { type BatchNormNode, type Node, type Normalization, nodeInputs } from "../ops/index.js";
+import { type BatchNormNode, type InputNode, type Node, type Normalization, nodeInputs } from "../ops/index.js";
 import { sampleActivations } from "../training/index.js";
-import { inputOf, usualNormalization, withNormalization } from "./network.js";
+import { usualNormalization, withNormalization } from "./network.js";
 
 /** Pixels, image after image, and what is assumed of them. */
 type Assumed = { readonly images: Uint8Array; readonly normalization: Normalization };
@@ -28,14 +28,15 @@ const CLOSER = 4;
  * @returns a sentence that names the likelier way to make values of pixels; null where what was given fits, where nothing
  *   fits, and where the first layers have no batch norm
  */
-export function unlikelyRange(network: Network, { images, normalization }: Assumed): string | null {
-  const norms = firstNorms(network);
+export function unlikelyRange(network: Network, input: InputNode, { images, normalization }: Assumed): string | null {
+  const norms = firstNorms(network, input);
   if (norms.length === 0) return null;
-  const { shape } = inputOf(network);
+  const { shape } = input;
   const length = shape[0] * shape[1] * shape[2];
   const some = images.subarray(0, IMAGES * length);
+  const head = headOf(network, input, norms);
   const distance = (candidate: Normalization): number => {
-    const taking = headOf(withNormalization(network, candidate), norms);
+    const taking = withNormalization(head, candidate);
     return distanceFrom(taking, samplesOf({ images: some, shape, normalization: candidate }), norms);
   };
   const given = distance(normalization);
@@ -67,13 +68,13 @@ function candidatesFor(channels: number): readonly Candidate[] {
 /** Kinds whose results still show the scale of the input. */
 const TRANSPARENT: readonly Node["op"][] = ["conv", "batchNorm", "relu", "leakyRelu", "activation", "maxPool", "pad"];
 
-/** The batch norms nearest to the input, reached through layers that follow one another. */
-function firstNorms({ nodes }: Network): readonly BatchNormNode[] {
+/** The batch norms nearest to an input, reached through layers that follow one another. */
+function firstNorms({ nodes }: Network, input: InputNode): readonly BatchNormNode[] {
   const reached = new Set<string>();
   const found: BatchNormNode[] = [];
   for (const node of nodes) {
     const follows = TRANSPARENT.includes(node.op) && nodeInputs(node).every((name) => reached.has(name));
-    if (node.op !== "input" && !follows) continue;
+    if (node !== input && !follows) continue;
     reached.add(node.name);
     if (node.op === "batchNorm") found.push(node);
     if (found.length === NORMS) break;
@@ -82,9 +83,10 @@ function firstNorms({ nodes }: Network): readonly BatchNormNode[] {
 }
 
 /** The network up to what the batch norms read. */
-function headOf(network: Network, norms: readonly BatchNormNode[]): Network {
+function headOf(network: Network, input: InputNode, norms: readonly BatchNormNode[]): Network {
   const outputs = norms.map(({ input }) => input);
-  return { name: network.name, outputs, nodes: liveNodes(network.nodes, outputs) };
+  const nodes = liveNodes(network.nodes, outputs).filter((node) => node.op !== "input" || node === input);
+  return { name: network.name, outputs, nodes };
 }
 
 /** Sums over all values of a channel, for each channel. */

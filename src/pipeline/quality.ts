@@ -12,7 +12,7 @@ export interface Quality {
   readonly advice: string | null;
 }
 
-/** Outputs that keep less are worth a word, unless their answers are the same. */
+/** The report names outputs that keep less, unless their answers are the same. */
 const ENOUGH_DECIBELS = 20;
 const ENOUGH_AGREEMENT = 0.98;
 /** Layers that the advice names, at most. */
@@ -35,14 +35,16 @@ export function neediest(outputs: readonly OutputFidelity[]): OutputFidelity | n
  * @param others settings that take noise from every layer, as the command spells them
  */
 export function adviceOn(
-  { name, snr }: OutputFidelity,
+  { name, snr, kl, agreement }: OutputFidelity,
   ceiling: number,
   layers: readonly RoundedLayer[],
   others: readonly string[],
 ): string {
-  const kept = `output ${name} keeps ${decibels(snr)}`;
+  // the noise of numbers that only name something says little
+  const names = kl === null && agreement !== null;
+  const kept = `output ${name} keeps ${names ? `${Math.round(100 * agreement)} % of its answers` : decibels(snr)}`;
   if (noise(ceiling) > noise(snr) / 2) {
-    const float = ceiling > snr ? `, and would keep ${decibels(ceiling)} with float weights` : "";
+    const float = ceiling > snr && !names ? `, and would keep ${decibels(ceiling)} with float weights` : "";
     return `${kept}${float}. Rounded activations lose most of it: more samples may give better ranges`;
   }
   const total = layers.reduce((sum, { ownSnr }) => sum + noise(ownSnr), 0);

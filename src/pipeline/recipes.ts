@@ -31,7 +31,7 @@ const COMPENSATE = 256;
 const CLIP = 2;
 /** After each of the paper's portions but the last; the paper says "no more than 8" in all at 5 bits. */
 const PAPER_EPOCHS = 2;
-/** Pruning bears and needs more than what follows: times the rate of retraining. */
+/** The rate of pruning, in rates of retraining: pruning bears and needs more than what follows. */
 const PRUNING_RATE = 2.5;
 /** Share of the epochs of pruning in which weights are cut; in the others what is left settles. */
 const CUTTING = 1 / 3;

@@ -32,11 +32,11 @@ export interface RetrainingControl {
   /** Stops before the next step of training; a checkpoint is written where one was asked for. */
   readonly signal?: AbortSignal;
   /** A step begins. */
-  readonly onStep?: (step: "pruning" | "calibrating" | "retraining") => void;
+  readonly onStep?: (step: "pruning" | "calibrating" | "retraining") => void | Promise<void>;
   /** After every step of pruning and of retraining. A promise that it returns is waited for: that is how to pause. */
   readonly onProgress?: (progress: Progress) => void | Promise<void>;
   /** Something was assumed or added; `warnings` of the result has the same. */
-  readonly onWarning?: (text: string) => void;
+  readonly onWarning?: (text: string) => void | Promise<void>;
   /** Images whose accuracy is measured after every portion. */
   readonly test?: Dataset;
   /** Files to go on from after an interruption, in Node. */
@@ -106,7 +106,7 @@ export async function quantizeByRetraining(
 ): Promise<RetrainingConversion> {
   given({ options: recipe, control }, { options: RECIPE, control: CONTROLS });
   checkFloat(network);
-  const { warnings, warn } = createWarnings(control.onWarning);
+  const { warnings, warn, heard } = createWarnings(control.onWarning);
   const { network: ending, whole } = logitsOf(withoutTiny(network, warn));
   const float = taking(ending, dataset);
   const images = normalizedFor(float, dataset);
@@ -126,6 +126,7 @@ export async function quantizeByRetraining(
   if (teacher !== float) {
     warn("the network has no batch norm: put behind every convolution for retraining, gone again in the model");
   }
+  await heard();
   const student = structuredClone(teacher);
   const options = {
     ...rest,
@@ -137,13 +138,13 @@ export async function quantizeByRetraining(
   };
   let cut: PruneResult | null = null;
   if (sparsity > 0) {
-    onStep?.("pruning");
+    await onStep?.("pruning");
     const pruning = { ...options, ...pruningFor(sparsity, pruneEpochs, recipe.learningRate) };
     cut = await prune(student, images, { ...pruning, checkpoint: checkpoints.pruning }, { signal, onProgress });
   }
-  onStep?.("calibrating");
+  await onStep?.("calibrating");
   const simulated = await withQuantizers(student, images, { activations }, seed, signal);
-  onStep?.("retraining");
+  await onStep?.("retraining");
   const settings = {
     ...options,
     ...(cut && { pruned: cut.pruned }),

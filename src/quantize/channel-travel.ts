@@ -12,7 +12,7 @@ export const NOTHING = -1;
 /** The channels that a node's result comes from, given those of its inputs; null where it is no whole channels. */
 type Travel<N extends Node> = (node: N, inputs: readonly Int32Array[]) => Int32Array | null;
 
-/** How channels travel through the kinds of nodes that only move values; those absent take channels apart. */
+/** The ways of channels through the kinds of nodes that only move values; those absent take channels apart. */
 const TRAVELS: { readonly [Op in Node["op"]]?: Travel<Extract<Node, { op: Op }>> } = {
   concat: (_, inputs) => Int32Array.from(inputs.flatMap((channels) => [...channels])),
   dropout: (_, [channels]) => channels,

@@ -50,9 +50,13 @@ export function powerLevels(bits: number, n1: number): Float64Array {
   return Float64Array.from([...magnitudes.map((m) => -m).reverse(), 0, ...magnitudes]);
 }
 
+/** Intervals of equal width that weights are counted into, from the smallest to the largest magnitude. */
+const BINS = 4096;
+
 /**
  * Returns for every row of `weights` the scale s > 0 with the least sum of importance (w - s level)^2, level the
- * nearest.
+ * nearest. Weights between two midpoints share a level, so that sums over intervals of weights tell the error of any scale:
+ * in the interval that a midpoint falls into, both of its levels err alike.
  * @param importance one number a column, 0 or more.
  * @param levels ascending.
  * @internal
@@ -61,20 +65,23 @@ export function fitScales(weights: Float64Array, importance: Float64Array, level
   const n = importance.length;
   const top = Math.max(Math.abs(levels[0]), Math.abs(levels[levels.length - 1]));
   const midpoints = midpointsOf(levels);
+  const errorOf = createRowError(levels, midpoints);
   // a row of zeros, or next to nothing, which has any scale where 0 is a level, and otherwise nearly none
   const idle = levels.includes(0) ? 1 : SMALLEST_SCALE;
   return Float64Array.from({ length: weights.length / n }, (_, r) => {
     const row = weights.subarray(r * n, (r + 1) * n);
-    const largest = row.reduce((most, w) => Math.max(most, Math.abs(w)), 0);
+    let largest = 0;
+    for (let i = 0; i < n; i++) largest = Math.max(largest, Math.abs(row[i]));
     if (largest < SMALLEST_WEIGHT) return idle;
+    const error = errorOf(row, importance, largest);
     let best = largest / top;
     let least = Number.POSITIVE_INFINITY;
     // the largest weight may also lie above the top level
     for (let step = -STEPS_PER_OCTAVE / 4; step <= STEPS_PER_OCTAVE * OCTAVES; step++) {
       const scale = (largest / top) * 2 ** (-step / STEPS_PER_OCTAVE);
-      const error = rowError(row, importance, levels, midpoints, scale, least);
-      if (error < least) {
-        least = error;
+      const found = error(scale / largest);
+      if (found < least) {
+        least = found;
         best = scale;
       }
     }
@@ -82,7 +89,44 @@ export function fitScales(weights: Float64Array, importance: Float64Array, level
   });
 }
 
-/** The numbers halfway between neighbouring levels. */
+/** Makes the error of a row as a function of its scale; both are in units of the row's largest magnitude. */
+function createRowError(levels: Float64Array, midpoints: Float64Array) {
+  // sums over all weights below an interval's end: importance times w^0, w^1
+  const mass = new Float64Array(BINS + 1);
+  const moment = new Float64Array(BINS + 1);
+  return (row: Float64Array, importance: Float64Array, largest: number) => {
+    mass.fill(0);
+    moment.fill(0);
+    for (let i = 0; i < row.length; i++) {
+      const w = row[i] / largest;
+      const bin = 1 + Math.min(Math.floor((w + 1) * (BINS / 2)), BINS - 1);
+      mass[bin] += importance[i];
+      moment[bin] += importance[i] * w;
+    }
+    for (let bin = 1; bin <= BINS; bin++) {
+      mass[bin] += mass[bin - 1];
+      moment[bin] += moment[bin - 1];
+    }
+    // the sum of importance (s level)^2 - 2 w s level; that of importance w^2 is the same for all scales
+    return (scale: number): number => {
+      let sum = 0;
+      let from = 0;
+      for (let j = 0; j < levels.length; j++) {
+        const end = j < midpoints.length ? (midpoints[j] * scale + 1) * (BINS / 2) : BINS;
+        const to = Math.min(Math.max(Math.round(end), from), BINS);
+        const level = levels[j] * scale;
+        sum += level * (level * (mass[to] - mass[from]) - 2 * (moment[to] - moment[from]));
+        from = to;
+      }
+      return sum;
+    };
+  };
+}
+
+/**
+ * The numbers halfway between neighbouring levels.
+ * @internal
+ */
 export function midpointsOf(levels: Float64Array): Float64Array {
   return Float64Array.from(levels.subarray(1), (level, i) => (level + levels[i]) / 2);
 }
@@ -97,23 +141,6 @@ export function nearest(midpoints: Float64Array, z: number): number {
     else high = middle;
   }
   return low;
-}
-
-function rowError(
-  row: Float64Array,
-  importance: Float64Array,
-  levels: Float64Array,
-  midpoints: Float64Array,
-  scale: number,
-  limit: number,
-): number {
-  let sum = 0;
-  for (let i = 0; i < row.length && sum < limit; i++) {
-    const z = row[i] / scale;
-    const error = (z - levels[nearest(midpoints, z)]) * scale;
-    sum += importance[i] * error * error;
-  }
-  return sum;
 }
 
 /**

@@ -56,7 +56,7 @@ const EXPONENT_MIN = -126;
 const EXPONENT_MAX = 127;
 /** float32 bits >>> SHIFT are the exponent and the top of the mantissa: a bin's number, up to an offset. */
 const SHIFT = 23 - MANTISSA_BITS;
-export const BINS = OCTAVES << MANTISSA_BITS;
+const BINS = OCTAVES << MANTISSA_BITS;
 
 export const BINS_PER_OCTAVE = 1 << MANTISSA_BITS;
 

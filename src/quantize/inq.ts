@@ -80,7 +80,7 @@ export const PORTION_FIELDS = frozenCopy({
   pruned: is.optional(is.map(is.bytes)),
 } as const);
 
-export const PORTION_OPTIONS = is.record<PortionOptions>({
+const PORTION_OPTIONS = is.record<PortionOptions>({
   ...PORTION_FIELDS,
   portion: is.number,
   seed: is.optional(INTEGER),
@@ -137,7 +137,7 @@ function rounderOf(grid: WeightGrid): (value: number) => number {
 }
 
 /** The grids when the steps are done, by node name. */
-export function gridsOf(steps: readonly PortionStep[]): WeightGrids {
+function gridsOf(steps: readonly PortionStep[]): WeightGrids {
   return new Map(steps.map(({ node, grid }) => [node.name, grid]));
 }
 

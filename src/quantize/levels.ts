@@ -17,7 +17,7 @@ export interface PowersOfTwo {
   readonly thresholds: readonly number[];
 }
 
-export const POWERS_OF_TWO = is.record<PowersOfTwo>({
+const POWERS_OF_TWO = is.record<PowersOfTwo>({
   bits: is.number,
   n1: is.number,
   n2: is.number,
@@ -109,7 +109,7 @@ export function largestExponent(s: number, bits: number): number {
 export const SMALLEST_WEIGHT = 2 ** -118;
 
 /** @throws BAD_DATA for weights that are too small for their levels to be float32 numbers. */
-export function checkLargest(largest: number, where: string): void {
+function checkLargest(largest: number, where: string): void {
   if (largest === 0 || largest >= SMALLEST_WEIGHT) return;
   throw new ShiftwiseError("BAD_DATA", "weights too small to be quantized", {
     expected: `a largest weight of at least ${SMALLEST_WEIGHT.toPrecision(2)}: set them to 0, or multiply them and divide what follows by as much`,

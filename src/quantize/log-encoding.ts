@@ -27,7 +27,7 @@ export interface LogOptions extends LogShape {
 
 const SHAPE_FIELDS = { bits: is.integer(2, 6), largest: is.oneOf(31, 255) } as const;
 
-export const LOG_SHAPE = is.record<LogShape>(SHAPE_FIELDS);
+const LOG_SHAPE = is.record<LogShape>(SHAPE_FIELDS);
 export const LOG_OPTIONS = is.record<LogOptions>({ ...SHAPE_FIELDS, steps: is.optional(is.list(is.number)) });
 
 const ALL_STEPS = Array.from({ length: 16 }, (_, i) => 2 * (i + 1));

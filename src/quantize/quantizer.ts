@@ -54,7 +54,7 @@ const CODED = is.record<Omit<Fit, "ideal">>({ levels: is.list(is.number), scale:
 const IDEAL = is.record<Pick<Fit, "ideal">>({ ideal: is.array("Float64Array") });
 
 /** Weights by their codes, which are of the levels, as many for every channel. */
-export const CODES: Kind = (value, where) => {
+const CODES: Kind = (value, where) => {
   CODED(value, where);
   const { codes, levels, scale, ideal } = value as Fit;
   if (codes.length % scale.length !== 0) throw is.refused(`${where}.codes`, `a multiple of ${scale.length}`, codes);

@@ -1,27 +1,26 @@
 // compensate.ts: a whole network rounded with compensation, layer by layer, from unlabelled images.
 
 import { given, is, ShiftwiseError } from "../base/index.js";
-import { SAMPLES, type Samples } from "../data/browser.js";
+import { SAMPLES, type Samples, type SamplesByInput, type SamplesReader, samplesReader } from "../data/browser.js";
 import { compileModule, pause } from "../engine/index.js";
-import { findChains, NETWORK, type Network, removeQuantizers } from "../graph/index.js";
+import { findChains, inputsOf, NETWORK, type Network, removeQuantizers } from "../graph/index.js";
 import {
   type BatchNormNode,
   type ConvNode,
   type DenseNode,
-  elements,
   GRID,
   type Node,
-  nodeInputs,
   type Shape,
   type Tensor,
   type WeightGrid,
   type WeightGrids,
 } from "../ops/index.js";
 import { fitScales, type LayerLevels, PORTION_STEP, SMALLEST_SCALE } from "../quantize/index.js";
+import { energy, roundRows, sampleOf } from "./group.js";
 import { type LayerPlan, type LevelsOf, planRounding, type RoundingStep } from "./layer-plan.js";
-import { createMoments, type GroupMoments } from "./moments.js";
-import { createRounder, ROUND, type Rounder, type RoundingResult } from "./rounding.js";
-import { chunkOf, createWalk, type Walk } from "./walk.js";
+import { inputVariances, isBlocked, type Part, partsOf, pickColumns } from "./parts.js";
+import { createRounder, ROUND, type Rounder } from "./rounding.js";
+import { chunkOf, createWalk } from "./walk.js";
 
 /** Options of `compensate`. */
 export interface CompensateOptions {
@@ -69,7 +68,7 @@ export interface LayerReport {
    */
   readonly ownSnr: number;
   readonly outputSnr: number;
-  /** ownSnr with each of the levels to be explored. */
+  /** ownSnr with each of the levels to be explored, on up to 32 output channels of each group. */
   readonly explored: readonly number[];
 }
 
@@ -86,12 +85,8 @@ export interface CompensateControl {
   /** Stops before the next layer. */
   readonly signal?: AbortSignal;
   /** Layers done, of how many. */
-  readonly onProgress?: (done: number, total: number, layer: string) => void;
+  readonly onProgress?: (done: number, total: number, layer: string) => void | Promise<void>;
 }
-
-/** Output positions that a layer's moments are taken from, where there are more: this many, or so many an input. */
-const LEAST_POSITIONS = 50_000;
-const POSITIONS_AN_INPUT = 200;
 
 /**
  * Rounds every conv and dense layer with second-order compensation, in network order, each on what the layers already
@@ -102,7 +97,7 @@ const POSITIONS_AN_INPUT = 200;
  */
 export async function compensate(
   network: Network,
-  samples: Samples,
+  samples: Samples | SamplesByInput,
   options: CompensateOptions,
   control: CompensateControl = {},
 ): Promise<CompensateResult> {
@@ -110,12 +105,12 @@ export async function compensate(
     { network, samples, options, control },
     { network: NETWORK, samples: SAMPLES, options: OPTIONS, control: CONTROL },
   );
-  checkSamples(network, samples);
+  const reader = readerOf(network, samples);
   const settings: Settings = { ...options, batch: chunkOf(network), module: compileModule(), rounders: new Map() };
-  const own = createWalk(network, samples, settings.batch, settings.module);
+  const own = createWalk(network, reader, settings.batch, settings.module);
   const twin = createWalk(
     options.adapted ? network : removeQuantizers(network),
-    samples,
+    reader,
     settings.batch,
     settings.module,
   );
@@ -127,7 +122,8 @@ export async function compensate(
     const [head] = segment.nodes;
     const plan = head.op === "conv" || head.op === "dense" ? planRounding(head, settings.levels) : null;
     const norm = norms.get(head.name) ?? null;
-    const rounded = plan && roundLayer(plan, norm, momentsOf(plan.node, i, own, twin, settings), settings);
+    const variances = plan && isBlocked(plan.node) ? inputVariances(plan.node, own) : null;
+    const rounded = plan && roundLayer(plan, norm, partsOf(plan.node, i, own, twin, settings), variances, settings);
     const changed = segment.nodes.map((node) => rounded?.nodes.find(({ name }) => name === node.name) ?? node);
     for (const node of changed) nodes.set(node.name, node);
     const found = own.run(i, changed);
@@ -136,7 +132,7 @@ export async function compensate(
       grids.set(head.name, rounded.grid);
       layers.push({ ...rounded.report, outputSnr: outputSignalToNoise(expected, found, own.shapes.get(head.name)!) });
     }
-    control.onProgress?.(i, own.segments.length - 1, head.name);
+    await control.onProgress?.(i, own.segments.length - 1, head.name);
     if (control.signal?.aborted) throw new ShiftwiseError("ABORTED", "quantization was stopped", { where: head.name });
     await pause();
   }
@@ -150,32 +146,12 @@ interface Settings extends CompensateOptions {
   readonly rounders: Map<number, Rounder>;
 }
 
-function checkSamples(network: Network, samples: Samples): void {
-  const input = network.nodes.find((node) => node.op === "input");
-  if (input?.op !== "input") throw new ShiftwiseError("BAD_GRAPH", "no input node", { where: network.name });
-  if (samples.count === 0) throw new ShiftwiseError("BAD_DATA", "no images to calibrate on", { where: "samples" });
-  if (samples.shape.join() !== input.shape.join()) {
-    throw new ShiftwiseError("BAD_DATA", "the network does not take these images", {
-      expected: input.shape.join("x"),
-      found: samples.shape.join("x"),
-      where: network.name,
-    });
-  }
-}
-
-function momentsOf(node: ConvNode | DenseNode, i: number, own: Walk, twin: Walk, settings: Settings): GroupMoments[] {
-  const { batch, module, follow = true } = settings;
-  const [, height, width] = own.shapes.get(node.name)!;
-  const inputs = elements(node.weight.shape.slice(1));
-  const positions = own.chunks.reduce((sum, count) => sum + count, 0) * height * width;
-  const step = Math.floor(positions / Math.max(LEAST_POSITIONS, POSITIONS_AN_INPUT * inputs));
-  const rows = Math.min(Math.max(step, 1), height);
-  const sums = createMoments(node, own.shapes.get(node.input)!, batch, follow, rows, module);
-  const [float] = twin.segments[i].nodes.flatMap(nodeInputs);
-  for (const [c, count] of own.chunks.entries()) {
-    sums.add(own.values(node.input, c), follow ? twin.values(float, c) : null, count);
-  }
-  return sums.read();
+function readerOf(network: Network, samples: Samples | SamplesByInput): SamplesReader {
+  const inputs = inputsOf(network);
+  if (inputs.length === 0) throw new ShiftwiseError("BAD_GRAPH", "no input node", { where: network.name });
+  const reader = samplesReader(inputs, samples, network.name);
+  if (reader.count > 0) return reader;
+  throw new ShiftwiseError("BAD_DATA", "no images to calibrate on", { where: "samples" });
 }
 
 interface RoundedNodes {
@@ -185,88 +161,86 @@ interface RoundedNodes {
   readonly report: Omit<LayerReport, "outputSnr">;
 }
 
+/** @param variances of all inputs, where parts have some of them each; null: each part has all inputs of its channels */
 function roundLayer(
-  plan: LayerPlan,
+  wanted: LayerPlan,
   behind: BatchNormNode | null,
-  moments: readonly GroupMoments[],
+  parts: Iterable<Part>,
+  variances: Float64Array | null,
   settings: Settings,
 ): RoundedNodes {
-  const { node, states, grid } = plan;
-  const { damping = 0.01, follow = true, module, rounders, explore = () => [] } = settings;
+  const { node, states, grid } = wanted;
+  const { damping = 0.01, follow = true, sweeps = 4, module, rounders, explore = () => [] } = settings;
   const { data, shape } = node.weight;
-  const n = moments[0].mean.length;
-  const rows = shape[0] / moments.length;
+  const width = data.length / shape[0];
   const norm = node.bias ? null : behind;
   const keepsMean = node.bias !== null || norm !== null;
   const weight: Tensor = { shape, data: new Float32Array(data.length) };
   const scale = new Float32Array(shape[0]);
   const shift = new Float64Array(shape[0]);
-  const rounder = rounders.get(n) ?? createRounder(n, module);
-  rounders.set(n, rounder);
-  const others = explore(node).map((levels) => planRounding(node, () => levels)!);
-  const errors = new Float64Array(1 + others.length);
-  let signal = 0;
-  for (const [group, { mean, twinMean, covariance, cross }] of moments.entries()) {
-    const from = group * rows;
-    const original = Float64Array.from(data.subarray(from * n, (from + rows) * n));
+  const scaled = (plan: LayerPlan) => (variances ? { ...plan, scales: sharedScales(plan, variances) } : plan);
+  const plan = scaled(wanted);
+  const others = explore(node).map((levels) => scaled(planRounding(node, () => levels)!));
+  const errors = new Float64Array(others.length);
+  let [signal, error, sampled] = [0, 0, 0];
+  for (const { from, rows, first, n, moments } of parts) {
+    const { mean, twinMean, covariance, cross } = moments;
+    const columns = <T extends Float32Array | Uint8Array>(of: T): T =>
+      pickColumns(of.subarray(from * width, (from + rows) * width) as T, width, first, n);
+    // room for one size at a time: its matrices are large
+    if (!rounders.has(n)) rounders.clear();
+    const rounder = rounders.get(n) ?? createRounder(n, module);
+    rounders.set(n, rounder);
+    const original = Float64Array.from(columns(data));
     rounder.prepare(keepsMean ? covariance : aboutZero(covariance, mean, mean), damping);
     const target = follow ? rounder.follow(original, keepsMean ? cross : aboutZero(cross, twinMean, mean)) : original;
     const spread = mean.reduce((sum, _, i) => sum + covariance[i * n + i] / n, 0);
     // above 0, and beside the others as good as 0
     const least = spread > 0 ? Math.min(TINY, TINY_SHARE * spread) : TINY;
     const importance = Float64Array.from(mean, (_, i) => covariance[i * n + i] + least);
-    const part = { from, rows, original, target, importance };
-    for (const [i, other] of others.entries()) errors[i + 1] += roundGroup(rounder, other, part, settings).error;
-    const result = roundGroup(rounder, plan, part, settings);
-    errors[0] += result.error;
-    signal += rounder.energy(target);
+    const channels = Array.from({ length: rows }, (_, r) => from + r);
+    const chosen = states && columns(states);
+    const group = { channels, original, target, products: rounder.times(target), importance, states: chosen };
+    const result = roundRows(rounder, plan, group, sweeps);
+    error += result.error;
+    signal += energy(group);
+    if (others.length > 0) {
+      const sample = sampleOf(group);
+      sampled += energy(sample);
+      for (const [i, other] of others.entries()) errors[i] += roundRows(rounder, other, sample, sweeps).error;
+    }
     for (let r = 0; r < rows; r++) {
       const s = Math.fround(result.scales[r]) || SMALLEST_SCALE;
       scale[from + r] = s;
-      for (let i = r * n; i < (r + 1) * n; i++) {
-        const rounded = !states || states[from * n + i] === ROUND;
-        const value = Math.fround(rounded ? s * plan.levels[result.codes[i]] : result.values[i]);
-        weight.data[from * n + i] = value;
-        shift[from + r] += original[i] * twinMean[i - r * n] - value * mean[i - r * n];
+      for (let i = 0; i < n; i++) {
+        const at = r * n + i;
+        const rounded = !chosen || chosen[at] === ROUND;
+        const value = Math.fround(rounded ? s * plan.levels[result.codes[at]] : result.values[at]);
+        weight.data[(from + r) * width + first + i] = value;
+        shift[from + r] += original[at] * twinMean[i] - value * mean[i];
       }
     }
   }
-  const [ownSnr, ...explored] = Array.from(errors, (error) => decibels(signal, error));
   const report = {
     name: node.name,
     weights: data.length,
     weightSnr: weightSignalToNoise(data, weight.data),
-    ownSnr,
-    explored,
+    ownSnr: decibels(signal, error),
+    explored: Array.from(errors, (other) => decibels(sampled, other)),
   };
   return { nodes: keepMean({ ...node, weight }, norm, shift), grid: grid(scale), report };
 }
 
-/** The rows of one group, and what they are to come near to. */
-interface GroupPart {
-  readonly from: number;
-  readonly rows: number;
-  readonly original: Float64Array;
-  readonly target: Float64Array;
-  readonly importance: Float64Array;
-}
-
-function roundGroup(
-  rounder: Rounder,
-  { levels, scales, states }: LayerPlan,
-  { from, rows, original, target, importance }: GroupPart,
-  { sweeps = 4 }: Settings,
-): RoundingResult {
-  const n = importance.length;
-  const fitted = scales === "fit";
-  return rounder.round({
-    target,
-    states: states?.subarray(from * n, (from + rows) * n) ?? null,
-    values: original,
-    levels,
-    scales: fitted ? fitScales(target, importance, levels) : Float64Array.from(scales.subarray(from, from + rows)),
-    refit: fitted && !states,
-    sweeps,
+/** The scales of output channels whose inputs are rounded in blocks: those that do best before anything makes up for errors. */
+function sharedScales({ node, levels, scales }: LayerPlan, variances: Float64Array): Float32Array {
+  if (scales !== "fit") return scales;
+  const { data, shape } = node.weight;
+  const width = data.length / shape[0];
+  const least = variances.reduce((sum, v) => sum + v, 0) * (TINY_SHARE / width) || 1;
+  const importance = variances.map((variance) => variance + least);
+  return Float32Array.from({ length: shape[0] }, (_, c) => {
+    const row = Float64Array.from(data.subarray(c * width, (c + 1) * width));
+    return fitScales(row, importance, levels)[0];
   });
 }
 

@@ -36,7 +36,7 @@ export interface MomentSums {
    * @param twin the same tensor in the network to be followed, or null in all calls
    */
   add(x: Float32Array, twin: Float32Array | null, count: number): void;
-  /** Moments of group after group. */
+  /** Moments of group after group, once all images are added: they take the sums' place. */
   read(): GroupMoments[];
 }
 
@@ -158,20 +158,19 @@ export function createMoments(
         const twinMean = meansOf(twinMeans, group);
         const part = (from: Float64Array) => from.subarray(group * depth * depth, (group + 1) * depth * depth);
         const count = samples / scale ** 2;
-        const covariance = centred(part(totals), mean, mean, count);
-        const cross = withTwin ? centred(part(crossTotals), twinMean, mean, count) : covariance;
+        const covariance = centre(part(totals), mean, mean, count);
+        const cross = withTwin ? centre(part(crossTotals), twinMean, mean, count) : covariance;
         return { mean, twinMean, covariance, cross };
       });
     },
   };
 }
 
-/** sums[i][j] / samples - a[i] b[j] */
-function centred(sums: Float64Array, a: Float64Array, b: Float64Array, samples: number): Float64Array {
+/** sums[i][j] / samples - a[i] b[j], in place */
+function centre(sums: Float64Array, a: Float64Array, b: Float64Array, samples: number): Float64Array {
   const n = a.length;
-  const result = new Float64Array(n * n);
   for (let i = 0; i < n; i++) {
-    for (let j = 0; j < n; j++) result[i * n + j] = sums[i * n + j] / samples - a[i] * b[j];
+    for (let j = 0; j < n; j++) sums[i * n + j] = sums[i * n + j] / samples - a[i] * b[j];
   }
-  return result;
+  return sums;
 }

@@ -1,5 +1,5 @@
 // walk.ts: a network run over all images segment by segment, what later segments read kept in between.
-import { readSamples, type Samples } from "../data/browser.js";
+import type { SamplesReader } from "../data/browser.js";
 import { imagesWithin } from "../engine/index.js";
 import { inferShapes, type Network } from "../graph/index.js";
 import type { Node, Shape } from "../ops/index.js";
@@ -39,7 +39,7 @@ export interface Walk {
 }
 
 /** @param batch images that are run at a time */
-export function createWalk(network: Network, samples: Samples, batch: number, module: WebAssembly.Module): Walk {
+export function createWalk(network: Network, samples: SamplesReader, batch: number, module: WebAssembly.Module): Walk {
   const segments = segmentsOf(network);
   const shapes = inferShapes(network);
   const encodings = tensorEncodings(network);
@@ -66,8 +66,9 @@ export function createWalk(network: Network, samples: Samples, batch: number, mo
       for (const name of gives) stores.set(name, createActivationStore(encodings.get(name)!));
       let first = new Float32Array(0);
       for (const [c, count] of chunks.entries()) {
+        const taken = inputs.length > 0 ? samples.read(c * batch, count) : new Map<string, Float32Array>();
         piece.run(
-          from.map((name) => (inputs.includes(name) ? readSamples(samples, c * batch, count) : values(name, c))),
+          from.map((name) => taken.get(name) ?? values(name, c)),
           count,
         );
         for (const name of gives) stores.get(name)!.put(c, piece.tensor(name));

@@ -1,4 +1,4 @@
-// epilogue.ts: the record that ends a layer, as assembly/runtime/epilogue.ts reads it.
+// epilogue.ts: the record that ends a layer, as assembly/runtime/shared/epilogue.ts reads it.
 import { type Address, NOWHERE, type Pointer } from "../base/index.js";
 import {
   type Encoding,

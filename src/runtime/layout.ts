@@ -7,12 +7,12 @@ export const PANEL = 8;
 /** Output channels that dense layers sum at a time. */
 export const BLOCK = 16;
 
-/** Bytes of a part of a tile's sum: assembly/runtime/lanes.ts. */
+/** Bytes of a part of a tile's sum: assembly/runtime/shared/lanes.ts. */
 export const PART_BYTES = 128;
 /** Rows of u8 values that a part can hold the sum of: 128 * 255 fits a signed 16-bit lane. */
 export const PART_ROWS = 128;
 
-/** The op of a segment of weights doubles the lanes, leaves them as a part, or ends the channel: assembly/runtime/buckets.ts. */
+/** The op of a segment of weights doubles the lanes, leaves them as a part, or ends the channel: assembly/runtime/shared/buckets.ts. */
 export const DOUBLE = 0;
 export const PARK = 1;
 export const END = 2;

@@ -40,7 +40,26 @@ export async function fetchModel(source: ModelSource, options: Limits = {}): Pro
 }
 
 /**
+ * Stops what the controller stops as soon as the signal of a caller does, which may be of another realm, and whose
+ * functions may throw: what they throw comes from here, or is the reason of the end.
+ * @returns lets go of the signal
+ */
+export function follow(signal: AbortSignal | undefined, controller: AbortController): () => void {
+  const stop = (): void => {
+    try {
+      controller.abort(signal?.reason);
+    } catch (error) {
+      controller.abort(error);
+    }
+  };
+  if (signal?.aborted) stop();
+  signal?.addEventListener("abort", stop, { once: true });
+  return () => signal?.removeEventListener("abort", stop);
+}
+
+/**
  * Settles as the work does, or with ABORTED as soon as the signal says so, whatever the work waits for.
+ * @param signal one of this realm
  * @param late takes what the work gives when nobody waits for it any more
  */
 export function untilAborted<T>(
@@ -53,14 +72,10 @@ export function untilAborted<T>(
     const stop = (): void => reject(aborted(where, signal?.reason));
     if (signal?.aborted) stop();
     else signal?.addEventListener("abort", stop, { once: true });
-    const end = (settle: () => void): void => {
-      signal?.removeEventListener("abort", stop);
-      settle();
-    };
-    work.then(
-      (value) => end(() => (signal?.aborted ? late?.(value) : resolve(value))),
-      (error) => end(() => reject(error)),
-    );
+    work
+      .then((value) => (signal?.aborted ? late?.(value) : resolve(value)), reject)
+      .finally(() => signal?.removeEventListener("abort", stop))
+      .catch(reject);
   });
 }
 
@@ -69,44 +84,41 @@ function aborted(where: string, cause: unknown): ShiftwiseError {
 }
 
 /** A model file's bytes, unpacked, no more of them than its header declares. Errors as for fetchModel. */
-async function contentOf(from: Source, { signal, ...options }: Limits): Promise<Uint8Array> {
+async function contentOf(from: Source, options: Limits): Promise<Uint8Array> {
   const { where } = from;
-  // fetch takes no signals of other realms
-  const stop = new AbortController();
-  const abort = (): void => stop.abort(signal?.reason);
-  signal?.addEventListener("abort", abort, { once: true });
+  const { signal } = options;
   try {
-    if (signal?.aborted) abort();
-    stop.signal.throwIfAborted();
+    signal?.throwIfAborted();
     const isPlain = from.kind === "bytes" && !isGzip(from.bytes);
     const bytes = isPlain
-      ? contentOfBytes(from.bytes, options)
-      : await readAll(await openFeed(from, stop.signal), where, { ...options, signal: stop.signal });
+      ? await contentOfBytes(from.bytes, options)
+      : await readAll(await openFeed(from, signal), where, options);
     // a listener of the progress may have stopped it
-    stop.signal.throwIfAborted();
+    signal?.throwIfAborted();
     return bytes;
   } catch (cause) {
     if (cause instanceof Thrown) throw cause.error;
-    if (stop.signal.aborted) throw aborted(where, cause);
+    if (signal?.aborted) throw aborted(where, cause);
     if (cause instanceof ShiftwiseError) throw cause;
     const details = { where, found: causesOf(cause), cause };
     if (from.kind === "blob") throw new ShiftwiseError("IO", "cannot read the model", details);
     throw new ShiftwiseError("NETWORK", "the model could not be fetched", details);
-  } finally {
-    signal?.removeEventListener("abort", abort);
   }
 }
 
-function contentOfBytes(bytes: Uint8Array, { memoryLimit = MEMORY_DEFAULT, onProgress }: Limits): Uint8Array {
+async function contentOfBytes(
+  bytes: Uint8Array,
+  { memoryLimit = MEMORY_DEFAULT, onProgress }: Limits,
+): Promise<Uint8Array> {
   checkSize(bytes.length, memoryLimit, "");
-  report(onProgress, bytes.length, bytes.length);
+  await report(onProgress, bytes.length, bytes.length);
   refuseForeign(bytes, "");
   return bytes;
 }
 
-function report(onProgress: FetchOptions["onProgress"], loaded: number, total: number | null): void {
+async function report(onProgress: FetchOptions["onProgress"], loaded: number, total: number | null): Promise<void> {
   try {
-    onProgress?.({ loaded, total: total !== null && loaded <= total ? total : null });
+    await onProgress?.({ loaded, total: total !== null && loaded <= total ? total : null });
   } catch (error) {
     throw new Thrown(error);
   }
@@ -130,7 +142,7 @@ async function readAll(feed: Feed, where: string, options: Limits): Promise<Uint
       loaded += piece.length;
       checkSize(loaded, memoryLimit, where);
       if (unzip) file.checkPacked(loaded);
-      report(onProgress, loaded, feed.total);
+      await report(onProgress, loaded, feed.total);
       signal?.throwIfAborted();
       let bytes = piece;
       if (head) {

@@ -1,6 +1,6 @@
 // machine.ts: the executor on the wasm kernels: a planned network in its own linear memory.
 
-import { ShiftwiseError } from "../base/index.js";
+import { expectNoPromise, ShiftwiseError } from "../base/index.js";
 import type { ModelDef } from "../model/index.js";
 import { toReal } from "../ops/index.js";
 import type { Executor, ExecutorOptions, Outputs } from "./executor.js";
@@ -90,7 +90,7 @@ export async function createWasmExecutor(
     trace(values, visit) {
       enter(values);
       const written = new Map(def.layers.map((layer) => [layer.name, layer.output]));
-      const seen = (tensor: string): void => visit(tensor, raw(tensor));
+      const seen = (tensor: string): void => expectNoPromise(visit(tensor, raw(tensor)), "visit");
       // float32 inputs have no step of their own: all inputs are seen when those that are encoded are there
       let begun = false;
       const begin = (): void => {

@@ -6,7 +6,7 @@ import { dimsOf } from "../ops/index.js";
 import type { Executor, ExecutorKind, ExecutorOptions, Outputs, StepTime, Visit } from "./executor.js";
 import { createInputCheck, type Given, type InputInfo, type Inputs } from "./inputs.js";
 import { checkKernels, compileKernels } from "./kernels.js";
-import { fetchModel, untilAborted } from "./load.js";
+import { fetchModel, follow, untilAborted } from "./load.js";
 import { createWasmExecutor, threadsFor } from "./machine.js";
 import { MEMORY_DEFAULT, type MemoryUse } from "./memory.js";
 import { badOption, checkOptions, type LoadOptions, type RunOptions } from "./options.js";
@@ -58,8 +58,15 @@ export class Model {
    */
   static async load(source: ModelSource, options: LoadOptions = {}): Promise<Model> {
     checkOptions(options);
-    const def = await fetchModel(source, options);
-    return untilAborted(options.signal, def.name, Model.from(def, options), (late) => late.dispose());
+    const stop = new AbortController();
+    const { signal } = stop;
+    const release = follow(options.signal, stop);
+    try {
+      const def = await fetchModel(source, { ...options, signal });
+      return await untilAborted(signal, def.name, Model.from(def, options), (late) => late.dispose());
+    } finally {
+      release();
+    }
   }
 
   /**
@@ -97,7 +104,7 @@ export class Model {
    * @param onProgress hears the share that is done, 0..1
    * @throws DISPOSED; BAD_OPTION; what `onProgress` throws
    */
-  async warmUp(onProgress?: (share: number) => void): Promise<void> {
+  async warmUp(onProgress?: (share: number) => void | Promise<void>): Promise<void> {
     await warmUp(this.inputs, (image) => this.runSync(image), onProgress);
   }
 

@@ -36,8 +36,8 @@ export interface LoadProgress {
 
 export interface FetchOptions {
   readonly signal?: AbortSignal;
-  /** Receives how far loading is. What it throws ends the loading. */
-  readonly onProgress?: (progress: LoadProgress) => void;
+  /** Receives how far loading is; a promise that it gives is waited for. What it throws ends the loading. */
+  readonly onProgress?: (progress: LoadProgress) => void | Promise<void>;
 }
 
 /** `signal` stops the loading, `onProgress` hears of every part of a download. */

@@ -1,4 +1,4 @@
-// schedule.ts: turns the codes of a layer into the word streams that the bucket-sum kernels walk (assembly/runtime/buckets.ts).
+// schedule.ts: turns the codes of a layer into the word streams that the bucket-sum kernels walk (assembly/runtime/shared/buckets.ts).
 
 import { ShiftwiseError } from "../base/index.js";
 import { magnitudes } from "../format/index.js";

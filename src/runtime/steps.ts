@@ -1,6 +1,6 @@
 // steps.ts: which step a layer becomes, and the steps of inputs, phases, sums of two tensors and concatenations.
 import { NOWHERE, plus } from "../base/index.js";
-import type { AddLayer, ConcatLayer, Layer } from "../ops/index.js";
+import type { AddLayer, ConcatLayer, Layer, LayerOf } from "../ops/index.js";
 import { isPointLayer, planConv } from "./conv.js";
 import { planDense } from "./dense.js";
 import { planEpilogue, planInputEncoding, planOnes } from "./epilogue.js";
@@ -83,7 +83,7 @@ const PLANNERS = {
   constant: planConstant,
   resample: planResample,
   softmax: planSoftmax,
-} satisfies { readonly [Op in Layer["op"]]: Planner<Extract<Layer, { op: Op }>> };
+} satisfies { readonly [Op in Layer["op"]]: Planner<LayerOf<Op>> };
 
 export const planLayer: Planner<Layer> = (context, layer, adopted) =>
   (PLANNERS[layer.op] as Planner<Layer>)(context, layer, adopted);

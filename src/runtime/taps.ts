@@ -111,7 +111,7 @@ function rowStepOf(gather: Gather, input: Shape, { stride }: SlidingWindow): num
 }
 
 /** Rows and columns of one phase plane of stride 2. */
-export function phaseShape([channels, height, width]: Shape): Shape {
+function phaseShape([channels, height, width]: Shape): Shape {
   return [channels, Math.ceil(height / 2), Math.ceil(width / 2)];
 }
 

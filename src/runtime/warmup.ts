@@ -14,13 +14,13 @@ const RUNS = 4;
 export async function warmUp(
   inputs: readonly InputInfo[],
   run: (image: Inputs) => unknown,
-  onProgress?: (share: number) => void,
+  onProgress?: (share: number) => void | Promise<void>,
 ): Promise<void> {
   checkFunction(onProgress, "onProgress");
   for (let count = 1; count <= RUNS; count++) {
     const images = inputs.map(({ name, shape }) => [name, new Float32Array(elements(shape)).fill(1)]);
     await run(Object.fromEntries(images));
-    onProgress?.(count / RUNS);
+    await onProgress?.(count / RUNS);
     // optimized code is taken up between runs
     await new Promise((resolve) => setTimeout(resolve));
   }

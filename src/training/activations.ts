@@ -1,8 +1,8 @@
 // activations.ts: the values of a network's tensors for batch after batch of images, which calibration and measurements look at.
 import { given, is } from "../base/index.js";
-import { DATASET, type Dataset, readSamples, type Samples, samplesOf } from "../data/browser.js";
+import { DATASET, type Dataset, type Samples, type SamplesByInput, samplesOf, samplesReader } from "../data/browser.js";
 import { createEngine, imagesWithin } from "../engine/index.js";
-import { inferShapes, NETWORK, type Network } from "../graph/index.js";
+import { inferShapes, inputsOf, NETWORK, type Network } from "../graph/index.js";
 import { checkImages } from "./options.js";
 
 /**
@@ -40,15 +40,20 @@ export function imagesAtOnce(networks: readonly Network[], count: number, most =
  */
 export function* sampleActivations(
   network: Network,
-  samples: Samples,
+  samples: Samples | SamplesByInput,
   names: readonly string[],
   batchSize = BATCH,
 ): Generator<ReadonlyMap<string, Float32Array>, void, undefined> {
+<<<<<<< HEAD
   const batch = imagesAtOnce([network], samples.count, batchSize);
+=======
+  const { count: total, read } = samplesReader(inputsOf(network), samples, network.name);
+  const batch = imagesWithin(inferShapes(network).values(), Math.min(batchSize, total));
+>>>>>>> main
   const engine = createEngine(network, { batch, gradients: false, keep: names });
-  for (let from = 0; from < samples.count; from += batch) {
-    const count = Math.min(batch, samples.count - from);
-    engine.forward(readSamples(samples, from, count), count, "eval");
+  for (let from = 0; from < total; from += batch) {
+    const count = Math.min(batch, total - from);
+    engine.forward(read(from, count), count, "eval");
     yield new Map(names.map((name) => [name, engine.tensor(name).slice()]));
   }
 }

@@ -47,9 +47,9 @@ export interface DistillOptions {
 /** Progress of `distill`. */
 export interface DistillControl {
   /** A portion is being rounded, and before the first of several the last: layers done, of how many. */
-  readonly onRounding?: (portion: number, done: number, total: number) => void;
+  readonly onRounding?: (portion: number, done: number, total: number) => void | Promise<void>;
   /** A portion is being trained; the last in several attempts. */
-  readonly onTraining?: (portion: number, progress: Progress) => void;
+  readonly onTraining?: (portion: number, progress: Progress) => void | Promise<void>;
 }
 
 const OPTIONS = is.record<DistillOptions>({

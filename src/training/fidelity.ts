@@ -1,5 +1,5 @@
 // fidelity.ts: how far a quantized network is from its float network, by what they make of the same images.
-import type { Samples } from "../data/browser.js";
+import type { Samples, SamplesByInput } from "../data/browser.js";
 import { inferShapes, type Network } from "../graph/index.js";
 import { elements, nodeKind, type Shape, softmax, stridesOf } from "../ops/index.js";
 import { imagesAtOnce, sampleActivations } from "./activations.js";
@@ -14,8 +14,13 @@ export interface OutputFidelity {
    * other outputs; infinite where values are not finite.
    */
   readonly kl: number | null;
-  /** Share of the distributions, 0..1, whose largest value is at the same place. Null for other outputs. */
+  /**
+   * Share of the distributions, 0..1, whose largest value is at the same place; of whole numbers, such as classes, the share that
+   * is the same. Null for other outputs.
+   */
   readonly agreement: number | null;
+  /** The number of distributions, or of whole numbers, that `agreement` is a share of. Null for other outputs. */
+  readonly answers: number | null;
 }
 
 /** The distance of a quantized network from its float network on some images. */
@@ -33,7 +38,7 @@ export interface Divergence {
  * @returns a function that runs both networks on all samples
  * @internal
  */
-export function fidelityTo(float: Network, samples: Samples): (network: Network) => Divergence {
+export function fidelityTo(float: Network, samples: Samples | SamplesByInput): (network: Network) => Divergence {
   return (network) => {
     const { add, read } = createFidelity(float);
     // one of them may have room for fewer images at a time
@@ -107,7 +112,8 @@ function createMeter(network: Network, name: string, shape: Shape): Meter {
   const length = lines ? shape[lines.axis] : size;
   const step = lines ? stridesOf(shape)[lines.axis] : 1;
   const [p, q] = [0, 1].map(() => new Float64Array(length));
-  let [count, sum, square, error, kl, agreeing] = [0, 0, 0, 0, 0, 0];
+  let [count, sum, square, error, kl, agreeing, equal] = [0, 0, 0, 0, 0, 0, 0];
+  let whole = true;
   const compareLine = (expected: Float32Array, found: Float32Array, first: number): void => {
     for (let k = 0; k < length; k++) {
       p[k] = expected[first + k * step];
@@ -125,6 +131,8 @@ function createMeter(network: Network, name: string, shape: Shape): Meter {
         sum += expected[i] - origin;
         square += (expected[i] - origin) ** 2;
         error += (expected[i] - found[i]) ** 2;
+        if (expected[i] === found[i]) equal++;
+        whole &&= Number.isInteger(expected[i]);
         if (lines && Math.floor(i / step) % length === 0) compareLine(expected, found, i);
       }
       count += expected.length;
@@ -137,7 +145,8 @@ function createMeter(network: Network, name: string, shape: Shape): Meter {
         name,
         snr: error === 0 ? Number.POSITIVE_INFINITY : Number.isNaN(snr) ? Number.NEGATIVE_INFINITY : snr,
         kl: lines && (Number.isFinite(mean) ? mean : Number.POSITIVE_INFINITY),
-        agreement: lines && agreeing / distributions,
+        agreement: lines ? agreeing / distributions : whole ? equal / count : null,
+        answers: lines ? distributions : whole ? count : null,
       };
     },
   };

@@ -27,7 +27,7 @@ const OTHER = is.record<Extract<RateSchedule, { kind: "cosine" }>>({
   final: NUMBER,
   warmUp: NUMBER,
 });
-export const SCHEDULE = is.either((value) => (value as RateSchedule | undefined)?.kind === "step", STEP, OTHER);
+const SCHEDULE = is.either((value) => (value as RateSchedule | undefined)?.kind === "step", STEP, OTHER);
 
 const GROUP = is.record<ParameterGroup>({
   nodes: is.optional(is.list(is.text)),

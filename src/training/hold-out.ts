@@ -1,5 +1,14 @@
 // hold-out.ts: images set apart, on which results are measured that come from the others.
-import { type Dataset, readSamples, type Samples, size, subset } from "../data/browser.js";
+import {
+  countOf,
+  type Dataset,
+  eachInput,
+  readSamples,
+  type Samples,
+  type SamplesByInput,
+  size,
+  subset,
+} from "../data/browser.js";
 import { elements } from "../ops/index.js";
 
 /** One image of so many is held out. */
@@ -15,9 +24,10 @@ export function holdOut(dataset: Dataset): readonly [learned: Dataset, held: Dat
  * The same images of samples as `holdOut` of a set.
  * @internal
  */
-export function holdOutSamples(samples: Samples): readonly [learned: Samples, held: Samples] {
-  const [learned, held] = places(samples.count);
-  return learned.length === held.length ? [samples, samples] : [picked(samples, learned), picked(samples, held)];
+export function holdOutSamples<S extends Samples | SamplesByInput>(samples: S): readonly [learned: S, held: S] {
+  const [learned, held] = places(countOf(samples));
+  if (learned.length === held.length) return [samples, samples];
+  return [eachInput(samples, (one) => picked(one, learned)), eachInput(samples, (one) => picked(one, held))];
 }
 
 /** @returns the same list twice where there are too few */

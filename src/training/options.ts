@@ -3,7 +3,7 @@
 import { ShiftwiseError } from "../base/index.js";
 import { type Augmentation, type Dataset, size } from "../data/browser.js";
 import { crc32, hex } from "../format/index.js";
-import { inferShapes, type Network } from "../graph/index.js";
+import { inferShapes, inputsOf, type Network } from "../graph/index.js";
 import { nodeParameters, sameShape } from "../ops/index.js";
 import { checkSchedule, type RateSchedule } from "./rate-schedule.js";
 
@@ -197,10 +197,16 @@ function endsInVector(network: Network): boolean {
   return network.outputs.length === 1 && height * width === 1;
 }
 
-/** @throws BAD_DATA for images that the network does not take */
+/** @throws BAD_DATA for images that the network does not take; UNSUPPORTED for a network of several inputs */
 export function checkImages(network: Network, dataset: Dataset): void {
-  const input = network.nodes.find((node) => node.op === "input");
-  const expected = input?.op === "input" ? input.shape : [];
+  const [input, ...others] = inputsOf(network);
+  if (others.length > 0) {
+    throw new ShiftwiseError("UNSUPPORTED", "training takes networks of one input", {
+      where: network.name,
+      found: [input, ...others].map(({ name }) => name).join(", "),
+    });
+  }
+  const expected = input?.shape ?? [];
   if (sameShape(expected, dataset.shape)) return;
   throw refused(network, "images", expected.join("x"), dataset.shape.join("x"));
 }

@@ -35,7 +35,7 @@ export interface PruneResult {
 }
 
 /**
- * Dynamic Network PruningMask (Guo et al. 2016): the network trains with its smallest weights held at zero, all weights go on
+ * Dynamic Network Surgery (Guo et al. 2016): the network trains with its smallest weights held at zero, all weights go on
  * learning, and a weight that grows again is spliced back. The number of weights cut rises to its end along
  * 1 - (1 - t)^3. The schedule runs once over both kinds of epochs. Trains in place, otherwise as `train` does.
  * @throws as `train`; BAD_OPTION for a sparsity outside [0, 1).

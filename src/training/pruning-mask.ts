@@ -1,4 +1,4 @@
-// pruning-mask.ts: weights held at zero while they go on learning, so that a cut can heal (Dynamic Network PruningMask).
+// pruning-mask.ts: weights held at zero while they go on learning, so that a cut can heal (Dynamic Network Surgery).
 //
 // Guo et al. 2016: the loss is of W T, T in {0, 1}; the update W <- W - rate dL/d(W T) reaches every weight, cut ones too;
 // a weight is cut where |W| < a and comes back where |W| > b, a < b, so that those near the threshold do not flicker.

@@ -1,7 +1,7 @@
 // recover.ts: batch norm put back where an export has folded it into the convolution.
 
 import { given, ShiftwiseError } from "../base/index.js";
-import { SAMPLES, type Samples } from "../data/browser.js";
+import { countOf, SAMPLES, type Samples, type SamplesByInput } from "../data/browser.js";
 import { inferShapes, NETWORK, type Network, readersOf } from "../graph/index.js";
 import { type BatchNormNode, type ConvNode, type Node, rewire } from "../ops/index.js";
 import { sampleActivations } from "./activations.js";
@@ -12,7 +12,7 @@ import { sampleActivations } from "./activations.js";
  * be trained with one learning rate, since its channels' weights differ by orders of magnitude; this one can.
  * @throws BAD_DATA for no samples or others than the network takes.
  */
-export function recoverNorms(network: Network, samples: Samples): Network {
+export function recoverNorms(network: Network, samples: Samples | SamplesByInput): Network {
   given({ network, samples }, { network: NETWORK, samples: SAMPLES });
   const readers = readersOf(network.nodes);
   const bare = network.nodes.filter(
@@ -77,10 +77,11 @@ function withNorm(conv: ConvNode, name: string, { mean, variance }: Statistics):
 /** Mean and variance of every channel of some tensors over all samples. */
 function outputStatistics(
   network: Network,
-  samples: Samples,
+  samples: Samples | SamplesByInput,
   names: readonly string[],
 ): ReadonlyMap<string, Statistics> {
-  if (samples.count === 0) throw new ShiftwiseError("BAD_DATA", "no images to measure on", { where: "samples" });
+  const total = countOf(samples);
+  if (total === 0) throw new ShiftwiseError("BAD_DATA", "no images to measure on", { where: "samples" });
   const shapes = inferShapes(network);
   const sums = new Map(
     names.map((name) => {
@@ -100,8 +101,8 @@ function outputStatistics(
           sum += tensor[i];
           square += tensor[i] * tensor[i];
         }
-        mean[p % channels] += sum / (samples.count * plane);
-        variance[p % channels] += square / (samples.count * plane);
+        mean[p % channels] += sum / (total * plane);
+        variance[p % channels] += square / (total * plane);
       }
     }
   }

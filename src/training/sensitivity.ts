@@ -26,7 +26,7 @@ export async function layerSensitivity(
   dataset: Dataset,
   quantizer: Quantizer,
   widths: readonly number[],
-  options: EvaluateOptions & { readonly onProgress?: (share: number) => void } = {},
+  options: EvaluateOptions & { readonly onProgress?: (share: number) => void | Promise<void> } = {},
 ): Promise<MeasuredSensitivity[]> {
   given(
     { network, dataset, quantizer, widths, options },
@@ -45,7 +45,7 @@ export async function layerSensitivity(
       const { loss, accuracy } = await evaluate(network, dataset, options).finally(() => data.set(before));
       drops.set(bits, loss - whole.loss);
       accuracyDrops.set(bits, 100 * (whole.accuracy - accuracy));
-      options.onProgress?.((i + (k + 1) / widths.length) / nodes.length);
+      await options.onProgress?.((i + (k + 1) / widths.length) / nodes.length);
     }
     result.push({ name: node.name, count: data.length, drops, accuracyDrops });
   }

@@ -134,7 +134,8 @@ describe("quantize --calibrate", () => {
     assert.equal(wasm.samples, 6);
     assert.ok(wasm.outputs[0].snr > 10 && wasm.outputs[0].agreement > 0.5);
     const { stdout } = await shiftwise(["eval", out, ...given]);
-    assert.match(stdout, /│ output +│ signal to noise │ equal answers │/);
+    assert.match(stdout, /│ output +│ signal to noise │ +equal answers │/);
+    assert.match(stdout, /\(\d+ of 24\) │/);
     await assertFails(["eval", out, "--against", path], "BAD_OPTION", /--data, labelled images, or --against/);
     await assertFails(
       ["eval", out, "--data", "generated", ...given],

@@ -86,9 +86,11 @@ function otherValue(draw, value, places, junk) {
     const [holder, key] = draw.pick(places);
     return structuredClone(holder[key]);
   }
-  if (typeof value === "number") return draw.chance(0.85) ? otherNumber(draw, value, NUMBERS) : draw.pick(OTHERS);
-  if (typeof value === "string") return draw.chance(0.85) ? draw.pick([...junk, ...TEXTS]) : draw.pick(OTHERS);
-  return draw.pick([...OTHERS, ...NUMBERS]);
+  // a copy, which later changes may change: one that all cases shared would make a case depend on those before it
+  const other = () => structuredClone(draw.pick(OTHERS));
+  if (typeof value === "number") return draw.chance(0.85) ? otherNumber(draw, value, NUMBERS) : other();
+  if (typeof value === "string") return draw.chance(0.85) ? draw.pick([...junk, ...TEXTS]) : other();
+  return structuredClone(draw.pick([...OTHERS, ...NUMBERS]));
 }
 
 /** Longest list that a change makes. */

@@ -2,23 +2,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createRandom } from "../../dist/base/index.js";
-import { buildNetwork, inferShapes, joinMoves, validateNetwork } from "../../dist/graph/index.js";
-import { evaluate } from "../oracle/network.js";
+import { buildNetwork, joinMoves } from "../../dist/graph/index.js";
+import { joinedBy } from "./joined.js";
 
-const image = Float64Array.from({ length: 96 }, (_, i) => Math.sin(i * 7.1));
-
-/** Checks that the joined network is valid and has the same outputs; returns it. */
-function joined(network) {
-  const made = joinMoves(network);
-  validateNetwork(made);
-  const [before, after] = [network, made].map((one) => evaluate(one, image));
-  const [old, now] = [network, made].map(inferShapes);
-  for (const name of network.outputs) {
-    assert.deepEqual([...after.get(name)], [...before.get(name)], name);
-    assert.deepEqual(now.get(name), old.get(name), name);
-  }
-  return made;
-}
+const joined = (network) => joinedBy(joinMoves, network);
 
 /** Channels shuffled in two groups, and one half of them, as exporters write it. */
 function shuffledHalf(b, x, half) {

@@ -2,23 +2,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createRandom } from "../../dist/base/index.js";
-import { buildNetwork, inferShapes, joinPermutes, validateNetwork } from "../../dist/graph/index.js";
-import { evaluate } from "../oracle/network.js";
+import { buildNetwork, joinPermutes } from "../../dist/graph/index.js";
+import { joinedBy } from "./joined.js";
 
-const image = Float64Array.from({ length: 96 }, (_, i) => Math.sin(i * 7.1));
-
-/** Checks that the joined network is valid and has the same outputs; returns its kinds of nodes. */
-function joined(network) {
-  const made = joinPermutes(network);
-  validateNetwork(made);
-  const [before, after] = [network, made].map((one) => evaluate(one, image));
-  const [old, now] = [network, made].map(inferShapes);
-  for (const name of network.outputs) {
-    assert.deepEqual([...after.get(name)], [...before.get(name)], name);
-    assert.deepEqual(now.get(name), old.get(name), name);
-  }
-  return made.nodes.map(({ op }) => op);
-}
+/** The kinds of nodes of the joined network. */
+const joined = (network) => joinedBy(joinPermutes, network).nodes.map(({ op }) => op);
 
 /** Sizes whose product is `n`. */
 function factors(random, n) {

@@ -50,13 +50,28 @@ const FILES = {
     /PyTorch checkpoint.*torch\.onnx\.export/,
   ],
   "old.pth": [latin("\x80\x02\x8a\x0a"), /Python pickle.*torch\.onnx\.export/],
-  "net.keras": [zipSync({ "config.json": text("{}") }), /zip archive/],
+  "net.keras": [zipSync({ "config.json": text("{}") }), /Keras model.*tf2onnx/],
+  "net.mlpackage": [zipSync({ "Data/com.apple.CoreML/model.mlmodel": text("x") }), /Core ML package/],
+  "files.zip": [zipSync({ "notes.txt": text("x") }), /zip archive/],
+  "net.mlmodel": [latin("\x08\x04\x12\x21\x0a\x09\x0a\x05image\xff"), /Core ML model/],
+  "files.tar": [latin(`${"net/".padEnd(257)}ustar`, 512), /tar archive: unpack it/],
+  "engine.trt": [latin("ftrt"), /TensorRT engine/],
+  "llama.gguf": [latin("GGUF"), /GGUF/],
+  "net.xml": [text('<?xml version="1.0"?>\n<net name="a" version="11">'), /OpenVINO model/],
+  "bom.onnx": [text("\ufeff<!DOCTYPE html><html>"), /an HTML or XML page/],
+  "gone.onnx": [text("404: Not Found"), /message of a server: the address led to an error.*found 404: Not Found/],
+  "entry.onnx": [text("Entry not found"), /message of a server/],
+  "net.cfg": [text("[net]\nbatch=1\n"), /a text file; found \[net\]/],
+  "weights.safetensors": [
+    Uint8Array.of(33, 0, 0, 0, 0, 0, 0, 0, ...text('{"__metadata__":{"format":"pt"} }')),
+    /weights without a network/,
+  ],
   "net.tflite": [latin("\x1c\x00\x00\x00TFL3"), /TensorFlow Lite model.*tf2onnx/],
   "net.ort": [latin("\x18\x00\x00\x00ORTM"), /ORT model/],
   "net.h5": [latin("\x89HDF\r\n\x1a\n"), /HDF5 file/],
   "graph.pb": [GRAPH_DEF, /protobuf file of another program.*tf2onnx/],
   "saved_model.pb": [SAVED_MODEL, /protobuf file of another program/],
-  "model.safetensors": [encodeModel(lower(network, { grids: null })), /safetensors/],
+  "model.safetensors": [encodeModel(lower(network, { grids: null })), /safetensors file of shiftwise/],
   "net.onnx.gz": [gzipSync(VALID), /gzip file: unpack it/],
   "array.npy": [latin("\x93NUMPY\x01"), /NumPy array/],
   "model.json": [text('{"format": "graph-model"}'), /JSON file/],
@@ -93,6 +108,15 @@ test("a file that is cut off", () => {
   }
 });
 
+test("bytes of no known kind", () => {
+  for (const bytes of [latin("\x05\xf1\x9a"), VALID.subarray(30), latin("\xff\xff\xff")]) {
+    assert.throws(() => importOnnx(bytes), {
+      code: "BAD_FILE",
+      message: /file of an unknown kind, or a damaged one; found bytes/,
+    });
+  }
+});
+
 test("what is no bytes", () => {
   for (const value of [undefined, null, "net.onnx", 3, {}, [8, 1], new Float32Array(3)]) {
     assert.throws(() => importOnnx(value), { code: "BAD_DATA", message: /a Uint8Array/ });
@@ -107,7 +131,7 @@ test("the command and a model's address name them too", async () => {
   const folder = mkdtempSync(join(tmpdir(), "shiftwise-foreign-"));
   try {
     for (const [name, [bytes, pattern]] of Object.entries(FILES)) {
-      if (name.endsWith(".safetensors") || name.endsWith(".gz")) continue;
+      if (name === "model.safetensors") continue;
       writeFileSync(join(folder, name), bytes);
       await assert.rejects(
         readAnyNetwork(join(folder, name), {}, () => {}),

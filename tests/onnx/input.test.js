@@ -154,7 +154,7 @@ test("inputs that nothing reads are passed over, and said", () => {
   assert.deepEqual(warnings, ["note input sizes: nothing reads it"]);
 });
 
-test("several inputs: all but one can be constants", () => {
+test("several inputs: some can be constants", () => {
   const proto = message({
     nodes: [
       ["Mul", "x k", "a"],
@@ -163,10 +163,10 @@ test("several inputs: all but one can be constants", () => {
     x: [1, 4],
   });
   for (const name of ["k", "c"]) proto.graph.input.push({ ...proto.graph.input[0], name });
-  assert.throws(() => imported(proto), {
-    code: "UNSUPPORTED",
-    message: /graph\.input: a network has one input.*found x, k, c/,
-  });
+  const several = lower(imported(proto).network, { grids: null });
+  const values = { x: [1, 1, 1, 1], k: [3, 3, 3, 3], c: [1, 2, 3, 4] };
+  const all = Object.fromEntries(Object.entries(values).map(([name, list]) => [name, Float32Array.from(list)]));
+  assert.deepEqual([...runReference(several, all).outputs.y], [4, 5, 6, 7]);
   const { network } = imported(proto, { constants: { k: 3, c: [1, 2, 3, 4] } });
   const { outputs } = runReference(lower(network, { grids: null }), { x: Float32Array.of(1, 1, 1, 1) });
   assert.deepEqual([...outputs.y], [4, 5, 6, 7]);
@@ -181,6 +181,42 @@ test("several inputs: all but one can be constants", () => {
   assert.throws(() => imported(proto, { constants: { x: 1, k: 3, c: 2 } }), {
     message: /output y: no output depends on an input/,
   });
+});
+
+test("several inputs: a batch of all, sizes and normalizations by name, an input whose sizes alone are read", () => {
+  const proto = message({
+    nodes: [
+      ["GlobalAveragePool", "x", "p"],
+      ["Shape", "like", "s"],
+      ["Flatten", "p", "f"],
+      ["Concat", "f v", "j", { axis: 1 }],
+      ["Mul", "s four", "t"],
+      ["Reshape", "j t", "y"],
+    ],
+    constants: { four: ints(1, 4) },
+    x: [8, 3, "rows", 4],
+    inputs: [
+      ["v", [8, 5]],
+      ["like", [8, 2]],
+    ],
+  });
+  const normalization = { x: { mean: [0, 0, 0], std: [1, 1, 1] } };
+  const options = { inputShape: { x: [3, 6, 4] }, normalization };
+  const { network, warnings } = imported(proto, options);
+  assert.deepEqual(
+    network.nodes.flatMap(({ op, name, shape, normalization: own }) => (op === "input" ? [[name, shape, own]] : [])),
+    [
+      ["x", [3, 6, 4], normalization.x],
+      ["v", [5, 1, 1], undefined],
+    ],
+  );
+  assert.deepEqual(network.ports.v, { dims: [1, 5] });
+  assert.ok(warnings.includes("note input like: no output depends on its values"), warnings.join());
+  const bad = (more, message) =>
+    assert.throws(() => imported(proto, { ...options, ...more }), { code: "BAD_OPTION", message });
+  bad({ inputShape: [3, 6, 4] }, /inputShape: .*sizes by name, for x, v, like/);
+  bad({ normalization: { z: normalization.x } }, /normalization: .*x, v, like; found z/);
+  bad({ inputShape: { v: [4], x: [3, 6, 4] } }, /input v\.dims\[1\]: .*5; found 4/);
 });
 
 /** A model whose input has another element type. */

@@ -47,6 +47,25 @@ test("what cannot be run names the values before it", () => {
   ]);
 });
 
+test("one problem of many nodes is one line", () => {
+  const nodes = [
+    ...Array.from({ length: 5 }, (_, i) => ["com.microsoft.nchwc.Conv", i ? `a${i - 1}` : "x", `a${i}`]),
+    ...Array.from({ length: 2 }, (_, i) => ["LSTM", "a4", `b${i}`]),
+    ["Conv", "x w", "c", { strides: [0, 1] }],
+    ["Conv", "x w", "d", { strides: [0, 1] }],
+    ["Sum", "b0 b1 c d", "y"],
+  ];
+  const [head, ...lines] = messageOf({ nodes, constants: { w: floats([4, 4, 1, 1]) } }).split("\n");
+  assert.match(head, /3 problems keep/);
+  assert.match(
+    lines[0],
+    /^ {2}5 nodes \(com\.microsoft\.nchwc\.Conv_0, com\.microsoft\.nchwc\.Conv_1, 3 more\): com\.microsoft\.nchwc\.Conv: blocked/,
+  );
+  assert.match(lines[1], /^ {2}2 nodes \(LSTM_5, LSTM_6\): LSTM: recurrence/);
+  assert.match(lines[2], /^ {2}2 nodes \(Conv_7, Conv_8\)\.strides: unexpected value/);
+  assert.equal(lines.length, 3);
+});
+
 test("one that stands alone is said as it is", () => {
   assert.equal(
     messageOf({ nodes: [["Conv", "x w", "y", { strides: [0, 1] }]], constants: { w: floats([1, 4, 1, 1]) } }),

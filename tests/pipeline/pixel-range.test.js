@@ -67,7 +67,7 @@ for (const channels of [1, 3]) {
       const taught = { ...pictures(channels, 12, 2), normalization };
       const net = trained(withNormalization(network(channels), normalization), taught);
       for (const [given, other] of Object.entries(WAYS)) {
-        const found = unlikelyRange(net, { ...pictures(channels), normalization: other(channels) });
+        const found = unlikelyRange(net, net.nodes[0], { ...pictures(channels), normalization: other(channels) });
         const same = given === right || (channels === 1 && given.startsWith("ImageNet") && right.startsWith("0..1"));
         if (same) assert.equal(found, null, given);
         else assert.ok(found?.includes(right) && found.includes("batch norm bn1"), `${given}: ${found}`);
@@ -81,9 +81,10 @@ test("statistics that no way fits, and networks without any, are no reason to wa
   const images = { ...pictures(3), normalization };
   const net = withNormalization(network(3), normalization);
   for (const norm of net.nodes.filter(({ op }) => op === "batchNorm")) norm.mean.data.fill(1e4);
-  assert.equal(unlikelyRange(net, images), null);
+  assert.equal(unlikelyRange(net, net.nodes[0], images), null);
   const b = buildNetwork("bare", createRandom(4));
-  assert.equal(unlikelyRange(b.finish([b.dense(b.relu(b.conv(b.input([3, 12, 12]), 4)), 5)]), images), null);
+  const bare = b.finish([b.dense(b.relu(b.conv(b.input([3, 12, 12]), 4)), 5)]);
+  assert.equal(unlikelyRange(bare, bare.nodes[0], images), null);
 });
 
 test("quantizeFromImages warns", async () => {

@@ -48,6 +48,11 @@ test("the output that keeps least is looked at, unless it answers alike", () => 
   assert.equal(neediest([output(12, 1), output(19), output(15, 0.9)]).snr, 15);
 });
 
+test("an output of classes keeps answers", () => {
+  const advice = adviceOn({ ...output(3, 0.75), answers: 8 }, 5, [layer("a", 10, 10)], []);
+  assert.match(advice, /^output boxes keeps 75 % of its answers\. Rounded activations lose most/);
+});
+
 test("layers that lose most are named, as the command has them", () => {
   const layers = [layer("a", 10, 10), layer("b", 30, 10), layer("c", 12, 10), layer("d", 5, null)];
   // noise 0.1, 0.001, 0.063, 0.316: a and c with a bit more take 0.147 of 0.48

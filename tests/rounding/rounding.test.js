@@ -25,6 +25,9 @@ function problem(n, rows, seed) {
   return { h, weights, target: flat(weights) };
 }
 
+/** What damping adds to the diagonal. */
+const addedTo = (h, damping) => (damping * h.reduce((sum, row, i) => sum + row[i], 0)) / h.length;
+
 const plain = (target, scales) => ({
   target,
   states: null,
@@ -35,6 +38,8 @@ const plain = (target, scales) => ({
   sweeps: 0,
 });
 
+const round = (rounder, task) => rounder.round({ ...task, products: rounder.times(task.target) });
+
 describe("the rounder", () => {
   test("finds the definition's levels for every size around its block", () => {
     fc.assert(
@@ -43,7 +48,7 @@ describe("the rounder", () => {
         const scales = Float64Array.from({ length: rows }, (_, r) => 0.5 + (r % 4) / 4);
         const rounder = createRounder(n, module);
         rounder.prepare(flat(h), 0.01);
-        const { values, codes } = rounder.round(plain(target, scales));
+        const { values, codes } = round(rounder, plain(target, scales));
         const expected = flat(roundCompensated(weights, h, 0.01, LEVELS, scales));
         assert.deepEqual(values, expected);
         assert.deepEqual(
@@ -58,6 +63,47 @@ describe("the rounder", () => {
     );
   });
 
+  test("finds the definition's levels for sizes around a panel and a block of rows", () => {
+    for (const [n, rows] of [
+      [63, 65],
+      [64, 64],
+      [65, 63],
+      [129, 2],
+    ]) {
+      const { h, weights, target } = problem(n, rows, n);
+      const scales = Float64Array.from({ length: rows }, (_, r) => 0.5 + (r % 4) / 4);
+      const rounder = createRounder(n, module);
+      rounder.prepare(flat(h), 0.01);
+      const { values, error } = round(rounder, plain(target, scales));
+      assert.deepEqual(values, flat(roundCompensated(weights, h, 0.01, LEVELS, scales)), `${n} inputs`);
+      const damped = h.map((row, i) => row.map((v, j) => v + (i === j ? addedTo(h, 0.01) : 0)));
+      const rowsOf = Array.from({ length: rows }, (_, r) => values.subarray(r * n, (r + 1) * n));
+      const expected = outputError(weights, rowsOf, damped);
+      assert.ok(Math.abs(error - expected) < 1e-9 * expected, `${error}, not ${expected}`);
+    }
+  });
+
+  test("reckons with errors and scales through every sweep", () => {
+    const [n, rows] = [70, 66];
+    const { h, weights, target } = problem(n, rows, 8);
+    const rounder = createRounder(n, module);
+    rounder.prepare(flat(h), 0.01);
+    const task = { ...plain(target, new Float64Array(rows).fill(0.9)), refit: true, sweeps: 3 };
+    const { values, codes, scales, error } = round(rounder, task);
+    const damped = h.map((row, i) => row.map((v, j) => v + (i === j ? addedTo(h, 0.01) : 0)));
+    const rowsOf = Array.from({ length: rows }, (_, r) => values.subarray(r * n, (r + 1) * n));
+    const expected = outputError(weights, rowsOf, damped);
+    assert.ok(Math.abs(error - expected) < 1e-8 * expected, `${error}, not ${expected}`);
+    // scales are those of least squares for the levels found: (l H w) / (l H l)
+    for (const [r, row] of weights.entries()) {
+      const levels = Float64Array.from({ length: n }, (_, i) => LEVELS[codes[r * n + i]]);
+      const through = (x) =>
+        damped.reduce((sum, hk, k) => sum + levels[k] * hk.reduce((s, v, i) => s + v * x[i], 0), 0);
+      const fitted = through(row) / through(levels);
+      assert.ok(Math.abs(scales[r] - fitted) < 1e-9 * fitted, `scale ${scales[r]}, not ${fitted}`);
+    }
+  });
+
   test("lets weights that are not rounded take the errors up", () => {
     const [n, rows] = [12, 9];
     const { h, weights, target } = problem(n, rows, 3);
@@ -66,7 +112,7 @@ describe("the rounder", () => {
     const rounder = createRounder(n, module);
     rounder.prepare(flat(h), 0.01);
     const scales = new Float64Array(rows).fill(1);
-    const { values } = rounder.round({ ...plain(target, scales), states });
+    const { values } = round(rounder, { ...plain(target, scales), states });
     const expected = flat(roundCompensated(weights, h, 0.01, LEVELS, scales, (r, k) => states[r * n + k] === ROUND));
     for (const [i, value] of values.entries()) assert.ok(Math.abs(value - expected[i]) < 1e-9, `value ${i}`);
     const rounded = [...values].filter((_, i) => states[i] === ROUND);
@@ -81,8 +127,8 @@ describe("the rounder", () => {
     rounder.prepare(flat(h), 0.01);
     const states = Uint8Array.from({ length: n * rows }, (_, i) => (i % 2 ? FIXED : FREE));
     const scales = new Float64Array(rows).fill(1);
-    const after = rounder.round({ ...plain(target, scales), values, states, sweeps: 200 });
-    const alone = rounder.round({
+    const after = round(rounder, { ...plain(target, scales), values, states, sweeps: 200 });
+    const alone = round(rounder, {
       ...plain(target, scales),
       values,
       states: states.map((s) => (s === FREE ? FIXED : s)),
@@ -106,7 +152,7 @@ describe("the rounder", () => {
     const rounder = createRounder(n, module);
     rounder.prepare(flat(h), 0.01);
     const task = plain(target, new Float64Array(rows).fill(1));
-    const errorOf = (more) => rounder.round({ ...task, ...more }).error;
+    const errorOf = (more) => round(rounder, { ...task, ...more }).error;
     const compensated = errorOf({});
     const nearest = weights.map((row) =>
       row.map((w) => LEVELS.reduce((best, level) => (Math.abs(level - w) < Math.abs(best - w) ? level : best))),
@@ -149,7 +195,7 @@ describe("the rounder", () => {
     const target = Float64Array.from([0.9, -0.6, 0.1]);
     const rounder = createRounder(3, module);
     rounder.prepare(noise, 0.01);
-    const { values } = rounder.round(plain(target, Float64Array.of(1)));
+    const { values } = round(rounder, plain(target, Float64Array.of(1)));
     for (const [i, value] of values.entries()) assert.ok(LEVELS.includes(value) && Math.abs(value - target[i]) < 0.6);
     assert.ok(rounder.follow(target, noise).every(Number.isFinite));
   });
@@ -165,7 +211,7 @@ describe("the rounder", () => {
     const rounder = createRounder(3, module);
     rounder.prepare(new Float64Array(9), 0.01);
     const target = Float64Array.from([0.9, -0.6, 0.1]);
-    const { values } = rounder.round(plain(target, Float64Array.of(1)));
+    const { values } = round(rounder, plain(target, Float64Array.of(1)));
     assert.deepEqual([...values], [1, -0.5, 0]);
   });
 });

@@ -25,13 +25,28 @@ test("mean divergence and equal answers", () => {
   const measure = fidelityTo(network(1), samples);
   const { outputs, ...same } = measure(network(1));
   assert.deepEqual(same, { distance: 0, kl: 0, agreement: 1 });
-  assert.deepEqual(outputs, [{ name: "dense1", snr: Number.POSITIVE_INFINITY, kl: 0, agreement: 1 }]);
+  assert.deepEqual(outputs, [{ name: "dense1", snr: Number.POSITIVE_INFINITY, kl: 0, agreement: 1, answers: 17 }]);
   // images (0, 1), 9 of 17, become (0, -2): p = 1 / (1 + e^-1) of the second, q = 1 / (1 + e^2)
   const [p, q] = [1 / (1 + Math.exp(-1)), 1 / (1 + Math.exp(2))];
   const kl = p * Math.log(p / q) + (1 - p) * Math.log((1 - p) / (1 - q));
   const found = measure(network(-2));
   assert.ok(Math.abs(found.kl - (9 * kl) / 17) < 1e-6, `${found.kl}`);
   assert.equal(found.agreement, 8 / 17);
+});
+
+test("whole numbers are answers, compared one by one", () => {
+  const steps = [{ fn: "floor", parameters: [], of: [0] }];
+  const flat = (factor) => {
+    const made = network(factor);
+    const [dense] = made.outputs;
+    const op = { op: "elementwise", name: "classes", input: dense, steps };
+    return { ...made, nodes: [...made.nodes, op], outputs: ["classes"] };
+  };
+  const [same] = fidelityTo(flat(1), samples)(flat(1)).outputs;
+  assert.deepEqual([same.kl, same.agreement, same.answers], [null, 1, 34]);
+  // 9 of 17 second values are 1, which become -2
+  const [other] = fidelityTo(flat(1), samples)(flat(-2)).outputs;
+  assert.deepEqual([other.kl, other.agreement], [null, 25 / 34]);
 });
 
 test("logits that are no numbers are infinitely far", () => {

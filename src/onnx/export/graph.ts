@@ -8,7 +8,7 @@ const INT64 = 7;
 const DOUBLE = 11;
 
 /** All operators below exist since this version. */
-export const EXPORT_OPSET = 17;
+const EXPORT_OPSET = 17;
 const IR_VERSION = 8;
 
 type Attribute = number | string | readonly number[] | { readonly float: number };

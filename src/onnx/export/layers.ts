@@ -9,6 +9,7 @@ import {
   FUNCTIONS,
   type GatherLayer,
   type Layer,
+  type LayerOf,
   PARAMETERS,
   type PermuteLayer,
   type ResampleLayer,
@@ -48,7 +49,7 @@ const EXPORTS = {
   softmax(context, { input, output, axis }) {
     return encoded(context, context.g.node("Softmax", [realOf(context, input)], { axis: axis + 1 }), output);
   },
-} satisfies { readonly [Op in Layer["op"]]: Export<Extract<Layer, { op: Op }>> };
+} satisfies { readonly [Op in Layer["op"]]: Export<LayerOf<Op>> };
 
 /** Adds one layer; returns the value that holds its output. */
 export const exportLayer: Export<Layer> = (context, layer) => (EXPORTS[layer.op] as Export<Layer>)(context, layer);

@@ -133,7 +133,7 @@ const multiHead = composite(SHARED, (call) => {
   return w;
 });
 
-/** ONNX's own: 3 dimensions with the numbers of heads, or 4; fewer heads of keys and values than of queries are repeated. */
+/** Attention as ONNX has it: 3 dimensions with the numbers of heads, or 4; fewer heads of keys and values than of queries are repeated. */
 const attention = composite(
   {
     is_causal: flag(false),

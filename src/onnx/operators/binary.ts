@@ -10,7 +10,7 @@ import {
   type Tensor,
 } from "../../ops/index.js";
 import { type Activation, isActivation, type Known, shapeFor } from "../draft.js";
-import { isFloatType, toValue, type Value } from "../tensor.js";
+import { FLOAT32_MAX, isFloatType, toValue, type Value } from "../tensor.js";
 import { broadcastDims, map, zip } from "./arrays.js";
 import {
   added,
@@ -179,14 +179,11 @@ export function combined(
   return { node: draft.add(name, { op: "binary", fn, inputs: [left, right] }, shape), dims };
 }
 
-/** Largest float32. */
-const LARGEST = 3.4028234663852886e38;
-
 /** A constant as a network may hold it: infinities, as masks have them, become the largest numbers. */
 export function finite(conversion: Conversion, value: Value): Value {
   if (value.data.every(Number.isFinite)) return value;
   if (value.data.some(Number.isNaN)) throw unsupported(conversion.node, "a constant that holds NaN");
-  return map(conversion, value, (x) => Math.min(Math.max(x, -LARGEST), LARGEST));
+  return map(conversion, value, (x) => Math.min(Math.max(x, -FLOAT32_MAX), FLOAT32_MAX));
 }
 
 /** A constant with the batch that stands in the file as the first image has it, if all images have the same. */

@@ -2,9 +2,9 @@
 
 import { ShiftwiseError } from "../../base/index.js";
 import { fields } from "../../format/index.js";
-import type { Shape } from "../../ops/index.js";
+import type { Shape, Unnamed } from "../../ops/index.js";
 import type { Budget } from "../budget.js";
-import { type Activation, isActivation, type Known, shapeFor, type Unnamed } from "../draft.js";
+import { type Activation, isActivation, type Known, shapeFor } from "../draft.js";
 import type { OnnxNode } from "../model.js";
 import type { Surroundings } from "../surroundings.js";
 import { castNumber, countElements, createValue, type ElementType, type Value } from "../tensor.js";

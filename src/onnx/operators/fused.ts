@@ -166,7 +166,7 @@ const nhwcMaxPool = composite({ ...WINDOW, ceil_mode: int(0), storage_order: int
   return w;
 });
 
-/** Groups of channels, which may be last, and an activation function. */
+/** Normalizes groups of channels, which may be last, and may apply an activation function. */
 const groupNorm = composite(
   { activation: int(0), channels_last: flag(true), epsilon: float(Math.fround(1e-5)), groups: int(1) },
   (call) => {

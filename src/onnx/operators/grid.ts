@@ -1,5 +1,5 @@
 // grid.ts: weighted elements of lines and planes: GridSample with a constant grid, CumSum.
-import { elements, type Shape } from "../../ops/index.js";
+import { elements, roundEven, type Shape } from "../../ops/index.js";
 import { isActivation } from "../draft.js";
 import { checkSize } from "../tensor.js";
 import {
@@ -68,17 +68,12 @@ function alongAxis(coordinate: number, size: number, rules: ValuesOf<typeof GRID
   // cubics look beyond the border at first, and the others are held to it at once
   const held = padding_mode === "border" ? Math.min(Math.max(raw, 0), size - 1) : reflected(raw, low, high);
   const place = padding_mode === "zeros" || cubic ? raw : held;
-  if (mode === "nearest") return [[insideOf(roundHalfEven(place), size, rules), 1]];
+  if (mode === "nearest") return [[insideOf(roundEven(place), size, rules), 1]];
   const first = Math.floor(place);
   const t = place - first;
   const weights = cubic ? cubicWeights(t) : [1 - t, t];
   const start = cubic ? first - 1 : first;
   return weights.map((weight, i) => [insideOf(start + i, size, rules), weight]);
-}
-
-function roundHalfEven(x: number): number {
-  const low = Math.floor(x);
-  return x - low > 0.5 || (x - low === 0.5 && low % 2 !== 0) ? low + 1 : low;
 }
 
 function tapsOf(call: GridCall, dims: readonly number[], batch = 0): Taps {

@@ -36,6 +36,8 @@ export interface Simple {
   readonly moves?: true;
   /** True where `convert` takes integers of QuantizeLinear as the floats that they stand for. */
   readonly takesQuantized?: true;
+  /** True where an attribute may name the axis of the images, which is left as it is. */
+  readonly keepsImages?: true;
 }
 
 /** An operator whose meaning changed: by the first version of its domain that has it so. */
@@ -52,7 +54,7 @@ export function operator<S extends Specs>(
   parts: {
     evaluate(call: Call<ValuesOf<S>>): readonly Value[];
     convert?(conversion: Conversion<ValuesOf<S>>): readonly Known[];
-  } & Pick<Simple, "ofShapes" | "anyType" | "moves" | "takesQuantized">,
+  } & Pick<Simple, "ofShapes" | "anyType" | "moves" | "takesQuantized" | "keepsImages">,
 ): Simple {
   const { evaluate, convert, ...flags } = parts;
   return {
@@ -62,22 +64,19 @@ export function operator<S extends Specs>(
     ...(convert && {
       convert(conversion: BareConversion) {
         const values = readSpecs(attributes, conversion);
-        checkBatch(conversion, values);
+        if (!flags.keepsImages) checkBatch(conversion, values);
         return convert({ ...conversion, attributes: values });
       },
     }),
   };
 }
 
-/** Operators that may name the axis of the images and leave it as it is. */
-const ANY_AXIS: readonly string[] = ["DequantizeLinear", "Pad", "QuantizeLinear", "Resize", "Slice", "Unsqueeze"];
-
 /**
  * A batch that stands in the file is read as 1, so nothing may be done along it.
  * @throws UNSUPPORTED for a node that works along the axis of the images
  */
 function checkBatch({ node, batch, operands }: BareConversion, attributes: object): void {
-  if (batch === 1 || ANY_AXIS.includes(node.op)) return;
+  if (batch === 1) return;
   const image = operands.find((operand) => isActivation(operand) && operand.dims[0] === 1);
   if (!image) return;
   const { axis, axes, keepdims, noop_with_empty_axes: noop } = attributes as Readonly<Record<string, unknown>>;

@@ -96,6 +96,7 @@ const pad = operator(PAD, {
     return [added(conversion, pad, shapeFor(dims), dims, x.type)];
   },
   anyType: true,
+  keepsImages: true,
 });
 
 export const PADS: Operators = { Pad: pad };

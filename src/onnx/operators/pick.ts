@@ -31,6 +31,7 @@ interface Pick {
 function picking<S extends Specs>(
   attributes: S,
   picks: (call: Call<ValuesOf<S>>, dims: readonly number[]) => readonly Pick[],
+  flags: { readonly keepsImages?: true } = {},
 ): Operator {
   return operator(attributes, {
     evaluate(call) {
@@ -50,6 +51,7 @@ function picking<S extends Specs>(
     },
     anyType: true,
     moves: true,
+    ...flags,
   });
 }
 
@@ -152,6 +154,7 @@ const slice = picking(
     }
     return [{ indices }];
   },
+  { keepsImages: true },
 );
 
 const split = picking(

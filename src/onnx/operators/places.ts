@@ -33,7 +33,7 @@ function emptyPlaces({ node, budget }: Bare, dims: readonly number[]): Places {
 }
 
 /** Nodes that pick elements of a value as one list; the name is that of the first result unless given. */
-export function pickedPlaces(
+function pickedPlaces(
   conversion: Conversion,
   x: Activation,
   { places, dims }: Places,

@@ -1,6 +1,5 @@
 // pool.ts: maxima and means over windows and over whole planes.
-import { elements, type Shape, sameShape } from "../../ops/index.js";
-import type { Unnamed } from "../draft.js";
+import { elements, type Shape, sameShape, type Unnamed } from "../../ops/index.js";
 import type { Value } from "../tensor.js";
 import { largest, sum } from "./arrays.js";
 import {

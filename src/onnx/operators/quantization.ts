@@ -58,28 +58,11 @@ export function asIntegers(conversion: Conversion, x: Activation): Activation {
   if (!quantization) return x;
   const { scale, zero, axis, range } = quantization;
   const name = resultName(conversion);
-  const [one] = scale.data;
   const floats = { node, dims };
-  // scale 1 and zero point 0 stand for integers that come of no rounding
-  if (isUniform(quantization) && one === 1 && !zero?.data[0] && range[0] === -Infinity) {
-    expectProduct(conversion);
-    return { ...floats, type };
-  }
   const divided = combined(conversion, "div", floats, alongAxis(conversion, scale, axis, dims), `${name}.steps`);
   const rounded = stepped(conversion, divided, inSteps(["round", [0]]), `${name}.rounded`);
   const moved = zero?.data.some((z) => z !== 0)
     ? combined(conversion, "add", rounded, alongAxis(conversion, zero, axis, dims), `${name}.moved`)
     : rounded;
   return { ...clipped(conversion, moved, ...range), type };
-}
-
-/** Only in a product, less its zero point, may the floats stand for integers whose scale no file says: a scale follows it. */
-function expectProduct({ node, operands }: Conversion): void {
-  const zero = operands[2] ?? null;
-  const centred = zero !== null && "data" in zero && zero.data.every((z) => z === 0);
-  if (["ConvInteger", "MatMulInteger"].includes(node.op) && centred) return;
-  throw unsupported(
-    node,
-    "integers whose scale and zero point each image has its own: take outputs before DynamicQuantizeLinear",
-  );
 }

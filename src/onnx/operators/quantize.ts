@@ -1,19 +1,19 @@
 // quantize.ts: QuantizeLinear and DequantizeLinear, a scale for the whole tensor, for each index of an axis or for blocks.
 import { roundEven, sameShape } from "../../ops/index.js";
-import type { Activation } from "../draft.js";
+import type { Activation, OwnScales, Quantization } from "../draft.js";
 import { toValue, type Value } from "../tensor.js";
 import { largest } from "./arrays.js";
 import { combined } from "./binary.js";
 import {
   axisOf,
   type Call,
+  type Conversion,
   expectNode,
   make,
   onlyActivation,
   optional,
   required,
   resultName,
-  unsupported,
 } from "./call.js";
 import { type Operators, operator } from "./operator.js";
 import { alongAxis, asIntegers, quantizationOf, quantizedType, sameQuantization } from "./quantization.js";
@@ -68,11 +68,14 @@ const dequantize = operator(LINEAR, {
     const [scale, zero] = [wanted.scale, wanted.zero].map(
       (value) => value && alongAxis(conversion, value, wanted.axis, dims),
     );
+    // the scale of DynamicQuantizeLinear, which goes on as 1
+    if (!zero && wanted.scale.data.every((one) => one === 1)) return [x];
     const moved = zero ? combined(conversion, "sub", x, zero, `${resultName(conversion)}.centred`) : x;
     return [combined(conversion, "mul", moved, scale!)];
   },
   anyType: true,
   takesQuantized: true,
+  keepsImages: true,
 });
 
 const quantize = operator(
@@ -91,20 +94,37 @@ const quantize = operator(
       }
       return [y];
     },
-    /** Rounding is left out where floats are made again: a float network is what is imported. */
+    /** Rounding is left out where floats are made again: a float network is what is imported. The range is kept. */
     convert(conversion) {
       const { node, attributes } = conversion;
       const { type, range } = quantizedType(node, optional(conversion, 2), attributes.output_dtype);
       const x = onlyActivation(conversion);
       const quantization = quantizationOf(conversion, x.dims.length, range);
-      const { scale, zero } = quantization;
-      // a zero point at the low end is a ReLU; a bound elsewhere is only where calibration cut off
-      const isRelu = scale.data.length === 1 && (zero?.data[0] ?? 0) === range[0];
-      const held: Activation = isRelu ? clipped(conversion, x, 0, Infinity) : x;
+      const held = heldTo(conversion, x, quantization);
       return [{ ...held, type, quantization }];
     },
+    keepsImages: true,
   },
 );
+
+/**
+ * The floats within what the integers can say, as saturation holds them: the bounds stand for an activation function where a
+ * quantizer has left it out, a ReLU for a zero point at the low end, a ReLU6 for a range that ends at 6.
+ */
+function heldTo(conversion: Conversion, x: Activation, { scale, zero, axis, range }: Quantization): Activation {
+  const zeroOf = (i: number): number => zero?.data[zero.data.length === 1 ? 0 : i] ?? 0;
+  const bounds = range.map((end): Value => {
+    return { ...scale, data: Float32Array.from(scale.data, (one, i) => (end - zeroOf(i)) * one) };
+  });
+  if (scale.data.length === 1) {
+    const [[low], [high]] = bounds.map(({ data }) => data);
+    return clipped(conversion, x, low, high);
+  }
+  const name = resultName(conversion);
+  const [low, high] = bounds.map((bound) => alongAxis(conversion, bound, axis, x.dims));
+  const above = combined(conversion, "max", x, low, `${name}.above`);
+  return combined(conversion, "min", above, high, `${name}.held`);
+}
 
 /** The scale and zero point of uint8 that hold all values, and 0. */
 function dynamicRange({ data }: Value) {
@@ -128,16 +148,19 @@ const dynamicQuantize = operator(
       }
       return [y, toValue("float32", [], [scale]), toValue("uint8", [], [zero])];
     },
-    /** The scale of an image is known only when it runs: the floats go on with scale 1 and zero point 0, as they are. */
+    /** The scale of an image is known only when it runs: the floats go on as they are, as if it were 1 and the zero point 0. */
     convert(conversion) {
-      const { node, draft } = conversion;
-      const [floats = "", factor = ""] = node.outputs;
-      if (draft.readers(floats) > 0 && (factor === "" || draft.readers(factor) === 0)) {
-        throw unsupported(node, "integers without their scale, which each image has its own: take outputs before it");
-      }
-      const [scale, zero] = [toValue("float32", [], [1]), toValue("uint8", [], [0])];
-      const quantization = { scale, zero, axis: 0, range: [-Infinity, Infinity] as const };
-      return [{ ...onlyActivation(conversion), type: "uint8", quantization }, scale, zero];
+      const { node } = conversion;
+      const own = node.outputs.join();
+      const lacks = (power: number, zero?: string): OwnScales => ({
+        powers: new Map(power === 0 ? [] : [[own, power]]),
+        ...(zero !== undefined && { zero }),
+      });
+      return [
+        { ...onlyActivation(conversion), type: "uint8", ownScales: lacks(-1, own) },
+        { ...toValue("float32", [], [1]), ownScales: lacks(1) },
+        { ...toValue("uint8", [], [0]), ownScales: lacks(0, own) },
+      ];
     },
   },
 );

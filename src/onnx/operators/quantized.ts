@@ -86,7 +86,7 @@ const matMul = composite({}, (call) => {
   return w;
 });
 
-/** Floats where no scale of the result is given. */
+/** The result is floats where no scale of it is given. */
 const gemm = composite({ alpha: float(1), transA: flag(false), transB: flag(false) }, (call) => {
   const w = written(call);
   const inputs = [real(w, 0), real(w, 3, call.attributes.transB ? 0 : 1), realBias(w, 6, [1, 4])];

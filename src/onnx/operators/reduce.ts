@@ -68,7 +68,7 @@ export function along(dims: readonly number[], axes: readonly number[]): Reducti
   return { axes, stay, result: dims.map((n, i) => (axes.includes(i) ? 1 : n)) };
 }
 
-/** Any axes: those that stay are brought to the front, then every row of the rest is averaged, or its maximum taken. */
+/** Reduces any axes: those that stay are brought to the front, and every row of the rest becomes its mean or its maximum. */
 export function reduced(
   conversion: Conversion,
   kind: Kind,
@@ -171,7 +171,7 @@ function logSoftmax(axis: number, axesFor: (rank: number, axis: number) => reado
   );
 }
 
-/** Outer, line and inner number of elements. */
+/** The numbers of elements before, along and behind an axis. */
 type Lines = readonly [outer: number, length: number, inner: number];
 
 /** @param axis where none is named. @param lines how an axis divides the elements */

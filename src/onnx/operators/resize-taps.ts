@@ -1,25 +1,42 @@
 // resize-taps.ts: which elements of an axis make each position of a larger or smaller one, with which weights.
-import type { AxisWeights } from "../../ops/index.js";
+import { type AxisWeights, sameShape } from "../../ops/index.js";
 import { checkSize } from "../tensor.js";
 import { range } from "./arrays.js";
 import { axesOf, type Bare, checkAxis, expectNode, optional, withoutBatch } from "./call.js";
 import { choice, flag, float, floats, ints, type ValuesOf } from "./spec.js";
 
-/** The place in an input axis of `from` elements that position x of `to` looks at. */
+const { fround } = Math;
+
+const halfPixel: Place = (x, scale) => fround(fround(fround(x + 0.5) / scale) - 0.5);
+
+/**
+ * The place in an input axis of `from` elements that position x of `to` looks at: each operation in float32, as
+ * onnxruntime has it, since it decides which of two elements is the nearest.
+ */
 const PLACES = {
-  half_pixel: (x: number, scale: number) => (x + 0.5) / scale - 0.5,
-  pytorch_half_pixel: (x: number, scale: number, _: number, to: number) => (to > 1 ? (x + 0.5) / scale - 0.5 : 0),
-  asymmetric: (x: number, scale: number) => x / scale,
-  align_corners: (x: number, _: number, from: number, to: number) => (to === 1 ? 0 : (x * (from - 1)) / (to - 1)),
-  half_pixel_symmetric: (x: number, scale: number, from: number, to: number) =>
-    (from / 2) * (1 - to / (scale * from)) + (x + 0.5) / scale - 0.5,
+  half_pixel: halfPixel,
+  pytorch_half_pixel: (x: number, scale: number, from: number, to: number) =>
+    to > 1 ? halfPixel(x, scale, from, to) : 0,
+  asymmetric: (x: number, scale: number) => fround(x / scale),
+  align_corners: (x: number, _: number, from: number, to: number) =>
+    to === 1 ? 0 : fround(fround(x * (from - 1)) / (to - 1)),
+  half_pixel_symmetric: (x: number, scale: number, from: number, to: number) => {
+    const offset = fround((from / 2) * fround(1 - fround(to / fround(scale * from))));
+    // onnxruntime's constants of this one are float64
+    return fround(offset + (x + 0.5) / scale - 0.5);
+  },
 };
 
+/** The distance from the middle between two elements within which a place counts as the middle: onnxruntime's number. */
+const TIE = 1e-6;
+
 const NEAREST = {
-  round_prefer_floor: (place: number) => Math.ceil(place - 0.5),
-  round_prefer_ceil: (place: number) => Math.floor(place + 0.5),
+  round_prefer_floor: (place: number) => Math.ceil(place - 0.5 - TIE),
+  round_prefer_ceil: (place: number) => Math.floor(place + 0.5 + TIE),
   floor: Math.floor,
   ceil: Math.ceil,
+  /** Before version 11: towards the end where the axis shrinks. */
+  simple: (place: number, scale: number) => (scale < 1 ? Math.ceil(place) : Math.trunc(place)),
 };
 
 const MODE = choice("nearest", "linear", "bilinear", "cubic");
@@ -47,7 +64,7 @@ export const NEW = {
   scales: floats({ input: 2 }),
 };
 /** The rules of a resizing, whatever the version that says them. */
-export type Rules = ValuesOf<typeof NEW>;
+export type Rules = Omit<ValuesOf<typeof NEW>, "nearest_mode"> & { readonly nearest_mode: keyof typeof NEAREST };
 /** The rules of the older versions that they do not say. */
 export const OLD_RULES = {
   antialias: false,
@@ -57,7 +74,7 @@ export const OLD_RULES = {
   exclude_outside: false,
   extrapolation_value: 0,
   keep_aspect_ratio_policy: "stretch",
-  nearest_mode: "floor",
+  nearest_mode: "simple",
   roi: null,
 } as const;
 
@@ -89,7 +106,8 @@ export function resizing(call: Bare, rules: Rules, dims: readonly number[]): Res
   for (const [i, axis] of axes.entries()) {
     const [from, to, scale] = [dims[axis], sizes[i], scales[i]];
     const place = placeOf(call, rules, i, axes.length);
-    if (to === from && scale === 1 && place(0, 1, from, to) === 0 && place(to - 1, 1, from, to) === to - 1) continue;
+    // whatever the mode says of places, as onnxruntime has it
+    if (scale === 1 || sameShape(result, dims) || (rules.antialias && to === from)) continue;
     const kernel = kernelOf(rules, from, scale);
     const count = to * kernel.each;
     budget.spend(4 * count);
@@ -129,8 +147,11 @@ function placeOf(
     "input[1]",
   );
   const [start, end] = [roi[i], roi[count + i]];
-  return (x, _, from, to) =>
-    to > 1 ? start * (from - 1) + (x * (end - start) * (from - 1)) / (to - 1) : 0.5 * (start + end) * (from - 1);
+  return (x, _, from, to) => {
+    if (to <= 1) return fround(0.5 * fround(start + end) * (from - 1));
+    const way = fround(fround(fround(x * fround(end - start)) * (from - 1)) / (to - 1));
+    return fround(fround(start * (from - 1)) + way);
+  };
 }
 
 /** The new length of each of some axes, and its ratio to the old. */
@@ -143,16 +164,16 @@ function targets(call: Bare, rules: Rules, dims: readonly number[], axes: readon
     expectNode(scales.length === count, node, `${count} scales`, scales.length, "scales");
     const sound = scales.every((s) => s > 0 && s < Infinity);
     expectNode(sound, node, "positive scales", scales, "scales");
-    return { scales, sizes: scales.map((s, i) => Math.floor(lengths[i] * s)) };
+    return { scales, sizes: scales.map((s, i) => Math.floor(fround(lengths[i] * s))) };
   }
   const wanted = optional(call, 3);
   expectNode(wanted !== null && wanted.data.length === count, node, "scales or sizes", "neither", "sizes");
   const sizes = [...withoutBatch(call, [...wanted.data], axes.indexOf(0))];
-  const scales = sizes.map((size, i) => size / lengths[i]);
+  const scales = sizes.map((size, i) => fround(size / lengths[i]));
   const policy = rules.keep_aspect_ratio_policy;
   if (policy === "stretch") return { sizes, scales };
   const common = policy === "not_larger" ? Math.min(...scales) : Math.max(...scales);
-  return { scales: scales.map(() => common), sizes: lengths.map((n) => Math.round(common * n)) };
+  return { scales: scales.map(() => common), sizes: lengths.map((n) => Math.round(fround(common * n))) };
 }
 
 /** The weights of the elements around a place between them. */
@@ -171,7 +192,7 @@ function kernelOf(rules: Rules, size: number, scale: number): Kernel {
         each: 1,
         weigh(place, weights) {
           weights[0] = 1;
-          return round(place);
+          return round(place, scale);
         },
       };
     case "linear":

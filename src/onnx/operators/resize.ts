@@ -80,14 +80,14 @@ function converted(conversion: Conversion, rules: Rules): readonly Activation[] 
 
 const isNearest = (one: AxisWeights | null): boolean => one === null || one.weights.every((w) => w === 1);
 
-/** Weights in float32; of an axis that stays, one for each element. */
+/** Rounds weights to float32; an axis that stays has one weight for each element. */
 function rounded(conversion: Conversion, one: AxisWeights | null, n: number): AxisWeights {
   conversion.budget.spend(one?.weights.length ?? n);
   if (!one) return { indices: listOf(conversion, whole(n)), weights: new Array<number>(n).fill(1) };
   return { indices: one.indices, weights: one.weights.map(Math.fround) };
 }
 
-/** Rows and columns of planes. */
+/** Resizes the rows and columns of planes. */
 function resizedPlanes(
   conversion: Conversion,
   x: Activation,
@@ -132,6 +132,7 @@ function resize<S extends Specs>(attributes: S, rules: (call: Call<ValuesOf<S>>)
       return converted(conversion, rules(conversion)).map((made) => ({ ...made, ...(type && { type }) }));
     },
     anyType: true,
+    keepsImages: true,
   });
 }
 

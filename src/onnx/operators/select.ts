@@ -92,7 +92,7 @@ function argument(sign: 1 | -1): Operator {
 
 /** Most comparisons of one TopK: each value is compared with all others of its line. */
 const COMPARISONS_MAX = 2 ** 24;
-/** Beyond what values are. */
+/** A number beyond all values that are compared. */
 const FAR = 3e38;
 
 const TOP = { axis: int(-1), k: int(null, { input: 1 }), largest: flag(true), sorted: flag(true) };

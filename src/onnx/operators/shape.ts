@@ -45,6 +45,7 @@ function reshapedDims(
 function regrouping<S extends Specs>(
   attributes: S,
   regrouped: (call: Call<ValuesOf<S>>, dims: readonly number[]) => readonly number[],
+  flags: { readonly keepsImages?: true } = {},
 ): Operator {
   return operator(attributes, {
     evaluate(call) {
@@ -57,6 +58,7 @@ function regrouping<S extends Specs>(
     },
     anyType: true,
     moves: true,
+    ...flags,
   });
 }
 
@@ -136,12 +138,16 @@ export const SHAPES: Operators = {
     return dims.filter((_, i) => !named.includes(i));
   }),
   /** With axes of length 1 so that they stand at the named places of the result. */
-  Unsqueeze: regrouping({ axes }, ({ node, attributes }, dims) => {
-    expectNode(attributes.axes !== null, node, "axes", "none", "axes");
-    const rank = dims.length + attributes.axes.length;
-    checkRank(rank, `${node.where}.axes`);
-    const named = axesOf(node, attributes.axes, rank);
-    const rest = [...dims];
-    return Array.from({ length: rank }, (_, i) => (named.includes(i) ? 1 : rest.shift()!));
-  }),
+  Unsqueeze: regrouping(
+    { axes },
+    ({ node, attributes }, dims) => {
+      expectNode(attributes.axes !== null, node, "axes", "none", "axes");
+      const rank = dims.length + attributes.axes.length;
+      checkRank(rank, `${node.where}.axes`);
+      const named = axesOf(node, attributes.axes, rank);
+      const rest = [...dims];
+      return Array.from({ length: rank }, (_, i) => (named.includes(i) ? 1 : rest.shift()!));
+    },
+    { keepsImages: true },
+  ),
 };

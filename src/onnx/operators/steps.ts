@@ -1,6 +1,6 @@
 // steps.ts: functions of every element that are put together from others, as operators and as parts of them.
-import { type Step, stepsOf } from "../../ops/index.js";
-import type { Activation, Unnamed } from "../draft.js";
+import { type Step, stepsOf, type Unnamed } from "../../ops/index.js";
+import type { Activation } from "../draft.js";
 import { map } from "./arrays.js";
 import { added, type Conversion, onlyActivation, required } from "./call.js";
 import { type Operator, operator } from "./operator.js";

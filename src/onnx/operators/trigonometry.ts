@@ -1,11 +1,10 @@
 // trigonometry.ts: functions of angles and of hyperbolas, their inverses, and tests of what is no number.
+import { FLOAT32_MAX } from "../tensor.js";
 import { map } from "./arrays.js";
 import { onlyActivation, required } from "./call.js";
 import { type Operator, type Operators, operator } from "./operator.js";
 import { flag } from "./spec.js";
 import { fixed, inSteps, type ShortStep, stepped } from "./steps.js";
-
-const LARGEST = 3.4028234663852886e38;
 
 /** asin x = atan(x / sqrt(1 - x^2)) as the steps 1 to 6. */
 const ASIN: readonly ShortStep[] = [
@@ -49,11 +48,11 @@ function test<S extends { readonly [name: string]: ReturnType<typeof flag> }>(
   });
 }
 
-/** Larger than any number that is finite: of the value, or of its negative. */
+/** Whether a value or its negative is larger than any finite number. */
 const BEYOND: readonly ShortStep[] = [
-  ["constant", [], LARGEST],
+  ["constant", [], FLOAT32_MAX],
   ["less", [1, 0]],
-  ["constant", [], -LARGEST],
+  ["constant", [], -FLOAT32_MAX],
   ["less", [0, 3]],
 ];
 
@@ -92,7 +91,7 @@ export const TRIGONOMETRY: Operators = {
           ? [...BEYOND, ["add", [2, 4]]]
           : above || below
             ? [
-                ["constant", [], above ? LARGEST : -LARGEST],
+                ["constant", [], above ? FLOAT32_MAX : -FLOAT32_MAX],
                 ["less", above ? [1, 0] : [0, 1]],
               ]
             : [

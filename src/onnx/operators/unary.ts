@@ -1,15 +1,12 @@
 // unary.ts: functions of every element by itself.
-import { type ActivationName, activationOf, type Node, PARAMETERS } from "../../ops/index.js";
-import type { Activation, Unnamed } from "../draft.js";
-import { elementType, isFloatType } from "../tensor.js";
+import { type ActivationName, activationOf, type Node, PARAMETERS, type Unnamed } from "../../ops/index.js";
+import type { Activation } from "../draft.js";
+import { elementType, FLOAT32_MAX, isFloatType } from "../tensor.js";
 import { map } from "./arrays.js";
 import { type Conversion, cast, onlyActivation, required } from "./call.js";
 import { type Operator, type Operators, operator } from "./operator.js";
 import { choice, float, int } from "./spec.js";
 import { elementwise, fixed, GELU, GELU_TANH, inSteps, SOFTPLUS, shapeless, stepped, swish } from "./steps.js";
-
-/** Stands for no bound: a clip's bounds are finite. */
-const LARGEST = 3.4028234663852886e38;
 
 /** The functions of one value that are an `activation` node; the others have nodes of their own. */
 type Named = Exclude<ActivationName, "clip" | "leakyRelu">;
@@ -50,14 +47,23 @@ export function clipped(conversion: Conversion, x: Activation, low: number, high
 function boundNode(input: string, low: number, high: number): Unnamed {
   if (low === 0 && high === Infinity) return { op: "relu", input };
   if (low === 0 && high > 0) return { op: "relu", input, max: high };
-  return { op: "activation", input, fn: "clip", parameters: [Math.max(low, -LARGEST), Math.min(high, LARGEST)] };
+  return {
+    op: "activation",
+    input,
+    fn: "clip",
+    parameters: [Math.max(low, -FLOAT32_MAX), Math.min(high, FLOAT32_MAX)],
+  };
 }
 
 function boundsOf(node: Node): { input: string; low: number; high: number } | null {
   if (node.op === "relu") return { input: node.input, low: 0, high: node.max ?? Infinity };
   if (node.op !== "activation" || node.fn !== "clip") return null;
   const [low, high] = node.parameters;
-  return { input: node.input, low: low === -LARGEST ? -Infinity : low, high: high === LARGEST ? Infinity : high };
+  return {
+    input: node.input,
+    low: low === -FLOAT32_MAX ? -Infinity : low,
+    high: high === FLOAT32_MAX ? Infinity : high,
+  };
 }
 
 const leakyRelu = operator(
@@ -76,7 +82,7 @@ const leakyRelu = operator(
   },
 );
 
-/** Towards zero, as integers are made of floats. */
+/** Rounds towards zero, as integers are made of floats. */
 const TRUNCATED = inSteps(["abs", [0]], ["floor", [1]], ["sign", [0]], ["mul", [2, 3]]);
 
 export const UNARY: Operators = {

@@ -12,7 +12,7 @@ export const WINDOW = {
   strides: ints(),
 };
 type WindowValues = ValuesOf<typeof WINDOW>;
-/** Those of a transposed convolution. */
+/** The attributes of a transposed convolution. */
 export const TRANSPOSED_WINDOW = { ...WINDOW, output_padding: ints(), output_shape: ints() };
 type TransposedValues = ValuesOf<typeof TRANSPOSED_WINDOW>;
 

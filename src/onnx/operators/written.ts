@@ -6,15 +6,15 @@ import type { Value } from "../tensor.js";
 import type { Bare } from "./call.js";
 import type { Expansion } from "./operator.js";
 
-/** Numbers are ints; floats, lists and texts say what they are. */
+/** An attribute that is given: a number is an int, and floats, lists and texts say what they are. */
 type Given = number | Attribute;
 
-/** Nodes in the place of one. */
+/** The nodes that take the place of one. */
 export interface Written extends Expansion {
   /** Adds a node. @param result its name, made up unless given. @returns the name of its result */
   node(op: string, inputs: readonly string[], attributes?: Readonly<Record<string, Given>>, result?: string): string;
   constant(value: Value): string;
-  /** Those of the node's attributes, by name. */
+  /** The attributes of the node that have these names. */
   kept(...names: readonly string[]): Readonly<Record<string, Attribute>>;
   /** The name of an input; empty where it is left out. */
   input(index: number): string;
@@ -26,7 +26,7 @@ export interface Written extends Expansion {
 export const asInts = (...value: readonly number[]): Attribute => ({ type: "ints", value });
 export const asFloat = (value: number): Attribute => ({ type: "float", value });
 
-/** Nothing yet, in the place of a call's node. */
+/** Begins to write nodes in the place of a call's node. */
 export function written({ node }: Bare): Written {
   const nodes: OnnxNode[] = [];
   const constants = new Map<string, Value>();

@@ -1,6 +1,7 @@
 // apot.ts: Additive Powers-of-Two (Li et al. 2020): a sign and a sum of powers of two from interleaved sets, clipped at alpha.
 //
 //   w = alpha project(clip(w / alpha, -1, 1)), project: the nearest of the levels, whose largest is 1
+import { midpointsOf, nearest } from "../channels.js";
 import { checkQuantizerBits, checkWeights, integerFit, type Quantizer } from "../quantizer.js";
 
 /** Powers to add up, in units of the smallest: one of each list. 2 bits are ternary. */
@@ -42,6 +43,7 @@ export const apot: Quantizer = {
         .reverse(),
       ...sizes,
     ];
+    const midpoints = midpointsOf(Float64Array.from(sizes));
     const largest = sizes[sizes.length - 1];
     let unit = top / largest;
     let least = Number.POSITIVE_INFINITY;
@@ -50,7 +52,7 @@ export const apot: Quantizer = {
       let error = 0;
       for (let i = 0; i < weights.length; i++) {
         const size = Math.abs(weights[i]) / step;
-        error += ((sizes[nearest(sizes, size)] - size) * step) ** 2;
+        error += ((sizes[nearest(midpoints, size)] - size) * step) ** 2;
       }
       if (error >= least) continue;
       least = error;
@@ -58,16 +60,9 @@ export const apot: Quantizer = {
     }
     const zero = sizes.length - 1;
     const codes = Uint8Array.from(weights, (w) => {
-      const k = nearest(sizes, Math.abs(w) / unit);
+      const k = nearest(midpoints, Math.abs(w) / unit);
       return w < 0 ? zero - k : zero + k;
     });
     return integerFit(levels, codes, unit, layer);
   },
 };
-
-/** Index of the nearest of rising sizes; a midpoint goes up. */
-function nearest(sizes: readonly number[], size: number): number {
-  let k = 0;
-  while (k + 1 < sizes.length && size >= (sizes[k] + sizes[k + 1]) / 2) k++;
-  return k;
-}

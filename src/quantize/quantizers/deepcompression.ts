@@ -1,4 +1,5 @@
 // deepcompression.ts: Deep Compression (Han et al. 2016): pruning by magnitude, then weights shared by k-means.
+import { midpointsOf, nearest } from "../channels.js";
 import { checkQuantizerBits, checkWeights, type Fit, type LayerInfo, type Quantizer, realFit } from "../quantizer.js";
 
 const ROUNDS = 50;
@@ -50,8 +51,9 @@ function share(weights: Float32Array, mask: Uint8Array, layer: LayerInfo): Fit {
   const levels = [...new Set([...centroids, 0])].sort((a, b) => a - b);
   const zero = levels.indexOf(0);
   const own = levels.filter((level) => centroids.includes(level));
+  const midpoints = midpointsOf(Float64Array.from(own));
   const codeOf = own.map((level) => levels.indexOf(level));
-  const codes = Uint8Array.from(weights, (w, i) => (mask[i] || w === 0 ? zero : codeOf[nearest(own, w)]));
+  const codes = Uint8Array.from(weights, (w, i) => (mask[i] || w === 0 ? zero : codeOf[nearest(midpoints, w)]));
   return realFit(Float64Array.from(levels), codes, layer);
 }
 
@@ -65,10 +67,4 @@ function means(sorted: Float32Array, centroids: readonly number[]): number[] {
     for (; at < sorted.length && sorted[at] < end; at++) sum += sorted[at];
     return at === from ? centroid : sum / (at - from);
   });
-}
-
-function nearest(levels: readonly number[], w: number): number {
-  let k = 0;
-  while (k + 1 < levels.length && w >= (levels[k] + levels[k + 1]) / 2) k++;
-  return k;
 }

@@ -18,11 +18,13 @@ export interface Line {
   readonly close: (reason: unknown) => void;
 }
 
-/** @param onProgress of loading; what it throws ends the line, and the load is rejected with it */
+/** @param onProgress of loading, whose promises the answers wait for; what it throws ends the line, and the load is rejected with it */
 export function openLine(onProgress: LoadOptions["onProgress"]): Line {
   /** The calls that are not answered yet, by number. */
   const calls = new Map<number, Call>();
   let count = 0;
+  let unanswered = 0;
+  const hearing: Promise<void>[] = [];
   let over: { readonly reason: unknown } | null = null;
   let thread: Thread | null = null;
   const close = (reason: unknown): void => {
@@ -42,22 +44,25 @@ export function openLine(onProgress: LoadOptions["onProgress"]): Line {
   const receive = (message: unknown): void => {
     const reply = message as Reply;
     if (reply.kind === "progress") {
-      try {
-        // nobody waits for what was given up
-        if (!over) onProgress?.(reply.progress);
-      } catch (error) {
-        close(error);
-      }
+      // nobody waits for what was given up
+      const heard = (async () => (over ? undefined : onProgress?.(reply.progress)))();
+      hearing.push(heard);
+      heard.catch(close);
       return;
     }
-    const call = calls.get(reply.id);
-    calls.delete(reply.id);
+    unanswered--;
     holdWhileBusy();
-    if (reply.kind === "failure") call?.reject(errorOf(reply.failure));
-    else call?.resolve(reply.value as never);
+    const settle = (): void => {
+      const call = calls.get(reply.id);
+      calls.delete(reply.id);
+      if (reply.kind === "failure") call?.reject(errorOf(reply.failure));
+      else call?.resolve(reply.value as never);
+    };
+    // a listener that fails has closed the line
+    Promise.all(hearing).then(settle, () => {});
   };
   /** A program ends when nothing of its own is left to do. */
-  const holdWhileBusy = (): void => thread?.hold(calls.size > 0);
+  const holdWhileBusy = (): void => thread?.hold(unanswered > 0);
   try {
     thread = startThread(
       "./host.js",
@@ -80,11 +85,13 @@ export function openLine(onProgress: LoadOptions["onProgress"]): Line {
         check();
         const id = count++;
         calls.set(id, { resolve, reject });
+        unanswered++;
         holdWhileBusy();
         try {
           thread?.post({ id, ...request }, transfer);
         } catch (cause) {
           calls.delete(id);
+          unanswered--;
           holdWhileBusy();
           reject(new ShiftwiseError("BAD_DATA", "this cannot be handed to a Worker", { found: String(cause), cause }));
         }

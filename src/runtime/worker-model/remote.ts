@@ -48,8 +48,9 @@ export class WorkerModel {
     const { value, transfer, close } = portable(source);
     const line = openLine(onProgress);
     const stop = (): void => line.close(new ShiftwiseError("ABORTED", "loading was stopped"));
-    signal?.addEventListener("abort", stop, { once: true });
     try {
+      // whatever the signal is, what it throws ends the loading
+      signal?.addEventListener("abort", stop, { once: true });
       if (signal?.aborted) stop();
       const request = { kind: "load", source: value, options: rest, progress: onProgress !== undefined } as const;
       return new WorkerModel(frozenCopy(await line.call<ModelInfo>(request, transfer)), line);
@@ -57,8 +58,8 @@ export class WorkerModel {
       line.close(new ShiftwiseError("DISPOSED", "the model was not loaded"));
       throw error;
     } finally {
-      signal?.removeEventListener("abort", stop);
       close?.();
+      signal?.removeEventListener("abort", stop);
     }
   }
 
@@ -71,7 +72,7 @@ export class WorkerModel {
   }
 
   /** Warms the model up as Model.warmUp does. */
-  async warmUp(onProgress?: (share: number) => void): Promise<void> {
+  async warmUp(onProgress?: (share: number) => void | Promise<void>): Promise<void> {
     await warmUp(this.inputs, (image) => this.run(image), onProgress);
   }
 

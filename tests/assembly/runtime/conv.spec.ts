@@ -1,5 +1,5 @@
 import { ConvJob, conv_codes } from "../../../assembly/runtime/conv";
-import { Epilogue } from "../../../assembly/runtime/epilogue";
+import { Epilogue } from "../../../assembly/runtime/shared/epilogue";
 import { FLOAT32 } from "../../../src/runtime/layout";
 
 const patch = memory.data(64 * 4, 16);

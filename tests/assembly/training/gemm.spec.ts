@@ -1,5 +1,5 @@
 // gemm.spec.ts: the product kernels against scalar sums, for every count of rows around the tile.
-import { gemmPanel, gemmRuns } from "../../../assembly/training/gemm";
+import { gemmPanel, gemmRuns } from "../../../assembly/training/shared/gemm";
 
 /** Small integers: their float32 sums are exact, so results must be equal. */
 function value(i: i32): f32 {

@@ -24,3 +24,8 @@ export const known = (make) => (draw, b) => {
   const made = make(draw, b, operand, b.dimsOf(operand));
   if (made) b.node("Add", [x, made[0]]);
 };
+
+export const mixedAxis = (draw, dims) => draw.below(dims.length) - (draw.chance(0.3) ? dims.length : 0);
+
+/** Parameters that are attributes before a version and inputs since. */
+export const either = (b, since, name, list) => (b.opset < since ? [{ [name]: list }, []] : [{}, [b.ints(...list)]]);

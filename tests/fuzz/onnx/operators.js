@@ -1,10 +1,26 @@
 // operators.js: a generator for every operator that is read: each adds nodes to the model, or nothing where none fit.
 
 import { bytes } from "../../onnx/build.js";
-import { elements, PARAMETERS } from "../project.js";
+import { PARAMETERS } from "../project.js";
 import { biasedGelu, groupNorm, instanceNorm, layerNorm, lrn, masks, positiveUnary, where } from "./functions.js";
 import { FUSED } from "./fused.js";
-import { float, isPlanes, known, meeting, rank, unary } from "./helpers.js";
+import { either, float, isPlanes, known, meeting, mixedAxis, rank, unary } from "./helpers.js";
+import {
+  blocks,
+  concat,
+  expand,
+  gather,
+  pad,
+  reshape,
+  resize,
+  slice,
+  split,
+  squeeze,
+  tile,
+  transpose,
+  unsqueeze,
+  upsample,
+} from "./moves.js";
 import { PLACES } from "./places.js";
 import { attention, einsum, gemm, matMul, multiHead, selfAttention } from "./products.js";
 import { QUANTIZED } from "./quantized.js";
@@ -108,170 +124,6 @@ function batchNorm(draw, b) {
   b.node("BatchNormalization", [x, gamma, beta, mean, variance], draw.chance(0.5) ? { epsilon: float(0.01) } : {});
 }
 
-const mixedAxis = (draw, dims) => draw.below(dims.length) - (draw.chance(0.3) ? dims.length : 0);
-
-function concat(draw, b) {
-  const x = b.source(draw, (dims) => dims.length > 0);
-  const dims = b.dimsOf(x);
-  const axis = dims.length > 1 ? draw.integer(1, dims.length - 1) : 0;
-  const parts = [
-    x,
-    b.source(draw, (found) => found.length === dims.length && found.every((n, i) => i === axis || n === dims[i])),
-  ];
-  if (draw.chance(0.3)) parts.push(b.floats(draw, dims));
-  b.node("Concat", parts, { axis: draw.chance(0.3) ? axis - dims.length : axis });
-}
-
-/** Parameters that are attributes before a version and inputs since. */
-const either = (b, since, name, list) => (b.opset < since ? [{ [name]: list }, []] : [{}, [b.ints(...list)]]);
-
-function split(draw, b) {
-  const x = b.source(draw, (dims) => dims.some((n) => n > 1));
-  if (!x) return;
-  const dims = b.dimsOf(x);
-  const axis = dims.findLastIndex((n) => n > 1);
-  const first = draw.integer(1, dims[axis] - 1);
-  const [attributes, inputs] = either(b, 13, "split", [first, dims[axis] - first]);
-  b.node("Split", [x, ...inputs], { axis, ...attributes }, 2);
-}
-
-function slice(draw, b) {
-  const x = b.source(draw, (dims) => dims.length > 0);
-  const dims = b.dimsOf(x);
-  const axis = draw.below(dims.length);
-  const n = dims[axis];
-  const [start, end] = [draw.pick([0, 1, -1, -n, n >> 1, 100]), draw.pick([n, -1, 2 ** 31 - 1, n >> 1, -(2 ** 31), 1])];
-  if (b.opset < 10) b.node("Slice", [x], { starts: [start], ends: [end], axes: [axis] });
-  else
-    b.node("Slice", [
-      x,
-      b.ints(start),
-      b.ints(end),
-      b.ints(mixedAxis(draw, dims) * 0 + axis),
-      b.ints(draw.pick([1, 2, -1, 3])),
-    ]);
-}
-
-function pad(draw, b) {
-  const x = b.source(draw);
-  const dims = b.dimsOf(x);
-  const widths = (low) => dims.map((_, i) => (i === 0 && dims.length > 1 ? 0 : draw.integer(low, 2)));
-  const mode = draw.pick(["constant", "reflect", "edge", ...(b.opset >= 19 ? ["wrap"] : [])]);
-  const low = draw.pick([0, 0, -1]);
-  const pads = [...widths(low), ...widths(low)];
-  const value = draw.pick([0, -0, 1.5, -3]);
-  if (b.opset < 11) b.node("Pad", [x], { pads, mode, ...(mode === "constant" && { value: float(value) }) });
-  else b.node("Pad", [x, b.ints(...pads), ...(draw.chance(0.5) ? [b.floats(draw, [], () => value)] : [])], { mode });
-}
-
-function transpose(draw, b) {
-  const x = b.source(draw);
-  const dims = b.dimsOf(x);
-  const [first, ...rest] = dims.keys();
-  const perm =
-    draw.chance(0.8) && dims.length > 1
-      ? [first, ...draw.random().shuffle(rest)]
-      : draw.random().shuffle([...dims.keys()]);
-  b.node("Transpose", [x], draw.chance(0.1) ? {} : { perm });
-}
-
-function reshape(draw, b) {
-  const x = b.source(draw);
-  const dims = b.dimsOf(x);
-  const count = elements(dims);
-  const divisors = Array.from({ length: Math.min(count, 64) }, (_, i) => i + 1).filter((k) => count % k === 0);
-  const c = draw.pick(divisors);
-  const target = draw.pick([
-    [1, -1],
-    [1, c, -1],
-    [1, c, count / c],
-    [1, c, count / c, 1],
-    [1, 1, c, -1],
-    [0, -1],
-    [-1],
-    [-1, c],
-  ]);
-  b.node("Reshape", [x, b.ints(...target)]);
-}
-
-function squeeze(draw, b) {
-  const x = b.source(draw, (dims) => dims.slice(1).includes(1));
-  if (!x) return;
-  const axis = b.dimsOf(x).lastIndexOf(1);
-  const [attributes, inputs] = draw.chance(0.2) ? [{}, []] : either(b, 13, "axes", [axis]);
-  b.node("Squeeze", [x, ...inputs], attributes);
-}
-
-function unsqueeze(draw, b) {
-  const x = b.source(draw, (dims) => dims.length < 5);
-  if (!x) return;
-  const [attributes, inputs] = either(b, 13, "axes", [draw.pick([2, 1, -1, 0])]);
-  b.node("Unsqueeze", [x, ...inputs], attributes);
-}
-
-function gather(draw, b) {
-  const x = b.source(draw, (dims) => dims.length > 0);
-  const dims = b.dimsOf(x);
-  const axis = dims.length > 1 ? draw.integer(1, dims.length - 1) : 0;
-  const list = Array.from(
-    { length: draw.pick([2, 1, 3]) },
-    () => draw.below(dims[axis]) - (draw.chance(0.3) ? dims[axis] : 0),
-  );
-  b.node("Gather", [x, b.ints(...list)], { axis });
-}
-
-function expand(draw, b) {
-  const x = b.source(draw);
-  const target = b.dimsOf(x).map((n, i) => (n === 1 && i > 0 ? draw.pick([1, 2, 3]) : draw.pick([1, n])));
-  b.node("Expand", [x, b.ints(...(draw.chance(0.2) ? target.slice(1) : target))]);
-}
-
-const blocks = (op) => (draw, b) => {
-  const x = b.source(draw, rank(4));
-  if (x)
-    b.node(op, [x], {
-      blocksize: draw.pick([2, 1, 3]),
-      ...(op === "DepthToSpace" && draw.chance(0.4) && b.opset >= 11 && { mode: "CRD" }),
-    });
-};
-
-function resize(draw, b) {
-  const x = b.source(draw, rank(4));
-  if (!x) return;
-  const [n, c, h, w] = b.dimsOf(x);
-  const mode = draw.pick(["nearest", "linear", "cubic"]);
-  const scales = [1, 1, draw.pick([2, 1, 0.5, 1.3, 3]), draw.pick([2, 1, 0.6, 1.7])];
-  const places = draw.pick([
-    "half_pixel",
-    "asymmetric",
-    "align_corners",
-    "pytorch_half_pixel",
-    ...(b.opset >= 19 ? ["half_pixel_symmetric"] : []),
-  ]);
-  const attributes = { mode, coordinate_transformation_mode: places };
-  if (mode === "nearest" && draw.chance(0.5))
-    attributes.nearest_mode = draw.pick(["floor", "ceil", "round_prefer_ceil"]);
-  if (mode === "cubic" && draw.chance(0.3))
-    Object.assign(attributes, { exclude_outside: 1, cubic_coeff_a: float(-0.5) });
-  let at = 0;
-  const scaled = () => b.floats(draw, [4], () => scales[at++]);
-  if (b.opset < 10) return;
-  if (b.opset === 10) b.node("Resize", [x, scaled()], { mode: draw.pick(["nearest", "linear"]) });
-  else if (draw.chance(0.5))
-    b.node("Resize", [x, "", "", b.ints(n, c, Math.ceil(h * scales[2]), Math.ceil(w * scales[3]))], attributes);
-  else b.node("Resize", [x, "", scaled()], attributes);
-}
-
-function upsample(draw, b) {
-  const x = b.source(draw, rank(4));
-  if (!x || b.opset > 9) return;
-  const scales = [1, 1, draw.pick([2, 1, 3]), draw.pick([2, 1, 1.5])];
-  const mode = draw.pick(["nearest", "linear"]);
-  let at = 0;
-  if (b.opset < 9) b.node("Upsample", [x], { mode, scales: scales.map(float) });
-  else b.node("Upsample", [x, b.floats(draw, [4], () => scales[at++])], { mode });
-}
-
 function quantized(draw, b) {
   const x = b.source(draw);
   const scale = b.floats(draw, [], () => draw.pick([0.05, 0.5, 0.01]));
@@ -300,12 +152,6 @@ const variadic = (op) => (draw, b) => {
   });
   b.node(op, draw.chance(0.3) ? [...others, x] : [x, ...others]);
 };
-
-function tile(draw, b) {
-  const x = b.source(draw, (dims) => dims.length > 0);
-  const times = b.dimsOf(x).map((_, i) => (i > 0 && draw.chance(0.5) ? draw.pick([2, 3]) : 1));
-  b.node("Tile", [x, b.ints(...times)]);
-}
 
 function clip(draw, b) {
   const x = b.source(draw);

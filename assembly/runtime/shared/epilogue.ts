@@ -11,7 +11,7 @@
 // Even and odd pixels are apart because the bucket sums leave them so (lanes.ts). They are put in order when they are stored.
 // Every step stands four times, once for each register, since only locals stay in registers. Planes start at multiples of 16
 // elements, so whole vectors may be stored past the last pixel.
-import { FLOAT32, LINEAR, PART_BYTES } from "../../src/runtime/layout";
+import { FLOAT32, LINEAR, PART_BYTES } from "../../../src/runtime/layout";
 import { evens, joined_high, joined_low } from "./lanes";
 
 // Adding 2^23 to a float32 in 0..2^22 leaves its value, rounded half to even, in the low bits.

@@ -1,5 +1,5 @@
-// loss.spec.ts: the loss kernel's own exp and log against the standard library's.
-import { exp, log } from "../../../assembly/training/loss";
+// elementary.spec.ts: the exp and log of the training kernels against those of the standard library.
+import { exp, log } from "../../../assembly/training/shared/elementary";
 
 function near(found: f64, expected: f64, tolerance: f64): bool {
   return Math.abs(found - expected) <= tolerance * expected;

@@ -6,7 +6,7 @@
 //
 // Adding 1.5 * 2^23 rounds numbers in -2^22..2^22. The low 16 bits of the sum are the signed integer, if that is in
 // -2^15..2^15 - 1. The constant is in the record because engines make a constant anew wherever it is used.
-import { PART_BYTES } from "../../src/runtime/layout";
+import { PART_BYTES } from "../../../src/runtime/layout";
 import { Epilogue, encode_px16, scaled } from "./epilogue";
 import { evens, joined_high, joined_low } from "./lanes";
 

@@ -20,7 +20,7 @@
 // return one vector, not eight, and a loop over an array of sums would keep them in memory.
 //
 // No function here multiplies: a test reads the compiled text.
-import { DOUBLE, END, PART_BYTES } from "../../src/runtime/layout";
+import { DOUBLE, END, PART_BYTES } from "../../../src/runtime/layout";
 
 /**
  * Sums one channel of 64 pixels with activations 0..255, and returns the address of its factors. Lanes are exact while

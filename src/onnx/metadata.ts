@@ -1,0 +1,58 @@
+// metadata.ts: how pixels become a model's input, where the file's metadata says it.
+import type { Normalization } from "../ops/index.js";
+import type { OnnxModel } from "./model.js";
+
+/** A normalization, and who says it. */
+export interface Stated {
+  readonly normalization: Normalization;
+  readonly by: string;
+}
+
+/** Means and deviations above this are of pixels 0..255, not of 0..1. */
+const LARGEST_SHARE = 2;
+
+/**
+ * The normalization of an input of pictures: what our own export writes by input; mean and std, as timm and others call them; 0..1,
+ * with which Ultralytics trains. The last two are of a file's only input.
+ * @returns null where the metadata says nothing that fits
+ */
+export function statedNormalization({ metadata, inputs }: OnnxModel, name: string, channels: number): Stated | null {
+  if (!metadata) return null;
+  const own = metadata.get(`${name}.normalization`);
+  if (own !== undefined) return stated(fromJson(own), channels, `${name}.normalization`);
+  if (inputs.length !== 1) return null;
+  const [mean, std] = ["mean", "std"].map((key) => numbersIn(metadata.get(key)));
+  if (mean && std) {
+    const scale = [...mean, ...std].some((value) => value > LARGEST_SHARE) ? 255 : 1;
+    const [m, s] = [mean, std].map((list) => list.map((value) => value / scale));
+    return stated({ mean: m, std: s }, channels, "mean, std");
+  }
+  if (metadata.get("author") !== "Ultralytics" || (channels !== 3 && channels !== 1)) return null;
+  return stated({ mean: [0], std: [1] }, channels, "author Ultralytics");
+}
+
+/** "[0.485, 0.456, 0.406]", with any brackets or none. */
+function numbersIn(text: string | undefined): number[] | null {
+  const list = text?.replace(/[[\](){}\s]/g, "").split(",");
+  const values = list?.map((part) => (part === "" ? Number.NaN : Number(part)));
+  return values?.every(Number.isFinite) ? values : null;
+}
+
+function fromJson(text: string): Partial<Normalization> {
+  try {
+    return (JSON.parse(text) ?? {}) as Partial<Normalization>;
+  } catch {
+    return {};
+  }
+}
+
+/** Null for numbers that are not one a channel, or one for all. */
+function stated({ mean, std }: Partial<Normalization>, channels: number, by: string): Stated | null {
+  const lists = [mean, std].map((list) => {
+    if (!Array.isArray(list) || !list.every(Number.isFinite)) return [];
+    return list.length === 1 ? new Array<number>(channels).fill(list[0]) : list;
+  });
+  const [m, s] = lists;
+  const fits = m.length === channels && s.length === channels && s.every((value) => value > 0);
+  return fits ? { normalization: { mean: m, std: s }, by } : null;
+}

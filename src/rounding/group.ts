@@ -1,0 +1,67 @@
+// group.ts: output channels of one group, and how their weights are rounded to levels.
+import { fitScales } from "../quantize/index.js";
+import type { LayerPlan } from "./layer-plan.js";
+import type { Rounder, RoundingResult } from "./rounding.js";
+
+/** Rows of one group, a row for each of its output channels, and what they are to come near to. */
+export interface GroupRows {
+  readonly channels: readonly number[];
+  readonly original: Float64Array;
+  readonly target: Float64Array;
+  /** target H */
+  readonly products: Float64Array;
+  readonly importance: Float64Array;
+  /** See RoundingTask; null where all weights are rounded. */
+  readonly states: Uint8Array | null;
+}
+
+/** Rows that other levels are tried on, of each group. */
+const EXPLORED = 32;
+
+/** Returns up to EXPLORED rows of a group, evenly spread, all of whose weights are rounded. */
+export function sampleOf(rows: GroupRows): GroupRows {
+  const n = rows.importance.length;
+  const { length } = rows.channels;
+  if (length <= EXPLORED) return { ...rows, states: null };
+  const picked = Array.from({ length: EXPLORED }, (_, i) => Math.floor((i * length) / EXPLORED));
+  const pick = (from: Float64Array): Float64Array => {
+    const some = new Float64Array(EXPLORED * n);
+    for (const [i, r] of picked.entries()) some.set(from.subarray(r * n, (r + 1) * n), i * n);
+    return some;
+  };
+  return {
+    channels: picked.map((r) => rows.channels[r]),
+    original: pick(rows.original),
+    target: pick(rows.target),
+    products: pick(rows.products),
+    importance: rows.importance,
+    states: null,
+  };
+}
+
+/** Sum over rows of w H w^T, damping included: what errors are held against. */
+export function energy({ target, products }: GroupRows): number {
+  let sum = 0;
+  for (let i = 0; i < target.length; i++) sum += target[i] * products[i];
+  return sum;
+}
+
+/** @param sweeps of coordinate descent */
+export function roundRows(
+  rounder: Rounder,
+  { levels, scales }: LayerPlan,
+  { channels, original, target, products, importance, states }: GroupRows,
+  sweeps: number,
+): RoundingResult {
+  const fitted = scales === "fit";
+  return rounder.round({
+    target,
+    products,
+    states,
+    values: original,
+    levels,
+    scales: fitted ? fitScales(target, importance, levels) : Float64Array.from(channels, (c) => scales[c]),
+    refit: fitted && !states,
+    sweeps,
+  });
+}

@@ -1,0 +1,7 @@
+// layout.ts: what the kernels of rounding and their host both know; both compilers read this file.
+
+/** Columns of a matrix that products take at a time. */
+export const PANEL = 64;
+
+/** Rows of weights, one for each output channel, that are in the kernels' memory at a time. */
+export const ROWS = 64;

@@ -1,0 +1,122 @@
+// parts.ts: a layer's weights in parts that are rounded one after the other, each with the moments of its inputs.
+import type { ConvNode, DenseNode, Tensor } from "../ops/index.js";
+import { elements, nodeInputs } from "../ops/index.js";
+import { createMoments, type GroupMoments } from "./moments.js";
+import type { Walk } from "./walk.js";
+
+/** Weights of the output channels of one group, and of some of their inputs. */
+export interface Part {
+  /** Output channels. */
+  readonly from: number;
+  readonly rows: number;
+  /** Inputs of each of them: positions in a row of weights. */
+  readonly first: number;
+  readonly n: number;
+  readonly moments: GroupMoments;
+}
+
+/** What the parts are measured on. */
+export interface PartSettings {
+  /** Images that are run at a time. */
+  readonly batch: number;
+  readonly module: WebAssembly.Module;
+  /** See CompensateOptions. */
+  readonly follow?: boolean;
+}
+
+/** Output positions that a layer's moments are taken from, where there are more: this many, or so many an input. */
+const LEAST_POSITIONS = 50_000;
+const POSITIONS_AN_INPUT = 200;
+
+/**
+ * Inputs of one output that a layer may have for their covariance to be taken whole. Where there are more, blocks of so many
+ * are rounded by themselves, as if inputs of two blocks did not vary together: the covariance of n inputs has n^2 numbers.
+ */
+const MOST_INPUTS = 4_608;
+const BLOCK_INPUTS = 2_048;
+
+/** Inputs of an output channel. */
+const inputsOf = ({ weight }: ConvNode | DenseNode): number => elements(weight.shape.slice(1));
+
+/** Whether a layer has so many inputs that they are taken in blocks, which share their output channels' scales. */
+export const isBlocked = (node: ConvNode | DenseNode): boolean => inputsOf(node) > MOST_INPUTS;
+
+/**
+ * Makes the parts of a layer, one at a time, from segment i of two walks.
+ * @throws OVERFLOW
+ */
+export function* partsOf(
+  node: ConvNode | DenseNode,
+  i: number,
+  own: Walk,
+  twin: Walk,
+  settings: PartSettings,
+): Iterable<Part> {
+  const { batch, module, follow = true } = settings;
+  const [, height, width] = own.shapes.get(node.name)!;
+  const input = own.shapes.get(node.input)!;
+  const groups = node.op === "conv" ? node.groups : 1;
+  const total = inputsOf(node);
+  const positions = own.chunks.reduce((sum, count) => sum + count, 0) * height * width;
+  const step = Math.floor(positions / Math.max(LEAST_POSITIONS, POSITIONS_AN_INPUT * total));
+  const lines = Math.min(Math.max(step, 1), height);
+  const [float] = twin.segments[i].nodes.flatMap(nodeInputs);
+  // an input channel of a convolution is a plane that all its taps read; a dense layer's inputs are channels of one value
+  const channels = node.op === "conv" ? input[0] / groups : total;
+  const plane = node.op === "conv" ? input[1] * input[2] : 1;
+  const taps = total / channels;
+  const blocks = isBlocked(node) ? Math.ceil(total / BLOCK_INPUTS) : 1;
+  const most = Math.ceil(channels / blocks);
+  for (let c = 0; c < channels; c += most) {
+    const count = Math.min(most, channels - c);
+    const weight: Tensor = { ...node.weight, shape: [node.weight.shape[0], count, ...node.weight.shape.slice(2)] };
+    const whole = count === channels;
+    const piece = whole ? node : { ...node, weight };
+    const shape = whole ? input : node.op === "conv" ? [groups * count, input[1], input[2]] : [count, 1, 1];
+    const sums = createMoments(piece, shape as typeof input, batch, follow, lines, module);
+    const pick = (values: Float32Array) =>
+      whole ? values : pickColumns(values, channels * plane, c * plane, count * plane);
+    for (const [chunk, images] of own.chunks.entries()) {
+      sums.add(pick(own.values(node.input, chunk)), follow ? pick(twin.values(float, chunk)) : null, images);
+    }
+    const rows = node.weight.shape[0] / groups;
+    for (const [group, moments] of sums.read().entries()) {
+      yield { from: group * rows, rows, first: c * taps, n: count * taps, moments };
+    }
+  }
+}
+
+/** The numbers first..first + count - 1 of every row of `width` numbers. */
+export function pickColumns<T extends Float32Array | Uint8Array>(
+  values: T,
+  width: number,
+  first: number,
+  count: number,
+): T {
+  if (count === width) return values;
+  const rows = values.length / width;
+  const picked = new (values.constructor as new (length: number) => T)(rows * count);
+  for (let r = 0; r < rows; r++) picked.set(values.subarray(r * width + first, r * width + first + count), r * count);
+  return picked;
+}
+
+/** The variance of each input of a layer, taps of one input channel alike; groups are averaged. */
+export function inputVariances(node: ConvNode | DenseNode, own: Walk): Float64Array {
+  const total = inputsOf(node);
+  const input = own.shapes.get(node.input)!;
+  const plane = node.op === "conv" ? input[1] * input[2] : 1;
+  const channels = node.op === "conv" ? input[0] / node.groups : total;
+  const [sums, squares] = [0, 1].map(() => new Float64Array(channels));
+  let values = 0;
+  for (const chunk of own.chunks.keys()) {
+    const x = own.values(node.input, chunk);
+    values += x.length / channels;
+    for (let i = 0; i < x.length; i++) {
+      const c = Math.floor(i / plane) % channels;
+      sums[c] += x[i];
+      squares[c] += x[i] * x[i];
+    }
+  }
+  const variances = squares.map((square, c) => Math.max(square / values - (sums[c] / values) ** 2, 0));
+  return Float64Array.from({ length: total }, (_, i) => variances[Math.floor((i * channels) / total)]);
+}
