@@ -36,13 +36,9 @@ export {
 
 export { bitsOfLayer, levelsFor, quantizeWeightsOf, weightNodes, writeFit } from "./apply.js";
 export { SCHEME } from "./calibrate.js";
-<<<<<<< HEAD
 export { collectRanges } from "./channel-ranges.js";
-export { fitScales, LAYER_LEVELS, SMALLEST_SCALE } from "./channels.js";
-export { equalize, tensorsToEqualize } from "./equalize.js";
-=======
 export { fitScales, LAYER_LEVELS, midpointsOf, SMALLEST_SCALE } from "./channels.js";
->>>>>>> main
+export { equalize, tensorsToEqualize } from "./equalize.js";
 export { PORTION_FIELDS, PORTION_STEP } from "./inq.js";
 export { defaultRule, SMALLEST_WEIGHT } from "./levels.js";
 export { frozenCount, selectLargest } from "./partition.js";

@@ -44,12 +44,8 @@ export function* sampleActivations(
   names: readonly string[],
   batchSize = BATCH,
 ): Generator<ReadonlyMap<string, Float32Array>, void, undefined> {
-<<<<<<< HEAD
-  const batch = imagesAtOnce([network], samples.count, batchSize);
-=======
   const { count: total, read } = samplesReader(inputsOf(network), samples, network.name);
-  const batch = imagesWithin(inferShapes(network).values(), Math.min(batchSize, total));
->>>>>>> main
+  const batch = imagesAtOnce([network], total, batchSize);
   const engine = createEngine(network, { batch, gradients: false, keep: names });
   for (let from = 0; from < total; from += batch) {
     const count = Math.min(batch, total - from);

@@ -1,5 +1,5 @@
 // fidelity.ts: how far a quantized network is from its float network, by what they make of the same images.
-import type { Samples, SamplesByInput } from "../data/browser.js";
+import { countOf, type Samples, type SamplesByInput } from "../data/browser.js";
 import { inferShapes, type Network } from "../graph/index.js";
 import { elements, nodeKind, type Shape, softmax, stridesOf } from "../ops/index.js";
 import { imagesAtOnce, sampleActivations } from "./activations.js";
@@ -42,7 +42,7 @@ export function fidelityTo(float: Network, samples: Samples | SamplesByInput): (
   return (network) => {
     const { add, read } = createFidelity(float);
     // one of them may have room for fewer images at a time
-    const batch = imagesAtOnce([float, network], samples.count);
+    const batch = imagesAtOnce([float, network], countOf(samples));
     const found = sampleActivations(network, samples, network.outputs, batch);
     for (const expected of sampleActivations(float, samples, float.outputs, batch))
       add(expected, found.next().value!, network.outputs);
