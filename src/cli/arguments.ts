@@ -157,7 +157,10 @@ export function levelsOption(): Option {
 /** @throws BAD_OPTION for bits that a quantizer has not */
 export function checkLevels(quantizer: Quantizer, bits: number): void {
   if (!quantizer.bits.includes(bits)) {
-    throw bad("--bits", `${quantizer.bits.join(" or ")} with --levels ${quantizer.name}`, String(bits));
+    const others = QUANTIZERS.filter((one) => one.bits.includes(bits)).map(({ name }) => name);
+    const elsewhere = others.length > 0 ? `, or --levels ${others.join(" or ")} for ${bits}` : "";
+    const own = `${quantizer.bits.join(" or ")} with --levels ${quantizer.name}`;
+    throw bad("--bits", `${own}${elsewhere}`, String(bits));
   }
 }
 

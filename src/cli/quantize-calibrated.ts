@@ -72,7 +72,7 @@ export async function runCalibrated(path: string, options: CalibratedArguments, 
     { signal, onStep: steps.begin, onProgress: steps.update, onWarning: screen.say },
   );
   steps.done();
-  const file = encodeModel(result.model);
+  const file = encodeModel({ ...result.model, notes: { ...result.model.notes, ...prepared.notes } });
   await writeAtomically(out, file);
   const summary = {
     layers: result.layers,

@@ -14,6 +14,8 @@ export interface PreparedSamples {
   readonly calibrations: ReadonlyMap<string, Calibration>;
   readonly count: number;
   readonly remarks: readonly string[];
+  /** Texts for a model's notes: how its pictures were made, where that is more than scaling pixels. */
+  readonly notes: Readonly<Record<string, string>>;
   /** The preprocessing that nothing said, by input. */
   readonly assumed: Readonly<Record<string, Preprocessing>>;
 }
@@ -75,20 +77,28 @@ async function prepare(
   }
   const calibrations = await openCalibrations(path, inputs, images);
   const assumed: Record<string, Preprocessing> = {};
+  const made: string[] = [];
   let taking = network;
   for (const { name, shape, preprocessing } of inputs) {
     const { pictures } = calibrations.get(name)!;
     // floats are network values as they are; only pixels need a normalization
     if (!pictures && (inputs.length > 1 || !chosen.has(name))) continue;
     if (!chosen.has(name)) assumed[name] = preprocessing;
+    const { channels, resize } = preprocessing;
+    const how = [
+      ...(channels === "bgr" ? ["channels in the order blue, green, red"] : []),
+      ...(resize === undefined ? [] : [`shorter side scaled to ${resize}, the middle cut out`]),
+    ];
+    if (pictures && how.length > 0) made.push(`${inputs.length > 1 ? `${name}: ` : ""}${how.join("; ")}`);
     taking = withNormalization(taking, normalizationOf(preprocessing, shape[0]), name);
   }
   const remarks = [...calibrations].flatMap(([name, calibration]) =>
     calibration.remarks.map((remark) => (inputs.length > 1 ? `${name}: ${remark}` : remark)),
   );
   for (const [name, text] of said) if (calibrations.get(name)!.pictures) remarks.push(text);
+  const notes: Record<string, string> = made.length > 0 ? { pictures: made.join(". ") } : {};
   const [{ samples }] = calibrations.values();
-  return { network: taking, calibrations, count: samples.count, remarks: [...new Set(remarks)], assumed };
+  return { network: taking, calibrations, count: samples.count, remarks: [...new Set(remarks)], notes, assumed };
 }
 
 const pixelText = ({ mean, std }: Normalization, of: string): string =>

@@ -5,7 +5,7 @@ export type Json = Readonly<Record<string, unknown>>;
 
 /** Joins a file name and a place inside it; either may be empty. */
 export function at(where: string, place: string): string {
-  return where && place ? `${String(where)}: ${place}` : where || place;
+  return typeof where === "string" && where && place ? `${where}: ${place}` : where || place;
 }
 
 /** Throws BAD_FILE (or `code`) for the field at `where` unless `ok`. */

@@ -26,6 +26,12 @@ const fails = (bytes, code, place) =>
     `${code} ${place}`,
   );
 
+test("a name that is no text, whose bytes are gone, is no trap", () => {
+  const name = new Float32Array(4);
+  structuredClone(name, { transfer: [name.buffer] });
+  assert.throws(() => readSafetensors(new Uint8Array(3), name), { code: "TRUNCATED" });
+});
+
 test("what is written is read back, aligned and without gaps", () => {
   const sizes = { U8: 1, F32: 4, I32: 4, U16: 2, I8: 1, F64: 8 };
   const arbitrary = fc.dictionary(

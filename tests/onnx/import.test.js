@@ -206,6 +206,41 @@ test("functions of two activations and of several bounds lose no digit of either
   });
 });
 
+test("constants that are no batch norm behind a convolution are functions of two values, or refused", async () => {
+  const constants = {
+    w: w(3, 4, 1, 1),
+    zero: floats([3, 1, 1], [2, 0, -1]),
+    most: floats([3, 1, 1], [1, Infinity, 2]),
+  };
+  for (const node of [
+    ["Div", "c zero", "y"],
+    ["Mul", "c most", "y"],
+  ]) {
+    const { nodes } = importOnnx(build({ nodes: [["Conv", "x w", "c"], node], constants }));
+    assert.ok(
+      nodes.some(({ op }) => op === "binary"),
+      node[0],
+    );
+  }
+  const nothing = { ...constants, nothing: floats([3, 1, 1], [0, NaN, 1]) };
+  assert.throws(
+    () =>
+      importOnnx(
+        build({
+          nodes: [
+            ["Conv", "x w", "c"],
+            ["Add", "c nothing", "y"],
+          ],
+          constants: nothing,
+        }),
+      ),
+    {
+      code: "UNSUPPORTED",
+      message: /holds NaN/,
+    },
+  );
+});
+
 test("all nodes that cannot be imported are listed at once", () => {
   const nodes = [
     ["Relu", "x", "a"],

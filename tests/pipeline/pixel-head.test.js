@@ -1,8 +1,9 @@
 // pixel-head.test.js: networks whose own first nodes scale pixels take them as they are, and that is said.
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { decodeModel } from "../../dist/model/index.js";
 import { importOnnx } from "../../dist/onnx/index.js";
 import { quantizeFromImages } from "../../dist/pipeline/index.js";
 import { pixelHead } from "../../dist/pipeline/pixel-head.js";
@@ -135,4 +136,6 @@ test("the command says so, and that a model does not turn channels", async () =>
   const second = await shiftwise([...run, "--channels", "bgr", "--range", 1]);
   assert.match(second.stdout, /pixels go in as blue, green, red, and the model does not turn them/);
   assert.match(second.stdout, /these are scaled before: --range 255/);
+  const { notes } = decodeModel(new Uint8Array(readFileSync(out)));
+  assert.equal(notes.pictures, "channels in the order blue, green, red");
 });

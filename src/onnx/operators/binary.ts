@@ -1,14 +1,5 @@
 // binary.ts: functions of two or more elements at the same place, operands repeated as numpy does.
-import {
-  type BatchNormNode,
-  type BinaryName,
-  binaryOf,
-  elements,
-  power,
-  type Shape,
-  sameShape,
-  type Tensor,
-} from "../../ops/index.js";
+import { type BinaryName, binaryOf, elements, power, type Shape, sameShape, type Tensor } from "../../ops/index.js";
 import { type Activation, isActivation, type Known, shapeFor } from "../draft.js";
 import { FLOAT32_MAX, isFloatType, toValue, type Value } from "../tensor.js";
 import { broadcastDims, map, zip } from "./arrays.js";
@@ -179,9 +170,11 @@ export function combined(
   return { node: draft.add(name, { op: "binary", fn, inputs: [left, right] }, shape), dims };
 }
 
+const allFinite = (values: ArrayLike<number>): boolean => Array.prototype.every.call(values, Number.isFinite);
+
 /** A constant as a network may hold it: infinities, as masks have them, become the largest numbers. */
 export function finite(conversion: Conversion, value: Value): Value {
-  if (value.data.every(Number.isFinite)) return value;
+  if (allFinite(value.data)) return value;
   if (value.data.some(Number.isNaN)) throw unsupported(conversion.node, "a constant that holds NaN");
   return map(conversion, value, (x) => Math.min(Math.max(x, -FLOAT32_MAX), FLOAT32_MAX));
 }
@@ -205,7 +198,7 @@ export function firstImage({ node, batch = 1, operands }: Conversion, operand: K
 function affine(conversion: Conversion, fn: BinaryName, a: Known, b: Known): Activation | null {
   const { draft, node } = conversion;
   const [x, constant] = isActivation(a) ? [a, b] : [b, a];
-  if (fn === "prelu" || !isActivation(x) || isActivation(constant)) return null;
+  if (fn === "prelu" || !isActivation(x) || isActivation(constant) || !allFinite(constant.data)) return null;
   const turned = behindProduct(conversion, fn, x, constant);
   if (turned) return turned;
   const before = draft.get(x.node);
@@ -220,19 +213,17 @@ function affine(conversion: Conversion, fn: BinaryName, a: Known, b: Known): Act
   const factor = (c: number): number => (fn === "mul" ? value(c) : fn === "div" ? 1 / value(c) : sign);
   const addend = (c: number): number => (fn === "add" ? value(c) : fn === "sub" ? -sign * value(c) : 0);
   const list = (of: (c: number) => number): Tensor => draft.filled([channels], of);
-  if (before.op === "batchNorm") {
-    const { gamma, beta } = before;
-    const merged: BatchNormNode = {
-      ...before,
-      gamma: list((c) => gamma.data[c] * factor(c)),
-      beta: list((c) => beta.data[c] * factor(c) + addend(c)),
-    };
-    draft.replace(merged);
-    return { node: before.name, dims };
+  const norm = before.op === "batchNorm" ? before : null;
+  const gamma = list((c) => (norm?.gamma.data[c] ?? 1) * factor(c));
+  const beta = list((c) => (norm?.beta.data[c] ?? 0) * factor(c) + addend(c));
+  // a division by 0, say, is no batch norm
+  if (!allFinite(gamma.data) || !allFinite(beta.data)) return null;
+  if (norm) {
+    draft.replace({ ...norm, gamma, beta });
+    return { node: norm.name, dims };
   }
   const still = { mean: list(() => 0), variance: list(() => 1), epsilon: 0, momentum: 0 };
-  const norm = { op: "batchNorm", input: x.node, gamma: list(factor), beta: list(addend), ...still } as const;
-  return added(conversion, norm, shape, dims);
+  return added(conversion, { op: "batchNorm", input: x.node, gamma, beta, ...still }, shape, dims);
 }
 
 /**

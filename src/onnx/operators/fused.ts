@@ -42,11 +42,13 @@ function activated(w: Written, name: ActivationName, parameters: readonly number
   w.node(name || "Identity", [x], attributes, w.result);
 }
 
-/** The number of dimensions of an input. */
-export function rankOf({ node, operands }: Bare, index: number): number {
+/** The number of dimensions of an input, three or more where its channels come last. */
+export function rankOf({ node, operands }: Bare, index: number, channelsLast = false): number {
   const operand = operands[index];
   expectNode(operand !== null && operand !== undefined, node, "an input", "none", `input[${index}]`);
-  return operand.dims.length;
+  const rank = operand.dims.length;
+  if (channelsLast) expectNode(rank >= 3, node, "three dimensions or more", rank, `input[${index}]`);
+  return rank;
 }
 
 /** Moves the channels, which are last, behind the batch. */
@@ -66,7 +68,7 @@ const CONV = { ...WINDOW, group: int(1), activation: ACTIVATION, activation_para
 function fusedConv(last: boolean): Composite {
   return composite(CONV, (call) => {
     const w = written(call);
-    const rank = rankOf(call, 0);
+    const rank = rankOf(call, 0, last);
     const first = (x: string): string => (last ? channelsFirst(w, x, rank) : x);
     const conv = w.node("Conv", [first(w.input(0)), w.input(1), w.input(2)], w.kept(...WINDOW_NAMES, "group"));
     const sum = w.has(3) ? w.node("Add", [conv, first(w.input(3))]) : conv;
@@ -160,7 +162,7 @@ const biasDropout = composite({ seed: int(0) }, (call) => {
 
 const nhwcMaxPool = composite({ ...WINDOW, ceil_mode: int(0), storage_order: int(0) }, (call) => {
   const w = written(call);
-  const rank = rankOf(call, 0);
+  const rank = rankOf(call, 0, true);
   const pool = w.node("MaxPool", [channelsFirst(w, w.input(0), rank)], w.kept(...WINDOW_NAMES, "ceil_mode"));
   channelsLast(w, pool, rank, w.result);
   return w;
@@ -173,7 +175,7 @@ const groupNorm = composite(
     const { attributes, operands, node } = call;
     const w = written(call);
     const x = operands[0];
-    const rank = rankOf(call, 0);
+    const rank = rankOf(call, 0, attributes.channels_last);
     const [batch, ...rest] = x?.dims ?? [];
     const dims = attributes.channels_last ? [batch, rest.at(-1) ?? 0, ...rest.slice(0, -1)] : [batch, ...rest];
     const { groups } = attributes;

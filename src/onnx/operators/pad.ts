@@ -62,12 +62,16 @@ function padIndices(call: PadCall, dims: readonly number[]): Indices[] {
     const size = dims[axis];
     const length = size + before + behind;
     if (before <= 0 && behind <= 0) return { start: 0 - before, step: 1, length };
-    expectNode(attributes.mode === "constant" || size > 0, node, "elements to repeat", size, "pads");
+    // what is cut off is not repeated either
+    const first = Math.max(-before, 0);
+    const left = size - first - Math.max(-behind, 0);
+    expectNode(attributes.mode === "constant" || left > 0, node, "elements to repeat", left, "pads");
     budget.spend(2 * length);
     const list = new Array<number>(length);
     for (let i = 0; i < length; i++) {
-      const at = i - before;
-      list[i] = at >= 0 && at < size ? at : outside(at, size);
+      const at = i - Math.max(before, 0);
+      const place = at >= 0 && at < left ? at : outside(at, left);
+      list[i] = place < 0 ? -1 : first + place;
     }
     return list;
   });

@@ -132,6 +132,9 @@ function everything(dims: readonly number[]): Indices[] {
   return dims.map(whole);
 }
 
+/** Those of int32 and int64. */
+const LARGEST_INTEGERS: readonly number[] = [2 ** 31 - 1, 2 ** 63];
+
 const slice = picking(
   { starts: ints({ input: 1 }), ends: ints({ input: 2 }), axes: ints({ input: 3 }) },
   (call, dims) => {
@@ -149,7 +152,9 @@ const slice = picking(
       const hold = (place: number, low: number, high: number): number =>
         Math.min(Math.max(place < 0 ? place + size : place, low), high);
       const [low, high] = step > 0 ? [0, size] : [-1, size - 1];
-      const [start, end] = [hold(starts[i], step > 0 ? 0 : -1, high), hold(ends[i], low, high)];
+      const start = hold(starts[i], 0, high);
+      // backwards, too, the largest integer is the end, as exporters write it and onnxruntime reads it
+      const end = step < 0 && LARGEST_INTEGERS.includes(ends[i]) ? -1 : hold(ends[i], low, high);
       indices[axis] = { start, step, length: Math.max(0, Math.ceil((end - start) / step)) };
     }
     return [{ indices }];

@@ -1,7 +1,7 @@
 // quantized.ts: operators on integers with scales, written out between DequantizeLinear and QuantizeLinear.
 import type { Attribute } from "../attributes.js";
 import { range } from "./arrays.js";
-import { expectNode } from "./call.js";
+import { type Bare, expectNode } from "./call.js";
 import { channelsFirst, channelsLast, rankOf } from "./fused.js";
 import { type Composite, composite, type Operators } from "./operator.js";
 import { flag, float, int, ints, type Specs } from "./spec.js";
@@ -39,7 +39,7 @@ const CONV = { ...WINDOW, group: int(1) };
 const convolution = composite({ ...CONV, channels_last: flag(false) }, (call) => {
   const w = written(call);
   const last = call.attributes.channels_last;
-  const rank = rankOf(call, 0);
+  const rank = rankOf(call, 0, last);
   const x = last ? channelsFirst(w, real(w, 0), rank) : real(w, 0);
   const y = w.node("Conv", [x, real(w, 3), realBias(w, 8, [1, 4])], w.kept(...names(CONV)));
   rounded(w, last ? channelsLast(w, y, rank) : y, 6);
@@ -49,11 +49,11 @@ const convolution = composite({ ...CONV, channels_last: flag(false) }, (call) =>
 /** One input: x with scale and zero point, then those of the result. @param write adds the operator */
 function unary<S extends Specs>(
   attributes: S,
-  write: (w: Written, x: string, kept: Kept, rank: number) => string,
+  write: (w: Written, x: string, kept: Kept, call: Bare) => string,
 ): Composite {
   return composite(attributes, (call) => {
     const w = written(call);
-    rounded(w, write(w, real(w, 0), w.kept(...names(attributes)), rankOf(call, 0)), 3);
+    rounded(w, write(w, real(w, 0), w.kept(...names(attributes)), call), 3);
     return w;
   });
 }
@@ -65,8 +65,9 @@ const of =
 
 /** A pool whose input may have its channels last. */
 function pool(op: string, attributes: Specs): Composite {
-  return unary({ ...attributes, channels_last: flag(false) }, (w, x, { channels_last: last, ...kept }, rank) => {
+  return unary({ ...attributes, channels_last: flag(false) }, (w, x, { channels_last: last, ...kept }, call) => {
     if (last?.value !== 1) return w.node(op, [x], kept);
+    const rank = rankOf(call, 0, true);
     return channelsLast(w, w.node(op, [channelsFirst(w, x, rank)], kept), rank);
   });
 }

@@ -14,7 +14,9 @@ const isPlain = (value) => Array.isArray(value) || Object.getPrototypeOf(Object(
 /** Places of an argument's inside that a caller writes. */
 function insidesOf(value, depth = 0) {
   if (typeof value !== "object" || value === null || !isPlain(value) || depth > 4) return [];
-  return Object.keys(value).flatMap((key) => [[value, key], ...insidesOf(value[key], depth + 1)]);
+  // what the package hands out is frozen
+  const own = Object.isFrozen(value) ? [] : Object.keys(value).map((key) => [value, key]);
+  return [...own, ...Object.values(value).flatMap((inside) => insidesOf(inside, depth + 1))];
 }
 
 /** Whether a tree can be walked and copied in parts: a cycle or a promise that an earlier change has put into it cannot. */
