@@ -83,10 +83,11 @@ export async function judgeOnnx(bytes, { smooth = false, valid = false } = {}) {
   const def = lowered.value;
   if (workOf(def) > WORK_MOST) return "imported, large";
   const random = createDraws(7);
-  const [{ name, tensor }] = def.inputs;
-  const { shape } = def.tensors[tensor];
-  const data = Float32Array.from({ length: elements(shape) }, random.normal);
-  const inputs = [{ [name]: data }];
+  const values = def.inputs.map(({ name, tensor }) => {
+    const { shape } = def.tensors[tensor];
+    return { name, shape, data: Float32Array.from({ length: elements(shape) }, random.normal) };
+  });
+  const inputs = [Object.fromEntries(values.map(({ name, data }) => [name, data]))];
   const runs = await assertAgreement(def, inputs, [{ def, threads: 1 }], { memoryLimit: MEMORY_LIMIT }).catch(
     (error) => {
       if (error.code !== "OVERFLOW") throw error;
@@ -96,7 +97,8 @@ export async function judgeOnnx(bytes, { smooth = false, valid = false } = {}) {
   // a few windows of many taps may want more memory than the case may have
   if (!runs) return "imported, over the limit";
   const [found] = runs;
-  if (!smooth) return "run";
+  if (!smooth || values.length > 1) return "run";
+  const [{ shape, data }] = values;
   assertClose(found.outputs, read.value, shape, data);
   return "run as the evaluator";
 }
