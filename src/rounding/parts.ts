@@ -33,7 +33,7 @@ const POSITIONS_AN_INPUT = 200;
  * are rounded by themselves, as if inputs of two blocks did not vary together: the covariance of n inputs has n^2 numbers.
  */
 const MOST_INPUTS = 4_608;
-const BLOCK_INPUTS = 2_048;
+const BLOCK_INPUTS = 1_024;
 
 /** Inputs of an output channel. */
 const inputsOf = ({ weight }: ConvNode | DenseNode): number => elements(weight.shape.slice(1));
