@@ -15,7 +15,7 @@ export interface Part {
   readonly moments: GroupMoments;
 }
 
-/** What the parts are measured on. */
+/** The things that the parts are measured on. */
 export interface PartSettings {
   /** Images that are run at a time. */
   readonly batch: number;
