@@ -55,19 +55,21 @@ const EXPORTS = {
 export const exportLayer: Export<Layer> = (context, layer) => (EXPORTS[layer.op] as Export<Layer>)(context, layer);
 
 /**
- * A function of every value. Of integers it is a table. Where its result is rounded to integers it is computed in float64, as the
+ * A function of every value. Of integers it is a table. In a model that rounds to integers it is computed in float64, as the
  * model does, if runtimes have its operators for that: another last bit would make another integer of some.
  */
 function applied(context: FormContext, steps: readonly Step[], input: string, output: string): string {
   const { g, def, value } = context;
-  const [from, to] = [def.tensors[input].encoding, def.tensors[output].encoding];
+  const from = def.tensors[input].encoding;
   if (from.kind !== "float32") {
     const real = decoderOf(from);
     const f = stepsOf(steps);
     const table = Float32Array.from({ length: 256 }, (_, raw) => f(real(raw)));
     return encoded(context, g.node("Gather", [g.floats(table), g.node("Cast", [value(input)], { to: INT32 })]), output);
   }
-  if (to.kind === "float32" || !steps.every(({ fn }) => IN_DOUBLES.has(fn))) {
+  // another layer may round what this one leaves in float32
+  const rounds = Object.values(def.tensors).some(({ encoding }) => encoding.kind !== "float32");
+  if (!rounds || !steps.every(({ fn }) => IN_DOUBLES.has(fn))) {
     return encoded(context, stepped(g, steps, value(input)), output);
   }
   const wide = stepped(g.inDoubles(), steps, g.node("Cast", [value(input)], { to: DOUBLE }));
