@@ -205,10 +205,11 @@ for (const [name, steps] of Object.entries(FUNCTIONS)) {
     const real = b.conv(input, 16, { bias: true });
     // what rounds is another layer: the function's own result is real
     const gains = b.constant([16, 1, 1], new Float32Array(16).fill(1.7));
-    const scaled = b.quantize(b.binary("mul", b.elementwise(real, steps), gains), byte(1 / 64, 40));
+    const own = b.elementwise(real, steps);
+    const scaled = b.quantize(b.binary("mul", own, gains), byte(1 / 64, 40));
     const made = b.quantize(b.elementwise(real, steps), byte(1 / 64, 40));
     const table = b.elementwise(made, steps);
-    const network = b.finish([b.conv(made, 4), b.conv(scaled, 4), table]);
+    const network = b.finish([b.conv(made, 4), b.conv(scaled, 4), table, own]);
     const grids = new Map();
     for (const node of network.nodes) {
       if (node.op !== "conv") continue;
