@@ -71,7 +71,11 @@ export function unpackResponse({ ok, status, url, headers, port }: ResponseParce
         };
         port.postMessage("next");
       }),
-    cancel: () => port.close(),
+    cancel() {
+      // a piece may be on its way already
+      port.onmessage = null;
+      port.close();
+    },
   });
   return { ok, status, url, headers: new Headers(headers), body } as Response;
 }
