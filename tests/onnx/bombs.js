@@ -197,7 +197,7 @@ const BOMBS = {
   "thirty thousand unknown operators": () => [
     many(30000, "Nope", "x", {}, {}),
     "UNSUPPORTED",
-    /^30000 problems .*Nope_99: .*\n {2}and 29900 more$/s,
+    /30000 nodes \(Nope_0, Nope_1, 29998 more\): Nope: operator, opset 13/,
   ],
   "two million empty nodes": () => [emptyNodes(2e6), "OVERFLOW", /too many messages/],
   "a hundred thousand axes": () => [
