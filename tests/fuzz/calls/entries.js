@@ -215,7 +215,10 @@ export const ENTRIES = {
   advancePortion: { args: () => [copy(), null, { bits: 5, portion: 1 }], call: quantize.advancePortion },
   collectHistograms: { args: () => [["a"], [new Map([["a", values()]])]], call: quantize.collectHistograms },
   fitLinear: { args: () => [structuredClone(histogram), { bits: 8, clip: "mse" }], call: quantize.fitLinear },
-  generate: { args: () => [{ seed: 1, train: 10, test: 10 }], call: data.generate },
+  generate: {
+    args: () => [{ seed: 1, train: 10, test: 10 }],
+    call: (options, ...more) => data.generate(ofFewImages(options), ...more),
+  },
   train: { args: () => [copy(), images(), quick()], call: (...args) => training.train(...args.slice(0, 3), soon()) },
   retrain: {
     args: () => [copy(), images(), { ...quick(), bits: 5, portions: [0.5, 1] }],
@@ -319,3 +322,10 @@ export const ENTRIES = {
     call: format.writeSafetensors,
   },
 };
+
+/** Thousands of images take seconds, whoever asks for them. */
+function ofFewImages(options) {
+  if (options === null || !["undefined", "object"].includes(typeof options)) return options;
+  const few = (count) => (count === undefined || (typeof count === "number" && count > 100) ? 10 : count);
+  return { ...options, train: few(options?.train), test: few(options?.test) };
+}
