@@ -48,7 +48,11 @@ export async function collectRanges(
   return new Map([...meters].map(([name, { read }]) => [name, read()]));
 }
 
-function createMeter([channels, height, width]: readonly [number, number, number]) {
+/**
+ * Makes what looks at a tensor, (count, channels, height, width), batch after batch.
+ * @internal
+ */
+export function createMeter([channels, height, width]: readonly [number, number, number]) {
   const plane = height * width;
   const [low, high, sum, square] = [0, 1, 2, 3].map(() => new Float64Array(channels));
   let planes = 0;

@@ -36,7 +36,7 @@ export {
 
 export { bitsOfLayer, levelsFor, quantizeWeightsOf, weightNodes, writeFit } from "./apply.js";
 export { SCHEME } from "./calibrate.js";
-export { collectRanges } from "./channel-ranges.js";
+export { collectRanges, createMeter } from "./channel-ranges.js";
 export { fitScales, LAYER_LEVELS, midpointsOf, SMALLEST_SCALE } from "./channels.js";
 export { equalize, tensorsToEqualize } from "./equalize.js";
 export { PORTION_FIELDS, PORTION_STEP } from "./inq.js";

@@ -106,7 +106,13 @@ export async function compensate(
     { network: NETWORK, samples: SAMPLES, options: OPTIONS, control: CONTROL },
   );
   const reader = readerOf(network, samples);
-  const settings: Settings = { ...options, batch: chunkOf(network), module: compileModule(), rounders: new Map() };
+  const module = compileModule();
+  const settings: Settings = {
+    ...options,
+    batch: chunkOf(network),
+    module,
+    rounderOf: keepLast((n) => createRounder(n, module)),
+  };
   const own = createWalk(network, reader, settings.batch, settings.module);
   const twin = createWalk(
     options.adapted ? network : removeQuantizers(network),
@@ -143,7 +149,19 @@ interface Settings extends CompensateOptions {
   /** Images that are run at a time. */
   readonly batch: number;
   readonly module: WebAssembly.Module;
-  readonly rounders: Map<number, Rounder>;
+  readonly rounderOf: (n: number) => Rounder;
+}
+
+/** Makes room for one size at a time, since its matrices are large, and again only where the size is another. */
+function keepLast(create: (n: number) => Rounder): (n: number) => Rounder {
+  let last: { readonly n: number; readonly rounder: Rounder } | null = null;
+  return (n) => {
+    if (last?.n === n) return last.rounder;
+    last = null;
+    const rounder = create(n);
+    last = { n, rounder };
+    return rounder;
+  };
 }
 
 function readerOf(network: Network, samples: Samples | SamplesByInput): SamplesReader {
@@ -170,7 +188,7 @@ function roundLayer(
   settings: Settings,
 ): RoundedNodes {
   const { node, states, grid } = wanted;
-  const { damping = 0.01, follow = true, sweeps = 4, module, rounders, explore = () => [] } = settings;
+  const { damping = 0.01, follow = true, sweeps = 4, rounderOf, explore = () => [] } = settings;
   const { data, shape } = node.weight;
   const width = data.length / shape[0];
   const norm = node.bias ? null : behind;
@@ -187,10 +205,7 @@ function roundLayer(
     const { mean, twinMean, covariance, cross } = moments;
     const columns = <T extends Float32Array | Uint8Array>(of: T): T =>
       pickColumns(of.subarray(from * width, (from + rows) * width) as T, width, first, n);
-    // room for one size at a time: its matrices are large
-    if (!rounders.has(n)) rounders.clear();
-    const rounder = rounders.get(n) ?? createRounder(n, module);
-    rounders.set(n, rounder);
+    const rounder = rounderOf(n);
     const original = Float64Array.from(columns(data));
     rounder.prepare(keepsMean ? covariance : aboutZero(covariance, mean, mean), damping);
     const target = follow ? rounder.follow(original, keepsMean ? cross : aboutZero(cross, twinMean, mean)) : original;

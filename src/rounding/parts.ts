@@ -1,6 +1,6 @@
 // parts.ts: a layer's weights in parts that are rounded one after the other, each with the moments of its inputs.
-import type { ConvNode, DenseNode, Tensor } from "../ops/index.js";
-import { elements, nodeInputs } from "../ops/index.js";
+import { type ConvNode, type DenseNode, elements, nodeInputs, type Tensor } from "../ops/index.js";
+import { createMeter } from "../quantize/index.js";
 import { createMoments, type GroupMoments } from "./moments.js";
 import type { Walk } from "./walk.js";
 
@@ -36,10 +36,10 @@ const MOST_INPUTS = 4_608;
 const BLOCK_INPUTS = 1_024;
 
 /** Inputs of an output channel. */
-const inputsOf = ({ weight }: ConvNode | DenseNode): number => elements(weight.shape.slice(1));
+const inputsPerOutput = ({ weight }: ConvNode | DenseNode): number => elements(weight.shape.slice(1));
 
 /** Whether a layer has so many inputs that they are taken in blocks, which share their output channels' scales. */
-export const isBlocked = (node: ConvNode | DenseNode): boolean => inputsOf(node) > MOST_INPUTS;
+export const isBlocked = (node: ConvNode | DenseNode): boolean => inputsPerOutput(node) > MOST_INPUTS;
 
 /**
  * Makes the parts of a layer, one at a time, from segment i of two walks.
@@ -56,7 +56,7 @@ export function* partsOf(
   const [, height, width] = own.shapes.get(node.name)!;
   const input = own.shapes.get(node.input)!;
   const groups = node.op === "conv" ? node.groups : 1;
-  const total = inputsOf(node);
+  const total = inputsPerOutput(node);
   const positions = own.chunks.reduce((sum, count) => sum + count, 0) * height * width;
   const step = Math.floor(positions / Math.max(LEAST_POSITIONS, POSITIONS_AN_INPUT * total));
   const lines = Math.min(Math.max(step, 1), height);
@@ -102,21 +102,11 @@ export function pickColumns<T extends Float32Array | Uint8Array>(
 
 /** The variance of each input of a layer, taps of one input channel alike; groups are averaged. */
 export function inputVariances(node: ConvNode | DenseNode, own: Walk): Float64Array {
-  const total = inputsOf(node);
-  const input = own.shapes.get(node.input)!;
-  const plane = node.op === "conv" ? input[1] * input[2] : 1;
-  const channels = node.op === "conv" ? input[0] / node.groups : total;
-  const [sums, squares] = [0, 1].map(() => new Float64Array(channels));
-  let values = 0;
-  for (const chunk of own.chunks.keys()) {
-    const x = own.values(node.input, chunk);
-    values += x.length / channels;
-    for (let i = 0; i < x.length; i++) {
-      const c = Math.floor(i / plane) % channels;
-      sums[c] += x[i];
-      squares[c] += x[i] * x[i];
-    }
-  }
-  const variances = squares.map((square, c) => Math.max(square / values - (sums[c] / values) ** 2, 0));
-  return Float64Array.from({ length: total }, (_, i) => variances[Math.floor((i * channels) / total)]);
+  const total = inputsPerOutput(node);
+  const [channels, height, width] = own.shapes.get(node.input)!;
+  // each group of an image counts as an image of its own
+  const meter = createMeter(node.op === "conv" ? [channels / node.groups, height, width] : [total, 1, 1]);
+  for (const chunk of own.chunks.keys()) meter.add(own.values(node.input, chunk));
+  const { variance } = meter.read();
+  return Float64Array.from({ length: total }, (_, i) => variance[Math.floor((i * variance.length) / total)]);
 }
