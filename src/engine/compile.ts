@@ -2,7 +2,7 @@
 
 import { type Address, plus } from "../base/index.js";
 import type { Network } from "../graph/index.js";
-import type { Node, NodeOf, Shape } from "../ops/index.js";
+import { type Node, type NodeOf, nodeInputs, type Shape } from "../ops/index.js";
 import { createArena } from "./arena.js";
 import { convolutionLayer } from "./convolution.js";
 import { depthwiseLayer, isDepthwise } from "./depthwise.js";
@@ -36,8 +36,9 @@ export interface Compiled {
   readonly layout: ParameterLayout;
   /** The layers in forward order. */
   readonly layers: readonly EngineLayer[];
-  /** Addresses of the tensors that exist. */
+  /** Addresses of the tensors that exist, and the names of those that are still there when all layers have run. */
   readonly tensors: ReadonlyMap<string, Address>;
+  readonly stay: ReadonlySet<string>;
   /** All parameters and their gradients, ordered as in the layout. */
   readonly values: Address;
   readonly slopes: Address;
@@ -49,12 +50,14 @@ export interface Compiled {
  * Lays a network out in an arena of its own.
  * @param shapes of all tensors.
  * @param keep tensors that must exist besides the outputs; others may be fused away.
+ * @param reuse whether the room of tensors that are neither kept nor outputs is another's once all their readers have run.
  */
 export function compile(
   network: Network,
   shapes: ReadonlyMap<string, Shape>,
   batch: number,
   keep: readonly string[],
+  reuse: boolean,
 ): Compiled {
   const arena = createArena();
   const layout = layoutOf(network);
@@ -62,14 +65,19 @@ export function compile(
   const pair = (): Pair => ({ mean: arena.reserve(layout.channels * 4), variance: arena.reserve(layout.channels * 4) });
   const [running, batchStatistics] = [pair(), pair()];
   const steps = fuse(network, new Set(keep));
-  const tensors = new Map(
-    steps.map(outputOf).map((name) => [name, arena.reserve(batch * volume(shapes.get(name)!) * 4)]),
-  );
+  const stay = new Set(reuse ? [...network.outputs, ...keep] : steps.map(outputOf));
+  const places = new Map<string, Address>();
+  const place = (name: string): void => {
+    const bytes = batch * volume(shapes.get(name)!) * 4;
+    if (!places.has(name)) places.set(name, stay.has(name) ? arena.reserve(bytes) : arena.borrow(bytes));
+  };
+  // the caller fills them before any layer runs
+  for (const { node } of steps) if (node.op === "input") place(node.name);
   const offsets = new Map(layout.entries.map((entry) => [`${entry.node}.${entry.field}`, entry.offset * 4]));
   const plan: ForwardPlan = {
     arena,
     batch,
-    tensor: (name) => ({ address: tensors.get(name)!, shape: shapes.get(name)! }),
+    tensor: (name) => ({ address: places.get(name)!, shape: shapes.get(name)! }),
     parameter(node, field) {
       const offset = offsets.get(`${node}.${field}`)!;
       return { value: plus(values, offset), gradient: plus(slopes, offset) };
@@ -84,11 +92,29 @@ export function compile(
       batchVariance: plus(batchStatistics.variance, offset),
     };
   };
-  const layers = steps.flatMap((fused) => {
+  const compileStep = (fused: FusedNode): EngineLayer | null => {
+    place(outputOf(fused));
     const compileNode = LAYERS[fused.node.op] as Compile<Node>;
-    return compileNode(plan, fused.node, { fused, statisticsOf }) ?? [];
+    return compileNode(plan, fused.node, { fused, statisticsOf });
+  };
+  const lastUse = lastUses(steps);
+  const layers = steps.flatMap((fused, i) => {
+    const layer = compileStep(fused) ?? [];
+    for (const name of lastUse[i]) if (!stay.has(name)) arena.release(places.get(name)!);
+    return layer;
   });
-  return { plan, layout, layers, tensors, values, slopes, running, batchStatistics };
+  return { plan, stay, layout, layers, tensors: places, values, slopes, running, batchStatistics };
+}
+
+/** The tensors that nothing needs behind each step. */
+function lastUses(steps: readonly FusedNode[]): readonly string[][] {
+  const last = new Map<string, number>();
+  for (const [i, { node, tail, addition }] of steps.entries()) {
+    const residual = tail?.residual ?? null;
+    const read = addition ?? [...nodeInputs(node), ...(residual === null ? [] : [residual])];
+    for (const name of [...read, outputOf(steps[i])]) last.set(name, i);
+  }
+  return steps.map((_, i) => [...last].filter(([, at]) => at === i).map(([name]) => name));
 }
 
 /** The nodes that a layer is fused with. */

@@ -121,11 +121,12 @@ export function createEngine(network: Network, options: EngineOptions): Engine {
   const inputs = inputsOf(network);
   if (inputs.length === 0) throw new ShiftwiseError("BAD_GRAPH", "no input node", { where: network.name });
 
-  const { plan, layout, layers, tensors, values, slopes, running, batchStatistics } = compile(
+  const { plan, layout, layers, tensors, stay, values, slopes, running, batchStatistics } = compile(
     network,
     shapes,
     batch,
     keep,
+    !gradients,
   );
   const { arena } = plan;
   const [first] = network.outputs;
@@ -167,7 +168,7 @@ export function createEngine(network: Network, options: EngineOptions): Engine {
 
   const tensor = (name: string): Float32Array => {
     const address = tensors.get(name);
-    if (address === undefined) {
+    if (address === undefined || !stay.has(name)) {
       throw new ShiftwiseError("BAD_OPTION", "no such tensor, or one fused with its neighbours", {
         expected: "a tensor named in `keep`",
         found: name,
@@ -253,7 +254,7 @@ export function createEngine(network: Network, options: EngineOptions): Engine {
     },
     tensor,
     firstNonFinite() {
-      for (const name of tensors.keys()) {
+      for (const name of stay) {
         if (kernels.firstNonFinite(tensors.get(name)!, current * volume(shapes.get(name)!)) >= 0) return name;
       }
       return null;

@@ -56,7 +56,7 @@ function measured(network: Network, input: InputNode, last: string): PixelHead |
       Float32Array.from({ length: count * length }, (_, i) => levels[from + Math.floor(i / length)]),
   };
   const values: Float32Array[] = [];
-  for (const batch of sampleActivations(head, samples, [last], 1)) values.push(batch.get(last)!);
+  for (const batch of sampleActivations(head, samples, [last], 1)) values.push(batch.get(last)!.slice());
   const [dark, middle, bright] = values;
   const size = elements(inferShapes(head).get(last)!);
   let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];

@@ -3,6 +3,7 @@
 import { given, is, type Kind, ShiftwiseError } from "../base/index.js";
 import { inferShapes, NETWORK, type Network } from "../graph/index.js";
 import type { NamedActivations } from "./calibrate.js";
+import { numberAt, orderOf } from "./ordered.js";
 
 /** The values that the channels of a tensor take. */
 export interface ChannelRanges {
@@ -58,18 +59,21 @@ export function createMeter([channels, height, width]: readonly [number, number,
   let planes = 0;
   return {
     add(values: Float32Array): void {
+      const bits = new Int32Array(values.buffer, values.byteOffset, values.length);
       for (let at = 0; at < values.length; at += plane, planes++) {
         const c = planes % channels;
-        let [least, most, total, squares] = [low[c], high[c], 0, 0];
+        // 0 is among the values
+        let [first, last, total, squares] = [0, 0, 0, 0];
         for (let i = at; i < at + plane; i++) {
+          const order = orderOf(bits[i]);
+          if (order < first) first = order;
+          if (order > last) last = order;
           const value = values[i];
-          if (value < least) least = value;
-          if (value > most) most = value;
           total += value;
           squares += value * value;
         }
-        low[c] = least;
-        high[c] = most;
+        low[c] = Math.min(low[c], numberAt(first));
+        high[c] = Math.max(high[c], numberAt(last));
         sum[c] += total;
         square[c] += squares;
       }

@@ -1,6 +1,7 @@
 // histogram.ts: what values a tensor takes, counted in one pass without knowing its range beforehand.
 
 import { given, is, type Kind, ShiftwiseError } from "../base/index.js";
+import { FIRST, LAST, numberAt, orderOf } from "./ordered.js";
 
 /**
  * Counts of a tensor's values by sign and magnitude. Bins are linear inside an octave, BINS_PER_OCTAVE of them, so a
@@ -85,35 +86,48 @@ export function binLow(i: number, lowest = LOWEST_OCTAVE): number {
  */
 export function addToHistogram(histogram: Histogram, values: Float32Array, where: string): void {
   given({ histogram, values, where }, { histogram: HISTOGRAM, values: is.floats, where: is.text });
-  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
-  let { min, max, tiny } = histogram;
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i];
-    if (value < min) min = value;
-    if (value > max) max = value;
-    // an infinity and a NaN have the highest exponent
-    if ((bits[i] & 0x7f800000) !== 0x7f800000) continue;
+  if (values.length === 0) return;
+  const bits = new Int32Array(values.buffer, values.byteOffset, values.length);
+  // without a branch on what a value is, which would be guessed wrong at every other one; the counts go in once all are finite
+  counts.fill(0);
+  let [first, last] = [LAST, FIRST];
+  for (let i = 0; i < bits.length; i++) {
+    const word = bits[i];
+    const order = orderOf(word);
+    if (order < first) first = order;
+    if (order > last) last = order;
+    counts[word >>> SHIFT]++;
+  }
+  const largest = Math.max(last, orderOf(first) & 0x7fffffff);
+  // an infinity and a NaN have the highest exponent
+  if (largest >= INFINITE) {
+    const i = bits.findIndex((word) => (word & INFINITE) === INFINITE);
     throw new ShiftwiseError("BAD_DATA", "activation is not finite", {
       expected: "a finite value: weights, or a normalization, that float32 has room for",
-      found: String(value),
+      found: String(values[i]),
       where: `${where}[${i}]`,
     });
   }
-  moveBins(histogram, lowestFor(Math.max(max, -min)));
-  ({ tiny } = histogram);
+  histogram.min = Math.min(histogram.min, numberAt(first));
+  histogram.max = Math.max(histogram.max, numberAt(last));
+  moveBins(histogram, lowestFor(Math.max(histogram.max, -histogram.min)));
   const { positive, negative, lowest } = histogram;
   const base = (127 + lowest) << MANTISSA_BITS;
-  for (let i = 0; i < values.length; i++) {
-    const bin = ((bits[i] & 0x7fffffff) >>> SHIFT) - base;
-    if (bin < 0) tiny++;
-    else if (values[i] > 0) positive[bin]++;
-    else negative[bin]++;
+  let tiny = values.length;
+  for (let bin = 0; bin <= (largest >>> SHIFT) - base; bin++) {
+    const [above, below] = [counts[base + bin], counts[SIGN + base + bin]];
+    positive[bin] += above;
+    negative[bin] += below;
+    tiny -= above + below;
   }
-  histogram.min = min;
-  histogram.max = max;
-  histogram.tiny = tiny;
+  histogram.tiny += tiny;
   histogram.total += values.length;
 }
+
+/** Counts of one call by the top bits of float32 numbers, the sign's first. */
+const counts = new Uint32Array(2 ** (32 - SHIFT));
+const SIGN = 2 ** (31 - SHIFT);
+const INFINITE = 0x7f800000;
 
 /** The lowest octave of the bins of values up to `largest`; it rises with it. */
 function lowestFor(largest: number): number {

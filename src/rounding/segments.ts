@@ -54,7 +54,7 @@ export function createPiece(
 ): Piece {
   const inputs = reads.map((name): Node => ({ op: "input", name, shape: shapes.get(name)! }));
   const piece: Network = { name: "piece", nodes: [...inputs, ...nodes], outputs: keep };
-  const { plan, layout, layers, tensors, values, running } = compile(piece, shapes, batch, keep);
+  const { plan, layout, layers, tensors, values, running } = compile(piece, shapes, batch, keep, true);
   const { kernels, memory } = instantiate(module, plan.arena.size());
   plan.arena.fill(memory.buffer);
   const floats = (address: number, length: number) => new Float32Array(memory.buffer, address, length);

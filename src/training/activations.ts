@@ -21,7 +21,9 @@ export function* activations(
     { network: NETWORK, dataset: DATASET, names: is.list(is.text), batchSize: is.integer(1) },
   );
   checkImages(network, dataset);
-  yield* sampleActivations(network, samplesOf(dataset), names, batchSize);
+  for (const batch of sampleActivations(network, samplesOf(dataset), names, batchSize)) {
+    yield new Map([...batch].map(([name, values]) => [name, values.slice()]));
+  }
 }
 
 const BATCH = 16;
@@ -35,7 +37,7 @@ export function imagesAtOnce(networks: readonly Network[], count: number, most =
 }
 
 /**
- * Yields what `activations` yields, for images without labels.
+ * Yields what `activations` yields, for images without labels: views of the engine's memory, which the next batch changes.
  * @internal
  */
 export function* sampleActivations(
@@ -50,6 +52,6 @@ export function* sampleActivations(
   for (let from = 0; from < total; from += batch) {
     const count = Math.min(batch, total - from);
     engine.forward(read(from, count), count, "eval");
-    yield new Map(names.map((name) => [name, engine.tensor(name).slice()]));
+    yield new Map(names.map((name) => [name, engine.tensor(name)]));
   }
 }

@@ -114,6 +114,7 @@ function createMeter(network: Network, name: string, shape: Shape): Meter {
   const [p, q] = [0, 1].map(() => new Float64Array(length));
   let [count, sum, square, error, kl, agreeing, equal] = [0, 0, 0, 0, 0, 0, 0];
   let whole = true;
+  let origin = 0;
   const compareLine = (expected: Float32Array, found: Float32Array, first: number): void => {
     for (let k = 0; k < length; k++) {
       p[k] = expected[first + k * step];
@@ -126,7 +127,7 @@ function createMeter(network: Network, name: string, shape: Shape): Meter {
   return {
     add(expected, found) {
       // about the first value: a mean far from zero would leave little of the variance
-      const origin = expected[0];
+      if (count === 0) origin = expected[0];
       for (let i = 0; i < expected.length; i++) {
         sum += expected[i] - origin;
         square += (expected[i] - origin) ** 2;
