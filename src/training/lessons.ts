@@ -20,7 +20,7 @@ import { crc32, hex } from "../format/index.js";
 import { inferShapes, inputsOf, type Network } from "../graph/index.js";
 import { sameShape } from "../ops/index.js";
 
-/** What a network learns from: images with labels; from a teacher alone samples of any shape, of several inputs by their names. */
+/** A set to learn from: images with labels; from a teacher alone samples of any shape, of several inputs by their names. */
 export type LearningSet = Dataset | Samples | SamplesByInput;
 
 /**
@@ -94,7 +94,7 @@ export function notTaken({ name }: Network, what: string, expected: unknown, fou
   return new ShiftwiseError("BAD_DATA", `the network does not take these ${what}`, { expected, found, where: name });
 }
 
-/** What tells one set from another, for a checkpoint. */
+/** Returns what tells one set from another, for a checkpoint. */
 export function setRecord(network: Network, set: LearningSet): Record<string, unknown> {
   const sum = (...bytes: Uint8Array[]) => hex(crc32(...bytes));
   if (!isSamples(set)) {
