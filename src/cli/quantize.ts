@@ -99,7 +99,7 @@ export function quantizeCommand(): Command {
   );
   addTrainingOptions(command, {
     batch: `with --minutes: ${images.batchSize}`,
-    augment: "with --minutes: flip, and crop by a fourteenth of the width",
+    augment: "with --minutes: flip, and crop by a fourteenth of the width, of pictures for one input",
   });
   return command.action((path: string, options: RetrainedArguments & CalibratedArguments) =>
     withContext(options, (context) => {

@@ -1,6 +1,6 @@
 // batches.ts: a data set as normalized float batches, in an order that seed and epoch alone decide.
 
-import { createRandom, given, is, ShiftwiseError } from "../base/index.js";
+import { createRandom, given, is, type Random, ShiftwiseError } from "../base/index.js";
 import { NORMALIZATION, type Normalization } from "../ops/index.js";
 import { AUGMENTATION, type Augmentation, checkAugmentation, drawChange, writeChanged } from "./augment.js";
 import { DATASET, type Dataset, imageLength, size } from "./dataset.js";
@@ -40,8 +40,15 @@ const OPTIONS = is.record<BatchOptions>({
 /** Number of batches that `batches` yields. */
 export function batchCount(dataset: Dataset, options: BatchOptions): number {
   given({ dataset, options }, { dataset: DATASET, options: OPTIONS });
-  const count = size(dataset) / options.batchSize;
-  return options.shuffle ? Math.floor(count) : Math.ceil(count);
+  return countBatches(size(dataset), options);
+}
+
+/**
+ * The number of batches of so many items.
+ * @internal
+ */
+export function countBatches(total: number, { batchSize, shuffle }: BatchOptions): number {
+  return shuffle ? Math.floor(total / batchSize) : Math.ceil(total / batchSize);
 }
 
 /**
@@ -52,8 +59,42 @@ export function batchCount(dataset: Dataset, options: BatchOptions): number {
  */
 export function* batches(dataset: Dataset, options: BatchOptions, skip = 0): Generator<Batch, void, undefined> {
   given({ dataset, options, skip }, { dataset: DATASET, options: OPTIONS, skip: is.integer(0) });
-  const { batchSize, shuffle = false, augment = {}, seed = 1, epoch = 0 } = options;
+  const { batchSize, augment = {} } = options;
   const total = size(dataset);
+  checkAugmentation(augment, dataset.shape);
+  const length = imageLength(dataset);
+  const table = normalizationTable(dataset.normalization);
+  const images = new Float32Array(Math.min(batchSize, total) * length);
+  const labels = new Uint8Array(Math.min(batchSize, total));
+  const draw = (random: Random) => drawChange(augment, dataset.shape, random);
+  for (const items of drawn(total, options, skip, draw)) {
+    for (const [i, { item, change }] of items.entries()) {
+      const pixels = dataset.images.subarray(item * length, (item + 1) * length);
+      writeChanged(pixels, dataset.shape, table, change, images, i * length);
+      labels[i] = dataset.labels[item];
+    }
+    const count = items.length;
+    yield { images: images.subarray(0, count * length), labels: labels.subarray(0, count), count };
+  }
+}
+
+/** One item of a batch, and what was drawn for it. */
+interface Drawn<T> {
+  readonly item: number;
+  readonly change: T;
+}
+
+/**
+ * Yields which items come together; `draw` is called for those of skipped batches too.
+ * @throws BAD_OPTION for a shuffled batch of more items than there are
+ * @internal
+ */
+export function* drawn<T>(
+  total: number,
+  { batchSize, shuffle = false, seed = 1, epoch = 0 }: BatchOptions,
+  skip: number,
+  draw: (random: Random) => T,
+): Generator<readonly Drawn<T>[], void, undefined> {
   if (shuffle && batchSize > total) {
     throw new ShiftwiseError("BAD_OPTION", "batch size out of range", {
       expected: `an integer in 1..${total}, the number of images`,
@@ -61,27 +102,14 @@ export function* batches(dataset: Dataset, options: BatchOptions, skip = 0): Gen
       where: "batchSize",
     });
   }
-  checkAugmentation(augment, dataset.shape);
   const random = createRandom((createRandom(seed).uint32() + Math.imul(epoch, 0x85ebca6b)) >>> 0);
   const order = Uint32Array.from({ length: total }, (_, i) => i);
   if (shuffle) random.shuffle(order);
-  const length = imageLength(dataset);
-  const table = normalizationTable(dataset.normalization);
-  const images = new Float32Array(Math.min(batchSize, total) * length);
-  const labels = new Uint8Array(Math.min(batchSize, total));
-  const last = batchCount(dataset, options);
+  const last = countBatches(total, { batchSize, shuffle });
   for (let index = 0; index < last; index++) {
-    const start = index * batchSize;
-    const count = Math.min(batchSize, total - start);
-    for (let i = 0; i < count; i++) {
-      const change = drawChange(augment, dataset.shape, random);
-      if (index < skip) continue;
-      const from = order[start + i];
-      const pixels = dataset.images.subarray(from * length, (from + 1) * length);
-      writeChanged(pixels, dataset.shape, table, change, images, i * length);
-      labels[i] = dataset.labels[from];
-    }
-    if (index >= skip) yield { images: images.subarray(0, count * length), labels: labels.subarray(0, count), count };
+    const places = order.subarray(index * batchSize, (index + 1) * batchSize);
+    const items = Array.from(places, (item) => ({ item, change: draw(random) }));
+    if (index >= skip) yield items;
   }
 }
 

@@ -18,5 +18,7 @@ export { type Pictures, type Samples, type SamplesByInput, samplesOf, unlabelled
 // for the other rooms
 
 export { AUGMENTATION } from "./augment.js";
+export { countBatches } from "./batches.js";
 export { DATASET } from "./dataset.js";
-export { countOf, eachInput, readSamples, SAMPLES, type SamplesReader, samplesReader } from "./samples.js";
+export { sampleBatches } from "./sample-batches.js";
+export { countOf, eachInput, isSamples, readSamples, SAMPLES, type SamplesReader, samplesReader } from "./samples.js";

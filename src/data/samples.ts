@@ -47,6 +47,14 @@ function isByInput(samples: unknown): samples is SamplesByInput {
 }
 
 /**
+ * Whether a value is samples, of one input or of several, and not a data set.
+ * @internal
+ */
+export function isSamples(value: unknown): value is Samples | SamplesByInput {
+  return typeof (value as Samples | undefined)?.read === "function" || isByInput(value);
+}
+
+/**
  * The number of samples.
  * @internal
  */

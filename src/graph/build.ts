@@ -35,7 +35,7 @@ export interface ConvOptions {
 
 /** Adds one node a call, in topological order, and returns its name. Names are numbered by operation: conv1, conv2. */
 export interface NetworkBuilder {
-  /** Adds the network's input. A network has one. */
+  /** Adds an input. The first is called input, the next ones input2, input3. */
   input(shape: Shape, normalization?: Normalization): string;
   /** Adds a convolution with square kernel, stride and dilation, and `outputs` channels. */
   conv(input: string, outputs: number, options?: ConvOptions): string;
@@ -117,7 +117,7 @@ export function buildNetwork(name: string, random: Random): NetworkBuilder {
   const push = (fields: Unnamed, word: string = fields.op): string => {
     const n = (counts.get(word) ?? 0) + 1;
     counts.set(word, n);
-    const node = { ...fields, name: word === "input" ? word : `${word}${n}` } as Node;
+    const node = { ...fields, name: word === "input" && n === 1 ? word : `${word}${n}` } as Node;
     nodes.push(node);
     return node.name;
   };

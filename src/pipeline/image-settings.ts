@@ -23,7 +23,7 @@ export interface ImageSettings {
   readonly portions?: readonly number[];
   readonly learningRate?: number;
   readonly batchSize?: number;
-  /** Default: crop by a fourteenth of the width, and flip. */
+  /** Default: crop by a fourteenth of the width and flip pictures of a network of one input; nothing for other samples. */
   readonly augment?: Augmentation;
   readonly seed?: number;
   /** Threads that self-distillation trains on; the result depends on their number. */

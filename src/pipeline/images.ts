@@ -2,7 +2,7 @@
 // a float network that teaches.
 
 import { given, is, ShiftwiseError } from "../base/index.js";
-import { countOf, type Pictures, unlabelled } from "../data/browser.js";
+import { type Augmentation, countOf, type Pictures, unlabelled } from "../data/browser.js";
 import { inferShapes, inputsOf, insertQuantizers, lower, type Network, quantizationPoints } from "../graph/index.js";
 import {
   calibrate,
@@ -51,8 +51,8 @@ export type DistillationOutcome = Pick<DistillResult, "epochs" | "heldOut" | "be
  * @param float importOnnx of shiftwise/onnx or a training makes it.
  * @param images of a network of several inputs by the inputs' names, as many for each.
  * @throws BAD_OPTION for a setting out of range, bits of a layer that is none, or a budget that cannot be met; BAD_DATA for
- *   images that the network does not take; UNSUPPORTED for self-distillation without pixels; BAD_GRAPH for a network that is
- *   quantized already; ABORTED; what calibrate, compensate, distill and lower throw.
+ *   images that the network does not take; BAD_GRAPH for a network that is quantized already; ABORTED; what calibrate,
+ *   compensate, distill and lower throw.
  */
 export async function quantizeFromImages(
   float: Network,
@@ -66,7 +66,7 @@ export async function quantizeFromImages(
   const { warnings, warn, heard } = createWarnings(control.onWarning);
   const network = withoutTiny(float, warn);
   const source = sourceOf(network, images, warn);
-  const full = resolve(settings, inputsOf(network)[0].shape[2]);
+  const full = resolve(settings, source.pictures);
   check(network, source, full);
   const { minutes, budget, quantizer, activations } = full;
   const { signal } = control;
@@ -91,7 +91,7 @@ export async function quantizeFromImages(
   let taught: DistillResult | null = null;
   if (minutes > 0) {
     await control.onStep?.("distilling");
-    taught = await teach(simulated, source.pictures!, levels, full, control);
+    taught = await teach(simulated, source, levels, full, control);
   } else await control.onStep?.("rounding");
   const rounded = taught ?? (await compensate(simulated, samples, { levels, explore }, { signal, onProgress }));
   const measure = fidelityTo(source.network, held);
@@ -118,29 +118,36 @@ export async function quantizeFromImages(
 }
 
 /** All settings, with what is set in place of the defaults. */
-function resolve(settings: ImageSettings, width: number): ResolvedSettings {
+function resolve(settings: ImageSettings, pictures: Pictures | null): ResolvedSettings {
   const { bits, activations, seed, threads, images } = DEFAULTS;
   const { count: _, ...common } = images;
   const full = {
     ...{ bits, activations, seed, threads, ...common, layers: new Map(), budget: null },
-    augment: { crop: Math.max(1, Math.round(width / 14)), flip: true },
+    augment: usualChanges(pictures),
     ...defined(settings),
   };
   const { levels } = full;
   return { ...full, quantizer: typeof levels === "string" ? quantizerNamed(levels, "levels") : levels };
 }
 
+/** Changes that leave a picture what it is; none for lines of uint8, for floats, and for pictures that belong to other inputs' values. */
+function usualChanges(pictures: Pictures | null): Augmentation {
+  const [, height, width] = pictures?.shape ?? [0, 1, 1];
+  return height > 1 && width > 1 ? { crop: Math.max(1, Math.round(width / 14)), flip: true } : {};
+}
+
 /** Checks what no rule for a single setting can tell. */
 function check(
   network: Network,
   { pictures }: Source,
-  { minutes, layers, quantizer, bits, budget, portions }: ResolvedSettings,
+  { augment, layers, quantizer, bits, budget, portions }: ResolvedSettings,
 ): void {
-  if (minutes > 0 && !pictures) {
-    throw new ShiftwiseError("UNSUPPORTED", "self-distillation needs pixels", {
-      where: "minutes",
+  const change = Object.entries(augment).find(([, value]) => value);
+  if (change && !pictures) {
+    throw new ShiftwiseError("BAD_OPTION", "only pictures of one input can be augmented", {
+      where: "augment",
       expected: "images, or an array of uint8, for a network of one input",
-      found: inputsOf(network).length > 1 ? "several inputs" : "an array of floats",
+      found: `${change.join(" ")} for ${inputsOf(network).length > 1 ? "several inputs" : "an array of floats"}`,
     });
   }
   checkLayers(network, layers, [...new Set([...quantizer.bits, ...WIDTHS])]);
@@ -150,7 +157,7 @@ function check(
 
 function teach(
   simulated: Network,
-  pictures: Pictures,
+  { pictures, samples }: Source,
   levels: (node: Weighted) => LayerLevels,
   { minutes, portions, learningRate, batchSize, augment, seed, threads }: ResolvedSettings,
   { signal, onProgress }: ImageControl,
@@ -160,7 +167,7 @@ function teach(
   const share = () => Math.min((performance.now() - start) / 60_000 / minutes, 0.99);
   return distill(
     simulated,
-    unlabelled(pictures, classes),
+    pictures ? unlabelled(pictures, classes) : samples,
     { levels, minutes, portions, learningRate, batchSize, augment, seed, threads, signal },
     {
       onRounding: (portion, done, total) => onProgress?.(share(), `portion ${portion + 1}, layer ${done}/${total}`),

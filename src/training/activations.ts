@@ -3,7 +3,7 @@ import { given, is } from "../base/index.js";
 import { DATASET, type Dataset, type Samples, type SamplesByInput, samplesOf, samplesReader } from "../data/browser.js";
 import { createEngine, imagesWithin } from "../engine/index.js";
 import { inferShapes, inputsOf, NETWORK, type Network } from "../graph/index.js";
-import { checkImages } from "./options.js";
+import { checkTaken } from "./lessons.js";
 
 /**
  * The values of some tensors for every batch of a set, in the order the images stand.
@@ -20,7 +20,7 @@ export function* activations(
     { network, dataset, names, batchSize },
     { network: NETWORK, dataset: DATASET, names: is.list(is.text), batchSize: is.integer(1) },
   );
-  checkImages(network, dataset);
+  checkTaken(network, dataset);
   for (const batch of sampleActivations(network, samplesOf(dataset), names, batchSize)) {
     yield new Map([...batch].map(([name, values]) => [name, values.slice()]));
   }

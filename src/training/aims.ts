@@ -1,9 +1,9 @@
 // aims.ts: what a network without labels learns: how each of its outputs is held against the teacher's.
-import { type Dataset, samplesOf, size } from "../data/browser.js";
 import type { Aim } from "../engine/index.js";
 import { inferShapes, type Network } from "../graph/index.js";
 import { sampleActivations } from "./activations.js";
 import { linesOf } from "./fidelity.js";
+import { firstOf, type LearningSet, valuesOf } from "./lessons.js";
 import type { Distillation } from "./options.js";
 
 /** Images that tell the variance of an output. */
@@ -16,11 +16,11 @@ export function endsInLogits(network: Network): boolean {
 }
 
 /** The aims of a network that learns from a teacher alone; null where labels or logits have a loss of their own. */
-export function aimsOf(network: Network, dataset: Dataset, distill: Distillation | undefined): readonly Aim[] | null {
+export function aimsOf(network: Network, set: LearningSet, distill: Distillation | undefined): readonly Aim[] | null {
   if (!distill || (distill.share ?? 1) < 1 || endsInLogits(network)) return null;
   const { teacher } = distill;
   const shapes = inferShapes(teacher);
-  const variances = variancesOf(teacher, dataset);
+  const variances = variancesOf(teacher, set);
   return teacher.outputs.map((target, i): Aim => {
     const lines = linesOf(teacher, target, shapes.get(target)!);
     const variance = lines && !lines.logits ? null : variances[i];
@@ -29,8 +29,8 @@ export function aimsOf(network: Network, dataset: Dataset, distill: Distillation
 }
 
 /** The variance of all values of each output; 1 for one that never changes. */
-function variancesOf(teacher: Network, dataset: Dataset): number[] {
-  const samples = { ...samplesOf(dataset), count: Math.min(size(dataset), MEASURED_IMAGES) };
+function variancesOf(teacher: Network, set: LearningSet): number[] {
+  const samples = firstOf(valuesOf(set), MEASURED_IMAGES);
   const sums = teacher.outputs.map(() => ({ count: 0, sum: 0, square: 0, origin: 0 }));
   for (const batch of sampleActivations(teacher, samples, teacher.outputs)) {
     for (const [i, name] of teacher.outputs.entries()) {

@@ -1,15 +1,7 @@
 // distill.ts: self-distillation: rounding with compensation, the float network teaching, in a given time, never for the worse.
 
 import { given, is, ShiftwiseError } from "../base/index.js";
-import {
-  AUGMENTATION,
-  type Augmentation,
-  DATASET,
-  type Dataset,
-  type Samples,
-  samplesOf,
-  size,
-} from "../data/browser.js";
+import { AUGMENTATION, type Augmentation } from "../data/browser.js";
 import { NETWORK, type Network, removeQuantizers } from "../graph/index.js";
 import type { WeightGrids } from "../ops/index.js";
 import { checkPortions } from "../quantize/index.js";
@@ -19,6 +11,7 @@ import { copyParameters } from "./checkpoint.js";
 import { type Divergence, fidelityTo } from "./fidelity.js";
 import { THREADS } from "./given.js";
 import { holdOut } from "./hold-out.js";
+import { firstOf, LEARNING_SET, type LearningSet, lessonCount, valuesOf } from "./lessons.js";
 import { inRange, type Progress } from "./options.js";
 import { train } from "./train.js";
 
@@ -108,13 +101,13 @@ export interface DistillResult {
  */
 export async function distill(
   network: Network,
-  dataset: Dataset,
+  set: LearningSet,
   options: DistillOptions,
   control: DistillControl = {},
 ): Promise<DistillResult> {
   given(
-    { network, dataset, options, control },
-    { network: NETWORK, dataset: DATASET, options: OPTIONS, control: STEERING },
+    { network, set, options, control },
+    { network: NETWORK, set: LEARNING_SET, options: OPTIONS, control: STEERING },
   );
   const { levels, minutes, seed = 1, threads = 1, signal } = options;
   inRange("minutes", minutes, 0, Number.POSITIVE_INFINITY);
@@ -122,10 +115,10 @@ export async function distill(
   const end = performance.now() + 60_000 * minutes;
   const secondsLeft = () => (end - performance.now()) / 1000;
   const teacher = removeQuantizers(structuredClone(network));
-  const [learned, held] = holdOut(dataset);
-  const measure = fidelityTo(teacher, samplesOf(held));
-  const samples = samplesOf(learned);
-  const fewer: Samples = { ...samples, count: Math.min(samples.count, PORTION_SAMPLES) };
+  const [learned, held] = holdOut(set);
+  const measure = fidelityTo(teacher, valuesOf(held));
+  const samples = valuesOf(learned);
+  const fewer = firstOf(samples, PORTION_SAMPLES);
   const last = portions.length - 1;
 
   const round = (student: Network, grids: WeightGrids | null, i: number): Promise<CompensateResult> =>
@@ -144,7 +137,7 @@ export async function distill(
       learned,
       {
         epochs,
-        batchSize: Math.min(options.batchSize, size(learned)),
+        batchSize: Math.min(options.batchSize, lessonCount(learned)),
         learningRate: rate,
         schedule: { kind: "cosine", warmUp: Math.min(1, epochs / 4) },
         clip: CLIP,
@@ -215,7 +208,7 @@ export async function distill(
   return {
     ...best,
     epochs: [...epochs, attempts.reduce((sum, attempt) => sum + attempt.epochs, 0)],
-    heldOut: size(held),
+    heldOut: lessonCount(held),
     before,
     after,
     attempts,

@@ -1,10 +1,11 @@
 // evaluate.ts: accuracy of the float network.
 
 import { given, ShiftwiseError } from "../base/index.js";
-import { batches, DATASET, type Dataset, size } from "../data/browser.js";
+import { DATASET, type Dataset, size } from "../data/browser.js";
 import { compileModule, parameterLayout, pause, readParameters, readStatistics } from "../engine/index.js";
 import { NETWORK, type Network } from "../graph/index.js";
 import { EVALUATE } from "./given.js";
+import { lessons } from "./lessons.js";
 import { checkFit, count, type EvaluateOptions } from "./options.js";
 import type { Session } from "./session.js";
 import { createPool, EVALUATION, type Pool } from "./worker-pool.js";
@@ -36,7 +37,7 @@ export async function evaluate(network: Network, dataset: Dataset, options: Eval
     const layout = parameterLayout(network);
     readParameters(layout, pool.shared.parameters);
     readStatistics(layout, pool.shared.runningMean, pool.shared.runningVariance);
-    return await runAll(pool, dataset, batchSize, signal);
+    return await runAll(network, pool, dataset, batchSize, signal);
   } finally {
     await pool.close();
   }
@@ -47,21 +48,27 @@ export async function evaluate(network: Network, dataset: Dataset, options: Eval
  * @throws ABORTED
  */
 export async function measureAccuracy(
-  { pool, options }: Session,
+  { network, pool, options }: Session,
   dataset: Dataset,
   signal?: AbortSignal,
 ): Promise<number> {
-  const { accuracy } = await runAll(pool, dataset, options.batchSize, signal);
+  const { accuracy } = await runAll(network, pool, dataset, options.batchSize, signal);
   return accuracy;
 }
 
-async function runAll(pool: Pool, dataset: Dataset, batchSize: number, signal?: AbortSignal): Promise<Evaluation> {
+async function runAll(
+  network: Network,
+  pool: Pool,
+  dataset: Dataset,
+  batchSize: number,
+  signal?: AbortSignal,
+): Promise<Evaluation> {
   const total = size(dataset);
   let correct = 0;
   let loss = 0;
-  for (const { images, labels } of batches(dataset, { batchSize })) {
+  for (const { values, labels } of lessons(network, dataset, { batchSize })) {
     if (signal?.aborted) throw new ShiftwiseError("ABORTED", "evaluation was stopped");
-    const result = await pool.run(images, labels, EVALUATION);
+    const result = await pool.run(values, labels, EVALUATION);
     correct += result.correct;
     loss += result.loss * labels.length;
     await pause();

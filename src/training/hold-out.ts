@@ -1,8 +1,8 @@
 // hold-out.ts: images set apart, on which results are measured that come from the others.
 import {
   countOf,
-  type Dataset,
   eachInput,
+  isSamples,
   readSamples,
   type Samples,
   type SamplesByInput,
@@ -10,14 +10,16 @@ import {
   subset,
 } from "../data/browser.js";
 import { elements } from "../ops/index.js";
+import type { LearningSet } from "./lessons.js";
 
 /** One image of so many is held out. */
 const HOLD_OUT = 8;
 
 /** Every eighth image apart from the others; where there are fewer than eight, all are on both sides. */
-export function holdOut(dataset: Dataset): readonly [learned: Dataset, held: Dataset] {
-  const [learned, held] = places(size(dataset));
-  return learned.length === held.length ? [dataset, dataset] : [subset(dataset, learned), subset(dataset, held)];
+export function holdOut(set: LearningSet): readonly [learned: LearningSet, held: LearningSet] {
+  if (isSamples(set)) return holdOutSamples(set);
+  const [learned, held] = places(size(set));
+  return learned.length === held.length ? [set, set] : [subset(set, learned), subset(set, held)];
 }
 
 /**

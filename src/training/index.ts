@@ -30,6 +30,7 @@ export type { EpochRecord } from "./checkpoint.js";
 export { type Attempt, type DistillControl, type DistillOptions, type DistillResult, distill } from "./distill.js";
 export { type Evaluation, evaluate } from "./evaluate.js";
 export type { Divergence, OutputFidelity } from "./fidelity.js";
+export type { LearningSet } from "./lessons.js";
 export type {
   CheckpointOptions,
   CommonOptions,

@@ -1,10 +1,11 @@
 // options.ts: the options of a training run, checked once, and the record that a checkpoint is held against.
 
 import { ShiftwiseError } from "../base/index.js";
-import { type Augmentation, type Dataset, size } from "../data/browser.js";
+import { type Augmentation, type Dataset, isSamples } from "../data/browser.js";
 import { crc32, hex } from "../format/index.js";
-import { inferShapes, inputsOf, type Network } from "../graph/index.js";
-import { nodeParameters, sameShape } from "../ops/index.js";
+import { inferShapes, type Network } from "../graph/index.js";
+import { nodeParameters } from "../ops/index.js";
+import { checkTaken, type LearningSet, lessonCount, notTaken, setRecord } from "./lessons.js";
 import { checkSchedule, type RateSchedule } from "./rate-schedule.js";
 
 /** Options that train and retrain have in common. */
@@ -135,11 +136,13 @@ export function count(where: string, value: number, low: number): void {
 }
 
 /**
- * @throws BAD_OPTION naming the option; BAD_DATA for images or classes that the network does not take.
+ * @throws BAD_OPTION naming the option; BAD_DATA for images or classes that the network does not take; UNSUPPORTED for samples
+ *   without a teacher.
  */
-export function checkCommon(network: Network, dataset: Dataset, options: CommonOptions): void {
+export function checkCommon(network: Network, set: LearningSet, options: CommonOptions): void {
   count("batchSize", options.batchSize, 1);
-  if (options.batchSize > size(dataset)) throw bad("batchSize", `at most ${size(dataset)} images`, options.batchSize);
+  const total = lessonCount(set);
+  if (options.batchSize > total) throw bad("batchSize", `at most ${total} images`, options.batchSize);
   inRange("learningRate", options.learningRate, 0, Number.POSITIVE_INFINITY);
   inRange("momentum", options.momentum ?? 0, 0, 1);
   inRange("weightDecay", options.weightDecay ?? 0, 0, 1);
@@ -152,15 +155,18 @@ export function checkCommon(network: Network, dataset: Dataset, options: CommonO
   inRange("checkpoint.everySeconds", options.checkpoint?.everySeconds ?? 0, 0, Number.POSITIVE_INFINITY);
   checkSchedule(options.schedule ?? { kind: "constant" });
   const { teacher, temperature = 2, share = 1 } = options.distill ?? {};
+  const alone = teacher !== undefined && share === 1;
+  if (isSamples(set)) checkUnlabelled(network, alone, options.augment);
   // a teacher alone teaches outputs of any shape
-  const check = teacher && share === 1 && !endsInVector(network) ? checkImages : checkFit;
-  check(network, dataset);
+  const check = (one: Network) =>
+    isSamples(set) || (alone && !endsInVector(network)) ? checkTaken(one, set) : checkFit(one, set);
+  check(network);
   if (!teacher) return;
   if (!(temperature > 0 && temperature < Number.POSITIVE_INFINITY)) {
     throw bad("distill.temperature", "a number above 0", temperature);
   }
   if (!(share > 0 && share <= 1)) throw bad("distill.share", "a number in (0, 1]", share);
-  check(teacher, dataset);
+  check(teacher);
   const [own, wanted] = [network, teacher].map((one) =>
     one.outputs.map((name) => inferShapes(one).get(name)!.join("x")),
   );
@@ -177,9 +183,21 @@ function checkGroup(network: Network, { nodes, fields, rate, weightDecay }: Para
   inRange(`${where}.weightDecay`, weightDecay ?? 0, 0, 1);
 }
 
+/** @throws UNSUPPORTED where nothing says what samples should become; BAD_OPTION for changes that only pictures can take */
+function checkUnlabelled({ name }: Network, taught: boolean, augment: Augmentation = {}): void {
+  if (!taught) {
+    throw new ShiftwiseError("UNSUPPORTED", "samples have no labels to learn from", {
+      where: name,
+      expected: "a set of labelled images, or distill with a teacher and share 1",
+    });
+  }
+  const change = Object.entries(augment).find(([, value]) => value);
+  if (change) throw bad(`augment.${change[0]}`, "none for samples: only pixels are changed", change[1]);
+}
+
 /** @throws BAD_DATA for images or classes that the network does not take; UNSUPPORTED for outputs that labels say nothing of */
 export function checkFit(network: Network, dataset: Dataset): void {
-  checkImages(network, dataset);
+  checkTaken(network, dataset);
   const shapes = inferShapes(network);
   const [classes] = shapes.get(network.outputs[0])!;
   if (!endsInVector(network)) {
@@ -189,7 +207,7 @@ export function checkFit(network: Network, dataset: Dataset): void {
       where: network.name,
     });
   }
-  if (classes !== dataset.classes) throw refused(network, "classes", classes, dataset.classes);
+  if (classes !== dataset.classes) throw notTaken(network, "classes", classes, dataset.classes);
 }
 
 function endsInVector(network: Network): boolean {
@@ -197,37 +215,17 @@ function endsInVector(network: Network): boolean {
   return network.outputs.length === 1 && height * width === 1;
 }
 
-/** @throws BAD_DATA for images that the network does not take; UNSUPPORTED for a network of several inputs */
-export function checkImages(network: Network, dataset: Dataset): void {
-  const [input, ...others] = inputsOf(network);
-  if (others.length > 0) {
-    throw new ShiftwiseError("UNSUPPORTED", "training takes networks of one input", {
-      where: network.name,
-      found: [input, ...others].map(({ name }) => name).join(", "),
-    });
-  }
-  const expected = input?.shape ?? [];
-  if (sameShape(expected, dataset.shape)) return;
-  throw refused(network, "images", expected.join("x"), dataset.shape.join("x"));
-}
-
-function refused({ name }: Network, what: string, expected: unknown, found: unknown): ShiftwiseError {
-  return new ShiftwiseError("BAD_DATA", `the network does not take these ${what}`, { expected, found, where: name });
-}
-
 /** Everything that decides the result of a run, by name: a checkpoint of another run differs in one of these. */
 export function runRecord(
   network: Network,
-  dataset: Dataset,
+  set: LearningSet,
   options: CommonOptions,
   stages: Record<string, unknown>,
 ): Record<string, string> {
   const sum = (bytes: Uint8Array) => hex(crc32(bytes));
   const fields = {
     network: `${network.name} ${sum(structureOf(network))}`,
-    images: `${size(dataset)} ${sum(dataset.images)}`,
-    labels: sum(dataset.labels),
-    normalization: dataset.normalization,
+    ...setRecord(network, set),
     batchSize: options.batchSize,
     learningRate: options.learningRate,
     momentum: options.momentum ?? 0.9,

@@ -1,7 +1,7 @@
 // session.ts: the one training loop: stages of epochs of steps, from any position, with checkpoints on the way.
 
 import { createRandom, ShiftwiseError } from "../base/index.js";
-import { batchCount, batches, type Dataset } from "../data/browser.js";
+import { countBatches } from "../data/browser.js";
 import {
   type Aim,
   compileModule,
@@ -24,6 +24,7 @@ import {
   saveCheckpoint,
 } from "./checkpoint.js";
 import { checkFinite, checkLoss, place } from "./divergence.js";
+import { classesOf, type LearningSet, lessonCount, lessons } from "./lessons.js";
 import { type CommonOptions, type Control, checkCommon, runRecord } from "./options.js";
 import { createProgress } from "./progress.js";
 import { createPruningMask, type PruningMask } from "./pruning-mask.js";
@@ -59,7 +60,7 @@ export interface Update {
 /** The state that a stage's end may use. */
 export interface Session {
   readonly network: Network;
-  readonly dataset: Dataset;
+  readonly set: LearningSet;
   readonly options: CommonOptions;
   readonly pool: Pool;
   readonly norms: NormUpdate;
@@ -94,18 +95,18 @@ const START: Position = {
  */
 export async function runStages(
   network: Network,
-  dataset: Dataset,
+  set: LearningSet,
   options: CommonOptions,
   stages: readonly Stage[],
   record: Record<string, unknown>,
   control: Control,
 ): Promise<RunResult> {
-  checkCommon(network, dataset, options);
+  checkCommon(network, set, options);
   const layout = parameterLayout(network);
   const { checkpoint } = options;
-  const run = checkpoint ? runRecord(network, dataset, options, record) : {};
+  const run = checkpoint ? runRecord(network, set, options, record) : {};
   const { batchSize, average } = options;
-  const steps = batchCount(dataset, { batchSize, shuffle: true });
+  const steps = countBatches(lessonCount(set), { batchSize, shuffle: true });
   const plan = { stages, steps, batchSize, averaging: average !== undefined };
   const saved = checkpoint?.resume ? await loadCheckpoint(checkpoint.path, run, layout, plan) : null;
   const module = compileModule();
@@ -129,7 +130,7 @@ export async function runStages(
     const norms = createNormUpdate(network, layout, pool.shared);
     const state: State = {
       network,
-      dataset,
+      set,
       options,
       control,
       run,
@@ -137,7 +138,7 @@ export async function runStages(
       optimizer,
       pool,
       norms,
-      aims: aimsOf(network, dataset, options.distill),
+      aims: aimsOf(network, set, options.distill),
       stages,
       pruningMask: null,
     };
@@ -215,7 +216,7 @@ const countEpochs = (stages: readonly Stage[]): number => stages.reduce((sum, { 
 
 /** Runs what is left of an epoch; returns the position at the start of the next one. */
 async function runEpoch(state: State, grids: WeightGrids | null, from: Position): Promise<Position> {
-  const { network, dataset, options, control, run, optimizer, pool, norms, stages } = state;
+  const { network, set, options, control, run, optimizer, pool, norms, stages } = state;
   const stage = stages[from.stage];
   const order = {
     batchSize: options.batchSize,
@@ -224,7 +225,7 @@ async function runEpoch(state: State, grids: WeightGrids | null, from: Position)
     epoch: countEpochs(stages.slice(0, from.stage)) + from.epoch,
     ...(options.augment && { augment: options.augment }),
   };
-  const steps = batchCount(dataset, order);
+  const steps = countBatches(lessonCount(set), order);
   const progress = createProgress(from, {
     steps,
     epochs: stage.epochs,
@@ -254,7 +255,8 @@ async function runEpoch(state: State, grids: WeightGrids | null, from: Position)
     lastSave = performance.now();
   };
 
-  const source = batches(dataset, order, from.step);
+  const classes = classesOf(network, set);
+  const source = lessons(network, set, order, from.step);
   let next = source.next();
   while (!next.done) {
     if (control.signal?.aborted) {
@@ -265,15 +267,15 @@ async function runEpoch(state: State, grids: WeightGrids | null, from: Position)
         ...(options.checkpoint && { found: `checkpoint in ${options.checkpoint.path}` }),
       });
     }
-    const { images, labels } = next.value;
+    const { values, labels } = next.value;
     const seed =
       (createRandom(order.seed).uint32() + Math.imul(order.epoch * steps + progress.position().step, threads)) >>> 0;
-    const running = pool.run(images, labels, { kind, smoothing: options.labelSmoothing ?? 0, seed, soft });
+    const running = pool.run(values, labels, { kind, smoothing: options.labelSmoothing ?? 0, seed, soft });
     // the shards have their copies: the next batch is made while they work
     next = source.next();
     const result = await running;
     const position = progress.position();
-    checkLoss(result, position, state.aims ? 1 : Math.log(dataset.classes));
+    checkLoss(result, position, state.aims ? 1 : Math.log(classes));
     const elapsed = position.epoch + position.step / steps;
     const { from: before, of } = stage.annealed ?? { from: 0, of: stage.epochs };
     const rate = options.learningRate * rateFactor(options.schedule ?? { kind: "constant" }, before + elapsed, of);

@@ -12,7 +12,8 @@ export interface SharedValues {
 
 /** The memory that one shard reads and writes. */
 export interface ShardMemory {
-  readonly images: Float32Array;
+  /** By input, (batch, channels, height, width). */
+  readonly inputs: ReadonlyMap<string, Float32Array>;
   readonly labels: Uint8Array;
   readonly gradients: Float32Array;
   readonly batchMean: Float32Array;
@@ -70,13 +71,16 @@ const cutShared = (layout: ParameterLayout, cut: ReturnType<typeof carve>): Shar
   runningVariance: cut.floats(layout.channels),
 });
 
+/** The inputs of a network that a shard has memory for. */
+export type ShardInputs = readonly { readonly name: string; readonly shape: Shape }[];
+
 const cutShard = (
   layout: ParameterLayout,
-  shape: Shape,
+  inputs: ShardInputs,
   batch: number,
   cut: ReturnType<typeof carve>,
 ): ShardMemory => ({
-  images: cut.floats(batch * volume(shape)),
+  inputs: new Map(inputs.map(({ name, shape }) => [name, cut.floats(batch * volume(shape))])),
   labels: cut.bytes(batch),
   gradients: cut.floats(layout.length),
   batchMean: cut.floats(layout.channels),
@@ -93,23 +97,23 @@ export function sharedValues(layout: ParameterLayout, buffer: ArrayBufferLike): 
   return cutShared(layout, carve(buffer));
 }
 
-export function shardBytes(layout: ParameterLayout, shape: Shape, batch: number): number {
+export function shardBytes(layout: ParameterLayout, inputs: ShardInputs, batch: number): number {
   const cut = carve(null);
-  cutShard(layout, shape, batch, cut);
+  cutShard(layout, inputs, batch, cut);
   return cut.size();
 }
 
 export function shardMemory(
   layout: ParameterLayout,
-  shape: Shape,
+  inputs: ShardInputs,
   batch: number,
   buffer: ArrayBufferLike,
 ): ShardMemory {
-  return cutShard(layout, shape, batch, carve(buffer));
+  return cutShard(layout, inputs, batch, carve(buffer));
 }
 
 /**
- * Does what a request asks for; images and labels are in `memory`, parameters in `shared`.
+ * Does what a request asks for; inputs and labels are in `memory`, parameters in `shared`.
  * @param teacher compiled for as many images; its parameters stay as they are.
  */
 export function runShard(
@@ -123,7 +127,12 @@ export function runShard(
   engine.parameters.set(shared.parameters);
   engine.running.mean.set(shared.runningMean);
   engine.running.variance.set(shared.runningVariance);
-  const images = memory.images.subarray(0, count * volume(engine.inputShape));
+  const values = new Map(
+    Array.from(memory.inputs, ([name, all]) => [name, all.subarray(0, (all.length / engine.batch) * count)]),
+  );
+  // a teacher of one input may call it otherwise
+  const [only] = values.values();
+  const images = values.size === 1 ? only : values;
   engine.forward(images, count, kind === "statistics" ? "train" : kind, seed);
   const logits = teacher && soft ? teacher.forward(images, count, "eval") : null;
   const { loss, correct } = soft?.aims

@@ -1,12 +1,12 @@
 // train.ts: plain training of a float network, with masks where some weights must not move.
 
 import { given, is, ShiftwiseError } from "../base/index.js";
-import { DATASET, type Dataset } from "../data/browser.js";
 import { NETWORK, type Network } from "../graph/index.js";
 import { GRIDS, type WeightGrids } from "../ops/index.js";
 import { weightNodes } from "../quantize/index.js";
 import type { EpochRecord } from "./checkpoint.js";
 import { COMMON, CONTROL } from "./given.js";
+import { LEARNING_SET, type LearningSet } from "./lessons.js";
 import { type CommonOptions, type Control, count } from "./options.js";
 import { reestimateNorms } from "./reestimate.js";
 import { runStages, type Stage } from "./session.js";
@@ -47,13 +47,13 @@ export interface TrainResult {
  */
 export async function train(
   network: Network,
-  dataset: Dataset,
+  set: LearningSet,
   options: TrainOptions,
   control: Control = {},
 ): Promise<TrainResult> {
   given(
-    { network, dataset, options, control },
-    { network: NETWORK, dataset: DATASET, options: OPTIONS, control: CONTROL },
+    { network, set, options, control },
+    { network: NETWORK, set: LEARNING_SET, options: OPTIONS, control: CONTROL },
   );
   const { epochs, reestimate = 0 } = options;
   count("epochs", epochs, 1);
@@ -77,6 +77,6 @@ export async function train(
       return null;
     },
   };
-  const { history } = await runStages(network, dataset, options, [stage], { epochs, reestimate }, control);
+  const { history } = await runStages(network, set, options, [stage], { epochs, reestimate }, control);
   return { history };
 }

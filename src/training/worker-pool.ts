@@ -1,7 +1,7 @@
 // worker-pool.ts: a batch split into shards, run in this thread or on workers, always summed in the same order.
 import { ShiftwiseError } from "../base/index.js";
-import { createEngine, parameterLayout, volume } from "../engine/index.js";
-import { inferShapes, type Network } from "../graph/index.js";
+import { createEngine, parameterLayout } from "../engine/index.js";
+import { inputsOf, type Network } from "../graph/index.js";
 import {
   runShard,
   type ShardMemory,
@@ -42,7 +42,7 @@ export interface Pool {
   /** Written by the trainer before a run. */
   readonly shared: SharedValues;
   /** Copies the batch before it returns; one run at a time. */
-  run(images: Float32Array, labels: Uint8Array, request: PoolRequest): Promise<PoolResult>;
+  run(values: ReadonlyMap<string, Float32Array>, labels: Uint8Array, request: PoolRequest): Promise<PoolResult>;
   close(): Promise<void>;
 }
 
@@ -68,15 +68,14 @@ export function createPool(network: Network, options: PoolOptions): Pool {
     });
   }
   const layout = parameterLayout(network);
-  const input = network.nodes.find((node) => node.op === "input");
-  const shape = inferShapes(network).get(input?.name ?? "") ?? [0, 0, 0];
+  const inputs = inputsOf(network);
   const most = Math.ceil(batch / threads);
   const allocate = (bytes: number) => (threads === 1 ? new ArrayBuffer(bytes) : new SharedArrayBuffer(bytes));
   const sharedBuffer = allocate(sharedBytes(layout));
   const shared = sharedValues(layout, sharedBuffer);
   const shards = Array.from({ length: threads }, (): Shard => {
-    const buffer = allocate(shardBytes(layout, shape, most));
-    const memory = shardMemory(layout, shape, most, buffer);
+    const buffer = allocate(shardBytes(layout, inputs, most));
+    const memory = shardMemory(layout, inputs, most, buffer);
     if (threads > 1 && host && buffer instanceof SharedArrayBuffer && sharedBuffer instanceof SharedArrayBuffer) {
       const data = { network, teacher, module, batch: most, gradients, shared: sharedBuffer, shard: buffer };
       return workerShard(host, data, memory);
@@ -91,14 +90,16 @@ export function createPool(network: Network, options: PoolOptions): Pool {
   });
   return {
     shared,
-    async run(images, labels, request) {
+    async run(values, labels, request) {
       const n = labels.length;
-      const size = volume(shape);
       const shares = shards.flatMap((shard, i) => {
         const from = Math.floor((i * n) / threads);
         const to = Math.floor(((i + 1) * n) / threads);
         if (to === from) return [];
-        shard.memory.images.set(images.subarray(from * size, to * size));
+        for (const [name, all] of values) {
+          const size = all.length / n;
+          shard.memory.inputs.get(name)!.set(all.subarray(from * size, to * size));
+        }
         shard.memory.labels.set(labels.subarray(from, to));
         return [{ shard, count: to - from }];
       });

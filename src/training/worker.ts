@@ -2,7 +2,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { ShiftwiseError } from "../base/index.js";
 import { createEngine } from "../engine/index.js";
-import type { Network } from "../graph/index.js";
+import { inputsOf, type Network } from "../graph/index.js";
 import { runShard, type ShardRequest, type ShardResult, shardMemory, sharedValues } from "./shard.js";
 
 export interface WorkerData {
@@ -28,7 +28,7 @@ function serve(data: WorkerData): (request: ShardRequest) => ShardResult {
   const engine = createEngine(network, { batch, gradients, module });
   const teacher = data.teacher && createEngine(data.teacher, { batch, gradients: false, module });
   const shared = sharedValues(engine.layout, data.shared);
-  const memory = shardMemory(engine.layout, engine.inputShape, batch, data.shard);
+  const memory = shardMemory(engine.layout, inputsOf(network), batch, data.shard);
   return (request) => runShard(engine, teacher, shared, memory, request);
 }
 

@@ -92,9 +92,17 @@ test("what is assumed of each input is said, and what is missing is refused by n
   assert.match(stdout, /assumed.*pixels of depth \/ 255 with mean 0 /);
   assert.doesNotMatch(stdout, /of angle/);
   await assertFails(["quantize", network, "--calibrate", samples, "--out", out], "BAD_DATA", /gain/);
+  const flipped = ["--minutes", 0.1, "--augment", "flip"];
   await assertFails(
-    ["quantize", network, ...common, "--out", out, "--minutes", 0.1],
-    "UNSUPPORTED",
-    /--minutes.*several inputs/,
+    ["quantize", network, ...common, "--out", out, ...flipped],
+    "BAD_OPTION",
+    /--augment.*several inputs/,
   );
+});
+
+test("quantize --minutes learns on an array for each input", async () => {
+  const training = ["--minutes", 0.02, "--batch", 8, "--bits", 3];
+  const { distillation } = await shiftwiseJson(["quantize", network, ...common, "--out", out, ...training]);
+  assert.ok(distillation.after.distance <= distillation.before.distance);
+  assert.ok(distillation.epochs[0] >= 1);
 });

@@ -17,6 +17,14 @@ test("a node given by its fields is that of the method of its kind, numbered wit
   assert.deepEqual(b.finish(["slice1"]), written);
 });
 
+test("inputs are numbered from the second on", () => {
+  const b = start();
+  const names = [b.input([2, 4, 4]), b.input([2, 4, 4]), b.input([3, 1, 1])];
+  assert.deepEqual(names, ["input", "input2", "input3"]);
+  const { nodes } = b.finish([b.add(names[0], names[1])]);
+  assert.deepEqual(nodes[2].shape, [3, 1, 1]);
+});
+
 test("what is no node is refused, at once or at the end", () => {
   for (const fields of [undefined, null, "relu", {}, { op: 3 }]) {
     assert.throws(() => start().node(fields), { name: "ShiftwiseError", code: "BAD_OPTION" });

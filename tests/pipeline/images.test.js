@@ -155,10 +155,25 @@ test("steps and progress are told, and an abort stops", async () => {
   await assert.rejects(quantizeFromImages(float, pictures(), {}, { signal: AbortSignal.abort() }), { code: "ABORTED" });
 });
 
-test("the float network teaches, in one thread", async () => {
-  const { distillation } = await quantizeFromImages(float, pictures(), { minutes: 0.005, bits: 3, batchSize: 8 });
-  assert.ok(distillation.after.kl <= distillation.before.kl);
-  assert.equal(distillation.heldOut, 3);
+test("the float network teaches, in one thread, with pixels and with floats", async () => {
+  const settings = { minutes: 0.005, bits: 3, batchSize: 8 };
+  for (const images of [pictures(), samplesOf(pictures())]) {
+    const { distillation } = await quantizeFromImages(float, images, settings);
+    assert.ok(distillation.after.kl <= distillation.before.kl);
+    assert.equal(distillation.heldOut, 3);
+  }
+});
+
+test("lines of pixels are not cropped and flipped", async () => {
+  const b = buildNetwork("line", createRandom(4));
+  const line = b.finish([b.dense(b.relu(b.dense(b.input([144, 1, 1]), 12)), 3)]);
+  const normalization = { mean: Array(144).fill(0.4), std: Array(144).fill(0.3) };
+  const pixels = { ...pictures(), shape: [144, 1, 1], normalization };
+  const settings = { minutes: 0.01, bits: 2, twoTerm: null, batchSize: 8, learningRate: 0.03 };
+  const { distillation } = await quantizeFromImages(line, pixels, settings);
+  const moved = await quantizeFromImages(line, pixels, { ...settings, augment: { crop: 1 } });
+  assert.ok(distillation.attempts[0].kept);
+  assert.ok(distillation.attempts[0].found.distance < moved.distillation.attempts[0].found.distance);
 });
 
 test("the float network teaches outputs of any kind, in one thread and in two", async () => {
@@ -243,8 +258,11 @@ test("images that are none, of another shape or too few, and networks that are n
   for (const images of wrong) {
     await assert.rejects(quantizeFromImages(float, images), { name: "ShiftwiseError", code: "BAD_DATA" });
   }
-  const floats = samplesOf(good);
-  await assert.rejects(quantizeFromImages(float, floats, { minutes: 1 }), { code: "UNSUPPORTED", where: "minutes" });
+  const augment = { flip: true };
+  await assert.rejects(quantizeFromImages(float, samplesOf(good), { augment }), {
+    code: "BAD_OPTION",
+    where: "augment",
+  });
   const done = await quantizeFromImages(float, good);
   const b = buildNetwork("none", createRandom(1));
   const weightless = b.finish([b.relu(b.input([1, 12, 12]))]);

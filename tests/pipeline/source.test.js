@@ -114,6 +114,20 @@ test("a Map of calibrations is taken as an object of them; a network of one inpu
   assert.deepEqual(files[2], files[0]);
 });
 
+test("a float network of several inputs teaches the quantized one, in one thread and in two", async () => {
+  for (const threads of [1, 2]) {
+    const settings = { bits: 3, minutes: 0.02, batchSize: 8, learningRate: 0.01, threads };
+    const { model, distillation, quality } = await quantizeFromImages(float, images, settings);
+    const { before, after, heldOut, attempts } = distillation;
+    assert.equal(
+      attempts.some(({ kept }) => kept),
+      after.distance < before.distance,
+    );
+    assert.deepEqual([heldOut, quality.outputs], [COUNT / 8, after.outputs]);
+    assert.deepEqual(encodeModel(decodeModel(encodeModel(model))), encodeModel(model));
+  }
+});
+
 test("wrong images of several inputs are refused by name", async () => {
   const fails = (given, details, settings = {}) =>
     assert.rejects(quantizeFromImages(float, given, settings), {
@@ -127,7 +141,8 @@ test("wrong images of several inputs are refused by name", async () => {
   await fails({ ...images, vector: { ...vector, count: 3 } }, { where: "vector", found: 3 });
   await fails({ ...images, right: images.x }, { where: "right", expected: "the shape 1, 12, 12" });
   await fails(null, {});
-  await fails(images, { code: "UNSUPPORTED", where: "minutes", found: "several inputs" }, { minutes: 0.01 });
+  const augment = { crop: 1 };
+  await fails(images, { code: "BAD_OPTION", where: "augment", found: /several inputs/ }, { minutes: 0.01, augment });
   const dataset = { ...images.x, labels: new Uint8Array(COUNT), classes: 4 };
   const labelled = quantizeByRetraining(float, dataset, recipeFor(4));
   await assert.rejects(labelled, { code: "UNSUPPORTED", found: "x, right, vector" });

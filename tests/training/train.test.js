@@ -179,9 +179,11 @@ test("a worker that dies rejects the run with IO", async () => {
   const network = tinyNetwork();
   const broken = { ...network, nodes: network.nodes.map((node) => ({ ...node })) };
   const pool = createPool(broken, { batch: 4, threads: 2, gradients: true, module: compileModule() });
-  const run = pool.run(new Float32Array(256), new Uint8Array(4), "train", 0);
+  const run = pool.run(new Map([["input", new Float32Array(256)]]), new Uint8Array(4), "train", 0);
   await Promise.all([pool.close(), assert.rejects(run, { code: "IO", message: /worker thread died/ })]);
-  await assert.rejects(pool.run(new Float32Array(256), new Uint8Array(4), "train", 0), { code: "IO" });
+  await assert.rejects(pool.run(new Map([["input", new Float32Array(256)]]), new Uint8Array(4), "train", 0), {
+    code: "IO",
+  });
 });
 
 test("activations are those of eval mode, image by image", async () => {
