@@ -1,6 +1,7 @@
 // convert.test.js: the nodes that a file's become: joined, folded, left out, and those that stand alone nowhere.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { lower } from "../../dist/graph/index.js";
 import { importOnnx } from "../../dist/onnx/index.js";
 import { encodeMessage } from "../../dist/onnx/wire.js";
 import { build, bytes, floats, ints, message, scalar } from "./build.js";
@@ -176,5 +177,37 @@ test("integers whose scale each image has its own stand alone nowhere", () => {
       code: "UNSUPPORTED",
       message: /each image has its own/,
     });
+  }
+});
+
+test("picks along one axis of many hold no list as long as the tensor", async () => {
+  const lengthsOf = (network) =>
+    lower(network, { grids: null }).layers.flatMap(({ op, channels, rows, columns }) =>
+      op === "gather" ? [channels.length, rows.length, columns.length] : [],
+    );
+  // queries, keys and values of windows, as Swin picks them
+  const parts = [0, 1, 2].map((i) => ["Gather", `t p${i}`, ["q", "k", "v"][i], { axis: 0 }]);
+  const windows = await assertSame({
+    nodes: [["Reshape", "x s", "r"], ["Transpose", "r", "t", { perm: [2, 0, 3, 1, 4] }], ...parts],
+    constants: { s: ints(16, 9, 3, 4, 8), p0: scalar(0), p1: scalar(1), p2: scalar(2) },
+    x: [1, 16, 9, 96],
+    outputs: ["q", "k", "v"],
+  });
+  assert.ok(Math.max(...lengthsOf(windows)) <= 16 * 9, lengthsOf(windows));
+  // a first and a last axis of five, where the input has them in no axis of its own
+  for (const [axis, name] of [
+    [1, "b"],
+    [5, "c"],
+  ]) {
+    const picked = await assertSame({
+      nodes: [
+        ["Reshape", "x s", "r"],
+        ["Slice", "r from to axes", name],
+        ["Relu", name, "y"],
+      ],
+      constants: { s: ints(1, 4, 6, 8, 10, 4), from: ints(1), to: ints(3), axes: ints(axis) },
+      x: [1, 2, 48, 80],
+    });
+    assert.ok(Math.max(...lengthsOf(picked)) <= 60, lengthsOf(picked));
   }
 });

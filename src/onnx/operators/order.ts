@@ -33,9 +33,19 @@ export function reordered(conversion: Conversion, x: Known, how: Reordering, nam
   const { lengths, places } = simplifiedOrder(dims, order);
   if (places.length <= 1) return { ...x, dims: result };
   if (places.length > 8) throw shapeUnsupported(conversion.node, x.dims);
-  const shape = shapeFor(result);
+  const shape = groupedShape(result);
   const node = { op: "permute", input: x.node, dims: lengths, order: places, shape } as const;
   return { ...x, node: conversion.draft.add(name, node, shape), dims: result };
+}
+
+/** Three axes for a result of more: the first as it is, the others in two groups of about the same size, since lists along them are that long. */
+function groupedShape(dims: readonly number[]): Shape {
+  const [first, ...rest] = dims[0] === 1 ? dims.slice(1) : dims;
+  if (rest.length < 3) return shapeFor(dims);
+  const groups = range(rest.length - 1).map((i): Shape => {
+    return [first, elements(rest.slice(0, i + 1)), elements(rest.slice(i + 1))];
+  });
+  return groups.reduce((best, one) => (Math.max(one[1], one[2]) < Math.max(best[1], best[2]) ? one : best));
 }
 
 function reordering<S extends Specs>(

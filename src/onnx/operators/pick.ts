@@ -1,5 +1,5 @@
 // pick.ts: operators whose result is made of elements picked along each axis: slice, split, gather, expand, tile.
-import type { Shape } from "../../ops/index.js";
+import { elements, type Shape } from "../../ops/index.js";
 import { type Activation, type Known, shapeFor } from "../draft.js";
 import { checkRank, checkSize, type Value } from "../tensor.js";
 import { type Indices, listOf, pick, type Run, range, runOf, whole } from "./arrays.js";
@@ -82,14 +82,44 @@ export function picked(
   let result = x;
   for (const axis of range(x.dims.length).filter((k) => !stays[k])) {
     const { dims: own } = result;
-    const count = (part: readonly number[]): number => part.reduce((a, b) => a * b, 1);
-    const [outer, inner] = [count(own.slice(0, axis)), count(own.slice(axis + 1))];
-    const from = { node: result.node, dims: [outer, own[axis], inner] };
+    const { view, place } = viewAlong(own, axis, conversion.draft.shapeOf(result.node));
+    const from = { node: result.node, dims: view };
     const label = axis === last ? name : `${name}.axis${axis}`;
-    const made = pickedPlanes(conversion, from, [whole(outer), indices[axis], whole(inner)], label, fill);
+    const made = pickedPlanes(
+      conversion,
+      from,
+      view.map((n, k) => (k === place ? indices[axis] : whole(n))),
+      label,
+      fill,
+    );
     result = { ...x, ...made, dims: own.with(axis, dims[axis]) };
   }
   return result;
+}
+
+/**
+ * The elements as three axes of which one is the axis picked along: as the node has them where that is so, since nothing is copied
+ * then; else where there are two others of about the same size, since the lists of what stays are as long as they are.
+ */
+function viewAlong(
+  dims: readonly number[],
+  axis: number,
+  own: Shape,
+): { readonly view: Shape; readonly place: number } {
+  const size = dims[axis];
+  const [outer, inner] = [elements(dims.slice(0, axis)), elements(dims.slice(axis + 1))];
+  const place = [0, 1, 2].find((k) => own[k] === size && elements(own.slice(0, k)) === outer);
+  if (place !== undefined) return { view: own, place };
+  if (outer === 1) return { view: [size, ...halves(inner)], place: 0 };
+  if (inner === 1) return { view: [...halves(outer), size], place: 2 };
+  return { view: [outer, size, inner], place: 1 };
+}
+
+/** Two factors of a number, as near to each other as there are. */
+function halves(count: number): [number, number] {
+  let factor = Math.floor(Math.sqrt(count));
+  while (factor > 1 && count % factor !== 0) factor--;
+  return [factor, count / factor];
 }
 
 /** The same for at most three axes: a slice where it is one, else a gather. */
