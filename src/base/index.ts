@@ -9,7 +9,7 @@ export type { Kind } from "./is.js";
 export * as is from "./is.js";
 export { arrayKind, isArray, isBuffer, isShared, ownView } from "./kinds.js";
 export { expectNoPromise } from "./listener.js";
-export { canonicalNaNs, canonicalWord } from "./nan.js";
+export { canonicalNaNs, canonicalWord, firstNonFinite } from "./nan.js";
 export { createRandom, type Random, type Shuffleable } from "./random.js";
 export { encode, type Layout, type Pointer } from "./struct.js";
 export { bytesOfText } from "./text.js";

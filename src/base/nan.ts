@@ -11,6 +11,12 @@ export function canonicalNaNs(values: Float32Array): Float32Array {
   return values;
 }
 
+/** Returns the place of the first NaN or infinity, or -1: a plain loop, since weights are many. */
+export function firstNonFinite(values: ArrayLike<number>): number {
+  for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return i;
+  return -1;
+}
+
 /** The bits of a float32, those of a NaN replaced. */
 export function canonicalWord(word: number): number {
   return (word & 0x7fffffff) > INFINITY_BITS ? NAN_BITS : word;

@@ -13,7 +13,6 @@ const TOTAL_MAX = 2 ** 24;
 interface Origin {
   readonly root: string;
   readonly places: Int32Array;
-  readonly moves: number;
 }
 
 /**
@@ -24,19 +23,27 @@ interface Origin {
 export function joinMoves(network: Network): Network {
   if (network.nodes.filter(isMove).length < 2) return network;
   const shapes = inferShapes(network);
+  const moves = new Map<string, Move>();
+  // of moves that others read, and once for all of them
   const origins = new Map<string, Origin>();
   let spent = 0;
+  const originOf = (move: Move): Origin => {
+    const [own, shape] = [shapes.get(move.input)!, shapes.get(move.name)!];
+    const from = placesOf(move, own, shape);
+    const source = moves.get(move.input);
+    if (!source) return { root: move.input, places: from };
+    const before = origins.get(source.name) ?? originOf(source);
+    origins.set(source.name, before);
+    return { root: before.root, places: from.map((place) => before.places[place]) };
+  };
   const nodes = network.nodes.map((node): Node => {
     const size = elements(shapes.get(node.name)!);
     if (!isMove(node) || size > ELEMENTS_MAX || spent + size > TOTAL_MAX) return node;
     spent += size;
-    const [own, shape] = [shapes.get(node.input)!, shapes.get(node.name)!];
-    const before = origins.get(node.input);
-    const from = placesOf(node, own, shape);
-    const places = before ? from.map((place) => before.places[place]) : from;
-    const origin = { root: before?.root ?? node.input, places, moves: (before?.moves ?? 0) + 1 };
-    origins.set(node.name, origin);
-    return (origin.moves > 1 && picked(node.name, origin, shapes.get(origin.root)!, shape)) || node;
+    moves.set(node.name, node);
+    if (!moves.has(node.input)) return node;
+    const origin = originOf(node);
+    return picked(node.name, origin, shapes.get(origin.root)!, shapes.get(node.name)!) ?? node;
   });
   return { ...network, nodes: liveNodes(nodes, network.outputs) };
 }

@@ -1,5 +1,5 @@
 // validate.ts: checks that a network is complete, consistent and finite.
-import { described, guarded, isArray } from "../base/index.js";
+import { described, firstNonFinite, guarded, isArray } from "../base/index.js";
 import { at, type Check, checker, fields } from "../format/index.js";
 import { checkPort, elements, nodeKind, nodeParameters } from "../ops/index.js";
 import { inputsOf, type Network } from "./network.js";
@@ -57,7 +57,7 @@ function checkNodes(network: Network, where: string, finite: boolean): void {
       checkNode(positive, `${field}.shape`, "positive integers", shape);
       checkNode(data.length === elements(shape), field, `${elements(shape)} values`, data.length);
       if (!finite) continue;
-      const bad = data.findIndex((value) => !Number.isFinite(value));
+      const bad = firstNonFinite(data);
       checkNode(bad < 0, `${field}[${bad}]`, "a finite number", String(data[bad]));
     }
     nodeKind(node).check?.(node, checkNode);

@@ -241,6 +241,9 @@ function typedData(tensor: Messages["TensorProto"], type: ElementType): [string,
   return ["int32_data", tensor.int32Data];
 }
 
+/** Whether this host has numbers in memory as files have them; all that run WebAssembly fast do. */
+const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
+
 /** Little-endian elements to numbers. */
 function readBytes(type: ElementType, bytes: Uint8Array, count: number): Float32Array | Float64Array {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -248,7 +251,8 @@ function readBytes(type: ElementType, bytes: Uint8Array, count: number): Float32
   switch (type) {
     case "float32": {
       const data = new Float32Array(count);
-      for (let i = 0; i < count; i++) data[i] = view.getFloat32(4 * i, true);
+      if (LITTLE_ENDIAN) new Uint8Array(data.buffer).set(bytes);
+      else for (let i = 0; i < count; i++) data[i] = view.getFloat32(4 * i, true);
       return data;
     }
     case "float16":

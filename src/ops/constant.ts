@@ -1,5 +1,5 @@
 // constant.ts: values that do not depend on the input.
-import { isArray } from "../base/index.js";
+import { firstNonFinite, isArray } from "../base/index.js";
 import { type Check, fields as json, storeFloats } from "../format/index.js";
 import type { Field, Tensor } from "./field.js";
 import { elements } from "./geometry.js";
@@ -46,7 +46,7 @@ export const constantLayer: LayerKind<ConstantLayer> = {
     check(output.encoding.kind === "float32", "output", "a float32 tensor", output.encoding);
     check(isArray(given, "Float32Array"), "values", "a Float32Array", given);
     check(given.length === elements(output.shape), "values", `${elements(output.shape)} values`, given.length);
-    const bad = given.findIndex((x) => !Number.isFinite(x));
+    const bad = firstNonFinite(given);
     check(bad < 0, `values[${bad}]`, "a finite number", String(given[bad]));
   },
   run: ({ values: given }) => new Float32Array(given),

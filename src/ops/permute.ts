@@ -59,11 +59,15 @@ export function simplifiedOrder(dims: readonly number[], order: readonly number[
 
 /** The place in the input that every element of the result comes from. */
 export function permutedPlaces({ dims, order }: Order): Int32Array {
-  const from = stridesOf(dims);
-  const to = stridesOf(order.map((axis) => dims[axis]));
-  return Int32Array.from({ length: elements(dims) }, (_, i) =>
-    order.reduce((sum, axis, k) => sum + (Math.floor(i / to[k]) % dims[axis]) * from[axis], 0),
-  );
+  const strides = stridesOf(dims);
+  const places = new Int32Array(elements(dims));
+  // from the last axis on: what is there comes again, a stride further, for each index of the axis
+  let length = 1;
+  for (const axis of order.toReversed()) {
+    for (let at = length; at < length * dims[axis]; at++) places[at] = places[at - length] + strides[axis];
+    length *= dims[axis];
+  }
+  return places;
 }
 
 export const permuteLayer: LayerKind<PermuteLayer> = {

@@ -136,15 +136,17 @@ export function pick(call: Bare, value: Value, indices: readonly Indices[], fill
   return result;
 }
 
-/** Side of the blocks in which a matrix is turned, so that both lie in the cache. */
-const BLOCK = 32;
+/** Rows and columns of the blocks in which a matrix is turned, so that both lie in the cache. */
+const BLOCK = [64, 8] as const;
 
 /** Writes a matrix to another with rows and columns in each other's place. */
 function turn(from: Value["data"], to: Value["data"], rows: number, columns: number): void {
-  for (let top = 0; top < rows; top += BLOCK) {
-    for (let left = 0; left < columns; left += BLOCK) {
-      for (let column = left; column < Math.min(left + BLOCK, columns); column++) {
-        for (let row = top; row < Math.min(top + BLOCK, rows); row++) {
+  const [tall, wide] = BLOCK;
+  for (let top = 0; top < rows; top += tall) {
+    for (let left = 0; left < columns; left += wide) {
+      const [bottom, right] = [Math.min(top + tall, rows), Math.min(left + wide, columns)];
+      for (let column = left; column < right; column++) {
+        for (let row = top; row < bottom; row++) {
           to[column * rows + row] = from[row * columns + column];
         }
       }

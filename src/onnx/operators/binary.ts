@@ -1,4 +1,5 @@
 // binary.ts: functions of two or more elements at the same place, operands repeated as numpy does.
+import { firstNonFinite } from "../../base/index.js";
 import { type BinaryName, binaryOf, elements, power, type Shape, sameShape, type Tensor } from "../../ops/index.js";
 import { type Activation, isActivation, type Known, shapeFor } from "../draft.js";
 import { FLOAT32_MAX, isFloatType, toValue, type Value } from "../tensor.js";
@@ -170,11 +171,9 @@ export function combined(
   return { node: draft.add(name, { op: "binary", fn, inputs: [left, right] }, shape), dims };
 }
 
-const allFinite = (values: ArrayLike<number>): boolean => Array.prototype.every.call(values, Number.isFinite);
-
 /** A constant as a network may hold it: infinities, as masks have them, become the largest numbers. */
 export function finite(conversion: Conversion, value: Value): Value {
-  if (allFinite(value.data)) return value;
+  if (firstNonFinite(value.data) < 0) return value;
   if (value.data.some(Number.isNaN)) throw unsupported(conversion.node, "a constant that holds NaN");
   return map(conversion, value, (x) => Math.min(Math.max(x, -FLOAT32_MAX), FLOAT32_MAX));
 }
@@ -198,7 +197,7 @@ export function firstImage({ node, batch = 1, operands }: Conversion, operand: K
 function affine(conversion: Conversion, fn: BinaryName, a: Known, b: Known): Activation | null {
   const { draft, node } = conversion;
   const [x, constant] = isActivation(a) ? [a, b] : [b, a];
-  if (fn === "prelu" || !isActivation(x) || isActivation(constant) || !allFinite(constant.data)) return null;
+  if (fn === "prelu" || !isActivation(x) || isActivation(constant) || firstNonFinite(constant.data) >= 0) return null;
   const turned = behindProduct(conversion, fn, x, constant);
   if (turned) return turned;
   const before = draft.get(x.node);
@@ -217,7 +216,7 @@ function affine(conversion: Conversion, fn: BinaryName, a: Known, b: Known): Act
   const gamma = list((c) => (norm?.gamma.data[c] ?? 1) * factor(c));
   const beta = list((c) => (norm?.beta.data[c] ?? 0) * factor(c) + addend(c));
   // a division by 0, say, is no batch norm
-  if (!allFinite(gamma.data) || !allFinite(beta.data)) return null;
+  if (firstNonFinite(gamma.data) >= 0 || firstNonFinite(beta.data) >= 0) return null;
   if (norm) {
     draft.replace({ ...norm, gamma, beta });
     return { node: norm.name, dims };
