@@ -37,7 +37,7 @@ function gatherTaps(x: usize, taps: usize, runs: usize, pixels: i32, to: usize):
   }
 }
 
-/** The moments of one group. */
+/** Planes whose values are summed, of one group. */
 @unmanaged
 export class MomentJob {
   /** u32 byte offsets, rounded up to 8 by repeating the last. */
@@ -48,25 +48,41 @@ export class MomentJob {
 }
 
 /**
- * sums[m / 8][k][m % 8] += sum over pixels of a[taps[k] + pixel] b[taps[m] + pixel]
- * With `symmetric` (a = b) only k < 8 (m / 8 + 1) is computed. runs: see gemmRuns.
+ * sums[m / 8][k][m % 8] += sum over pixels of x[taps[k] + pixel] x[taps[m] + pixel]
+ * Only k < 8 (m / 8 + 1) is computed. runs: see gemmRuns.
  */
-export function productSums(
-  job: MomentJob,
-  a: usize,
-  b: usize,
-  runs: usize,
-  pixels: i32,
-  symmetric: bool,
-  sums: usize,
-): void {
+export function productSums(job: MomentJob, x: usize, runs: usize, pixels: i32, sums: usize): void {
   const taps = job.taps;
   const scratch = job.scratch;
   const depthRounded = (job.depth + 7) & ~7;
   const block = (<usize>depthRounded) << 5;
   for (let m = 0; m < depthRounded; m += 8, sums += block) {
-    gatherTaps(b, taps + ((<usize>m) << 2), runs, pixels, scratch);
-    gemmTaps(a, taps, symmetric ? m + 8 : depthRounded, runs, pixels, scratch, sums);
+    gatherTaps(x, taps + ((<usize>m) << 2), runs, pixels, scratch);
+    gemmTaps(x, taps, m + 8, runs, pixels, scratch, sums);
+  }
+}
+
+/**
+ * sums[m / 8][k][m % 8] += sum over pixels of x[taps[k] + pixel] y[taps of y[m] + pixel], the pixels of y being those of
+ * runsY. The scratch is that of y.
+ */
+export function crossSums(
+  job: MomentJob,
+  x: usize,
+  runs: usize,
+  jobY: MomentJob,
+  y: usize,
+  runsY: usize,
+  pixels: i32,
+  sums: usize,
+): void {
+  const scratch = jobY.scratch;
+  const depthRounded = (job.depth + 7) & ~7;
+  const block = (<usize>depthRounded) << 5;
+  const end = jobY.taps + ((<usize>((jobY.depth + 7) & ~7)) << 2);
+  for (let taps = jobY.taps; taps < end; taps += 32, sums += block) {
+    gatherTaps(y, taps, runsY, pixels, scratch);
+    gemmTaps(x, job.taps, depthRounded, runs, pixels, scratch, sums);
   }
 }
 

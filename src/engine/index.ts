@@ -6,7 +6,7 @@ export { convolutionLayer, denseGeometry } from "./convolution.js";
 export { planDataGradient, planWeightGradient } from "./convolution-gradients.js";
 export { type BatchLoss, createEngine, type Engine, type EngineOptions, type SoftTargets } from "./engine.js";
 export { imagesWithin, type Mode, plane, volume } from "./layer.js";
-export { planPadding } from "./panels.js";
+export { panelScratch, planPadding } from "./panels.js";
 export {
   type ParameterEntry,
   type ParameterLayout,
@@ -17,6 +17,6 @@ export {
   writeParameters,
 } from "./parameters.js";
 export { pause } from "./pause.js";
-export { forwardPass, geometryOf, imagesPerBlock, paddedInput, runsOf } from "./tables.js";
-export { MomentJob, RoundingJob, UpdateJob } from "./wasm.generated.js";
-export { compileModule, instantiate } from "./wasm.js";
+export { forwardPass, type Geometry, geometryOf, imagesPerBlock, type Pass, paddedInput, runsOf } from "./tables.js";
+export { MomentJob, PanelJob, RoundingJob, UpdateJob } from "./wasm.generated.js";
+export { compileModule, instantiate, type TrainingKernels } from "./wasm.js";

@@ -30,7 +30,7 @@ export interface Panels {
 }
 
 /** Bytes of scratch that a product takes. */
-export const panelScratch = ({ taps }: Pass, rows: number): number => (taps.length + rows) * 32 + 64;
+export const panelScratch = ({ taps }: Pick<Pass, "taps">, rows: number): number => (taps.length + rows) * 32 + 64;
 
 /** @param images that the tables of the pass are for */
 export function planPanels(

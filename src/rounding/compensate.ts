@@ -132,11 +132,17 @@ export async function compensate(
     const rounded = plan && roundLayer(plan, norm, partsOf(plan.node, i, own, twin, settings), variances, settings);
     const changed = segment.nodes.map((node) => rounded?.nodes.find(({ name }) => name === node.name) ?? node);
     for (const node of changed) nodes.set(node.name, node);
+    const outputs = createOutputMeter(own.shapes.get(head.name)!);
     const found = own.run(i, changed);
-    const expected = twin.run(i, twin.segments[i].nodes);
+    for (const expected of twin.run(i, twin.segments[i].nodes)) {
+      const values = found.next().value;
+      if (rounded) outputs.add(expected, values!);
+    }
+    // to its end
+    found.next();
     if (rounded) {
       grids.set(head.name, rounded.grid);
-      layers.push({ ...rounded.report, outputSnr: outputSignalToNoise(expected, found, own.shapes.get(head.name)!) });
+      layers.push({ ...rounded.report, outputSnr: outputs.read() });
     }
     await control.onProgress?.(i, own.segments.length - 1, head.name);
     if (control.signal?.aborted) throw new ShiftwiseError("ABORTED", "quantization was stopped", { where: head.name });
@@ -188,7 +194,7 @@ function roundLayer(
   settings: Settings,
 ): RoundedNodes {
   const { node, states, grid } = wanted;
-  const { damping = 0.01, follow = true, sweeps = 4, rounderOf, explore = () => [] } = settings;
+  const { damping = 0.01, sweeps = 4, rounderOf, explore = () => [] } = settings;
   const { data, shape } = node.weight;
   const width = data.length / shape[0];
   const norm = node.bias ? null : behind;
@@ -202,13 +208,14 @@ function roundLayer(
   const errors = new Float64Array(others.length);
   let [signal, error, sampled] = [0, 0, 0];
   for (const { from, rows, first, n, moments } of parts) {
-    const { mean, twinMean, covariance, cross } = moments;
+    const { mean, covariance, drift } = moments;
     const columns = <T extends Float32Array | Uint8Array>(of: T): T =>
       pickColumns(of.subarray(from * width, (from + rows) * width) as T, width, first, n);
     const rounder = rounderOf(n);
     const original = Float64Array.from(columns(data));
     rounder.prepare(keepsMean ? covariance : aboutZero(covariance, mean, mean), damping);
-    const target = follow ? rounder.follow(original, keepsMean ? cross : aboutZero(cross, twinMean, mean)) : original;
+    const moved = drift && (keepsMean ? drift.covariance : aboutZero(drift.covariance, drift.mean, mean));
+    const target = moved ? rounder.follow(original, moved) : original;
     const spread = mean.reduce((sum, _, i) => sum + covariance[i * n + i] / n, 0);
     // above 0, and beside the others as good as 0
     const least = spread > 0 ? Math.min(TINY, TINY_SHARE * spread) : TINY;
@@ -227,12 +234,13 @@ function roundLayer(
     for (let r = 0; r < rows; r++) {
       const s = Math.fround(result.scales[r]) || SMALLEST_SCALE;
       scale[from + r] = s;
+      shift[from + r] += drift ? drift.mean[r] : 0;
       for (let i = 0; i < n; i++) {
         const at = r * n + i;
         const rounded = !chosen || chosen[at] === ROUND;
         const value = Math.fround(rounded ? s * plan.levels[result.codes[at]] : result.values[at]);
         weight.data[(from + r) * width + first + i] = value;
-        shift[from + r] += original[at] * twinMean[i] - value * mean[i];
+        shift[from + r] += (original[at] - value) * mean[i];
       }
     }
   }
@@ -290,19 +298,32 @@ function weightSignalToNoise(before: Float32Array, after: Float32Array): number 
   return decibels(signal, noise);
 }
 
-/** Signal to noise of (images, channels, plane) values, the signal being what varies around each channel's mean. */
-function outputSignalToNoise(expected: Float32Array, found: Float32Array, [channels, height, width]: Shape): number {
-  const plane = height * width;
+/** Sums for the signal to noise of (images, channels, plane) values, the signal being what varies around each channel's mean. */
+function createOutputMeter([channels, height, width]: Shape) {
+  const size = height * width;
   const sums = new Float64Array(channels);
   const squares = new Float64Array(channels);
-  let noise = 0;
-  for (let i = 0; i < expected.length; i++) {
-    const c = Math.floor(i / plane) % channels;
-    sums[c] += expected[i];
-    squares[c] += expected[i] ** 2;
-    noise += (expected[i] - found[i]) ** 2;
-  }
-  const count = expected.length / channels;
-  const signal = squares.reduce((sum, square, c) => sum + square - sums[c] ** 2 / count, 0);
-  return decibels(signal, noise);
+  let [noise, count] = [0, 0];
+  return {
+    add(expected: Float32Array, found: Float32Array): void {
+      for (let at = 0, c = 0; at < expected.length; at += size, c = (c + 1) % channels) {
+        let [sum, square, lost] = [0, 0, 0];
+        for (let i = at; i < at + size; i++) {
+          const value = expected[i];
+          const error = value - found[i];
+          sum += value;
+          square += value * value;
+          lost += error * error;
+        }
+        sums[c] += sum;
+        squares[c] += square;
+        noise += lost;
+      }
+      count += expected.length / channels;
+    },
+    read(): number {
+      const signal = squares.reduce((sum, square, c) => sum + square - sums[c] ** 2 / count, 0);
+      return decibels(signal, noise);
+    },
+  };
 }

@@ -1,5 +1,5 @@
 // moments.ts: first and second moments of what a conv or dense layer reads, summed over calibration images.
-import { NOWHERE, plus, roundUp } from "../base/index.js";
+import { plus, roundUp } from "../base/index.js";
 import {
   createArena,
   denseGeometry,
@@ -15,40 +15,49 @@ import {
   volume,
 } from "../engine/index.js";
 import type { ConvNode, DenseNode, Shape } from "../ops/index.js";
+import { planDrift } from "./drift.js";
 
 /**
  * Moments of one group, over all output positions of all images; x is the vector of the inputs of one output, padding
- * zeros among them, n long, and x' the same of the twin.
+ * zeros among them, n long, x' the same of the twin, and d = w (x' - x) what the layer's weights make of the difference.
  */
 export interface GroupMoments {
-  /** E[x] and E[x']. */
+  /** E[x], and Cov(x_i, x_j), n x n. */
   readonly mean: Float64Array;
-  readonly twinMean: Float64Array;
-  /** Cov(x_i, x_j), n x n, and Cov(x'_i, x_j); the latter is `covariance` itself where there is no twin. */
   readonly covariance: Float64Array;
-  readonly cross: Float64Array;
+  /** E[d], and Cov(d_r, x_j), rows x n; null where there is no twin. */
+  readonly drift: { readonly mean: Float64Array; readonly covariance: Float64Array } | null;
 }
+
+/** Writes the values of some images, (count, channels, height, width). */
+export type Fill = (into: Float32Array) => void;
 
 export interface MomentSums {
   /**
    * Adds some images.
-   * @param x the layer's input, (count, channels, height, width)
+   * @param x the layer's input
    * @param twin the same tensor in the network to be followed, or null in all calls
    */
-  add(x: Float32Array, twin: Float32Array | null, count: number): void;
+  add(x: Fill, twin: Fill | null, count: number): void;
   /** Moments of group after group, once all images are added: they take the sums' place. */
   read(): GroupMoments[];
 }
 
 /** Squares of values within 2^-40..2^40 are summed as they are: float32 has room for them. */
 const OCTAVES = 40;
+/** The bits of a float32 number's magnitude: the exponent, of 127 for 1, stands above the 23 bits of the mantissa. */
+const MAGNITUDE = 0x7fffffff;
+const MANTISSA = 23;
 
-/** The power of two in which values are summed up: 1 where float32 has room for their squares. */
-function unitOf(values: Float32Array): number {
+/** The power of two in which values are summed up: 1 where float32 has room for their squares. Null for zeros, which have any. */
+function unitOf(values: Float32Array): number | null {
   let largest = 0;
-  for (const value of values) largest = Math.max(largest, Math.abs(value));
-  const exponent = Math.floor(Math.log2(largest));
-  return Number.isFinite(exponent) && Math.abs(exponent) > OCTAVES ? 2 ** exponent : 1;
+  for (const word of new Int32Array(values.buffer, values.byteOffset, values.length)) {
+    if ((word & MAGNITUDE) > largest) largest = word & MAGNITUDE;
+  }
+  if (largest === 0) return null;
+  const exponent = (largest >> MANTISSA) - 127;
+  return exponent < 128 && Math.abs(exponent) > OCTAVES ? 2 ** exponent : 1;
 }
 
 /**
@@ -65,6 +74,7 @@ export function createMoments(
   module: WebAssembly.Module,
 ): MomentSums {
   const g = node.op === "conv" ? geometryOf(node, input) : denseGeometry(node);
+  const rows = g.groupOutputs;
   const images = imagesPerBlock(plane(g.output), batch);
   const tables = forwardPass(g, images);
   const depth = tables.taps.length;
@@ -73,94 +83,99 @@ export function createMoments(
   const arena = createArena();
   const padding = planPadding(arena, g.input, outer, images);
   const taps = arena.table(Array.from({ length: depthRounded }, (_, k) => tables.taps[Math.min(k, depth - 1)]));
-  const passes = Array.from({ length: step }, (_, phase) => {
+  const phases = Array.from({ length: step }, (_, phase) => {
     const [height, width] = [g.output[1], g.output[2]];
     const inputs = tables.inputs.filter((_, p) => (Math.floor(p / width) % height) % step === phase);
     // pixels of so many images, for a last block that is shorter
     const pixels = (count: number) => count * width * Math.ceil((height - phase) / step);
-    return { runs: arena.table(runsOf(inputs)), pixels };
+    return { inputs, runs: arena.table(runsOf(inputs)), pixels };
   });
   const imageBytes = volume(g.input) * 4;
   const place = () => ({ from: arena.reserve(batch * imageBytes), room: arena.reserve(padding.bytes) });
-  const own = place();
-  const other = withTwin ? place() : own;
+  const [own, other] = [place(), withTwin ? place() : null];
   const groupFloats = depthRounded * depthRounded;
   const sums = arena.reserve(g.groups * groupFloats * 4);
-  const crossSums = withTwin ? arena.reserve(g.groups * groupFloats * 4) : NOWHERE;
   const means = arena.reserve(g.groups * depth * 8);
-  const twinMeans = withTwin ? arena.reserve(g.groups * depth * 8) : means;
-  const job = arena.record(MomentJob, { taps, depth, scratch: arena.reserve(images * plane(g.output) * 32) });
+  const scratch = arena.reserve(images * plane(g.output) * 32);
+  const job = arena.record(MomentJob, { taps, depth, scratch });
+  const drift = withTwin ? planDrift(arena, g, tables, node.weight.data, job, { taps, scratch }, phases) : null;
   const { kernels, memory } = instantiate(module, arena.size());
   arena.fill(memory.buffer);
+  drift?.pack(kernels);
 
   // float32 sums of one call go into float64 ones, so that their rounding does not grow with the images
   const totals = new Float64Array(g.groups * depth * depth);
-  const crossTotals = withTwin ? new Float64Array(totals.length) : totals;
+  const driftTotals = new Float64Array(drift ? g.groups * rows * depth : 0);
   let samples = 0;
   let blocks = 0;
   let unit: number | null = null;
-  const load = (at: number, values: Float32Array): void => {
-    const into = new Float32Array(memory.buffer, at, values.length);
-    into.set(values);
-    if (unit !== null && unit !== 1) for (let i = 0; i < into.length; i++) into[i] /= unit;
+  const floats = (at: number, length: number) => new Float32Array(memory.buffer, at, length);
+  const scaled = (values: Float32Array): void => {
+    if (unit !== null && unit !== 1) for (let i = 0; i < values.length; i++) values[i] /= unit;
   };
 
-  /** sums[m / 8][k][m % 8] to [k][m]; the symmetric ones hold k below 8 (m / 8 + 1) only. */
-  const drain = (from: number, into: Float64Array, symmetric: boolean): void => {
-    const floats = new Float32Array(memory.buffer, from, g.groups * groupFloats);
+  /** [m / 8][k][m % 8] to [m][k], for k below 8 (m / 8 + 1) where the sums are symmetric, which others are not. */
+  const drain = (from: number, height: number, symmetric: boolean, into: Float64Array): void => {
+    const size = roundUp(height, 8) * depthRounded;
+    const values = floats(from, g.groups * size);
     for (let group = 0; group < g.groups; group++) {
-      const [source, target] = [group * groupFloats, group * depth * depth];
-      for (let k = 0; k < depth; k++) {
-        for (let m = 0; m < depth; m++) {
-          const [a, b] = symmetric && m < k ? [m, k] : [k, m];
-          into[target + k * depth + m] += floats[source + ((b >> 3) * depthRounded + a) * 8 + (b & 7)];
-        }
+      for (let m = 0; m < height; m++) {
+        const count = symmetric ? m + 1 : depth;
+        let at = group * size + (m >> 3) * depthRounded * 8 + (m & 7);
+        const to = (group * height + m) * depth;
+        for (let k = 0; k < count; k++, at += 8) into[to + k] += values[at];
       }
     }
-    floats.fill(0);
+    values.fill(0);
   };
 
   return {
     add(x, twin, count) {
-      // zeros are zeros in any unit
-      if (unit === null && x.some((value) => value !== 0)) unit = unitOf(x);
-      load(own.from, x);
-      if (withTwin && twin) load(other.from, twin);
+      const values = floats(own.from, count * volume(g.input));
+      x(values);
+      unit ??= unitOf(values);
+      let difference: Float32Array | null = null;
+      if (other && twin) {
+        difference = floats(other.from, values.length);
+        twin(difference);
+        unit ??= unitOf(difference);
+        for (let i = 0; i < values.length; i++) difference[i] -= values[i];
+        scaled(difference);
+      }
+      scaled(values);
       const groupBytes = g.groupInputs * outer[0] * outer[1] * 4;
-      for (let n = 0; n < count; n += images) {
+      for (let n = 0; n < count; n += images, blocks++) {
         const block = Math.min(images, count - n);
-        const pass = passes[blocks++ % step];
-        const { runs } = pass;
-        const pixels = pass.pixels(block);
+        const phase = blocks % step;
+        const { runs } = phases[phase];
+        const pixels = phases[phase].pixels(block);
         samples += pixels;
         const planes = padding.run(kernels, plus(own.from, n * imageBytes), block, own.room);
-        const twins = withTwin ? padding.run(kernels, plus(other.from, n * imageBytes), block, other.room) : planes;
+        const lost = other && padding.run(kernels, plus(other.from, n * imageBytes), block, other.room);
         for (let group = 0; group < g.groups; group++) {
-          const at = group * groupBytes;
-          const to = group * groupFloats * 4;
-          const [ours, theirs] = [plus(planes, at), plus(twins, at)];
-          kernels.productSums(job, ours, ours, runs, pixels, 1, plus(sums, to));
+          const ours = plus(planes, group * groupBytes);
+          kernels.productSums(job, ours, runs, pixels, plus(sums, group * groupFloats * 4));
           kernels.tapSums(job, ours, runs, pixels, plus(means, group * depth * 8));
-          if (!withTwin) continue;
-          kernels.productSums(job, theirs, ours, runs, pixels, 0, plus(crossSums, to));
-          kernels.tapSums(job, theirs, runs, pixels, plus(twinMeans, group * depth * 8));
+          if (drift) drift.add(kernels, group, plus(lost!, group * groupBytes), ours, phase, pixels);
         }
       }
-      drain(sums, totals, true);
-      if (withTwin) drain(crossSums, crossTotals, false);
+      drain(sums, depth, true, totals);
+      if (drift) drain(drift.sums, rows, false, driftTotals);
     },
     read() {
       const scale = unit ?? 1;
-      const meansOf = (from: number, group: number) =>
-        new Float64Array(memory.buffer, from + group * depth * 8, depth).map((sum) => (sum / samples) * scale);
+      const meansOf = (from: number, length: number, group: number) =>
+        new Float64Array(memory.buffer, from + group * length * 8, length).map((sum) => (sum / samples) * scale);
+      const part = (from: Float64Array, height: number, group: number) =>
+        from.subarray(group * height * depth, (group + 1) * height * depth);
+      const count = samples / scale ** 2;
       return Array.from({ length: g.groups }, (_, group) => {
-        const mean = meansOf(means, group);
-        const twinMean = meansOf(twinMeans, group);
-        const part = (from: Float64Array) => from.subarray(group * depth * depth, (group + 1) * depth * depth);
-        const count = samples / scale ** 2;
-        const covariance = centre(part(totals), mean, mean, count);
-        const cross = withTwin ? centre(part(crossTotals), twinMean, mean, count) : covariance;
-        return { mean, twinMean, covariance, cross };
+        const mean = meansOf(means, depth, group);
+        const covariance = mirrored(centre(part(totals, depth, group), mean, mean, count), depth);
+        if (!drift) return { mean, covariance, drift: null };
+        const driftMean = meansOf(drift.totals, rows, group);
+        const varied = centre(part(driftTotals, rows, group), driftMean, mean, count);
+        return { mean, covariance, drift: { mean: driftMean, covariance: varied } };
       });
     },
   };
@@ -168,9 +183,23 @@ export function createMoments(
 
 /** sums[i][j] / samples - a[i] b[j], in place */
 function centre(sums: Float64Array, a: Float64Array, b: Float64Array, samples: number): Float64Array {
-  const n = a.length;
-  for (let i = 0; i < n; i++) {
+  const n = b.length;
+  for (let i = 0; i < a.length; i++) {
     for (let j = 0; j < n; j++) sums[i * n + j] = sums[i * n + j] / samples - a[i] * b[j];
   }
   return sums;
 }
+
+/** The lower triangle in place of the upper one, too: by squares, since columns are far apart. */
+function mirrored(matrix: Float64Array, n: number): Float64Array {
+  for (let rows = 0; rows < n; rows += SQUARE) {
+    for (let columns = 0; columns <= rows; columns += SQUARE) {
+      for (let i = rows; i < Math.min(rows + SQUARE, n); i++) {
+        for (let j = columns; j < Math.min(columns + SQUARE, i); j++) matrix[j * n + i] = matrix[i * n + j];
+      }
+    }
+  }
+  return matrix;
+}
+
+const SQUARE = 32;

@@ -1,4 +1,6 @@
 // parts.ts: a layer's weights in parts that are rounded one after the other, each with the moments of its inputs.
+
+import { volume } from "../engine/index.js";
 import { type ConvNode, type DenseNode, elements, nodeInputs, type Tensor } from "../ops/index.js";
 import { createMeter } from "../quantize/index.js";
 import { createMoments, type GroupMoments } from "./moments.js";
@@ -69,15 +71,23 @@ export function* partsOf(
   const most = Math.ceil(channels / blocks);
   for (let c = 0; c < channels; c += most) {
     const count = Math.min(most, channels - c);
-    const weight: Tensor = { ...node.weight, shape: [node.weight.shape[0], count, ...node.weight.shape.slice(2)] };
     const whole = count === channels;
+    const weight: Tensor = {
+      shape: [node.weight.shape[0], count, ...node.weight.shape.slice(2)],
+      data: pickColumns(node.weight.data, total, c * taps, count * taps),
+    };
     const piece = whole ? node : { ...node, weight };
     const shape = whole ? input : node.op === "conv" ? [groups * count, input[1], input[2]] : [count, 1, 1];
     const sums = createMoments(piece, shape as typeof input, batch, follow, lines, module);
-    const pick = (values: Float32Array) =>
-      whole ? values : pickColumns(values, channels * plane, c * plane, count * plane);
     for (const [chunk, images] of own.chunks.entries()) {
-      sums.add(pick(own.values(node.input, chunk)), follow ? pick(twin.values(float, chunk)) : null, images);
+      const size = images * volume(input);
+      const from = (walk: Walk, name: string) => (into: Float32Array) => {
+        if (whole) return walk.read(name, chunk, into);
+        const values = new Float32Array(size);
+        walk.read(name, chunk, values);
+        into.set(pickColumns(values, channels * plane, c * plane, count * plane));
+      };
+      sums.add(from(own, node.input), follow ? from(twin, float) : null, images);
     }
     const rows = node.weight.shape[0] / groups;
     for (const [group, moments] of sums.read().entries()) {
@@ -106,7 +116,11 @@ export function inputVariances(node: ConvNode | DenseNode, own: Walk): Float64Ar
   const [channels, height, width] = own.shapes.get(node.input)!;
   // each group of an image counts as an image of its own
   const meter = createMeter(node.op === "conv" ? [channels / node.groups, height, width] : [total, 1, 1]);
-  for (const chunk of own.chunks.keys()) meter.add(own.values(node.input, chunk));
+  for (const [chunk, images] of own.chunks.entries()) {
+    const values = new Float32Array(images * channels * height * width);
+    own.read(node.input, chunk, values);
+    meter.add(values);
+  }
   const { variance } = meter.read();
   return Float64Array.from({ length: total }, (_, i) => variance[Math.floor((i * variance.length) / total)]);
 }

@@ -15,6 +15,9 @@ export const FREE = 0;
 export const ROUND = 1;
 export const FIXED = 2;
 
+/** The least share of the mean diagonal that is tried where damping is not enough. */
+const LEAST_DAMPING = 1e-12;
+
 export interface RoundingTask {
   /** rows x n, the values whose outputs are to be kept, and what `times` makes of them. */
   readonly target: Float64Array;
@@ -45,9 +48,10 @@ export interface Rounder {
   prepare(covariance: Float64Array, damping: number): void;
   /**
    * The weights that come nearest, on the inputs that there are, to what w makes of the inputs that should be:
-   * argmin over v of E|w x' - v x|^2 + damping |w - v|^2 = w + w (C - H) (H + damping)^-1, C_ij = Cov(x'_i, x_j).
+   * argmin over v of E|w x' - v x|^2 + damping |w - v|^2 = w + D (H + damping)^-1.
+   * @param drift D_rj = Cov(w_r (x' - x), x_j), rows x n
    */
-  follow(weights: Float64Array, cross: Float64Array): Float64Array;
+  follow(weights: Float64Array, drift: Float64Array): Float64Array;
   /** Returns weights H, damping included, for rows x n weights. */
   times(weights: Float64Array): Float64Array;
   round(task: RoundingTask): RoundingResult;
@@ -84,8 +88,6 @@ export function createRounder(n: number, module: WebAssembly.Module): Rounder {
     scales: doubles(scales, ROWS),
   };
   const order = new Uint32Array(n);
-  let original: Float64Array = new Float64Array(0);
-  let added = 0;
 
   /** Calls back for so many rows at a time; `at(k)` is where position k of a row stands. */
   const eachBlock = (length: number, visit: (first: number, count: number) => void) => {
@@ -104,17 +106,16 @@ export function createRounder(n: number, module: WebAssembly.Module): Rounder {
     }
   };
   /** A matrix, [n][n], in the kernels' order. */
-  const place = (address: number, valueAt: (at: number) => number) => {
-    const into = doubles(address, n * n);
+  const place = (given: Float64Array) => {
+    const into = doubles(covariance, n * n);
     for (let k = 0; k < n; k++) {
-      const row = order[k] * n;
-      for (let i = 0; i < n; i++) into[k * n + i] = valueAt(row + order[i]);
+      const row = given.subarray(order[k] * n, (order[k] + 1) * n);
+      for (let i = 0; i < n; i++) into[k * n + i] = row[order[i]];
     }
   };
-  const placeCovariance = () => {
-    place(covariance, (at) => original[at]);
+  const addToDiagonal = (value: number) => {
     const h = doubles(covariance, n * n);
-    for (let k = 0; k < n; k++) h[k * n + k] += added;
+    for (let k = 0; k < n; k++) h[k * n + k] += value;
   };
   const rowsTimes = (matrix: Address, rows: Float64Array): Float64Array => {
     const result = new Float64Array(rows.length);
@@ -134,29 +135,27 @@ export function createRounder(n: number, module: WebAssembly.Module): Rounder {
         throw new ShiftwiseError("BAD_DATA", "inputs of a layer that are not finite", { where: "covariance" });
       }
       // inputs that never change leave all roundings equally good
-      added = mean > 0 ? damping * mean : 1;
+      let added = mean > 0 ? damping * mean : 1;
       order.set(Array.from(order.keys()).sort((a, b) => given[b * n + b] - given[a * n + a]));
-      original = given;
-      placeCovariance();
+      place(given);
+      addToDiagonal(added);
       const factored = () => {
         doubles(factor, n * n).set(doubles(covariance, n * n));
         return kernels.factorUpper(factor, n, left) < 0;
       };
       // inputs that hardly vary, as those of one image, leave a covariance of rounding errors, which need not be positive
       while (!factored()) {
-        added *= 10;
-        placeCovariance();
+        const more = Math.max(10 * added, LEAST_DAMPING * mean);
+        addToDiagonal(more - added);
+        added = more;
       }
     },
 
-    follow(rows, cross) {
-      if (cross.every((value, at) => value === original[at])) return rows;
-      // the difference has the covariance's place for a while
-      place(covariance, (at) => cross[at] - original[at]);
-      const result = rowsTimes(covariance, rows);
-      placeCovariance();
+    follow(rows, drift) {
+      if (drift.every((value) => value === 0)) return rows;
+      const result = new Float64Array(rows.length);
       eachBlock(rows.length, (first, count) => {
-        load(block.weights, result, first, count);
+        load(block.weights, drift, first, count);
         kernels.solveRows(job, weights, count);
         unload(block.weights, result, first, count);
       });

@@ -33,8 +33,8 @@ export function segmentsOf(network: Network): Segment[] {
 
 /** A piece of a network that computes some tensors from others. */
 export interface Piece {
-  /** @param inputs (count, channels, height, width) each, in the order of `reads` */
-  run(inputs: readonly Float32Array[], count: number): void;
+  /** @param fill writes the values of a tensor of `reads`, (count, channels, height, width) */
+  run(fill: (name: string, into: Float32Array) => void, count: number): void;
   /** A view of the values of the last run. */
   tensor(name: string): Float32Array;
 }
@@ -62,8 +62,8 @@ export function createPiece(
   readStatistics(layout, floats(running.mean, layout.channels), floats(running.variance, layout.channels));
   let current = 0;
   return {
-    run(given, count) {
-      for (const [i, name] of reads.entries()) floats(tensors.get(name)!, given[i].length).set(given[i]);
+    run(fill, count) {
+      for (const name of reads) fill(name, floats(tensors.get(name)!, count * volume(shapes.get(name)!)));
       current = count;
       for (const layer of layers) layer.forward(kernels, count, "eval", 0);
     },
@@ -74,30 +74,34 @@ export function createPiece(
 /** The values of one tensor for all images, chunk by chunk. */
 export interface ActivationStore {
   put(chunk: number, values: Float32Array): void;
-  get(chunk: number): Float32Array;
+  /** Writes what has been put. */
+  get(chunk: number, into: Float32Array): void;
 }
 
 /** @param encoding of the tensor's values; linear and level ones are kept a byte each. */
 export function createActivationStore(encoding: Encoding): ActivationStore {
   if (encoding.kind === "float32") {
     const chunks: Float32Array[] = [];
-    return { put: (chunk, values) => void (chunks[chunk] = values.slice()), get: (chunk) => chunks[chunk] };
+    return {
+      put: (chunk, values) => void (chunks[chunk] = values.slice()),
+      get: (chunk, into) => into.set(chunks[chunk]),
+    };
   }
   const chunks: Uint8Array[] = [];
   const { scale } = encoding;
   const zero = encoding.kind === "linear" ? encoding.zero : 0;
+  const [inverse, middle] = [1 / scale, zero + 0.5];
   const reals = Float32Array.from({ length: 256 }, (_, code) => scale * (code - zero));
   return {
     put(chunk, values) {
       const codes = new Uint8Array(values.length);
-      for (let i = 0; i < codes.length; i++) codes[i] = Math.round(values[i] / scale) + zero;
+      // values are multiples of the scale but for the last bit
+      for (let i = 0; i < codes.length; i++) codes[i] = values[i] * inverse + middle;
       chunks[chunk] = codes;
     },
-    get(chunk) {
+    get(chunk, into) {
       const codes = chunks[chunk];
-      const values = new Float32Array(codes.length);
-      for (let i = 0; i < codes.length; i++) values[i] = reals[codes[i]];
-      return values;
+      for (let i = 0; i < codes.length; i++) into[i] = reals[codes[i]];
     },
   };
 }

@@ -33,9 +33,13 @@ export interface Walk {
   readonly segments: readonly Segment[];
   readonly shapes: ReadonlyMap<string, Shape>;
   readonly chunks: readonly number[];
-  values(name: string, chunk: number): Float32Array;
-  /** Runs segment i with these nodes in its place; returns what the first of them makes of the first chunk. */
-  run(i: number, nodes: readonly Node[]): Float32Array;
+  /** Writes the values of a tensor, (count, channels, height, width). */
+  read(name: string, chunk: number, into: Float32Array): void;
+  /**
+   * Runs segment i with these nodes in its place, and yields for each chunk what the first of them makes of it: a view, which
+   * the next chunk changes. Tensors that nothing else reads are gone when it is through.
+   */
+  run(i: number, nodes: readonly Node[]): Generator<Float32Array, void, undefined>;
 }
 
 /** @param batch images that are run at a time */
@@ -49,13 +53,13 @@ export function createWalk(network: Network, samples: SamplesReader, batch: numb
   );
   const lastReader = new Map<string, number>();
   for (const [i, { reads }] of segments.entries()) for (const name of reads) lastReader.set(name, i);
-  const values = (name: string, chunk: number) => stores.get(name)!.get(chunk);
+  const read = (name: string, chunk: number, into: Float32Array) => stores.get(name)!.get(chunk, into);
   return {
     segments,
     shapes,
     chunks,
-    values,
-    run(i, nodes) {
+    read,
+    *run(i, nodes) {
       const { reads, gives } = segments[i];
       const [head] = nodes;
       // the input node makes the images themselves
@@ -64,18 +68,17 @@ export function createWalk(network: Network, samples: SamplesReader, batch: numb
       const from = [...inputs, ...reads];
       const piece = createPiece(rest, from, [...new Set([...gives, head.name])], shapes, batch, module);
       for (const name of gives) stores.set(name, createActivationStore(encodings.get(name)!));
-      let first = new Float32Array(0);
       for (const [c, count] of chunks.entries()) {
         const taken = inputs.length > 0 ? samples.read(c * batch, count) : new Map<string, Float32Array>();
-        piece.run(
-          from.map((name) => taken.get(name) ?? values(name, c)),
-          count,
-        );
+        piece.run((name, into) => {
+          const given = taken.get(name);
+          if (given) into.set(given);
+          else read(name, c, into);
+        }, count);
         for (const name of gives) stores.get(name)!.put(c, piece.tensor(name));
-        if (c === 0) first = piece.tensor(head.name).slice();
+        yield piece.tensor(head.name);
       }
       for (const [name, last] of lastReader) if (last === i) stores.delete(name);
-      return first;
     },
   };
 }

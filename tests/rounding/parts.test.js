@@ -22,7 +22,7 @@ function walkOf(node, input, values) {
       [node.name, node.op === "conv" ? output : [node.weight.shape[0], 1, 1]],
     ]),
     chunks: [images],
-    values: () => values,
+    read: (_name, _chunk, into) => into.set(values),
   };
 }
 
@@ -76,7 +76,7 @@ describe("parts of a layer", () => {
       "each weight is in one part",
     );
     const sums = createMoments(node, shape, IMAGES, false, 1, module);
-    sums.add(x, null, IMAGES);
+    sums.add((into) => into.set(x), null, IMAGES);
     const whole = sums.read();
     const total = 515 * 9;
     for (const { from, first, n, moments } of parts) {

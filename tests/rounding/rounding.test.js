@@ -172,7 +172,10 @@ describe("the rounder", () => {
     );
     const rounder = createRounder(n, module);
     rounder.prepare(flat(h), 0.01);
-    const moved = rounder.follow(target, flat(cross));
+    const drift = weights.map((row) =>
+      h.map((_, j) => row.reduce((sum, w, i) => sum + w * (cross[i][j] - h[i][j]), 0)),
+    );
+    const moved = rounder.follow(target, flat(drift));
     // normal equations: v (H + damping) = w (C + damping)
     const added = (0.01 * h.reduce((sum, row, i) => sum + row[i], 0)) / n;
     for (let r = 0; r < rows; r++) {
@@ -186,7 +189,7 @@ describe("the rounder", () => {
         assert.ok(Math.abs(left - right) < 1e-9, `row ${r}, ${k}: ${left}, ${right}`);
       }
     }
-    assert.deepEqual(rounder.follow(target, flat(h)), target);
+    assert.deepEqual(rounder.follow(target, new Float64Array(rows * n)), target);
   });
 
   test("takes inputs of which nothing but rounding errors vary", () => {
