@@ -298,6 +298,29 @@ function weightSignalToNoise(before: Float32Array, after: Float32Array): number 
   return decibels(signal, noise);
 }
 
+/** Adds a channel's values and their squares; returns the squared errors. */
+function addPlane(
+  expected: Float32Array,
+  found: Float32Array,
+  from: number,
+  to: number,
+  c: number,
+  sums: Float64Array,
+  squares: Float64Array,
+): number {
+  let [sum, square, lost] = [0, 0, 0];
+  for (let i = from; i < to; i++) {
+    const value = expected[i];
+    const error = value - found[i];
+    sum += value;
+    square += value * value;
+    lost += error * error;
+  }
+  sums[c] += sum;
+  squares[c] += square;
+  return lost;
+}
+
 /** Sums for the signal to noise of (images, channels, plane) values, the signal being what varies around each channel's mean. */
 function createOutputMeter([channels, height, width]: Shape) {
   const size = height * width;
@@ -307,17 +330,7 @@ function createOutputMeter([channels, height, width]: Shape) {
   return {
     add(expected: Float32Array, found: Float32Array): void {
       for (let at = 0, c = 0; at < expected.length; at += size, c = (c + 1) % channels) {
-        let [sum, square, lost] = [0, 0, 0];
-        for (let i = at; i < at + size; i++) {
-          const value = expected[i];
-          const error = value - found[i];
-          sum += value;
-          square += value * value;
-          lost += error * error;
-        }
-        sums[c] += sum;
-        squares[c] += square;
-        noise += lost;
+        noise += addPlane(expected, found, at, at + size, c, sums, squares);
       }
       count += expected.length / channels;
     },

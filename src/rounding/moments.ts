@@ -111,7 +111,7 @@ export function createMoments(
   let unit: number | null = null;
   const floats = (at: number, length: number) => new Float32Array(memory.buffer, at, length);
   const scaled = (values: Float32Array): void => {
-    if (unit !== null && unit !== 1) for (let i = 0; i < values.length; i++) values[i] /= unit;
+    if (unit !== null && unit !== 1) divide(values, unit);
   };
 
   /** [m / 8][k][m % 8] to [m][k], for k below 8 (m / 8 + 1) where the sums are symmetric, which others are not. */
@@ -121,9 +121,8 @@ export function createMoments(
     for (let group = 0; group < g.groups; group++) {
       for (let m = 0; m < height; m++) {
         const count = symmetric ? m + 1 : depth;
-        let at = group * size + (m >> 3) * depthRounded * 8 + (m & 7);
-        const to = (group * height + m) * depth;
-        for (let k = 0; k < count; k++, at += 8) into[to + k] += values[at];
+        const at = group * size + (m >> 3) * depthRounded * 8 + (m & 7);
+        addEighths(values, at, count, into, (group * height + m) * depth);
       }
     }
     values.fill(0);
@@ -139,7 +138,7 @@ export function createMoments(
         difference = floats(other.from, values.length);
         twin(difference);
         unit ??= unitOf(difference);
-        for (let i = 0; i < values.length; i++) difference[i] -= values[i];
+        subtract(difference, values);
         scaled(difference);
       }
       scaled(values);
@@ -179,6 +178,21 @@ export function createMoments(
       });
     },
   };
+}
+
+// loops over values stand in functions of their own: one that each layer made anew would be compiled anew, too
+
+function divide(values: Float32Array, by: number): void {
+  for (let i = 0; i < values.length; i++) values[i] /= by;
+}
+
+function subtract(values: Float32Array, less: Float32Array): void {
+  for (let i = 0; i < values.length; i++) values[i] -= less[i];
+}
+
+/** Adds every eighth value. */
+function addEighths(values: Float32Array, at: number, count: number, into: Float64Array, to: number): void {
+  for (let k = 0; k < count; k++, at += 8) into[to + k] += values[at];
 }
 
 /** sums[i][j] / samples - a[i] b[j], in place */

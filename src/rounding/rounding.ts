@@ -95,23 +95,16 @@ export function createRounder(n: number, module: WebAssembly.Module): Rounder {
     for (let first = 0; first < rows; first += ROWS) visit(first, Math.min(ROWS, rows - first));
   };
   /** Rows of a matrix into the kernels' memory, in their order, and back. */
-  const load = (into: Float64Array | Uint8Array, from: ArrayLike<number>, first: number, count: number) => {
-    for (let c = 0; c < count; c++) {
-      for (let k = 0; k < n; k++) into[c * n + k] = from[(first + c) * n + order[k]];
-    }
+  const load = <T extends Float64Array | Uint8Array>(into: T, from: T, first: number, count: number) => {
+    for (let c = 0; c < count; c++) gather(from, (first + c) * n, order, into, c * n);
   };
-  const unload = (from: ArrayLike<number>, into: Float64Array | Uint8Array, first: number, count: number) => {
-    for (let c = 0; c < count; c++) {
-      for (let k = 0; k < n; k++) into[(first + c) * n + order[k]] = from[c * n + k];
-    }
+  const unload = <T extends Float64Array | Uint8Array>(from: T, into: T, first: number, count: number) => {
+    for (let c = 0; c < count; c++) scatter(from, c * n, order, into, (first + c) * n);
   };
   /** A matrix, [n][n], in the kernels' order. */
   const place = (given: Float64Array) => {
     const into = doubles(covariance, n * n);
-    for (let k = 0; k < n; k++) {
-      const row = given.subarray(order[k] * n, (order[k] + 1) * n);
-      for (let i = 0; i < n; i++) into[k * n + i] = row[order[i]];
-    }
+    for (let k = 0; k < n; k++) gather(given, order[k] * n, order, into, k * n);
   };
   const addToDiagonal = (value: number) => {
     const h = doubles(covariance, n * n);
@@ -204,4 +197,26 @@ export function createRounder(n: number, module: WebAssembly.Module): Rounder {
       return { values: result, codes: found, scales: fitted, error };
     },
   };
+}
+
+// functions of their own, since those that every rounder made anew would be compiled anew, too
+
+function gather<T extends Float64Array | Uint8Array>(
+  from: T,
+  at: number,
+  order: Uint32Array,
+  into: T,
+  to: number,
+): void {
+  for (let k = 0; k < order.length; k++) into[to + k] = from[at + order[k]];
+}
+
+function scatter<T extends Float64Array | Uint8Array>(
+  from: T,
+  at: number,
+  order: Uint32Array,
+  into: T,
+  to: number,
+): void {
+  for (let k = 0; k < order.length; k++) into[to + order[k]] = from[at + k];
 }

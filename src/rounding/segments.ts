@@ -90,20 +90,26 @@ export function createActivationStore(encoding: Encoding): ActivationStore {
   const chunks: Uint8Array[] = [];
   const { scale } = encoding;
   const zero = encoding.kind === "linear" ? encoding.zero : 0;
-  const [inverse, middle] = [1 / scale, zero + 0.5];
   const reals = Float32Array.from({ length: 256 }, (_, code) => scale * (code - zero));
   return {
     put(chunk, values) {
-      const codes = new Uint8Array(values.length);
-      // values are multiples of the scale but for the last bit
-      for (let i = 0; i < codes.length; i++) codes[i] = values[i] * inverse + middle;
-      chunks[chunk] = codes;
+      chunks[chunk] = new Uint8Array(values.length);
+      encode(values, scale, zero, chunks[chunk]);
     },
     get(chunk, into) {
-      const codes = chunks[chunk];
-      for (let i = 0; i < codes.length; i++) into[i] = reals[codes[i]];
+      decode(chunks[chunk], reals, into);
     },
   };
+}
+
+/** Codes of values that are multiples of the scale but for the last bit. All stores share the function, which is compiled once. */
+function encode(values: Float32Array, scale: number, zero: number, codes: Uint8Array): void {
+  const [inverse, middle] = [1 / scale, zero + 0.5];
+  for (let i = 0; i < codes.length; i++) codes[i] = values[i] * inverse + middle;
+}
+
+function decode(codes: Uint8Array, reals: Float32Array, into: Float32Array): void {
+  for (let i = 0; i < codes.length; i++) into[i] = reals[codes[i]];
 }
 
 /** Returns the encoding of every tensor: that of a quantize node, also behind what only moves values. */
