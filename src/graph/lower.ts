@@ -18,6 +18,7 @@ import {
 } from "../ops/index.js";
 import { type Chain, findChains, liveNodes } from "./chains.js";
 import { NETWORK } from "./given.js";
+import { joinHeads } from "./heads.js";
 import type { Network } from "./network.js";
 import { inferShapes } from "./shapes.js";
 import { validateNetwork } from "./validate.js";
@@ -58,7 +59,7 @@ interface ModelDraft {
 export function lower(network: Network, options: LowerOptions): ModelDef {
   given({ network, options }, { network: NETWORK, options: OPTIONS });
   validateNetwork(network);
-  return lowered(looseCopy(network), options);
+  return lowered(joinHeads(looseCopy(network)), options);
 }
 
 /** Lowers a network whose shapes, strides and labels become the model's. */
