@@ -61,6 +61,39 @@ export function maxPool(job: PoolJob, x: usize, planes: i32, y: usize, winners: 
   }
 }
 
+/** to[i] = max(to[i], x[i]), a NaN where one is, for i < count */
+function raise(x: usize, to: usize, count: i32): void {
+  let i = 0;
+  for (; i + 4 <= count; i += 4, x += 16, to += 16) v128.store(to, f32x4.max(v128.load(to), v128.load(x)));
+  for (; i < count; i++, x += 4, to += 4) store<f32>(to, max<f32>(load<f32>(to), load<f32>(x)));
+}
+
+/**
+ * The maxima of maxPool without their places, several times as fast: first of the window's rows, then of columns. No branch
+ * depends on a value. `row` has room for a row of the input.
+ */
+export function maxPoolValues(job: PoolJob, x: usize, planes: i32, y: usize, row: usize): void {
+  const width = job.width;
+  const rowBytes = (<usize>width) << 2;
+  for (let p = 0; p < planes; p++, x += <usize>job.height * rowBytes) {
+    for (let oy = 0; oy < job.outHeight; oy++) {
+      const y0 = oy * job.strideY - job.top;
+      const end = min<i32>(y0 + job.kernelHeight, job.height);
+      for (let at = row; at < row + rowBytes; at += 4) store<f32>(at, -f32.MAX_VALUE);
+      for (let iy = max<i32>(y0, 0); iy < end; iy++) raise(x + <usize>iy * rowBytes, row, width);
+      for (let ox = 0; ox < job.outWidth; ox++, y += 4) {
+        const x0 = ox * job.strideX - job.left;
+        const stop = row + ((<usize>max<i32>(min<i32>(x0 + job.kernelWidth, width), 0)) << 2);
+        let best = f32x4.splat(-f32.MAX_VALUE);
+        for (let at = row + ((<usize>max<i32>(x0, 0)) << 2); at < stop; at += 4) {
+          best = f32x4.max(best, v128.load32_zero(at));
+        }
+        store<f32>(y, f32x4.extract_lane(best, 0));
+      }
+    }
+  }
+}
+
 /** dx[winner] += dy; dx is cleared first unless `accumulate`. */
 export function maxPoolBackward(
   job: PoolJob,

@@ -11,12 +11,14 @@ export function maxPoolLayer(plan: ForwardPlan, node: MaxPoolNode): EngineLayer 
   const y = plan.tensor(node.name);
   const [channels] = x.shape;
   const job = planPool(plan, x.shape, y.shape, node.kernel, node.stride, node.padding);
+  const row = plan.arena.reserve(x.shape[2] * 4);
   const winners = plan.arena.reserve(plan.batch * volume(y.shape) * 4);
   return {
     output: node.name,
     inputs: [node.input],
-    forward(k, count) {
-      k.maxPool(job, x.address, count * channels, y.address, winners);
+    forward(k, count, mode) {
+      if (mode === "eval") k.maxPoolValues(job, x.address, count * channels, y.address, row);
+      else k.maxPool(job, x.address, count * channels, y.address, winners);
     },
     planBackward(gradients) {
       const dy = gradients.of(node.name);

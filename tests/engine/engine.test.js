@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { createRandom } from "../../dist/base/index.js";
 import { createEngine, imagesWithin } from "../../dist/engine/index.js";
-import { demoNetwork, resnet20 } from "../../dist/graph/index.js";
+import { buildNetwork, demoNetwork, resnet20 } from "../../dist/graph/index.js";
 import { disturb, engineAgainstReference, randomImages, small } from "../training/helpers.js";
 
 /** Float32 rounding over a few hundred additions; a wrong index or sign is off by 1e-2 or more. */
@@ -244,6 +245,7 @@ test("without a backward pass tensors share room, and those that are kept do not
     const images = randomImages(network, 3);
     const tensors = createEngine(network, { batch: 3 });
     const expected = tensors.forward(images, 3, "eval").slice();
+    assert.deepEqual(tensors.forward(images, 3, "frozen").slice(), expected);
     const shared = createEngine(network, { batch: 3, gradients: false });
     // a second time on what the first has left
     for (let i = 0; i < 2; i++) assert.deepEqual(shared.forward(images, 3, "eval"), expected);
@@ -253,6 +255,27 @@ test("without a backward pass tensors share room, and those that are kept do not
     for (const name of names) assert.deepEqual(kept.tensor(name), tensors.tensor(name));
     if (!body) assert.ok(shared.bytes < tensors.bytes / 2, `${shared.bytes} of ${tensors.bytes}`);
     assert.throws(() => shared.tensor(names[0]), { code: "BAD_OPTION" });
+  }
+});
+
+test("maxima alone are those whose places are kept, also of NaN and of windows in the padding", () => {
+  for (const [size, stride, padding] of [
+    [3, 2, 1],
+    [2, 3, 0],
+    [3, 1, 1],
+    [7, 2, 3],
+    [5, 4, 2],
+  ]) {
+    const b = buildNetwork("pool", createRandom(1));
+    const network = b.finish([b.maxPool(b.input([2, 9, 11]), size, stride, padding)]);
+    const images = randomImages(network, 2);
+    for (const [i, value] of [Number.NaN, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY].entries()) {
+      images[40 + 90 * i] = value;
+    }
+    const engine = createEngine(network, { batch: 2, gradients: false });
+    const expected = engine.forward(images, 2, "frozen").slice();
+    assert.ok(expected.some(Number.isNaN));
+    assert.deepEqual(engine.forward(images, 2, "eval"), expected, `${size}, ${stride}, ${padding}`);
   }
 });
 
