@@ -1,5 +1,5 @@
 // descent.ts: each rounded weight anew given all others, in float64, and scales fitted to the levels found.
-import { PANEL } from "../../src/rounding/layout";
+import { PANEL, ROWS } from "../../src/rounding/layout";
 import { addScaled, errorAt, f64s, RoundingJob } from "./shared/rounding";
 
 /** y[i] += f0 x0[i] + .. + f3 x3[i] for i < count, one after the other */
@@ -64,7 +64,7 @@ function addChanges(
 }
 
 /**
- * One sweep of coordinate descent over rows, at most 64: each weight in turn takes what is best beside all others,
+ * One sweep of coordinate descent over rows, at most ROWS: each weight in turn takes what is best beside all others,
  * t = w_k + sum over i other than k of errors_i H_ik / H_kk. Keeps errors and slopes. What a panel of weights changes goes
  * into the slopes of its own at once, and into all others' when the panel is done, for all rows while its rows of H are near.
  */
@@ -72,7 +72,7 @@ export function descendRows(job: RoundingJob, rows: i32, count: i32): void {
   const n = job.n;
   const row = f64s(n);
   const changes = job.left;
-  const counts = changes + f64s(PANEL * PANEL);
+  const counts = changes + f64s(ROWS * PANEL);
   const places = job.right;
   for (let from = 0; from < n; from += PANEL) {
     const to = min(from + PANEL, n);

@@ -42,14 +42,17 @@ export function noiseModel(
     if (mean === 0) return [];
     const { data } = node.weight;
     const channelOf = inputChannels(node, from.length);
-    const channels = Int32Array.from(data, (_, i) => from[channelOf(i)]);
+    const channels = new Int32Array(data.length);
+    for (let i = 0; i < data.length; i++) channels[i] = from[channelOf(i)];
     const inverse = outputs.map((one) => 1 / (one + LEAST_VARIANCE * mean) / outputs.length);
     return [{ data, perRow: data.length / outputs.length, channels, inverse }];
   });
   const weight = new Float64Array(variance.length);
   for (const { data, perRow, channels, inverse } of readers) {
-    for (const [i, c] of channels.entries()) {
-      if (c !== NOTHING) weight[c] += data[i] ** 2 * inverse[Math.floor(i / perRow)];
+    for (let row = 0; row < inverse.length; row++) {
+      for (let i = row * perRow; i < (row + 1) * perRow; i++) {
+        if (channels[i] !== NOTHING) weight[channels[i]] += data[i] ** 2 * inverse[row];
+      }
     }
   }
   return {

@@ -71,7 +71,7 @@ export function createRounder(n: number, module: WebAssembly.Module): Rounder {
   const scales = numbers(ROWS);
   const [levels, midpoints] = [0, 1].map(() => numbers(256));
   const left = numbers(PANEL * (Math.max(n, ROWS) + 3));
-  const right = numbers(PANEL * PANEL);
+  const right = numbers(PANEL * Math.max(PANEL, ROWS / 2));
   const places = { covariance, factor, weights, errors, slopes, products, states, codes, scales, levels, midpoints };
   const job = arena.record(RoundingJob, { n, ...places, left, right });
   const { kernels, memory } = instantiate(module, arena.size());

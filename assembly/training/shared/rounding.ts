@@ -56,7 +56,7 @@ export class RoundingJob {
   levels!: usize;
   /** Between neighbouring levels. */
   midpoints!: usize;
-  /** 64 x (rows + 3) numbers, and 64 x 64 of a panel's right side. */
+  /** PANEL x (ROWS or n, whichever is more, + 3) numbers; PANEL x PANEL of a panel's right side, or ROWS x PANEL places. */
   left!: usize;
   right!: usize;
 }
