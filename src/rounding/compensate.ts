@@ -29,7 +29,10 @@ export interface CompensateOptions {
    * chosen alone are rounded, those frozen before stay, and those that are still free take the errors up.
    */
   readonly levels: LevelsOf | readonly RoundingStep[];
-  /** Share of the mean diagonal of the covariance that is added to it. Default 0.01. */
+  /**
+   * Share of the mean diagonal of the covariance that is added to it. Default: by how much the images' covariances differ,
+   * 0.01 to 10 (Ledoit and Wolf 2004).
+   */
   readonly damping?: number;
   /** Sweeps of coordinate descent after each layer's compensated pass. Default 4. */
   readonly sweeps?: number;
@@ -109,7 +112,7 @@ export async function compensate(
   const module = compileModule();
   const settings: Settings = {
     ...options,
-    batch: chunkOf(network),
+    batch: chunkOf(network, reader.count),
     module,
     rounderOf: keepLast((n) => createRounder(n, module)),
   };
@@ -194,7 +197,7 @@ function roundLayer(
   settings: Settings,
 ): RoundedNodes {
   const { node, states, grid } = wanted;
-  const { damping = 0.01, sweeps = 4, rounderOf, explore = () => [] } = settings;
+  const { sweeps = 4, rounderOf, explore = () => [] } = settings;
   const { data, shape } = node.weight;
   const width = data.length / shape[0];
   const norm = node.bias ? null : behind;
@@ -209,6 +212,7 @@ function roundLayer(
   let [signal, error, sampled] = [0, 0, 0];
   for (const { from, rows, first, n, moments } of parts) {
     const { mean, covariance, drift } = moments;
+    const damping = settings.damping ?? moments.damping;
     const columns = <T extends Float32Array | Uint8Array>(of: T): T =>
       pickColumns(of.subarray(from * width, (from + rows) * width) as T, width, first, n);
     const rounder = rounderOf(n);

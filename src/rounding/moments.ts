@@ -16,6 +16,7 @@ import {
 } from "../engine/index.js";
 import type { ConvNode, DenseNode, Shape } from "../ops/index.js";
 import { planDrift } from "./drift.js";
+import { addRow, dampingBy, type Evidence, noEvidence } from "./evidence.js";
 
 /**
  * Moments of one group, over all output positions of all images; x is the vector of the inputs of one output, padding
@@ -25,6 +26,8 @@ export interface GroupMoments {
   /** E[x], and Cov(x_i, x_j), n x n. */
   readonly mean: Float64Array;
   readonly covariance: Float64Array;
+  /** The damping that suits the covariance, as a share of its mean diagonal. */
+  readonly damping: number;
   /** E[d], and Cov(d_r, x_j), rows x n; null where there is no twin. */
   readonly drift: { readonly mean: Float64Array; readonly covariance: Float64Array } | null;
 }
@@ -128,8 +131,26 @@ export function createMoments(
     values.fill(0);
   };
 
+  const evidence = Array.from({ length: g.groups }, noEvidence);
+  const before = new Float64Array(g.groups * depth);
+  const weigh = (count: number): void => {
+    const values = floats(sums, g.groups * groupFloats);
+    const all = new Float64Array(memory.buffer, means, g.groups * depth);
+    const own = all.map((sum, i) => (sum - before[i]) / count);
+    for (let group = 0; group < g.groups; group++) {
+      const averages = own.subarray(group * depth, (group + 1) * depth);
+      for (let m = 0; m < depth; m++) {
+        const at = group * groupFloats + (m >> 3) * depthRounded * 8 + (m & 7);
+        addRow(evidence[group], values, at, m, averages, count);
+      }
+      evidence[group].blocks++;
+    }
+    before.set(all);
+  };
+
   return {
     add(x, twin, count) {
+      const had = samples;
       const values = floats(own.from, count * volume(g.input));
       x(values);
       unit ??= unitOf(values);
@@ -158,6 +179,7 @@ export function createMoments(
           if (drift) drift.add(kernels, group, plus(lost!, group * groupBytes), ours, phase, pixels);
         }
       }
+      weigh(samples - had);
       drain(sums, depth, true, totals);
       if (drift) drain(drift.sums, rows, false, driftTotals);
     },
@@ -171,10 +193,13 @@ export function createMoments(
       return Array.from({ length: g.groups }, (_, group) => {
         const mean = meansOf(means, depth, group);
         const covariance = mirrored(centre(part(totals, depth, group), mean, mean, count), depth);
-        if (!drift) return { mean, covariance, drift: null };
+        const { blocks: seen, squares, traces } = evidence[group];
+        const inUnits: Evidence = { blocks: seen, squares: squares * scale ** 4, traces: traces * scale ** 2 };
+        const damping = dampingBy(inUnits, covariance, depth);
+        if (!drift) return { mean, covariance, damping, drift: null };
         const driftMean = meansOf(drift.totals, rows, group);
         const varied = centre(part(driftTotals, rows, group), driftMean, mean, count);
-        return { mean, covariance, drift: { mean: driftMean, covariance: varied } };
+        return { mean, covariance, damping, drift: { mean: driftMean, covariance: varied } };
       });
     },
   };

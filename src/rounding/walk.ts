@@ -14,9 +14,11 @@ import {
 
 /** Images that are run at a time, where the memory is enough. */
 const CHUNK = 16;
+/** Chunks at least, where there are as many images: what differs from one to another says how far averages are to be trusted. */
+const CHUNKS = 8;
 
-/** The number of images that a walk through the network runs at a time: as many as its largest segment has room for. */
-export function chunkOf(network: Network): number {
+/** The number of images of `count` that a walk through the network runs at a time: as many as its largest segment has room for. */
+export function chunkOf(network: Network, count: number): number {
   const shapes = inferShapes(network);
   const rooms = segmentsOf(network).map(({ nodes, reads }) => {
     const names = [...reads, ...nodes.map(({ name }) => name)];
@@ -25,7 +27,7 @@ export function chunkOf(network: Network): number {
       CHUNK,
     );
   });
-  return Math.min(...rooms);
+  return Math.min(...rooms, Math.ceil(count / CHUNKS));
 }
 
 /** A network on its way through all images, segment by segment. */
