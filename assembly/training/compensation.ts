@@ -75,7 +75,10 @@ export function factorUpper(h: usize, n: i32, scratch: usize): i32 {
 const FREE: u8 = 0;
 const ROUND: u8 = 1;
 
-/** Rows of output channels, [rows][n] each, states and codes as bytes, and the levels that a scale of 1 has. */
+/**
+ * Rows of output channels, [rows][n] each, states and codes as bytes, and the levels that a scale of 1 has: tables of as many
+ * each, 256 numbers apart, of which every row has one.
+ */
 @unmanaged
 export class RoundingJob {
   n!: i32;
@@ -91,8 +94,9 @@ export class RoundingJob {
   products!: usize;
   states!: usize;
   codes!: usize;
-  /** A number for each row. */
+  /** A number for each row, and its table as a byte. */
   scales!: usize;
+  books!: usize;
   levels!: usize;
   /** Between neighbouring levels. */
   midpoints!: usize;
@@ -171,6 +175,11 @@ export function solveRows(job: RoundingJob, b: usize, rows: i32): void {
   }
 }
 
+/** Where a row's levels and midpoints lie behind those of the first table. */
+function tableOf(job: RoundingJob, row: i32): usize {
+  return f64s((<i32>load<u8>(job.books + row)) << 8);
+}
+
 /** Index of the level nearest to z, given the midpoints between neighbouring levels. */
 function nearest(z: f64, midpoints: usize, levels: i32): i32 {
   let low = 0;
@@ -184,22 +193,22 @@ function nearest(z: f64, midpoints: usize, levels: i32): i32 {
 }
 
 /**
- * What a weight w lacks if its place is best served by t: a rounded one takes the level nearest to t / scale, a free one t
- * itself, and another stays as it is.
+ * What a weight w lacks if its place is best served by t: a rounded one takes the level of a table nearest to t / scale, a free
+ * one t itself, and another stays as it is.
  */
-function errorAt(job: RoundingJob, at: usize, scale: f64, t: f64, count: i32): f64 {
+function errorAt(job: RoundingJob, at: usize, scale: f64, table: usize, t: f64, count: i32): f64 {
   const w = load<f64>(job.weights + (at << 3));
   const state = load<u8>(job.states + at);
   if (state === FREE) return w - t;
   if (state !== ROUND) return load<f64>(job.errors + (at << 3));
-  const code = nearest(t / scale, job.midpoints, count);
+  const code = nearest(t / scale, job.midpoints + table, count);
   store<u8>(job.codes + at, <u8>code);
-  return w - scale * load<f64>(job.levels + f64s(code));
+  return w - scale * load<f64>(job.levels + table + f64s(code));
 }
 
 /**
  * The compensated pass over rows, k = 0..n-1:  t = w_k + sum over i < k of errors_i R_ik / R_kk, and what errorAt makes of
- * it. Leaves errors and their slopes. `count`: number of levels.
+ * it. Leaves errors and their slopes. `count`: number of levels of a table.
  */
 export function compensateRows(job: RoundingJob, rows: i32, count: i32): void {
   const n = job.n;
@@ -213,6 +222,7 @@ export function compensateRows(job: RoundingJob, rows: i32, count: i32): void {
     const to = min(from + PANEL, n);
     for (let r = 0; r < rows; r++) {
       const scale = load<f64>(job.scales + f64s(r));
+      const table = tableOf(job, r);
       const start = <usize>r * n;
       for (let k = from; k < to; k++) {
         const at = start + k;
@@ -220,7 +230,7 @@ export function compensateRows(job: RoundingJob, rows: i32, count: i32): void {
         const diagonal = load<f64>(rk);
         const sum = load<f64>(sums + (at << 3));
         const t = load<f64>(job.weights + (at << 3)) + sum / diagonal;
-        const error = errorAt(job, at, scale, t, count);
+        const error = errorAt(job, at, scale, table, t, count);
         store<f64>(errors + (at << 3), error);
         if (error !== 0) addScaled(sums + (at << 3), rk, error, to - k);
       }
@@ -318,6 +328,7 @@ export function descendRows(job: RoundingJob, rows: i32, count: i32): void {
     const to = min(from + PANEL, n);
     for (let r = 0; r < rows; r++) {
       const scale = load<f64>(job.scales + f64s(r));
+      const table = tableOf(job, r);
       const start = <usize>r * n;
       const slopes = job.slopes + (start << 3);
       let changed = r * PANEL;
@@ -326,7 +337,7 @@ export function descendRows(job: RoundingJob, rows: i32, count: i32): void {
         const hk = job.covariance + <usize>k * row;
         const before = load<f64>(job.errors + (at << 3));
         const t = load<f64>(job.weights + (at << 3)) + load<f64>(slopes + f64s(k)) / load<f64>(hk + f64s(k)) - before;
-        const error = errorAt(job, at, scale, t, count);
+        const error = errorAt(job, at, scale, table, t, count);
         if (error === before) continue;
         store<f64>(job.errors + (at << 3), error);
         addScaled(slopes + f64s(from), hk + f64s(from), error - before, to - from);
@@ -349,12 +360,13 @@ export function rescaleRows(job: RoundingJob, rows: i32): void {
   const n = job.n;
   for (let r = 0; r < rows; r++) {
     const scale = load<f64>(job.scales + f64s(r));
+    const levels = job.levels + tableOf(job, r);
     const start = <usize>r * n;
     let product: f64 = 0;
     let square: f64 = 0;
     for (let k = 0; k < n; k++) {
       const at = (start + k) << 3;
-      const level = load<f64>(job.levels + f64s(load<u8>(job.codes + start + k)));
+      const level = load<f64>(levels + f64s(load<u8>(job.codes + start + k)));
       const whole = load<f64>(job.products + at);
       product += level * whole;
       square += level * (whole - load<f64>(job.slopes + at));
@@ -365,7 +377,7 @@ export function rescaleRows(job: RoundingJob, rows: i32): void {
     store<f64>(job.scales + f64s(r), fitted);
     for (let k = 0; k < n; k++) {
       const at = (start + k) << 3;
-      const level = load<f64>(job.levels + f64s(load<u8>(job.codes + start + k)));
+      const level = load<f64>(levels + f64s(load<u8>(job.codes + start + k)));
       const whole = load<f64>(job.products + at);
       store<f64>(job.errors + at, load<f64>(job.weights + at) - fitted * level);
       store<f64>(job.slopes + at, whole - (whole - load<f64>(job.slopes + at)) * (fitted / scale));
