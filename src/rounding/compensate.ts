@@ -210,8 +210,8 @@ function roundLayer(
   let [signal, error, sampled] = [0, 0, 0];
   for (const { from, rows, first, n, moments } of parts) {
     const { mean, covariance, drift } = moments;
-    const columns = <T extends Float32Array | Uint8Array>(of: T): T =>
-      pickColumns(of.subarray(from * width, (from + rows) * width) as T, width, first, n);
+    const columns = <T extends Float32Array | Uint8Array>(all: T): T =>
+      pickColumns(all.subarray(from * width, (from + rows) * width) as T, width, first, n);
     const rounder = rounderOf(n);
     const original = Float64Array.from(columns(data));
     rounder.prepare(keepsMean ? covariance : aboutZero(covariance, mean, mean), damping);
