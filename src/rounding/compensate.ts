@@ -10,7 +10,6 @@ import {
   type DenseNode,
   GRID,
   type Node,
-  type Shape,
   type Tensor,
   type WeightGrid,
   type WeightGrids,
@@ -18,6 +17,7 @@ import {
 import { fitScales, type LayerLevels, PORTION_STEP, type RowFits, SMALLEST_SCALE } from "../quantize/index.js";
 import { energy, roundRows, sampleOf } from "./group.js";
 import { type LayerPlan, type LevelsOf, planRounding, type RoundingStep } from "./layer-plan.js";
+import { createOutputMeter, decibels } from "./output-meter.js";
 import { inputVariances, isBlocked, type Part, partsOf, pickColumns } from "./parts.js";
 import { createRounder, ROUND, type Rounder } from "./rounding.js";
 import { chunkOf, createWalk } from "./walk.js";
@@ -292,10 +292,6 @@ function keepMean(node: ConvNode | DenseNode, norm: BatchNormNode | null, shift:
   return [node, { ...norm, mean: { shape: norm.mean.shape, data: norm.mean.data.map((m, c) => m - shift[c]) } }];
 }
 
-/** At most 300 dB; 0 where there is no signal at all. */
-const decibels = (signal: number, noise: number): number =>
-  signal === 0 && noise === 0 ? 0 : 10 * Math.log10(signal / Math.max(noise, Math.min(signal, 1) * 1e-30));
-
 function weightSignalToNoise(before: Float32Array, after: Float32Array): number {
   let signal = 0;
   let noise = 0;
@@ -304,47 +300,4 @@ function weightSignalToNoise(before: Float32Array, after: Float32Array): number 
     noise += (before[i] - after[i]) ** 2;
   }
   return decibels(signal, noise);
-}
-
-/** Adds a channel's values and their squares; returns the squared errors. */
-function addPlane(
-  expected: Float32Array,
-  found: Float32Array,
-  from: number,
-  to: number,
-  c: number,
-  sums: Float64Array,
-  squares: Float64Array,
-): number {
-  let [sum, square, lost] = [0, 0, 0];
-  for (let i = from; i < to; i++) {
-    const value = expected[i];
-    const error = value - found[i];
-    sum += value;
-    square += value * value;
-    lost += error * error;
-  }
-  sums[c] += sum;
-  squares[c] += square;
-  return lost;
-}
-
-/** Sums for the signal to noise of (images, channels, plane) values, the signal being what varies around each channel's mean. */
-function createOutputMeter([channels, height, width]: Shape) {
-  const size = height * width;
-  const sums = new Float64Array(channels);
-  const squares = new Float64Array(channels);
-  let [noise, count] = [0, 0];
-  return {
-    add(expected: Float32Array, found: Float32Array): void {
-      for (let at = 0, c = 0; at < expected.length; at += size, c = (c + 1) % channels) {
-        noise += addPlane(expected, found, at, at + size, c, sums, squares);
-      }
-      count += expected.length / channels;
-    },
-    read(): number {
-      const signal = squares.reduce((sum, square, c) => sum + square - sums[c] ** 2 / count, 0);
-      return decibels(signal, noise);
-    },
-  };
 }

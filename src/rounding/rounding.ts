@@ -1,4 +1,4 @@
-// rounding.ts: the weights of one group rounded with compensation, on the kernels of compensation.ts.
+// rounding.ts: the weights of one group rounded with compensation, on the kernels of compensation.ts and descent.ts.
 //
 // The outputs' error under new weights v is E|(w - v)(x - E[x])|^2 = (w - v) H (w - v)^T with H the inputs' covariance:
 // the mean error is the bias's to take away. With H = R R^T, R upper triangular, its terms are the squares of
@@ -74,7 +74,7 @@ export function createRounder(n: number, module: WebAssembly.Module): Rounder {
   const books = arena.reserve(ROWS);
   const [levels, midpoints] = [0, 1].map(() => numbers(TABLES * TABLE));
   const left = numbers(PANEL * (Math.max(n, ROWS) + 3));
-  const right = numbers(PANEL * PANEL);
+  const right = numbers(PANEL * Math.max(PANEL, ROWS / 2));
   const places = {
     covariance,
     factor,

@@ -124,3 +124,57 @@ test("branches and functions that cannot be", () => {
   ]);
   wrong({ nodes: [["own.F0", "x", "y"]], functions: twice }, "OVERFLOW", /functions make too many nodes/);
 });
+
+test("indices and grids that depend on the model's input are refused with the reason and what to do", () => {
+  const table = { t: floats([10, 8]) };
+  const cases = [
+    [
+      { nodes: [["Gather", "t x", "y"]], constants: table, x: [1, 5] },
+      /Gather_0: Gather: a table.*give what it looks up as the input/,
+    ],
+    [
+      {
+        nodes: [
+          ["Cast", "x", "i", { to: 7 }],
+          ["GatherND", "t i", "y"],
+        ],
+        constants: table,
+        x: [1, 2],
+      },
+      /GatherND: a table/,
+    ],
+    ...["Gather", "GatherElements"].map((op) => [
+      {
+        nodes: [
+          ["ArgMax", "x", "i", { axis: 1 }],
+          [op, "x i", "y", { axis: 1 }],
+        ],
+      },
+      new RegExp(`${op}: places.*take the values and the indices as outputs.*\\n.*with outputs i`),
+    ]),
+    [
+      {
+        nodes: [
+          ["ArgMax", "x", "i", { axis: 1 }],
+          ["ScatterElements", "x i u", "y", { axis: 1 }],
+        ],
+        constants: { u: floats([1, 1, 6, 7]) },
+      },
+      /ScatterElements: places/,
+    ],
+    [
+      {
+        nodes: [
+          ["Relu", "x", "r"],
+          ["GridSample", "r g", "y"],
+        ],
+        inputs: [["g", [1, 3, 3, 2]]],
+        opset: 16,
+      },
+      /GridSample: a grid that depends.*take the image and the grid as outputs.*\n.*with outputs r/,
+    ],
+  ];
+  for (const [parts, message] of cases) {
+    assert.throws(() => importOnnx(build({ constants: {}, ...parts })), { code: "UNSUPPORTED", message });
+  }
+});

@@ -16,7 +16,8 @@ import {
   required,
   withoutBatch,
 } from "./call.js";
-import { type Operator, type Operators, operator } from "./operator.js";
+import { byConstantIndices } from "./indices.js";
+import { type Operators, operator, type Simple } from "./operator.js";
 import { int, ints, type Specs, type ValuesOf } from "./spec.js";
 
 /** One output as it is made of the input. */
@@ -32,7 +33,7 @@ function picking<S extends Specs>(
   attributes: S,
   picks: (call: Call<ValuesOf<S>>, dims: readonly number[]) => readonly Pick[],
   flags: { readonly keepsImages?: true } = {},
-): Operator {
+): Simple {
   return operator(attributes, {
     evaluate(call) {
       const x = required(call, 0);
@@ -224,14 +225,16 @@ function partSizes(
   return range(count).map((i) => Math.max(0, Math.min(part, size - i * part)));
 }
 
-const gather = picking({ axis: int(0) }, (call, dims) => {
-  const { node, attributes } = call;
-  const indices = required(call, 1);
-  const axis = axisOf(node, attributes.axis, dims.length);
-  const list = gatherIndices(call, indices, dims[axis]);
-  const result = [...dims.slice(0, axis), ...indices.dims, ...dims.slice(axis + 1)];
-  return [{ indices: everything(dims).with(axis, list), dims: result }];
-});
+const gather = byConstantIndices(
+  picking({ axis: int(0) }, (call, dims) => {
+    const { node, attributes } = call;
+    const indices = required(call, 1);
+    const axis = axisOf(node, attributes.axis, dims.length);
+    const list = gatherIndices(call, indices, dims[axis]);
+    const result = [...dims.slice(0, axis), ...indices.dims, ...dims.slice(axis + 1)];
+    return [{ indices: everything(dims).with(axis, list), dims: result }];
+  }),
+);
 
 /** Indices along an axis of `size`, negative ones counted from behind. */
 function gatherIndices({ node, budget }: Call, { data }: Value, size: number): number[] {

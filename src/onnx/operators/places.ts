@@ -16,7 +16,8 @@ import {
   resultName,
   unsupported,
 } from "./call.js";
-import { type Operator, type Operators, operator } from "./operator.js";
+import { byConstantIndices } from "./indices.js";
+import { type Operators, operator, type Simple } from "./operator.js";
 import { choice, flag, int, type Specs, type ValuesOf } from "./spec.js";
 
 /** The place in the input for each element of the result, -1 for none; and the result's dimensions. */
@@ -54,7 +55,7 @@ function placing<S extends Specs>(
   attributes: S,
   placesFor: (call: Call<ValuesOf<S>>, dims: readonly number[]) => Places,
   fills = false,
-): Operator {
+): Simple {
   return operator(attributes, {
     evaluate(call) {
       const x = required(call, 0);
@@ -214,7 +215,7 @@ function scatter<S extends Specs>(
     indices: Value,
     updates: readonly number[],
   ) => Int32Array,
-): Operator {
+): Simple {
   const sources = (call: Call<ValuesOf<S>>, data: Known, updates: Known): Places => {
     const { places } = emptyPlaces(call, data.dims);
     for (let i = 0; i < places.length; i++) places[i] = i;
@@ -283,12 +284,12 @@ const scatterND = scatter(REDUCTION, (call, dims, indices, updates) => {
 
 export const PLACES: Operators = {
   Compress: compress,
-  GatherElements: gatherElements,
-  GatherND: gatherND,
+  GatherElements: byConstantIndices(gatherElements),
+  GatherND: byConstantIndices(gatherND),
   ReverseSequence: reverseSequence,
-  Scatter: scatterElements,
-  ScatterElements: scatterElements,
-  ScatterND: scatterND,
+  Scatter: byConstantIndices(scatterElements),
+  ScatterElements: byConstantIndices(scatterElements),
+  ScatterND: byConstantIndices(scatterND),
   Trilu: trilu,
   "com.microsoft.Trilu": trilu,
 };
