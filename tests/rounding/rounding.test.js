@@ -224,6 +224,13 @@ describe("the rounder", () => {
     assert.ok(rounder.follow(target, noise).every(Number.isFinite));
   });
 
+  test("adds to inputs that depend on one another even where no damping is wanted", () => {
+    const rounder = createRounder(3, module);
+    rounder.prepare(Float64Array.of(4, 2, 0, 2, 1, 0, 0, 0, 0), 0);
+    const { values } = round(rounder, plain(Float64Array.of(0.9, -0.6, 0.1), Float64Array.of(1)));
+    for (const value of values) assert.ok(LEVELS.includes(value));
+  });
+
   test("refuses what is not finite", () => {
     for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) {
       const rounder = createRounder(2, module);
