@@ -4,7 +4,7 @@
 // whatever else is per weight stand in rows of n, a row for each output channel, as many as a call takes.
 import { PANEL } from "../../src/rounding/layout";
 import { addProduct, packPanel } from "./shared/products";
-import { addScaled, dot, errorAt, f64s, RoundingJob } from "./shared/rounding";
+import { addScaled, dot, errorAt, f64s, RoundingJob, tableOf } from "./shared/rounding";
 
 /**
  * H = R R^T in place, by panels of columns from the last; 0 below the diagonal. Of H the upper triangle is read.
@@ -113,7 +113,7 @@ export function solveRows(job: RoundingJob, b: usize, rows: i32): void {
 
 /**
  * The compensated pass over rows, k = 0..n-1:  t = w_k + sum over i < k of errors_i R_ik / R_kk, and what errorAt makes of
- * it. Leaves errors and their slopes. `count`: number of levels.
+ * it. Leaves errors and their slopes. `count`: number of levels of a table.
  */
 export function compensateRows(job: RoundingJob, rows: i32, count: i32): void {
   const n = job.n;
@@ -127,6 +127,7 @@ export function compensateRows(job: RoundingJob, rows: i32, count: i32): void {
     const to = min(from + PANEL, n);
     for (let r = 0; r < rows; r++) {
       const scale = load<f64>(job.scales + f64s(r));
+      const table = tableOf(job, r);
       const start = <usize>r * n;
       for (let k = from; k < to; k++) {
         const at = start + k;
@@ -134,7 +135,7 @@ export function compensateRows(job: RoundingJob, rows: i32, count: i32): void {
         const diagonal = load<f64>(rk);
         const sum = load<f64>(sums + (at << 3));
         const t = load<f64>(job.weights + (at << 3)) + sum / diagonal;
-        const error = errorAt(job, at, scale, t, count);
+        const error = errorAt(job, at, scale, table, t, count);
         store<f64>(errors + (at << 3), error);
         if (error !== 0) addScaled(sums + (at << 3), rk, error, to - k);
       }

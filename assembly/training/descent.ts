@@ -1,6 +1,6 @@
 // descent.ts: each rounded weight anew given all others, in float64, and scales fitted to the levels found.
 import { PANEL, ROWS } from "../../src/rounding/layout";
-import { addScaled, errorAt, f64s, RoundingJob } from "./shared/rounding";
+import { addScaled, errorAt, f64s, RoundingJob, tableOf } from "./shared/rounding";
 
 /** y[i] += f0 x0[i] + .. + f3 x3[i] for i < count, one after the other */
 function addFour(y: usize, x0: usize, x1: usize, x2: usize, x3: usize, factors: usize, count: i32): void {
@@ -78,6 +78,7 @@ export function descendRows(job: RoundingJob, rows: i32, count: i32): void {
     const to = min(from + PANEL, n);
     for (let r = 0; r < rows; r++) {
       const scale = load<f64>(job.scales + f64s(r));
+      const table = tableOf(job, r);
       const start = <usize>r * n;
       const slopes = job.slopes + (start << 3);
       let changed = r * PANEL;
@@ -86,7 +87,7 @@ export function descendRows(job: RoundingJob, rows: i32, count: i32): void {
         const hk = job.covariance + <usize>k * row;
         const before = load<f64>(job.errors + (at << 3));
         const t = load<f64>(job.weights + (at << 3)) + load<f64>(slopes + f64s(k)) / load<f64>(hk + f64s(k)) - before;
-        const error = errorAt(job, at, scale, t, count);
+        const error = errorAt(job, at, scale, table, t, count);
         if (error === before) continue;
         store<f64>(job.errors + (at << 3), error);
         addScaled(slopes + f64s(from), hk + f64s(from), error - before, to - from);
@@ -109,12 +110,13 @@ export function rescaleRows(job: RoundingJob, rows: i32): void {
   const n = job.n;
   for (let r = 0; r < rows; r++) {
     const scale = load<f64>(job.scales + f64s(r));
+    const levels = job.levels + tableOf(job, r);
     const start = <usize>r * n;
     let product: f64 = 0;
     let square: f64 = 0;
     for (let k = 0; k < n; k++) {
       const at = (start + k) << 3;
-      const level = load<f64>(job.levels + f64s(load<u8>(job.codes + start + k)));
+      const level = load<f64>(levels + f64s(load<u8>(job.codes + start + k)));
       const whole = load<f64>(job.products + at);
       product += level * whole;
       square += level * (whole - load<f64>(job.slopes + at));
@@ -125,7 +127,7 @@ export function rescaleRows(job: RoundingJob, rows: i32): void {
     store<f64>(job.scales + f64s(r), fitted);
     for (let k = 0; k < n; k++) {
       const at = (start + k) << 3;
-      const level = load<f64>(job.levels + f64s(load<u8>(job.codes + start + k)));
+      const level = load<f64>(levels + f64s(load<u8>(job.codes + start + k)));
       const whole = load<f64>(job.products + at);
       store<f64>(job.errors + at, load<f64>(job.weights + at) - fitted * level);
       store<f64>(job.slopes + at, whole - (whole - load<f64>(job.slopes + at)) * (fitted / scale));

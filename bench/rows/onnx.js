@@ -43,7 +43,7 @@ const mobilenet = imagenet("mobilenet_v2_1.0_224", { range: 255, mean: [127.5], 
 const vww = imagenet("vww_mobilenetv1_025_96", { resize: 96 }, 96);
 
 /** Other than the library's defaults. */
-const settings = { twoTerm: null, augment: { crop: 4, flip: true } };
+const settings = { levels: "powers-paper", twoTerm: null, augment: { crop: 4, flip: true } };
 
 const row = (about, base, more) => ({
   about,

@@ -143,15 +143,20 @@ export function schemeName(scheme: ActivationScheme): string {
 
 /** --bits of all weights. */
 export function bitsOption(): Option {
-  return new Option("--bits <n>", "bits of the weights, 2 to 5").argParser(weightBits).default(DEFAULTS.bits);
+  return new Option("--bits <n>", "bits of the weights, 2 to 5")
+    .argParser(weightBits)
+    .default(DEFAULTS.retraining.bits);
 }
 
-/** --levels, with the name of every quantizer. */
+/** --levels, with the name of every quantizer. Each way of quantizing has a default of its own. */
 export function levelsOption(): Option {
   const names = QUANTIZERS.map(({ name }) => name);
-  return new Option("--levels <name>", `quantizer whose levels the weights get: ${names.join(", ")}`)
-    .argParser(choice("--levels", names))
-    .default(DEFAULTS.images.levels);
+  const { images, retraining } = DEFAULTS;
+  const defaults = `(default: ${images.levels}; with --data: ${retraining.levels})`;
+  return new Option(
+    "--levels <name>",
+    `quantizer whose levels the weights get: ${names.join(", ")} ${defaults}`,
+  ).argParser(choice("--levels", names));
 }
 
 /** @throws BAD_OPTION for bits that a quantizer has not */

@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { codebookWidth, magnitudes, readSafetensors } from "../format/index.js";
 import { encodeModel, type InputPort, type ModelDef } from "../model/index.js";
-import { dimsOf, type Encoding, type Layer, type Shape, type Weights } from "../ops/index.js";
+import { dimsOf, type Encoding, type Layer, longestTable, type Shape, type Weights } from "../ops/index.js";
 import { bytes, count, percent, table } from "../report/index.js";
 import { type MemoryUse, planMemory } from "../runtime/index.js";
 import { type Context, newCommand, withContext } from "./command.js";
@@ -16,14 +16,16 @@ interface LayerFacts {
   readonly encoding: string;
   /** The kind of the weights; null where there are none. */
   readonly kind: Weights["kind"] | null;
-  /** Bits of the weights; null where there are none, 32 for float. */
+  /** Bits of the weights in the file; null where there are none, 32 for float. */
   readonly bits: number | null;
+  /** Tables of levels that output channels choose from; null where all channels have the levels of the layer. */
+  readonly tables: number | null;
   readonly weights: number;
   /** Share of the weights that are zero, 0..1. */
   readonly zeroShare: number;
   /** Number of weights by absolute value, "0", "2^-7", ..., or by level of a codebook, "-12", "0", ... */
   readonly histogram: Readonly<Record<string, number>>;
-  /** Bytes in the file: codes, signs, scales, offsets. */
+  /** Bytes in the file: codes, signs, tables of channels, scales, offsets. */
   readonly bytes: number;
 }
 
@@ -88,7 +90,7 @@ function portFacts(port: InputPort, { tensors }: ModelDef): PortFacts {
 
 function layerFacts(layer: Layer, def: ModelDef, sizes: ReadonlyMap<string, number>): LayerFacts {
   const { shape, encoding } = def.tensors[layer.output];
-  const parts = ["codes", "signs", "weight", "scale", "offset"];
+  const parts = ["codes", "signs", "books", "weight", "scale", "offset"];
   const weights = layer.op === "conv" || layer.op === "dense" ? layer.weights : null;
   const histogram = weights ? histogramOf(weights) : {};
   const total = Object.values(histogram).reduce((sum, n) => sum + n, 0);
@@ -99,6 +101,7 @@ function layerFacts(layer: Layer, def: ModelDef, sizes: ReadonlyMap<string, numb
     encoding: encodingText(encoding),
     kind: weights?.kind ?? null,
     bits: weights ? bitsOf(weights) : null,
+    tables: weights?.kind === "codebook" && weights.books ? weights.books.tables.length : null,
     weights: total,
     zeroShare: total > 0 ? (histogram["0"] ?? 0) / total : 0,
     histogram,
@@ -107,7 +110,8 @@ function layerFacts(layer: Layer, def: ModelDef, sizes: ReadonlyMap<string, numb
 }
 
 function bitsOf(weights: Weights): number {
-  if (weights.kind === "codebook") return codebookWidth(weights.levels.length);
+  if (weights.kind === "codebook")
+    return codebookWidth(weights.books ? longestTable(weights.books) : weights.levels.length);
   return weights.kind === "codes" ? weights.bits : 32;
 }
 
@@ -214,14 +218,14 @@ function powerTable(width: number, layers: readonly LayerFacts[]): string {
 /** Up to 128 levels, different ones in each layer: by octaves of their absolute value. */
 function bookTable(layers: readonly LayerFacts[]): string {
   const octaveOf = (level: number): number => (level === 0 ? 0 : Math.floor(Math.log2(Math.abs(level))) + 1);
-  const books = layers.map(({ name, histogram, weights }) => {
+  const books = layers.map(({ name, histogram, weights, tables }) => {
     const levels = Object.keys(histogram).map(Number);
     const shares: number[] = [];
     for (const level of levels) {
       const octave = octaveOf(level);
       shares[octave] = (shares[octave] ?? 0) + histogram[level] / weights;
     }
-    return { name, levels, shares };
+    return { name, levels, shares, tables };
   });
   const most = Math.max(...books.map(({ shares }) => shares.length));
   const octaves = Array.from({ length: most }, (_, octave) => octave).filter((octave) =>
@@ -233,12 +237,14 @@ function bookTable(layers: readonly LayerFacts[]): string {
     [
       ["codebooks, |level|"],
       ["levels", "right"],
+      ["tables", "right"],
       ["range", "right"],
       ...octaves.map((octave) => [heading(octave), "right"] as const),
     ],
-    books.map(({ name, levels, shares }) => [
+    books.map(({ name, levels, shares, tables }) => [
       name,
       String(levels.length),
+      tables === null ? "" : String(tables),
       `${Math.min(...levels)}..${Math.max(...levels)}`,
       ...octaves.map((octave) => (shares[octave] === undefined ? "" : percent(shares[octave]))),
     ]),

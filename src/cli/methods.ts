@@ -46,7 +46,7 @@ export const METHOD_NAMES = `${INQ}, ${QUANTIZERS.map(({ name }) => name).join("
 /** The quantizer and the retraining that a name stands for; null for none. */
 function named(text: string): Pick<Method, "quantizer" | "retraining"> | null {
   const portions = text === INQ || text.startsWith(`${INQ}-`);
-  const name = text === INQ ? "powers" : portions ? text.slice(INQ.length + 1) : text;
+  const name = text === INQ ? "powers-paper" : portions ? text.slice(INQ.length + 1) : text;
   const quantizer = QUANTIZERS.find((candidate) => candidate.name === name);
   return quantizer ? { quantizer, retraining: portions ? "portions" : "straight-through" } : null;
 }

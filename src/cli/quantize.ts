@@ -40,8 +40,11 @@ const RETRAINED = [
   "resume",
 ];
 
+/** Options that have another default on each way. */
+type Defaulted = "levels" | "bits";
+
 export function quantizeCommand(): Command {
-  const { images } = DEFAULTS;
+  const { images, retraining } = DEFAULTS;
   const command = newCommand("quantize", "turn a float network's weights into powers of two and write the model")
     .argument("<network>", "an ONNX file, or a network file that train wrote")
     .option("--data <folder>", "retrain with INQ on labelled images: a folder, or the word generated")
@@ -53,9 +56,8 @@ export function quantizeCommand(): Command {
     .addOption(levelsOption())
     .option(
       "--bits <n>",
-      "bits of the weights: 2 to 5 with --levels powers, 4 to 6 with two-term; others have widths of their own",
+      `bits of the weights: 2 to 6 with --levels two-term, 2 to 5 with powers-paper, 2 to 4 with powers; others have widths of their own (default: ${images.bits}; with --data: ${retraining.bits})`,
       integer("--bits", 1, 8),
-      DEFAULTS.bits,
     )
     .option(
       "--layer <name=bits>",
@@ -101,15 +103,18 @@ export function quantizeCommand(): Command {
     batch: `with --minutes: ${images.batchSize}`,
     augment: "with --minutes: flip, and crop by a fourteenth of the width, of pictures for one input",
   });
-  return command.action((path: string, options: RetrainedArguments & CalibratedArguments) =>
-    withContext(options, (context) => {
-      checkWay(command, options);
+  type Given = RetrainedArguments & CalibratedArguments;
+  return command.action((path: string, given: Omit<Given, Defaulted> & Partial<Pick<Given, Defaulted>>) =>
+    withContext(given, (context) => {
+      checkWay(command, given);
+      const { levels, bits } = given.data === undefined ? images : retraining;
+      const options: Given = { levels, bits, ...given };
       if (options.budget === undefined) checkLevels(quantizerNamed(options.levels), options.bits);
       if (options.data !== undefined) return runRetrained(path, options, context);
       // defaults of retraining mean nothing here
-      const given = <T>(name: "batch" | "augment", value: T) => (isGiven(command, name) ? { [name]: value } : {});
+      const own = <T>(name: "batch" | "augment", value: T) => (isGiven(command, name) ? { [name]: value } : {});
       const { batch, augment, ...rest } = options;
-      const training = { ...given("batch", batch), ...given("augment", augment) };
+      const training = { ...own("batch", batch), ...own("augment", augment) };
       return runCalibrated(path, { ...rest, ...training }, context);
     }),
   );

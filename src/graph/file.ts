@@ -43,7 +43,7 @@ const expect: typeof fields.expect = fields.expect;
 const NODE_FIELDS = ["name"] as const;
 
 /** The first version in which a network has several inputs, and its inputs and outputs dimensions. */
-const PORTS_SINCE = 2;
+const SECOND = 2;
 
 function readPorts(value: unknown, where: string): Network["ports"] {
   const entries = Object.entries(dictionary(value, where)).map(([name, port]) => {
@@ -88,9 +88,11 @@ export function encodeNetwork(network: Network, extra: NetworkExtra = {}): Uint8
   validateGrids(network, grids, "");
   const nodes = network.nodes.map((node) => writeRecord(nodeKind(node), NODE_FIELDS, node, noShapes));
   const tensors: Map<string, StoredTensor> = orderStores(nodes.map(({ store }) => store));
-  for (const [name, { scale, frozen }] of grids) {
+  for (const [name, grid] of grids) {
+    const { scale, frozen } = grid;
     tensors.set(`${name}.frozen`, storeBytes(frozen));
     if (scale) tensors.set(`${name}.gridScale`, storeFloats([scale.length], scale));
+    if (grid.kind === "codebook" && grid.books) tensors.set(`${name}.gridBooks`, storeBytes(grid.books.of));
   }
   const { name, outputs, labels } = network;
   const shapes = inferShapes(network);
@@ -102,9 +104,10 @@ export function encodeNetwork(network: Network, extra: NetworkExtra = {}): Uint8
   const numbers = [...grids].map(([node, grid]) =>
     grid.kind === "powers"
       ? { node, kind: grid.kind, bits: grid.bits, n1: grid.n1, scaled: grid.scale !== null }
-      : { node, kind: grid.kind, levels: grid.levels },
+      : { node, kind: grid.kind, levels: grid.levels, ...(grid.books && { tables: grid.books.tables }) },
   );
-  const since = ports || inputsOf(network).length > 1 ? PORTS_SINCE : 1;
+  const booked = [...grids.values()].some((grid) => grid.kind === "codebook" && grid.books);
+  const since = ports || booked || inputsOf(network).length > 1 ? SECOND : 1;
   const version = Math.max(since, ...network.nodes.map((node) => versionOf(nodeKind(node), node)));
   const graph = { name, nodes: nodes.map(({ json }) => json), outputs, labels, ports, grids: numbers, metadata };
   const bytes = sealFile("network", graph, tensors, version);
@@ -125,11 +128,11 @@ export function decodeNetwork(bytes: Uint8Array, where = ""): NetworkFile {
     file.graph,
     place,
     ["name", "nodes", "outputs", "grids", "metadata"],
-    ["labels", ...(file.version < PORTS_SINCE ? [] : ["ports"])],
+    ["labels", ...(file.version < SECOND ? [] : ["ports"])],
   );
   const kinds = list(graph.nodes, `${place}.nodes`, (value, p) => dictionary(value, p).op);
   const inputs = kinds.filter((kind) => kind === "input").length;
-  expect(inputs <= 1 || file.version >= PORTS_SINCE, `${place}.nodes`, "one input in version 1", inputs);
+  expect(inputs <= 1 || file.version >= SECOND, `${place}.nodes`, "one input in version 1", inputs);
   const network: Network = {
     name: identifier(graph.name, `${place}.name`),
     nodes: list(graph.nodes, `${place}.nodes`, (value, p) =>
@@ -150,6 +153,7 @@ export function decodeNetwork(bytes: Uint8Array, where = ""): NetworkFile {
       value,
       p,
       kind === "powers" ? ["node", "kind", "bits", "n1", "scaled"] : ["node", "kind", "levels"],
+      kind === "codebook" && file.version >= SECOND ? ["tables"] : [],
     );
     const name = identifier(grid.node, `${p}.node`);
     const weight = weights.get(name);
@@ -157,7 +161,11 @@ export function decodeNetwork(bytes: Uint8Array, where = ""): NetworkFile {
     const frozen = source.bytes(`${name}.frozen`, [elements(weight.shape)]).slice();
     const scale = () => source.floats(`${name}.gridScale`, [weight.shape[0]]);
     if (kind === "codebook") {
-      return [name, { kind, levels: list(grid.levels, `${p}.levels`, number), scale: scale(), frozen }];
+      const levels = list(grid.levels, `${p}.levels`, number);
+      if (grid.tables === undefined) return [name, { kind, levels, scale: scale(), frozen }];
+      const tables = list(grid.tables, `${p}.tables`, (table, at) => list(table, at, number));
+      const of = source.bytes(`${name}.gridBooks`, [weight.shape[0]]).slice();
+      return [name, { kind, levels, scale: scale(), frozen, books: { tables, of } }];
     }
     const bits = oneOf(number(grid.bits, `${p}.bits`), `${p}.bits`, [2, 3, 4, 5]) as CodeBits;
     const scaled = boolean(grid.scaled, `${p}.scaled`);

@@ -89,7 +89,7 @@ function after(first: Affine, then: Affine): Affine {
   };
 }
 
-/** What a node makes of one of its inputs, the others being constants; null where it is more than scaling and shifting. */
+/** The scaling and shifting of one input that a node is, its others being constants; null where it is more than scaling and shifting. */
 function affineOf(node: Node, input: string, all: ReadonlyMap<string, Node>): Affine | null {
   if (node.op === "elementwise") return affineSteps(node);
   if (node.op === "batchNorm") {

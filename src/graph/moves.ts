@@ -29,12 +29,13 @@ export function joinMoves(network: Network): Network {
   let spent = 0;
   const originOf = (move: Move): Origin => {
     const [own, shape] = [shapes.get(move.input)!, shapes.get(move.name)!];
-    const from = placesOf(move, own, shape);
+    const places = placesOf(move, own, shape);
     const source = moves.get(move.input);
-    if (!source) return { root: move.input, places: from };
+    if (!source) return { root: move.input, places };
     const before = origins.get(source.name) ?? originOf(source);
     origins.set(source.name, before);
-    return { root: before.root, places: from.map((place) => before.places[place]) };
+    for (let i = 0; i < places.length; i++) places[i] = before.places[places[i]];
+    return { root: before.root, places };
   };
   const nodes = network.nodes.map((node): Node => {
     const size = elements(shapes.get(node.name)!);

@@ -8,7 +8,7 @@ import {
   writeEncoding,
   writeNormalization,
 } from "./encoding.js";
-import type { AxisWeights, Encoding, Normalization, Shape } from "./tensor.js";
+import type { AxisWeights, Encoding, Normalization, Shape, Weights } from "./tensor.js";
 
 /** The data that a field may ask for while it is read. */
 export interface Reading {
@@ -34,6 +34,8 @@ export interface Writing {
   readonly shapeOf: (tensor: string) => Shape;
   /** Stores a tensor as `<name>.<suffix>`. */
   readonly store: (suffix: string, tensor: StoredTensor, place?: Place) => void;
+  /** Stores weights as an array of this shape, and returns their JSON. */
+  readonly storeWeights: (weights: Weights, shape: readonly number[]) => object;
 }
 
 /** One field of a layer or node. */

@@ -4,7 +4,7 @@ import { validateEncoding } from "./encoding.js";
 import type { Tensor } from "./field.js";
 import { elements } from "./geometry.js";
 import type { WeightGrid } from "./grid.js";
-import type { Encoding, Normalization } from "./tensor.js";
+import type { ChannelBooks, Encoding, Normalization } from "./tensor.js";
 
 const SIZE = /* @__PURE__ */ is.integer(1, 0x7fffffff);
 
@@ -38,6 +38,12 @@ export const TENSOR: Kind = (value, where) => {
 type Powers = Extract<WeightGrid, { kind: "powers" }>;
 type Codebook = Extract<WeightGrid, { kind: "codebook" }>;
 
+/** Tables of levels by channel; whether they fit a layer is for the function to check. */
+export const BOOKS: Kind = /* @__PURE__ */ is.record<ChannelBooks>({
+  tables: /* @__PURE__ */ is.list(/* @__PURE__ */ is.list(is.number)),
+  of: is.bytes,
+});
+
 /** A grid by itself; whether it fits weights is for the function to check. */
 export const GRID: Kind = /* @__PURE__ */ is.either(
   (value) => (value as WeightGrid | undefined)?.kind === "codebook",
@@ -46,6 +52,7 @@ export const GRID: Kind = /* @__PURE__ */ is.either(
     levels: /* @__PURE__ */ is.list(is.number),
     scale: is.floats,
     frozen: is.bytes,
+    books: /* @__PURE__ */ is.optional(BOOKS),
   }),
   /* @__PURE__ */ is.record<Powers>({
     kind: /* @__PURE__ */ is.oneOf("powers", "codebook"),

@@ -1,5 +1,7 @@
 // grid.ts: the codes of weights that lie on a grid: INQ's signed digits, or indices into a codebook's levels.
 import { type Check, checker, LEVEL_MAX, LEVELS_MAX, magnitudes } from "../format/index.js";
+import { checkBooks } from "./books.js";
+import type { ChannelBooks } from "./tensor.js";
 
 /** Says what is wrong with a network at a place. @throws BAD_GRAPH unless ok */
 export const check: Check = /* @__PURE__ */ checker("", "invalid network");
@@ -10,7 +12,7 @@ export const check: Check = /* @__PURE__ */ checker("", "invalid network");
  * one of the grid's. Keyed by node name in a WeightGrids map.
  * - powers: the levels are 0 and +-2^n2..2^n1, n2 = n1 + 1 - 2^(bits - 2) (INQ); scale null stands for 1.
  * - codebook: the levels are integers, as the model file's `Weights` have them. Scales are finite and positive, one an
- *   output channel. They end up in the epilogue.
+ *   output channel. They end up in the epilogue. With `books` every channel has some of the levels only.
  */
 export type WeightGrid =
   | {
@@ -25,6 +27,7 @@ export type WeightGrid =
       readonly levels: readonly number[];
       readonly scale: Float32Array;
       readonly frozen: Uint8Array;
+      readonly books?: ChannelBooks;
     };
 /** The grids of conv and dense nodes by node name. */
 export type WeightGrids = ReadonlyMap<string, WeightGrid>;
@@ -36,9 +39,13 @@ export function smallestExponent(bits: PowersGrid["bits"], n1: number): number {
   return n1 + 1 - magnitudes(bits);
 }
 
-/** Real levels of a grid before its scale, and the code of each: m or -m for +-2^(n2 + m - 1), or an index. */
-function gridLevels(grid: WeightGrid): readonly (readonly [level: number, code: number])[] {
-  if (grid.kind === "codebook") return grid.levels.map((level, code) => [level, code]);
+/** Real levels of a channel before its scale, and the code of each: m or -m for +-2^(n2 + m - 1), or an index. */
+function gridLevels(grid: WeightGrid, channel: number): readonly (readonly [level: number, code: number])[] {
+  if (grid.kind === "codebook") {
+    const { levels, books } = grid;
+    const own = books ? books.tables[books.of[channel]] : levels;
+    return own.map((level) => [level, levels.indexOf(level)]);
+  }
   const n2 = smallestExponent(grid.bits, grid.n1);
   const levels: [number, number][] = [[0, 0]];
   for (let m = 1; m <= magnitudes(grid.bits); m++) levels.push([2 ** (n2 + m - 1), m], [-(2 ** (n2 + m - 1)), -m]);
@@ -58,14 +65,15 @@ export function gridCodes(
   where: string,
   frozen: Uint8Array | null = null,
 ): Int8Array {
-  const levels = gridLevels(grid);
   const depth = weights.length / outputs;
   const codes = new Int8Array(weights.length);
   // a Map does not tell -0 from 0
   let known = new Map<number, number>();
   for (let c = 0; c < outputs; c++) {
     const scale = grid.scale ? grid.scale[c] : 1;
-    if (c === 0 || grid.scale) known = new Map(levels.map(([level, code]) => [Math.fround(scale * level), code]));
+    if (c === 0 || grid.scale) {
+      known = new Map(gridLevels(grid, c).map(([level, code]) => [Math.fround(scale * level), code]));
+    }
     for (let i = c * depth; i < (c + 1) * depth; i++) {
       const code = known.get(weights[i]);
       if (code !== undefined) codes[i] = code;
@@ -79,7 +87,9 @@ export function gridCodes(
 
 function gridText(grid: WeightGrid): string {
   const scaled = grid.scale ? "the channel's scale times " : "";
-  if (grid.kind === "codebook") return `${scaled}a level of ${grid.levels.join(", ")}`;
+  if (grid.kind === "codebook") {
+    return `${scaled}a level of ${grid.levels.join(", ")}${grid.books ? ", of its table" : ""}`;
+  }
   return `${scaled}0 or +-2^${smallestExponent(grid.bits, grid.n1)}..2^${grid.n1}`;
 }
 
@@ -108,6 +118,7 @@ export function checkGrid(grid: WeightGrid, count: number, outputs: number, plac
     const integers = levels.every((level) => Number.isInteger(level) && Math.abs(level) <= LEVEL_MAX);
     const expected = `2 to ${LEVELS_MAX} ascending integers in ${-LEVEL_MAX}..${LEVEL_MAX}`;
     check(rising && integers && levels.length >= 2 && levels.length <= LEVELS_MAX, `${place}.levels`, expected, levels);
+    if (grid.books) checkBooks(grid.books, levels, outputs, `${place}.books`, check);
   }
   if (scale) {
     check(scale.length === outputs, `${place}.scale`, `${outputs} values`, scale.length);

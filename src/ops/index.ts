@@ -1,6 +1,7 @@
 // index.ts: the door of the ops room: every kind of layer and node, and the arithmetic that all executors share.
 export { lowerMean } from "./avgpool.js";
 export { BINARY_FUNCTIONS, BINARY_SLOPES, type BinaryName, binaryOf } from "./binary-functions.js";
+export { levelsOfTables, longestTable } from "./books.js";
 export { log, power, roundEven } from "./elementary.js";
 export {
   STEP_FUNCTIONS,
@@ -44,7 +45,7 @@ export {
   stridesOf,
   zeroOf,
 } from "./geometry.js";
-export { ENCODING, GRID, GRIDS, NORMALIZATION, SHAPE, TENSOR, WEIGHT_NODE } from "./given.js";
+export { BOOKS, ENCODING, GRID, GRIDS, NORMALIZATION, SHAPE, TENSOR, WEIGHT_NODE } from "./given.js";
 export { validateGrid, type WeightGrid, type WeightGrids } from "./grid.js";
 export type { Role } from "./kind.js";
 export * from "./kinds.js";
@@ -67,4 +68,13 @@ export {
 export { permutedPlaces, simplifiedOrder } from "./permute.js";
 export { checkPort, dimsOf, type InputPortShape, type PortShape, planesOf, readPortShape, unusual } from "./port.js";
 export { orderStores, readRecord, versionOf, writeRecord } from "./record.js";
-export type { AxisWeights, Encoding, Normalization, Shape, TensorSpec, Values, Weights } from "./tensor.js";
+export type {
+  AxisWeights,
+  ChannelBooks,
+  Encoding,
+  Normalization,
+  Shape,
+  TensorSpec,
+  Values,
+  Weights,
+} from "./tensor.js";

@@ -106,8 +106,16 @@ export function toReal(raw: Float32Array, encoding: Encoding): Float32Array {
 /** The integer a code counts as in an accumulator (+-2^(m - 1) or 0, or its level), or the float weight. */
 export function weightValues(weights: Weights): Float32Array {
   if (weights.kind === "float32") return weights.values;
-  if (weights.kind === "codebook") return Float32Array.from(weights.codes, (code) => weights.levels[code]);
-  return Float32Array.from(weights.codes, (m) => (m === 0 ? 0 : Math.sign(m) * 2 ** (Math.abs(m) - 1)));
+  const { codes } = weights;
+  // not from(codes, ...): that makes a list of all codes first
+  const values = new Float32Array(codes.length);
+  const real = weights.kind === "codebook" ? (code: number) => weights.levels[code] : digitValue;
+  for (let i = 0; i < codes.length; i++) values[i] = real(codes[i]);
+  return values;
+}
+
+function digitValue(m: number): number {
+  return m === 0 ? 0 : Math.sign(m) * 2 ** (Math.abs(m) - 1);
 }
 
 /** A function of every real value of a tensor, as raw values of another. */

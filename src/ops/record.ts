@@ -2,6 +2,7 @@
 import { fields as json, type StoredTensor, type TensorSource } from "../format/index.js";
 import type { Field, Place, Reading, Tensor, Writing } from "./field.js";
 import type { Shape } from "./tensor.js";
+import { writeWeights } from "./weights-write.js";
 
 type Fields = Readonly<Record<string, Field<unknown>>>;
 type Owner = Readonly<Record<string, unknown>>;
@@ -86,11 +87,14 @@ export function readRecord<T>(
       since <= version,
       place,
       `a value of version ${version} of the format`,
-      `${found}, of version ${since}`,
+      `${nameOf(found)}, of version ${since}`,
     );
   }
   return sofar as T;
 }
+
+/** The name of a value that not all versions have: a word, or an object of a kind. */
+const nameOf = (value: unknown): unknown => (value as { readonly kind?: string } | undefined)?.kind ?? value;
 
 /** Stored tensors on their way into a file, by the place where they are to lie. */
 export type Store = readonly { readonly name: string; readonly tensor: StoredTensor; readonly place: Place }[];
@@ -107,10 +111,13 @@ export function writeRecord(
 ): { readonly json: object; readonly store: Store } {
   const { op, name } = owner as { op: string; name: string };
   const store: { name: string; tensor: StoredTensor; place: Place }[] = [];
+  const add: Writing["store"] = (suffix, tensor, place = "first") =>
+    store.push({ name: `${name}.${suffix}`, tensor, place });
   const writing: Writing = {
     owner: owner as Owner,
     shapeOf,
-    store: (suffix, tensor, place = "first") => store.push({ name: `${name}.${suffix}`, tensor, place }),
+    store: add,
+    storeWeights: (weights, shape) => writeWeights(weights, shape, add),
   };
   const known = ["op", ...common, ...Object.keys(fields)];
   const odd = Object.keys(owner).find((field) => !known.includes(field));

@@ -42,13 +42,22 @@ export interface AxisWeights {
   readonly weights: readonly number[];
 }
 
+/** Tables of levels for the output channels of a layer, each of which has one of them. */
+export interface ChannelBooks {
+  /** Distinct integers each, ascending; all together they are the layer's levels. */
+  readonly tables: readonly (readonly number[])[];
+  /** The table of every output channel. */
+  readonly of: Uint8Array;
+}
+
 /**
  * Weights of one convolution or dense layer.
  * - codes: every weight is 0 or +-2^e with n2 <= e <= n1, n2 = n1 + 1 - 2^(bits - 2) (INQ, section 2.1).
  *   A code is a magnitude digit m in 0..2^(bits - 2) and a sign; m = 0 is zero, else |w| = 2^(n2 + m - 1).
  *   In the integer accumulator the weight counts as +-2^(m - 1).
  * - codebook: every weight is one of a layer's levels, integers of any size that the sums have room for; in the
- *   accumulator the weight counts as its level. Scales of channels are in the epilogue.
+ *   accumulator the weight counts as its level. Scales of channels are in the epilogue. With `books` the weights of a channel
+ *   have the levels of its table only, and the file holds indices into that.
  * - float32: as they are.
  */
 export type Weights =
@@ -65,6 +74,7 @@ export type Weights =
       readonly levels: readonly number[];
       /** Indices into levels, in the same order. */
       readonly codes: Uint8Array;
+      readonly books?: ChannelBooks;
     }
   | { readonly kind: "float32"; readonly values: Float32Array };
 

@@ -1,6 +1,7 @@
 // validate-weights.ts: the weights of a layer: how many, on which levels, and that no int32 sum of them can overflow.
 import { isArray } from "../base/index.js";
 import { type Check, INT32_MAX, LEVEL_MAX, LEVELS_MAX, magnitudes } from "../format/index.js";
+import { checkBooks } from "./books.js";
 import { largestOf } from "./geometry.js";
 import type { Encoding, Weights } from "./tensor.js";
 
@@ -24,16 +25,18 @@ export function checkWeights(weights: Weights, outputs: number, depth: number, e
   }
   check(largest !== null, "weights", "float32 weights for float32 inputs", weights.kind);
   check(weights.codes.length === count, "weights", `${count} codes`, weights.codes.length);
-  if (weights.kind === "codebook") checkLevels(weights.levels, check);
+  if (weights.kind === "codebook") checkLevels(weights, outputs, check);
   else checkGrid(weights.bits, weights.n1, check);
-  const size = magnitudeTable(weights);
   const { codes } = weights;
-  const most = Math.max(...size) * depth;
+  const books = weights.kind === "codebook" ? weights.books : undefined;
+  const sizes = (books?.tables ?? [null]).map((table) => magnitudeTable(weights, table));
+  const most = Math.max(...sizes.map((size) => Math.max(...size))) * depth;
   for (let c = 0; c < outputs; c++) {
+    const size = sizes[books?.of[c] ?? 0];
     const sum = channelSum(codes, size, c * depth, depth);
     if (sum < 0) {
-      const bad = codes.findIndex((code) => size[code & 255] < 0);
-      check(false, `weights[${bad}]`, "a code of the layer's levels", codes[bad]);
+      const bad = codes.findIndex((code, i) => i >= c * depth && size[code & 255] < 0);
+      check(false, `weights[${bad}]`, "a code of the channel's levels", codes[bad]);
     }
     if (most * largest <= INT32_MAX) continue;
     check(
@@ -59,13 +62,17 @@ function channelSum(codes: Int8Array | Uint8Array, size: Int32Array, from: numbe
 }
 
 type IntegerWeights = Exclude<Weights, { kind: "float32" }>;
+type Codebook = Extract<Weights, { kind: "codebook" }>;
 
-/** |weight| in the accumulator by the code's low byte; -1 for a code that has none. */
-function magnitudeTable(weights: IntegerWeights): Int32Array {
+/**
+ * |weight| in the accumulator by the code's low byte; -1 for a code that has none.
+ * @param table some of a codebook's levels; null for all
+ */
+function magnitudeTable(weights: IntegerWeights, table: readonly number[] | null): Int32Array {
   const size = new Int32Array(256).fill(-1);
   if (weights.kind === "codebook") {
     weights.levels.forEach((level, code) => {
-      size[code] = Math.abs(level);
+      if (!table || table.includes(level)) size[code] = Math.abs(level);
     });
     return size;
   }
@@ -77,13 +84,14 @@ function magnitudeTable(weights: IntegerWeights): Int32Array {
   return size;
 }
 
-function checkLevels(levels: readonly number[], check: Check): void {
+function checkLevels({ levels, books }: Codebook, outputs: number, check: Check): void {
   const count = levels.length;
   check(count >= 2 && count <= LEVELS_MAX, "weights.levels", `2 to ${LEVELS_MAX} levels`, count);
   levels.forEach((level, i) => {
     const ok = Number.isInteger(level) && Math.abs(level) <= LEVEL_MAX && (i === 0 || level > levels[i - 1]);
     check(ok, `weights.levels[${i}]`, `ascending integers in ${-LEVEL_MAX}..${LEVEL_MAX}`, level);
   });
+  if (books) checkBooks(books, levels, outputs, "weights.books", check);
 }
 
 function checkGrid(bits: number, n1: number, check: Check): void {

@@ -1,73 +1,72 @@
 // weights.ts: the weights of a layer: their field in the file, and how the float weights of a node become them.
-import {
-  type CodeBits,
-  fields as json,
-  LEVELS_MAX,
-  packCodes,
-  packIndices,
-  storeBytes,
-  storeFloats,
-  unpackCodes,
-  unpackIndices,
-} from "../format/index.js";
-import type { Field, Reading, Tensor, Writing } from "./field.js";
+import { type CodeBits, fields as json, LEVELS_MAX, unpackCodes, unpackIndices } from "../format/index.js";
+import { checkBooks, levelsOfTables, longestTable, mapCodes } from "./books.js";
+import type { Field, Reading, Tensor } from "./field.js";
 import { elements } from "./geometry.js";
 import { check, checkGrid, gridCodes, smallestExponent, type WeightGrids } from "./grid.js";
 import type { Encoding, Shape, Weights } from "./tensor.js";
 
-/** Stores each kind of weights, and reads it again as an array of this shape. */
-const STORAGE: {
-  readonly [K in Weights["kind"]]: {
-    readonly fields: readonly string[];
-    read(given: json.Json, place: string, shape: readonly number[], reading: Reading): Extract<Weights, { kind: K }>;
-    write(weights: Extract<Weights, { kind: K }>, shape: readonly number[], store: Writing["store"]): object;
-  };
-} = {
+/** Reads each kind of weights that files know as an array of this shape. Codebooks have a table for each channel. */
+const STORED: Readonly<
+  Record<
+    Weights["kind"] | "codebooks",
+    {
+      readonly fields: readonly string[];
+      read(given: json.Json, place: string, shape: readonly number[], reading: Reading): Weights;
+    }
+  >
+> = {
   codes: {
     fields: ["kind", "bits", "n1"],
     read(given, place, shape, { name, source }) {
-      const bits = json.oneOf<CodeBits>(
-        json.number(given.bits, `${place}.bits`) as CodeBits,
-        `${place}.bits`,
-        [2, 3, 4, 5],
-      );
+      const bits = json.oneOf(json.number(given.bits, `${place}.bits`), `${place}.bits`, [2, 3, 4, 5]) as CodeBits;
       const n1 = json.integer(given.n1, `${place}.n1`, -126, 127);
       source.unpack(elements(shape));
-      const packed = { magnitudes: source.bytes(`${name}.codes`, null), signs: source.bytes(`${name}.signs`, null) };
+      const packed = {
+        magnitudes: source.bytes(`${name}.codes`, null),
+        signs: source.bytes(`${name}.signs`, null),
+      };
       return { kind: "codes", bits, n1, codes: unpackCodes(packed, elements(shape), bits, place) };
-    },
-    write({ kind, bits, n1, codes }, _, store) {
-      const { magnitudes, signs } = packCodes(codes, bits);
-      store("codes", storeBytes(magnitudes), "second");
-      store("signs", storeBytes(signs), "last");
-      return { kind, bits, n1 };
     },
   },
   codebook: {
     fields: ["kind", "levels"],
-    read(given, place, shape, { name, source }) {
+    read(given, place, shape, reading) {
       const levels = json.list(given.levels, `${place}.levels`, json.number);
-      const many = levels.length >= 2 && levels.length <= LEVELS_MAX;
-      json.expect(many, place, `2 to ${LEVELS_MAX} levels`, levels.length);
-      source.unpack(elements(shape));
-      const packed = source.bytes(`${name}.codes`, null);
-      return { kind: "codebook", levels, codes: unpackIndices(packed, elements(shape), levels.length, place) };
+      return { kind: "codebook", levels, codes: indicesOf(levels, levels.length, place, shape, reading) };
     },
-    write({ kind, levels, codes }, _, store) {
-      store("codes", storeBytes(packIndices(codes, levels.length)), "second");
-      return { kind, levels };
+  },
+  codebooks: {
+    fields: ["kind", "tables"],
+    read(given, place, shape, reading) {
+      const tables = json.list(given.tables, `${place}.tables`, (value, p) => json.list(value, p, json.number));
+      const books = { tables, of: reading.source.bytes(`${reading.name}.books`, [shape[0]]).slice() };
+      const levels = levelsOfTables(tables);
+      checkBooks(books, levels, shape[0], place, json.expect);
+      const indices = indicesOf(levels, longestTable(books), place, shape, reading);
+      return { kind: "codebook", levels, books, codes: mapCodes(indices, levels, books, false) };
     },
   },
   float32: {
     fields: ["kind"],
     read: (_, __, shape, { name, source }) => ({ kind: "float32", values: source.floats(`${name}.weight`, shape) }),
-    write({ kind, values }, shape, store) {
-      store("weight", storeFloats(shape, values), "second");
-      return { kind };
-    },
   },
 };
-const KINDS = Object.keys(STORAGE) as Weights["kind"][];
+const KINDS = Object.keys(STORED) as (keyof typeof STORED)[];
+
+/** Reads a code below `most` for each weight. */
+function indicesOf(
+  { length }: readonly number[],
+  most: number,
+  place: string,
+  shape: readonly number[],
+  { name, source }: Reading,
+): Uint8Array {
+  json.expect(length >= 2 && length <= LEVELS_MAX, place, `2 to ${LEVELS_MAX} levels`, length);
+  const count = elements(shape);
+  source.unpack(count);
+  return unpackIndices(source.bytes(`${name}.codes`, null), count, most, place);
+}
 
 /**
  * Weights whose array has a shape that follows from the fields before them.
@@ -77,16 +76,14 @@ export function weightsOf<L>(
   shapeFor: (layer: L, shapeOf: (tensor: string) => Shape, place: string) => readonly number[],
 ): Field<Weights> {
   return {
+    sinceOf: (weights) => (weights.kind === "codebook" && weights.books ? 2 : 1),
     read(value, place, reading) {
       const shape = shapeFor(reading.sofar as L, reading.shapeOf, reading.where);
       const named = json.text(json.dictionary(value, place).kind, `${place}.kind`);
-      const kind = json.oneOf(named as Weights["kind"], `${place}.kind`, KINDS);
-      return STORAGE[kind].read(json.record(value, place, STORAGE[kind].fields), place, shape, reading);
+      const kind = json.oneOf(named as keyof typeof STORED, `${place}.kind`, KINDS);
+      return STORED[kind].read(json.record(value, place, STORED[kind].fields), place, shape, reading);
     },
-    write(weights, { owner, shapeOf, store }) {
-      const { write } = STORAGE[weights.kind] as (typeof STORAGE)["codes"];
-      return write(weights as Extract<Weights, { kind: "codes" }>, shapeFor(owner as L, shapeOf, ""), store);
-    },
+    write: (weights, { owner, shapeOf, storeWeights }) => storeWeights(weights, shapeFor(owner as L, shapeOf, "")),
   };
 }
 
@@ -122,11 +119,12 @@ export function nodeWeights(
   const depth = elements(weight.shape.slice(1));
   const sums = new Float64Array(outputs);
   if (grid.kind === "codebook") {
-    const { levels, scale } = grid;
+    const { levels, scale, books } = grid;
     codes.forEach((code, i) => {
       sums[Math.floor(i / depth)] += levels[code];
     });
-    return { weights: { kind: "codebook", levels, codes: new Uint8Array(codes) }, units: scale, sums };
+    const weights: Weights = { kind: "codebook", levels, codes: new Uint8Array(codes), ...(books && { books }) };
+    return { weights, units: scale, sums };
   }
   codes.forEach((code, i) => {
     if (code !== 0) sums[Math.floor(i / depth)] += Math.sign(code) * 2 ** (Math.abs(code) - 1);

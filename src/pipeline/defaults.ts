@@ -5,8 +5,6 @@ import type { ActivationScheme } from "../quantize/index.js";
 
 /** The settings of every conversion where none is given. */
 export const DEFAULTS = frozenCopy({
-  /** Bits of the weights. */
-  bits: 5,
   activations: { kind: "linear", bits: 8 } as ActivationScheme,
   seed: 1,
   /** Threads that train; a browser has no more. The command uses `commandThreads`. */
@@ -16,7 +14,9 @@ export const DEFAULTS = frozenCopy({
   images: {
     /** The most images that the command reads. */
     count: 512,
-    levels: "powers",
+    /** Bits of the weights. */
+    bits: 4,
+    levels: "two-term",
     twoTerm: 6,
     minutes: 0,
     portions: [1] as readonly number[],
@@ -25,6 +25,10 @@ export const DEFAULTS = frozenCopy({
   },
   /** Defaults of quantizeByRetraining, beside what recipeFor says for a width. */
   retraining: {
+    /** Bits of the weights. */
+    bits: 5,
+    /** INQ's own. */
+    levels: "powers-paper",
     batchSize: 128,
     weightDecay: 5e-4,
     augment: { shift: 1 } as Augmentation,

@@ -7,13 +7,13 @@ import { TRAINING } from "./settings.js";
 /** Settings of quantizeFromImages; DEFAULTS has what each is unless it is set. */
 export interface ImageSettings {
   readonly activations?: ActivationScheme;
-  /** Bits of the weights; powers of two have 2 to 5. */
+  /** Bits of the weights; two-term levels have 2 to 6. Default 4. */
   readonly bits?: number;
-  /** The quantizer whose levels weights get, or the name of one of QUANTIZERS of shiftwise/quantize. Default "powers". */
+  /** The quantizer whose levels weights get, or the name of one of QUANTIZERS of shiftwise/quantize. Default "two-term". */
   readonly levels?: string | Quantizer;
   /** Bits, 4 to 6, of two-term levels for the first convolution and depthwise ones; null: they are as the others. */
   readonly twoTerm?: number | null;
-  /** Bits of single layers by name, 2 to 6; a width that the quantizer lacks is of powers of two, 6 of two-term levels. */
+  /** Bits of single layers by name, 2 to 6; a width that the quantizer lacks is of two-term levels. */
   readonly layers?: ReadonlyMap<string, number>;
   /** Bits on average over all weights, dealt out among the layers; null: `bits` for all. Default null. */
   readonly budget?: number | null;

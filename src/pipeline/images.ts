@@ -119,10 +119,10 @@ export async function quantizeFromImages(
 
 /** All settings, with what is set in place of the defaults. */
 function resolve(settings: ImageSettings, pictures: Pictures | null): ResolvedSettings {
-  const { bits, activations, seed, threads, images } = DEFAULTS;
+  const { activations, seed, threads, images } = DEFAULTS;
   const { count: _, ...common } = images;
   const full = {
-    ...{ bits, activations, seed, threads, ...common, layers: new Map(), budget: null },
+    ...{ activations, seed, threads, ...common, layers: new Map(), budget: null },
     augment: usualChanges(pictures),
     ...defined(settings),
   };
@@ -180,7 +180,8 @@ function teach(
 /** Settings that all layers lose less with, as the command spells them. */
 function richerSettings({ quantizer, bits, minutes, budget }: ResolvedSettings): string[] {
   const twoTerm = quantizerNamed("two-term");
-  const richer = quantizer.name === "powers" && twoTerm.bits.includes(bits) ? ["--levels two-term"] : [];
+  const powers = quantizer.name === "powers" || quantizer.name === DEFAULTS.retraining.levels;
+  const richer = powers && twoTerm.bits.includes(bits) ? ["--levels two-term"] : [];
   const more = budget === null && quantizer.bits.includes(bits + 1) ? [`--bits ${bits + 1}`] : [];
   return [...richer, ...more, ...(minutes === 0 ? ["--minutes"] : [])];
 }

@@ -19,10 +19,9 @@ export const WIDTHS: readonly number[] = [2, 3, 4, 5, 6];
 /** Images on which layers are compared before bits are dealt out. */
 const COMPARED_IMAGES = 64;
 
-/** A width of a quantizer; one that it lacks is of powers of two, and where they lack it of sums of two. */
+/** A width of a quantizer; one that it lacks is of sums of two powers, which have all of WIDTHS. */
 function widthOf(quantizer: Quantizer, bits: number): Width {
-  const all = [quantizer, quantizerNamed("powers"), quantizerNamed("two-term")];
-  return { quantizer: all.find((candidate) => candidate.bits.includes(bits))!, bits };
+  return { quantizer: quantizer.bits.includes(bits) ? quantizer : quantizerNamed("two-term"), bits };
 }
 
 /** The levels of a layer. */

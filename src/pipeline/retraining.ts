@@ -101,7 +101,7 @@ export const reestimationBatches = (dataset: Dataset, batchSize: number): number
 export async function quantizeByRetraining(
   network: Network,
   dataset: Dataset,
-  recipe: RetrainingRecipe = recipeFor(DEFAULTS.bits),
+  recipe: RetrainingRecipe = recipeFor(DEFAULTS.retraining.bits),
   control: RetrainingControl = {},
 ): Promise<RetrainingConversion> {
   given({ options: recipe, control }, { options: RECIPE, control: CONTROLS });
@@ -112,7 +112,7 @@ export async function quantizeByRetraining(
   const images = normalizedFor(float, dataset);
   const { layers, share = 0, sparsity = 0, pruneEpochs = DEFAULTS.retraining.pruneEpochs, ...rest } = recipe;
   const { activations = DEFAULTS.activations, seed = DEFAULTS.seed } = recipe;
-  const quantizer = recipe.quantizer ?? quantizerNamed("powers");
+  const quantizer = recipe.quantizer ?? quantizerNamed(DEFAULTS.retraining.levels);
   checkBits(recipe.bits, quantizer);
   checkLayers(network, layers ?? new Map(), quantizer.bits);
   const nodes = weightNodes(network);
@@ -183,7 +183,7 @@ function notesFor(
     seed,
   } = recipe;
   const { scale, compensate, share = 0 } = recipe;
-  const quantizer = recipe.quantizer ?? quantizerNamed("powers");
+  const quantizer = recipe.quantizer ?? quantizerNamed(DEFAULTS.retraining.levels);
   const portions = recipe.portions ?? portionsFor(paperBits(widths));
   const each = layers ? [...widths].map(([name, n]) => `${name} ${n} bits`).join(", ") : `${bits} bits`;
   const passes = typeof epochs === "number" ? epochs : epochs.join(" ");

@@ -5,7 +5,7 @@ import { NETWORK, type Network } from "../graph/index.js";
 import type { ConvNode, DenseNode, WeightGrid, WeightGrids } from "../ops/index.js";
 import type { LayerLevels } from "./channels.js";
 import { checkBits, type LayerBits, WIDTHS } from "./portions.js";
-import { FIT, type Fit, QUANTIZER, type Quantizer } from "./quantizer.js";
+import { checkQuantizerBits, FIT, type Fit, QUANTIZER, type Quantizer } from "./quantizer.js";
 
 /**
  * Conv and dense nodes, in network order.
@@ -56,14 +56,18 @@ export function quantizerLevels(quantizer: Quantizer, bits: LayerBits): (node: C
  */
 export function levelsFor({ name, weight }: ConvNode | DenseNode, quantizer: Quantizer, bits: number): LayerLevels {
   if (quantizer.exponents) return { kind: "powers", bits, scale: "channel" };
+  if (quantizer.tables) {
+    checkQuantizerBits(bits, quantizer.bits, { name, shape: weight.shape, bits });
+    return { kind: "codebooks", tables: quantizer.tables(bits) };
+  }
   const { levels } = quantizer.fit(weight.data, { name, shape: weight.shape, bits });
   return { kind: "codebook", levels };
 }
 
 /** The grid of a fit, every weight decided. */
-function fitGrid({ levels, scale, codes }: Fit, { exponents }: Quantizer, bits: number): WeightGrid {
+function fitGrid({ levels, scale, codes, books }: Fit, { exponents }: Quantizer, bits: number): WeightGrid {
   const frozen = new Uint8Array(codes.length).fill(1);
-  if (!exponents) return { kind: "codebook", levels, scale, frozen };
+  if (!exponents) return { kind: "codebook", levels, scale, frozen, ...(books && { books }) };
   const n1 = Math.round(Math.log2(scale[0] * levels[levels.length - 1]));
   return { kind: "powers", bits: checkBits(bits), n1, scale: null, frozen };
 }

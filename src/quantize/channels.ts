@@ -1,5 +1,5 @@
 // channels.ts: levels with a real scale for every output channel, fitted so that rounding errs least.
-import { is, type Kind, ShiftwiseError } from "../base/index.js";
+import { is, type Kind } from "../base/index.js";
 import { type ExponentRule, powersOfTwo, RULE, SMALLEST_WEIGHT } from "./levels.js";
 
 /**
@@ -7,6 +7,7 @@ import { type ExponentRule, powersOfTwo, RULE, SMALLEST_WEIGHT } from "./levels.
  * - powers: 0 and 2^(bits - 2) signed powers of two, times a scale for every channel or, with `scale` "layer", with one
  *   n1 for all (INQ).
  * - codebook: integers, times a scale for every channel.
+ * - codebooks: the same, and every channel has the levels of one table, the one that errs least.
  */
 export type LayerLevels =
   | {
@@ -15,25 +16,32 @@ export type LayerLevels =
       readonly scale: "layer" | "channel";
       readonly rule?: ExponentRule;
     }
-  | { readonly kind: "codebook"; readonly levels: readonly number[] };
+  | { readonly kind: "codebook"; readonly levels: readonly number[] }
+  | { readonly kind: "codebooks"; readonly tables: readonly (readonly number[])[] };
 
-type Powers = Extract<LayerLevels, { kind: "powers" }>;
-type Table = Extract<LayerLevels, { kind: "codebook" }>;
+const LEVELS_OF_KIND: Readonly<Record<LayerLevels["kind"], Kind>> = {
+  powers: is.record<Extract<LayerLevels, { kind: "powers" }>>({
+    kind: is.text,
+    bits: is.number,
+    scale: is.oneOf("layer", "channel"),
+    rule: is.optional(RULE),
+  }),
+  codebook: is.record<Extract<LayerLevels, { kind: "codebook" }>>({ kind: is.text, levels: is.list(is.number) }),
+  codebooks: is.record<Extract<LayerLevels, { kind: "codebooks" }>>({
+    kind: is.text,
+    tables: is.list(is.list(is.number)),
+  }),
+};
+const KIND_OF_LEVELS = is.record({ kind: is.oneOf("powers", "codebook", "codebooks") });
 
 /**
  * Checks what a layer's weights are to be rounded to.
  * @internal
  */
-export const LAYER_LEVELS: Kind = is.either(
-  (value) => (value as LayerLevels | undefined)?.kind === "codebook",
-  is.record<Table>({ kind: is.text, levels: is.list(is.number) }),
-  is.record<Powers>({
-    kind: is.oneOf("powers", "codebook"),
-    bits: is.number,
-    scale: is.oneOf("layer", "channel"),
-    rule: is.optional(RULE),
-  }),
-);
+export const LAYER_LEVELS: Kind = (value, where) => {
+  KIND_OF_LEVELS(value, where);
+  LEVELS_OF_KIND[(value as LayerLevels).kind](value, where);
+};
 
 /** Scales tried lie this close, and reach this far down from the one at which nothing is clipped. */
 const STEPS_PER_OCTAVE = 12;
@@ -54,43 +62,76 @@ export function powerLevels(bits: number, n1: number): Float64Array {
 const BINS = 4096;
 
 /**
- * Returns for every row of `weights` the scale s > 0 with the least sum of importance (w - s level)^2, level the
+ * Levels that a row of weights may have, ascending, and the numbers halfway between neighbours.
+ * @internal
+ */
+export interface LevelTable {
+  readonly levels: Float64Array;
+  readonly midpoints: Float64Array;
+}
+
+/**
+ * The table of some levels.
+ * @internal
+ */
+export function levelTable(levels: Iterable<number>): LevelTable {
+  const own = Float64Array.from(levels);
+  return { levels: own, midpoints: midpointsOf(own) };
+}
+
+/**
+ * A scale and a table for each row of weights.
+ * @internal
+ */
+export interface RowFits {
+  readonly scales: Float64Array;
+  /** Which of the tables. */
+  readonly of: Uint8Array;
+}
+
+/**
+ * Finds for every row of `weights` the table and the scale s > 0 with the least sum of importance (w - s level)^2, level the
  * nearest. Weights between two midpoints share a level, so that sums over intervals of weights tell the error of any scale:
  * in the interval that a midpoint falls into, both of its levels err alike.
  * @param importance one number a column, 0 or more.
- * @param levels ascending.
  * @internal
  */
-export function fitScales(weights: Float64Array, importance: Float64Array, levels: Float64Array): Float64Array {
+export function fitScales(weights: Float64Array, importance: Float64Array, tables: readonly LevelTable[]): RowFits {
   const n = importance.length;
-  const top = Math.max(Math.abs(levels[0]), Math.abs(levels[levels.length - 1]));
-  const midpoints = midpointsOf(levels);
-  const errorOf = createRowError(levels, midpoints);
+  const rows = weights.length / n;
+  const fits = { scales: new Float64Array(rows), of: new Uint8Array(rows) };
+  const errorOf = createRowError();
   // a row of zeros, or next to nothing, which has any scale where 0 is a level, and otherwise nearly none
-  const idle = levels.includes(0) ? 1 : SMALLEST_SCALE;
-  return Float64Array.from({ length: weights.length / n }, (_, r) => {
+  const idle = tables[0].levels.includes(0) ? 1 : SMALLEST_SCALE;
+  for (let r = 0; r < rows; r++) {
     const row = weights.subarray(r * n, (r + 1) * n);
     let largest = 0;
     for (let i = 0; i < n; i++) largest = Math.max(largest, Math.abs(row[i]));
-    if (largest < SMALLEST_WEIGHT) return idle;
+    fits.scales[r] = idle;
+    if (largest < SMALLEST_WEIGHT) continue;
     const error = errorOf(row, importance, largest);
-    let best = largest / top;
     let least = Number.POSITIVE_INFINITY;
-    // the largest weight may also lie above the top level
-    for (let step = -STEPS_PER_OCTAVE / 4; step <= STEPS_PER_OCTAVE * OCTAVES; step++) {
-      const scale = (largest / top) * 2 ** (-step / STEPS_PER_OCTAVE);
-      const found = error(scale / largest);
-      if (found < least) {
+    for (const [t, table] of tables.entries()) {
+      const { levels } = table;
+      // what comes to the end of the shorter side
+      const top = Math.min(-levels[0], levels[levels.length - 1]);
+      const end = top > 0 ? top : Math.max(-levels[0], levels[levels.length - 1]);
+      // the largest weight may also lie above the top level
+      for (let step = -STEPS_PER_OCTAVE / 4; step <= STEPS_PER_OCTAVE * OCTAVES; step++) {
+        const scale = (largest / end) * 2 ** (-step / STEPS_PER_OCTAVE);
+        const found = error(table, scale / largest);
+        if (found >= least) continue;
         least = found;
-        best = scale;
+        fits.scales[r] = scale;
+        fits.of[r] = t;
       }
     }
-    return best;
-  });
+  }
+  return fits;
 }
 
-/** Makes the error of a row as a function of its scale; both are in units of the row's largest magnitude. */
-function createRowError(levels: Float64Array, midpoints: Float64Array) {
+/** Makes the error of a row as a function of its table and scale; both are in units of the row's largest magnitude. */
+function createRowError() {
   // sums over all weights below an interval's end: importance times w^0, w^1
   const mass = new Float64Array(BINS + 1);
   const moment = new Float64Array(BINS + 1);
@@ -108,7 +149,7 @@ function createRowError(levels: Float64Array, midpoints: Float64Array) {
       moment[bin] += moment[bin - 1];
     }
     // the sum of importance (s level)^2 - 2 w s level; that of importance w^2 is the same for all scales
-    return (scale: number): number => {
+    return ({ levels, midpoints }: LevelTable, scale: number): number => {
       let sum = 0;
       let from = 0;
       for (let j = 0; j < levels.length; j++) {
@@ -141,30 +182,4 @@ export function nearest(midpoints: Float64Array, z: number): number {
     else high = middle;
   }
   return low;
-}
-
-/**
- * The integers that are sums of at most two signed powers of two: 0 and +-1, 2, 3, ... in falling fineness. Each costs a
- * bucket-sum kernel no more than a power of two does, so layers with few weights may have them.
- * @param bits 4..6: at most 2^bits levels.
- * @throws BAD_OPTION
- */
-export function twoTermLevels(bits: number): readonly number[] {
-  if (!Number.isInteger(bits) || bits < 4 || bits > 6) {
-    throw new ShiftwiseError("BAD_OPTION", "unsupported width of two-term levels", {
-      expected: "4, 5 or 6",
-      found: bits,
-      where: "bits",
-    });
-  }
-  const magnitudes: number[] = [];
-  for (let m = 1; magnitudes.length < 2 ** (bits - 1) - 1; m++) if (signedDigits(m) <= 2) magnitudes.push(m);
-  return [...magnitudes.map((m) => -m).reverse(), 0, ...magnitudes];
-}
-
-/** Signed powers of two that make up an integer above 0, at the least: its canonical signed digits. */
-function signedDigits(value: number): number {
-  let count = 0;
-  for (let rest = (3 * value) ^ value; rest !== 0; rest &= rest - 1) count++;
-  return count;
 }

@@ -13,7 +13,7 @@ export {
   collectHistograms,
   type NamedActivations,
 } from "./calibrate.js";
-export { type LayerLevels, powerLevels, twoTermLevels } from "./channels.js";
+export { type LayerLevels, powerLevels } from "./channels.js";
 export { addToHistogram, createHistogram, type Histogram, mergeHistograms } from "./histogram.js";
 export { advancePortion, type PortionOptions, type PortionStep, planPortion } from "./inq.js";
 export { chooseExponent, type ExponentRule, type PowersOfTwo, powersOfTwo, quantizeToLevel } from "./levels.js";
@@ -37,7 +37,7 @@ export {
 export { bitsOfLayer, levelsFor, quantizeWeightsOf, weightNodes, writeFit } from "./apply.js";
 export { SCHEME } from "./calibrate.js";
 export { collectRanges, createMeter } from "./channel-ranges.js";
-export { fitScales, LAYER_LEVELS, midpointsOf, SMALLEST_SCALE } from "./channels.js";
+export { fitScales, LAYER_LEVELS, type LevelTable, levelTable, type RowFits, SMALLEST_SCALE } from "./channels.js";
 export { equalize, tensorsToEqualize } from "./equalize.js";
 export { PORTION_FIELDS, PORTION_STEP } from "./inq.js";
 export { defaultRule, SMALLEST_WEIGHT } from "./levels.js";

@@ -4,7 +4,7 @@ import { createRandom, frozenCopy, given, is, type Kind, type Random, ShiftwiseE
 import { NETWORK, type Network } from "../graph/index.js";
 import { type ConvNode, type DenseNode, GRIDS, WEIGHT_NODE, type WeightGrid, type WeightGrids } from "../ops/index.js";
 import { weightNodes } from "./apply.js";
-import { fitScales, midpointsOf, nearest, powerLevels } from "./channels.js";
+import { fitScales, levelTable, nearest, powerLevels } from "./channels.js";
 import {
   chooseExponent,
   defaultRule,
@@ -17,13 +17,13 @@ import {
 import { frozenCount, type Partition, selectLargest, selectRandom } from "./partition.js";
 import { checkBits, WIDTHS } from "./portions.js";
 import { QUANTIZER, type Quantizer } from "./quantizer.js";
-import { powers } from "./quantizers/powers.js";
+import { powersPaper } from "./quantizers/powers-paper.js";
 
 /** Options of a portion of INQ. */
 export interface PortionOptions {
   /**
    * The levels of each layer: those of its fit to all weights at the first portion, to the nearest of which each portion
-   * then rounds. Default: `powers`, INQ's own, of which `rule` and `scale` say more; they concern no other.
+   * then rounds. Default: `powers-paper`, INQ's own, of which `rule` and `scale` say more; they concern no other.
    */
   readonly quantizer?: Quantizer;
   /**
@@ -118,19 +118,23 @@ export function advancePortion(network: Network, grids: WeightGrids | null, opti
     const depth = data.length / shape[0];
     const toLevel = rounderOf(grid);
     for (const index of chosen) {
-      const scale = grid.scale ? grid.scale[Math.floor(index / depth)] : 1;
-      data[index] = Math.fround(scale * toLevel(data[index] / scale));
+      const channel = Math.floor(index / depth);
+      const scale = grid.scale ? grid.scale[channel] : 1;
+      data[index] = Math.fround(scale * toLevel(data[index] / scale, channel));
     }
   }
   return gridsOf(steps);
 }
 
-/** The function that takes a weight, in units of its scale, to the nearest level. */
-function rounderOf(grid: WeightGrid): (value: number) => number {
+/** The function that takes a weight, in units of its scale, to the nearest level of its channel. */
+function rounderOf(grid: WeightGrid): (value: number, channel: number) => number {
   if (grid.kind === "codebook") {
-    const levels = Float64Array.from(grid.levels);
-    const midpoints = midpointsOf(levels);
-    return (value) => levels[nearest(midpoints, value)];
+    const { levels, books } = grid;
+    const tables = (books?.tables ?? [levels]).map(levelTable);
+    return (value, channel) => {
+      const table = tables[books ? books.of[channel] : 0];
+      return table.levels[nearest(table.midpoints, value)];
+    };
   }
   const powers = powersOfTwo(grid.bits, grid.n1);
   return (value) => quantizeToLevel(value, powers);
@@ -243,18 +247,18 @@ function firstGrid(
   const { data, shape } = node.weight;
   const where = `${node.name}.weight`;
   const frozen = pruned ? pruned.slice() : new Uint8Array(data.length);
-  const { quantizer = powers } = options;
+  const { quantizer = powersPaper } = options;
   if (!quantizer.exponents) {
-    const { levels, scale } = quantizer.fit(data, { name: node.name, shape, bits: width });
+    const { levels, scale, books } = quantizer.fit(data, { name: node.name, shape, bits: width });
     if (pruned?.includes(1) && !levels.includes(0)) throw maskError(node.name, "levels with 0 among them", levels);
-    return { kind: "codebook", levels, scale, frozen };
+    return { kind: "codebook", levels, scale, frozen, ...(books && { books }) };
   }
   const bits = checkBits(width);
   const rule = options.rule ?? defaultRule(bits);
   const n1 = chooseExponent(data, bits, rule, where);
   if (options.scale !== "channel") return { kind: "powers", bits, n1, scale: null, frozen };
   const even = new Float64Array(data.length / shape[0]).fill(1);
-  const scale = Float32Array.from(fitScales(Float64Array.from(data), even, powerLevels(bits, 0)));
+  const scale = Float32Array.from(fitScales(Float64Array.from(data), even, [levelTable(powerLevels(bits, 0))]).scales);
   return { kind: "powers", bits, n1: 0, scale, frozen };
 }
 
@@ -271,7 +275,7 @@ function checkMask(node: ConvNode | DenseNode, mask: Uint8Array): void {
 
 function weightLayers(
   network: Network,
-  { bits, quantizer = powers }: PortionOptions,
+  { bits, quantizer = powersPaper }: PortionOptions,
 ): readonly { node: ConvNode | DenseNode; bits: number }[] {
   const nodes = weightNodes(network);
   // other quantizers have bits of their own, and check them
@@ -300,7 +304,7 @@ function gridBefore(
   before: WeightGrid | undefined,
   node: ConvNode | DenseNode,
   bits: number,
-  { scale = "layer", quantizer = powers }: PortionOptions,
+  { scale = "layer", quantizer = powersPaper }: PortionOptions,
 ): WeightGrid {
   const count = node.weight.data.length;
   const where = `grid of ${node.name}`;

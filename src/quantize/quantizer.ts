@@ -2,6 +2,7 @@
 
 import { is, type Kind, ShiftwiseError } from "../base/index.js";
 import { LEVEL_MAX, LEVELS_MAX } from "../format/index.js";
+import { BOOKS, type ChannelBooks } from "../ops/index.js";
 import { SMALLEST_SCALE } from "./channels.js";
 import { integerLevels } from "./integers.js";
 import { largestMagnitude } from "./levels.js";
@@ -14,6 +15,8 @@ export interface Fit {
   readonly scale: Float32Array;
   /** Indices into levels, row-major like the weights. */
   readonly codes: Uint8Array;
+  /** The levels that each channel may have; default: all. */
+  readonly books?: ChannelBooks;
   /** The real levels that the integers stand for, by code; what a quantizer that learns its levels moves. */
   readonly ideal: Float64Array;
 }
@@ -42,6 +45,11 @@ export interface Quantizer {
   /** Whether levels are zero and signed powers of two, which grids and files hold by exponent. Default: a codebook. */
   readonly exponents?: boolean;
   /**
+   * The tables of integer levels of a width, where they are fixed and each channel takes one: rounding with compensation then
+   * chooses it by the errors of the outputs.
+   */
+  tables?(bits: number): readonly (readonly number[])[];
+  /**
    * Whether retraining moves `ideal` along the summed gradients of the weights at each level (TTQ, Deep Compression).
    * Level 0 stays.
    */
@@ -50,7 +58,12 @@ export interface Quantizer {
   fit(weights: Float32Array, layer: LayerInfo, before?: Fit): Fit;
 }
 
-const CODED = is.record<Omit<Fit, "ideal">>({ levels: is.list(is.number), scale: is.floats, codes: is.bytes });
+const CODED = is.record<Omit<Fit, "ideal">>({
+  levels: is.list(is.number),
+  scale: is.floats,
+  codes: is.bytes,
+  books: is.optional(BOOKS),
+});
 const IDEAL = is.record<Pick<Fit, "ideal">>({ ideal: is.array("Float64Array") });
 
 /** Weights by their codes, which are of the levels, as many for every channel. */
@@ -79,6 +92,7 @@ export const QUANTIZER = is.record<Quantizer>({
   about: is.optional(is.text),
   exponents: is.optional(is.boolean),
   learns: is.optional(is.boolean),
+  tables: is.optional(is.callback),
   fit: is.callback,
 });
 

@@ -16,11 +16,13 @@ const LEAST_VARIANCE = 1e-5;
 const STEPS = 30;
 const LEFT_BY_COMPENSATION = 0.5;
 
-/** A layer with weights, (outputs, inputs a row), each weight's channel, and the inverse of each sum's variance. */
+/** A layer with weights, (outputs, inputs a row), and the inverse of each sum's variance. */
 interface Reader {
   readonly data: Float32Array;
   readonly perRow: number;
+  /** The channels that the weights of a row read, the same for all rows of a group: group after group. */
   readonly channels: Int32Array;
+  readonly rowsPerGroup: number;
   readonly inverse: Float64Array;
 }
 
@@ -42,16 +44,23 @@ export function noiseModel(
     if (mean === 0) return [];
     const { data } = node.weight;
     const channelOf = inputChannels(node, from.length);
-    const channels = new Int32Array(data.length);
-    for (let i = 0; i < data.length; i++) channels[i] = from[channelOf(i)];
+    const groups = node.op === "conv" ? node.groups : 1;
+    const [perRow, rowsPerGroup] = [data.length / outputs.length, outputs.length / groups];
+    const channels = new Int32Array(groups * perRow);
+    for (let g = 0; g < groups; g++) {
+      const first = g * rowsPerGroup * perRow;
+      for (let i = 0; i < perRow; i++) channels[g * perRow + i] = from[channelOf(first + i)];
+    }
     const inverse = outputs.map((one) => 1 / (one + LEAST_VARIANCE * mean) / outputs.length);
-    return [{ data, perRow: data.length / outputs.length, channels, inverse }];
+    return [{ data, perRow, channels, rowsPerGroup, inverse }];
   });
   const weight = new Float64Array(variance.length);
-  for (const { data, perRow, channels, inverse } of readers) {
+  for (const { data, perRow, channels, rowsPerGroup, inverse } of readers) {
     for (let row = 0; row < inverse.length; row++) {
-      for (let i = row * perRow; i < (row + 1) * perRow; i++) {
-        if (channels[i] !== NOTHING) weight[channels[i]] += data[i] ** 2 * inverse[row];
+      const own = Math.floor(row / rowsPerGroup) * perRow;
+      for (let i = 0; i < perRow; i++) {
+        const c = channels[own + i];
+        if (c !== NOTHING) weight[c] += data[row * perRow + i] ** 2 * inverse[row];
       }
     }
   }
@@ -61,15 +70,20 @@ export function noiseModel(
   };
 }
 
-function noiseOf({ data, perRow, channels, inverse }: Reader, variance: Float64Array, gains: Float64Array): number {
+function noiseOf(
+  { data, perRow, channels, rowsPerGroup, inverse }: Reader,
+  variance: Float64Array,
+  gains: Float64Array,
+): number {
   let noise = 0;
   for (let row = 0; row < inverse.length; row++) {
     let [largest, power] = [0, 0];
-    for (let i = row * perRow; i < (row + 1) * perRow; i++) {
-      const c = channels[i];
+    const own = Math.floor(row / rowsPerGroup) * perRow;
+    for (let i = 0; i < perRow; i++) {
+      const c = channels[own + i];
       if (c === NOTHING) continue;
       const gain = Math.abs(gains[c]);
-      largest = Math.max(largest, Math.abs(data[i]) / gain);
+      largest = Math.max(largest, Math.abs(data[row * perRow + i]) / gain);
       power += variance[c] * gain ** 2;
     }
     noise += ((2 * largest) / STEPS) ** 2 * power * inverse[row];

@@ -14,7 +14,7 @@ import {
   type WeightGrid,
   type WeightGrids,
 } from "../ops/index.js";
-import { fitScales, type LayerLevels, PORTION_STEP, SMALLEST_SCALE } from "../quantize/index.js";
+import { fitScales, type LayerLevels, PORTION_STEP, type RowFits, SMALLEST_SCALE } from "../quantize/index.js";
 import { energy, roundRows, sampleOf } from "./group.js";
 import { type LayerPlan, type LevelsOf, planRounding, type RoundingStep } from "./layer-plan.js";
 import { createOutputMeter, decibels } from "./output-meter.js";
@@ -204,8 +204,9 @@ function roundLayer(
   const keepsMean = node.bias !== null || norm !== null;
   const weight: Tensor = { shape, data: new Float32Array(data.length) };
   const scale = new Float32Array(shape[0]);
+  const of = new Uint8Array(shape[0]);
   const shift = new Float64Array(shape[0]);
-  const scaled = (plan: LayerPlan) => (variances ? { ...plan, scales: sharedScales(plan, variances) } : plan);
+  const scaled = (plan: LayerPlan) => (variances ? { ...plan, fits: sharedFits(plan, variances) } : plan);
   const plan = scaled(wanted);
   const others = explore(node).map((levels) => scaled(planRounding(node, () => levels)!));
   const errors = new Float64Array(others.length);
@@ -213,8 +214,8 @@ function roundLayer(
   for (const { from, rows, first, n, moments } of parts) {
     const { mean, covariance, drift } = moments;
     const damping = settings.damping ?? moments.damping;
-    const columns = <T extends Float32Array | Uint8Array>(of: T): T =>
-      pickColumns(of.subarray(from * width, (from + rows) * width) as T, width, first, n);
+    const columns = <T extends Float32Array | Uint8Array>(all: T): T =>
+      pickColumns(all.subarray(from * width, (from + rows) * width) as T, width, first, n);
     const rounder = rounderOf(n);
     const original = Float64Array.from(columns(data));
     rounder.prepare(keepsMean ? covariance : aboutZero(covariance, mean, mean), damping);
@@ -239,10 +240,12 @@ function roundLayer(
       const s = Math.fround(result.scales[r]) || SMALLEST_SCALE;
       scale[from + r] = s;
       shift[from + r] += drift ? drift.mean[r] : 0;
+      of[from + r] = result.of[r];
+      const { levels } = plan.tables[result.of[r]];
       for (let i = 0; i < n; i++) {
         const at = r * n + i;
         const rounded = !chosen || chosen[at] === ROUND;
-        const value = Math.fround(rounded ? s * plan.levels[result.codes[at]] : result.values[at]);
+        const value = Math.fround(rounded ? s * levels[result.codes[at]] : result.values[at]);
         weight.data[(from + r) * width + first + i] = value;
         shift[from + r] += (original[at] - value) * mean[i];
       }
@@ -255,20 +258,25 @@ function roundLayer(
     ownSnr: decibels(signal, error),
     explored: Array.from(errors, (other) => decibels(sampled, other)),
   };
-  return { nodes: keepMean({ ...node, weight }, norm, shift), grid: grid(scale), report };
+  return { nodes: keepMean({ ...node, weight }, norm, shift), grid: grid(scale, of), report };
 }
 
-/** The scales of output channels whose inputs are rounded in blocks: those that do best before anything makes up for errors. */
-function sharedScales({ node, levels, scales }: LayerPlan, variances: Float64Array): Float32Array {
-  if (scales !== "fit") return scales;
-  const { data, shape } = node.weight;
-  const width = data.length / shape[0];
+/** Scales and tables of output channels whose inputs are rounded in blocks: those that do best before anything makes up for errors. */
+function sharedFits({ node, tables, fits }: LayerPlan, variances: Float64Array): RowFits {
+  if (fits !== "fit") return fits;
+  const width = node.weight.data.length / node.weight.shape[0];
   const least = variances.reduce((sum, v) => sum + v, 0) * (TINY_SHARE / width) || 1;
   const importance = variances.map((variance) => variance + least);
-  return Float32Array.from({ length: shape[0] }, (_, c) => {
-    const row = Float64Array.from(data.subarray(c * width, (c + 1) * width));
-    return fitScales(row, importance, levels)[0];
-  });
+  // row by row: float64 copies of all weights would take twice their room
+  const rows = node.weight.shape[0];
+  const found = { scales: new Float64Array(rows), of: new Uint8Array(rows) };
+  for (let r = 0; r < rows; r++) {
+    const row = Float64Array.from(node.weight.data.subarray(r * width, (r + 1) * width));
+    const fit = fitScales(row, importance, tables);
+    found.scales.set(fit.scales, r);
+    found.of.set(fit.of, r);
+  }
+  return found;
 }
 
 /** The least importance, and the least as a share of the others. */

@@ -1,5 +1,5 @@
 // group.ts: output channels of one group, and how their weights are rounded to levels.
-import { fitScales } from "../quantize/index.js";
+import { fitScales, type RowFits } from "../quantize/index.js";
 import type { LayerPlan } from "./layer-plan.js";
 import type { Rounder, RoundingResult } from "./rounding.js";
 
@@ -49,19 +49,26 @@ export function energy({ target, products }: GroupRows): number {
 /** @param sweeps of coordinate descent */
 export function roundRows(
   rounder: Rounder,
-  { levels, scales }: LayerPlan,
+  { tables, fits }: LayerPlan,
   { channels, original, target, products, importance, states }: GroupRows,
   sweeps: number,
-): RoundingResult {
-  const fitted = scales === "fit";
-  return rounder.round({
+): RoundingResult & Pick<RowFits, "of"> {
+  const fitted = fits === "fit";
+  const own = fitted ? fitScales(target, importance, tables) : pickRows(fits, channels);
+  const result = rounder.round({
     target,
     products,
     states,
     values: original,
-    levels,
-    scales: fitted ? fitScales(target, importance, levels) : Float64Array.from(channels, (c) => scales[c]),
+    tables,
+    fits: own,
     refit: fitted && !states,
     sweeps,
   });
+  return { ...result, of: own.of };
+}
+
+/** The fits of some rows. */
+function pickRows({ scales, of }: RowFits, rows: readonly number[]): RowFits {
+  return { scales: Float64Array.from(rows, (r) => scales[r]), of: Uint8Array.from(rows, (r) => of[r]) };
 }

@@ -1,8 +1,8 @@
 // layer-plan.ts: which weights of a layer are rounded next, and to what.
 
-import { given, is } from "../base/index.js";
+import { given, is, ShiftwiseError } from "../base/index.js";
 import type { Network } from "../graph/index.js";
-import type { ConvNode, DenseNode, WeightGrid, WeightGrids } from "../ops/index.js";
+import { type ConvNode, type DenseNode, levelsOfTables, type WeightGrid, type WeightGrids } from "../ops/index.js";
 import {
   checkBits,
   chooseExponent,
@@ -10,10 +10,14 @@ import {
   frozenCount,
   LAYER_LEVELS,
   type LayerLevels,
+  type LevelTable,
+  levelTable,
   type PortionStep,
   powerLevels,
+  type RowFits,
   selectLargest,
 } from "../quantize/index.js";
+import { TABLE, TABLES } from "./layout.js";
 import { FIXED, FREE, ROUND } from "./rounding.js";
 
 /** The levels that a layer's weights are rounded to; null leaves it float. */
@@ -21,14 +25,14 @@ export type LevelsOf = (node: ConvNode | DenseNode) => LayerLevels | null;
 
 export interface LayerPlan {
   readonly node: ConvNode | DenseNode;
-  /** Levels of scale 1, ascending. */
-  readonly levels: Float64Array;
-  /** One an output channel, or "fit": to be found. */
-  readonly scales: Float32Array | "fit";
+  /** Levels of scale 1; every output channel has those of one table. */
+  readonly tables: readonly LevelTable[];
+  /** The scale and the table of every output channel, or "fit": to be found. */
+  readonly fits: RowFits | "fit";
   /** See RoundingTask; null where all weights are rounded. */
   readonly states: Uint8Array | null;
-  /** The grid afterwards, given the scales of all output channels. */
-  readonly grid: (scale: Float32Array) => WeightGrid;
+  /** The grid afterwards, given the scales and tables of all output channels. */
+  readonly grid: (scale: Float32Array, of: Uint8Array) => WeightGrid;
 }
 
 /** A PortionStep on any grid. */
@@ -45,14 +49,26 @@ export function planRounding(node: ConvNode | DenseNode, wanted: LevelsOf | read
   const { grid, chosen, first } = step;
   const states = grid.frozen.map((flag) => (flag === 1 ? FIXED : FREE));
   for (const index of chosen) states[index] = ROUND;
-  const fit = first && grid.scale !== null;
+  const [outputs] = node.weight.shape;
+  const books = grid.kind === "codebook" ? grid.books : undefined;
+  const fits = {
+    scales: Float64Array.from(grid.scale ?? new Float64Array(outputs).fill(1)),
+    of: books?.of ?? new Uint8Array(outputs),
+  };
   return {
     node,
-    levels: grid.kind === "powers" ? powerLevels(grid.bits, grid.n1) : Float64Array.from(grid.levels),
-    scales: fit ? "fit" : (grid.scale ?? new Float32Array(node.weight.shape[0]).fill(1)),
+    tables: tablesOf(grid),
+    fits: first && grid.scale ? "fit" : fits,
     states: chosen.length === states.length ? null : states,
-    grid: (scale) => ({ ...grid, scale: grid.scale && scale }) as WeightGrid,
+    grid: (scale, of) =>
+      ({ ...grid, scale: grid.scale && scale, ...(books && { books: { ...books, of } }) }) as WeightGrid,
   };
+}
+
+/** The tables of levels that the channels of a grid have. */
+function tablesOf(grid: WeightGrid): LevelTable[] {
+  if (grid.kind === "powers") return [levelTable(powerLevels(grid.bits, grid.n1))];
+  return (grid.books?.tables ?? [grid.levels]).map(levelTable);
 }
 
 /**
@@ -70,7 +86,7 @@ export function portionSteps(
     if (node.op !== "conv" && node.op !== "dense") return [];
     const { data, shape } = node.weight;
     const plan = grids ? null : planRounding(node, levels);
-    const before = grids?.get(node.name) ?? plan?.grid(new Float32Array(shape[0]).fill(1));
+    const before = grids?.get(node.name) ?? plan?.grid(new Float32Array(shape[0]).fill(1), new Uint8Array(shape[0]));
     if (!before) return [];
     const frozen = grids ? before.frozen.slice() : new Uint8Array(data.length);
     const already = frozen.reduce((sum, flag) => sum + flag, 0);
@@ -86,7 +102,17 @@ function planWhole(node: ConvNode | DenseNode, wanted: LayerLevels | null): Laye
   const frozen = new Uint8Array(node.weight.data.length).fill(1);
   if (wanted.kind === "codebook") {
     const grid = (scale: Float32Array): WeightGrid => ({ kind: "codebook", levels: wanted.levels, scale, frozen });
-    return { node, levels: Float64Array.from(wanted.levels), scales: "fit", states: null, grid };
+    return { node, tables: [levelTable(wanted.levels)], fits: "fit", states: null, grid };
+  }
+  if (wanted.kind === "codebooks") {
+    const { tables } = wanted;
+    checkTables(tables, node.name);
+    const levels = levelsOfTables(tables);
+    const grid = (scale: Float32Array, of: Uint8Array): WeightGrid =>
+      tables.length === 1
+        ? { kind: "codebook", levels, scale, frozen }
+        : { kind: "codebook", levels, scale, frozen, books: { tables, of } };
+    return { node, tables: tables.map(levelTable), fits: "fit", states: null, grid };
   }
   // a scale of its own makes a channel's largest level any number: n1 = 0 will do
   const perChannel = wanted.scale === "channel";
@@ -100,6 +126,17 @@ function planWhole(node: ConvNode | DenseNode, wanted: LayerLevels | null): Laye
     scale: perChannel ? scale : null,
     frozen,
   });
-  const scales = perChannel ? "fit" : new Float32Array(node.weight.shape[0]).fill(1);
-  return { node, levels: powerLevels(bits, n1), scales, states: null, grid };
+  const [outputs] = node.weight.shape;
+  const ones = { scales: new Float64Array(outputs).fill(1), of: new Uint8Array(outputs) };
+  const tables = [levelTable(powerLevels(bits, n1))];
+  return { node, tables, fits: perChannel ? "fit" : ones, states: null, grid };
+}
+
+/** @throws BAD_OPTION unless there are some tables, of 2 to 256 levels each */
+function checkTables(tables: readonly (readonly number[])[], where: string): void {
+  const fit = tables.every((table) => table.length >= 2 && table.length <= TABLE);
+  if (tables.length >= 1 && tables.length <= TABLES && fit) return;
+  const expected = `1 to ${TABLES} tables of 2 to ${TABLE} levels`;
+  const found = `${tables.length} of ${tables.map(({ length }) => length).join(", ")}`;
+  throw new ShiftwiseError("BAD_OPTION", "tables of levels out of range", { where, expected, found });
 }

@@ -5,3 +5,7 @@ export const PANEL = 64;
 
 /** Rows of weights, one for each output channel, that are in the kernels' memory at a time: a matrix is packed anew for each such block. */
 export const ROWS = 256;
+
+/** Levels of a table at most, and tables at a time. */
+export const TABLE = 256;
+export const TABLES = 32;

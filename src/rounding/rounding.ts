@@ -7,8 +7,8 @@
 // This is error feedback through U, the upper Cholesky factor of H^-1, since U = R^-1, without an inverse.
 import { type Address, ShiftwiseError } from "../base/index.js";
 import { createArena, instantiate, RoundingJob } from "../engine/index.js";
-import { midpointsOf } from "../quantize/index.js";
-import { PANEL, ROWS } from "./layout.js";
+import type { LevelTable, RowFits } from "../quantize/index.js";
+import { PANEL, ROWS, TABLE, TABLES } from "./layout.js";
 
 /** The states of a weight. */
 export const FREE = 0;
@@ -25,9 +25,10 @@ export interface RoundingTask {
   /** rows x n; every weight is rounded where there are none. A FREE one takes errors up, a FIXED one keeps `values`. */
   readonly states: Uint8Array | null;
   readonly values: Float64Array;
-  /** Ascending, 2 to 256 of them. Weight = scale of its row times a level. */
-  readonly levels: Float64Array;
-  readonly scales: Float64Array;
+  /** 2 to 256 levels each. Weight = scale of its row times a level of the row's table. */
+  readonly tables: readonly LevelTable[];
+  /** Scale and table of every row. */
+  readonly fits: RowFits;
   /** Fit the scales anew to the codes found, in the least squares sense; only where all weights are rounded. */
   readonly refit: boolean;
   /** Sweeps of coordinate descent after the compensated pass. */
@@ -37,6 +38,7 @@ export interface RoundingTask {
 export interface RoundingResult {
   /** rows x n. */
   readonly values: Float64Array;
+  /** Indices into the row's table. */
   readonly codes: Uint8Array;
   readonly scales: Float64Array;
   /** Sum over rows of (target - v) H (target - v)^T, damping included. */
@@ -69,10 +71,24 @@ export function createRounder(n: number, module: WebAssembly.Module): Rounder {
   const [weights, errors, slopes, products] = [0, 1, 2, 3].map(() => numbers(ROWS * n));
   const [states, codes] = [0, 1].map(() => arena.reserve(ROWS * n));
   const scales = numbers(ROWS);
-  const [levels, midpoints] = [0, 1].map(() => numbers(256));
+  const books = arena.reserve(ROWS);
+  const [levels, midpoints] = [0, 1].map(() => numbers(TABLES * TABLE));
   const left = numbers(PANEL * (Math.max(n, ROWS) + 3));
   const right = numbers(PANEL * Math.max(PANEL, ROWS / 2));
-  const places = { covariance, factor, weights, errors, slopes, products, states, codes, scales, levels, midpoints };
+  const places = {
+    covariance,
+    factor,
+    weights,
+    errors,
+    slopes,
+    products,
+    states,
+    codes,
+    scales,
+    books,
+    levels,
+    midpoints,
+  };
   const job = arena.record(RoundingJob, { n, ...places, left, right });
   const { kernels, memory } = instantiate(module, arena.size());
   arena.fill(memory.buffer);
@@ -86,6 +102,7 @@ export function createRounder(n: number, module: WebAssembly.Module): Rounder {
     states: bytes(states),
     codes: bytes(codes),
     scales: doubles(scales, ROWS),
+    books: new Uint8Array(memory.buffer, books, ROWS),
   };
   const order = new Uint32Array(n);
 
@@ -158,12 +175,17 @@ export function createRounder(n: number, module: WebAssembly.Module): Rounder {
 
     times: (rows) => rowsTimes(covariance, rows),
 
-    round({ target, products: whole, states: given, values, levels: table, scales: start, refit, sweeps }) {
+    round({ target, products: whole, states: given, values, tables, fits, refit, sweeps }) {
       const result = Float64Array.from(values);
       const found = new Uint8Array(target.length);
-      const fitted = Float64Array.from(start);
-      doubles(levels, table.length).set(table);
-      doubles(midpoints, table.length - 1).set(midpointsOf(table));
+      const fitted = Float64Array.from(fits.scales);
+      const longest = Math.max(...tables.map((table) => table.levels.length));
+      // behind the last level of a shorter table nothing is nearest
+      doubles(midpoints, TABLES * TABLE).fill(Number.POSITIVE_INFINITY);
+      for (const [t, table] of tables.entries()) {
+        doubles(levels, TABLES * TABLE).set(table.levels, t * TABLE);
+        doubles(midpoints, TABLES * TABLE).set(table.midpoints, t * TABLE);
+      }
       let error = 0;
       eachBlock(target.length, (first, count) => {
         load(block.weights, target, first, count);
@@ -173,13 +195,15 @@ export function createRounder(n: number, module: WebAssembly.Module): Rounder {
         if (given) load(block.states, given, first, count);
         else block.states.fill(ROUND);
         block.scales.set(fitted.subarray(first, first + count));
-        kernels.compensateRows(job, count, table.length);
+        block.books.set(fits.of.subarray(first, first + count));
+        kernels.compensateRows(job, count, longest);
         for (let sweep = 0; sweep < sweeps; sweep++) {
           if (refit) kernels.rescaleRows(job, count);
-          kernels.descendRows(job, count, table.length);
+          kernels.descendRows(job, count, longest);
         }
         if (refit) kernels.rescaleRows(job, count);
         for (let c = 0; c < count; c++) {
+          const table = tables[fits.of[first + c]].levels;
           for (let i = c * n; i < (c + 1) * n; i++) {
             error += block.slopes[i] * block.errors[i];
             // a rounded weight is its level to the bit, which its error would not give back; errors become new weights

@@ -46,7 +46,8 @@ test("numbers of 0 or more, and the word all", () => {
 });
 
 /** What help says of a default that is no value. */
-const WORDS = /^(the recipe's|a file in a temporary folder|flip, and crop by a fourteenth of the width)$/;
+const WORDS =
+  /^(the recipe's|a file in a temporary folder|flip, and crop by a fourteenth of the width, of pictures for one input)$/;
 
 test("every default that help shows is taken when it is given", async () => {
   let count = 0;

@@ -85,7 +85,7 @@ test("INQ is the retraining in portions of powers, or of any other quantizer by 
     const { quantizer, retraining } = parseMethod(text);
     return [quantizer.name, retraining];
   };
-  assert.deepEqual(of("inq:3/8"), ["powers", "portions"]);
+  assert.deepEqual(of("inq:3/8"), ["powers-paper", "portions"]);
   assert.deepEqual(of("inq-log-2:auto3/8"), ["log-2", "portions"]);
   assert.deepEqual(of("powers:3/8"), ["powers", "straight-through"]);
 });

@@ -66,7 +66,7 @@ describe("quantize --calibrate", () => {
     assert.deepEqual(model.inputs[0].normalization, { mean: [0], std: [1] });
     assert.deepEqual(
       model.layers.map(({ weights: w }) => w?.kind),
-      ["codebook", "codebook", "codes", "codes"],
+      ["codebook", "codebook", "codebook", "codebook"],
     );
     assertEntries(folder, ["float.safetensors", "images.npy", "model.safetensors"]);
   });
@@ -120,9 +120,22 @@ describe("quantize --calibrate", () => {
       [6, 6, 4, 4],
     );
     for (const { weights } of decodeModel(new Uint8Array(readFileSync(out))).layers) {
-      if (weights) assert.equal(weights.kind, "codebook");
+      if (weights) assert.ok(weights.books.tables.length > 1);
     }
-    await assertFails(["quantize", ...told, "--bits", 3], "BAD_OPTION", /--bits/, /4 or 5 or 6 with --levels two-term/);
+    const inspected = await shiftwiseJson(["inspect", out]);
+    const weighted = inspected.layers.filter(({ kind }) => kind !== null);
+    assert.deepEqual(
+      weighted.map(({ bits }) => bits),
+      [6, 6, 4, 4],
+    );
+    for (const { tables, histogram } of weighted) {
+      assert.ok(tables > 1);
+      assert.ok(Object.keys(histogram).includes("0"));
+    }
+    const { stdout } = await shiftwise(["inspect", out]);
+    assert.match(stdout, /codebooks, \|level\| +│ +levels │ +tables │ +range/);
+    assert.match(stdout, new RegExp(`conv3 +│ +\\d+ │ +${weighted[2].tables} │`));
+    await assertFails(["quantize", ...told, "--bits", 7], "BAD_OPTION", /--bits/, /4 or 5 or 6 with --levels two-term/);
   });
 
   test("eval compares every output with the float network's", async () => {
@@ -173,7 +186,7 @@ describe("quantize --calibrate", () => {
     await shiftwiseJson(["quantize", ...common]);
     const expected = readFileSync(out);
     const defaults =
-      "--minutes 0 --images 512 --two-term 6 --levels powers --bits 5 --activations 8 --portions 1 --lr 0.003";
+      "--minutes 0 --images 512 --two-term 6 --levels two-term --bits 4 --activations 8 --portions 1 --lr 0.003";
     const more = "--batch 32 --seed 1 --threads 2";
     await shiftwiseJson(["quantize", ...common, ...`${defaults} ${more}`.split(" ")]);
     assert.deepEqual(readFileSync(out), expected);
@@ -183,7 +196,7 @@ describe("quantize --calibrate", () => {
     const { status, stdout } = await shiftwise(["quantize", ...common, "--two-term", "none"]);
     assert.equal(status, 0);
     assert.match(stdout, /loses most/);
-    assert.match(stdout, /5\.00 bits a weight on average/);
+    assert.match(stdout, /4\.00 bits a weight on average/);
   });
 
   test("takes pixels the usual way where nothing says how, and tells", async () => {

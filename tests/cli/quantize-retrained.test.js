@@ -118,7 +118,7 @@ describe("quantize --data", () => {
         ["--levels", "apot", "--bits", 6],
         /--bits: .*expected 2 or 3 or 4 or 5 with --levels apot, or --levels two-term or .*; found 6/,
       ],
-      [["--levels", "magic"], /--levels: .*expected powers or two-term or weq .*found magic/],
+      [["--levels", "magic"], /--levels: .*expected powers or powers-paper or two-term or weq .*found magic/],
       [["--layer", "conv99=4"], /--layer: .*found conv99/],
       [["--layer", "conv1=6"], /--layer conv1: .*expected one of 2, 3, 4, 5; found 6/],
       [["--epochs", "1,2"], /epochs: .*expected 3 numbers; found 2/],

@@ -54,7 +54,7 @@ describe("a quantizer that is one file and a line in the table", () => {
   test("stands in --help of both commands", async () => {
     for (const name of ["quantize", "compare"]) {
       const { stdout } = await shiftwise([name, "--help"], () => {}, command);
-      assert.match(stdout.replaceAll(/\s+/g, " "), /: .*\bmade-up, powers, two-term/, name);
+      assert.match(stdout.replaceAll(/\s+/g, " "), /: .*\bmade-up, powers, powers-paper, two-term/, name);
     }
   });
 

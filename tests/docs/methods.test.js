@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { createRandom } from "../../dist/base/index.js";
 import { buildNetwork } from "../../dist/graph/index.js";
 import { recipeFor } from "../../dist/pipeline/index.js";
-import { advancePortion, QUANTIZERS, twoTermLevels } from "../../dist/quantize/index.js";
+import { advancePortion, QUANTIZERS, quantizerNamed } from "../../dist/quantize/index.js";
 import { largestExponent } from "../../dist/quantize/levels.js";
 import { WEIGHTS as weights, withTables } from "./quantizers.js";
 
@@ -16,17 +16,23 @@ test("the page has the tables of the quantizers", () => {
   assert.equal(doc, withTables(doc), "npm run docs:quantizers");
 });
 
-test("two-term levels at 4 bits are evenly spaced, at 5 up to 10", () => {
-  assert.deepEqual(
-    twoTermLevels(4),
-    Array.from({ length: 15 }, (_, i) => i - 7),
-  );
-  const [five, six] = [twoTermLevels(5), twoTermLevels(6)];
-  assert.deepEqual(
-    five.filter((level) => Math.abs(level) <= 10),
-    Array.from({ length: 21 }, (_, i) => i - 10),
-  );
-  assert.deepEqual([five.at(-1), five.includes(11), six.at(-1)], [17, false, 63]);
+test("tables of two-term levels and powers have one level for each code, and no other terms", () => {
+  const sizes = [0, ...Array.from({ length: 16 }, (_, e) => 2 ** e)];
+  const terms = {
+    powers: new Set(sizes),
+    "two-term": new Set(sizes.flatMap((a) => sizes.flatMap((b) => [a + b, a - b]))),
+  };
+  for (const [name, allowed] of Object.entries(terms)) {
+    const { bits, tables } = quantizerNamed(name);
+    assert.throws(() => tables(9), { code: "BAD_OPTION", where: "bits" });
+    for (const width of bits) {
+      for (const table of tables(width)) {
+        assert.equal(table.length, 2 ** width);
+        assert.ok(table.includes(0));
+        assert.ok(table.every((level, i) => allowed.has(Math.abs(level)) && (i === 0 || level > table[i - 1])));
+      }
+    }
+  }
 });
 
 test("n1 is by Eq. 3 at 5 and 4 bits and in the paper's recipe, lower at 3 and 2 bits otherwise", () => {

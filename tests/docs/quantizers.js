@@ -40,7 +40,8 @@ function levels() {
   const rows = QUANTIZERS.map((quantizer) => {
     const counts = shown.map((bits) => {
       if (!quantizer.bits.includes(bits)) return "";
-      return quantizer.fit(WEIGHTS, { name: "layer", shape: [OUTPUTS, DEPTH], bits }).levels.length;
+      const { levels, books } = quantizer.fit(WEIGHTS, { name: "layer", shape: [OUTPUTS, DEPTH], bits });
+      return books ? Math.max(...books.tables.map((table) => table.length)) : levels.length;
     });
     return row([`\`${quantizer.name}\``, ...counts]);
   });
@@ -51,7 +52,8 @@ function levels() {
 /** The page with its tables as the quantizers have them. */
 export function withTables(text) {
   if (!BOUNDS.test(text)) throw new Error(`${page} has no place for the tables`);
-  const between = "This table has the number of levels of a layer with 64 x 576 normally distributed weights:";
+  const between =
+    "This table has the number of levels of a channel in a layer with 64 x 576 normally distributed weights:";
   const tables = `${methods().join("\n")}\n\n${between}\n\n${levels().join("\n")}\n`;
   return text.replace(BOUNDS, (_, before, behind) => before + tables + behind);
 }

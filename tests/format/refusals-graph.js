@@ -72,7 +72,8 @@ function* refusalsAt({ path, last, isKey, op, above, value, field }, { change, t
   if (type === "object" && !DICTIONARIES.includes(last)) {
     yield ["fields", put({ ...value, more: 1 }), /no other field; found more/];
   }
-  if (typeof last === "string" && !isKey && !mayLack(last, op)) yield ["fields", put(undefined), /field "|a string/];
+  if (typeof last === "string" && !isKey && !mayLack(last, op, parentIn(graph())))
+    yield ["fields", put(undefined), /field "|a string/];
 
   const foreign = TYPES.filter((sample) => typeOf(sample) !== type);
   const others = nullable.includes(field) ? foreign.filter((sample) => sample !== null && sample !== 7) : foreign;
@@ -115,7 +116,8 @@ function leastOf(part, field, isListed, op) {
   return isListed && ["step", "value"].includes(field) ? 1 : undefined;
 }
 
-function mayLack(field, op) {
+function mayLack(field, op, { kind }) {
+  if (field === "tables") return kind === "codebook";
   if (field === "max") return op === "relu";
   if (field === "residual") return op === "conv";
   if (field === "dims") return op !== "permute";

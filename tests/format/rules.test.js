@@ -6,6 +6,13 @@ import { test } from "node:test";
 import { ShiftwiseError } from "../../dist/base/index.js";
 import { decodeNetwork } from "../../dist/graph/index.js";
 import { decodeModel } from "../../dist/model/index.js";
+import {
+  bookMemoryRefusals,
+  bookModel,
+  bookModelRefusals,
+  bookNetwork,
+  bookNetworkRefusals,
+} from "./refusals-books.js";
 import { checkpoint, checkpointRefusals, readCheckpoint } from "./refusals-checkpoint.js";
 import { container, containerRefusals } from "./refusals-container.js";
 import { graphRefusals } from "./refusals-graph.js";
@@ -24,6 +31,10 @@ const suites = [
   { base: container, refusals: containerRefusals, read: decodeModel },
   { base: model, refusals: modelRefusals, read: decodeModel },
   { base: model, refusals: graphRefusals(model), read: decodeModel },
+  { base: bookModel, refusals: bookModelRefusals, read: decodeModel },
+  { base: bookModel, refusals: graphRefusals(bookModel), read: decodeModel },
+  { base: bookNetwork, refusals: bookNetworkRefusals, read: decodeNetwork },
+  { base: bookNetwork, refusals: graphRefusals(bookNetwork), read: decodeNetwork },
   { base: network, refusals: networkRefusals, read: decodeNetwork },
   { base: network, refusals: graphRefusals(network), read: decodeNetwork },
   { base: checkpoint, refusals: checkpointRefusals, read: readCheckpoint },
@@ -50,7 +61,8 @@ for (const { base, refusals, read } of suites) {
 }
 
 test("what only values in memory break is refused too", async () => {
-  for (const refused of memoryRefusals) await refusal(refused, undefined, refused.toString());
+  for (const refused of [...memoryRefusals, ...bookMemoryRefusals])
+    await refusal(refused, undefined, refused.toString());
 });
 
 test("what the document leaves free is read", () => {

@@ -80,10 +80,16 @@ export function randomNetwork(seed, quantized) {
         [-90, -21, -7, 2, 11, 64, 127],
       ]);
       const scale = scales().map((s) => s / levels.at(-1));
+      const tables = [levels, levels.slice(1), levels.slice(0, -1)].filter((table) => table.length > 1);
+      // numbers of their own, so that all else is as without tables
+      const others = createRandom(weight.data.length);
+      const of = Uint8Array.from(scale, () => others.below(tables.length));
+      const books = others.uniform() < 0.5 ? { tables, of } : null;
       weight.data.forEach((_, i) => {
-        weight.data[i] = scale[Math.floor(i / depth)] * pick(levels);
+        const channel = Math.floor(i / depth);
+        weight.data[i] = scale[channel] * pick(books ? tables[books.of[channel]] : levels);
       });
-      grids.set(name, { kind: "codebook", levels, scale, frozen });
+      grids.set(name, { kind: "codebook", levels, scale, frozen, ...(books && { books }) });
       return;
     }
     const scale = chance(0.3) ? scales() : null;

@@ -66,6 +66,25 @@ test("the worked example of a codebook", () => {
   assert.deepEqual([...packIndices(Uint8Array.from(codes), numbers(levels).length)], hexBytes(bytes.join(" ")));
 });
 
+test("the worked example of tables by channel", () => {
+  const [, row, books] = doc.match(/^ {4}table +(.*?) +books: ([\da-f ]+)$/m);
+  const [, weights, codes] = doc.match(/^ {4}weights (.*)\n {4}code .* codes: ([\da-f ]+)$/m);
+  const channels = [...row.matchAll(/(\d): ([−\d ]+?)(?= {2,}|$)/g)];
+  const of = Uint8Array.from(channels, ([, table]) => Number(table));
+  const tables = [];
+  for (const [, table, levels] of channels) tables[table] = numbers(levels);
+  const listed = tables.map((table) => table.join(" ").replaceAll("-", "−")).join(" and ");
+  assert.ok(doc.includes(`Worked example, tables ${listed}, so`));
+  const levels = [...new Set(tables.flat())].sort((x, y) => x - y);
+  const indices = Uint8Array.from(numbers(weights), (weight) => levels.indexOf(weight));
+  const def = tiny();
+  const layer = { ...def.layers[0], weights: { kind: "codebook", levels, codes: indices, books: { tables, of } } };
+  const { tensors } = readSafetensors(encodeModel({ ...def, layers: [layer] }));
+  for (const [name, shown] of Object.entries({ books, codes })) {
+    assert.deepEqual([...tensors.get(`d.${name}`).bytes], hexBytes(shown), name);
+  }
+});
+
 test("the whole file, byte by byte", () => {
   const header = new TextDecoder().decode(file.subarray(8, 8 + headerLength)).trimEnd();
   assert.equal(doc.match(/```json\n([^`]*)\n```/)[1], header);

@@ -28,6 +28,20 @@ export function randomIndices(random, length, levels) {
   return Uint8Array.from({ length }, () => random.below(levels.length));
 }
 
+/**
+ * Weights of output channels that have one of these tables of levels each. No channel's codes leave its table.
+ * @param depth weights of a channel
+ */
+export function randomBooks(random, outputs, depth, tables) {
+  const levels = [...new Set(tables.flat())].sort((a, b) => a - b);
+  const of = Uint8Array.from({ length: outputs }, () => random.below(tables.length));
+  const codes = Uint8Array.from({ length: outputs * depth }, (_, i) => {
+    const table = tables[of[Math.floor(i / depth)]];
+    return levels.indexOf(table[random.below(table.length)]);
+  });
+  return { kind: "codebook", levels, codes, books: { tables, of } };
+}
+
 export function randomInput(random, shape) {
   return Float32Array.from({ length: elements(shape) }, () => random.normal() * 3);
 }
@@ -61,6 +75,7 @@ export function convModel(options, seed = 1) {
     zeros = 0.2,
     codes = null,
     levels = null,
+    tables = null,
   } = options;
   const depth = (shape[0] / groups) * kernel[0] * kernel[1];
   const outShape = convOutputShape(shape, channels, { kernel, stride, dilation, padding });
@@ -68,9 +83,11 @@ export function convModel(options, seed = 1) {
   const values = () => Float32Array.from({ length: channels * depth }, () => random.normal());
   const weights = float
     ? { kind: "float32", values: values() }
-    : levels
-      ? { kind: "codebook", levels, codes: randomIndices(random, channels * depth, levels) }
-      : { kind: "codes", bits, n1: 0, codes: codes ?? randomCodes(random, channels * depth, bits, zeros) };
+    : tables
+      ? randomBooks(random, channels, depth, tables)
+      : levels
+        ? { kind: "codebook", levels, codes: randomIndices(random, channels * depth, levels) }
+        : { kind: "codes", bits, n1: 0, codes: codes ?? randomCodes(random, channels * depth, bits, zeros) };
   const inputs = [{ name: "x", tensor: "x" }];
   const tensors = { x: { shape, encoding: input }, y: { shape: outShape, encoding: output } };
   const layer = conv({

@@ -14,6 +14,8 @@ import { compensate } from "../../dist/rounding/index.js";
 import { Model } from "../../dist/runtime/index.js";
 import { activations } from "../../dist/training/index.js";
 import { randomNetwork } from "../graph/random_networks.js";
+import { FLOAT32, linear } from "../models/layers.js";
+import { convModel, inputsFor } from "../models/random.js";
 import { build, floats, ints } from "./build.js";
 import { argmax, MODELS, modelPath, shared, skip } from "./shared.js";
 
@@ -52,6 +54,26 @@ test("random quantized networks in both forms: the same values, but for float fu
     }
   });
   fc.assert(property, { seed: 31, numRuns: 150 });
+});
+
+test("layers with tables of levels by channel in both forms: the same values", () => {
+  const tables = [
+    [-2, -1, 0, 1, 2, 4, 6, 8],
+    [-8, -6, -4, -2, -1, 0, 1, 2],
+    [-7, 0, 3],
+  ];
+  for (const groups of [1, 4]) {
+    const def = convModel({ tables, shape: [8, 6, 6], channels: 12, groups, input: linear(255, 128), output: FLOAT32 });
+    const inputs = inputsFor(def);
+    const { outputs } = runReference(def, inputs);
+    for (const form of FORMS) {
+      const { data } = evaluate(def, form, inputs.x).get("y");
+      assert.deepEqual(
+        Array.from(data, (y) => y + 0),
+        Array.from(outputs.y, (y) => y + 0),
+      );
+    }
+  }
 });
 
 test("random float networks in both forms", () => {

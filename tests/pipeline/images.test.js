@@ -108,8 +108,8 @@ function decibels(found, expected) {
 }
 
 test("what is not set is as DEFAULTS says", async () => {
-  const { bits, activations, seed, threads } = DEFAULTS;
-  const { levels, twoTerm, minutes, portions } = DEFAULTS.images;
+  const { activations, seed, threads } = DEFAULTS;
+  const { bits, levels, twoTerm, minutes, portions } = DEFAULTS.images;
   const settings = { bits, activations, seed, threads, levels, twoTerm, minutes, portions, budget: null };
   const [plain, full, empty] = [
     await quantizeFromImages(float, pictures()),
@@ -199,7 +199,7 @@ test("the float network teaches outputs of any kind, in one thread and in two", 
 });
 
 const settings = [
-  ["bits", [1, 6, "4", 4.5, null, Number.NaN]],
+  ["bits", [1, 7, "4", 4.5, null, Number.NaN]],
   ["levels", ["power", null, 2]],
   ["twoTerm", [3, 7, "none"]],
   ["budget", [0, -1, "3", Number.POSITIVE_INFINITY]],
@@ -232,7 +232,7 @@ test("a field that is none, a wrong control, a portion and too few bits are refu
   await fails({ code: "BAD_OPTION", where: "control.signal" }, {}, { signal: true });
   await fails({ code: "BAD_OPTION", where: "layers conv1" }, { layers: new Map([["conv1", 7]]) });
   await fails({ code: "BAD_OPTION", where: "portions[0]" }, { portions: [2] });
-  await fails({ code: "BAD_OPTION", where: "bits" }, { levels: "two-term", bits: 3 });
+  await fails({ code: "BAD_OPTION", where: "bits" }, { levels: "powers", bits: 5 });
   await fails({ code: "BAD_OPTION", where: "budget" }, { budget: 1 });
 });
 
@@ -323,7 +323,8 @@ test("a layer of weights next to nothing becomes zeros with a warning; what floa
   assert.equal(warnings.length, 1);
   assert.match(warnings[0], /weights of conv3 are at most \d.\d+e-42, too small .* became 0/);
   const layer = model.layers.find(({ name }) => name === "conv3");
-  assert.ok(layer.weights.codes.every((code) => code === 0));
+  const { levels, codes } = layer.weights;
+  assert.ok(codes.every((code) => levels[code] === 0));
   const wrong = quantizeFromImages(weighted(1e38, 1e20), pictures(), { bits: 4 });
   await assert.rejects(wrong, { code: "BAD_DATA", where: /^relu/, message: /activation is not finite/ });
 });

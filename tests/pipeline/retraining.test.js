@@ -73,8 +73,8 @@ describe("quantizeByRetraining", () => {
       axis: 0,
     });
     assert.deepEqual(whole.network.outputs, ["shares"]);
-    const powers = QUANTIZERS.find(({ name }) => name === "powers");
-    const method = { name: "p", quantizer: powers, widths: { kind: "uniform", bits: 4 }, epochs: 0 };
+    const paper = QUANTIZERS.find(({ name }) => name === "powers-paper");
+    const method = { name: "p", quantizer: paper, widths: { kind: "uniform", bits: 4 }, epochs: 0 };
     const settings = { epochs: 0, training: { ...training, batchSize: 32 } };
     const eight = { ...method, activations: { kind: "linear", bits: 8 } };
     const { model } = await quantizeByMethod(ended, data, eight, settings, {});

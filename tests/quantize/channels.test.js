@@ -1,8 +1,8 @@
-// channels.test.js: scales fitted to channels, and levels of two powers.
+// channels.test.js: scales and tables fitted to channels, and levels of powers.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { fitScales, powerLevels, twoTermLevels } from "../../dist/quantize/index.js";
+import { fitScales, levelTable, powerLevels } from "../../dist/quantize/index.js";
 
 const errorOf = (row, importance, levels, scale) =>
   row.reduce((sum, w, i) => sum + importance[i] * Math.min(...levels.map((level) => (w - scale * level) ** 2)), 0);
@@ -13,7 +13,7 @@ describe("fitScales", () => {
       [-1, 1],
       [-1, 0, 1],
     ].map((levels) => {
-      return fitScales(new Float64Array(3), new Float64Array(3).fill(1), Float64Array.from(levels))[0];
+      return fitScales(new Float64Array(3), new Float64Array(3).fill(1), [levelTable(levels)]).scales[0];
     });
     assert.ok(Math.fround(scale) > 0 && scale < 1e-20);
     assert.equal(one, 1);
@@ -26,7 +26,7 @@ describe("fitScales", () => {
       fc.property(numbers, fc.integer({ min: 2, max: 5 }), (row, bits) => {
         const levels = [...powerLevels(bits, 0)];
         const importance = Float64Array.from(row, (_, i) => 1 + (i % 3));
-        const [scale] = fitScales(Float64Array.from(row), importance, Float64Array.from(levels));
+        const [scale] = fitScales(Float64Array.from(row), importance, [levelTable(levels)]).scales;
         assert.ok(scale > 0);
         const error = errorOf(row, importance, levels, scale);
         const largest = Math.max(...row.map(Math.abs));
@@ -39,10 +39,30 @@ describe("fitScales", () => {
     );
   });
 
+  test("gives every row the table that errs least", () => {
+    const tables = [
+      [-4, -2, -1, 0, 1, 2, 4, 6],
+      [-6, -4, -2, -1, 0, 1, 2, 4],
+      [-3, -1, 1, 3],
+    ].map(levelTable);
+    const rows = [
+      [6, 4, -2, 1, 0, -4, 2, -1],
+      [-6, 4, -2, 1, 0, -4, 2, -1],
+      [3, 1, -1, -3, 3, -1, 1, -3],
+    ];
+    const { scales, of } = fitScales(
+      Float64Array.from(rows.flat(), (w) => w / 4),
+      new Float64Array(8).fill(1),
+      tables,
+    );
+    assert.deepEqual([...of], [0, 1, 2]);
+    for (const scale of scales) assert.ok(Math.abs(scale - 0.25) < 0.01, `${scale}`);
+  });
+
   test("finds scales that leave no error, and 1 for zeros", () => {
     const levels = powerLevels(4, 0);
     const rows = Float64Array.from([3, -1.5, 0.375, 0, 0, 0, 0, 0]);
-    const [first, second] = fitScales(rows, new Float64Array(4).fill(1), levels);
+    const [first, second] = fitScales(rows, new Float64Array(4).fill(1), [levelTable(levels)]).scales;
     assert.equal(errorOf([...rows.subarray(0, 4)], [1, 1, 1, 1], [...levels], first), 0);
     assert.equal(second, 1);
   });
@@ -52,17 +72,5 @@ describe("levels", () => {
   test("of powers are INQ's", () => {
     assert.deepEqual([...powerLevels(4, 1)], [-2, -1, -0.5, -0.25, 0, 0.25, 0.5, 1, 2]);
     assert.deepEqual([...powerLevels(2, 0)], [-1, 0, 1]);
-  });
-
-  test("of two terms are the integers with two signed digits", () => {
-    assert.deepEqual(twoTermLevels(4), [-7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7]);
-    const six = twoTermLevels(6);
-    assert.equal(six.length, 63);
-    const powers = [0, ...Array.from({ length: 8 }, (_, e) => 2 ** e)];
-    const sums = new Set(powers.flatMap((a) => powers.flatMap((b) => [a + b, a - b])));
-    for (const level of six) assert.ok(sums.has(Math.abs(level)), `${level}`);
-    const skipped = Array.from({ length: 64 }, (_, i) => i).filter((i) => !six.includes(i));
-    for (const integer of skipped) assert.ok(integer > six.at(-1) || !sums.has(integer), `${integer}`);
-    for (const bits of [3, 7, 4.5]) assert.throws(() => twoTermLevels(bits), { code: "BAD_OPTION" });
   });
 });

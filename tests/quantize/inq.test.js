@@ -140,12 +140,13 @@ for (const quantizer of QUANTIZERS) {
           );
           const depth = values.length / scale.length;
           for (let i = 0; i < values.length; i++) {
-            const on = (level) => Math.fround(scale[Math.floor(i / depth)] * level);
+            const channel = Math.floor(i / depth);
+            const on = (level) => Math.fround(scale[channel] * level);
             const given = before.get(name)[i];
             if (!frozen[i] || old?.frozen[i]) assert.equal(values[i], given);
             else {
-              const distance = Math.min(...levels.map((level) => Math.abs(on(level) - given)));
-              assert.ok(levels.some((level) => on(level) === values[i]));
+              const distance = Math.min(...levels[channel].map((level) => Math.abs(on(level) - given)));
+              assert.ok(levels[channel].some((level) => on(level) === values[i]));
               assert.ok(Math.abs(values[i] - given) <= distance * (1 + 1e-5) + 1e-12, `${given} to ${values[i]}`);
             }
             if (!frozen[i]) values[i] += random.normal() * 0.1;

@@ -14,8 +14,8 @@ import {
   QUANTIZERS,
   quantizationPoints,
   quantizerLevels,
+  quantizerNamed,
   quantizeWeights,
-  twoTermLevels,
 } from "../../dist/quantize/index.js";
 import { compensate } from "../../dist/rounding/index.js";
 import { activations } from "../../dist/training/index.js";
@@ -122,7 +122,7 @@ describe("compensate", () => {
 
   test("takes codebooks and layer-wide exponents, a choice for every layer", async () => {
     const simulated = await withQuantizers(mixed());
-    const levels = twoTermLevels(6);
+    const { levels } = quantizerNamed("linear").fit(new Float32Array([1]), { name: "l", shape: [1, 1], bits: 6 });
     const { network, grids } = await compensate(simulated, SAMPLES, {
       levels: (node) => (node.groups > 1 ? { kind: "codebook", levels } : { kind: "powers", bits: 5, scale: "layer" }),
     });

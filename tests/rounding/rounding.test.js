@@ -4,6 +4,7 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import { createRandom } from "../../dist/base/index.js";
 import { compileModule } from "../../dist/engine/wasm.js";
+import { levelTable } from "../../dist/quantize/index.js";
 import { createRounder, FIXED, FREE, ROUND } from "../../dist/rounding/rounding.js";
 import { outputError, roundCompensated } from "../oracle/rounding.js";
 
@@ -32,8 +33,8 @@ const plain = (target, scales) => ({
   target,
   states: null,
   values: target,
-  levels: LEVELS,
-  scales,
+  tables: [levelTable(LEVELS)],
+  fits: { scales, of: new Uint8Array(scales.length) },
   refit: false,
   sweeps: 0,
 });
@@ -101,6 +102,26 @@ describe("the rounder", () => {
         damped.reduce((sum, hk, k) => sum + levels[k] * hk.reduce((s, v, i) => s + v * x[i], 0), 0);
       const fitted = through(row) / through(levels);
       assert.ok(Math.abs(scales[r] - fitted) < 1e-9 * fitted, `scale ${scales[r]}, not ${fitted}`);
+    }
+  });
+
+  test("gives every row the levels of its own table", () => {
+    const [n, rows] = [70, 66];
+    const { h, target } = problem(n, rows, 12);
+    const rounder = createRounder(n, module);
+    rounder.prepare(flat(h), 0.01);
+    const tables = [[-2, 0, 1], [-1, 0, 2, 3, 5], [...LEVELS]].map(levelTable);
+    const scales = new Float64Array(rows).fill(0.8);
+    const of = Uint8Array.from(scales, (_, r) => r % 3);
+    const task = { ...plain(target, scales), refit: true, sweeps: 2 };
+    const mixed = round(rounder, { ...task, tables, fits: { scales, of } });
+    for (const [t, table] of tables.entries()) {
+      const alone = round(rounder, { ...task, tables: [table], fits: { scales, of: new Uint8Array(rows) } });
+      for (let i = 0; i < n * rows; i++) {
+        if (of[Math.floor(i / n)] !== t) continue;
+        assert.equal(mixed.values[i], alone.values[i]);
+        assert.equal(mixed.codes[i], alone.codes[i]);
+      }
     }
   });
 
@@ -201,6 +222,13 @@ describe("the rounder", () => {
     const { values } = round(rounder, plain(target, Float64Array.of(1)));
     for (const [i, value] of values.entries()) assert.ok(LEVELS.includes(value) && Math.abs(value - target[i]) < 0.6);
     assert.ok(rounder.follow(target, noise).every(Number.isFinite));
+  });
+
+  test("adds to inputs that depend on one another even where no damping is wanted", () => {
+    const rounder = createRounder(3, module);
+    rounder.prepare(Float64Array.of(4, 2, 0, 2, 1, 0, 0, 0, 0), 0);
+    const { values } = round(rounder, plain(Float64Array.of(0.9, -0.6, 0.1), Float64Array.of(1)));
+    for (const value of values) assert.ok(LEVELS.includes(value));
   });
 
   test("refuses what is not finite", () => {

@@ -35,8 +35,8 @@ for (const quantizer of QUANTIZERS) {
       const depth = weight.data.length / scale.length;
       assert.ok(frozen.every((flag) => flag === 1));
       weight.data.forEach((w, i) => {
-        const s = scale[Math.floor(i / depth)];
-        assert.ok(levels.some((level) => Math.fround(s * level) === w));
+        const c = Math.floor(i / depth);
+        assert.ok(levels[c].some((level) => Math.fround(scale[c] * level) === w));
       });
     }
     const test = squares(300, 9);

@@ -1,4 +1,5 @@
 // rounding.ts: what the kernels of rounding share: the record of their rows, sums of float64 rows, and a weight's new error.
+import { TABLE } from "../../../src/rounding/layout";
 
 /** Sum over i < count of a[i] b[i]. */
 export function dot(a: usize, b: usize, count: i32): f64 {
@@ -35,7 +36,10 @@ export function f64s(count: i32): usize {
 const FREE: u8 = 0;
 const ROUND: u8 = 1;
 
-/** Rows of output channels, [rows][n] each, states and codes as bytes, and the levels that a scale of 1 has. */
+/**
+ * Rows of output channels, [rows][n] each, states and codes as bytes, and the levels that a scale of 1 has: tables of as many
+ * each, TABLE numbers apart, of which every row has one.
+ */
 @unmanaged
 export class RoundingJob {
   n!: i32;
@@ -51,14 +55,20 @@ export class RoundingJob {
   products!: usize;
   states!: usize;
   codes!: usize;
-  /** A number for each row. */
+  /** A number for each row, and its table as a byte. */
   scales!: usize;
+  books!: usize;
   levels!: usize;
   /** Between neighbouring levels. */
   midpoints!: usize;
   /** PANEL x (ROWS or n, whichever is more, + 3) numbers; PANEL x PANEL of a panel's right side, or ROWS x PANEL places. */
   left!: usize;
   right!: usize;
+}
+
+/** Where a row's levels and midpoints lie behind those of the first table. */
+export function tableOf(job: RoundingJob, row: i32): usize {
+  return f64s(<i32>load<u8>(job.books + row) * TABLE);
 }
 
 /** Index of the level nearest to z, given the midpoints between neighbouring levels. */
@@ -74,15 +84,15 @@ function nearest(z: f64, midpoints: usize, levels: i32): i32 {
 }
 
 /**
- * What a weight w lacks if its place is best served by t: a rounded one takes the level nearest to t / scale, a free one t
- * itself, and another stays as it is.
+ * What a weight w lacks if its place is best served by t: a rounded one takes the level of a table nearest to t / scale, a free
+ * one t itself, and another stays as it is.
  */
-export function errorAt(job: RoundingJob, at: usize, scale: f64, t: f64, count: i32): f64 {
+export function errorAt(job: RoundingJob, at: usize, scale: f64, table: usize, t: f64, count: i32): f64 {
   const w = load<f64>(job.weights + (at << 3));
   const state = load<u8>(job.states + at);
   if (state === FREE) return w - t;
   if (state !== ROUND) return load<f64>(job.errors + (at << 3));
-  const code = nearest(t / scale, job.midpoints, count);
+  const code = nearest(t / scale, job.midpoints + table, count);
   store<u8>(job.codes + at, <u8>code);
-  return w - scale * load<f64>(job.levels + f64s(code));
+  return w - scale * load<f64>(job.levels + table + f64s(code));
 }

@@ -1,7 +1,9 @@
 // apot.ts: Additive Powers-of-Two (Li et al. 2020): a sign and a sum of powers of two from interleaved sets, clipped at alpha.
 //
 //   w = alpha project(clip(w / alpha, -1, 1)), project: the nearest of the levels, whose largest is 1
+
 import { midpointsOf, nearest } from "../channels.js";
+import { codesOf } from "../codes-of.js";
 import { checkQuantizerBits, checkWeights, integerFit, type Quantizer } from "../quantizer.js";
 
 /** Powers to add up, in units of the smallest: one of each list. 2 bits are ternary. */
@@ -59,7 +61,7 @@ export const apot: Quantizer = {
       unit = step;
     }
     const zero = sizes.length - 1;
-    const codes = Uint8Array.from(weights, (w) => {
+    const codes = codesOf(weights, (w) => {
       const k = nearest(midpoints, Math.abs(w) / unit);
       return w < 0 ? zero - k : zero + k;
     });

@@ -1,4 +1,5 @@
 // bwn.ts: Binary-Weight-Networks (Rastegari et al. 2016): w = alpha sign(w), alpha = mean |w| of the output channel.
+import { codesOf } from "../codes-of.js";
 import { channelMeans, checkQuantizerBits, checkWeights, integerFit, type Quantizer } from "../quantizer.js";
 
 /** sign(0) = +1; a channel of zeros stays one, which takes a third level. */
@@ -14,12 +15,12 @@ export const bwn: Quantizer = {
     if (alpha.every((a) => a > 0)) {
       return integerFit(
         [-1, 1],
-        Uint8Array.from(weights, (w) => Number(w >= 0)),
+        codesOf(weights, (w) => Number(w >= 0)),
         alpha,
         layer,
       );
     }
-    const codes = Uint8Array.from(weights, (w, i) => (alpha[Math.floor(i / depth)] === 0 ? 1 : w >= 0 ? 2 : 0));
+    const codes = codesOf(weights, (w, i) => (alpha[Math.floor(i / depth)] === 0 ? 1 : w >= 0 ? 2 : 0));
     return integerFit([-1, 0, 1], codes, alpha, layer);
   },
 };

@@ -1,5 +1,7 @@
 // deepcompression.ts: Deep Compression (Han et al. 2016): pruning by magnitude, then weights shared by k-means.
+
 import { midpointsOf, nearest } from "../channels.js";
+import { codesOf } from "../codes-of.js";
 import { checkQuantizerBits, checkWeights, type Fit, type LayerInfo, type Quantizer, realFit } from "../quantizer.js";
 
 const ROUNDS = 50;
@@ -28,12 +30,16 @@ export function deepCompression(pruned: number): Quantizer {
 
 /** 1 for the round(share * count) weights with the smallest magnitudes, of equal ones the lower index first. */
 function prunedMask(weights: Float32Array, share: number): Uint8Array {
-  const order = Uint32Array.from(weights, (_, i) => i).sort(
-    (a, b) => Math.abs(weights[a]) - Math.abs(weights[b]) || a - b,
-  );
-  const mask = new Uint8Array(weights.length);
-  for (const i of order.subarray(0, Math.round(share * weights.length))) mask[i] = 1;
-  return mask;
+  const count = Math.round(share * weights.length);
+  if (count === 0) return new Uint8Array(weights.length);
+  const sorted = weights.map(Math.abs).sort();
+  const limit = sorted[count - 1];
+  // of those as large as the last that goes, only so many go
+  let equal = count - sorted.indexOf(limit);
+  return codesOf(weights, (w) => {
+    const size = Math.abs(w);
+    return size < limit || (size === limit && equal-- > 0) ? 1 : 0;
+  });
 }
 
 function share(weights: Float32Array, mask: Uint8Array, layer: LayerInfo): Fit {
@@ -53,7 +59,7 @@ function share(weights: Float32Array, mask: Uint8Array, layer: LayerInfo): Fit {
   const own = levels.filter((level) => centroids.includes(level));
   const midpoints = midpointsOf(Float64Array.from(own));
   const codeOf = own.map((level) => levels.indexOf(level));
-  const codes = Uint8Array.from(weights, (w, i) => (mask[i] || w === 0 ? zero : codeOf[nearest(midpoints, w)]));
+  const codes = codesOf(weights, (w, i) => (mask[i] || w === 0 ? zero : codeOf[nearest(midpoints, w)]));
   return realFit(Float64Array.from(levels), codes, layer);
 }
 

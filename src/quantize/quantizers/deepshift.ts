@@ -1,5 +1,7 @@
 // deepshift.ts: DeepShift-Q (Elhoushi et al. 2021): w = sgn(w) 2^round(log2 |w|), without a zero.
+
 import { ShiftwiseError } from "../../base/index.js";
+import { codesOf } from "../codes-of.js";
 import { checkQuantizerBits, checkWeights, integerFit, type Quantizer } from "../quantizer.js";
 
 /** Octaves from the levels at which a layer's weights have nothing to do with them any more. */
@@ -26,7 +28,7 @@ export const deepshift: Quantizer = {
       });
     }
     const count = 1 - lowest;
-    const codes = Uint8Array.from(weights, (w) => {
+    const codes = codesOf(weights, (w) => {
       const exponent = Math.min(Math.max(Math.round(Math.log2(Math.abs(w))), lowest), 0);
       return w < 0 ? -exponent : count + exponent - lowest;
     });

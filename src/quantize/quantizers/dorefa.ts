@@ -5,6 +5,7 @@
 //
 // For k > 1 the paper's q spans -1..1 whatever the layer's size was, for networks trained like that from the start. Here
 // networks come trained: q times the layer's least-squares scale <w, q> / <q, q>, which the epilogue takes.
+import { codesOf } from "../codes-of.js";
 import { checkQuantizerBits, checkWeights, integerFit, type Quantizer } from "../quantizer.js";
 
 export const dorefa: Quantizer = {
@@ -20,14 +21,14 @@ export const dorefa: Quantizer = {
       const alpha = weights.reduce((sum, w) => sum + Math.abs(w), 0) / weights.length;
       return integerFit(
         [-1, 1],
-        Uint8Array.from(weights, (w) => Number(w >= 0)),
+        codesOf(weights, (w) => Number(w >= 0)),
         alpha,
         layer,
       );
     }
     const steps = 2 ** layer.bits - 1;
     const widest = Math.tanh(top);
-    const codes = Uint8Array.from(weights, (w) => Math.round(steps * (Math.tanh(w) / (2 * widest) + 0.5)));
+    const codes = codesOf(weights, (w) => Math.round(steps * (Math.tanh(w) / (2 * widest) + 0.5)));
     const levels = Array.from({ length: steps + 1 }, (_, j) => 2 * j - steps);
     let product = 0;
     let square = 0;

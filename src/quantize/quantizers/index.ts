@@ -9,6 +9,7 @@ import { dorefa } from "./dorefa.js";
 import { linear } from "./linear.js";
 import { logQuant } from "./logquant.js";
 import { powers } from "./powers.js";
+import { powersPaper } from "./powers-paper.js";
 import { shiftcnn } from "./shiftcnn.js";
 import { ttq } from "./ttq.js";
 import { twn } from "./twn.js";
@@ -34,6 +35,7 @@ function checked(quantizer: Quantizer): Quantizer {
 
 const ALL: readonly Quantizer[] = [
   powers,
+  powersPaper,
   twoTerm,
   weq("paper"),
   weq("code"),

@@ -1,4 +1,5 @@
 // linear.ts: evenly spaced weights (LinearQuant of Miyashita et al. 2016), what logarithmic ones are measured against.
+import { codesOf } from "../codes-of.js";
 import { checkQuantizerBits, checkWeights, integerFit, type Quantizer } from "../quantizer.js";
 
 /** Ranges to try, as shares of max |w|. */
@@ -31,7 +32,7 @@ export const linear: Quantizer = {
     const levels = Array.from({ length: 2 * largest + 1 }, (_, k) => k - largest);
     return integerFit(
       levels,
-      Uint8Array.from(weights, (w) => levelOf(w, best) + largest),
+      codesOf(weights, (w) => levelOf(w, best) + largest),
       best,
       layer,
     );

@@ -1,4 +1,5 @@
 // logquant.ts: logarithmic weights (Miyashita et al. 2016): a sign, and powers of 2 or of its square root.
+import { codesOf } from "../codes-of.js";
 import { checkQuantizerBits, checkWeights, type Quantizer, realFit } from "../quantizer.js";
 
 /**
@@ -21,7 +22,7 @@ export function logQuant(perOctave: 1 | 2, rounding: "round" | "floor" = "round"
       if (top === 0) return realFit(Float64Array.of(0), new Uint8Array(weights.length), layer);
       const count = 2 ** (layer.bits - 1) - 1;
       const half = rounding === "round" ? 0.5 : 0;
-      const exponents = Float64Array.from(weights, (w) => Math.floor(perOctave * Math.log2(Math.abs(w)) + half));
+      const exponents = Float64Array.from(weights).map((w) => Math.floor(perOctave * Math.log2(Math.abs(w)) + half));
       const highest = Math.ceil(perOctave * Math.log2(top));
       const error = (fsr: number): number => {
         let sum = 0;
@@ -41,7 +42,7 @@ export function logQuant(perOctave: 1 | 2, rounding: "round" | "floor" = "round"
         fsr = candidate;
       }
       const sizes = Array.from({ length: count }, (_, k) => 2 ** ((fsr - count + 1 + k) / perOctave));
-      const codes = Uint8Array.from(weights, (w, i) => {
+      const codes = codesOf(weights, (w, i) => {
         const m = Math.max(Math.min(exponents[i], fsr) - fsr + count, 0);
         return w < 0 ? count - m : count + m;
       });

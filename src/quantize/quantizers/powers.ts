@@ -1,22 +1,16 @@
-// powers.ts: INQ's levels (Zhou et al. 2017): zero and signed powers of two with one largest exponent n1 for the layer.
-import { chooseExponent, defaultRule, digitOf, powersOfTwo } from "../levels.js";
-import { checkQuantizerBits, checkWeights, integerFit, type Quantizer } from "../quantizer.js";
+// powers.ts: zero and signed powers of two, as many as a width has codes, with a real scale for every output channel.
+import { tableQuantizer, withMirrors } from "./tables.js";
 
-/** n1 is by Eq. 3 at 4 and 5 bits, and by least squared error at 2 and 3. */
-export const powers: Quantizer = {
-  name: "powers",
-  about:
-    "0, ±2^n2 .. ±2^n1, 2^(bits − 1) + 1 levels; n1 by Eq. 3 at 5 and 4 bits, by least squared error at 3 and 2; INQ's `--recipe paper` takes Eq. 3 at all widths; with compensation a real scale for each channel",
-  bits: [2, 3, 4, 5],
-  exponents: true,
-  fit(weights, layer) {
-    checkQuantizerBits(layer.bits, powers.bits, layer);
-    checkWeights(weights, layer.name);
-    const n1 = chooseExponent(weights, layer.bits, defaultRule(layer.bits), layer.name);
-    const book = powersOfTwo(layer.bits, n1);
-    const count = book.magnitudes.length;
-    const sizes = book.magnitudes.map((_, i) => 2 ** i);
-    const codes = Uint8Array.from(weights, (w) => count + digitOf(w, book));
-    return integerFit([...sizes.map((size) => -size).reverse(), 0, ...sizes], codes, 2 ** book.n2, layer);
-  },
+/** Powers of two on both sides of 0, and one more on one of them: 2^bits levels. */
+const powersOf = (bits: number): number[] => {
+  const sizes = Array.from({ length: 2 ** (bits - 1) }, (_, i) => 2 ** i);
+  const both = sizes.slice(0, -1);
+  return [...both.map((size) => -size).reverse(), 0, ...sizes];
 };
+
+/** From 5 bits on the smallest powers would carry nothing, and the largest leave int32. */
+export const powers = tableQuantizer(
+  "powers",
+  "0 and signed powers of two, one more on one side than on the other; a channel has the larger side and the scale of least squared error",
+  new Map([2, 3, 4].map((bits) => [bits, withMirrors([powersOf(bits)])])),
+);

@@ -2,6 +2,7 @@
 //
 //   r = w / max |w|;  for n = 1, 2:  q_n = the nearest power of two of r (from 1.5 2^k on it is 2^(k + 1)), 0 where it is
 //   under 2^(1 - n - E), E = 2^(B - 1) - 2;  r = r - q_n.   w = max |w| (q_1 + q_2)
+import { codesOf } from "../codes-of.js";
 import { checkQuantizerBits, checkWeights, integerFit, type Quantizer } from "../quantizer.js";
 
 const TERMS = 2;
@@ -19,7 +20,7 @@ export const shiftcnn: Quantizer = {
     const below = 2 ** (layer.bits / TERMS - 1) - 2;
     // in units of the smallest power, 2^(1 - TERMS - below)
     const one = 2 ** (TERMS - 1 + below);
-    const values = Array.from(weights, (w) => {
+    const values = Float64Array.from(weights).map((w) => {
       let rest = w / top;
       let sum = 0;
       for (let n = 1; n <= TERMS; n++) {
@@ -32,9 +33,11 @@ export const shiftcnn: Quantizer = {
       }
       return sum + 0;
     });
-    const levels = [...new Set([...values, 0, one])].sort((a, b) => a - b);
+    const found = new Set([0, one]);
+    for (const value of values) found.add(value);
+    const levels = [...found].sort((a, b) => a - b);
     const index = new Map(levels.map((level, code) => [level, code]));
-    const codes = Uint8Array.from(values, (value) => index.get(value)!);
+    const codes = codesOf(values, (value) => index.get(value)!);
     return integerFit(levels, codes, top / one, layer);
   },
 };

@@ -1,4 +1,5 @@
 // ttq.ts: Trained Ternary Quantization (Zhu et al. 2017): {-Wn, 0, +Wp}, threshold 0.05 max |w|, both levels learned.
+import { codesOf } from "../codes-of.js";
 import { checkQuantizerBits, checkWeights, type Quantizer, realFit } from "../quantizer.js";
 
 const THRESHOLD = 0.05;
@@ -13,7 +14,7 @@ export const ttq: Quantizer = {
     checkQuantizerBits(layer.bits, ttq.bits, layer);
     const top = checkWeights(weights, layer.name);
     const delta = THRESHOLD * top;
-    const codes = Uint8Array.from(weights, (w) => (w > delta ? 2 : w < -delta ? 0 : 1));
+    const codes = codesOf(weights, (w) => (w > delta ? 2 : w < -delta ? 0 : 1));
     const mean = (side: number): number => {
       let sum = 0;
       let count = 0;

@@ -1,4 +1,5 @@
 // twn.ts: Ternary Weight Networks (Li et al. 2016): {-alpha, 0, alpha}, threshold 0.7 mean |w| of the layer.
+import { codesOf } from "../codes-of.js";
 import { checkQuantizerBits, checkWeights, integerFit, type Quantizer } from "../quantizer.js";
 
 const THRESHOLD = 0.7;
@@ -12,7 +13,7 @@ export const twn: Quantizer = {
     checkQuantizerBits(layer.bits, twn.bits, layer);
     checkWeights(weights, layer.name);
     const delta = (THRESHOLD * weights.reduce((sum, w) => sum + Math.abs(w), 0)) / weights.length;
-    const codes = Uint8Array.from(weights, (w) => (w > delta ? 2 : w < -delta ? 0 : 1));
+    const codes = codesOf(weights, (w) => (w > delta ? 2 : w < -delta ? 0 : 1));
     let sum = 0;
     let count = 0;
     codes.forEach((code, i) => {

@@ -265,7 +265,6 @@ export const ENTRIES = {
   quantizeToLevel: { args: () => [0.3, quantize.powersOfTwo(4, 0)], call: quantize.quantizeToLevel },
   portionsFor: { args: () => [4], call: quantize.portionsFor },
   quantizerNamed: { args: () => ["twn"], call: quantize.quantizerNamed },
-  twoTermLevels: { args: () => [4], call: quantize.twoTermLevels },
   fitWeq: { args: () => [values(), { levels: 4, form: "code", start: [1] }, "here"], call: quantize.fitWeq },
   planPortion: { args: () => [copy(), null, { bits: 5, portion: 0.5 }], call: quantize.planPortion },
   quantizeWeights: {

@@ -40,6 +40,7 @@ const JUNK = [
   "float32",
   "levels",
   "codebook",
+  "codebooks",
   "t",
   "t1",
   "t2",

@@ -101,7 +101,25 @@ export function drawWeights(draw, outputs, depth, encoding) {
   const codes = filled(new Uint8Array(length), () =>
     zero >= 0 && random.uniform() < zeros ? zero : random.below(levels.length),
   );
-  return { weights: { kind: "codebook", levels, codes }, size: Math.sqrt(depth) * largest * reach };
+  const weights = { kind: "codebook", levels, codes };
+  const booked = draw.chance(0.5) ? withBooks(draw, random, weights, outputs) : weights;
+  return { weights: booked, size: Math.sqrt(depth) * largest * reach };
+}
+
+/** The same levels in tables of some of them, of which every channel has one. */
+function withBooks(draw, random, { kind, levels, codes }, outputs) {
+  const tables = [levels];
+  for (let more = draw.pick([1, 0, 3, 40]); more > 0; more--) {
+    const from = random.below(levels.length - 1);
+    tables.push(levels.slice(from, from + 2 + random.below(levels.length - from - 1)));
+  }
+  const of = filled(new Uint8Array(outputs), () => random.below(tables.length));
+  const depth = codes.length / outputs;
+  const own = codes.map((code, i) => {
+    const table = tables[of[Math.floor(i / depth)]];
+    return levels.indexOf(table[code % table.length]);
+  });
+  return { kind, levels, codes: own, books: { tables, of } };
 }
 
 /** 2 to 128 distinct integers up to `reach` in size, ascending. */
