@@ -32,7 +32,7 @@ export function layerSparsities(network: Network, sparsity: number): Map<string,
 
 /** Returns the LAMP scores of weights, in no order. */
 function lampScores(weights: Float32Array): Float64Array {
-  const rising = Float64Array.from(weights, Math.abs).sort();
+  const rising = Float64Array.from(weights).map(Math.abs).sort();
   const scores = new Float64Array(weights.length);
   let sum = 0;
   for (let i = rising.length - 1; i >= 0; i--) {

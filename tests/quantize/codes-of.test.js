@@ -19,7 +19,7 @@ test("a code for each value, with its place", () => {
 const PROGRAM = `
 import { quantizerNamed } from ${JSON.stringify(new URL("../../dist/quantize/index.js", import.meta.url).href)};
 const weights = new Float32Array(2 ** 22).map((_, i) => Math.sin(i * 12.9898) * 0.3);
-for (const name of ["bwn", "dorefa", "twn", "ttq", "deepcompression", "deepshift", "shiftcnn", "apot", "linear", "log-2"]) {
+for (const name of ["powers", "two-term", "bwn", "dorefa", "twn", "ttq", "deepcompression", "deepshift", "shiftcnn", "apot", "linear", "log-2"]) {
   const quantizer = quantizerNamed(name);
   const { codes } = quantizer.fit(weights, { name, shape: [1024, 4096], bits: quantizer.bits.at(-1) });
   if (codes.length !== weights.length) throw new Error(name);

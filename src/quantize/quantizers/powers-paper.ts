@@ -1,4 +1,5 @@
 // powers-paper.ts: INQ's levels (Zhou et al. 2017): zero and signed powers of two with one largest exponent n1 for the layer.
+import { codesOf } from "../codes-of.js";
 import { chooseExponent, defaultRule, digitOf, powersOfTwo } from "../levels.js";
 import { checkQuantizerBits, checkWeights, integerFit, type Quantizer } from "../quantizer.js";
 
@@ -16,7 +17,7 @@ export const powersPaper: Quantizer = {
     const book = powersOfTwo(layer.bits, n1);
     const count = book.magnitudes.length;
     const sizes = book.magnitudes.map((_, i) => 2 ** i);
-    const codes = Uint8Array.from(weights, (w) => count + digitOf(w, book));
+    const codes = codesOf(weights, (w) => count + digitOf(w, book));
     return integerFit([...sizes.map((size) => -size).reverse(), 0, ...sizes], codes, 2 ** book.n2, layer);
   },
 };

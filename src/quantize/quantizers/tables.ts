@@ -1,7 +1,9 @@
 // tables.ts: quantizers whose levels are fixed tables of integers, of which every output channel takes the one that errs least.
+
 import { is } from "../../base/index.js";
 import { levelsOfTables } from "../../ops/index.js";
 import { fitScales, levelTable, nearest } from "../channels.js";
+import { codesOf } from "../codes-of.js";
 import { checkQuantizerBits, checkWeights, integerFit, type Quantizer } from "../quantizer.js";
 
 /** Tables of levels for each width. */
@@ -31,7 +33,7 @@ export function tableQuantizer(name: string, about: string, widths: TablesOfWidt
       const depth = weights.length / layer.shape[0];
       const { scales, of } = fitScales(Float64Array.from(weights), new Float64Array(depth).fill(1), known);
       const scale = Float32Array.from(scales);
-      const codes = Uint8Array.from(weights, (w, i) => {
+      const codes = codesOf(weights, (w, i) => {
         const c = Math.floor(i / depth);
         const table = of[c];
         return levels.indexOf(own[table][nearest(known[table].midpoints, w / scale[c])]);
