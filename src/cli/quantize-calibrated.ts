@@ -138,14 +138,19 @@ const decibels = (value: number): string => `${value.toFixed(1)} dB`;
 
 /** A row for each output, and advice where one keeps little. */
 function qualityText({ images, heldOut, outputs, advice }: Quality, assumed: object | null): string[] {
-  const which = heldOut ? "held out" : "that calibrated it, too few to hold some out";
+  const samples = `${count(images)} ${images === 1 ? "sample" : "samples"}`;
+  const which = heldOut
+    ? `${samples} held out`
+    : `the ${samples} that calibrated it, which flatters it: of more samples some are held out`;
   return [
-    `outputs against the float network's, on ${count(images)} samples ${which}:`,
+    `outputs against the float network's, on ${which}:`,
     outputsTable(outputs),
-    ...(advice ? [advice] : []),
     ...(advice && assumed && Object.keys(assumed).length > 0
-      ? ["how pixels become values was assumed: if it is wrong, so are these figures"]
+      ? [
+          "how pixels become values was assumed. If that is wrong, so are these figures: try --range, --mean and --std first",
+        ]
       : []),
+    ...(advice ? [advice] : []),
   ];
 }
 
@@ -159,5 +164,6 @@ function taughtText({ epochs, heldOut, before, after, attempts }: DistillationOu
   return [
     `distance from the float network on ${count(heldOut)} images held out: rounded ${from(before)}; trained ${from(after)}`,
     `epochs after each portion: ${epochs.join(", ")}; ${kept} of the last portion's ${attempts.length} attempts kept`,
+    ...(after.distance >= before.distance ? ["training brought nothing nearer: the rounded network was kept"] : []),
   ].join("\n");
 }

@@ -73,7 +73,7 @@ export const PREPROCESSING = is.record<Preprocessing>({
 
 /**
  * Mean and deviation as a network's input node holds them, for pixels / 255.
- * @throws BAD_OPTION for numbers that are not one a channel, or a deviation that is not above 0.
+ * @throws BAD_OPTION for numbers that are not one a channel, a mean above the range, or a deviation that is not above 0.
  */
 export function normalizationOf(preprocessing: Preprocessing, channels: number): Normalization {
   given({ preprocessing, channels }, { preprocessing: PREPROCESSING, channels: is.integer(1, 0x7fffffff) });
@@ -87,6 +87,14 @@ export function normalizationOf(preprocessing: Preprocessing, channels: number):
       found: values.join(", "),
     });
   };
+  const beyond = mean.find((value) => value > range);
+  if (beyond !== undefined) {
+    throw new ShiftwiseError("BAD_OPTION", "a mean that no pixel reaches", {
+      where: "mean",
+      expected: `at most ${range}, the value of the brightest pixel${range === 1 ? "; range 255 for means of 0..255" : ""}`,
+      found: beyond,
+    });
+  }
   return {
     mean: spread("mean", mean, Number.isFinite),
     std: spread("std", std, (value) => value > 0 && value < Number.POSITIVE_INFINITY),

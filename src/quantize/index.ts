@@ -3,6 +3,7 @@
 
 export type { CodeBits } from "../format/index.js";
 export { encodingGroups, insertQuantizers, quantizationPoints, removeQuantizers } from "../graph/index.js";
+export type { ChannelBooks } from "../ops/index.js";
 export { type ClipRule, fitLinear, type LinearEncoding, type LinearOptions } from "./activations.js";
 export { allocateBits, type LayerChoices } from "./allocate.js";
 export { quantizerLevels, quantizeWeights } from "./apply.js";

@@ -368,6 +368,8 @@ describe("preprocessing", () => {
       std: [1, 0.2],
     });
     assert.throws(() => normalizationOf({ mean: [1, 2] }, 3), { code: "BAD_OPTION", where: "mean" });
+    assert.throws(() => normalizationOf({ mean: [123.7, 116.3, 103.5] }, 3), { code: "BAD_OPTION", where: "mean" });
+    assert.deepEqual(normalizationOf({ mean: [1] }, 1).mean, [1]);
     assert.throws(() => normalizationOf({ std: [0] }, 3), { code: "BAD_OPTION", where: "std" });
   });
 
