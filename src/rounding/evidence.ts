@@ -9,7 +9,7 @@
 /** Sums over blocks of images. */
 export interface Evidence {
   blocks: number;
-  /** Of |S_b|^2, and of trace S_b. */
+  /** The sums of |S_b|^2, and of trace S_b. */
   squares: number;
   traces: number;
 }
