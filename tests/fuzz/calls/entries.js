@@ -268,10 +268,10 @@ export const ENTRIES = {
   fitWeq: { args: () => [values(), { levels: 4, form: "code", start: [1] }, "here"], call: quantize.fitWeq },
   planPortion: { args: () => [copy(), null, { bits: 5, portion: 0.5 }], call: quantize.planPortion },
   quantizeWeights: {
-    args: () => [copy(), { ...quantize.QUANTIZERS[2], bits: [1] }, 1],
+    args: () => [copy(), { ...quantize.quantizerNamed("weq"), bits: [1] }, 1],
     call: quantize.quantizeWeights,
   },
-  quantizerLevels: { args: () => [{ ...quantize.QUANTIZERS[2], bits: [1] }, 1], call: quantize.quantizerLevels },
+  quantizerLevels: { args: () => [{ ...quantize.quantizerNamed("weq"), bits: [1] }, 1], call: quantize.quantizerLevels },
   parameterLayout: { args: () => [copy()], call: training.parameterLayout },
   createEngine: { args: () => [copy(), { batch: 2, gradients: false, keep: [] }], call: training.createEngine },
   recoverNorms: { args: () => [copy(), data.samplesOf(images())], call: training.recoverNorms },
