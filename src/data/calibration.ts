@@ -110,17 +110,26 @@ export async function openCalibrations(
   const names = inputs.map((input) => input.name);
   const unnamed = new Map([...source.arrays].filter(([name]) => !names.includes(name)));
   const result = new Map<string, Calibration>();
+  const takenBy = new Map<string, string>();
   for (const input of inputs) {
     const own = source.arrays.get(input.name);
-    if (!own && ![...unnamed.values()].some(({ shape }) => fitOf(shape, input.shape))) {
+    const fitting = own
+      ? [[input.name, own] as const]
+      : [...unnamed].filter(([, { shape }]) => fitOf(shape, input.shape));
+    const [[name, array] = [undefined, undefined], ...others] = fitting;
+    // which of several arrays is whose only names can say
+    if (name === undefined || others.length > 0 || takenBy.has(name)) {
+      const taken = name !== undefined && takenBy.has(name) ? `; ${takenBy.get(name)} took ${name || "it"}` : "";
+      const listed = [...source.arrays].map(([each, { shape }]) => `${each} (${shape.join(", ")})`.trim()).join("; ");
       throw new ShiftwiseError("BAD_DATA", "no array for an input", {
         where: path,
-        expected: `one named ${input.name}, of (count, ${input.shape.join(", ")})`,
-        found: [...source.arrays].map(([name, { shape }]) => `${name} (${shape.join(", ")})`).join("; "),
+        expected: `one in a .npz named ${input.name}, of (count, ${input.shape.join(", ")}), or --constant for an input that stays`,
+        found: `${listed}${taken}`,
       });
     }
-    const arrays: Arrays = own ? new Map([[input.name, own]]) : unnamed;
-    result.set(input.name, calibrationFrom({ ...source, arrays }, input, limit));
+    takenBy.set(name, input.name);
+    const remarks = own ? source.remarks : [...source.remarks, `took the array ${name} for ${input.name}`];
+    result.set(input.name, calibrationFrom({ ...source, remarks, arrays: new Map([[name, array]]) }, input, limit));
   }
   return checkCounts(result, path);
 }

@@ -33,6 +33,7 @@ import { type ConversionResult, createWarnings, type RoundedLayer, schemeText } 
 import { adviceOn, neediest, type Quality } from "./quality.js";
 import { CONTROL, checkBits, checkLayers, defined } from "./settings.js";
 import { type Images, type ImagesByInput, type Source, sourceOf } from "./source.js";
+import { stillInputs } from "./still-inputs.js";
 
 /** The result of quantizeFromImages. */
 export interface ImageConversion extends ConversionResult<RoundedLayer> {
@@ -76,6 +77,8 @@ export async function quantizeFromImages(
   const bare = minutes > 0 ? recoverNorms(source.network, samples) : source.network;
   const looked = tensorsToEqualize(bare);
   const ranges = await collectRanges(bare, looked, interruptible(sampleActivations(bare, samples, looked), signal));
+  const still = stillInputs(bare, ranges, countOf(samples));
+  if (still) warn(still);
   const start = equalize(bare, ranges);
   const points = quantizationPoints(start);
   const histograms = await collectHistograms(points, interruptible(sampleActivations(start, samples, points), signal));

@@ -37,7 +37,7 @@ export {
 
 export { bitsOfLayer, levelsFor, quantizeWeightsOf, weightNodes, writeFit } from "./apply.js";
 export { SCHEME } from "./calibrate.js";
-export { collectRanges, createMeter } from "./channel-ranges.js";
+export { type ChannelRanges, collectRanges, createMeter } from "./channel-ranges.js";
 export { fitScales, LAYER_LEVELS, type LevelTable, levelTable, type RowFits, SMALLEST_SCALE } from "./channels.js";
 export { equalize, tensorsToEqualize } from "./equalize.js";
 export { PORTION_FIELDS, PORTION_STEP } from "./inq.js";

@@ -305,6 +305,11 @@ describe("arrays as people have them", () => {
     const uneven = [...inputs, input("x", [6, 1, 1])];
     await assert.rejects(openCalibrations(path, uneven), { code: "BAD_DATA", where: `${path}: x`, found: 2 });
     await assert.rejects(openCalibrations(path, [...inputs, input("x", [7, 1, 1])]), { code: "BAD_DATA" });
+    // one array is never taken for two inputs, nor one of several that fit
+    const two = [input("p", [5, 1, 1]), input("q", [5, 1, 1])];
+    await assert.rejects(openCalibrations(path, two), { code: "BAD_DATA", found: /p took features/ });
+    const twins = [input("audio", [5, 1, 1]), input("x", [1, 2, 2])];
+    await assert.rejects(openCalibrations(path, twins), { code: "BAD_DATA", expected: /named x/ });
     await assert.rejects(openCalibrations(`${path}#left`, inputs), {
       code: "BAD_DATA",
       expected: /right, left, audio/,

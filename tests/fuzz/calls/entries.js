@@ -271,7 +271,10 @@ export const ENTRIES = {
     args: () => [copy(), { ...quantize.quantizerNamed("weq"), bits: [1] }, 1],
     call: quantize.quantizeWeights,
   },
-  quantizerLevels: { args: () => [{ ...quantize.quantizerNamed("weq"), bits: [1] }, 1], call: quantize.quantizerLevels },
+  quantizerLevels: {
+    args: () => [{ ...quantize.quantizerNamed("weq"), bits: [1] }, 1],
+    call: quantize.quantizerLevels,
+  },
   parameterLayout: { args: () => [copy()], call: training.parameterLayout },
   createEngine: { args: () => [copy(), { batch: 2, gradients: false, keep: [] }], call: training.createEngine },
   recoverNorms: { args: () => [copy(), data.samplesOf(images())], call: training.recoverNorms },
