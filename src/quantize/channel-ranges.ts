@@ -5,7 +5,10 @@ import { inferShapes, NETWORK, type Network } from "../graph/index.js";
 import type { NamedActivations } from "./calibrate.js";
 import { numberAt, orderOf } from "./ordered.js";
 
-/** The values that the channels of a tensor take. */
+/**
+ * The values that the channels of a tensor take.
+ * @internal
+ */
 export interface ChannelRanges {
   /** The least and the largest value of every channel, with 0 among them. */
   readonly low: Float64Array;
