@@ -1,4 +1,4 @@
-// validate-weights.ts: the weights of a layer: how many, on which levels, and that no int32 sum of them can overflow.
+// weight-check.ts: the weights of a layer: how many, on which levels, and that no int32 sum of them can overflow.
 import { isArray } from "../base/index.js";
 import { type Check, INT32_MAX, LEVEL_MAX, LEVELS_MAX, magnitudes } from "../format/index.js";
 import { checkBooks } from "./books.js";
