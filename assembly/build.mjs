@@ -1,4 +1,4 @@
-// build.mjs: compiles both wasm modules and writes their bytes, for inlining, and their types as TypeScript.
+// build.mjs: compiles the wasm modules and writes their bytes, for inlining, and their types as TypeScript.
 // asc ignores an unknown target or option without a word, so the outcome is checked here.
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -9,22 +9,39 @@ import { border } from "./border.mjs";
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 process.chdir(root);
-mkdirSync("build", { recursive: true });
+mkdirSync("build/halves", { recursive: true });
+const MARK_BYTES = 8;
 
-for (const [target, room] of [
-  ["runtime", "runtime"],
-  ["training", "engine"],
-]) {
-  const outFile = `build/${target}.wasm`;
+/** Every function that these files export is a kernel; what kernels share stands in the folder `shared`. */
+const entriesOf = (folder) =>
+  readdirSync(`assembly/${folder}`)
+    .filter((name) => name.endsWith(".ts"))
+    .sort()
+    .map((name) => `assembly/${folder}/${name}`);
+
+// runtime.wasm is the whole runtime, for hosts that compile no wasm from bytes. Everywhere else it comes in two halves, of which
+// the second is loaded for models that have such steps.
+const sums = entriesOf("runtime");
+const steps = entriesOf("steps");
+const training = await compile("training", entriesOf("training"));
+const whole = await compile("runtime", [...sums, ...steps]);
+write("engine", "wasm", training.types, { TRAINING_WASM_TEXT: textOf(training.bytes) });
+write("runtime", "wasm", whole.types, {
+  RUNTIME_WASM_TEXT: textOf((await compile("halves/sums", sums)).bytes),
+  RUNTIME_MARK: whole.bytes.subarray(-MARK_BYTES).join(),
+});
+write("runtime", "steps-wasm", "", { STEPS_WASM_TEXT: textOf((await compile("halves/steps", steps)).bytes) });
+
+/** Compiles a module of these files to build/<name>.wasm. */
+async function compile(name, entries) {
+  const outFile = `build/${name}.wasm`;
   rmSync(outFile, { force: true });
-  // every function that these files export is a kernel; what kernels share stands in the folder `shared`
-  const files = readdirSync(`assembly/${target}`).filter((name) => name.endsWith(".ts"));
-  const entries = files.sort().map((name) => `assembly/${target}/${name}`);
   let types = "";
   const transform = border(entries, (text) => {
     types = text;
   });
-  const { error, stdout, stderr } = await asc.main([...entries, "--target", target], { transforms: [transform] });
+  const output = ["--outFile", outFile, "--textFile", `build/${name}.wat`];
+  const { error, stdout, stderr } = await asc.main([...entries, ...output], { transforms: [transform] });
   process.stdout.write(stdout.toString());
   process.stderr.write(stderr.toString());
   if (error) process.exit(1);
@@ -35,16 +52,24 @@ for (const [target, room] of [
     console.error(`${outFile}: imports must be env.memory alone, found ${imports.join() || "none"}`);
     process.exit(1);
   }
-  const up = room.replace(/[^/]+/g, "..");
-  writeFileSync(
-    `src/${room}/wasm.generated.ts`,
-    `// wasm.generated.ts: build/${target}.wasm as text and the types of its exports, written by assembly/build.mjs.
-import type { ${types.includes("Pointer<") ? "Address, Layout, Pointer" : "Address"} } from "${up}/base/index.js";
+  return { types, bytes };
+}
 
-${types}
-export const ${target.toUpperCase()}_WASM_TEXT =
-  "${textOf(bytes)}";
-`,
+/** Writes src/<room>/<name>.generated.ts: types, and texts by name. */
+function write(room, name, types, texts) {
+  const up = room.replace(/[^/]+/g, "..");
+  const base = ["Address", "Layout", "Pointer"].filter((type) => new RegExp(`\\b${type}\\b`).test(types));
+  const file = `${name}.generated.ts`;
+  writeFileSync(
+    `src/${room}/${file}`,
+    [
+      `// ${file}: ${types ? "the types of a wasm module's exports, and its bytes as text" : "a wasm module as text"}, written by assembly/build.mjs.`,
+      ...(base.length > 0 ? [`import type { ${base.join(", ")} } from "${up}/base/index.js";`] : []),
+      "",
+      ...(types ? [types] : []),
+      ...Object.entries(texts).map(([key, text]) => `export const ${key} =\n  "${text}";`),
+      "",
+    ].join("\n"),
   );
 }
 
@@ -53,7 +78,7 @@ export const ${target.toUpperCase()}_WASM_TEXT =
  * "shiftwise" with 8 bytes of the code's hash.
  */
 function marked(code) {
-  const mark = createHash("sha256").update(code).digest().subarray(0, 8);
+  const mark = createHash("sha256").update(code).digest().subarray(0, MARK_BYTES);
   const name = "shiftwise";
   const section = Buffer.concat([Buffer.of(name.length), Buffer.from(name), mark]);
   return Buffer.concat([code, Buffer.from([0, section.length]), section]);

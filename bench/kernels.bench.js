@@ -62,7 +62,7 @@ async function stepOf(def, input, check) {
   const pages = use.total / 65536;
   const linear = new WebAssembly.Memory({ initial: pages, maximum: pages });
   memory.write(linear.buffer);
-  const kernels = instantiate(await compileKernels(false), linear);
+  const kernels = instantiate([await compileKernels(false)], linear);
   const [port] = def.inputs;
   const place = placements.staging.get(port.tensor) ?? placements.raw.get(port.tensor);
   createDoor(port, def.tensors[port.tensor], place)(linear.buffer, kernels, { [port.name]: input });

@@ -46,12 +46,14 @@ export function planEpilogue(
   return placeRecord(context, { channels, ...epilogue }, output, residual, largest);
 }
 
-/** The epilogue that encodes the real values of a model's input. */
-export function planInputEncoding(context: PlanContext, input: string): Pointer<EpilogueRecord> {
-  const { shape, encoding } = context.spec(input);
-  const { scale, offset } = inputAffine(encoding);
-  const ending = { channels: shape[0], scale: Float32Array.of(scale), offset: Float32Array.of(offset), ...NO_ENDING };
-  return placeRecord(context, ending, input);
+/**
+ * The epilogue that encodes real values, those of a model's input for one.
+ * @param channels how often to write the scale that all channels share
+ */
+export function planEncoding(context: PlanContext, tensor: string, channels: number): Pointer<EpilogueRecord> {
+  const { scale, offset } = inputAffine(context.spec(tensor).encoding);
+  const ending = { channels, scale: Float32Array.of(scale), offset: Float32Array.of(offset), ...NO_ENDING };
+  return placeRecord(context, ending, tensor);
 }
 
 /** Factors of a sum whose parts all count once. */

@@ -1,8 +1,10 @@
 // kernels.ts: the wasm module: its functions as TypeScript sees them, compiled once, instantiated per model.
 import { bytesOfText, ShiftwiseError } from "../base/index.js";
-import { type Kernels as Exports, RUNTIME_WASM_TEXT } from "./wasm.generated.js";
+import type { ModelDef } from "../model/index.js";
+import type { Layer } from "../ops/index.js";
+import { type Kernels as Exports, RUNTIME_MARK, RUNTIME_WASM_TEXT } from "./wasm.generated.js";
 
-/** The exports of assembly/runtime, documented there. */
+/** The exports of assembly/runtime and assembly/steps, documented there. */
 export type Kernels = Exports & {
   /** The memory they work on, for the steps that are plain TypeScript. */
   readonly buffer: ArrayBufferLike;
@@ -14,24 +16,53 @@ const IMPORT = [3, ..."env", 6, ..."memory", 2, 1].map((part) =>
   typeof part === "string" ? part.charCodeAt(0) : part,
 );
 
-const compiled = new Map<boolean, Promise<WebAssembly.Module>>();
+/**
+ * The layers whose kernels are a module of their own, assembly/steps, which is loaded where a model has one of them:
+ * networks of convolutions do without.
+ */
+const APART: ReadonlySet<Layer["op"]> = new Set([
+  "activation",
+  "binary",
+  "elementwise",
+  "gather",
+  "matmul",
+  "permute",
+  "resample",
+  "softmax",
+]);
+
+/** Whether a model needs the kernels of `compileSteps`. */
+export const needsSteps = ({ layers }: ModelDef): boolean => layers.some(({ op }) => APART.has(op));
+
+type Compile = (shared: boolean) => Promise<WebAssembly.Module>;
+
+/** Compiles a module once for the whole program, and for each kind of memory. */
+function once(text: () => string | Promise<string>): Compile {
+  const compiled = new Map<boolean, Promise<WebAssembly.Module>>();
+  return (shared) => {
+    const known = compiled.get(shared);
+    if (known) return known;
+    const module = compile(text, shared);
+    compiled.set(shared, module);
+    return module;
+  };
+}
 
 /**
- * Compiles the inlined module, once for the whole program.
+ * Compiles the inlined module.
  * @param shared whether it is to import a memory shared between threads
  * @throws UNSUPPORTED where there is no WebAssembly with SIMD
  */
-export function compileKernels(shared: boolean): Promise<WebAssembly.Module> {
-  const known = compiled.get(shared);
-  if (known) return known;
-  const module = compile(shared);
-  compiled.set(shared, module);
-  return module;
-}
+export const compileKernels: Compile = /* @__PURE__ */ once(() => RUNTIME_WASM_TEXT);
 
-async function compile(shared: boolean): Promise<WebAssembly.Module> {
+/** Loads and compiles the module of the layers that few models have, as compileKernels does. */
+export const compileSteps: Compile = /* @__PURE__ */ once(
+  async () => (await import("./steps-wasm.generated.js")).STEPS_WASM_TEXT,
+);
+
+async function compile(text: () => string | Promise<string>, shared: boolean): Promise<WebAssembly.Module> {
+  const bytes = bytesOfText(await text());
   try {
-    const bytes = bytesOfText(RUNTIME_WASM_TEXT);
     if (shared) declareShared(bytes);
     return await WebAssembly.compile(bytes);
   } catch (cause) {
@@ -43,7 +74,6 @@ async function compile(shared: boolean): Promise<WebAssembly.Module> {
 
 /** The custom section behind the module's code, with the mark that assembly/build.mjs gives it: a hash of the code. */
 const MARK_SECTION = "shiftwise";
-const MARK_BYTES = 8;
 
 /**
  * Checks that a module which somebody else compiled is the one that this code was built with.
@@ -52,7 +82,7 @@ const MARK_BYTES = 8;
 export function checkKernels(module: WebAssembly.Module): void {
   const [section = new ArrayBuffer(0)] = WebAssembly.Module.customSections(module, MARK_SECTION);
   const found = `mark ${new Uint8Array(section).join()}`;
-  const expected = `mark ${bytesOfText(RUNTIME_WASM_TEXT).slice(-MARK_BYTES).join()}`;
+  const expected = `mark ${RUNTIME_MARK}`;
   if (found === expected) return;
   const details = { where: "module", expected, found };
   throw new ShiftwiseError(
@@ -69,7 +99,8 @@ function declareShared(bytes: Uint8Array): void {
   bytes[at + IMPORT.length - 1] = 3;
 }
 
-export function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): Kernels {
-  const { exports } = new WebAssembly.Instance(module, { env: { memory } });
-  return { ...exports, buffer: memory.buffer } as unknown as Kernels;
+/** @param modules whose exports together are all that a plan calls */
+export function instantiate(modules: readonly WebAssembly.Module[], memory: WebAssembly.Memory): Kernels {
+  const exports = modules.map((module) => new WebAssembly.Instance(module, { env: { memory } }).exports);
+  return Object.assign({ buffer: memory.buffer }, ...exports) as Kernels;
 }

@@ -29,7 +29,7 @@ export function threadsFor({ threads }: ExecutorOptions): number {
  */
 export async function createWasmExecutor(
   def: ModelDef,
-  module: WebAssembly.Module,
+  modules: readonly WebAssembly.Module[],
   options: ExecutorOptions,
 ): Promise<Executor> {
   const threads = threadsFor(options);
@@ -37,10 +37,10 @@ export async function createWasmExecutor(
   const { placements } = plan;
   const memory = allocate(plan.use.total, threads > 1);
   plan.memory.write(memory.buffer);
-  const kernels = instantiate(module, memory);
+  const kernels = instantiate(modules, memory);
   const shared = threads > 1 && plan.steps.length > 0;
   // what starts and leads helpers is loaded where there are some
-  const crew = shared ? await (await import("./threads/crew.js")).startCrew(def, plan, module, memory, threads) : null;
+  const crew = shared ? await (await import("./threads/crew.js")).startCrew(def, plan, modules, memory, threads) : null;
   const state: State = { kernels, memory, crew };
   const doors = def.inputs.map((port) => {
     const place = placements.staging.get(port.tensor) ?? placements.raw.get(port.tensor)!;

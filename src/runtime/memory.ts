@@ -29,6 +29,9 @@ export interface Placement {
 /** Bytes of one element: u8 levels or float32. */
 export const elementBytes = (encoding: Encoding): number => (encoding.kind === "float32" ? 4 : 1);
 
+/** The flag of float32 elements in the records that kernels read. */
+export const isFloat = (encoding: Encoding): 0 | 1 => (encoding.kind === "float32" ? 1 : 0);
+
 /**
  * Distance of channel planes: a multiple of 16 elements (whole vectors may run over a plane's end), never of 512 bytes
  * (equal cache sets); vectors [n, 1, 1] lie close together.
@@ -90,7 +93,7 @@ export function packArena(buffers: readonly Buffer[]): { offsets: number[]; byte
   return { offsets, bytes: total };
 }
 
-type Blob = Uint8Array | Uint16Array | Uint32Array | Int32Array | Float32Array;
+type Blob = Uint8Array | Uint16Array | Uint32Array | Int32Array | Float32Array | Float64Array;
 
 /** Writes a constant into its place, which holds zeros. */
 export type Make = (to: Uint8Array) => void;

@@ -5,7 +5,7 @@ import { type ModelDef, ownModel } from "../model/index.js";
 import { dimsOf } from "../ops/index.js";
 import type { Executor, ExecutorKind, ExecutorOptions, Outputs, StepTime, Visit } from "./executor.js";
 import { createInputCheck, type Given, type InputInfo, type Inputs } from "./inputs.js";
-import { checkKernels, compileKernels } from "./kernels.js";
+import { checkKernels, compileKernels, compileSteps, needsSteps } from "./kernels.js";
 import { fetchModel, follow, untilAborted } from "./load.js";
 import { createWasmExecutor, threadsFor } from "./machine.js";
 import { MEMORY_DEFAULT, type MemoryUse } from "./memory.js";
@@ -171,9 +171,16 @@ async function createModel(
   try {
     const compiling = executor === "plain" ? null : (module ?? compileKernels(threadsFor(limits) > 1));
     const kernels = executor === "wasm" ? await compiling : await Promise.resolve(compiling).catch(nullIfUnsupported);
-    const def = ownModel(given);
-    if (kernels && module) checkKernels(module);
-    return make(def, await (kernels ? createWasmExecutor(def, kernels, limits) : createPlainExecutor(def, limits)));
+    let def = ownModel(given);
+    if (!kernels) return make(def, await createPlainExecutor(def, limits));
+    const modules = [kernels];
+    if (module) checkKernels(module);
+    else if (needsSteps(def)) {
+      modules.push(await compileSteps(threadsFor(limits) > 1));
+      // it was waited for: what runs is copied and checked afterwards
+      def = ownModel(given);
+    }
+    return make(def, await createWasmExecutor(def, modules, limits));
   } catch (cause) {
     if (!(cause instanceof RangeError)) throw cause;
     throw new ShiftwiseError("OVERFLOW", "no memory for the model", { where: given.name, cause });

@@ -3,28 +3,20 @@ import { NOWHERE, plus } from "../base/index.js";
 import type { AddLayer, ConcatLayer, Layer, LayerOf } from "../ops/index.js";
 import { isPointLayer, planConv } from "./conv.js";
 import { planDense } from "./dense.js";
-import { planEpilogue, planInputEncoding, planOnes } from "./epilogue.js";
-import {
-  planActivation,
-  planBinary,
-  planConstant,
-  planElementwise,
-  planGather,
-  planPermute,
-  planResample,
-  planSoftmax,
-} from "./host-steps.js";
+import { planEncoding, planEpilogue, planOnes } from "./epilogue.js";
 import { planMatmul } from "./matmul.js";
 import { elementBytes } from "./memory.js";
+import { planConstant, planGather, planPermute } from "./move-steps.js";
 import { SUMS_BYTES } from "./patch.js";
 import { planAvgPool, planMaxPool } from "./pool.js";
 import { channelOf, type PlanContext, planeSize, type Step, unitsOf } from "./step.js";
+import { planActivation, planBinary, planElementwise, planResample, planSoftmax } from "./value-steps.js";
 import { AddJob, SplitJob } from "./wasm.generated.js";
 
 /** Encodes a model input from its float staging area. */
 export function planInput(context: PlanContext, tensor: string): Step {
   const { shape } = context.spec(tensor);
-  const epilogue = planInputEncoding(context, tensor);
+  const epilogue = planEncoding(context, tensor, shape[0]);
   const job = context.memory.record(AddJob, () => {
     const { address, planeBytes } = context.place(tensor, "staging");
     return { planes: address, planeBytes, size: planeSize(shape), factors: NOWHERE, epilogue };

@@ -24,7 +24,7 @@ export interface Crew {
 export async function startCrew(
   def: ModelDef,
   plan: Plan,
-  module: WebAssembly.Module,
+  modules: readonly WebAssembly.Module[],
   memory: WebAssembly.Memory,
   threads: number,
 ): Promise<Crew> {
@@ -43,7 +43,7 @@ export async function startCrew(
     for (const helper of helpers) helper.terminate();
   };
   const summon = (seat: number): Promise<Thread> =>
-    startHelper({ def, module, memory, words, seat, threads }, () => {
+    startHelper({ def, modules, memory, words, seat, threads }, () => {
       dead = true;
     });
   try {

@@ -9,7 +9,7 @@ import { ownPort } from "./thread.js";
 /** First and only message to a helper; it answers "ready" and then never returns to its event loop. */
 export interface Summons {
   readonly def: ModelDef;
-  readonly module: WebAssembly.Module;
+  readonly modules: readonly WebAssembly.Module[];
   readonly memory: WebAssembly.Memory;
   readonly words: Int32Array;
   /** 1 for the first helper; the leading thread is 0. */
@@ -19,12 +19,12 @@ export interface Summons {
 
 const port = ownPort();
 port.listen((message) => {
-  const { def, module, memory, words, seat, threads } = message as Summons;
+  const { def, modules, memory, words, seat, threads } = message as Summons;
   // the same model gives the same plan, so only the weights' bytes need sharing
   const plan = planModel(def, { threads });
   plan.memory.forget();
   const scratch = plus(plan.scratch, seat * plan.use.scratch);
-  const kernels = instantiate(module, memory);
+  const kernels = instantiate(modules, memory);
   port.post("ready");
   follow({ words, steps: plan.steps, kernels, scratch, seat, threads });
 });
