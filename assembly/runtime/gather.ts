@@ -14,7 +14,7 @@
 // Everything else looks each pixel up in a table (gather_*_any). A row's 64 bytes are four vectors. The four lines for them
 // are written out: a loop would add a counter and a branch to each.
 
-import { PANEL, TILE } from "../../src/runtime/layout";
+import { TILE } from "../../src/runtime/layout";
 
 /** How the patches of a layer are gathered. */
 @unmanaged
@@ -161,64 +161,6 @@ export function gather_u8_any(
     }
   }
 }
-
-// Float rows lie in eight panels of 8 pixels, so that a GEMM tile walks one panel straight through: row k of panel g is at
-// patch + g * panelBytes + 32 k, panelBytes = 32 * number of rows.
-
-/** Gathers float32 planes as gather_u8 does u8 planes, with any fill. */
-export function gather_f32(job: GatherJob, patch: usize, masks: usize, channel: i32, channels: i32, pixel: i32): void {
-  const planeBytes = job.planeBytes;
-  const taps = job.taps;
-  const offsets = job.offsets;
-  const panelBytes = (<usize>(channels * taps)) << 5;
-  const padding = f32x4.splat(job.fill);
-  let planes = <i32>job.planes + channel * planeBytes;
-  for (; channels > 0; channels--, planes += planeBytes) {
-    for (let tap = 0; tap < taps; tap++, patch += 32) {
-      // four bytes an element
-      let from = <usize>(planes + ((pixel + load<i32>(offsets + ((<usize>tap) << 2))) << 2));
-      let mask = masks + <usize>tap * TILE;
-      for (let to = patch, end = patch + (panelBytes << 3); to < end; to += panelBytes, from += 32, mask += PANEL) {
-        // eight mask bytes become two masks of four float32: the sign fills the lanes
-        const words = v128.load8x8_s(mask);
-        v128.store(to, v128.bitselect(v128.load(from), padding, i32x4.extend_low_i16x8_s(words)));
-        v128.store(to, v128.bitselect(v128.load(from, 16), padding, i32x4.extend_high_i16x8_s(words)), 16);
-      }
-    }
-  }
-}
-
-/** Gathers float32 planes as gather_u8_any does u8 planes. */
-export function gather_f32_any(
-  job: GatherJob,
-  patch: usize,
-  masks: usize,
-  channel: i32,
-  channels: i32,
-  pixel: i32,
-): void {
-  const planeBytes = job.planeBytes;
-  const taps = job.taps;
-  const offsets = job.offsets;
-  const places = job.places + ((<usize>pixel) << 2);
-  const panelBytes = (<usize>(channels * taps)) << 5;
-  const fill = job.fill;
-  let planes = <i32>job.planes + channel * planeBytes;
-  for (; channels > 0; channels--, planes += planeBytes) {
-    for (let tap = 0; tap < taps; tap++, patch += 32) {
-      const base = planes + (load<i32>(offsets + ((<usize>tap) << 2)) << 2);
-      let mask = masks + <usize>tap * TILE;
-      let place = places;
-      for (let to = patch, end = patch + (panelBytes << 3); to < end; to += panelBytes, mask += PANEL, place += 32) {
-        for (let j: usize = 0; j < <usize>PANEL; j++) {
-          const from = <usize>(base + (load<i32>(place + (j << 2)) << 2));
-          store<f32>(to + (j << 2), load<u8>(mask + j) != 0 ? load<f32>(from) : fill);
-        }
-      }
-    }
-  }
-}
-
 /** Planes to be split into the phases of stride 2. */
 @unmanaged
 export class SplitJob {

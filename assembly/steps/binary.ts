@@ -2,8 +2,9 @@
 //
 // The layer computes in float64 and rounds once to float32. For one such operation on float32 values float32 gives the same
 // bits: float64 has more than twice its digits and two, so that rounding twice is rounding once.
-import * as fn from "../../src/runtime/step-codes";
+
 import { FLOAT32 } from "../../src/runtime/layout";
+import * as fn from "../../src/runtime/step-codes";
 import { Epilogue } from "../runtime/shared/epilogue";
 import { Operand, read_f32, write_f32 } from "./shared/block";
 
@@ -23,8 +24,6 @@ export class BinaryJob {
   result: Epilogue = changetype<Epilogue>(0);
 }
 
-// @ts-ignore: decorator
-@inline
 function joined(code: i32, x: v128, y: v128): v128 {
   if (code == fn.MUL) return f32x4.mul(x, y);
   if (code == fn.ADD) return f32x4.add(x, y);

@@ -2,12 +2,12 @@
 //
 //   scratch   | value 0: 64 float64 | value 1 | ... | the last: the result |
 //             the operands (one or two) come first, then the result of each step in turn
+
+import * as fn from "../../src/runtime/step-codes";
 import { Epilogue } from "../runtime/shared/epilogue";
 import { Operand, read_f64, write_f64 } from "./shared/block";
 import { atan_f64, erf_f64, log_f64, power_f64, wave_f64 } from "./shared/elementary";
-import { elu_f64x2, exp_f64x2, sigmoid_f64x2, tanh_f64x2 } from "./shared/exponential";
-
-import * as fn from "../../src/runtime/step-codes";
+import { elu_block, exp_block, sigmoid_block, tanh_block } from "./shared/exponential";
 
 /** Pixels of a block, and the bytes of its values; the second half of a block serves to read it. */
 const BLOCK = 64;
@@ -68,22 +68,46 @@ function apply_block(job: FunctionJob, channel: i32, pixel: i32, count: i32, scr
   write_f64(job.result, channel, pixel, count, to - BLOCK_BYTES);
 }
 
-/** Runs one step over a block: two values at a time, or one where the function is rare. */
+/** Runs one step over a block. */
 function run_step(step: FunctionStep, scratch: usize, to: usize, count: i32): void {
   const code = step.code;
   const x = scratch + <usize>step.x,
     y = scratch + <usize>step.y,
     z = scratch + <usize>step.z;
-  const end = (<usize>count) << 3;
-  if (code < fn.ATAN) {
-    const p = f64x2.splat(step.first),
-      q = f64x2.splat(step.second);
-    for (let i: usize = 0; i < end; i += 16) {
-      v128.store(to + i, step_f64x2(code, v128.load(x + i), v128.load(y + i), v128.load(z + i), p, q));
+  const bytes = (<usize>count) << 3;
+  switch (code) {
+    case fn.EXP:
+      exp_block(x, to, bytes);
+      return;
+    case fn.SIGMOID:
+      sigmoid_block(x, to, bytes);
+      return;
+    case fn.TANH:
+      tanh_block(x, to, bytes);
+      return;
+    case fn.ELU:
+      elu_block(x, to, bytes, step.first);
+      return;
+    case fn.ATAN:
+    case fn.COS:
+    case fn.ERF:
+    case fn.LOG:
+    case fn.MOD:
+    case fn.POW:
+    case fn.SIN:
+      // value by value
+      for (let i: usize = 0; i < bytes; i += 8) {
+        store<f64>(to + i, step_f64(code, load<f64>(x + i), load<f64>(y + i)));
+      }
+      return;
+    default: {
+      const p = f64x2.splat(step.first),
+        q = f64x2.splat(step.second);
+      for (let i: usize = 0; i < bytes; i += 16) {
+        v128.store(to + i, step_f64x2(code, v128.load(x + i), v128.load(y + i), v128.load(z + i), p, q));
+      }
     }
-    return;
   }
-  for (let i: usize = 0; i < end; i += 8) store<f64>(to + i, step_f64(code, load<f64>(x + i), load<f64>(y + i)));
 }
 
 function bounded(x: v128, low: v128, high: v128): v128 {
@@ -91,16 +115,12 @@ function bounded(x: v128, low: v128, high: v128): v128 {
 }
 
 /** The result of a step for two values of each operand. */
-// @ts-ignore: decorator
-@inline
 function step_f64x2(code: i32, x: v128, y: v128, z: v128, p: v128, q: v128): v128 {
   const zero = f64x2.splat(0),
     one = f64x2.splat(1);
   switch (code) {
     case fn.MUL:
       return f64x2.mul(x, y);
-    case fn.SIGMOID:
-      return sigmoid_f64x2(x);
     case fn.ADD:
       return f64x2.add(x, y);
     case fn.SUB:
@@ -123,12 +143,6 @@ function step_f64x2(code: i32, x: v128, y: v128, z: v128, p: v128, q: v128): v12
       return bounded(f64x2.add(f64x2.mul(p, x), q), zero, one);
     case fn.HARD_SWISH:
       return f64x2.mul(x, bounded(f64x2.add(f64x2.div(x, f64x2.splat(6)), f64x2.splat(0.5)), zero, one));
-    case fn.EXP:
-      return exp_f64x2(x);
-    case fn.TANH:
-      return tanh_f64x2(x);
-    case fn.ELU:
-      return elu_f64x2(x, p);
     case fn.ABS:
       return f64x2.abs(x);
     case fn.SQRT:

@@ -123,8 +123,7 @@ function permute_elements<T>(job: PermuteJob, first: i32, last: i32, index: usiz
     const within = place % inPlane;
     const start = job.from + <usize>((place / inPlane) * inStride + within) * sizeof<T>();
     // a line stays in one plane, or takes the same place of every plane, or goes from plane to plane as it comes
-    const between =
-      within + step * (line - 1) < inPlane ? step : step % inPlane == 0 ? (step / inPlane) * inStride : 0;
+    const between = within + step * (line - 1) < inPlane ? step : step % inPlane == 0 ? (step / inPlane) * inStride : 0;
     if (between == 1) memory.copy(out, start, <usize>line * sizeof<T>());
     else if (between > 0) {
       const far = <usize>between * sizeof<T>();

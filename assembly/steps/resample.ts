@@ -49,7 +49,7 @@ export function resample(job: ResampleJob, first: i32, last: i32, scratch: usize
     width = job.width,
     tall = job.tall,
     lines = job.lines;
-  const bytes = <usize>((width + 3) & ~3) << 3;
+  const bytes = (<usize>((width + 3) & ~3)) << 3;
   // which row each line holds, behind the lines
   const held = scratch + bytes * <usize>(lines + 1);
   for (let channel = first; channel < last; channel++) {

@@ -4,7 +4,7 @@
 import { FLOAT32 } from "../../src/runtime/layout";
 import { Epilogue } from "../runtime/shared/epilogue";
 import { encode_f64, Operand, read1 } from "./shared/block";
-import { exp_f64x2 } from "./shared/exponential";
+import { exp_block } from "./shared/exponential";
 
 /** The lines of a tensor. */
 @unmanaged
@@ -32,7 +32,8 @@ function softmax_line(line: usize, length: i32): void {
     if (x > largest) largest = x;
   }
   const most = f64x2.splat(largest);
-  for (let at = line; at < end; at += 16) v128.store(at, exp_f64x2(f64x2.sub(v128.load(at), most)));
+  for (let at = line; at < end; at += 16) v128.store(at, f64x2.sub(v128.load(at), most));
+  exp_block(line, line, (<usize>length) << 3);
   let sum: f64 = 0;
   for (let at = line; at < end; at += 8) sum += load<f64>(at);
   const whole = f64x2.splat(sum);
@@ -57,7 +58,7 @@ export function softmax(job: SoftmaxJob, scratch: usize): void {
         encode_f64(result, length, scratch);
         let line = scratch;
         let to = result.out + <usize>channel * result.outBytes + (pixel << outShift);
-        for (let k = 0; k < length; k++, to += job.resultStep, line += <usize>1 << outShift) {
+        for (let k = 0; k < length; k++, to += job.resultStep, line += (<usize>1) << outShift) {
           if (isFloat) store<f32>(to, load<f32>(line));
           else store<u8>(to, load<u8>(line));
         }

@@ -95,7 +95,8 @@ export const STEP_FUNCTIONS: ReadonlyMap<string, StepFunction> = /* @__PURE__ */
   return functions;
 })();
 
-const STEP_NAMES = /* @__PURE__ */ (() => [...STEP_FUNCTIONS.keys()])();
+/** The names of those functions. */
+export const STEP_NAMES: readonly string[] = /* @__PURE__ */ (() => [...STEP_FUNCTIONS.keys()])();
 
 /** The slopes of a step's function along its operands a, b and c, where it is y. */
 type StepSlopes = (a: number, b: number, c: number, y: number) => readonly number[];

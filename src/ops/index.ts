@@ -5,6 +5,7 @@ export { levelsOfTables, longestTable } from "./books.js";
 export { log, power, roundEven } from "./elementary.js";
 export {
   STEP_FUNCTIONS,
+  STEP_NAMES,
   STEPS_MAX,
   type Step,
   type StepName,

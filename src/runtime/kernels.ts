@@ -17,8 +17,8 @@ const IMPORT = [3, ..."env", 6, ..."memory", 2, 1].map((part) =>
 );
 
 /**
- * The layers whose kernels are a module of their own, assembly/steps, which is loaded where a model has one of them:
- * networks of convolutions do without.
+ * The layers whose kernels are a module of their own, assembly/steps, which is loaded where a model has one of them. Those of
+ * windows of float32 tensors are there as well: quantized networks of convolutions do without.
  */
 const APART: ReadonlySet<Layer["op"]> = new Set([
   "activation",
@@ -32,7 +32,11 @@ const APART: ReadonlySet<Layer["op"]> = new Set([
 ]);
 
 /** Whether a model needs the kernels of `compileSteps`. */
-export const needsSteps = ({ layers }: ModelDef): boolean => layers.some(({ op }) => APART.has(op));
+export const needsSteps = ({ layers, tensors }: ModelDef): boolean =>
+  layers.some((layer) => {
+    const isWindow = layer.op === "conv" || layer.op === "maxPool" || layer.op === "avgPool";
+    return isWindow ? tensors[layer.input].encoding.kind === "float32" : APART.has(layer.op);
+  });
 
 type Compile = (shared: boolean) => Promise<WebAssembly.Module>;
 

@@ -1,8 +1,8 @@
 // move-steps.ts: the steps that only move raw values: gathers, other orders of axes, constants.
 import {
   type ConstantLayer,
-  encodeInput,
   elements,
+  encodeInput,
   type GatherLayer,
   type PermuteLayer,
   simplifiedOrder,

@@ -1,35 +1,33 @@
-// step-codes.ts: the numbers of functions in steps. Both compilers read this file: numbers, and nothing else.
+// step-codes.ts: the numbers of functions in steps: their places in STEP_NAMES. Both compilers read this file: numbers alone.
 
-// two values at a time
-export const MUL = 0;
-export const SIGMOID = 1;
-export const ADD = 2;
-export const SUB = 3;
-export const DIV = 4;
-export const CONSTANT = 5;
-export const MAX = 6;
-export const MIN = 7;
-export const CLIP = 8;
-export const LEAKY_RELU = 9;
-export const PRELU = 10;
-export const HARD_SIGMOID = 11;
-export const HARD_SWISH = 12;
-export const EXP = 13;
-export const TANH = 14;
-export const ELU = 15;
-export const ABS = 16;
-export const SQRT = 17;
-export const FLOOR = 18;
-export const ROUND = 19;
-export const SIGN = 20;
-export const EQUAL = 21;
-export const LESS = 22;
-export const WHERE = 23;
-// one value at a time, from here on
-export const ATAN = 24;
-export const COS = 25;
-export const ERF = 26;
-export const LOG = 27;
-export const MOD = 28;
-export const POW = 29;
-export const SIN = 30;
+export const CONSTANT = 0;
+export const WHERE = 1;
+export const ABS = 2;
+export const ATAN = 3;
+export const COS = 4;
+export const ERF = 5;
+export const EXP = 6;
+export const FLOOR = 7;
+export const LOG = 8;
+export const ROUND = 9;
+export const SIGN = 10;
+export const SIN = 11;
+export const SQRT = 12;
+export const ADD = 13;
+export const DIV = 14;
+export const EQUAL = 15;
+export const LESS = 16;
+export const MAX = 17;
+export const MIN = 18;
+export const MOD = 19;
+export const MUL = 20;
+export const POW = 21;
+export const PRELU = 22;
+export const SUB = 23;
+export const CLIP = 24;
+export const ELU = 25;
+export const HARD_SIGMOID = 26;
+export const HARD_SWISH = 27;
+export const LEAKY_RELU = 28;
+export const SIGMOID = 29;
+export const TANH = 30;

@@ -8,8 +8,9 @@ import {
   type ElementwiseLayer,
   encoderOf,
   type ResampleLayer,
-  type SoftmaxLayer,
   type Shape,
+  type SoftmaxLayer,
+  STEP_NAMES,
   type StepName,
   stepsOf,
   zeroOf,
@@ -17,7 +18,6 @@ import {
 import { planEncoding } from "./epilogue.js";
 import { elementBytes, isFloat } from "./memory.js";
 import { type PlanContext, planeSize, type Step, unitsOf } from "./step.js";
-import * as code from "./step-codes.js";
 import { BinaryJob, FunctionJob, FunctionStep, Operand, ResampleJob, SoftmaxJob, TableJob } from "./wasm.generated.js";
 
 /** Bytes of a value of a block, and what kernels may write behind the last: assembly/steps/function.ts and block.ts. */
@@ -28,39 +28,8 @@ const PAIR_BYTES = 2048;
 /** Most lines of columns that are kept: assembly/steps/resample.ts. */
 const LINES_MAX = 8;
 
-const CODES: Readonly<Record<StepName, number>> = {
-  abs: code.ABS,
-  add: code.ADD,
-  atan: code.ATAN,
-  clip: code.CLIP,
-  constant: code.CONSTANT,
-  cos: code.COS,
-  div: code.DIV,
-  elu: code.ELU,
-  equal: code.EQUAL,
-  erf: code.ERF,
-  exp: code.EXP,
-  floor: code.FLOOR,
-  hardSigmoid: code.HARD_SIGMOID,
-  hardSwish: code.HARD_SWISH,
-  leakyRelu: code.LEAKY_RELU,
-  less: code.LESS,
-  log: code.LOG,
-  max: code.MAX,
-  min: code.MIN,
-  mod: code.MOD,
-  mul: code.MUL,
-  pow: code.POW,
-  prelu: code.PRELU,
-  round: code.ROUND,
-  sigmoid: code.SIGMOID,
-  sign: code.SIGN,
-  sin: code.SIN,
-  sqrt: code.SQRT,
-  sub: code.SUB,
-  tanh: code.TANH,
-  where: code.WHERE,
-};
+/** The number of a function: src/runtime/step-codes.ts. */
+const codeOf = (fn: StepName): number => STEP_NAMES.indexOf(fn);
 
 /** The channels of a step, and the pixels and the width of each: a vector, whose channels lie close together, is one row. */
 function gridOf(shape: Shape) {
@@ -153,7 +122,7 @@ function planSteps(
   const { shape } = context.spec(layer.output);
   const records = parts.map(({ fn, parameters: [first = 0, second = 0], of: [x = 0, y = 0, z = 0] }) =>
     encode(FunctionStep, {
-      code: CODES[fn],
+      code: codeOf(fn),
       x: x * VALUE_BYTES,
       y: y * VALUE_BYTES,
       z: z * VALUE_BYTES,
@@ -180,7 +149,7 @@ export function planBinary(context: PlanContext, layer: BinaryLayer): Step {
   const { shape } = context.spec(output);
   const [a, b] = [input, other].map((tensor) => planOperand(context, tensor, shape));
   const result = planEncoding(context, output, 1);
-  const job = context.memory.record(BinaryJob, () => ({ a, b, code: CODES[fn], ...gridOf(shape), result }));
+  const job = context.memory.record(BinaryJob, () => ({ a, b, code: codeOf(fn), ...gridOf(shape), result }));
   context.memory.needScratch(PAIR_BYTES + ROOM);
   return stepOf(layer, unitsOf(shape), (kernels, first, last, scratch) =>
     kernels.join_pairs(job, first, last, scratch),

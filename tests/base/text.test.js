@@ -3,10 +3,15 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { bytesOfText } from "../../dist/base/index.js";
 import { TRAINING_WASM_TEXT } from "../../dist/engine/wasm.generated.js";
+import { STEPS_WASM_TEXT } from "../../dist/runtime/steps-wasm.generated.js";
 import { RUNTIME_WASM_TEXT } from "../../dist/runtime/wasm.generated.js";
 
 test("the modules' texts are the modules", () => {
-  const texts = { runtime: RUNTIME_WASM_TEXT, training: TRAINING_WASM_TEXT };
+  const texts = {
+    "halves/sums": RUNTIME_WASM_TEXT,
+    "halves/steps": STEPS_WASM_TEXT,
+    training: TRAINING_WASM_TEXT,
+  };
   for (const [name, text] of Object.entries(texts)) {
     assert.deepEqual(
       Buffer.from(bytesOfText(text)),

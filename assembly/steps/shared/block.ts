@@ -28,8 +28,6 @@ const TWO_23: f32 = 8388608.0;
 const TWO_23_BITS: i32 = 0x4b000000;
 
 /** Four values from an address on. */
-// @ts-ignore: decorator
-@inline
 function read4(operand: Operand, at: usize): v128 {
   if (operand.float) return v128.load(at);
   const q = f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(at))));
@@ -37,8 +35,6 @@ function read4(operand: Operand, at: usize): v128 {
 }
 
 /** One value. */
-// @ts-ignore: decorator
-@inline
 export function read1(operand: Operand, at: usize): f32 {
   return operand.float ? load<f32>(at) : (<f32>load<u8>(at) - operand.zero) * operand.scale;
 }
@@ -85,8 +81,6 @@ export function read_f64(operand: Operand, channel: i32, pixel: i32, count: i32,
 }
 
 /** Encodes 16 float32 values as linear integers. */
-// @ts-ignore: decorator
-@inline
 function linear16(from: usize, scale: v128, offset: v128, low: v128, high: v128): v128 {
   const magic = f32x4.splat(TWO_23),
     bits = i32x4.splat(TWO_23_BITS);
@@ -141,8 +135,6 @@ export function encode_f64(result: Epilogue, count: i32, values: usize): void {
 }
 
 /** Takes `count` encoded values to a channel of the result, from `pixel` on. */
-// @ts-ignore: decorator
-@inline
 function put(result: Epilogue, channel: i32, pixel: i32, count: i32, values: usize): void {
   const shift: usize = result.kind == FLOAT32 ? 2 : 0;
   const out = result.out + <usize>channel * result.outBytes + ((<usize>pixel) << shift);

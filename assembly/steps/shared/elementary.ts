@@ -5,7 +5,7 @@ const LN2_HIGH: f64 = 0.6931471803691238;
 const LN2_LOW: f64 = 1.9082149292705877e-10;
 const HALF_PI_HIGH: f64 = 1.5707963267341256;
 const HALF_PI_LOW: f64 = 6.077100506506192e-11;
-const SQRT_TWO: f64 = 1.4142135623730951;
+const SQRT_TWO: f64 = Math.SQRT2;
 const QUARTER_PI: f64 = 0.7853981633974483;
 
 /** ln x = k ln 2 + 2 (s + s^3 / 3 + ... + s^21 / 21), x = 2^k m, s = (m - 1) / (m + 1); NaN below 0. */

@@ -8,7 +8,7 @@
 //                    four pixels and b0..b3 the others
 //
 // The eight sums are locals, since only locals stay in registers.
-import { Epilogue, encode_lanes } from "./shared/epilogue";
+import { Epilogue, encode_lanes } from "../runtime/shared/epilogue";
 
 /** Sums 4 channels x 8 pixels: of the tile's 4 rows of 64 float32, 8 pixels from `sums` on are written. */
 function gemm_c4px8(weights: usize, panel: usize, depth: i32, sums: usize): void {

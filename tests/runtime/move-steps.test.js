@@ -1,0 +1,85 @@
+// move-steps.test.js: the layers of runtime/move-steps.ts make the same bits as the reference: gathers, axes, constants.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createRandom } from "../../dist/base/index.js";
+import { elements } from "../../dist/ops/index.js";
+import { Model } from "../../dist/runtime/index.js";
+import { FLOAT32, linear, modelOf } from "../models/layers.js";
+import { inputsFor } from "../models/random.js";
+import { assertAgree } from "./agree.js";
+
+/** One layer from x to y. */
+const single = (layer, x, y) => modelOf({ x, y }, [{ name: layer.op, input: "x", output: "y", ...layer }]);
+
+async function assertThreadsAgree(def, inputs, expected) {
+  const model = await Model.from(def, { threads: 2 });
+  assert.deepEqual(model.runSync(inputs).y, expected);
+  model.dispose();
+}
+
+test("gathers of whole planes, whole rows and single elements, and of what is not there", async () => {
+  const random = createRandom(5);
+  const count = (n) => 1 + random.below(n);
+  for (let i = 0; i < 300; i++) {
+    const encoding = [FLOAT32, linear(255, 100)][i % 2];
+    const shape = i % 7 === 0 ? [count(70), 1, 1] : [count(5), count(9), count(40)];
+    const run = (n) => {
+      const from = random.below(n);
+      return Array.from({ length: 1 + random.below(n - from) }, (_, k) => from + k);
+    };
+    const any = (n) => Array.from({ length: count(20) }, () => random.below(n + 1) - 1);
+    const list = (n) => [any, run, (all) => [...Array(all).keys()]][random.below(3)](n);
+    const [channels, rows, columns] = shape.map(list);
+    const to = { shape: [channels.length, rows.length, columns.length], encoding };
+    const value = [0, 1.5, -2][random.below(3)];
+    const def = single({ op: "gather", channels, rows, columns, value }, { shape, encoding }, to);
+    const { outputs } = await assertAgree(def, inputsFor(def, i), `gather ${i}`);
+    if (i % 15 === 0) await assertThreadsAgree(def, inputsFor(def, i), outputs.y);
+  }
+});
+
+test("constants of planes and of vectors, where they lie and inside a concatenation", async () => {
+  for (const shape of [
+    [3, 5, 7],
+    [9, 1, 1],
+    [1, 1, 33],
+    [2, 16, 16],
+  ]) {
+    const values = Float32Array.from({ length: elements(shape) }, (_, i) => i - 3);
+    const spec = { shape, encoding: FLOAT32 };
+    const constant = { op: "constant", name: "c", output: "c", values };
+    const sum = { op: "binary", name: "y", input: "x", other: "c", output: "y", fn: "sub" };
+    const def = modelOf({ x: spec, c: spec, y: spec }, [constant, sum]);
+    await assertAgree(def, inputsFor(def), `constant ${shape}`);
+    const whole = { shape: [2 * shape[0], shape[1], shape[2]], encoding: FLOAT32 };
+    const concat = { op: "concat", name: "y", inputs: ["c", "x"], output: "y" };
+    const joined = modelOf({ x: spec, c: spec, y: whole }, [constant, concat]);
+    await assertAgree(joined, inputsFor(joined), `joined constant ${shape}`);
+  }
+});
+
+test("every order of axes, between shapes whose planes end inside its lines", async () => {
+  const random = createRandom(4);
+  const shapes = [
+    [48, 1, 1],
+    [1, 6, 8],
+    [4, 3, 4],
+    [6, 8, 1],
+    [3, 1, 16],
+    [2, 24, 1],
+  ];
+  for (let i = 0; i < 300; i++) {
+    const dims = [[48], [6, 8], [4, 12], [2, 3, 8], [3, 4, 4], [2, 2, 3, 4], [2, 1, 3, 2, 2, 2]][random.below(7)];
+    const order = random.shuffle([...dims.keys()]);
+    const encoding = [FLOAT32, linear(255, 100)][random.below(2)];
+    const [from, to] = [0, 1].map(() => ({ shape: shapes[random.below(shapes.length)], encoding }));
+    const def = single({ op: "permute", dims, order }, from, to);
+    const { outputs } = await assertAgree(
+      def,
+      inputsFor(def, i),
+      `${from.shape} as ${dims} by ${order} to ${to.shape}`,
+    );
+    if (i % 10 > 0) continue;
+    await assertThreadsAgree(def, inputsFor(def, i), outputs.y);
+  }
+});
