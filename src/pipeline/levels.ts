@@ -1,4 +1,5 @@
 // levels.ts: which levels each layer's weights are rounded to: set, or dealt out for a budget.
+import { noiseOf } from "../base/index.js";
 import { countOf, eachInput, type Samples, type SamplesByInput } from "../data/browser.js";
 import type { Network } from "../graph/index.js";
 import type { ConvNode, DenseNode } from "../ops/index.js";
@@ -32,18 +33,29 @@ export function wider({ bits }: Width, quantizer: Quantizer): Width | null {
   return WIDTHS.includes(bits + 1) ? widthOf(quantizer, bits + 1) : null;
 }
 
-/** Widths as the settings name them. */
-export function widthsBy(
+/** The setting that each layer's width is from. */
+export function widthSettings(
   network: Network,
-  { bits, quantizer, twoTerm, layers }: ResolvedSettings,
-): (node: Weighted) => Width {
+  { twoTerm, layers }: Pick<ResolvedSettings, "twoTerm" | "layers">,
+): (node: Weighted) => "layers" | "twoTerm" | "bits" {
   const first = network.nodes.find((node) => node.op === "conv");
   return (node) => {
-    const given = layers.get(node.name);
-    if (given !== undefined) return widthOf(quantizer, given);
+    if (layers.has(node.name)) return "layers";
     const few = node.name === first?.name || (node.op === "conv" && node.groups > 1);
-    return few && twoTerm !== null ? { quantizer: quantizerNamed("two-term"), bits: twoTerm } : { quantizer, bits };
+    return few && twoTerm !== null ? "twoTerm" : "bits";
   };
+}
+
+/** Widths as the settings name them. */
+export function widthsBy(network: Network, settings: ResolvedSettings): (node: Weighted) => Width {
+  const { bits, quantizer, twoTerm, layers } = settings;
+  const settingOf = widthSettings(network, settings);
+  const widths = {
+    layers: (name: string) => widthOf(quantizer, layers.get(name)!),
+    twoTerm: () => ({ quantizer: quantizerNamed("two-term"), bits: twoTerm! }),
+    bits: () => ({ quantizer, bits }),
+  };
+  return (node) => widths[settingOf(node)](node.name);
 }
 
 /** Widths for a budget, from what each number of bits costs each layer; layers that were given bits keep them. */
@@ -69,7 +81,7 @@ export async function dealOut(
   const candidates = compared.layers.map(({ name, weights, explored }) => ({
     name,
     weights,
-    choices: choicesOf(name).map((bits, i) => ({ bits, noise: 10 ** (-explored[i] / 10) })),
+    choices: choicesOf(name).map((bits, i) => ({ bits, noise: noiseOf(explored[i]) })),
   }));
   const chosen = allocateBits(candidates, budget!);
   return ({ name }) => widthOf(quantizer, choicesOf(name)[chosen.get(name)!]);
