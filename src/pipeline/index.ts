@@ -34,7 +34,7 @@ export {
 } from "./network.js";
 export type { ConversionResult, QuantizedLayer, RoundedLayer } from "./notes.js";
 export { measureOutputs, type OutputsMeasurement } from "./outputs.js";
-export { type Quality, verdictOn } from "./quality.js";
+export type { Quality } from "./quality.js";
 export { epochsOver, RECIPES, type RecipeName, type RetrainingRecipe, recipeFor } from "./recipes.js";
 export { quantizeByRetraining, type RetrainingControl, type RetrainingConversion } from "./retraining.js";
 export type { Images, ImagesByInput } from "./source.js";
@@ -46,4 +46,5 @@ export { checkMethod } from "./methods.js";
 export { inputOf, NETWORKS } from "./network.js";
 export { schemeText } from "./notes.js";
 export { headText, pixelHead, pixelsAsTheyAre } from "./pixel-head.js";
+export { verdictOn } from "./quality.js";
 export { defined } from "./settings.js";

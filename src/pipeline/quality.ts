@@ -96,7 +96,7 @@ export function adviceOn(
   return `${kept}. The loss is spread over all layers: try ${all}`;
 }
 
-/** What would help against the noise of activations: more samples only where those that calibrated keep more. */
+/** Says what would help against the noise of activations: more samples only where those that calibrated keep more. */
 function cureOf(found: number, calibrated: number | null, scheme: ActivationScheme, training: string): string {
   if (calibrated !== null && calibrated > found + OVERFITTED) {
     return `samples that calibrated would keep ${decibels(calibrated)}, so more of them may give better ranges`;

@@ -110,7 +110,7 @@ interface Meter {
   /** Counts a batch in, both (count, channels, height, width). */
   add(expected: Float32Array, found: Float32Array): void;
   read(): OutputFidelity;
-  /** What training brings down: `kl`, or the mean squared error over the variance, which counts as 1 where there is none. */
+  /** Returns what training brings down: `kl`, or the mean squared error over the variance, which counts as 1 where there is none. */
   distance(): number;
 }
 
