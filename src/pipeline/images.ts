@@ -205,11 +205,11 @@ function outcome(network: Network, widths: (node: Weighted) => Width, reports: r
 }
 
 function notesFor(
-  { activations, bits, quantizer, budget, seed }: ResolvedSettings,
+  { activations, bits, quantizer, budget, price, seed }: ResolvedSettings,
   distillation: DistillationOutcome | null,
 ): Record<string, string> {
   return {
-    weights: `compensated rounding, ${budget === null ? `${bits} bits` : `${budget} bits on average`}, ${quantizer.name}`,
+    weights: `compensated rounding, ${budget === null ? `${bits} bits` : `${budget} bits on average`}, ${quantizer.name}${price > 0 ? `, price ${price}` : ""}`,
     activations: schemeText(activations),
     ...(distillation && { distillation: `${distillation.epochs.join(" ")} epochs a portion, seed ${seed}` }),
   };

@@ -8,10 +8,11 @@ import type { ImageControl, ResolvedSettings } from "./image-settings.js";
 
 export type Weighted = ConvNode | DenseNode;
 
-/** The quantizer of a layer, and its bits. */
+/** The quantizer of a layer, its bits, and the price of a weight that is not 0 (see LayerLevels). */
 export interface Width {
   readonly quantizer: Quantizer;
   readonly bits: number;
+  readonly price: number;
 }
 
 /** The widths that layers by themselves and budgets may ask for, whatever the quantizer. */
@@ -20,29 +21,34 @@ export const WIDTHS: readonly number[] = [2, 3, 4, 5, 6];
 const COMPARED_IMAGES = 64;
 
 /** A width of a quantizer; one that it lacks is of sums of two powers, which have all of WIDTHS. */
-function widthOf(quantizer: Quantizer, bits: number): Width {
-  return { quantizer: quantizer.bits.includes(bits) ? quantizer : quantizerNamed("two-term"), bits };
+function widthOf(quantizer: Quantizer, bits: number, price: number): Width {
+  return { quantizer: quantizer.bits.includes(bits) ? quantizer : quantizerNamed("two-term"), bits, price };
 }
 
 /** The levels of a layer. */
-export const levelsOf = (node: Weighted, { quantizer, bits }: Width): LayerLevels => levelsFor(node, quantizer, bits);
+export const levelsOf = (node: Weighted, { quantizer, bits, price }: Width): LayerLevels => ({
+  ...levelsFor(node, quantizer, bits),
+  price,
+});
 
 /** The width with one bit more; null where there is none. */
-export function wider({ bits }: Width, quantizer: Quantizer): Width | null {
-  return WIDTHS.includes(bits + 1) ? widthOf(quantizer, bits + 1) : null;
+export function wider({ bits, price }: Width, quantizer: Quantizer): Width | null {
+  return WIDTHS.includes(bits + 1) ? widthOf(quantizer, bits + 1, price) : null;
 }
 
 /** Widths as the settings name them. */
 export function widthsBy(
   network: Network,
-  { bits, quantizer, twoTerm, layers }: ResolvedSettings,
+  { bits, quantizer, twoTerm, layers, price }: ResolvedSettings,
 ): (node: Weighted) => Width {
   const first = network.nodes.find((node) => node.op === "conv");
   return (node) => {
     const given = layers.get(node.name);
-    if (given !== undefined) return widthOf(quantizer, given);
+    if (given !== undefined) return widthOf(quantizer, given, price);
     const few = node.name === first?.name || (node.op === "conv" && node.groups > 1);
-    return few && twoTerm !== null ? { quantizer: quantizerNamed("two-term"), bits: twoTerm } : { quantizer, bits };
+    const own =
+      few && twoTerm !== null ? { quantizer: quantizerNamed("two-term"), bits: twoTerm } : { quantizer, bits };
+    return { ...own, price };
   };
 }
 
@@ -50,7 +56,7 @@ export function widthsBy(
 export async function dealOut(
   simulated: Network,
   samples: Samples | SamplesByInput,
-  { layers, budget, quantizer }: ResolvedSettings,
+  { layers, budget, quantizer, price }: ResolvedSettings,
   { signal, onStep, onProgress }: ImageControl,
 ): Promise<(node: Weighted) => Width> {
   await onStep?.("dealing out bits");
@@ -61,8 +67,8 @@ export async function dealOut(
     simulated,
     few,
     {
-      levels: (node) => levelsOf(node, widthOf(quantizer, 5)),
-      explore: (node) => choicesOf(node.name).map((bits) => levelsOf(node, widthOf(quantizer, bits))),
+      levels: (node) => levelsOf(node, widthOf(quantizer, 5, price)),
+      explore: (node) => choicesOf(node.name).map((bits) => levelsOf(node, widthOf(quantizer, bits, price))),
     },
     { signal, onProgress: (done, total, layer) => onProgress?.(done / total, layer) },
   );
@@ -72,5 +78,5 @@ export async function dealOut(
     choices: choicesOf(name).map((bits, i) => ({ bits, noise: 10 ** (-explored[i] / 10) })),
   }));
   const chosen = allocateBits(candidates, budget!);
-  return ({ name }) => widthOf(quantizer, choicesOf(name)[chosen.get(name)!]);
+  return ({ name }) => widthOf(quantizer, choicesOf(name)[chosen.get(name)!], price);
 }
