@@ -31,7 +31,7 @@ export interface RoundingTask {
   readonly fits: RowFits;
   /** Fit the scales anew to the codes found, in the least squares sense; only where all weights are rounded. */
   readonly refit: boolean;
-  /** What a weight that is not 0 costs, in units of the error. */
+  /** The price of a weight that is not 0, in units of the error. */
   readonly price: number;
   /** Sweeps of coordinate descent after the compensated pass. */
   readonly sweeps: number;
