@@ -24,6 +24,7 @@ export interface CalibratedArguments extends PreprocessingArguments, NetworkArgu
   readonly twoTerm: number;
   readonly layer?: ReadonlyMap<string, number>;
   readonly budget?: number;
+  readonly price: number;
   readonly activations: ActivationScheme;
   readonly images: number;
   readonly minutes: number;
@@ -62,6 +63,7 @@ export async function runCalibrated(path: string, options: CalibratedArguments, 
       twoTerm: options.twoTerm || null,
       layers: options.layer,
       budget,
+      price: options.price,
       minutes: options.minutes,
       portions,
       learningRate: lr,

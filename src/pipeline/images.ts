@@ -190,7 +190,7 @@ function teach(
 
 /** Settings that all layers lose less with, as the command spells them. */
 function richerSettings(network: Network, settings: ResolvedSettings): string[] {
-  const { quantizer, bits, twoTerm, minutes, budget } = settings;
+  const { quantizer, bits, twoTerm, minutes, budget, price } = settings;
   const used = new Set(weightNodes(network).map(widthSettings(network, settings)));
   const sums = quantizerNamed("two-term");
   const powers = quantizer.name === "powers" || quantizer.name === DEFAULTS.retraining.levels;
@@ -206,7 +206,8 @@ function richerSettings(network: Network, settings: ResolvedSettings): string[] 
           [budget + 1 <= Math.max(...WIDTHS), `--budget ${budget + 1}`],
         ];
   const training = `--minutes ${minutes === 0 ? 1 : 2 * minutes}`;
-  return [...ways.flatMap(([helps, option]) => (helps ? [option] : [])), training];
+  const cheaper = price > 0 ? [`--price ${price < 0.5 ? 0 : price / 2}`] : [];
+  return [...ways.flatMap(([helps, option]) => (helps ? [option] : [])), ...cheaper, training];
 }
 
 function outcome(network: Network, widths: (node: Weighted) => Width, reports: readonly LayerReport[]) {
@@ -228,11 +229,11 @@ function outcome(network: Network, widths: (node: Weighted) => Width, reports: r
 }
 
 function notesFor(
-  { activations, bits, quantizer, budget, seed }: ResolvedSettings,
+  { activations, bits, quantizer, budget, price, seed }: ResolvedSettings,
   distillation: DistillationOutcome | null,
 ): Record<string, string> {
   return {
-    weights: `compensated rounding, ${budget === null ? `${bits} bits` : `${budget} bits on average`}, ${quantizer.name}`,
+    weights: `compensated rounding, ${budget === null ? `${bits} bits` : `${budget} bits on average`}, ${quantizer.name}${price > 0 ? `, price ${price}` : ""}`,
     activations: schemeText(activations),
     ...(distillation && { distillation: `${distillation.epochs.join(" ")} epochs a portion, seed ${seed}` }),
   };
