@@ -42,6 +42,7 @@ export type { Images, ImagesByInput } from "./source.js";
 // for the other rooms
 
 export { type Calibration, type CostError, calibrateCosts } from "./costs/calibrate.js";
+export { COST_UNITS } from "./costs/features.js";
 export { type PredictedStep, predictLayer, predictModel } from "./costs/predict.js";
 export { COSTS } from "./costs/shipped.js";
 export { type CostTable, parseCosts } from "./costs/table.js";

@@ -1,7 +1,11 @@
 // features.ts: what a step's time is made of: the units of work that a cost table has a price for.
+import { frozenCopy } from "../../base/index.js";
 
-/** The units of work, with what one of each is. */
-export const FEATURES = {
+/**
+ * The units of work, with what one of each is.
+ * @internal
+ */
+export const COST_UNITS = frozenCopy({
   step: "a step",
   tile: "a visit of a tile of output pixels",
   mask: "the padding mask of a tap, a tile",
@@ -79,16 +83,16 @@ export const FEATURES = {
   interpolated: "a tap of an interpolation",
   exponential: "a value of a softmax",
   constant: "a value of a constant",
-} as const;
+} as const);
 
 /** The name of a unit of work. */
-export type Feature = keyof typeof FEATURES;
+export type Feature = keyof typeof COST_UNITS;
 
-/** How many units of each kind a step takes. */
+/** The number of units of each kind that a step takes. */
 export type Counts = { readonly [F in Feature]?: number };
 
 /** The names of all units. */
-export const FEATURE_NAMES = Object.keys(FEATURES) as readonly Feature[];
+export const FEATURE_NAMES = Object.keys(COST_UNITS) as readonly Feature[];
 
 /** Adds counts up. */
 export function sumOf(...all: readonly Counts[]): Counts {

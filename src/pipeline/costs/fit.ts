@@ -1,6 +1,6 @@
 // fit.ts: prices that explain measured times: least squares without negative prices, on relative errors.
 
-/** How much of each unit a measured step took, and how long it was. */
+/** The units that a measured step took, and its time. */
 export interface Sample {
   readonly counts: Readonly<Record<string, number | undefined>>;
   /** Nanoseconds. */

@@ -10,7 +10,7 @@ const PRODUCTS = 2.5e7;
 const BODY = 7;
 /** Rows and columns of a window that is not gathered. */
 const LARGE = 257;
-/** Of so many probes one is of float32 and one of the steps that are neither convolutions nor pools. */
+/** The number of probes of which one is of float32, and one of the steps that are neither convolutions nor pools. */
 const CYCLE = 5;
 
 /** Makes models, the same for the same seed. */
