@@ -113,9 +113,9 @@ export function solveRows(job: RoundingJob, b: usize, rows: i32): void {
 
 /**
  * The compensated pass over rows, k = 0..n-1:  t = w_k + sum over i < k of errors_i R_ik / R_kk, and what errorAt makes of
- * it. Leaves errors and their slopes. `count`: number of levels of a table.
+ * it. Leaves errors and their slopes. `count`: number of levels of a table. `price`: of a weight that is not 0.
  */
-export function compensateRows(job: RoundingJob, rows: i32, count: i32): void {
+export function compensateRows(job: RoundingJob, rows: i32, count: i32, price: f64): void {
   const n = job.n;
   const row = f64s(n);
   const factor = job.factor;
@@ -135,7 +135,7 @@ export function compensateRows(job: RoundingJob, rows: i32, count: i32): void {
         const diagonal = load<f64>(rk);
         const sum = load<f64>(sums + (at << 3));
         const t = load<f64>(job.weights + (at << 3)) + sum / diagonal;
-        const error = errorAt(job, at, scale, table, t, count);
+        const error = errorAt(job, at, scale, table, t, count, diagonal * diagonal, price);
         store<f64>(errors + (at << 3), error);
         if (error !== 0) addScaled(sums + (at << 3), rk, error, to - k);
       }

@@ -67,8 +67,9 @@ function addChanges(
  * One sweep of coordinate descent over rows, at most ROWS: each weight in turn takes what is best beside all others,
  * t = w_k + sum over i other than k of errors_i H_ik / H_kk. Keeps errors and slopes. What a panel of weights changes goes
  * into the slopes of its own at once, and into all others' when the panel is done, for all rows while its rows of H are near.
+ * `count` and `price` are those of the compensated pass.
  */
-export function descendRows(job: RoundingJob, rows: i32, count: i32): void {
+export function descendRows(job: RoundingJob, rows: i32, count: i32, price: f64): void {
   const n = job.n;
   const row = f64s(n);
   const changes = job.left;
@@ -86,8 +87,9 @@ export function descendRows(job: RoundingJob, rows: i32, count: i32): void {
         const at = start + k;
         const hk = job.covariance + <usize>k * row;
         const before = load<f64>(job.errors + (at << 3));
-        const t = load<f64>(job.weights + (at << 3)) + load<f64>(slopes + f64s(k)) / load<f64>(hk + f64s(k)) - before;
-        const error = errorAt(job, at, scale, table, t, count);
+        const diagonal = load<f64>(hk + f64s(k));
+        const t = load<f64>(job.weights + (at << 3)) + load<f64>(slopes + f64s(k)) / diagonal - before;
+        const error = errorAt(job, at, scale, table, t, count, diagonal, price);
         if (error === before) continue;
         store<f64>(job.errors + (at << 3), error);
         addScaled(slopes + f64s(from), hk + f64s(from), error - before, to - from);

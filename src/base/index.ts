@@ -2,6 +2,7 @@
 // of wasm.
 export { type Address, NOWHERE, plus, roundUp } from "./address.js";
 export { checkWritable, writeAtomically } from "./atomic.js";
+export { decibels, EXACT, noiseOf, squaresAboutMean } from "./decibels.js";
 export { described, type ErrorCode, type ErrorDetails, type ErrorValue, guarded, ShiftwiseError } from "./error.js";
 export { frozenCopy, looseCopy } from "./frozen.js";
 export { given } from "./given.js";
@@ -11,5 +12,6 @@ export { arrayKind, isArray, isBuffer, isShared, ownView } from "./kinds.js";
 export { expectNoPromise } from "./listener.js";
 export { canonicalNaNs, canonicalWord, firstNonFinite } from "./nan.js";
 export { createRandom, type Random, type Shuffleable } from "./random.js";
+export { shellWord } from "./shell.js";
 export { encode, type Layout, type Pointer } from "./struct.js";
 export { bytesOfText } from "./text.js";

@@ -16,7 +16,7 @@ export function newCommand(name: string, description: string): Command {
   return new Command(name)
     .description(description)
     .option("--json", "print one JSON object on standard output, and nothing else")
-    .option("--verbose", "print the stack trace of an error");
+    .option("--verbose", "print all there is to say: the stack trace of an error, notes, every layer");
 }
 
 /**

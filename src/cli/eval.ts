@@ -17,7 +17,7 @@ import { type Context, newCommand, withContext } from "./command.js";
 import { type NetworkArguments, readAnyNetwork, readModelFile } from "./files.js";
 import { addPreprocessing, type PreprocessingArguments } from "./preprocessing.js";
 import { openSamples } from "./samples.js";
-import { measureShown, outputsTable } from "./shown.js";
+import { measureShown, outputsText } from "./shown.js";
 
 interface EvalArguments extends PreprocessingArguments, NetworkArguments {
   readonly json?: boolean;
@@ -91,5 +91,5 @@ async function runEval(path: string, options: EvalArguments, context: Context): 
   });
   line.done();
   const head = `outputs against the float network's, on ${count(found.samples)} samples, ${milliseconds(found.msPerSample)} each, ${options.executor} executor:`;
-  screen.result({ ...found, executor: options.executor }, [head, outputsTable(found.outputs)].join("\n"));
+  screen.result({ ...found, executor: options.executor }, [head, outputsText(found.outputs)].join("\n"));
 }

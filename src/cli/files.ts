@@ -7,6 +7,7 @@ import { isGzip, readSafetensors } from "../format/index.js";
 import { decodeNetwork, lower, type Network, type NetworkFile } from "../graph/index.js";
 import { decodeModel, type ModelDef } from "../model/index.js";
 import { type InputShape, importOnnxFile } from "../onnx/index.js";
+import { type CostTable, parseCosts } from "../pipeline/index.js";
 
 /** A safetensors file begins with the length of its JSON header; no ONNX file has a brace there. */
 const BRACE = 0x7b;
@@ -101,6 +102,14 @@ export async function readAnyNetwork(
   const { network, grids } = decodeNetwork(content, path);
   if (grids.size === 0) return network;
   throw new ShiftwiseError("BAD_GRAPH", "already quantized", { where: path, expected: "a float network" });
+}
+
+/**
+ * Reads a table of costs that calibrate-costs wrote.
+ * @throws IO; BAD_FILE
+ */
+export async function readCosts(path: string): Promise<CostTable> {
+  return parseCosts(new TextDecoder().decode(await readWhole(path)), path);
 }
 
 /**

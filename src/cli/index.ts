@@ -2,6 +2,7 @@
 // index.ts: the shiftwise command: its subcommands, and the one place where errors end.
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
+import { calibrateCostsCommand } from "./calibrate-costs.js";
 import { compareCommand } from "./compare.js";
 import { demoCommand } from "./demo.js";
 import { evalCommand } from "./eval.js";
@@ -38,6 +39,7 @@ for (const command of [
   inspectCommand(),
   profileCommand(),
   compareCommand(),
+  calibrateCostsCommand(),
 ]) {
   program.addCommand(command.copyInheritedSettings(program));
 }

@@ -6,13 +6,14 @@ import type { Augmentation, Preprocessing } from "../data/index.js";
 import { encodeModel } from "../model/index.js";
 import { type DistillationOutcome, type Quality, quantizeFromImages, type RoundedLayer } from "../pipeline/index.js";
 import type { ActivationScheme } from "../quantize/index.js";
-import { bytes, type Column, count, duration, percent, table } from "../report/index.js";
+import { bytes, count, duration, percent } from "../report/index.js";
 import { schemeName } from "./arguments.js";
 import type { Context } from "./command.js";
 import { checkOutputs, type NetworkArguments, readAnyNetwork } from "./files.js";
+import { layersText } from "./layers.js";
 import type { PreprocessingArguments } from "./preprocessing.js";
 import { openSamples } from "./samples.js";
-import { outputsTable, showSteps } from "./shown.js";
+import { outputsText, showSteps } from "./shown.js";
 
 export interface CalibratedArguments extends PreprocessingArguments, NetworkArguments {
   readonly calibrate: string;
@@ -23,6 +24,7 @@ export interface CalibratedArguments extends PreprocessingArguments, NetworkArgu
   readonly twoTerm: number;
   readonly layer?: ReadonlyMap<string, number>;
   readonly budget?: number;
+  readonly price: number;
   readonly activations: ActivationScheme;
   readonly images: number;
   readonly minutes: number;
@@ -61,6 +63,7 @@ export async function runCalibrated(path: string, options: CalibratedArguments, 
       twoTerm: options.twoTerm || null,
       layers: options.layer,
       budget,
+      price: options.price,
       minutes: options.minutes,
       portions,
       learningRate: lr,
@@ -88,7 +91,7 @@ export async function runCalibrated(path: string, options: CalibratedArguments, 
     seconds: (performance.now() - start) / 1000,
     out,
   };
-  screen.result(summary, describe(summary));
+  screen.result(summary, describe(summary, options.verbose === true));
 }
 
 interface Summary {
@@ -104,47 +107,35 @@ interface Summary {
   readonly out: string;
 }
 
-function describe({ layers, averageBits, quality, distillation, gzipBytes, seconds, out, ...file }: Summary): string {
-  const { assumedPreprocessing } = file;
-  const worst = layers.reduce((least, layer) => (layer.ownSnr < least.ownSnr ? layer : least));
-  const columns: readonly Column[] = [
-    ["layer"],
-    ["weights", "right"],
-    ["bits", "right"],
-    ["SNR of weights", "right"],
-    ["of outputs, own", "right"],
-    ["with all before", "right"],
-    ["one bit more", "right"],
-  ];
-  const rows = layers.map(({ name, weights, bits, weightSnr, ownSnr, outputSnr, more }) => [
-    name === worst.name ? `${name} (loses most)` : name,
-    count(weights),
-    String(bits),
-    decibels(weightSnr),
-    decibels(ownSnr),
-    decibels(outputSnr),
-    more ? `+${bytes(more.bytes)}, ${more.gain < 0 ? "" : "+"}${decibels(more.gain)}` : "",
-  ]);
+function describe(
+  { layers, averageBits, quality, distillation, gzipBytes, seconds, out, ...file }: Summary,
+  verbose: boolean,
+): string {
   return [
-    table(columns, rows),
+    ...layersText(layers, verbose),
     `${averageBits.toFixed(2)} bits a weight on average`,
-    ...(distillation ? [taughtText(distillation)] : []),
-    ...qualityText(quality, assumedPreprocessing),
+    ...(distillation ? [taughtText(distillation, quality)] : []),
+    ...qualityText(quality, file.assumedPreprocessing),
     `${out}: ${bytes(file.bytes)}, gzip ${bytes(gzipBytes)}, in ${duration(seconds)}`,
   ].join("\n");
 }
 
-const decibels = (value: number): string => `${value.toFixed(1)} dB`;
+/** The samples that figures are from, in words. */
+function samplesText({ images, heldOut }: Quality): string {
+  const samples = images === 1 ? "sample" : "samples";
+  if (heldOut) return `${count(images)} ${samples} held out`;
+  return `the ${images === 1 ? "one sample" : `${count(images)} samples`} that calibrated it`;
+}
 
 /** A row for each output, and advice where one keeps little. */
-function qualityText({ images, heldOut, outputs, advice }: Quality, assumed: object | null): string[] {
-  const samples = `${count(images)} ${images === 1 ? "sample" : "samples"}`;
-  const which = heldOut
-    ? `${samples} held out`
-    : `the ${samples} that calibrated it, which flatters it: of more samples some are held out`;
+function qualityText(quality: Quality, assumed: object | null): string[] {
+  const { outputs, advice } = quality;
   return [
-    `outputs against the float network's, on ${which}:`,
-    outputsTable(outputs),
+    `outputs against the float network's, on ${samplesText(quality)}:`,
+    outputsText(outputs),
+    ...(quality.heldOut
+      ? []
+      : ["figures on samples that calibrated flatter the model: of eight samples or more some are held out"]),
     ...(advice && assumed && Object.keys(assumed).length > 0
       ? [
           "how pixels become values was assumed. If that is wrong, so are these figures: try --range, --mean and --std first",
@@ -155,14 +146,14 @@ function qualityText({ images, heldOut, outputs, advice }: Quality, assumed: obj
 }
 
 /** Says what training has brought, and what of it was undone. */
-function taughtText({ epochs, heldOut, before, after, attempts }: DistillationOutcome): string {
+function taughtText({ epochs, before, after, attempts }: DistillationOutcome, quality: Quality): string {
   const kept = attempts.filter((attempt) => attempt.kept).length;
   const from = ({ distance, kl, agreement }: DistillationOutcome["before"]) => {
     const unit = kl === null ? "of the outputs' variance" : "nats";
     return `${distance.toFixed(4)} ${unit}${agreement === null ? "" : `, ${percent(agreement)} equal answers`}`;
   };
   return [
-    `distance from the float network on ${count(heldOut)} images held out: rounded ${from(before)}; trained ${from(after)}`,
+    `distance from the float network on ${samplesText(quality)}: rounded ${from(before)}; trained ${from(after)}`,
     `epochs after each portion: ${epochs.join(", ")}; ${kept} of the last portion's ${attempts.length} attempts kept`,
     ...(after.distance >= before.distance ? ["training brought nothing nearer: the rounded network was kept"] : []),
   ].join("\n");

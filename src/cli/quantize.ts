@@ -23,7 +23,7 @@ import { type RetrainedArguments, runRetrained } from "./quantize-retrained.js";
 import { addTrainingOptions } from "./training.js";
 
 /** Options that mean something on one of the two ways alone. */
-const CALIBRATED = ["images", "minutes", "twoTerm", "budget"];
+const CALIBRATED = ["images", "minutes", "twoTerm", "budget", "price"];
 const RETRAINED = [
   "recipe",
   "epochs",
@@ -80,6 +80,12 @@ export function quantizeCommand(): Command {
       "bits of the first convolution and of depthwise ones, which get sums of two powers: 4 to 6, or none",
       twoTerm,
       images.twoTerm,
+    )
+    .option(
+      "--price <n>",
+      "price of a weight that is not 0: higher ones make more weights 0, which runs faster and loses more; try 0.5 to 3",
+      notNegative("--price"),
+      images.price,
     )
     .option(
       "--budget <bits>",

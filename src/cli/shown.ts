@@ -1,9 +1,10 @@
 // shown.ts: the library's work on progress lines.
 import type { Dataset } from "../data/index.js";
-import { type Classifier, type Measurement, measure } from "../pipeline/index.js";
-import { percent, table } from "../report/index.js";
+import { type Classifier, type Measurement, measure, verdictOn } from "../pipeline/index.js";
+import { type Column, percent, table } from "../report/index.js";
 import type { OutputFidelity, Progress } from "../training/index.js";
 import type { Context } from "./command.js";
+import { decibelText } from "./layers.js";
 import type { ProgressLine, Screen } from "./screen.js";
 
 /** Measures as `measure` does, on a progress line of its own. */
@@ -23,14 +24,27 @@ export async function measureShown(
 const FEW = 100;
 const ofFew = (equal: number, all: number): string => (all < FEW ? ` (${Math.round(equal)} of ${all})` : "");
 
-/** A row for each output: what it keeps of the float network's. */
-export function outputsTable(outputs: readonly OutputFidelity[]): string {
-  const rows = outputs.map(({ name, snr, agreement, answers }) => [
-    name,
-    `${snr.toFixed(1)} dB`,
-    agreement === null || answers === null ? "" : `${percent(agreement)}${ofFew(agreement * answers, answers)}`,
-  ]);
-  return table([["output"], ["signal to noise", "right"], ["equal answers", "right"]], rows);
+/** Why an output has no signal to noise. */
+const LACKS = {
+  variation: "all values of the float network are the same",
+  "finite values": "some values are not finite",
+} as const;
+
+/** A row for each output: what it keeps of the float network's, and a line for each of which that cannot be said. */
+export function outputsText(outputs: readonly OutputFidelity[]): string {
+  const rows = outputs.map((output) => {
+    const { name, snr, agreement, answers } = output;
+    const equal = agreement === null || answers === null ? null : ofFew(agreement * answers, answers);
+    return [name, decibelText(snr), verdictOn(output), equal === null ? "" : `${percent(agreement!)}${equal}`];
+  });
+  const columns: readonly Column[] = [
+    ["output"],
+    ["signal to noise", "right"],
+    ["verdict"],
+    ["equal answers", "right"],
+  ];
+  const lacking = outputs.flatMap(({ name, lacks }) => (lacks ? [`—: of output "${name}" ${LACKS[lacks]}`] : []));
+  return [table(columns, rows), ...lacking].join("\n");
 }
 
 /** A progress line for each step of a conversion; a step that begins ends the one before. */

@@ -18,6 +18,7 @@ export const DEFAULTS = frozenCopy({
     bits: 4,
     levels: "two-term",
     twoTerm: 6,
+    price: 0,
     minutes: 0,
     portions: [1] as readonly number[],
     batchSize: 32,

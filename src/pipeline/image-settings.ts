@@ -15,6 +15,12 @@ export interface ImageSettings {
   readonly twoTerm?: number | null;
   /** Bits of single layers by name, 2 to 6; a width that the quantizer lacks is of two-term levels. */
   readonly layers?: ReadonlyMap<string, number>;
+  /**
+   * The price of a weight that is not 0: a weight stays 0 unless it takes more from the error of its layer's outputs. 1 is four
+   * times the error of a weight halfway between levels 0 and 1, and doubles the weights that round to 0. More zeros take less time
+   * to run. Default 0.
+   */
+  readonly price?: number;
   /** Bits on average over all weights, dealt out among the layers; null: `bits` for all. Default null. */
   readonly budget?: number | null;
   /** Minutes of self-distillation; 0: none. */
@@ -36,6 +42,7 @@ export const IMAGE_SETTINGS = is.exactly<ImageSettings>({
   levels: is.optional(is.either((value) => typeof value === "string", is.text, QUANTIZER)),
   twoTerm: is.optional(is.nullable(is.integer(4, 6))),
   layers: is.optional(is.map(is.number)),
+  price: is.optional(is.within(0)),
   budget: is.optional(is.nullable(is.positive)),
   minutes: is.optional(is.within(0)),
   portions: is.optional(is.list(is.number)),

@@ -18,8 +18,10 @@ import {
 import { compensate, type LayerReport } from "../rounding/index.js";
 import {
   type DistillResult,
+  type Divergence,
   distill,
   fidelityTo,
+  firstOf,
   holdOutSamples,
   recoverNorms,
   sampleActivations,
@@ -27,7 +29,7 @@ import {
 import { DEFAULTS } from "./defaults.js";
 import { IMAGE_SETTINGS, type ImageControl, type ImageSettings, type ResolvedSettings } from "./image-settings.js";
 import { checkSignal, interruptible } from "./interruptible.js";
-import { dealOut, levelsOf, type Weighted, WIDTHS, type Width, wider, widthsBy } from "./levels.js";
+import { dealOut, levelsOf, type Weighted, WIDTHS, type Width, wider, widthSettings, widthsBy } from "./levels.js";
 import { checkFloat, withoutTiny } from "./network.js";
 import { type ConversionResult, createWarnings, type RoundedLayer, schemeText } from "./notes.js";
 import { adviceOn, neediest, type Quality } from "./quality.js";
@@ -101,8 +103,14 @@ export async function quantizeFromImages(
   const { outputs } = taught?.after ?? measure(rounded.network);
   const made = outcome(network, widths, rounded.layers);
   const poor = neediest(outputs);
-  const ceiling = poor && measure(simulated).outputs.find(({ name }) => name === poor.name)!.snr;
-  const advice = poor && adviceOn(poor, ceiling!, made.layers, richerSettings(full));
+  const limitOf = (found: Divergence) => found.outputs.find(({ name }) => name === poor?.name)!.snr;
+  const ceiling = () => ({
+    found: limitOf(measure(simulated)),
+    calibrated:
+      held === samples ? null : limitOf(fidelityTo(source.network, firstOf(samples, countOf(held)))(simulated)),
+  });
+  const others = richerSettings(network, full);
+  const advice = poor && adviceOn(poor, ceiling(), made.layers, others, activations);
   return {
     model: { ...lower(rounded.network, { grids: rounded.grids }), notes: notesFor(full, taught) },
     network: rounded.network,
@@ -181,12 +189,25 @@ function teach(
 }
 
 /** Settings that all layers lose less with, as the command spells them. */
-function richerSettings({ quantizer, bits, minutes, budget }: ResolvedSettings): string[] {
-  const twoTerm = quantizerNamed("two-term");
+function richerSettings(network: Network, settings: ResolvedSettings): string[] {
+  const { quantizer, bits, twoTerm, minutes, budget, price } = settings;
+  const used = new Set(weightNodes(network).map(widthSettings(network, settings)));
+  const sums = quantizerNamed("two-term");
   const powers = quantizer.name === "powers" || quantizer.name === DEFAULTS.retraining.levels;
-  const richer = powers && twoTerm.bits.includes(bits) ? ["--levels two-term"] : [];
-  const more = budget === null && quantizer.bits.includes(bits + 1) ? [`--bits ${bits + 1}`] : [];
-  return [...richer, ...more, ...(minutes === 0 ? ["--minutes"] : [])];
+  const ways: readonly (readonly [helps: boolean, option: string])[] =
+    budget === null
+      ? [
+          [used.has("bits") && powers && sums.bits.includes(bits), "--levels two-term"],
+          [used.has("bits") && quantizer.bits.includes(bits + 1), `--bits ${bits + 1}`],
+          [used.has("twoTerm") && twoTerm! < Math.max(...sums.bits), `--two-term ${twoTerm! + 1}`],
+        ]
+      : [
+          [powers, "--levels two-term"],
+          [budget + 1 <= Math.max(...WIDTHS), `--budget ${budget + 1}`],
+        ];
+  const training = `--minutes ${minutes === 0 ? 1 : 2 * minutes}`;
+  const cheaper = price > 0 ? [`--price ${price < 0.5 ? 0 : price / 2}`] : [];
+  return [...ways.flatMap(([helps, option]) => (helps ? [option] : [])), ...cheaper, training];
 }
 
 function outcome(network: Network, widths: (node: Weighted) => Width, reports: readonly LayerReport[]) {
@@ -197,7 +218,10 @@ function outcome(network: Network, widths: (node: Weighted) => Width, reports: r
     return {
       ...report,
       bits: own,
-      more: better === undefined ? null : { bits: own + 1, bytes, gain: better - report.ownSnr },
+      more:
+        better === undefined
+          ? null
+          : { bits: own + 1, bytes, gain: better === null || report.ownSnr === null ? null : better - report.ownSnr },
     };
   });
   const total = layers.reduce((sum, { weights }) => sum + weights, 0);
@@ -205,11 +229,11 @@ function outcome(network: Network, widths: (node: Weighted) => Width, reports: r
 }
 
 function notesFor(
-  { activations, bits, quantizer, budget, seed }: ResolvedSettings,
+  { activations, bits, quantizer, budget, price, seed }: ResolvedSettings,
   distillation: DistillationOutcome | null,
 ): Record<string, string> {
   return {
-    weights: `compensated rounding, ${budget === null ? `${bits} bits` : `${budget} bits on average`}, ${quantizer.name}`,
+    weights: `compensated rounding, ${budget === null ? `${bits} bits` : `${budget} bits on average`}, ${quantizer.name}${price > 0 ? `, price ${price}` : ""}`,
     activations: schemeText(activations),
     ...(distillation && { distillation: `${distillation.epochs.join(" ")} epochs a portion, seed ${seed}` }),
   };

@@ -41,9 +41,17 @@ export type { Images, ImagesByInput } from "./source.js";
 
 // for the other rooms
 
+export { type Calibration, type CostError, calibrateCosts } from "./costs/calibrate.js";
+export { COST_UNITS } from "./costs/features.js";
+export { type PredictedStep, predictLayer, predictModel } from "./costs/predict.js";
+export { COSTS } from "./costs/shipped.js";
+export { type CostTable, parseCosts } from "./costs/table.js";
+export { geometryOf, type LayerGeometry } from "./costs/weighted.js";
+export { type ChannelWork, channelWork, levelWork } from "./costs/work.js";
 export { compareTimes, median } from "./measure.js";
 export { checkMethod } from "./methods.js";
 export { inputOf, NETWORKS } from "./network.js";
 export { schemeText } from "./notes.js";
 export { headText, pixelHead, pixelsAsTheyAre } from "./pixel-head.js";
+export { verdictOn } from "./quality.js";
 export { defined } from "./settings.js";

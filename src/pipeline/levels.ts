@@ -1,4 +1,5 @@
 // levels.ts: which levels each layer's weights are rounded to: set, or dealt out for a budget.
+import { noiseOf } from "../base/index.js";
 import { countOf, eachInput, type Samples, type SamplesByInput } from "../data/browser.js";
 import type { Network } from "../graph/index.js";
 import type { ConvNode, DenseNode } from "../ops/index.js";
@@ -8,10 +9,11 @@ import type { ImageControl, ResolvedSettings } from "./image-settings.js";
 
 export type Weighted = ConvNode | DenseNode;
 
-/** The quantizer of a layer, and its bits. */
+/** The quantizer of a layer, its bits, and the price of a weight that is not 0 (see LayerLevels). */
 export interface Width {
   readonly quantizer: Quantizer;
   readonly bits: number;
+  readonly price: number;
 }
 
 /** The widths that layers by themselves and budgets may ask for, whatever the quantizer. */
@@ -20,37 +22,51 @@ export const WIDTHS: readonly number[] = [2, 3, 4, 5, 6];
 const COMPARED_IMAGES = 64;
 
 /** A width of a quantizer; one that it lacks is of sums of two powers, which have all of WIDTHS. */
-function widthOf(quantizer: Quantizer, bits: number): Width {
-  return { quantizer: quantizer.bits.includes(bits) ? quantizer : quantizerNamed("two-term"), bits };
+function widthOf(quantizer: Quantizer, bits: number, price: number): Width {
+  return { quantizer: quantizer.bits.includes(bits) ? quantizer : quantizerNamed("two-term"), bits, price };
 }
 
 /** The levels of a layer. */
-export const levelsOf = (node: Weighted, { quantizer, bits }: Width): LayerLevels => levelsFor(node, quantizer, bits);
+export const levelsOf = (node: Weighted, { quantizer, bits, price }: Width): LayerLevels => ({
+  ...levelsFor(node, quantizer, bits),
+  price,
+});
 
 /** The width with one bit more; null where there is none. */
-export function wider({ bits }: Width, quantizer: Quantizer): Width | null {
-  return WIDTHS.includes(bits + 1) ? widthOf(quantizer, bits + 1) : null;
+export function wider({ bits, price }: Width, quantizer: Quantizer): Width | null {
+  return WIDTHS.includes(bits + 1) ? widthOf(quantizer, bits + 1, price) : null;
+}
+
+/** The setting that each layer's width is from. */
+export function widthSettings(
+  network: Network,
+  { twoTerm, layers }: Pick<ResolvedSettings, "twoTerm" | "layers">,
+): (node: Weighted) => "layers" | "twoTerm" | "bits" {
+  const first = network.nodes.find((node) => node.op === "conv");
+  return (node) => {
+    if (layers.has(node.name)) return "layers";
+    const few = node.name === first?.name || (node.op === "conv" && node.groups > 1);
+    return few && twoTerm !== null ? "twoTerm" : "bits";
+  };
 }
 
 /** Widths as the settings name them. */
-export function widthsBy(
-  network: Network,
-  { bits, quantizer, twoTerm, layers }: ResolvedSettings,
-): (node: Weighted) => Width {
-  const first = network.nodes.find((node) => node.op === "conv");
-  return (node) => {
-    const given = layers.get(node.name);
-    if (given !== undefined) return widthOf(quantizer, given);
-    const few = node.name === first?.name || (node.op === "conv" && node.groups > 1);
-    return few && twoTerm !== null ? { quantizer: quantizerNamed("two-term"), bits: twoTerm } : { quantizer, bits };
+export function widthsBy(network: Network, settings: ResolvedSettings): (node: Weighted) => Width {
+  const { bits, quantizer, twoTerm, layers, price } = settings;
+  const settingOf = widthSettings(network, settings);
+  const widths = {
+    layers: (name: string) => widthOf(quantizer, layers.get(name)!, price),
+    twoTerm: () => ({ quantizer: quantizerNamed("two-term"), bits: twoTerm!, price }),
+    bits: () => ({ quantizer, bits, price }),
   };
+  return (node) => widths[settingOf(node)](node.name);
 }
 
 /** Widths for a budget, from what each number of bits costs each layer; layers that were given bits keep them. */
 export async function dealOut(
   simulated: Network,
   samples: Samples | SamplesByInput,
-  { layers, budget, quantizer }: ResolvedSettings,
+  { layers, budget, quantizer, price }: ResolvedSettings,
   { signal, onStep, onProgress }: ImageControl,
 ): Promise<(node: Weighted) => Width> {
   await onStep?.("dealing out bits");
@@ -61,16 +77,16 @@ export async function dealOut(
     simulated,
     few,
     {
-      levels: (node) => levelsOf(node, widthOf(quantizer, 5)),
-      explore: (node) => choicesOf(node.name).map((bits) => levelsOf(node, widthOf(quantizer, bits))),
+      levels: (node) => levelsOf(node, widthOf(quantizer, 5, price)),
+      explore: (node) => choicesOf(node.name).map((bits) => levelsOf(node, widthOf(quantizer, bits, price))),
     },
     { signal, onProgress: (done, total, layer) => onProgress?.(done / total, layer) },
   );
   const candidates = compared.layers.map(({ name, weights, explored }) => ({
     name,
     weights,
-    choices: choicesOf(name).map((bits, i) => ({ bits, noise: 10 ** (-explored[i] / 10) })),
+    choices: choicesOf(name).map((bits, i) => ({ bits, noise: noiseOf(explored[i]) })),
   }));
   const chosen = allocateBits(candidates, budget!);
-  return ({ name }) => widthOf(quantizer, choicesOf(name)[chosen.get(name)!]);
+  return ({ name }) => widthOf(quantizer, choicesOf(name)[chosen.get(name)!], price);
 }

@@ -15,8 +15,8 @@ export interface QuantizedLayer {
 
 /** A layer as it is in the model, its signal to noise, and what one more bit a weight would do. */
 export interface RoundedLayer extends Omit<LayerReport, "explored">, QuantizedLayer {
-  /** Null where there are no more bits to be had. */
-  readonly more: { readonly bits: number; readonly bytes: number; readonly gain: number } | null;
+  /** Null where there are no more bits to be had; `gain` in dB of ownSnr, null where that has no ratio. */
+  readonly more: { readonly bits: number; readonly bytes: number; readonly gain: number | null } | null;
 }
 
 /** The result of a conversion; `Layer` is what it knows of each layer. */

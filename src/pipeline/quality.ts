@@ -1,6 +1,8 @@
 // quality.ts: what a model's outputs keep of the float network's, and what would help where that is little.
+import { EXACT, noiseOf, shellWord } from "../base/index.js";
+import type { ActivationScheme } from "../quantize/index.js";
 import type { OutputFidelity } from "../training/index.js";
-import type { RoundedLayer } from "./notes.js";
+import { type RoundedLayer, schemeText } from "./notes.js";
 
 /** The outputs of a model against those of the float network. */
 export interface Quality {
@@ -12,58 +14,96 @@ export interface Quality {
   readonly advice: string | null;
 }
 
-/** The report names outputs that keep less, unless their answers are the same. */
-const ENOUGH_DECIBELS = 20;
+/** The dB that are hardly seen any more: in the answer of a distribution, in other outputs, such as boxes and maps, and in any. */
+const ENOUGH = { answers: 20, values: 25, all: 30 };
+/** The share of equal answers that is enough whatever the dB. */
 const ENOUGH_AGREEMENT = 0.98;
 /** Layers that the advice names, at most. */
 const NAMED = 3;
 /** Share of the layers' noise that a bit more in those has to take away. */
 const WORTH = 0.4;
+/** dB by which samples that calibrated have to be better for others to be short of them. */
+const OVERFITTED = 1;
+
+const enoughFor = ({ kl }: OutputFidelity): number => (kl === null ? ENOUGH.values : ENOUGH.answers);
+const answersAlike = ({ agreement }: OutputFidelity): boolean => agreement !== null && agreement >= ENOUGH_AGREEMENT;
+
+/**
+ * Says in a word what an output keeps, by the same thresholds as the advice.
+ * @internal
+ */
+export function verdictOn(
+  output: OutputFidelity,
+): "" | "exact" | "very close" | "close" | "same answers" | "fair" | "far" {
+  const { snr } = output;
+  if (snr === null) return "";
+  if (snr >= EXACT) return "exact";
+  if (snr >= ENOUGH.all) return "very close";
+  if (snr >= enoughFor(output)) return "close";
+  if (answersAlike(output)) return "same answers";
+  return snr >= ENOUGH.answers ? "fair" : "far";
+}
 
 /** The output that most needs help; null where all keep enough. */
 export function neediest(outputs: readonly OutputFidelity[]): OutputFidelity | null {
-  const poor = outputs.filter(
-    ({ snr, agreement }) => snr < ENOUGH_DECIBELS && !(agreement !== null && agreement >= ENOUGH_AGREEMENT),
-  );
-  return poor.reduce<OutputFidelity | null>((least, one) => (least && least.snr <= one.snr ? least : one), null);
+  const poor = outputs.filter((one) => one.snr !== null && one.snr < enoughFor(one) && !answersAlike(one));
+  return poor.reduce<OutputFidelity | null>((least, one) => (least && least.snr! <= one.snr! ? least : one), null);
+}
+
+/** The limits of an output in dB, with rounded activations and float weights. */
+export interface Ceiling {
+  /** On the samples that quality is measured on. */
+  readonly found: number | null;
+  /** On samples that calibrated; null where these are the same ones. */
+  readonly calibrated: number | null;
 }
 
 /**
  * Says what an output keeps, and what takes most of the noise away.
- * @param ceiling dB that the output keeps with the same rounded activations and float weights
  * @param layers what each loses by its own rounding, and with one bit more
- * @param others settings that take noise from every layer, as the command spells them
+ * @param others settings that take noise from every layer, as the command spells them; the last one trains
  */
 export function adviceOn(
   { name, snr, kl, agreement }: OutputFidelity,
-  ceiling: number,
+  { found, calibrated }: Ceiling,
   layers: readonly RoundedLayer[],
   others: readonly string[],
+  activations: ActivationScheme,
 ): string {
   // the noise of numbers that only name something says little
   const names = kl === null && agreement !== null;
-  const kept = `output ${name} keeps ${names ? `${Math.round(100 * agreement)} % of its answers` : decibels(snr)}`;
-  if (noise(ceiling) > noise(snr) / 2) {
-    const float = ceiling > snr && !names ? `, and would keep ${decibels(ceiling)} with float weights` : "";
-    return `${kept}${float}. Rounded activations lose most of it: more samples may give better ranges`;
+  const kept = `output "${name}" keeps ${names ? `${Math.round(100 * agreement)} % of its answers` : decibels(snr!)}`;
+  if (found !== null && noiseOf(found) > noiseOf(snr) / 2) {
+    const float = found > snr! && !names ? `, and would keep ${decibels(found)} with float weights` : "";
+    return `${kept}${float}. Rounded activations lose most of it: ${cureOf(found, calibrated, activations, others.at(-1)!)}`;
   }
-  const total = layers.reduce((sum, { ownSnr }) => sum + noise(ownSnr), 0);
+  const total = layers.reduce((sum, { ownSnr }) => sum + noiseOf(ownSnr), 0);
   const gains = layers
     .flatMap(({ name: layer, bits, ownSnr, more }) => {
-      return more ? [{ layer, bits: bits + 1, share: (noise(ownSnr) - noise(ownSnr + more.gain)) / total }] : [];
+      if (ownSnr === null || !more || more.gain === null) return [];
+      return [{ layer, bits: bits + 1, share: (noiseOf(ownSnr) - noiseOf(ownSnr + more.gain)) / total }];
     })
     .sort((a, b) => b.share - a.share);
   const few = gains.slice(0, NAMED);
   const shareOf = (count: number) => few.slice(0, count).reduce((sum, { share }) => sum + share, 0);
   const count = few.findIndex((_, i) => shareOf(i + 1) >= WORTH) + 1;
-  const named = few.slice(0, count).map(({ layer, bits }) => `--layer ${layer}=${bits}`);
-  const all = others.length > 0 ? others.join(" or ") : "";
+  const named = few.slice(0, count).map(({ layer, bits }) => `--layer ${shellWord(`${layer}=${bits}`)}`);
+  const all = others.join(" or ");
   if (named.length > 0) {
     const most = `${named.join(" ")} takes away ${Math.round(100 * shareOf(count))} % of what the layers' rounding adds`;
-    return `${kept}. ${most}${all && `; ${all} takes some from every layer`}`;
+    return `${kept}. ${most}; ${all} takes some from every layer`;
   }
-  return `${kept}. The loss is spread over all layers: try ${all || "--minutes, in which the network learns from the float one"}`;
+  return `${kept}. The loss is spread over all layers: try ${all}`;
 }
 
-const noise = (snr: number): number => 10 ** (-snr / 10);
+/** Says what would help against the noise of activations: more samples only where those that calibrated keep more. */
+function cureOf(found: number, calibrated: number | null, scheme: ActivationScheme, training: string): string {
+  if (calibrated !== null && calibrated > found + OVERFITTED) {
+    return `samples that calibrated would keep ${decibels(calibrated)}, so more of them may give better ranges`;
+  }
+  const widest = scheme.kind === "linear" && scheme.bits === 8;
+  const more = widest ? `${training} may win some of it back` : `--activations 8 keeps more`;
+  return `the ${schemeText(scheme)} activations are the limit, and wider weights gain little; ${more}`;
+}
+
 const decibels = (value: number): string => `${value.toFixed(1)} dB`;

@@ -38,7 +38,15 @@ export {
 export { bitsOfLayer, levelsFor, quantizeWeightsOf, weightNodes, writeFit } from "./apply.js";
 export { SCHEME } from "./calibrate.js";
 export { type ChannelRanges, collectRanges, createMeter } from "./channel-ranges.js";
-export { fitScales, LAYER_LEVELS, type LevelTable, levelTable, type RowFits, SMALLEST_SCALE } from "./channels.js";
+export {
+  fitScales,
+  LAYER_LEVELS,
+  type LevelTable,
+  levelTable,
+  priceOf,
+  type RowFits,
+  SMALLEST_SCALE,
+} from "./channels.js";
 export { equalize, tensorsToEqualize } from "./equalize.js";
 export { PORTION_FIELDS, PORTION_STEP } from "./inq.js";
 export { defaultRule, SMALLEST_WEIGHT } from "./levels.js";

@@ -1,6 +1,6 @@
 // compensate.ts: a whole network rounded with compensation, layer by layer, from unlabelled images.
 
-import { given, is, ShiftwiseError } from "../base/index.js";
+import { decibels, given, is, ShiftwiseError } from "../base/index.js";
 import { SAMPLES, type Samples, type SamplesByInput, type SamplesReader, samplesReader } from "../data/browser.js";
 import { compileModule, pause } from "../engine/index.js";
 import { findChains, inputsOf, NETWORK, type Network, removeQuantizers } from "../graph/index.js";
@@ -17,7 +17,7 @@ import {
 import { fitScales, type LayerLevels, PORTION_STEP, type RowFits, SMALLEST_SCALE } from "../quantize/index.js";
 import { energy, roundRows, sampleOf } from "./group.js";
 import { type LayerPlan, type LevelsOf, planRounding, type RoundingStep } from "./layer-plan.js";
-import { createOutputMeter, decibels } from "./output-meter.js";
+import { createOutputMeter } from "./output-meter.js";
 import { inputVariances, isBlocked, type Part, partsOf, pickColumns } from "./parts.js";
 import { createRounder, ROUND, type Rounder } from "./rounding.js";
 import { chunkOf, createWalk } from "./walk.js";
@@ -60,19 +60,22 @@ const OPTIONS = is.record<CompensateOptions>({
 });
 const CONTROL = is.record<CompensateControl>({ signal: is.optional(is.signal), onProgress: is.optional(is.callback) });
 
-/** The result of rounding one layer. Ratios of signal to noise are in decibels. */
+/**
+ * The result of rounding one layer. Ratios of signal to noise are in decibels: 300 for no error, null where there is no signal,
+ * as of outputs that are the same for all samples.
+ */
 export interface LayerReport {
   readonly name: string;
   readonly weights: number;
   /** Signal to noise of the weights themselves. */
-  readonly weightSnr: number;
+  readonly weightSnr: number | null;
   /**
    * Signal to noise of the layer's outputs: by its own rounding alone, and with all that the layers before have lost.
    */
-  readonly ownSnr: number;
-  readonly outputSnr: number;
+  readonly ownSnr: number | null;
+  readonly outputSnr: number | null;
   /** ownSnr with each of the levels to be explored, on up to 32 output channels of each group. */
-  readonly explored: readonly number[];
+  readonly explored: readonly (number | null)[];
 }
 
 /** The result of `compensate`. */
@@ -296,7 +299,7 @@ function keepMean(node: ConvNode | DenseNode, norm: BatchNormNode | null, shift:
   return [node, { ...norm, mean: { shape: norm.mean.shape, data: norm.mean.data.map((m, c) => m - shift[c]) } }];
 }
 
-function weightSignalToNoise(before: Float32Array, after: Float32Array): number {
+function weightSignalToNoise(before: Float32Array, after: Float32Array): number | null {
   let signal = 0;
   let noise = 0;
   for (let i = 0; i < before.length; i++) {

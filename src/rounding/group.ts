@@ -1,5 +1,5 @@
 // group.ts: output channels of one group, and how their weights are rounded to levels.
-import { fitScales, type RowFits } from "../quantize/index.js";
+import { fitScales, priceOf, type RowFits } from "../quantize/index.js";
 import type { LayerPlan } from "./layer-plan.js";
 import type { Rounder, RoundingResult } from "./rounding.js";
 
@@ -49,12 +49,14 @@ export function energy({ target, products }: GroupRows): number {
 /** @param sweeps of coordinate descent */
 export function roundRows(
   rounder: Rounder,
-  { tables, fits }: LayerPlan,
+  { tables, fits, price: share }: LayerPlan,
   { channels, original, target, products, importance, states }: GroupRows,
   sweeps: number,
 ): RoundingResult & Pick<RowFits, "of"> {
   const fitted = fits === "fit";
-  const own = fitted ? fitScales(target, importance, tables) : pickRows(fits, channels);
+  const plain = fitted ? fitScales(target, importance, tables) : pickRows(fits, channels);
+  const price = priceOf(share, plain.scales, importance);
+  const own = fitted && price > 0 ? fitScales(target, importance, tables, price) : plain;
   const result = rounder.round({
     target,
     products,
@@ -63,6 +65,7 @@ export function roundRows(
     tables,
     fits: own,
     refit: fitted && !states,
+    price,
     sweeps,
   });
   return { ...result, of: own.of };

@@ -31,6 +31,8 @@ export interface RoundingTask {
   readonly fits: RowFits;
   /** Fit the scales anew to the codes found, in the least squares sense; only where all weights are rounded. */
   readonly refit: boolean;
+  /** The price of a weight that is not 0, in units of the error. */
+  readonly price: number;
   /** Sweeps of coordinate descent after the compensated pass. */
   readonly sweeps: number;
 }
@@ -175,7 +177,7 @@ export function createRounder(n: number, module: WebAssembly.Module): Rounder {
 
     times: (rows) => rowsTimes(covariance, rows),
 
-    round({ target, products: whole, states: given, values, tables, fits, refit, sweeps }) {
+    round({ target, products: whole, states: given, values, tables, fits, refit, price, sweeps }) {
       const result = Float64Array.from(values);
       const found = new Uint8Array(target.length);
       const fitted = Float64Array.from(fits.scales);
@@ -196,10 +198,10 @@ export function createRounder(n: number, module: WebAssembly.Module): Rounder {
         else block.states.fill(ROUND);
         block.scales.set(fitted.subarray(first, first + count));
         block.books.set(fits.of.subarray(first, first + count));
-        kernels.compensateRows(job, count, longest);
+        kernels.compensateRows(job, count, longest, price);
         for (let sweep = 0; sweep < sweeps; sweep++) {
           if (refit) kernels.rescaleRows(job, count);
-          kernels.descendRows(job, count, longest);
+          kernels.descendRows(job, count, longest, price);
         }
         if (refit) kernels.rescaleRows(job, count);
         for (let c = 0; c < count; c++) {

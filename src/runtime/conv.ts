@@ -15,7 +15,10 @@ const UNITS_MIN = 64;
 const CHANNELS_MIN = 16;
 
 /** Whether a convolution is a dense layer: one tap on one pixel, which is the input's only one and no padding. */
-export function isPointLayer(context: PlanContext, { input, kernel, padding, groups }: ConvLayer): boolean {
+export function isPointLayer(
+  context: Pick<PlanContext, "spec">,
+  { input, kernel, padding, groups }: ConvLayer,
+): boolean {
   const { shape } = context.spec(input);
   const sizes = [shape[1], shape[2], kernel[0], kernel[1], groups];
   return sizes.every((size) => size === 1) && padding.every((p) => p === 0);

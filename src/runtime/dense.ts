@@ -12,10 +12,10 @@ import { DenseJob } from "./wasm.generated.js";
 /** Inputs that an entry of the list of inputs (assembly/runtime/dense.ts) can tell apart: index << 8 | value, u32. */
 const INPUTS_MAX = 2 ** 24;
 /** Levels that one table holds products of. */
-const TABLE_LEVELS = 16;
+export const TABLE_LEVELS = 16;
 const TABLE_BYTES = 256 * 2 * TABLE_LEVELS;
 /** Levels up to this have products with 0..255 that fit 16 bits. */
-const PRODUCT_MAX = 128;
+export const PRODUCT_MAX = 128;
 /** Larger ones are 2^7 high + low. */
 const LIMB_BITS = 7;
 

@@ -121,7 +121,7 @@ function placeVector(memory: MemoryPlan, values: Float32Array, channels: number)
 }
 
 /** Whether no result of a channel, before it is clamped, can leave what the short way rounds. */
-function isPlain({ scale, offset }: Epilogue, largest: Float64Array, residual?: Residual): boolean {
+export function isPlain({ scale, offset }: Epilogue, largest: Float64Array, residual?: Residual): boolean {
   const operand = residual ? Math.abs(residual.scale) * BYTE_MAX : 0;
   return scale.every((factor, c) => {
     const sum = Math.abs(factor) * largest[c];

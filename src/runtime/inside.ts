@@ -1,5 +1,14 @@
-// inside.ts: the inner door of the runtime, for programs that time or check single steps of a plan. No entry of the package.
+// inside.ts: the inner door of the runtime, for what times, checks or predicts single steps of a plan. No entry of the package.
 export { toReal } from "../ops/index.js";
+export { isPointLayer } from "./conv.js";
+export { PRODUCT_MAX, TABLE_LEVELS } from "./dense.js";
+export { isPlain } from "./epilogue.js";
 export { compileKernels, compileSteps, instantiate, needsSteps } from "./kernels.js";
-export { planModel } from "./plan.js";
+export { BLOCK, END, PARK, PART_ROWS, TILE } from "./layout.js";
+export { elementBytes } from "./memory.js";
+export { CHUNK_BYTES } from "./patch.js";
+export { needsPhases, planModel } from "./plan.js";
+export { isLarge } from "./pool.js";
 export { createDoor, readRaw } from "./ports.js";
+export { compileSchedule, type IntegerWeights } from "./schedule.js";
+export { type GatherForm, gatherOf, windowOf } from "./taps.js";

@@ -11,7 +11,7 @@ import { GatherJob } from "./wasm.generated.js";
 /** Scratch before the masks and rows: the parts of one tile's sum, or 4 x 64 float sums. */
 export const SUMS_BYTES = 1024;
 /** A chunk of channels that need not be together is cut to about this, to stay in the first-level cache. */
-const CHUNK_BYTES = 32768;
+export const CHUNK_BYTES = 32768;
 /** The last row may be written past its end. */
 const SLACK = 16;
 

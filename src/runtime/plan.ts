@@ -126,7 +126,11 @@ export function planMemory(def: ModelDef, options: PlanOptions = {}): MemoryUse 
   return guarded(() => planModel(def, options).use, "BAD_GRAPH", "this is no model", { found: described(def) });
 }
 
-function needsPhases(layer: Layer, def: ModelDef): layer is Extract<Layer, { kernel: unknown }> {
+/** Whether a layer reads the phases of its input. */
+export function needsPhases(
+  layer: Layer,
+  def: Pick<ModelDef, "tensors">,
+): layer is Extract<Layer, { kernel: unknown }> {
   if (!("kernel" in layer) || (layer.op !== "conv" && isLarge(layer))) return false;
   const { shape, encoding } = def.tensors[layer.input];
   const output = def.tensors[layer.output].shape;

@@ -80,7 +80,7 @@ export interface DistillResult {
   readonly layers: readonly LayerReport[];
   /** Trained after each portion, undone attempts included. */
   readonly epochs: readonly number[];
-  /** Images that were neither rounded nor trained on, on which states were compared. */
+  /** Images on which states were compared: neither rounded nor trained on, or where there are fewer than eight, all. */
   readonly heldOut: number;
   /** Against the float network: all weights rounded at once without training; the result. */
   readonly before: Divergence;

@@ -1,4 +1,5 @@
 // fidelity.ts: how far a quantized network is from its float network, by what they make of the same images.
+import { decibels, squaresAboutMean } from "../base/index.js";
 import { countOf, type Samples, type SamplesByInput } from "../data/browser.js";
 import { inferShapes, type Network } from "../graph/index.js";
 import { elements, nodeKind, type Shape, softmax, stridesOf } from "../ops/index.js";
@@ -7,8 +8,13 @@ import { imagesAtOnce, sampleActivations } from "./activations.js";
 /** The difference of an output from the float network's. */
 export interface OutputFidelity {
   readonly name: string;
-  /** Signal to noise in dB: variance of all the float network's values over the mean squared error. Infinite for no error. */
-  readonly snr: number;
+  /**
+   * Signal to noise in dB: variance of all the float network's values over the mean squared error. 300 for no error; null where
+   * there is no ratio.
+   */
+  readonly snr: number | null;
+  /** Why there is no ratio: the float network's values are all the same, or some values are not finite. Null where there is one. */
+  readonly lacks: "variation" | "finite values" | null;
   /**
    * Mean of KL(float || quantized) in nats, of what is a distribution: a softmax, or the softmax of a single vector. Null for
    * other outputs; infinite where values are not finite.
@@ -25,7 +31,7 @@ export interface OutputFidelity {
 
 /** The distance of a quantized network from its float network on some images. */
 export interface Divergence {
-  /** The mean over all outputs of what training brings down: `kl`, or else mean squared error over variance. */
+  /** The mean over all outputs of what training brings down: `kl`, or else mean squared error over variance, 1 for none. */
   readonly distance: number;
   /** Figures of the one output, as OutputFidelity has them; null where there are several, or it is no distribution. */
   readonly kl: number | null;
@@ -77,7 +83,7 @@ export function createFidelity(float: Network): Fidelity {
     },
     read() {
       const outputs = meters.map(({ read }) => read());
-      const distances = outputs.map(({ kl, snr }) => kl ?? 10 ** (-snr / 10));
+      const distances = meters.map(({ distance }) => distance());
       const [{ kl, agreement }] = outputs.length === 1 ? outputs : [{ kl: null, agreement: null }];
       return { distance: distances.reduce((sum, d) => sum + d, 0) / distances.length, kl, agreement, outputs };
     },
@@ -104,6 +110,8 @@ interface Meter {
   /** Counts a batch in, both (count, channels, height, width). */
   add(expected: Float32Array, found: Float32Array): void;
   read(): OutputFidelity;
+  /** Returns what training brings down: `kl`, or the mean squared error over the variance, which counts as 1 where there is none. */
+  distance(): number;
 }
 
 function createMeter(network: Network, name: string, shape: Shape): Meter {
@@ -124,9 +132,13 @@ function createMeter(network: Network, name: string, shape: Shape): Meter {
     if (lines?.logits) for (const line of [p, q]) softmax(line);
     for (let k = 0; k < length; k++) if (!(p[k] <= 0)) kl += p[k] * Math.log(p[k] / Math.max(q[k], LEAST));
   };
+  const signal = () => squaresAboutMean(count, origin, sum, square);
+  const divergence = (): number => {
+    const mean = (kl * length) / count;
+    return Number.isFinite(mean) ? mean : Number.POSITIVE_INFINITY;
+  };
   return {
     add(expected, found) {
-      // about the first value: a mean far from zero would leave little of the variance
       if (count === 0) origin = expected[0];
       for (let i = 0; i < expected.length; i++) {
         sum += expected[i] - origin;
@@ -139,16 +151,21 @@ function createMeter(network: Network, name: string, shape: Shape): Meter {
       count += expected.length;
     },
     read() {
-      const snr = 10 * Math.log10((square - sum ** 2 / count) / error);
+      const snr = decibels(signal(), error);
       const distributions = count / length;
-      const mean = kl / distributions;
       return {
         name,
-        snr: error === 0 ? Number.POSITIVE_INFINITY : Number.isNaN(snr) ? Number.NEGATIVE_INFINITY : snr,
-        kl: lines && (Number.isFinite(mean) ? mean : Number.POSITIVE_INFINITY),
+        snr,
+        lacks: snr !== null ? null : Number.isFinite(error + square) ? "variation" : "finite values",
+        kl: lines && divergence(),
         agreement: lines ? agreeing / distributions : whole ? equal / count : null,
         answers: lines ? distributions : whole ? count : null,
       };
+    },
+    distance() {
+      if (lines) return divergence();
+      const found = error / (signal() || count);
+      return Number.isFinite(found) ? found : Number.POSITIVE_INFINITY;
     },
   };
 }

@@ -58,3 +58,4 @@ export { sampleActivations } from "./activations.js";
 export { createFidelity, fidelityTo } from "./fidelity.js";
 export { COMMON } from "./given.js";
 export { holdOutSamples } from "./hold-out.js";
+export { firstOf } from "./lessons.js";

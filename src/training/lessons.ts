@@ -43,7 +43,10 @@ export const lessonCount = (set: LearningSet): number => (isSamples(set) ? count
 /** The values that the network reads, without labels. */
 export const valuesOf = (set: LearningSet): Samples | SamplesByInput => (isSamples(set) ? set : samplesOf(set));
 
-/** The first samples, at most so many. */
+/**
+ * The first samples, at most so many.
+ * @internal
+ */
 export function firstOf(samples: Samples | SamplesByInput, most: number): Samples | SamplesByInput {
   return eachInput(samples, (one) => ({ ...one, count: Math.min(one.count, most) }));
 }

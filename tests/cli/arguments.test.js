@@ -51,8 +51,19 @@ const WORDS =
 
 test("every default that help shows is taken when it is given", async () => {
   let count = 0;
-  for (const name of ["demo", "train", "quantize", "eval", "export", "inspect", "profile", "compare"]) {
-    const { [`${name}Command`]: make } = await import(`../../dist/cli/${name}.js`);
+  for (const name of [
+    "demo",
+    "train",
+    "quantize",
+    "eval",
+    "export",
+    "inspect",
+    "profile",
+    "compare",
+    "calibrate-costs",
+  ]) {
+    const camel = name.replace(/-./g, ([, letter]) => letter.toUpperCase());
+    const { [`${camel}Command`]: make } = await import(`../../dist/cli/${name}.js`);
     for (const option of make().options) {
       const { defaultValue, defaultValueDescription, description, flags, parseArg } = option;
       const [, written] = /\(default: ([^)]*)\)/.exec(description) ?? [];

@@ -291,10 +291,9 @@ describe("bad input", () => {
     const lines = [
       ["--help"],
       ["--version"],
-      ...["demo", "train", "quantize", "eval", "export", "inspect", "profile", "compare"].map((name) => [
-        name,
-        "--help",
-      ]),
+      ...["demo", "train", "quantize", "eval", "export", "inspect", "profile", "compare", "calibrate-costs"].map(
+        (name) => [name, "--help"],
+      ),
       ["inspect", model],
       ["inspect", model, "--json"],
       ["profile", model, "--runs", "1"],

@@ -147,7 +147,7 @@ describe("quantize --calibrate", () => {
     assert.equal(wasm.samples, 6);
     assert.ok(wasm.outputs[0].snr > 10 && wasm.outputs[0].agreement > 0.5);
     const { stdout } = await shiftwise(["eval", out, ...given]);
-    assert.match(stdout, /│ output +│ signal to noise │ +equal answers │/);
+    assert.match(stdout, /│ output +│ signal to noise │ verdict +│ +equal answers │/);
     assert.match(stdout, /\(\d+ of 24\) │/);
     await assertFails(["eval", out, "--against", path], "BAD_OPTION", /--data, labelled images, or --against/);
     await assertFails(
@@ -197,6 +197,45 @@ describe("quantize --calibrate", () => {
     assert.equal(status, 0);
     assert.match(stdout, /loses most/);
     assert.match(stdout, /4\.00 bits a weight on average/);
+  });
+
+  test("says what it cannot measure in words, and in JSON as null", async () => {
+    const still = join(folder, "still.npy");
+    const head = npy(4).subarray(0, 128);
+    writeFileSync(still, Buffer.concat([head, Buffer.alloc(4 * 144, 7)]));
+    const args = ["quantize", path, "--calibrate", still, "--range", 1, "--out", out, "--two-term", "none"];
+    const { stdout } = await shiftwise(args);
+    assert.doesNotMatch(stdout, /NaN|Infinity/);
+    assert.match(stdout, /│ +— │/);
+    assert.match(stdout, /^—: the output does not vary in the float network, so there is no signal$/m);
+    assert.match(stdout, /^outputs .*, on the 4 samples that calibrated it:$/m);
+    assert.match(stdout, /^figures on samples that calibrated flatter the model/m);
+    const { layers } = await shiftwiseJson(args);
+    assert.equal(layers.at(-1).outputSnr, null);
+    const taught = await shiftwise([...args, "--minutes", 0.005, "--threads", 1]);
+    assert.match(taught.stdout, /^distance from the float network on the 4 samples that calibrated it/m);
+    assert.doesNotMatch(taught.stdout, /held out:/);
+    rmSync(still);
+  });
+
+  test("lists the layers that lose most, and all on demand", async () => {
+    const b = buildNetwork("deep", createRandom(3));
+    let x = b.input([1, 12, 12]);
+    for (let i = 0; i < 13; i++) x = b.relu(b.batchNorm(b.conv(x, 4)));
+    const deep = join(folder, "deep.safetensors");
+    writeFileSync(deep, encodeNetwork(b.finish([b.dense(x, 3)])));
+    const args = ["quantize", deep, "--calibrate", images, "--range", 1, "--out", out];
+    const rowsOf = (text) => [...text.split("└")[0].matchAll(/^│ ((?:conv|dense)\d+)/gm)].map(([, name]) => name);
+    const { stdout } = await shiftwise(args);
+    assert.match(stdout, /^2 layers that lose less are left out: --verbose lists them, and --json$/m);
+    const { layers } = await shiftwiseJson(args);
+    const most = layers.toSorted((a, b) => a.ownSnr - b.ownSnr).slice(0, 12);
+    assert.deepEqual(
+      rowsOf(stdout),
+      layers.filter((layer) => most.includes(layer)).map(({ name }) => name),
+    );
+    assert.equal(rowsOf((await shiftwise([...args, "--verbose"])).stdout).length, 14);
+    rmSync(deep);
   });
 
   test("takes pixels the usual way where nothing says how, and tells", async () => {

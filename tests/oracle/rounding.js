@@ -33,9 +33,11 @@ function inverse(a) {
  * U = upper Cholesky factor of (H + damping mean(diag H))^-1 with positions in order of falling diag(H); for k = 1..n,
  * all rows at once: q_k = nearest level to w_k, e = (w_k - q_k) / U_kk, w_j <- w_j - e U_kj for every j > k.
  * @param weights rows of n values.
+ * A q_k that takes less than `price` from the error, (w_k^2 - (w_k - q_k)^2) / U_kk^2, becomes 0, which has to be a level.
+ * @param weights rows of n values.
  * @param rounded which weights are rounded; the others take errors up.
  */
-export function roundCompensated(weights, covariance, damping, levels, scales, rounded = () => true) {
+export function roundCompensated(weights, covariance, damping, levels, scales, rounded = () => true, price = 0) {
   const n = covariance.length;
   const added = (damping * covariance.reduce((sum, row, i) => sum + row[i], 0)) / n;
   const order = Array.from({ length: n }, (_, i) => i).sort((a, b) => covariance[b][b] - covariance[a][a]);
@@ -51,6 +53,7 @@ export function roundCompensated(weights, covariance, damping, levels, scales, r
         for (const level of Array.from(levels)) {
           if (Math.abs(scales[r] * level - w[k]) <= Math.abs(best - w[k])) best = scales[r] * level;
         }
+        if ((w[k] ** 2 - (w[k] - best) ** 2) / lower[k][k] ** 2 < price) best = 0;
       }
       // U = L^T
       const e = (w[k] - best) / lower[k][k];

@@ -135,6 +135,16 @@ test("a network that says nothing about pixels takes those of the images, else t
   assert.equal(floats.model.inputs[0].normalization ?? null, null);
 });
 
+test("a price makes more weights 0", async () => {
+  const zeros = [];
+  for (const price of [0, 1, 3]) {
+    const { model } = await quantizeFromImages(float, pictures(), { price });
+    const weights = model.layers.flatMap(({ weights: own }) => (own ? [own] : []));
+    zeros.push(weights.reduce((sum, { codes, levels }) => sum + codes.filter((code) => levels[code] === 0).length, 0));
+  }
+  assert.ok(zeros[0] < zeros[1] && zeros[1] < zeros[2], `${zeros}`);
+});
+
 test("steps and progress are told, and an abort stops", async () => {
   const steps = [];
   let last = 0;
@@ -201,6 +211,7 @@ const settings = [
   ["bits", [1, 7, "4", 4.5, null, Number.NaN]],
   ["levels", ["power", null, 2]],
   ["twoTerm", [3, 7, "none"]],
+  ["price", [-1, "1", Number.NaN, Number.POSITIVE_INFINITY]],
   ["budget", [0, -1, "3", Number.POSITIVE_INFINITY]],
   ["minutes", [-1, Number.NaN, "5", Number.POSITIVE_INFINITY]],
   ["layers", [{ conv1: 5 }, new Map([["nothing", 5]])]],

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { quantizeFromImages } from "../../dist/pipeline/index.js";
-import { adviceOn, neediest } from "../../dist/pipeline/quality.js";
+import { adviceOn, neediest, verdictOn } from "../../dist/pipeline/quality.js";
 import { ENDINGS, pictures } from "./endings.js";
 
 test("each output has a row, measured on every eighth image", async () => {
@@ -39,33 +39,60 @@ test("a classifier has its share of equal answers", async () => {
   }
 });
 
-const output = (snr, agreement = null) => ({ name: "boxes", snr, kl: null, agreement });
+const output = (snr, agreement = null, kl = null) => ({ name: "boxes", snr, kl, agreement });
+const LINEAR = { kind: "linear", bits: 8 };
+const advise = (one, found, layers, others, { calibrated = null, activations = LINEAR } = {}) =>
+  adviceOn(one, { found, calibrated }, layers, others, activations);
 const layer = (name, ownSnr, gain) => ({ name, bits: 4, ownSnr, more: gain === null ? null : { bits: 5, gain } });
 
 test("the output that keeps least is looked at, unless it answers alike", () => {
   assert.equal(neediest([output(25), output(40)]), null);
   assert.equal(neediest([output(12, 1), output(25)]), null);
   assert.equal(neediest([output(12, 1), output(19), output(15, 0.9)]).snr, 15);
+  // boxes and maps want more than distributions; what has no ratio cannot be compared
+  assert.equal(neediest([output(22), output(21, 0.9, 0.1), output(null)]).snr, 22);
+  assert.equal(neediest([output(null), output(300), output(21, 0.9, 0.1)]), null);
+});
+
+test("verdicts follow the advice", () => {
+  const words = [300, 31, 27, 22, 12].map((snr) => verdictOn(output(snr)));
+  assert.deepEqual(words, ["exact", "very close", "close", "fair", "far"]);
+  assert.deepEqual(
+    [verdictOn(output(21, 0.9, 0.1)), verdictOn(output(12, 1)), verdictOn(output(null))],
+    ["close", "same answers", ""],
+  );
+  for (const snr of [12, 19.9, 20, 24.9, 25, 40]) {
+    for (const one of [output(snr), output(snr, 0.9, 0.1), output(snr, 0.99)]) {
+      assert.equal(neediest([one]) !== null, ["fair", "far"].includes(verdictOn(one)), `${snr}`);
+    }
+  }
 });
 
 test("an output of classes keeps answers", () => {
-  const advice = adviceOn({ ...output(3, 0.75), answers: 8 }, 5, [layer("a", 10, 10)], []);
-  assert.match(advice, /^output boxes keeps 75 % of its answers\. Rounded activations lose most/);
+  const advice = advise({ ...output(3, 0.75), answers: 8 }, 5, [layer("a", 10, 10)], ["--minutes 1"]);
+  assert.match(advice, /^output "boxes" keeps 75 % of its answers\. Rounded activations lose most/);
 });
 
 test("layers that lose most are named, as the command has them", () => {
   const layers = [layer("a", 10, 10), layer("b", 30, 10), layer("c", 12, 10), layer("d", 5, null)];
   // noise 0.1, 0.001, 0.063, 0.316: a and c with a bit more take 0.147 of 0.48
-  const even = adviceOn(output(14), 40, layers, []);
-  assert.match(even, /^output boxes keeps 14\.0 dB\. The loss is spread over all layers: try --minutes/);
-  const few = adviceOn(output(14), 40, layers.slice(0, 3), ["--levels two-term"]);
+  const even = advise(output(14), 40, layers, ["--minutes 1"]);
+  assert.match(even, /^output "boxes" keeps 14\.0 dB\. The loss is spread over all layers: try --minutes 1$/);
+  const few = advise(output(14), 40, layers.slice(0, 3), ["--levels two-term"]);
   assert.match(few, /--layer a=5 takes away 55 % .*; --levels two-term takes some from every layer$/);
+  const spaced = advise(output(14), 40, [layer("it's a", 10, 10), layer("b", null, null)], ["--minutes 1"]);
+  assert.match(spaced, /--layer 'it'\\''s a=5' takes away/);
 });
 
 test("where activations lose most, it is they that are named", () => {
-  const advice = (ceiling) => adviceOn(output(14), ceiling, [layer("a", 10, 10)], []);
+  const advice = (ceiling, limits) => advise(output(14), ceiling, [layer("a", 10, 10)], ["--minutes 1"], limits);
   assert.match(advice(15), /would keep 15\.0 dB with float weights\. Rounded activations lose most/);
-  assert.match(advice(13), /^output boxes keeps 14\.0 dB\. Rounded activations lose most/);
+  assert.match(advice(13), /^output "boxes" keeps 14\.0 dB\. Rounded activations lose most/);
+  // more samples only where those that calibrated keep more
+  assert.match(advice(15, { calibrated: 15.5 }), /the 8-bit activations are the limit, .*; --minutes 1 may/);
+  assert.match(advice(15, { calibrated: 22 }), /samples that calibrated would keep 22\.0 dB, so more of them/);
+  const four = advice(15, { activations: { kind: "linear", bits: 4 } });
+  assert.match(four, /the 4-bit activations are the limit, .*; --activations 8 keeps more/);
 });
 
 test("a quantization that loses much gives advice from its own layers", async () => {
@@ -73,7 +100,17 @@ test("a quantization that loses much gives advice from its own layers", async ()
     bits: 2,
     twoTerm: null,
   });
-  assert.match(quality.advice, /^output sigmoid1 keeps [\d.]+ dB/);
+  assert.match(quality.advice, /^output "sigmoid1" keeps [\d.]+ dB/);
   const named = [...quality.advice.matchAll(/--layer (\S+)=(\d)/g)];
   for (const [, name, bits] of named) assert.equal(layers.find((one) => one.name === name).bits + 1, Number(bits));
+});
+
+test("advice names settings that would be taken, and that some layer's width is from", async () => {
+  const advice = async (settings) =>
+    (await quantizeFromImages(ENDINGS["a map of sigmoids"], pictures(), settings)).quality.advice;
+  const few = { levels: "powers-paper", bits: 2 };
+  assert.match(await advice({ ...few, twoTerm: null }), /--levels two-term or --bits 3 or --minutes 1/);
+  const all = new Map(["conv1", "conv2", "conv3"].map((name) => [name, 2]));
+  assert.match(await advice({ ...few, layers: all, twoTerm: null }), /\d %[^;]*; --minutes 1 takes|try --minutes 1$/);
+  assert.match(await advice({ budget: 2.5 }), /--budget 3\.5 or --minutes 1/);
 });

@@ -39,6 +39,33 @@ describe("fitScales", () => {
     );
   });
 
+  test("counts the price of weights that are not 0", () => {
+    const tables = [
+      [-2, -1, 0, 1, 2, 3, 4, 8],
+      [-1, 1],
+      [-8, -4, -2, 0, 1],
+    ];
+    const costOf = (row, levels, scale, price) =>
+      row.reduce((sum, w) => sum + Math.min(...levels.map((l) => (w - scale * l) ** 2 + (l === 0 ? 0 : price))), 0);
+    const numbers = fc.array(fc.double({ min: -4, max: 4, noNaN: true }), { minLength: 2, maxLength: 30 });
+    fc.assert(
+      fc.property(numbers, fc.double({ min: 0, max: 4, noNaN: true }), (row, price) => {
+        const even = new Float64Array(row.length).fill(1);
+        const largest = Math.max(...row.map(Math.abs));
+        fc.pre(largest > 1e-3);
+        const energy = row.reduce((sum, w) => sum + w * w, 0);
+        for (const levels of tables) {
+          const [scale] = fitScales(Float64Array.from(row), even, [levelTable(levels)], price).scales;
+          let best = Number.POSITIVE_INFINITY;
+          for (let e = -4; e <= 0; e += 1 / 12) best = Math.min(best, costOf(row, levels, largest * 2 ** e, price));
+          const found = costOf(row, levels, scale, price);
+          assert.ok(found <= best + 0.01 * (energy + price), `${found}, ${best}`);
+        }
+      }),
+      { seed: 12, numRuns: 200 },
+    );
+  });
+
   test("gives every row the table that errs least", () => {
     const tables = [
       [-4, -2, -1, 0, 1, 2, 4, 6],

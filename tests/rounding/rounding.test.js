@@ -36,6 +36,7 @@ const plain = (target, scales) => ({
   tables: [levelTable(LEVELS)],
   fits: { scales, of: new Uint8Array(scales.length) },
   refit: false,
+  price: 0,
   sweeps: 0,
 });
 
@@ -121,6 +122,46 @@ describe("the rounder", () => {
         if (of[Math.floor(i / n)] !== t) continue;
         assert.equal(mixed.values[i], alone.values[i]);
         assert.equal(mixed.codes[i], alone.codes[i]);
+      }
+    }
+  });
+
+  test("leaves 0 what takes less than its price from the error", () => {
+    const [n, rows] = [70, 66];
+    const { h, weights, target } = problem(n, rows, 5);
+    const rounder = createRounder(n, module);
+    rounder.prepare(flat(h), 0.01);
+    const scales = new Float64Array(rows).fill(0.9);
+    let before = -1;
+    for (const price of [0.01, 0.3, 2]) {
+      const { values } = round(rounder, { ...plain(target, scales), price });
+      assert.deepEqual(values, flat(roundCompensated(weights, h, 0.01, LEVELS, scales, undefined, price)));
+      const zeros = values.filter((value) => value === 0).length;
+      assert.ok(zeros > before, `${zeros} zeros at ${price}`);
+      before = zeros;
+    }
+    // levels without 0 have no other choice
+    const odd = { ...plain(target, scales), tables: [levelTable([-3, -1, 1, 3])] };
+    assert.deepEqual(round(rounder, { ...odd, price: 2 }).values, round(rounder, odd).values);
+  });
+
+  test("descends to where no weight is better off at 0 or at another level", () => {
+    const [n, price] = [9, 0.4];
+    const { h, weights, target } = problem(n, 20, 21);
+    const damped = h.map((row, i) => row.map((v, j) => v + (i === j ? addedTo(h, 0.01) : 0)));
+    const rounder = createRounder(n, module);
+    rounder.prepare(flat(h), 0.01);
+    const task = { ...plain(target, new Float64Array(20).fill(0.9)), price, sweeps: 100 };
+    const { values, codes } = round(rounder, task);
+    const costOf = (row, r) =>
+      outputError([weights[r]], [row], damped) + price * row.filter((value) => value !== 0).length;
+    for (let at = 0; at < 20 * n; at++) {
+      const [r, i] = [Math.floor(at / n), at % n];
+      const row = values.subarray(r * n, (r + 1) * n);
+      assert.equal(row[i], 0.9 * LEVELS[codes[at]]);
+      for (const level of LEVELS) {
+        const other = row.slice().fill(0.9 * level, i, i + 1);
+        assert.ok(costOf(other, r) >= costOf(row, r) - 1e-9, `row ${r}, weight ${i}`);
       }
     }
   });

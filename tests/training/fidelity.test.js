@@ -25,7 +25,7 @@ test("mean divergence and equal answers", () => {
   const measure = fidelityTo(network(1), samples);
   const { outputs, ...same } = measure(network(1));
   assert.deepEqual(same, { distance: 0, kl: 0, agreement: 1 });
-  assert.deepEqual(outputs, [{ name: "dense1", snr: Number.POSITIVE_INFINITY, kl: 0, agreement: 1, answers: 17 }]);
+  assert.deepEqual(outputs, [{ name: "dense1", snr: 300, lacks: null, kl: 0, agreement: 1, answers: 17 }]);
   // images (0, 1), 9 of 17, become (0, -2): p = 1 / (1 + e^-1) of the second, q = 1 / (1 + e^2)
   const [p, q] = [1 / (1 + Math.exp(-1)), 1 / (1 + Math.exp(2))];
   const kl = p * Math.log(p / q) + (1 - p) * Math.log((1 - p) / (1 - q));
@@ -121,3 +121,32 @@ test("two networks are run on as many images at a time, though one of them has r
   assert.deepEqual([alone, deeper, imagesAtOnce([large(1), large(3)], 100)], [2, 1, 1]);
   assert.equal(imagesAtOnce([large(1)], 1), 1);
 });
+
+test("where nothing varies there is no ratio, and a reason", () => {
+  const maps = (factor, count) =>
+    samplesOf({
+      images: new Uint8Array(2 * count).fill(51),
+      shape: [1, 1, 2],
+      normalization: { mean: [0], std: [factor] },
+    });
+  const [still] = fidelityTo(several(1), maps(1, 3))(several(0.5)).outputs;
+  assert.deepEqual([still.snr, still.lacks], [null, "variation"]);
+  const [exact] = fidelityTo(several(1), maps(1, 3))(several(1)).outputs;
+  assert.deepEqual([exact.snr, exact.lacks], [300, null]);
+  const found = fidelityTo(several(1), maps(1, 3))(several(Number.NaN));
+  assert.deepEqual([found.outputs[0].snr, found.outputs[0].lacks], [null, "finite values"]);
+  assert.equal(found.distance, Number.POSITIVE_INFINITY);
+  // training still has something to bring down: the squared error, as if the variance were 1
+  const { distance } = fidelityTo(several(1), maps(1, 3))(several(0.5));
+  assert.ok(Math.abs(distance - (0.1 ** 2 + vectorError(0.1)) / 3) < 1e-6 && distance > 0, `${distance}`);
+});
+
+/** The mean squared error over the variance of what the dense layer of `several` makes of two values off by `error`. */
+function vectorError(error) {
+  const { weight, bias } = several(1).nodes.find(({ op }) => op === "dense");
+  const make = (x) => [0, 1, 2].map((r) => (weight.data[2 * r] + weight.data[2 * r + 1]) * x + bias.data[r]);
+  const [whole, half] = [make(0.2), make(0.2 - error)];
+  const mean = (whole[0] + whole[1] + whole[2]) / 3;
+  const sum = (values) => values.reduce((all, value) => all + value, 0);
+  return sum(whole.map((v, i) => (v - half[i]) ** 2)) / sum(whole.map((v) => (v - mean) ** 2));
+}

@@ -85,14 +85,32 @@ function nearest(z: f64, midpoints: usize, levels: i32): i32 {
 
 /**
  * What a weight w lacks if its place is best served by t: a rounded one takes the level of a table nearest to t / scale, a free
- * one t itself, and another stays as it is.
+ * one t itself, and another stays as it is. A rounded weight v takes curvature (t^2 - (t - v)^2) from the error that it would
+ * leave as 0; where that is less than its price, it is 0.
  */
-export function errorAt(job: RoundingJob, at: usize, scale: f64, table: usize, t: f64, count: i32): f64 {
+export function errorAt(
+  job: RoundingJob,
+  at: usize,
+  scale: f64,
+  table: usize,
+  t: f64,
+  count: i32,
+  curvature: f64,
+  price: f64,
+): f64 {
   const w = load<f64>(job.weights + (at << 3));
   const state = load<u8>(job.states + at);
   if (state === FREE) return w - t;
   if (state !== ROUND) return load<f64>(job.errors + (at << 3));
-  const code = nearest(t / scale, job.midpoints + table, count);
+  let code = nearest(t / scale, job.midpoints + table, count);
+  let v = scale * load<f64>(job.levels + table + f64s(code));
+  if (price > 0 && v !== 0 && curvature * v * (2 * t - v) < price) {
+    const zero = nearest(0, job.midpoints + table, count);
+    if (load<f64>(job.levels + table + f64s(zero)) === 0) {
+      code = zero;
+      v = 0;
+    }
+  }
   store<u8>(job.codes + at, <u8>code);
-  return w - scale * load<f64>(job.levels + table + f64s(code));
+  return w - v;
 }

@@ -1,0 +1,186 @@
+// weighted.ts: the work of convolutions and dense layers, from their shapes and the work of a mean channel.
+import type { ModelDef } from "../../model/index.js";
+import {
+  type ConvLayer,
+  type DenseLayer,
+  type Encoding,
+  elements,
+  largestOf,
+  type TensorSpec,
+  zeroOf,
+} from "../../ops/index.js";
+import { BLOCK, isPointLayer, TILE, windowOf } from "../../runtime/inside.js";
+import { endLanes, endTiles, endVector } from "./endings.js";
+import { type Counts, sumOf } from "./features.js";
+import { gatherPatches, type Sliding, slideOver, slides, tilesOf } from "./windows.js";
+import type { ChannelWork } from "./work.js";
+
+/** Bytes of the caches: rows of a patch beyond the first level, and streams and weights beyond the second, cost more. */
+const FIRST_LEVEL = 2 ** 15;
+const SECOND_LEVEL = 2 ** 19;
+/** Pixels of a tile that the narrow kernels take. */
+const NARROW = 16;
+
+/**
+ * A layer with weights, without the weights.
+ * @internal
+ */
+export interface LayerGeometry {
+  readonly input: TensorSpec;
+  readonly output: TensorSpec;
+  /** Null of a dense layer, and of a convolution that runs as one: one tap on one pixel. */
+  readonly window: ReturnType<typeof windowOf> | null;
+  readonly groups: number;
+  /** The encoding of a second operand. */
+  readonly residual?: Encoding;
+  /** The share of a dense layer's inputs that are not 0 when it runs, 0..1. */
+  readonly active: number;
+}
+
+/**
+ * Returns the geometry of a layer of a model.
+ * @internal
+ */
+export function geometryOf(def: Pick<ModelDef, "tensors" | "layers">, layer: ConvLayer | DenseLayer): LayerGeometry {
+  const spec = (tensor: string): TensorSpec => def.tensors[tensor];
+  const shapes = { input: spec(layer.input), output: spec(layer.output), active: activeShare(def, layer.input) };
+  if (layer.op === "dense") return { ...shapes, window: null, groups: 1 };
+  const { groups, residual } = layer;
+  const window = isPointLayer({ spec }, layer) ? null : windowOf(layer);
+  return { ...shapes, window, groups, residual: residual && spec(residual.tensor).encoding };
+}
+
+/** Guesses how many values of a tensor are not 0: behind a ReLU about half, in a mean over a plane nearly all. */
+function activeShare({ tensors, layers }: Pick<ModelDef, "tensors" | "layers">, tensor: string): number {
+  const maker = layers.find(({ output }) => output === tensor);
+  const isRectified = maker && "weights" in maker && zeroOf(tensors[tensor].encoding) === 0;
+  return isRectified && maker.epilogue.clamp.low !== undefined ? 0.5 : 1;
+}
+
+/**
+ * Counts the units of a layer on integers.
+ * @param work of a mean channel
+ * @param isPlain whether the short ending serves: the output is linear, and its sums fit 16 bits
+ */
+export function layerCounts(geometry: LayerGeometry, work: ChannelWork, isPlain: boolean): Counts {
+  const { input, output, window, groups, residual } = geometry;
+  const [channels, height, width] = output.shape;
+  const ending = { channels, pixels: height * width, output: output.encoding, residual };
+  if (window === null) {
+    const walks = work.passes * Math.ceil(channels / BLOCK);
+    const inputs = elements(input.shape);
+    const bytes = work.passes * inputs * Math.ceil(channels / BLOCK) * BLOCK;
+    return sumOf(flattened(input), endVector(ending), {
+      step: 1,
+      denseInput: inputs,
+      denseProduct: geometry.active * inputs * walks,
+      denseByte: geometry.active * beyond(bytes, SECOND_LEVEL),
+    });
+  }
+  const sliding = { input, output, window };
+  const perGroup = input.shape[0] / groups;
+  const isSliding = perGroup === 1 && slides(sliding);
+  const rows = isSliding ? slideOver(sliding) : gatherPatches(sliding, perGroup);
+  const depth = perGroup * elements(window.kernel);
+  const streamBytes = channels * (2 * work.terms + 6 * work.segments);
+  return sumOf(
+    { step: 1, streamByte: tilesOf(output) * beyond(streamBytes, SECOND_LEVEL) },
+    rows,
+    isSliding ? slidingSums(sliding, work) : bucketSums(geometry, depth, work),
+    endTiles(ending, work, isPlain),
+  );
+}
+
+/** Bytes that are fetched from behind a cache: all of what is twice its size. */
+function beyond(bytes: number, cache: number): number {
+  return bytes * Math.min(1, Math.max(0, bytes / cache - 1));
+}
+
+/** Tiles of more than 16 pixels, and of fewer. */
+function widthsOf(output: TensorSpec): { readonly wide: number; readonly narrow: number } {
+  const last = (output.shape[1] * output.shape[2]) % TILE;
+  const narrow = last > 0 && last <= NARROW ? 1 : 0;
+  return { wide: tilesOf(output) - narrow, narrow };
+}
+
+function bucketSums({ input, output }: LayerGeometry, depth: number, work: ChannelWork): Counts {
+  const { wide, narrow } = widthsOf(output);
+  const [channels] = output.shape;
+  const [wides, narrows] = [channels * wide, channels * narrow];
+  const far = beyond(depth * TILE, FIRST_LEVEL) / (depth * TILE);
+  const isByte = 255 / largestOf(input.encoding)! >= 2;
+  const wideCounts: Counts = isByte
+    ? {
+        byteTerm: wides * work.terms,
+        byteRun: wides * work.runs,
+        byteFar: wides * far * work.terms,
+        byteSegment: wides * work.segments,
+        byteList: wides * work.lists,
+        bytePark: wides * work.parks,
+        byteChannel: wides,
+      }
+    : {
+        swarTerm: wides * work.terms,
+        swarFar: wides * far * work.terms,
+        swarSegment: wides * work.segments,
+        swarList: wides * work.lists,
+        swarPark: wides * work.parks,
+        swarChannel: wides,
+      };
+  return {
+    ...wideCounts,
+    narrowTerm: narrows * work.terms,
+    narrowFar: narrows * far * work.terms,
+    narrowSegment: narrows * work.segments,
+    narrowList: narrows * work.lists,
+    narrowPark: narrows * work.parks,
+    narrowChannel: narrows,
+  };
+}
+
+function slidingSums({ output }: Sliding, work: ChannelWork): Counts {
+  const { wide, narrow } = widthsOf(output);
+  const [channels] = output.shape;
+  // the kernel for 16 pixels has a quarter of the sums, and the same walk
+  const tiles = channels * (wide + narrow);
+  const sums = channels * (wide + narrow / 4);
+  return {
+    slidingTerm: sums * work.terms,
+    slidingSegment: tiles * work.segments,
+    slidingList: tiles * work.lists,
+    slidingPark: sums * work.parks,
+    slidingChannel: tiles,
+  };
+}
+
+/** The copy of an input's planes, where they are more than vectors. */
+function flattened({ shape, encoding }: TensorSpec): Counts {
+  if (shape[1] * shape[2] === 1) return {};
+  return { copiedPlane: shape[0], copiedByte: elements(shape) * (encoding.kind === "float32" ? 4 : 1) };
+}
+
+/** Counts the units of a layer whose weights are float32. */
+export function floatCounts({ input, output, window, groups, residual }: LayerGeometry): Counts {
+  const [channels, height, width] = output.shape;
+  const pixels = height * width;
+  const ending = { channels, pixels, output: output.encoding, residual };
+  if (window === null) {
+    const blocks = Math.ceil(channels / BLOCK);
+    const inputs = elements(input.shape);
+    const bytes = 4 * BLOCK * blocks * inputs;
+    return sumOf(flattened(input), endVector(ending), {
+      step: 1,
+      denseFloatProduct: inputs * blocks,
+      denseByte: beyond(bytes, SECOND_LEVEL),
+    });
+  }
+  const sliding = { input, output, window };
+  const perGroup = input.shape[0] / groups;
+  const depth = perGroup * elements(window.kernel);
+  const groupOutputs = channels / groups;
+  const single = groupOutputs === 1;
+  const products = single
+    ? { floatSingle: channels * depth * Math.ceil(pixels / 32) }
+    : { floatBlock: groups * Math.ceil(groupOutputs / 4) * depth * Math.ceil(pixels / 8) };
+  return sumOf({ step: 1 }, gatherPatches(sliding, perGroup), products, endLanes(ending, channels * tilesOf(output)));
+}

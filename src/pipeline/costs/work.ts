@@ -1,0 +1,99 @@
+// work.ts: what the kernels have to do for one output channel's weights, counted in the schedule that the runtime makes of them.
+import { ShiftwiseError } from "../../base/index.js";
+import { compileSchedule, END, type IntegerWeights, PARK, PRODUCT_MAX, TABLE_LEVELS } from "../../runtime/inside.js";
+
+/**
+ * The counts of an output channel, or their mean over some channels.
+ * @internal
+ */
+export interface ChannelWork {
+  /** Weights that are not zero: an addition each. */
+  readonly terms: number;
+  /** Segments of the stream. */
+  readonly segments: number;
+  /** Lists of rows in them that are not empty: of each a kernel has to find the end. */
+  readonly lists: number;
+  /** Runs of rows whose sums fit 8 bits, for activations of few bits; 0 for others. */
+  readonly runs: number;
+  /** Parts of the sum that are left before the last one. */
+  readonly parks: number;
+  /** Pairs of parts that the epilogue joins. */
+  readonly pairs: number;
+  /** 1 where the sum is a single part that needs no pair, else 0. */
+  readonly lone: number;
+  /** Walks over the inputs, where the layer is a dense one: its levels are looked up 16 at a time. */
+  readonly passes: number;
+}
+
+/**
+ * Counts the work of a layer's channels, or of some of them; returns the mean of a channel.
+ * @param weights (channels, depth) of the channels alone
+ * @param max largest raw value of the input, 1..255
+ * @throws OVERFLOW for more inputs than a channel can have
+ * @internal
+ */
+export function channelWork(weights: IntegerWeights, channels: number, max: number): ChannelWork {
+  const { stream, starts } = compileSchedule(weights, channels, max);
+  const run = Math.floor(255 / max);
+  const runsOf = (rows: number): number => (run > 1 ? Math.ceil(rows / run) : 0);
+  let [terms, segments, lists, runs, parks, pairs, lone] = new Array<number>(7).fill(0);
+  for (let channel = 0; channel < channels; channel++) {
+    let at = starts[channel] / 2;
+    for (let op = PARK; op !== END; ) {
+      const [adds, subs] = [stream[at], stream[at + 1]];
+      op = stream[at + 2];
+      at += 3 + adds + subs;
+      segments++;
+      terms += adds + subs;
+      lists += Math.min(adds, 1) + Math.min(subs, 1);
+      runs += runsOf(adds) + runsOf(subs);
+      if (op === PARK) parks++;
+    }
+    if (stream[at] === 1) lone++;
+    else pairs += stream[at] / 2;
+  }
+  const mean = (sum: number): number => sum / channels;
+  return {
+    terms: mean(terms),
+    segments: mean(segments),
+    lists: mean(lists),
+    runs: mean(runs),
+    parks: mean(parks),
+    pairs: mean(pairs),
+    lone: mean(lone),
+    passes: passesOf(levelsOf(weights)),
+  };
+}
+
+/**
+ * Counts the work of channels whose weights are given as integers: the levels that they have in the sums.
+ * @param levels (channels, depth), at most 256 distinct ones
+ * @param max largest raw value of the input, 1..255
+ * @throws BAD_OPTION for more levels than codes can tell apart; as channelWork
+ * @internal
+ */
+export function levelWork(levels: ArrayLike<number>, channels: number, max: number): ChannelWork {
+  const distinct = [...new Set(Array.from(levels))].sort((a, b) => a - b);
+  if (distinct.length > 256) {
+    throw new ShiftwiseError("BAD_OPTION", "too many levels", { expected: "at most 256", found: distinct.length });
+  }
+  const codeOf = new Map(distinct.map((level, code) => [level, code]));
+  const codes = Uint8Array.from(levels, (level) => codeOf.get(level)!);
+  return channelWork({ kind: "codebook", levels: distinct, codes }, channels, max);
+}
+
+function levelsOf(weights: IntegerWeights): readonly number[] {
+  if (weights.kind === "codebook") return weights.levels.filter((level) => level !== 0);
+  const digits = 2 ** (weights.bits - 2);
+  return Array.from({ length: 2 * digits }, (_, i) => (i % 2 === 0 ? 1 : -1) * 2 ** (i >> 1));
+}
+
+/** The walks of a dense layer: one for each table of levels, two where a product of the table is too large for its half. */
+function passesOf(levels: readonly number[]): number {
+  let passes = 0;
+  for (let from = 0; from < levels.length || from === 0; from += TABLE_LEVELS) {
+    const isLarge = levels.slice(from, from + TABLE_LEVELS).some((level) => Math.abs(level) > PRODUCT_MAX);
+    passes += isLarge ? 2 : 1;
+  }
+  return passes;
+}
