@@ -6,6 +6,7 @@ import { ShiftwiseError } from "./error.js";
 import { given } from "./given.js";
 import * as is from "./is.js";
 import { removedOnExit } from "./leftovers.js";
+import { reason } from "./reason.js";
 
 // Node's modules are asked for when they are needed, not imported: bundlers for the browser, which trains but has no files,
 // must not find them
@@ -174,8 +175,6 @@ const WANTED: Readonly<Record<string, (folder: string) => string>> = {
 };
 
 function refused(where: string, cause: unknown, folder: string): ShiftwiseError {
-  const { code = "", message = String(cause) } = cause as NodeJS.ErrnoException;
-  // the system's message ends with its call and with names that no one has given
-  const found = message.replace(/, [a-z]+( '.*')?$/s, "");
-  return refuse(where, WANTED[code]?.(folder) ?? "a file that can be written", found, cause);
+  const { code = "" } = cause as NodeJS.ErrnoException;
+  return refuse(where, WANTED[code]?.(folder) ?? "a file that can be written", reason(cause), cause);
 }

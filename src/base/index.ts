@@ -12,6 +12,7 @@ export { arrayKind, isArray, isBuffer, isShared, ownView } from "./kinds.js";
 export { expectNoPromise } from "./listener.js";
 export { canonicalNaNs, canonicalWord, firstNonFinite } from "./nan.js";
 export { createRandom, type Random, type Shuffleable } from "./random.js";
+export { reason } from "./reason.js";
 export { shellWord } from "./shell.js";
 export { encode, type Layout, type Pointer } from "./struct.js";
 export { bytesOfText } from "./text.js";

@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
-import { ShiftwiseError, writeAtomically } from "../base/index.js";
+import { reason, ShiftwiseError, writeAtomically } from "../base/index.js";
 import { type Dataset, openDataset, sampleImages, size, type TrainTest } from "../data/index.js";
 import { lower, type Network } from "../graph/index.js";
 import { decodeModel, encodeModel, type ModelDef } from "../model/index.js";
@@ -237,7 +237,7 @@ function notesOf(method: Method, { weightBits, activationBits, huffmanBytes }: M
 async function readResult(path: string): Promise<MethodResult | null> {
   const file = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === "ENOENT") return null;
-    throw new ShiftwiseError("IO", "cannot read the model", { where: path, found: cause.message, cause });
+    throw new ShiftwiseError("IO", "cannot read the model", { where: path, found: reason(cause), cause });
   });
   if (!file) return null;
   const model = decodeModel(new Uint8Array(file), path);

@@ -1,6 +1,6 @@
 // failure.ts: what a person reads when a command fails, and the status it exits with.
 import { CommanderError } from "commander";
-import { ShiftwiseError } from "../base/index.js";
+import { reason, ShiftwiseError } from "../base/index.js";
 import { oneLine, printable } from "./printable.js";
 
 /** Settings of the library by the options that set them. */
@@ -53,7 +53,7 @@ export function endOnFailedOutput(verbose: boolean): void {
   })) {
     stream.on("error", (cause: NodeJS.ErrnoException) => {
       if (cause.code === "EPIPE") process.exit(PIPE_STATUS);
-      reportFailure(new ShiftwiseError("IO", "cannot write", { where, found: cause.message, cause }), verbose);
+      reportFailure(new ShiftwiseError("IO", "cannot write", { where, found: reason(cause), cause }), verbose);
       process.exit(1);
     });
   }

@@ -1,7 +1,7 @@
 // files.ts: model and network files as commands take and leave them.
 import { access, mkdir, realpath, rm } from "node:fs/promises";
 import { resolve } from "node:path";
-import { checkWritable, ShiftwiseError } from "../base/index.js";
+import { checkWritable, reason, ShiftwiseError } from "../base/index.js";
 import { contentOf, readWhole } from "../data/index.js";
 import { isGzip, readSafetensors } from "../format/index.js";
 import { decodeNetwork, lower, type Network, type NetworkFile } from "../graph/index.js";
@@ -39,6 +39,29 @@ async function readOurs(path: string): Promise<Uint8Array> {
   });
 }
 
+/** The kinds of our files, and what to do with one where another is wanted. */
+const KINDS = {
+  model: "a finished model, whose weights are quantized already",
+  network: "a float network",
+  checkpoint: "a checkpoint of a training, which --resume continues",
+} as const;
+const WANTED = {
+  model: "a model that quantize wrote, or a network that train wrote",
+  network: "a float network: an ONNX file, or what train wrote",
+} as const;
+
+/** @throws BAD_FILE in plain words for a file of ours of another kind; what is wrong otherwise the decoders say */
+function checkKind(bytes: Uint8Array, path: string, wanted: keyof typeof WANTED, kinds: readonly string[]): string {
+  // a decoder has its own word for gzip
+  const kind = isGzip(bytes) ? "model" : (readSafetensors(bytes, path).metadata.kind ?? "");
+  if (kinds.includes(kind) || !Object.hasOwn(KINDS, kind)) return kind;
+  throw new ShiftwiseError("BAD_FILE", `not a ${wanted === "model" ? "model" : "float network"}`, {
+    where: path,
+    expected: WANTED[wanted],
+    found: KINDS[kind as keyof typeof KINDS],
+  });
+}
+
 export interface ModelFile {
   /** "network": a trainable float network, lowered to what the runtime runs. */
   readonly kind: "model" | "network";
@@ -53,8 +76,7 @@ export interface ModelFile {
  */
 export async function readModelFile(path: string): Promise<ModelFile> {
   const bytes = await readOurs(path);
-  // decodeModel has its own word for gzip
-  const isNetwork = !isGzip(bytes) && readSafetensors(bytes, path).metadata.kind === "network";
+  const isNetwork = checkKind(bytes, path, "model", ["model", "network"]) === "network";
   if (!isNetwork) return { kind: "model", def: decodeModel(bytes, path), bytes };
   const { network, grids } = decodeNetwork(bytes, path);
   return { kind: "network", def: lower(network, { grids: grids.size > 0 ? grids : null }), bytes };
@@ -65,7 +87,9 @@ export async function readModelFile(path: string): Promise<ModelFile> {
  * @throws IO, BAD_FILE, TRUNCATED, CHECKSUM, BAD_GRAPH
  */
 export async function readNetworkFile(path: string): Promise<NetworkFile> {
-  return decodeNetwork(await readOurs(path), path);
+  const bytes = await readOurs(path);
+  checkKind(bytes, path, "network", ["network"]);
+  return decodeNetwork(bytes, path);
 }
 
 /** The options about an ONNX file. */
@@ -99,9 +123,10 @@ export async function readAnyNetwork(
       },
     });
   }
+  checkKind(content, path, "network", ["network"]);
   const { network, grids } = decodeNetwork(content, path);
   if (grids.size === 0) return network;
-  throw new ShiftwiseError("BAD_GRAPH", "already quantized", { where: path, expected: "a float network" });
+  throw new ShiftwiseError("BAD_GRAPH", "already quantized", { where: path, expected: WANTED.network });
 }
 
 /**
@@ -169,7 +194,7 @@ export async function removeCheckpoint(path: string): Promise<void> {
 function refused(message: string, where: string, cause: unknown): ShiftwiseError {
   return new ShiftwiseError("IO", message, {
     where,
-    found: cause instanceof Error ? cause.message : String(cause),
+    found: reason(cause),
     cause,
   });
 }

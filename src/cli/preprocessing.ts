@@ -1,6 +1,6 @@
 // preprocessing.ts: the options of how pixels become a network's input, and what they say.
 import type { Command } from "commander";
-import { CHANNELS, normalizationOf, type Preprocessing, readPreprocessing } from "../data/index.js";
+import { CHANNELS, normalizationOf, type Preprocessing, readPreprocessing, readPreprocessings } from "../data/index.js";
 import type { Network } from "../graph/index.js";
 import { inputOf, withNormalization } from "../pipeline/index.js";
 import { choice, constantOption, inputShapeOption, integer, nameList, numberList } from "./arguments.js";
@@ -15,14 +15,30 @@ export interface PreprocessingArguments {
 }
 
 /**
- * Single options go before the file's fields, for every input.
+ * Puts options and file together: single options go before the file's fields, for every input.
  * @param input its name
  * @returns null where nothing says what a pixel's value is.
  * @throws what readPreprocessing throws.
  */
 export async function preprocessingFrom(options: PreprocessingArguments, input: string): Promise<Preprocessing | null> {
+  const { preprocess } = options;
+  return withOptions(preprocess === undefined ? null : await readPreprocessing(preprocess, input), options);
+}
+
+/**
+ * The same for inputs of which some may have no entry in a file for several: those that take no pixels need none.
+ * @returns a function of the input's name; it gives null where nothing says what a pixel's value is.
+ * @throws what readPreprocessing throws for a file that it cannot read
+ */
+export async function preprocessingByInput(
+  options: PreprocessingArguments,
+): Promise<(input: string) => Preprocessing | null> {
+  const file = options.preprocess === undefined ? null : await readPreprocessings(options.preprocess);
+  return (input) => withOptions(file instanceof Map ? (file.get(input) ?? null) : file, options);
+}
+
+function withOptions(file: Preprocessing | null, options: PreprocessingArguments): Preprocessing | null {
   const { resize, channels, range, mean, std } = options;
-  const file = options.preprocess === undefined ? null : await readPreprocessing(options.preprocess, input);
   if (!file && range === undefined && !mean && !std) return null;
   return {
     ...file,

@@ -3,8 +3,8 @@ import { type Calibration, normalizationOf, openCalibrations, type Preprocessing
 import { inputsOf, type Network } from "../graph/index.js";
 import type { Normalization } from "../ops/index.js";
 import { headText, pixelHead, pixelsAsTheyAre, usualNormalization, withNormalization } from "../pipeline/index.js";
-import { count } from "../report/index.js";
-import { type PreprocessingArguments, preprocessingFrom } from "./preprocessing.js";
+import { count, figures } from "../report/index.js";
+import { type PreprocessingArguments, preprocessingByInput, preprocessingFrom } from "./preprocessing.js";
 import type { Screen } from "./screen.js";
 
 /** A network with its preprocessing, and samples prepared for it. */
@@ -57,10 +57,11 @@ async function prepare(
   const inputs = [];
   const said: [name: string, text: string][] = [];
   const all = inputsOf(network);
+  const preprocessingOf = await preprocessingByInput(options);
   for (const input of all) {
     const { name, shape, normalization } = input;
     const of = all.length > 1 ? ` of ${name}` : "";
-    const own = await preprocessingFrom(options, name);
+    const own = preprocessingOf(name);
     const head = own || normalization ? null : pixelHead(network, input);
     const stated = normalization ?? (head && pixelsAsTheyAre(shape[0]));
     const known = own ?? (stated ? described(stated, options) : null);
@@ -83,7 +84,11 @@ async function prepare(
     const { pictures } = calibrations.get(name)!;
     // floats are network values as they are; only pixels need a normalization
     if (!pictures && (inputs.length > 1 || !chosen.has(name))) continue;
-    if (!chosen.has(name)) assumed[name] = preprocessing;
+    if (!chosen.has(name)) {
+      // a file for several inputs that leaves this one out
+      if (options.preprocess !== undefined) await preprocessingFrom(options, name);
+      assumed[name] = preprocessing;
+    }
     const { channels, resize } = preprocessing;
     const how = [
       ...(channels === "bgr" ? ["channels in the order blue, green, red"] : []),
@@ -101,8 +106,13 @@ async function prepare(
   return { network: taking, calibrations, count: samples.count, remarks: [...new Set(remarks)], notes, assumed };
 }
 
+const isPlain = ({ mean, std }: Normalization): boolean =>
+  mean.every((value) => value === 0) && std.every((value) => Math.abs(255 * value - 1) < 1e-6);
+
 const pixelText = ({ mean, std }: Normalization, of: string): string =>
-  `pixels${of} / 255 with mean ${mean.join(", ")} and deviation ${std.join(", ")}`;
+  isPlain({ mean, std })
+    ? `pixels${of} as they are, 0..255`
+    : `pixels${of} / 255 with mean ${figures(mean)} and deviation ${figures(std)}`;
 
 function described({ mean, std }: Normalization, { resize, channels }: PreprocessingArguments): Preprocessing {
   return {

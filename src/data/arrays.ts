@@ -2,7 +2,7 @@
 
 import { ShiftwiseError } from "../base/index.js";
 import type { Shape } from "../ops/index.js";
-import { fitOf, imagesOf } from "./fit.js";
+import { fitOf, imagesOf, layoutsOf, plainSizes } from "./fit.js";
 import { parseIdx } from "./idx.js";
 import { type NpyArray, readNpy, readNpz } from "./npy.js";
 import { contentOf, isArrayFile, isIdx, isZip } from "./signatures.js";
@@ -35,39 +35,82 @@ export interface Chosen {
   readonly remarks: readonly string[];
 }
 
+/** The part of an input that tells its array. */
+export interface Taker {
+  readonly name: string;
+  readonly shape: Shape;
+}
+
+const place = (path: string, name: string): string => (name === "" ? path : `${path}: ${name}`);
+const listed = (arrays: Arrays): string =>
+  [...arrays].map(([name, { shape, type }]) => `${name} (${shape.join(", ")}) ${type}`.trim()).join("; ") ||
+  "no arrays";
+const fitting = (arrays: Arrays, { shape }: Taker) =>
+  [...arrays].filter(([, array]) => array.data.length > 0 && fitOf(array.shape, shape));
+
 /**
  * The array that is named; else the one of the input's name, the only one that fits, one for training, the first that fits.
  * @param wanted name from outside; null where none is given.
  * @throws BAD_DATA where no array has that name, or none of several fits.
  */
-export function chooseArray(
-  arrays: Arrays,
-  wanted: string | null,
-  input: { readonly name: string; readonly shape: Shape },
-  path: string,
-): Chosen {
-  const listed = [...arrays].map(([name, { shape, type }]) => `${name} (${shape.join(", ")}) ${type}`);
-  const place = (name: string): string => (name === "" ? path : `${path}: ${name}`);
+export function chooseArray(arrays: Arrays, wanted: string | null, input: Taker, path: string): Chosen {
   const refuse = (message: string, expected: string) =>
-    new ShiftwiseError("BAD_DATA", message, { where: path, expected, found: listed.join("; ") || "no arrays" });
+    new ShiftwiseError("BAD_DATA", message, { where: path, expected, found: listed(arrays) });
   if (wanted !== null) {
     const array = arrays.get(wanted);
-    if (!array) throw refuse("no array of that name", `one named ${wanted}`);
-    return { array, where: place(wanted), remarks: [] };
+    if (array) return { array, where: place(path, wanted), remarks: [] };
+    if (arrays.size === 1 && arrays.has("")) throw refuse("the only array of this file has no name", `${path} alone`);
+    throw refuse("no array of that name", wanted === "" ? "a name behind #" : `one named ${wanted}`);
   }
   const all = [...arrays];
-  const fitting = all.filter(([, { shape, data }]) => data.length > 0 && fitOf(shape, input.shape));
+  const fit = fitting(arrays, input);
   const [name, array] =
-    fitting.find(([name]) => name === input.name) ??
-    (fitting.length > 1 ? fitting.find(([name]) => /train/i.test(name)) : undefined) ??
-    fitting[0] ??
+    fit.find(([name]) => name === input.name) ??
+    (fit.length > 1 ? fit.find(([name]) => /train/i.test(name)) : undefined) ??
+    fit[0] ??
     // imagesOf says best what is wrong with a single one
     (all.length === 1 ? all[0] : []);
   if (name === undefined || array === undefined) {
-    throw refuse("no array that the network takes", `one of (count, ${input.shape.join(", ")})`);
+    throw refuse("no array that the network takes", `one of ${layoutsOf(input.shape)}`);
   }
-  const remarks = all.length > 1 ? [`took the array ${name} of ${listed.join("; ")}: ${path}#name takes another`] : [];
-  return { array, where: place(name), remarks };
+  const remarks = all.length > 1 ? [`took the array ${name} of ${listed(arrays)}: ${path}#name takes another`] : [];
+  return { array, where: place(path, name), remarks };
+}
+
+/**
+ * The arrays for several inputs: each takes the one of its name, or the only other one that fits.
+ * @returns in the order of the inputs.
+ * @throws BAD_DATA naming all inputs without one.
+ */
+export function chooseArrays(arrays: Arrays, inputs: readonly Taker[], path: string): Chosen[] {
+  const names = inputs.map(({ name }) => name);
+  const unnamed: Arrays = new Map([...arrays].filter(([name]) => !names.includes(name)));
+  const found = inputs.map((input) => {
+    const own = arrays.get(input.name);
+    const fit = own ? [[input.name, own] as const] : fitting(unnamed, input);
+    // which of several arrays is whose only names can say
+    return fit.length === 1 ? fit[0] : null;
+  });
+  /** The first input that the same array fits. */
+  const takerOf = (i: number) => names.find((_, k) => found[k] && found[k][0] === found[i]?.[0]);
+  const lacking = inputs.filter(({ name }, i) => takerOf(i) !== name);
+  if (lacking.length > 0) {
+    const taken = found.flatMap((one, i) =>
+      one && takerOf(i) !== names[i] ? [`${takerOf(i)} took ${one[0] || "it"}`] : [],
+    );
+    const wanted = lacking.map(({ name, shape }) => `${name} (count, ${plainSizes(shape).join(", ")})`);
+    const whose = `${lacking.length > 1 ? "the inputs" : "the input"} ${lacking.map(({ name }) => name).join(", ")}`;
+    throw new ShiftwiseError("BAD_DATA", `no array for ${whose}, nor --constant for what stays the same`, {
+      where: path,
+      expected: `in a .npz ${wanted.join(", ")}`,
+      found: [listed(arrays), ...new Set(taken)].join("; "),
+    });
+  }
+  return inputs.map(({ name }, i) => {
+    const [called, array] = found[i]!;
+    const remarks = called === name ? [] : [`took the array ${called} for ${name}`];
+    return { array, where: place(path, called), remarks };
+  });
 }
 
 /** Samples that stand in an array one after the other. */

@@ -3,7 +3,7 @@ import { createReadStream, type Stats } from "node:fs";
 import { readdir, readFile, realpath, stat } from "node:fs/promises";
 import { promisify } from "node:util";
 import { constants, gunzip, gunzipSync } from "node:zlib";
-import { ShiftwiseError } from "../base/index.js";
+import { reason, ShiftwiseError } from "../base/index.js";
 import { isGzip } from "../format/index.js";
 
 /** Bytes of the largest file that is read, and of the most that one unpacks to. */
@@ -180,11 +180,6 @@ export function checkLength(found: number, expected: number, where: string): voi
     found: `${found} bytes`,
     where,
   });
-}
-
-/** Returns the message of an error of another's making. */
-export function reason(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }
 
 function kindOf(found: Stats): string {

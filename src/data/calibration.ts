@@ -2,12 +2,11 @@
 
 import { stat } from "node:fs/promises";
 import { join, relative } from "node:path";
-import { given, is, type Kind, ShiftwiseError } from "../base/index.js";
+import { given, is, type Kind, reason, ShiftwiseError } from "../base/index.js";
 import { SHAPE, type Shape } from "../ops/index.js";
-import { type Arrays, arraysOf, chooseArray, remarksOn, rowsOf } from "./arrays.js";
-import { allocate, listFolder, readBytes, reason } from "./bytes.js";
+import { type Arrays, arraysOf, type Chosen, chooseArray, chooseArrays, remarksOn, rowsOf } from "./arrays.js";
+import { allocate, listFolder, readBytes } from "./bytes.js";
 import { loadCifarFolder, looksLikeCifar } from "./cifar.js";
-import { fitOf } from "./fit.js";
 import { few, searchFolder } from "./folder.js";
 import { loadIdxFolder, looksLikeIdx } from "./idx.js";
 import type { NpyArray } from "./npy.js";
@@ -104,37 +103,18 @@ export async function openCalibrations(
   if (!("arrays" in source) || source.wanted !== null) {
     throw new ShiftwiseError("BAD_DATA", "samples for one input of several", {
       where: path,
-      expected: `an array in a .npz file, or an entry in a folder, for each of ${inputs.map((input) => input.name).join(", ")}`,
+      expected: `an array in a .npz file, or an entry in a folder, for each of ${inputs.map((input) => input.name).join(", ")}; or --constant for an input that stays`,
     });
   }
-  const names = inputs.map((input) => input.name);
-  const unnamed = new Map([...source.arrays].filter(([name]) => !names.includes(name)));
-  const result = new Map<string, Calibration>();
-  const takenBy = new Map<string, string>();
-  for (const input of inputs) {
-    const own = source.arrays.get(input.name);
-    const fitting = own
-      ? [[input.name, own] as const]
-      : [...unnamed].filter(([, { shape }]) => fitOf(shape, input.shape));
-    const [[name, array] = [undefined, undefined], ...others] = fitting;
-    // which of several arrays is whose only names can say
-    if (name === undefined || others.length > 0 || takenBy.has(name)) {
-      const taken = name !== undefined && takenBy.has(name) ? `; ${takenBy.get(name)} took ${name || "it"}` : "";
-      const listed = [...source.arrays].map(([each, { shape }]) => `${each} (${shape.join(", ")})`.trim()).join("; ");
-      throw new ShiftwiseError("BAD_DATA", "no array for an input", {
-        where: path,
-        expected: `one in a .npz named ${input.name}, of (count, ${input.shape.join(", ")}), or --constant for an input that stays`,
-        found: `${listed}${taken}`,
-      });
-    }
-    takenBy.set(name, input.name);
-    const remarks = own ? source.remarks : [...source.remarks, `took the array ${name} for ${input.name}`];
-    result.set(input.name, calibrationFrom({ ...source, remarks, arrays: new Map([[name, array]]) }, input, limit));
-  }
-  return checkCounts(result, path);
+  const chosen = chooseArrays(source.arrays, inputs, path);
+  const entries = inputs.map((input, i) => [input.name, ofArray(chosen[i], source.remarks, input, limit)] as const);
+  return checkCounts(new Map(entries), path);
 }
 
-/** The entry of a folder for each input, called as the input is; null where it is no such folder. */
+/**
+ * The entry of a folder for each input, called as the input is; null where it is no such folder.
+ * @throws BAD_DATA for a folder with some of them
+ */
 async function partsOf(path: string, inputs: readonly CalibrationInput[]): Promise<string[] | null> {
   const isFolder = await stat(path).then(
     (found) => found.isDirectory(),
@@ -142,7 +122,18 @@ async function partsOf(path: string, inputs: readonly CalibrationInput[]): Promi
   );
   const entries = isFolder ? await listFolder(path) : [];
   const parts = inputs.map(({ name }) => entries.find((entry) => entry.replace(/\.np[yz]$/i, "") === name));
-  return parts.every((part) => part !== undefined) ? parts.map((part) => join(path, part)) : null;
+  if (parts.every((part) => part === undefined)) return null;
+  const lacking = inputs.filter((_, i) => parts[i] === undefined).map(({ name }) => name);
+  if (lacking.length === 0) return parts.map((part) => join(path, part!));
+  throw new ShiftwiseError(
+    "BAD_DATA",
+    `no samples for ${lacking.length > 1 ? "the inputs" : "the input"} ${few(lacking)}`,
+    {
+      where: path,
+      expected: `a folder, or a .npy or .npz file, called ${lacking[0]}; or --constant for an input that stays`,
+      found: few(entries),
+    },
+  );
 }
 
 function checkCounts(found: ReadonlyMap<string, Calibration>, path: string): ReadonlyMap<string, Calibration> {
@@ -158,23 +149,28 @@ function checkCounts(found: ReadonlyMap<string, Calibration>, path: string): Rea
   return found;
 }
 
-function calibrationFrom(source: Source, { name, shape, preprocessing }: CalibrationInput, limit: number): Calibration {
-  const ofPixels = (images: Uint8Array, remarks: readonly string[]): Calibration => {
-    const normalization = normalizationOf(preprocessing, shape[0]);
-    const pictures = { images, shape, normalization };
-    return { pictures, samples: samplesOf(pictures), remarks };
-  };
-  if ("pixels" in source) return ofPixels(source.pixels, source.remarks);
-  const { array, where, remarks: chosen } = chooseArray(source.arrays, source.wanted, { name, shape }, source.path);
-  const { values, count } = rowsOf(array, shape, limit, where);
+function calibrationFrom(source: Source, input: CalibrationInput, limit: number): Calibration {
+  if ("pixels" in source) return ofPixels(source.pixels, source.remarks, input);
+  return ofArray(chooseArray(source.arrays, source.wanted, input, source.path), source.remarks, input, limit);
+}
+
+function ofPixels(images: Uint8Array, remarks: readonly string[], input: CalibrationInput): Calibration {
+  const { shape, preprocessing } = input;
+  const pictures = { images, shape, normalization: normalizationOf(preprocessing, shape[0]) };
+  return { pictures, samples: samplesOf(pictures), remarks };
+}
+
+function ofArray(chosen: Chosen, said: readonly string[], input: CalibrationInput, limit: number): Calibration {
+  const { shape, preprocessing } = input;
+  const { values, count } = rowsOf(chosen.array, shape, limit, chosen.where);
   const { resize, channels } = preprocessing;
   const idle = resize !== undefined || channels === "bgr";
   const unused = idle ? ["a size and an order of channels are for pictures: arrays are taken as they are"] : [];
-  const remarks = [...source.remarks, ...chosen, ...unused];
-  if (values instanceof Uint8Array) return ofPixels(values, remarks);
+  const remarks = [...said, ...chosen.remarks, ...unused];
+  if (values instanceof Uint8Array) return ofPixels(values, remarks, input);
   const length = values.length / count;
   const read = (from: number, some: number) => values.slice(from * length, (from + some) * length);
-  return { pictures: null, samples: { shape, count, read }, remarks: [...remarks, ...remarksOn(array)] };
+  return { pictures: null, samples: { shape, count, read }, remarks: [...remarks, ...remarksOn(chosen.array)] };
 }
 
 async function openSource(given: string, shape: Shape, preprocessing: Preprocessing, limit: number): Promise<Source> {
@@ -192,7 +188,7 @@ async function locate(given: string) {
   try {
     return { path: given, wanted: null, found: await kind(given) };
   } catch (cause) {
-    const [, path = "", wanted = ""] = /^(.+)#(.+?)$/s.exec(given) ?? [];
+    const [, path = "", wanted = ""] = /^(.+)#(.*?)$/s.exec(given) ?? [];
     const found = path === "" ? null : await kind(path).catch(() => null);
     if (found === "file") return { path, wanted, found };
     const missing = cause instanceof Error && "code" in cause && cause.code === "ENOENT";

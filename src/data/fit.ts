@@ -31,6 +31,22 @@ export function fitOf(dimensions: readonly number[], [channels, height, width]: 
   return null;
 }
 
+/** The sizes of a sample without axes of length 1 at the end, which vectors have not. */
+export function plainSizes(shape: Shape): number[] {
+  const plain = [...shape];
+  while (plain.length > 1 && plain.at(-1) === 1) plain.pop();
+  return plain;
+}
+
+/** The shapes of arrays that hold samples, in words. */
+export function layoutsOf(shape: Shape): string {
+  const [channels, height, width] = shape;
+  const plain = plainSizes(shape);
+  const last = height * width > 1 && channels > 1 ? [[height, width, channels]] : [];
+  const all = [plain, ...(plain.length === 3 ? last : []), ...(plain.length > 1 ? [[channels * height * width]] : [])];
+  return all.map((sizes) => `(count, ${sizes.join(", ")})`).join(" or ");
+}
+
 const product = (sizes: readonly number[]): number => sizes.reduce((all, size) => all * size, 1);
 
 /** Whether one of two shapes of equally many elements is the other with neighbouring axes made one. */
@@ -57,11 +73,10 @@ export function imagesOf<T extends Float32Array | Uint8Array>(
     { data: is.array("Float32Array", "Uint8Array"), dimensions: is.list(is.integer(0)), shape: SHAPE, where: is.text },
   );
   const fit = fitOf(dimensions, shape);
-  const [channels, height, width] = shape;
   if (!fit) {
     throw new ShiftwiseError("BAD_DATA", "the network does not take such an array", {
       where,
-      expected: `(count, ${channels}, ${height}, ${width}), (count, ${height}, ${width}, ${channels}) or (count, ${product(shape)})`,
+      expected: layoutsOf(shape),
       found: `(${dimensions.join(", ")})`,
     });
   }
@@ -69,6 +84,7 @@ export function imagesOf<T extends Float32Array | Uint8Array>(
     throw new ShiftwiseError("BAD_DATA", "an array without samples", { where, found: `(${dimensions.join(", ")})` });
   }
   if (!fit.channelsLast) return data;
+  const [channels, height, width] = shape;
   const type = data.constructor as { new (length: number): T; readonly BYTES_PER_ELEMENT: number };
   const planes = allocate(type, data.length, "array", where);
   const plane = height * width;

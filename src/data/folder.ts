@@ -1,8 +1,7 @@
 // folder.ts: the pictures and arrays in a folder as people have them: links, hidden files, other files, broken ones.
 import { type FileHandle, open, readdir, realpath, stat } from "node:fs/promises";
 import { join, relative } from "node:path";
-import { ShiftwiseError } from "../base/index.js";
-import { reason } from "./bytes.js";
+import { reason, ShiftwiseError } from "../base/index.js";
 import { contentOf, imageKind, isArrayFile, isHidden } from "./signatures.js";
 
 /** The contents of a folder and those in it, each path once, sorted. */

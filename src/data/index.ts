@@ -42,5 +42,5 @@ export { loadTarFolder } from "./tar.js";
 // for the other rooms
 
 export { readWhole } from "./bytes.js";
-export { CHANNELS } from "./preprocessing.js";
+export { CHANNELS, readPreprocessings } from "./preprocessing.js";
 export { contentOf } from "./signatures.js";

@@ -1,7 +1,7 @@
 // open.ts: a data set by the name or folder a person gives.
 import { stat } from "node:fs/promises";
-import { given, is, ShiftwiseError } from "../base/index.js";
-import { listFolder, reason } from "./bytes.js";
+import { given, is, reason, ShiftwiseError } from "../base/index.js";
+import { listFolder } from "./bytes.js";
 import { loadCifarFolder, looksLikeCifar } from "./cifar.js";
 import type { TrainTest } from "./dataset.js";
 import { type GenerateOptions, generate } from "./generate.js";

@@ -1,9 +1,9 @@
 // preprocessing.ts: how an image file becomes what a network reads: size, channels, range, mean and deviation.
 
-import { frozenCopy, given, is, ShiftwiseError } from "../base/index.js";
+import { frozenCopy, given, is, reason, ShiftwiseError } from "../base/index.js";
 import { fields } from "../format/index.js";
 import { type Normalization, SHAPE, type Shape } from "../ops/index.js";
-import { readWhole, reason } from "./bytes.js";
+import { readWhole } from "./bytes.js";
 import { IMAGE, type Image, MOST_PIXELS, resizeImage } from "./image.js";
 
 /**
@@ -29,6 +29,20 @@ export interface Preprocessing {
  */
 export async function readPreprocessing(path: string, input = ""): Promise<Preprocessing> {
   given({ path, input }, { path: is.text, input: is.text });
+  const read = await readPreprocessings(path);
+  if (!(read instanceof Map)) return read;
+  const own = read.get(input);
+  if (own) return own;
+  const details = { where: path, expected: `an entry for the input ${input}`, found: [...read.keys()].join(", ") };
+  throw new ShiftwiseError("BAD_FILE", "preprocessing of other inputs", details);
+}
+
+/**
+ * Reads a description for all inputs, or one for each by name.
+ * @throws IO, BAD_FILE
+ * @internal
+ */
+export async function readPreprocessings(path: string): Promise<Preprocessing | Map<string, Preprocessing>> {
   const text = new TextDecoder().decode(await readWhole(path));
   let value: unknown;
   try {
@@ -39,10 +53,8 @@ export async function readPreprocessing(path: string, input = ""): Promise<Prepr
   const byName = typeof value === "object" && value !== null ? Object.values(value) : [];
   const ofSeveral = byName.length > 0 && byName.every((one) => one?.constructor === Object);
   if (!ofSeveral) return readFields(value, path);
-  const all = value as Readonly<Record<string, unknown>>;
-  if (Object.hasOwn(all, input)) return readFields(all[input], `${path}: ${input}`);
-  const details = { where: path, expected: `an entry for the input ${input}`, found: Object.keys(all).join(", ") };
-  throw new ShiftwiseError("BAD_FILE", "preprocessing of other inputs", details);
+  const entries = Object.entries(value as Readonly<Record<string, unknown>>);
+  return new Map(entries.map(([name, one]) => [name, readFields(one, `${path}: ${name}`)]));
 }
 
 function readFields(value: unknown, path: string): Preprocessing {

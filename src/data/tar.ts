@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { extract } from "tar-stream";
-import { given, is, ShiftwiseError } from "../base/index.js";
+import { given, is, reason, ShiftwiseError } from "../base/index.js";
 import type { Shape } from "../ops/index.js";
 import { allocate, readBytes, unpackLimit } from "./bytes.js";
 import { computeNormalization, type Dataset, type TrainTest } from "./dataset.js";
@@ -70,7 +70,7 @@ async function readArchive(path: string): Promise<Entry[]> {
     }
   } catch (cause) {
     throw new ShiftwiseError("BAD_DATA", "damaged tar archive", {
-      found: cause instanceof Error ? cause.message : String(cause),
+      found: reason(cause),
       where: path,
       cause,
     });

@@ -1,13 +1,13 @@
 // zip.ts: the files in a ZIP archive, unpacked within limits and held against their checksums.
 import { unzipSync } from "fflate";
-import { ShiftwiseError } from "../base/index.js";
+import { reason, ShiftwiseError } from "../base/index.js";
 import { crc32, hex } from "../format/index.js";
-import { reason, unpackLimit } from "./bytes.js";
+import { unpackLimit } from "./bytes.js";
 
 /**
  * Unpacks the files whose names are wanted, in the order that the archive has them.
  * @returns the bytes by name.
- * @throws BAD_FILE for a damaged archive, a file that is not what was packed, a name twice, or more bytes than unpackLimit
+ * @throws BAD_FILE for a damaged archive or one that is cut, a file that is not what was packed, a name twice, or more bytes than unpackLimit
  *   allows: that is looked at before anything is unpacked.
  */
 export function unzip(
@@ -20,7 +20,7 @@ export function unzip(
   const names: string[] = [];
   const sizes: number[] = [];
   const unpacked = failing(() => {
-    const sums = readChecksums(bytes);
+    const sums = readChecksums(bytes, where);
     // fflate asks about every file of the directory in its order
     const seen: string[] = [];
     const files = unzipSync(bytes, {
@@ -60,7 +60,11 @@ function failing<T>(work: () => T, where: string): T {
   try {
     return work();
   } catch (cause) {
-    throw new ShiftwiseError("BAD_FILE", "damaged ZIP archive", { where, found: reason(cause), cause });
+    if (cause instanceof ShiftwiseError) throw cause;
+    // the engine's own words for an offset beyond the bytes
+    const found =
+      cause instanceof RangeError ? "a directory that is cut, or that leads outside the file" : reason(cause);
+    throw new ShiftwiseError("BAD_FILE", "damaged ZIP archive", { where, found, cause });
   }
 }
 
@@ -72,12 +76,20 @@ const LONGEST_COMMENT = 0xffff;
 
 /**
  * CRC-32 of each file in the archive's directory, which fflate reads past.
- * @throws RangeError where the directory is none.
+ * @throws BAD_FILE without the end of the directory, RangeError where it is none.
  */
-function readChecksums(bytes: Uint8Array): number[] {
+function readChecksums(bytes: Uint8Array, where: string): number[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const first = Math.max(bytes.length - END_BYTES - LONGEST_COMMENT, 0);
   let end = bytes.length - END_BYTES;
-  while (end > bytes.length - END_BYTES - LONGEST_COMMENT && view.getUint32(end, true) !== END) end--;
+  while (end >= first && view.getUint32(end, true) !== END) end--;
+  if (end < first) {
+    throw new ShiftwiseError("BAD_FILE", "the archive is cut: copy or download it again", {
+      where,
+      expected: "a directory at its end",
+      found: `${bytes.length} bytes without one`,
+    });
+  }
   let [count, at] = [view.getUint16(end + 10, true), view.getUint32(end + 16, true)];
   if (end >= 20 && view.getUint32(end - 20, true) === LOCATOR_64) {
     const far = Number(view.getBigUint64(end - 12, true));

@@ -1,6 +1,6 @@
 // file.ts: a model from a file of the disk, with the data that lies beside it.
 
-import { given, is, ShiftwiseError } from "../base/index.js";
+import { given, is, reason, ShiftwiseError } from "../base/index.js";
 import type { Network } from "../graph/index.js";
 import type { ImportOptions } from "./given.js";
 import { IMPORT_OPTIONS } from "./given.js";
@@ -22,8 +22,7 @@ export async function importOnnxFile(
     return importOnnx(bytes, { ...options, external: await dataBeside(path), where: path });
   } catch (cause) {
     if (cause instanceof ShiftwiseError) throw cause;
-    const found = cause instanceof Error ? cause.message : String(cause);
-    throw new ShiftwiseError("IO", "cannot read the model", { where: path, found, cause });
+    throw new ShiftwiseError("IO", "cannot read the model", { where: path, found: reason(cause), cause });
   }
 }
 

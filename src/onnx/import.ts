@@ -17,7 +17,16 @@ import { importBudget } from "./budget.js";
 import { convertNodes } from "./convert.js";
 import { createDraft, isPrintable, type Known, printableName } from "./draft.js";
 import { IMPORT_OPTIONS, type ImportOptions, MODEL } from "./given.js";
-import { addInput, batchOf, checkByInput, inputDims, isChannelsLast, readInputs, withConstants } from "./input.js";
+import {
+  addInput,
+  batchOf,
+  checkByInput,
+  checkOpen,
+  inputDims,
+  isChannelsLast,
+  readInputs,
+  withConstants,
+} from "./input.js";
 import { statedNormalization } from "./metadata.js";
 import { type OnnxModel, readModel } from "./model.js";
 import { shown } from "./names.js";
@@ -50,6 +59,7 @@ export function importModel(read: OnnxModel, options: Omit<ImportOptions, "exter
   const inputs = readInputs(model, where, remark);
   checkByInput(inputs, options.inputShape, options.normalization, where);
   const batch = batchOf(model, inputs);
+  checkOpen(model, inputs, options.inputShape, batch, where);
 
   const stored = [...model.constants.values()].reduce((sum, { data }) => sum + data.length, 0);
   const budget = importBudget(stored, options.budget);

@@ -1,6 +1,6 @@
 // input.ts: the inputs of the network: which of the model's they are, their sizes, their batch and how pixels become them.
 
-import { ShiftwiseError } from "../base/index.js";
+import { ShiftwiseError, shellWord } from "../base/index.js";
 import { fields } from "../format/index.js";
 import type { Normalization, Shape } from "../ops/index.js";
 import { type Activation, type Draft, shapeFor } from "./draft.js";
@@ -87,7 +87,41 @@ export function batchOf({ outputs, outputDims }: OnnxModel, inputs: readonly Onn
   return begins ? first : 1;
 }
 
-/** Sizes of an input, the batch being 1. @throws BAD_OPTION for open ones, and for a shape that does not fit */
+/** Sizes as the file has them, the batch being 1. */
+function declaredDims(dims: OnnxInput["dims"], batch: number): OnnxInput["dims"] {
+  const isBatch = (n: number | null, i: number): boolean => i === 0 && dims!.length > 1 && (n === null || n === batch);
+  return dims?.map((n, i) => (isBatch(n, i) ? 1 : n)) ?? null;
+}
+
+/** @throws BAD_OPTION naming all inputs with sizes that the file leaves open and no option gives, and what to write */
+export function checkOpen(
+  model: OnnxModel,
+  inputs: readonly OnnxInput[],
+  option: InputShape | undefined,
+  batch: number,
+  where: string,
+): void {
+  const forms = inputs.flatMap(({ name, dims }) => {
+    if (shapeOption(model, name, option, at(where, `input ${shown(name)}`))) return [];
+    const declared = declaredDims(dims, batch);
+    if (declared?.every((n) => n !== null)) return [];
+    // the batch may be left out
+    const sizes = declared && declared.length > 1 && declared[0] === 1 ? declared.slice(1) : declared;
+    return [{ name, form: sizes ? sizes.map((n) => n ?? "N").join("x") : "NxNxN" }];
+  });
+  if (forms.length === 0) return;
+  const several = inputs.length > 1;
+  const words = forms.map(({ name, form }) => `--input-shape ${several ? shellWord(`${name}=${form}`) : form}`);
+  const unknown = inputs.some(({ name, dims }) => dims === null && forms.some((one) => one.name === name));
+  const message =
+    "the file leaves sizes open: give inputShape, on the command line " +
+    `${words.join(" ")} with a number for each N${unknown ? ", and as many as the network reads" : ""}`;
+  const names = forms.map(({ name }) => shown(name)).join(", ");
+  const place = `${forms.length > 1 ? "inputs" : "input"} ${names}`;
+  throw new ShiftwiseError("BAD_OPTION", message, { where: at(where, place) });
+}
+
+/** Sizes of an input, the batch being 1, none of which is open. @throws BAD_OPTION for a shape that does not fit */
 export function inputDims(
   model: OnnxModel,
   { name, dims }: OnnxInput,
@@ -96,12 +130,8 @@ export function inputDims(
   where: string,
 ): number[] {
   const given = shapeOption(model, name, option, where);
-  if (dims === null) {
-    if (!given) throw openSize(where, "shape");
-    return given.length >= 4 ? [...given] : [1, ...given];
-  }
-  const isBatch = (n: number | null, i: number): boolean => i === 0 && dims.length > 1 && (n === null || n === batch);
-  const declared = dims.map((n, i) => (isBatch(n, i) ? 1 : n));
+  const declared = declaredDims(dims, batch);
+  if (declared === null) return given!.length >= 4 ? [...given!] : [1, ...given!];
   const { length } = declared;
   const fits = !given || given.length === length || (given.length === length - 1 && declared[0] === 1);
   fields.expect(
@@ -113,8 +143,7 @@ export function inputDims(
   );
   return declared.map((n, i) => {
     const wanted = given?.[i - length + given.length];
-    const size = n ?? wanted;
-    if (size === undefined) throw openSize(where, `dims[${i}]`);
+    const size = n ?? wanted!;
     fields.expect(wanted === undefined || wanted === size, `${where}.dims[${i}]`, `${size}`, wanted, "BAD_OPTION");
     return size;
   });
@@ -140,11 +169,6 @@ function shapeOption(
 
 function isList(option: InputShape | undefined): option is readonly number[] {
   return Array.isArray(option);
-}
-
-function openSize(where: string, field: string): ShiftwiseError {
-  const message = "the file leaves this open: give inputShape, on the command line --input-shape";
-  return new ShiftwiseError("BAD_OPTION", message, { where: `${where}.${field}` });
 }
 
 /** The normalization of pixels for every input, or for inputs by name. */

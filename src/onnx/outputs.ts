@@ -1,10 +1,11 @@
 // outputs.ts: which values a network ends in, and what they are called.
 
-import { ShiftwiseError } from "../base/index.js";
+import { ShiftwiseError, shellWord } from "../base/index.js";
 import { fields } from "../format/index.js";
 import { type Node, rewire } from "../ops/index.js";
-import { type Draft, isActivation, isPrintable, type Known, printableName } from "./draft.js";
+import { type Activation, type Draft, isActivation, isPrintable, type Known, printableName } from "./draft.js";
 import type { OnnxModel } from "./model.js";
+import type { Value } from "./tensor.js";
 
 const { at } = fields;
 
@@ -44,19 +45,13 @@ export function nameOutputs(
   where: string,
   renamed: (from: string, to: string) => void,
 ): Map<string, string> {
+  checkDependent(model.outputs, known, where);
   const names = new Map<string, string>();
   const taken = new Set(model.outputs);
   for (const output of model.outputs) {
-    const value = known.get(output)!;
-    if (!isActivation(value)) {
-      const place = at(where, `output ${printableName(output)}`);
-      const empty = value.data.length === 0;
-      const what = empty ? "an output without elements" : "an output that does not depend on the input";
-      throw new ShiftwiseError("UNSUPPORTED", what, { where: place, ...(empty && { found: value.dims.join("x") }) });
-    }
     const name = isPrintable(output) ? output : freeName(printableName(output), taken);
     if (name !== output) renamed(output, name);
-    const { node } = value;
+    const { node } = known.get(output) as Activation;
     if (draft.get(node).op !== "input" && !names.has(node) && !(node !== name && taken.has(node))) {
       names.set(node, name);
       continue;
@@ -66,6 +61,29 @@ export function nameOutputs(
     names.set(draft.add(output, { op: "permute", input: node, dims: shape, order: [0, 1, 2], shape }, shape), name);
   }
   return names;
+}
+
+/** @throws UNSUPPORTED naming all outputs that are constants, and how to ask for the others */
+function checkDependent(outputs: readonly string[], known: ReadonlyMap<string, Known>, where: string): void {
+  const fixed = outputs.filter((name) => !isActivation(known.get(name)!));
+  if (fixed.length === 0) return;
+  const empty = fixed.every((name) => (known.get(name) as Value).data.length === 0);
+  const what = `an output ${empty ? "without elements" : "that depends on no input"}`;
+  const others = outputs.filter((name) => !fixed.includes(name));
+  // names that the option could not take apart again
+  const spelled = others.every((name) => !name.includes(",") && name.trim() === name);
+  const option = spelled ? `, on the command line --outputs ${shellWord(others.join(","))}` : "";
+  const advice = others.length > 0 ? `: ask for ${few(others)} alone with outputs${option}` : "";
+  const place = `${fixed.length > 1 ? "outputs" : "output"} ${few(fixed)}`;
+  throw new ShiftwiseError("UNSUPPORTED", `${what}${advice}`, { where: at(where, place) });
+}
+
+/** Outputs that a message names. */
+const NAMED_MAX = 8;
+
+function few(names: readonly string[]): string {
+  const rest = names.length - NAMED_MAX;
+  return [...names.slice(0, NAMED_MAX).map(printableName), ...(rest > 0 ? [`${rest} more`] : [])].join(", ");
 }
 
 /** The name, or with a number behind it, so that it is nobody else's. */

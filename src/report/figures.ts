@@ -44,3 +44,8 @@ export function duration(seconds: number): string {
 export function ratio(value: number): string {
   return `${value.toFixed(2)}x`;
 }
+
+/** Numbers with commas, each of at most four digits: "0.485, 0.003922". */
+export function figures(values: readonly number[]): string {
+  return values.map((value) => Number(value.toPrecision(4))).join(", ");
+}

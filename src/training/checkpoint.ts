@@ -1,6 +1,6 @@
 // checkpoint.ts: everything a run needs to go on as if it had never stopped, in one file.
 
-import { ShiftwiseError, writeAtomically } from "../base/index.js";
+import { reason, ShiftwiseError, writeAtomically } from "../base/index.js";
 import type { ParameterLayout } from "../engine/index.js";
 import { fields, openFile, sealFile, storeBytes, storeFloats, tensorSource } from "../format/index.js";
 import { decodeNetwork, encodeNetwork, type Network } from "../graph/index.js";
@@ -86,7 +86,7 @@ export async function loadCheckpoint(
   const { readFile } = process.getBuiltinModule("node:fs/promises");
   const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === "ENOENT") return null;
-    throw new ShiftwiseError("IO", "cannot read the checkpoint", { where: path, found: cause.message, cause });
+    throw new ShiftwiseError("IO", "cannot read the checkpoint", { where: path, found: reason(cause), cause });
   });
   if (!bytes) return null;
   // a Buffer's slices are views, a Uint8Array's are copies: readers count on the latter

@@ -137,7 +137,19 @@ describe("bad input", () => {
 
     test("quantize refuses a model, which has no float weights to train", async () => {
       const args = ["quantize", model, "--data", data, "--out", at("never.safetensors")];
-      await assertFails(args, "BAD_FILE", /kind: .*expected "network"; found model/);
+      await assertFails(args, "BAD_FILE", /: not a float network; .*found a finished model, whose/);
+      const images = ["--calibrate", data, "--out", at("never.safetensors")];
+      const lines = await assertFails(["quantize", model, ...images], "BAD_FILE", /found a finished model, whose/);
+      assert.doesNotMatch(lines.join(), /__metadata__/);
+      await assertFails(["compare", "--net", model, "--data", data], "BAD_FILE", /not a float network/);
+    });
+
+    test("a file that is not there is said once, in words", async () => {
+      await assertFails(
+        ["eval", at("nowhere"), "--data", data],
+        "IO",
+        /cannot read the file; found no such file or directory$/,
+      );
     });
   });
 
@@ -185,7 +197,7 @@ describe("bad input", () => {
       await assertFails(["eval", model, "--data", at("nowhere")], "BAD_DATA", /nowhere: .*found no folder/);
       const file = join(data, "train-images-idx3-ubyte");
       await assertFails(["eval", model, "--data", file], "BAD_DATA", /found a file: name the folder/);
-      await assertFails(["eval", model, "--data", join(file, "x")], "BAD_DATA", /found ENOTDIR/);
+      await assertFails(["eval", model, "--data", join(file, "x")], "BAD_DATA", /found not a directory/);
     });
 
     test("images of another size than the model's", async () => {
@@ -317,7 +329,7 @@ describe("bad input", () => {
         const { status, stderr } = spawnSync(process.execPath, [COMMAND, ...args], { stdio });
         closeSync(full);
         assert.equal(status, 1, args.join(" "));
-        assert.match(String(stderr), /^error IO: standard output: cannot write; found ENOSPC.*\n$/m);
+        assert.match(String(stderr), /^error IO: standard output: cannot write; found no space left on device.*\n$/m);
         assert.equal(String(stderr).match(/^error/gm).length, 1);
       }
     });

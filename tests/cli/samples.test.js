@@ -100,6 +100,27 @@ test("what is assumed of each input is said, and what is missing is refused by n
   );
 });
 
+test("inputs that take no pixels need no entry in a file of preprocessing", async () => {
+  const few = join(folder, "few.json");
+  const args = ["quantize", network, "--constant", "gain=2", "--calibrate", samples, "--preprocess", few, "--out", out];
+  const put = (value) => writeFileSync(few, JSON.stringify(value));
+  put({ x: { mean: [0.1, 0.2, 0.3] }, depth: { range: 255 } });
+  const { status, stdout, stderr } = await shiftwise(args);
+  assert.equal(status, 0, stderr);
+  assert.doesNotMatch(stdout, /of angle|0\.00392156/);
+  const model = decodeModel(new Uint8Array(readFileSync(out)));
+  assert.equal(model.inputs[2].normalization, undefined);
+  // the model says it afterwards: pixels as they are
+  const said = await shiftwise(["eval", out, "--against", network, "--constant", "gain=2", "--calibrate", samples]);
+  assert.match(said.stdout, /pixels of depth as they are, 0\.\.255/);
+  put({ x: { mean: [0.1, 0.2, 0.3] } });
+  await assertFails(
+    args,
+    "BAD_FILE",
+    /few\.json: preprocessing of other inputs; expected an entry for the input depth; found x/,
+  );
+});
+
 test("quantize --minutes learns on an array for each input", async () => {
   const training = ["--minutes", 0.02, "--batch", 8, "--bits", 3];
   const { distillation } = await shiftwiseJson(["quantize", network, ...common, "--out", out, ...training]);

@@ -6,14 +6,7 @@ import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { zipSync } from "fflate";
-import {
-  normalizationOf,
-  openCalibration,
-  openCalibrations,
-  readPreprocessing,
-  samplesOf,
-  unlabelled,
-} from "../../dist/data/index.js";
+import { openCalibration, openCalibrations, samplesOf, unlabelled } from "../../dist/data/index.js";
 
 const sharp = await import("sharp").then(
   ({ default: found }) => found,
@@ -268,6 +261,17 @@ describe("arrays as people have them", () => {
     assert.equal(await first(npz("a#b.npz", { "x.npy": images(9) })), 9);
   });
 
+  test("a name behind # that no array has says what there is", async () => {
+    const rows = npyBytes("<f4", [3, 4], counting(Float32Array, 12));
+    const [one, several] = [file("alone.npy", rows), npz("two.npz", { "a.npy": rows, "b.npy": rows })];
+    const open = (path) => openCalibration(path, [4, 1, 1], {});
+    assert.equal((await open(`${several}#b`)).samples.count, 3);
+    await assert.rejects(open(`${several}#`), { where: several, expected: "a name behind #", found: /^a .*; b / });
+    await assert.rejects(open(`${several}#c`), { where: several, expected: "one named c" });
+    await assert.rejects(open(`${one}#c`), { where: one, message: /only array of this file has no name/ });
+    assert.equal((await open(`${one}#`)).samples.count, 3);
+  });
+
   test("a folder of arrays, and a packed IDX file", async () => {
     const path = mkdtempSync(join(folder, "arrays-"));
     writeFileSync(join(path, "b.npy"), npyBytes("<f2", [1, 4], Uint16Array.from([0x3c00, 0, 0, 0])));
@@ -309,7 +313,14 @@ describe("arrays as people have them", () => {
     const two = [input("p", [5, 1, 1]), input("q", [5, 1, 1])];
     await assert.rejects(openCalibrations(path, two), { code: "BAD_DATA", found: /p took features/ });
     const twins = [input("audio", [5, 1, 1]), input("x", [1, 2, 2])];
-    await assert.rejects(openCalibrations(path, twins), { code: "BAD_DATA", expected: /named x/ });
+    await assert.rejects(openCalibrations(path, twins), {
+      code: "BAD_DATA",
+      message: /no array for the input x, .*x \(count, 1, 2, 2\)/,
+    });
+    const vectors = [...two, input("left", [1, 2, 2]), input("scalar", [1, 1, 1])];
+    await assert.rejects(openCalibrations(path, vectors), {
+      message: /no array for the inputs q, scalar, .*q \(count, 5\), scalar \(count, 1\); found .*p took features/,
+    });
     await assert.rejects(openCalibrations(`${path}#left`, inputs), {
       code: "BAD_DATA",
       expected: /right, left, audio/,
@@ -345,47 +356,18 @@ describe("arrays as people have them", () => {
     rmSync(join(path, "angle.npy"));
     await assert.rejects(openCalibrations(path, inputs), {
       code: "BAD_DATA",
-      expected: /entry in a folder, for each of left, angle/,
+      message: /no samples for the input angle; .*called angle; or --constant.*found left$/,
     });
   });
 });
 
-describe("preprocessing", () => {
-  test("is read from JSON, every field checked", async () => {
-    const all = { resize: 256, channels: "bgr", range: 255, mean: [1, 2, 3], std: [4, 5, 6] };
-    assert.deepEqual(await readPreprocessing(file("p.json", JSON.stringify(all))), all);
-    for (const wrong of [{ resize: 0 }, { channels: "yuv" }, { range: 2 }, { mean: "x" }, { size: 1 }, []]) {
-      await assert.rejects(readPreprocessing(file("q.json", JSON.stringify(wrong))), { code: "BAD_FILE" });
-    }
-    const several = file("s.json", JSON.stringify({ left: all, right: {} }));
-    assert.deepEqual(await readPreprocessing(several, "left"), all);
-    assert.deepEqual(await readPreprocessing(several, "right"), {});
-    await assert.rejects(readPreprocessing(several, "up"), { code: "BAD_FILE", found: "left, right" });
-    await assert.rejects(readPreprocessing(several), { code: "BAD_FILE" });
-    await assert.rejects(readPreprocessing(file("r.json", "{")), { code: "BAD_FILE" });
-    await assert.rejects(readPreprocessing(join(folder, "none.json")), { code: "IO" });
-  });
-
-  test("becomes mean and deviation of pixels / 255", () => {
-    assert.deepEqual(normalizationOf({}, 3), { mean: [0, 0, 0], std: [1, 1, 1] });
-    assert.deepEqual(normalizationOf({ range: 255, mean: [51], std: [255, 51] }, 2), {
-      mean: [0.2, 0.2],
-      std: [1, 0.2],
-    });
-    assert.throws(() => normalizationOf({ mean: [1, 2] }, 3), { code: "BAD_OPTION", where: "mean" });
-    assert.throws(() => normalizationOf({ mean: [123.7, 116.3, 103.5] }, 3), { code: "BAD_OPTION", where: "mean" });
-    assert.deepEqual(normalizationOf({ mean: [1] }, 1).mean, [1]);
-    assert.throws(() => normalizationOf({ std: [0] }, 3), { code: "BAD_OPTION", where: "std" });
-  });
-
-  test("samples are what batches make", () => {
-    const set = {
-      images: Uint8Array.from({ length: 24 }, (_, i) => 10 * i),
-      shape: [2, 2, 3],
-      normalization: { mean: [0, 1], std: [1, 2] },
-    };
-    const samples = samplesOf(set);
-    assert.equal(samples.count, 2);
-    assert.equal(samples.read(1, 1)[6], Math.fround((180 / 255 - 1) / 2));
-  });
+test("samples are what batches make", () => {
+  const set = {
+    images: Uint8Array.from({ length: 24 }, (_, i) => 10 * i),
+    shape: [2, 2, 3],
+    normalization: { mean: [0, 1], std: [1, 2] },
+  };
+  const samples = samplesOf(set);
+  assert.equal(samples.count, 2);
+  assert.equal(samples.read(1, 1)[6], Math.fround((180 / 255 - 1) / 2));
 });

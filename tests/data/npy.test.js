@@ -152,7 +152,13 @@ describe("readNpz", () => {
   test("refuses what is no archive, and one that is damaged", () => {
     const fails = (bytes, more) => assert.throws(() => readNpz(bytes, "z"), { code: "BAD_FILE", ...more });
     fails(new Uint8Array([0x50, 0x4b, 3, 4, 0, 0]), { where: "z" });
-    fails(packed(9).subarray(0, -5));
+    for (const cut of [5, 21, 40, packed(9).length >> 1]) {
+      fails(packed(9).subarray(0, -cut), { message: /the archive is cut: .*a directory at its end; found \d+ bytes/ });
+    }
+    // a directory that is said to stand elsewhere
+    const astray = packed(9);
+    astray[astray.length - 4] = 0x7f;
+    fails(astray, { found: /a directory that is cut, or that leads outside the file/ });
     fails(
       changed(packed(9), CHECKSUM, (sum) => sum ^ 1),
       { where: "z: x.npy", message: /not what was packed/ },

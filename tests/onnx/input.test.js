@@ -39,7 +39,11 @@ test("sizes that do not fit", () => {
   const refused = (parts, inputShape, pattern) => {
     assert.throws(() => shapeOf(parts, { inputShape }), { code: "BAD_OPTION", message: pattern });
   };
-  refused(open, undefined, /^input x\.dims\[2\]: the file leaves this open: give inputShape, .* --input-shape/);
+  refused(
+    open,
+    undefined,
+    /^input x: the file leaves sizes open: give inputShape, .* --input-shape 1xN with a number for each N$/,
+  );
   refused(open, [8000], /a shape of 2 or 3 sizes; found 8000/);
   refused(open, [1, 1, 1, 8000], /a shape of 2 or 3 sizes/);
   refused(open, [3, 8000], /input x\.dims\[1\].*expected 1; found 3/);
@@ -47,6 +51,37 @@ test("sizes that do not fit", () => {
   refused(open, [1, 0], /inputShape.*positive integers/);
   refused(open, [1, 2.5], /inputShape.*positive integers/);
   refused(open, { z: [1, 8000] }, /no such input; expected x; found z/);
+});
+
+test("all open sizes are named in one message, with what to write", () => {
+  const nodes = [
+    ["Concat", "x z", "a", { axis: 1 }],
+    ["Add", "a v", "y"],
+  ];
+  const parts = {
+    x: ["b", "c", "h", "w"],
+    inputs: [
+      ["z", ["b", 1, "h", "w"], 1],
+      ["v", [4, 1, 1], 1],
+      ["nobody's", ["q"], 1],
+    ],
+    nodes,
+  };
+  const refused = (changed, inputShape, pattern) => {
+    const bytes = build({ ...parts, ...changed });
+    assert.throws(() => importOnnx(bytes, { inputShape }), { code: "BAD_OPTION", message: pattern });
+  };
+  refused({}, undefined, /^inputs x, z: .* --input-shape x=NxNxN --input-shape z=1xNxN with a number for each N$/);
+  refused({}, { x: [3, 8, 9] }, /^input z: .* --input-shape z=1xNxN with/);
+  refused({ x: null }, { z: [1, 8, 9] }, /^input x: .* --input-shape x=NxNxN with a number for each N, and as many as/);
+  const network = importOnnx(build(parts), { inputShape: { x: [3, 8, 9], z: [1, 8, 9] } });
+  assert.deepEqual(
+    network.nodes.slice(0, 2).map(({ shape }) => shape),
+    [
+      [3, 8, 9],
+      [1, 8, 9],
+    ],
+  );
 });
 
 test("a batch that stands in the file is read as 1, wherever it stands", () => {

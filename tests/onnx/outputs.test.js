@@ -30,6 +30,23 @@ test("what nothing reads is no problem", () => {
   assert.deepEqual(importOnnx(build({ nodes, constants, outputs: ["z"] })).outputs, ["z"]);
 });
 
+test("outputs that are constants are all named, with the option that leaves them out", () => {
+  const nodes = [...NODES.slice(0, 2), ["Identity", "w", "k"], ["Shape", "x", "s"], ["Sigmoid", "b", "z(z"]];
+  const refused = (outputs, pattern) => {
+    const given = build({ nodes, constants, outputs });
+    assert.throws(() => importOnnx(given), { code: "UNSUPPORTED", message: pattern });
+  };
+  refused(
+    ["a", "k", "b"],
+    /^output k: an output that depends on no input: ask for a, b alone with outputs, .* --outputs a,b$/,
+  );
+  refused(["z(z", "k", "s"], /^outputs k, s: .*: ask for z\(z alone .* --outputs 'z\(z'$/);
+  assert.deepEqual(importOnnx(build({ nodes, constants, outputs: ["a", "k", "b"] }), { outputs: ["a", "b"] }).outputs, [
+    "a",
+    "b",
+  ]);
+});
+
 test("an output listed twice is one", () => {
   const network = importOnnx(build({ nodes: [["Relu", "x", "y"]], outputs: ["y", "y"] }));
   assert.deepEqual(network.outputs, ["y"]);
