@@ -63,7 +63,11 @@ export function addPreprocessing(command: Command): void {
       "--preprocess <file>",
       "JSON file with the fields resize, channels, range, mean and std; for several inputs, such an object for each by name",
     )
-    .option("--range <n>", "value of a pixel of 255 before --mean is subtracted: 1 or 255", pixelRange)
+    .option(
+      "--range <n>",
+      "value of a pixel of 255 before --mean is subtracted: 1 or 255; alone it stands for mean 0 and std 1",
+      pixelRange,
+    )
     .option("--mean <list>", "mean to subtract: one number, or one for each channel with commas", numberList("--mean"))
     .option(
       "--std <list>",

@@ -66,6 +66,7 @@ function unitOf(values: Float32Array): number | null {
 /**
  * @param batch most images of one `add`.
  * @param step only every step-th row of output positions is looked at, other ones from block to block of images.
+ * @param weighs whether the damping that suits the covariance is wanted; else it is the least one.
  * @throws OVERFLOW when the sums need more than 4 GiB.
  */
 export function createMoments(
@@ -75,6 +76,7 @@ export function createMoments(
   withTwin: boolean,
   step: number,
   module: WebAssembly.Module,
+  weighs = true,
 ): MomentSums {
   const g = node.op === "conv" ? geometryOf(node, input) : denseGeometry(node);
   const rows = g.groupOutputs;
@@ -179,7 +181,7 @@ export function createMoments(
           if (drift) drift.add(kernels, group, plus(lost!, group * groupBytes), ours, phase, pixels);
         }
       }
-      weigh(samples - had);
+      if (weighs) weigh(samples - had);
       drain(sums, depth, true, totals);
       if (drift) drain(drift.sums, rows, false, driftTotals);
     },

@@ -24,6 +24,7 @@ export interface PartSettings {
   readonly module: WebAssembly.Module;
   /** See CompensateOptions. */
   readonly follow?: boolean;
+  readonly damping?: number;
 }
 
 /** Output positions that a layer's moments are taken from, where there are more: this many, or so many an input. */
@@ -54,7 +55,7 @@ export function* partsOf(
   twin: Walk,
   settings: PartSettings,
 ): Iterable<Part> {
-  const { batch, module, follow = true } = settings;
+  const { batch, module, follow = true, damping } = settings;
   const [, height, width] = own.shapes.get(node.name)!;
   const input = own.shapes.get(node.input)!;
   const groups = node.op === "conv" ? node.groups : 1;
@@ -78,7 +79,7 @@ export function* partsOf(
     };
     const piece = whole ? node : { ...node, weight };
     const shape = whole ? input : node.op === "conv" ? [groups * count, input[1], input[2]] : [count, 1, 1];
-    const sums = createMoments(piece, shape as typeof input, batch, follow, lines, module);
+    const sums = createMoments(piece, shape as typeof input, batch, follow, lines, module, damping === undefined);
     for (const [chunk, images] of own.chunks.entries()) {
       const size = images * volume(input);
       const from = (walk: Walk, name: string) => (into: Float32Array) => {

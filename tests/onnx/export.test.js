@@ -56,6 +56,24 @@ test("random quantized networks in both forms: the same values, but for float fu
   fc.assert(property, { seed: 31, numRuns: 150 });
 });
 
+test("pixels as they are go to QuantizeLinear without a Clip, which onnxruntime 1.20 cannot load behind an input", () => {
+  const readers = (def) => {
+    const { nodes } = readModel(exportOnnx(def, { form: "qdq" }), null);
+    const first = nodes.filter(({ inputs }) => inputs[0] === def.inputs[0].name);
+    return first.map(({ op }) => op);
+  };
+  const def = convModel({ input: linear(255, 0, 1) });
+  assert.deepEqual(readers(def), ["QuantizeLinear"]);
+  // fewer steps than uint8 has, which it does not bound
+  assert.deepEqual(readers(convModel({ input: linear(15, 0, 1) })), ["Clip"]);
+  const [data] = Object.values(inputsFor(def, 3)).map((values) =>
+    Float32Array.from(values, (x, i) => x * 40 - 300 + i * 5),
+  );
+  const { outputs } = runReference(def, { [def.inputs[0].name]: data });
+  const found = evaluate(def, "qdq", data);
+  for (const [name, expected] of Object.entries(outputs)) assert.deepEqual(found.get(name).data, expected);
+});
+
 test("layers with tables of levels by channel in both forms: the same values", () => {
   const tables = [
     [-2, -1, 0, 1, 2, 4, 6, 8],

@@ -73,7 +73,11 @@ export function encoded(context: FormContext, real: string, tensor: string): str
   const encoding = encodingOf(context, tensor);
   if (encoding.kind === "float32") return real;
   const { scale, offset } = inputAffine(encoding);
-  return ended(context, affine(context, real, [scale], [offset]), tensor, NO_ENDING);
+  const steps = affine(context, real, [scale], [offset]);
+  // onnxruntime up to 1.20 cannot load a Clip between an input and QuantizeLinear, which takes values to 0..255 by itself
+  const saturates = steps === real && encoding.kind === "linear" && encoding.max === BYTE_MAX;
+  if (saturates && isBytes(context, tensor)) return quantized(context, steps, tensor);
+  return ended(context, steps, tensor, NO_ENDING);
 }
 
 function affine({ g }: FormContext, x: string, scale: ArrayLike<number>, offset: ArrayLike<number>): string {
@@ -94,7 +98,14 @@ function ended(context: FormContext, z: string, output: string, { clamp }: Endin
     return isBytes(context, output) ? g.node("Cast", [levels], { to: 2 }, output) : levels;
   }
   if (!isBytes(context, output)) return g.node("Round", [inside], {}, output);
-  return g.node("QuantizeLinear", [inside, g.floats([1], []), g.uint8(0)], {}, output);
+  return quantized(context, inside, output);
+}
+
+const BYTE_MAX = 255;
+
+/** Steps to the nearest integers, as uint8. */
+function quantized({ g }: FormContext, steps: string, output: string): string {
+  return g.node("QuantizeLinear", [steps, g.floats([1], []), g.uint8(0)], {}, output);
 }
 
 /** A Clip, or nothing where there are no bounds. */
