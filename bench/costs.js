@@ -11,7 +11,7 @@ import { COSTS, parseCosts, predictModel } from "../dist/pipeline/index.js";
 import { quantizationPoints, quantizerNamed, quantizeWeights } from "../dist/quantize/index.js";
 import { Model } from "../dist/runtime/index.js";
 import { groupRanges, linear } from "./tasks.js";
-import { median } from "./timing.js";
+import { median, quantile } from "./timing.js";
 
 const MODELS = [
   ...["squeezenet1.1", "mobilenet_v2_1.0_224", "resnet20_cifar10_folded", "resnet8_cifar10", "vww_mobilenetv1_025_96"],
@@ -70,30 +70,28 @@ async function compare(name, network) {
     const def = quantized(network, ranges, variant);
     const predicted = predictModel(def, costs);
     const model = await Model.from(def);
-    runs.push({ title: variant.title, model, predicted, times: [], steps: predicted.map(() => []) });
+    runs.push({ title: variant.title, model, predicted, times: predicted.map(() => []) });
   }
   const rounds = Number(values.rounds);
   for (let round = -WARM_UP; round < rounds; round++) {
-    for (const { model, times, steps } of runs) {
+    for (const { model, times } of runs) {
       model.runSync(inputs);
       const profile = model.profile(inputs);
       if (round < 0) continue;
-      times.push(profile.reduce((sum, { milliseconds }) => sum + milliseconds, 0));
-      for (const [i, { milliseconds }] of profile.entries()) steps[i].push(milliseconds);
+      for (const [i, { milliseconds }] of profile.entries()) times[i].push(milliseconds);
     }
   }
-  const base = runs[0];
-  const variants = runs.map(({ title, model, predicted, times, steps }) => {
+  const variants = runs.map(({ title, model, predicted, times }) => {
     model.dispose();
-    const sum = predicted.reduce((all, { milliseconds }) => all + milliseconds, 0);
-    return {
-      ...{ title, predicted: sum, measured: median(times) },
-      steps: predicted.map((step, i) => ({ ...step, measured: median(steps[i]) })),
-    };
+    // step by step, since other programs that cut in are in every whole run: they only lengthen times
+    const steps = predicted.map((step, i) => ({ ...step, measured: quantile(times[i], 0.25) }));
+    const sum = (name) => steps.reduce((total, step) => total + step[name], 0);
+    return { title, predicted: sum("milliseconds"), measured: sum("measured"), steps };
   });
+  const [base] = variants;
   for (const one of variants) {
-    one.ratio = one.measured / median(base.times);
-    one.predictedRatio = one.predicted / variants[0].predicted;
+    one.ratio = one.measured / base.measured;
+    one.predictedRatio = one.predicted / base.predicted;
     one.error = one.predictedRatio / one.ratio - 1;
     if (!values.steps) delete one.steps;
   }

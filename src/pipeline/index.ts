@@ -45,6 +45,7 @@ export { type Calibration, type CostError, calibrateCosts } from "./costs/calibr
 export { COST_UNITS } from "./costs/features.js";
 export { type PredictedStep, predictLayer, predictModel } from "./costs/predict.js";
 export { COSTS } from "./costs/shipped.js";
+export { modelBranches } from "./costs/steps.js";
 export { type CostTable, parseCosts } from "./costs/table.js";
 export { geometryOf, type LayerGeometry } from "./costs/weighted.js";
 export { type ChannelWork, channelWork, levelWork } from "./costs/work.js";

@@ -37,9 +37,15 @@ export function predictModel(def: ModelDef, table: CostTable = COSTS): readonly 
 /**
  * Predicts the milliseconds of one layer on integers, whose output ends by the short way where it is linear.
  * @param work of a mean channel, by channelWork or levelWork
+ * @param branches of the whole model, by modelBranches: of a small model a core learns some
  * @internal
  */
-export function predictLayer(geometry: LayerGeometry, work: ChannelWork, table: CostTable = COSTS): number {
+export function predictLayer(
+  geometry: LayerGeometry,
+  work: ChannelWork,
+  table: CostTable = COSTS,
+  branches = Number.POSITIVE_INFINITY,
+): number {
   const isPlain = geometry.output.encoding.kind === "linear" && geometry.residual?.kind !== "float32";
-  return priceOf(layerCounts(geometry, work, isPlain), table);
+  return priceOf(layerCounts(geometry, work, isPlain, branches), table);
 }

@@ -6,6 +6,8 @@ import { Draft, FLOAT32, LEVELS, linear } from "./draft.js";
 
 /** Products that a convolution of a probe has at most, so that no probe takes long. */
 const PRODUCTS = 2.5e7;
+/** Inputs of an output that a convolution of a probe has at most. */
+const DEPTH = 6000;
 /** Layers of the body of a probe. */
 const BODY = 7;
 /** Rows and columns of a window that is not gathered. */
@@ -62,7 +64,7 @@ function growConv(draft: Draft, input: string, kernel: number, step: number, pad
   const { random } = draft;
   const { shape } = draft.tensors[input];
   const reach = dilation * (kernel - 1) + 1;
-  if (shape[1] + 2 * pad < reach) return growConv(draft, input, 1, 1, 0);
+  if (shape[1] + 2 * pad < reach || shape[0] * kernel * kernel > DEPTH) return growConv(draft, input, 1, 1, 0);
   const window = { kernel: square(kernel), stride: square(step), padding: around(pad), dilation: square(dilation) };
   const [, height, width] = convOutputShape(shape, 1, window);
   const channels = drawChannels(random, height * width * shape[0] * kernel * kernel);
@@ -191,7 +193,7 @@ function grow(draft: Draft, input: string, kinds: readonly Grow[]): void {
 function movingProbe(draft: Draft): void {
   const { random } = draft;
   const size = pick(random, [8, 16, 28]);
-  const shape: Shape = [pick(random, [16, 32, 64]), size, size];
+  const shape: Shape = [pick(random, [8, 16, 32]), size, size];
   const [channels] = shape;
   const encoding = random.below(2) === 0 ? FLOAT32 : linear();
   const input = draft.input(shape, encoding);
@@ -222,8 +224,8 @@ function movingProbe(draft: Draft): void {
     1,
   ]);
   add({ op: "binary", input, other: gate, fn: "mul" });
-  const taps = { indices: Array.from({ length: 4 * size }, (_, i) => i >> 2), weights: new Array(4 * size).fill(0.5) };
-  add({ op: "resample", input, rows: taps, columns: taps }, [channels, 2 * size, 2 * size]);
+  const taps = { indices: Array.from({ length: 2 * size }, (_, i) => i >> 1), weights: new Array(2 * size).fill(0.5) };
+  add({ op: "resample", input, rows: taps, columns: taps });
   add({ op: "softmax", input, axis: pick(random, [0, 1, 2]) });
   const values = Float32Array.from({ length: elements(shape) }, () => random.normal());
   const constant = add({ op: "constant", values }, shape, FLOAT32);

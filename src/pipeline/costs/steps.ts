@@ -15,20 +15,12 @@ import {
   type MaxPoolLayer,
   type TensorSpec,
 } from "../../ops/index.js";
-import {
-  compileSchedule,
-  elementBytes,
-  isLarge,
-  isPlain,
-  needsPhases,
-  PART_ROWS,
-  windowOf,
-} from "../../runtime/inside.js";
+import { elementBytes, isLarge, isPlain, needsPhases, PART_ROWS, windowOf } from "../../runtime/inside.js";
 import { endLanes, endPlanes, endTiles, endVector, TURN } from "./endings.js";
 import { type Counts, sumOf } from "./features.js";
-import { floatCounts, geometryOf, layerCounts } from "./weighted.js";
+import { branchesOf, floatCounts, geometryOf, layerCounts } from "./weighted.js";
 import { gatherPatches, isFloat, tilesOf } from "./windows.js";
-import { channelWork } from "./work.js";
+import { boundedWork } from "./work.js";
 
 /** A step of a model, and what it does. */
 export interface StepCounts {
@@ -37,11 +29,50 @@ export interface StepCounts {
   readonly counts: Counts;
 }
 
-type Tensors = Pick<ModelDef, "tensors" | "layers" | "inputs">;
+type Weighted = ConvLayer | DenseLayer;
+/** The share of a tensor's values that are not 0, where it is known. */
+type Active = ReadonlyMap<string, number>;
+/** The work of the layers with integer weights. */
+type Works = ReadonlyMap<string, ReturnType<typeof boundedWork>>;
+type Tensors = Pick<ModelDef, "tensors" | "layers" | "inputs"> & {
+  readonly works: Works;
+  readonly branches: number;
+  readonly active: Active;
+};
 type Count<L extends Layer> = (def: Tensors, layer: L) => Counts;
 
-/** Returns the steps of a valid model. Nothing runs; the schedules of its layers are made and counted. */
-export function stepCounts(def: ModelDef): readonly StepCounts[] {
+/**
+ * Counts the branches of a run of a model, one for each weight and two for each segment of every layer that has some.
+ * @internal
+ */
+export function modelBranches(def: ModelDef): number {
+  return branchesIn(def, worksOf(def));
+}
+
+function worksOf(def: ModelDef): Works {
+  const works = new Map<string, ReturnType<typeof boundedWork>>();
+  for (const layer of def.layers) {
+    if (!("weights" in layer) || layer.weights.kind === "float32") continue;
+    const max = largestOf(def.tensors[layer.input].encoding)!;
+    works.set(layer.name, boundedWork(layer.weights, def.tensors[layer.output].shape[0], max));
+  }
+  return works;
+}
+
+function branchesIn(def: ModelDef, works: Works): number {
+  return def.layers.reduce((sum, layer) => {
+    const bounded = works.get(layer.name);
+    return bounded ? sum + branchesOf(geometryOf(def, layer as Weighted), bounded.work) : sum;
+  }, 0);
+}
+
+/**
+ * Returns the steps of a valid model. Nothing runs; the schedules of its layers are made and counted.
+ * @param active shares of values that are not 0, by tensor; others are guessed
+ */
+export function stepCounts(def: ModelDef, active: Active = new Map()): readonly StepCounts[] {
+  const works = worksOf(def);
+  const counted: Tensors = { ...def, works, branches: branchesIn(def, works), active };
   const steps: StepCounts[] = [];
   for (const { tensor } of def.inputs) {
     const { shape, encoding } = def.tensors[tensor];
@@ -58,7 +89,7 @@ export function stepCounts(def: ModelDef): readonly StepCounts[] {
       split.add(layer.input);
     }
     const count = COUNTS[layer.op] as Count<Layer>;
-    steps.push({ name: layer.name, op: layer.op, counts: count(def, layer) });
+    steps.push({ name: layer.name, op: layer.op, counts: count(counted, layer) });
   }
   return steps;
 }
@@ -71,8 +102,8 @@ const COUNTS = {
   add: countAdd,
   concat: countConcat,
   matmul: countMatmul,
-  gather: (def, { output }) => ({ step: 1, gathered: size(def, output) }),
-  permute: (def, { output }) => ({ step: 1, permuted: size(def, output) }),
+  gather: (def, { output }) => countMoved(def, output, "gathered"),
+  permute: (def, { output }) => countMoved(def, output, "permuted"),
   activation: (def, layer) => ({ step: 1, ...countFunction(def, layer, 1) }),
   elementwise: (def, layer) => ({ step: 1, ...countFunction(def, layer, layer.steps.length) }),
   binary: countBinary,
@@ -88,21 +119,20 @@ const size = ({ tensors }: Tensors, tensor: string): number => elements(tensors[
 
 const pixelsOf = ({ shape }: TensorSpec): number => shape[1] * shape[2];
 
-function countWeighted(def: Tensors, layer: ConvLayer | DenseLayer): Counts {
-  const geometry = geometryOf(def, layer);
+function countWeighted(def: Tensors, layer: Weighted): Counts {
+  const geometry = geometryOf(def, layer, def.active.get(layer.input));
   const { weights } = layer;
   if (weights.kind === "float32") return floatCounts(geometry);
-  const { input, output, window, residual } = geometry;
+  const { output, window, residual } = geometry;
   const [channels] = output.shape;
-  const max = largestOf(input.encoding)!;
-  const { largest } = compileSchedule(weights, channels, max);
+  const { work, largest } = def.works.get(layer.name)!;
   const operand = layer.op === "conv" ? layer.residual : undefined;
   const plain =
     window !== null &&
     output.encoding.kind === "linear" &&
     residual?.kind !== "float32" &&
     isPlain(spread(layer.epilogue, channels), largest, operand);
-  return layerCounts(geometry, channelWork(weights, channels, max), plain);
+  return layerCounts(geometry, work, plain, def.branches);
 }
 
 function countMaxPool({ tensors }: Tensors, layer: MaxPoolLayer): Counts {
@@ -123,7 +153,7 @@ function countAvgPool({ tensors }: Tensors, layer: AvgPoolLayer): Counts {
   const ending = { channels, pixels: pixelsOf(output), output: output.encoding };
   if (pixelsOf(output) === 1 && taps === pixelsOf(input)) {
     const unit = isFloat(input) ? "summedFloat" : "summedByte";
-    return sumOf({ step: 1, [unit]: elements(input.shape) }, endVector(ending));
+    return sumOf({ step: 1, summedPlane: channels, [unit]: elements(input.shape) }, endVector(ending));
   }
   if (isLarge(layer)) return sumOf({ step: 1, walkedTap: elements(output.shape) * taps }, endLanes(ending));
   const rows = gatherPatches({ input, output, window: windowOf(layer) }, 1);
@@ -152,14 +182,17 @@ function countConcat({ tensors, layers, inputs }: Tensors, layer: ConcatLayer): 
     if (other === layer) break;
     if (pixelsOf(tensors[other.output]) > 1) for (const name of other.inputs) fixed.add(name);
   }
-  let bytes = 0;
+  let [bytes, copies] = [0, 0];
   const seen = new Set<string>();
   for (const name of layer.inputs) {
     const { shape, encoding } = tensors[name];
-    if (pixelsOf(output) === 1 || fixed.has(name) || seen.has(name)) bytes += elements(shape) * elementBytes(encoding);
+    if (pixelsOf(output) === 1 || fixed.has(name) || seen.has(name)) {
+      bytes += elements(shape) * elementBytes(encoding);
+      copies++;
+    }
     seen.add(name);
   }
-  return { step: 1, copiedByte: bytes, copiedPlane: layer.inputs.length };
+  return { step: 1, copiedByte: bytes, copy: copies };
 }
 
 function countMatmul({ tensors }: Tensors, { input, output }: MatmulLayer): Counts {
@@ -169,6 +202,11 @@ function countMatmul({ tensors }: Tensors, { input, output }: MatmulLayer): Coun
   return { step: 1, matmulPanel: panels * depth, matmulBlock: panels * Math.ceil(rows / 4) * depth };
 }
 
+/** Elements of the output, by its kind of values. */
+function countMoved(def: Tensors, output: string, unit: "gathered" | "permuted" | "paired"): Counts {
+  return { step: 1, [isFloat(def.tensors[output]) ? (`${unit}Float` as const) : unit]: size(def, output) };
+}
+
 function countFunction(def: Tensors, { input, output }: { input: string; output: string }, steps: number): Counts {
   const { shape, encoding } = def.tensors[input];
   if (encoding.kind === "float32") return { tabled: elements(shape), stepped: steps * elements(shape) };
@@ -176,7 +214,7 @@ function countFunction(def: Tensors, { input, output }: { input: string; output:
 }
 
 function countBinary(def: Tensors, { output }: BinaryLayer): Counts {
-  return { step: 1, paired: size(def, output) };
+  return countMoved(def, output, "paired");
 }
 
 /** An epilogue with a scale and an offset for each channel. */

@@ -18,6 +18,12 @@ import type { ChannelWork } from "./work.js";
 /** Bytes of the caches: rows of a patch beyond the first level, and streams and weights beyond the second, cost more. */
 const FIRST_LEVEL = 2 ** 15;
 const SECOND_LEVEL = 2 ** 19;
+/**
+ * Branches that a core learns by heart, more or less: the end of a list of rows is mispredicted unless the same list was met a
+ * short while ago. Between two tiles lie the branches of the layer, between two runs those of the model.
+ */
+const LEARNT_OF_LAYER = 50_000;
+const LEARNT_OF_MODEL = 100_000;
 /** Pixels of a tile that the narrow kernels take. */
 const NARROW = 16;
 
@@ -39,11 +45,16 @@ export interface LayerGeometry {
 
 /**
  * Returns the geometry of a layer of a model.
+ * @param active share of its inputs that are not 0, where it is known
  * @internal
  */
-export function geometryOf(def: Pick<ModelDef, "tensors" | "layers">, layer: ConvLayer | DenseLayer): LayerGeometry {
+export function geometryOf(
+  def: Pick<ModelDef, "tensors" | "layers">,
+  layer: ConvLayer | DenseLayer,
+  active = activeShare(def, layer.input),
+): LayerGeometry {
   const spec = (tensor: string): TensorSpec => def.tensors[tensor];
-  const shapes = { input: spec(layer.input), output: spec(layer.output), active: activeShare(def, layer.input) };
+  const shapes = { input: spec(layer.input), output: spec(layer.output), active };
   if (layer.op === "dense") return { ...shapes, window: null, groups: 1 };
   const { groups, residual } = layer;
   const window = isPointLayer({ spec }, layer) ? null : windowOf(layer);
@@ -61,8 +72,9 @@ function activeShare({ tensors, layers }: Pick<ModelDef, "tensors" | "layers">, 
  * Counts the units of a layer on integers.
  * @param work of a mean channel
  * @param isPlain whether the short ending serves: the output is linear, and its sums fit 16 bits
+ * @param branches of the whole model, from one run of the layer to the next
  */
-export function layerCounts(geometry: LayerGeometry, work: ChannelWork, isPlain: boolean): Counts {
+export function layerCounts(geometry: LayerGeometry, work: ChannelWork, isPlain: boolean, branches: number): Counts {
   const { input, output, window, groups, residual } = geometry;
   const [channels, height, width] = output.shape;
   const ending = { channels, pixels: height * width, output: output.encoding, residual };
@@ -83,10 +95,11 @@ export function layerCounts(geometry: LayerGeometry, work: ChannelWork, isPlain:
   const rows = isSliding ? slideOver(sliding) : gatherPatches(sliding, perGroup);
   const depth = perGroup * elements(window.kernel);
   const streamBytes = channels * (2 * work.terms + 6 * work.segments);
+  const missed = { ...work, lists: work.lists * missedShare(tilesOf(output), branchesOf(geometry, work), branches) };
   return sumOf(
     { step: 1, streamByte: tilesOf(output) * beyond(streamBytes, SECOND_LEVEL) },
     rows,
-    isSliding ? slidingSums(sliding, work) : bucketSums(geometry, depth, work),
+    isSliding ? slidingSums(sliding, missed) : bucketSums(geometry, depth, missed),
     endTiles(ending, work, isPlain),
   );
 }
@@ -94,6 +107,18 @@ export function layerCounts(geometry: LayerGeometry, work: ChannelWork, isPlain:
 /** Bytes that are fetched from behind a cache: all of what is twice its size. */
 function beyond(bytes: number, cache: number): number {
   return bytes * Math.min(1, Math.max(0, bytes / cache - 1));
+}
+
+/** Returns the branches of one tile of a layer, all its channels: 0 for a dense layer, whose loops are all alike. */
+export function branchesOf({ output, window }: LayerGeometry, work: ChannelWork): number {
+  return window === null ? 0 : output.shape[0] * (work.terms + 2 * work.segments);
+}
+
+/** The share of the lists' ends that a core does not know: the first tile's are older than the others'. */
+function missedShare(tiles: number, ofLayer: number, ofModel: number): number {
+  const later = ofLayer / (ofLayer + LEARNT_OF_LAYER);
+  const first = ofModel === Number.POSITIVE_INFINITY ? 1 : ofModel / (ofModel + LEARNT_OF_MODEL);
+  return (first * (1 + (tiles - 1) * later)) / tiles;
 }
 
 /** Tiles of more than 16 pixels, and of fewer. */
@@ -156,7 +181,7 @@ function slidingSums({ output }: Sliding, work: ChannelWork): Counts {
 /** The copy of an input's planes, where they are more than vectors. */
 function flattened({ shape, encoding }: TensorSpec): Counts {
   if (shape[1] * shape[2] === 1) return {};
-  return { copiedPlane: shape[0], copiedByte: elements(shape) * (encoding.kind === "float32" ? 4 : 1) };
+  return { copy: shape[0], copiedByte: elements(shape) * (encoding.kind === "float32" ? 4 : 1) };
 }
 
 /** Counts the units of a layer whose weights are float32. */

@@ -33,7 +33,16 @@ export interface ChannelWork {
  * @internal
  */
 export function channelWork(weights: IntegerWeights, channels: number, max: number): ChannelWork {
-  const { stream, starts } = compileSchedule(weights, channels, max);
+  return boundedWork(weights, channels, max).work;
+}
+
+/** Does what channelWork does, and returns the bounds of the channels' sums, too. */
+export function boundedWork(
+  weights: IntegerWeights,
+  channels: number,
+  max: number,
+): { readonly work: ChannelWork; readonly largest: Float64Array } {
+  const { stream, starts, largest } = compileSchedule(weights, channels, max);
   const run = Math.floor(255 / max);
   const runsOf = (rows: number): number => (run > 1 ? Math.ceil(rows / run) : 0);
   let [terms, segments, lists, runs, parks, pairs, lone] = new Array<number>(7).fill(0);
@@ -53,7 +62,7 @@ export function channelWork(weights: IntegerWeights, channels: number, max: numb
     else pairs += stream[at] / 2;
   }
   const mean = (sum: number): number => sum / channels;
-  return {
+  const work = {
     terms: mean(terms),
     segments: mean(segments),
     lists: mean(lists),
@@ -63,6 +72,7 @@ export function channelWork(weights: IntegerWeights, channels: number, max: numb
     lone: mean(lone),
     passes: passesOf(levelsOf(weights)),
   };
+  return { work, largest };
 }
 
 /**

@@ -6,7 +6,7 @@ import { FEATURE_NAMES } from "../../../dist/pipeline/costs/features.js";
 import { probeModels } from "../../../dist/pipeline/costs/probes.js";
 import { stepCounts } from "../../../dist/pipeline/costs/steps.js";
 import { channelWork } from "../../../dist/pipeline/costs/work.js";
-import { geometryOf, predictLayer, predictModel } from "../../../dist/pipeline/index.js";
+import { COSTS, geometryOf, modelBranches, predictLayer, predictModel } from "../../../dist/pipeline/index.js";
 import { planModel } from "../../../dist/runtime/inside.js";
 
 const probes = probeModels(40, 9);
@@ -43,7 +43,7 @@ test("a layer by its geometry and its mean channel costs what it costs in its mo
       if (geometry.output.encoding.kind !== "linear") continue;
       const max = largestOf(geometry.input.encoding);
       const work = channelWork(layer.weights, geometry.output.shape[0], max);
-      const alone = predictLayer(geometry, work);
+      const alone = predictLayer(geometry, work, COSTS, modelBranches(def));
       const whole = predicted.get(layer.name);
       // the model knows besides which sums need the long ending
       assert.ok(alone <= whole * 1.000001 && alone > 0.5 * whole, `${def.name} ${layer.name} ${alone} ${whole}`);
