@@ -73,6 +73,7 @@ export const COST_UNITS = frozenCopy({
   summedByte: "a byte of it",
   summedFloat: "a float32 value of it",
   walkedTap: "a tap of a very large window",
+  walkedFloat: "a float32 tap of a very large window",
   matmulBlock: "four rows by 8 columns of a product of matrices",
   matmulPanel: "8 values of a matrix that is laid out for it",
   gathered: "an element that is moved",

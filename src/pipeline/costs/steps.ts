@@ -139,7 +139,7 @@ function countMaxPool({ tensors }: Tensors, layer: MaxPoolLayer): Counts {
   const [input, output] = [tensors[layer.input], tensors[layer.output]];
   const taps = elements(layer.kernel);
   const [channels] = output.shape;
-  if (isLarge(layer)) return { step: 1, walkedTap: elements(output.shape) * taps };
+  if (isLarge(layer)) return { step: 1, ...walked(input, output, taps) };
   const rows = channels * Math.ceil(pixelsOf(output) / TURN) * taps;
   return sumOf({ step: 1 }, gatherPatches({ input, output, window: windowOf(layer) }, 1), {
     [isFloat(input) ? "maxFloatRow" : "maxRow"]: rows,
@@ -155,7 +155,7 @@ function countAvgPool({ tensors }: Tensors, layer: AvgPoolLayer): Counts {
     const unit = isFloat(input) ? "summedFloat" : "summedByte";
     return sumOf({ step: 1, summedPlane: channels, [unit]: elements(input.shape) }, endVector(ending));
   }
-  if (isLarge(layer)) return sumOf({ step: 1, walkedTap: elements(output.shape) * taps }, endLanes(ending));
+  if (isLarge(layer)) return sumOf({ step: 1 }, walked(input, output, taps), endLanes(ending));
   const rows = gatherPatches({ input, output, window: windowOf(layer) }, 1);
   const tiles = channels * tilesOf(output);
   if (isFloat(input)) return sumOf({ step: 1, sumFloatRow: 4 * tiles * taps }, rows, endLanes(ending, tiles));
@@ -163,6 +163,10 @@ function countAvgPool({ tensors }: Tensors, layer: AvgPoolLayer): Counts {
   const work = { lone: parts === 1 ? 1 : 0, pairs: parts === 1 ? 0 : Math.ceil(parts / 2) };
   return sumOf({ step: 1, sumRow: 4 * tiles * taps }, rows, endTiles(ending, work, false));
 }
+
+const walked = (input: TensorSpec, output: TensorSpec, taps: number): Counts => ({
+  [isFloat(input) ? "walkedFloat" : "walkedTap"]: elements(output.shape) * taps,
+});
 
 function countAdd({ tensors }: Tensors, layer: AddLayer): Counts {
   const input = tensors[layer.input];
