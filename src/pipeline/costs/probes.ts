@@ -202,6 +202,14 @@ function movingProbe(draft: Draft): void {
     draft.add(layer, out, to);
   const indices = { channels: places(channels), rows: places(size), columns: places(size) };
   const reversed = add({ op: "gather", input, ...indices, value: 0 });
+  const straight = Array.from({ length: size }, (_, i) => i);
+  add({
+    op: "gather",
+    input,
+    ...indices,
+    ...(random.below(2) === 0 ? { columns: straight } : { rows: straight, columns: straight }),
+    value: 0,
+  });
   const order = pick(random, [
     [1, 2, 0],
     [2, 0, 1],
@@ -210,7 +218,7 @@ function movingProbe(draft: Draft): void {
   ]);
   const moved = order.map((axis) => shape[axis]) as unknown as Shape;
   add({ op: "permute", input, dims: [...shape], order }, moved);
-  add({ op: "activation", input, fn: pick(random, ["sigmoid", "tanh"]), parameters: [] });
+  add({ op: "activation", input, fn: pick(random, ["sigmoid", "tanh", "hardSwish"]), parameters: [] });
   const gelu = [
     { fn: "mul", parameters: [], of: [0, 0] },
     { fn: "sigmoid", parameters: [], of: [1] },

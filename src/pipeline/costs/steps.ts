@@ -3,7 +3,6 @@ import type { ModelDef } from "../../model/index.js";
 import {
   type AddLayer,
   type AvgPoolLayer,
-  type BinaryLayer,
   type ConcatLayer,
   type ConvLayer,
   type DenseLayer,
@@ -11,13 +10,23 @@ import {
   type Layer,
   type LayerOf,
   largestOf,
-  type MatmulLayer,
   type MaxPoolLayer,
   type TensorSpec,
 } from "../../ops/index.js";
 import { elementBytes, isLarge, isPlain, needsPhases, PART_ROWS, windowOf } from "../../runtime/inside.js";
 import { endLanes, endPlanes, endTiles, endVector, TURN } from "./endings.js";
 import { type Counts, sumOf } from "./features.js";
+import {
+  countActivation,
+  countBinary,
+  countConstant,
+  countElementwise,
+  countGather,
+  countMatmul,
+  countPermute,
+  countResample,
+  countSoftmax,
+} from "./values.js";
 import { branchesOf, floatCounts, geometryOf, layerCounts } from "./weighted.js";
 import { gatherPatches, isFloat, tilesOf } from "./windows.js";
 import { boundedWork } from "./work.js";
@@ -102,20 +111,15 @@ const COUNTS = {
   add: countAdd,
   concat: countConcat,
   matmul: countMatmul,
-  gather: (def, { output }) => countMoved(def, output, "gathered"),
-  permute: (def, { output }) => countMoved(def, output, "permuted"),
-  activation: (def, layer) => ({ step: 1, ...countFunction(def, layer, 1) }),
-  elementwise: (def, layer) => ({ step: 1, ...countFunction(def, layer, layer.steps.length) }),
+  gather: countGather,
+  permute: countPermute,
+  activation: countActivation,
+  elementwise: countElementwise,
   binary: countBinary,
-  constant: (def, { output }) => ({ step: 1, constant: size(def, output) }),
-  resample: (def, { rows, columns, output }) => ({
-    step: 1,
-    interpolated: def.tensors[output].shape[0] * rows.indices.length * columns.indices.length,
-  }),
-  softmax: (def, { output }) => ({ step: 1, exponential: size(def, output) }),
+  constant: countConstant,
+  resample: countResample,
+  softmax: countSoftmax,
 } satisfies { readonly [Op in Layer["op"]]: Count<LayerOf<Op>> };
-
-const size = ({ tensors }: Tensors, tensor: string): number => elements(tensors[tensor].shape);
 
 const pixelsOf = ({ shape }: TensorSpec): number => shape[1] * shape[2];
 
@@ -197,28 +201,6 @@ function countConcat({ tensors, layers, inputs }: Tensors, layer: ConcatLayer): 
     seen.add(name);
   }
   return { step: 1, copiedByte: bytes, copy: copies };
-}
-
-function countMatmul({ tensors }: Tensors, { input, output }: MatmulLayer): Counts {
-  const [, rows, depth] = tensors[input].shape;
-  const [batch, , columns] = tensors[output].shape;
-  const panels = batch * Math.ceil(columns / 8);
-  return { step: 1, matmulPanel: panels * depth, matmulBlock: panels * Math.ceil(rows / 4) * depth };
-}
-
-/** Elements of the output, by its kind of values. */
-function countMoved(def: Tensors, output: string, unit: "gathered" | "permuted" | "paired"): Counts {
-  return { step: 1, [isFloat(def.tensors[output]) ? (`${unit}Float` as const) : unit]: size(def, output) };
-}
-
-function countFunction(def: Tensors, { input, output }: { input: string; output: string }, steps: number): Counts {
-  const { shape, encoding } = def.tensors[input];
-  if (encoding.kind === "float32") return { tabled: elements(shape), stepped: steps * elements(shape) };
-  return { looked: size(def, output) };
-}
-
-function countBinary(def: Tensors, { output }: BinaryLayer): Counts {
-  return countMoved(def, output, "paired");
 }
 
 /** An epilogue with a scale and an offset for each channel. */
