@@ -14,12 +14,15 @@ const BODY = 7;
 const LARGE = 257;
 /** The number of probes of which one is of float32, and one of the steps that are neither convolutions nor pools. */
 const CYCLE = 5;
+/** The number of probes of which one is deep. */
+const DEEP = 10;
 
 /** Makes models, the same for the same seed. */
 export function probeModels(count: number, seed: number): readonly ModelDef[] {
   const random = createRandom(seed);
   return Array.from({ length: count }, (_, i) => {
-    const make = i % CYCLE === 3 ? floatProbe : i % CYCLE === 4 ? movingProbe : integerProbe;
+    const others = i % CYCLE === 3 ? floatProbe : i % CYCLE === 4 ? movingProbe : integerProbe;
+    const make = i % DEEP === 1 ? deepProbe : others;
     const draft = new Draft(random);
     make(draft);
     return draft.model(`probe ${i}`);
@@ -177,6 +180,17 @@ const FLOAT: readonly Grow[] = [pointwise, window, strided, depthwise, residual,
 
 function integerProbe(draft: Draft): void {
   grow(draft, draft.input(drawShape(draft.random), drawEncoding(draft.random)), INTEGER);
+}
+
+/** The last layers of a large network: small maps under so many weights that no cache holds their stream. */
+function deepProbe(draft: Draft): void {
+  const { random } = draft;
+  const size = pick(random, [4, 7, 8]);
+  let end = draft.input([pick(random, [256, 512]), size, size], linear());
+  for (let layer = 0; layer < 2; layer++) {
+    end = draft.conv(end, { channels: pick(random, [320, 512]), kernel: [3, 3], padding: around(1), output: linear() });
+  }
+  finish(draft, end);
 }
 
 function floatProbe(draft: Draft): void {
