@@ -39,7 +39,7 @@ export function layersText(layers: readonly RoundedLayer[], all: boolean): strin
   const rows = [...layers]
     .filter((layer) => kept.has(layer))
     .map((layer) => [
-      layer === worst && worst.ownSnr! < EXACT ? `${layer.name} (loses most)` : layer.name,
+      layer === worst && layers.length > 1 && worst.ownSnr! < EXACT ? `${layer.name} (loses most)` : layer.name,
       count(layer.weights),
       String(layer.bits),
       decibelText(layer.weightSnr),

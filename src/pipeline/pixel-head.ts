@@ -86,5 +86,5 @@ export function pixelsAsTheyAre(channels: number): Normalization {
  */
 export function headText({ last, low, high }: PixelHead, of = ""): string {
   const [from, to] = [low, high].map((value) => Number(value.toPrecision(3)));
-  return `the network's own first nodes, up to ${last}, make ${from}..${to} of pixels 0..255: pixels${of} go in as they are`;
+  return `the network's own first nodes, up to "${last}", make ${from}..${to} of pixels 0..255: pixels${of} go in as they are`;
 }

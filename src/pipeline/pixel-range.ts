@@ -46,7 +46,7 @@ export function unlikelyRange(network: Network, input: InputNode, { images, norm
   if (!(best.nats < CLOSE && best.nats * CLOSER < given)) return null;
   const [{ name }] = norms;
   return (
-    `pixels become other values here than in training: the batch norm ${name} has kept statistics from which these images lie ` +
+    `pixels become other values here than in training: the batch norm "${name}" has kept statistics from which these images lie ` +
     `${given.toFixed(1)} nats away, but only ${best.nats.toFixed(2)} with ${best.name}`
   );
 }

@@ -112,7 +112,7 @@ function ofInput(
   if (head && !own && !pixels.normalization) warn(headText(head, of));
   else if (head && !sameNormalization(normalization, whole)) {
     warn(
-      `the network's own first nodes, up to ${head.last}, scale pixels${of} of 0..255, but these are scaled before: --range 255 alone leaves them as they are`,
+      `the network's own first nodes, up to "${head.last}", scale pixels${of} of 0..255, but these are scaled before: --range 255 alone leaves them as they are`,
     );
   }
   if (normalization === assumed) {

@@ -24,7 +24,7 @@ export function stillInputs(
   };
   const still = weightNodes(network).filter(({ input }) => isStill(input));
   if (still.length === 0) return null;
-  const names = still.slice(0, NAMED).map(({ name }) => name);
+  const names = still.slice(0, NAMED).map(({ name }) => `"${name}"`);
   const more = still.length > NAMED ? ` and ${still.length - NAMED} more` : "";
   const cause =
     samples === 1

@@ -14,4 +14,5 @@ test("a system's words without its code, call and paths", async () => {
 test("others as they are", () => {
   assert.equal(reason(new Error("ENOENT: said by hand, in 'quotes'")), "ENOENT: said by hand, in 'quotes'");
   assert.equal(reason("a text"), "a text");
+  assert.equal(reason(new Error("first: line \n  second: line\n")), "first: line, second: line");
 });

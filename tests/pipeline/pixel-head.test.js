@@ -113,11 +113,11 @@ test("quantizeFromImages takes pixels as they are, and warns of what scales them
   const { model, warnings } = await quantizeFromImages(network, pictures);
   assert.deepEqual(model.inputs[0].normalization, { mean: [0, 0, 0], std: [1 / 255, 1 / 255, 1 / 255] });
   assert.deepEqual(warnings, [
-    "the network's own first nodes, up to p, make 0..1 of pixels 0..255: pixels go in as they are",
+    'the network\'s own first nodes, up to "p", make 0..1 of pixels 0..255: pixels go in as they are',
   ]);
   const normalization = { mean: [0, 0, 0], std: [1, 1, 1] };
   const twice = await quantizeFromImages(network, { ...pictures, normalization });
-  assert.match(twice.warnings[0], /up to p, scale pixels of 0\.\.255, but these are scaled before: --range 255/);
+  assert.match(twice.warnings[0], /up to "p", scale pixels of 0\.\.255, but these are scaled before: --range 255/);
   const right = await quantizeFromImages(network, { ...pictures, normalization: model.inputs[0].normalization });
   assert.deepEqual(right.warnings, []);
 });
@@ -131,7 +131,7 @@ test("the command says so, and that a model does not turn channels", async () =>
   writeFileSync(images, Buffer.concat([head, Buffer.from(`${header}\n`), pictures.images]));
   const run = ["quantize", path, "--calibrate", images, "--out", out];
   const first = await shiftwise(run);
-  assert.match(first.stdout, /own first nodes, up to p, make 0\.\.1/);
+  assert.match(first.stdout, /own first nodes, up to "p", make 0\.\.1/);
   assert.doesNotMatch(first.stdout, /assumed|blue/);
   const second = await shiftwise([...run, "--channels", "bgr", "--range", 1]);
   assert.match(second.stdout, /pixels go in as blue, green, red, and the model does not turn them/);

@@ -38,15 +38,15 @@ test("samples that vary give no warning", async () => {
 
 test("samples of one value name every layer and what they may be", async () => {
   const [text] = await warningsOf(samplesOf(8, () => 0));
-  assert.match(text, new RegExp(`inputs of ${first}, ${last} do not vary.*all the same value`));
+  assert.match(text, new RegExp(`inputs of "${first}", "${last}" do not vary.*all the same value`));
 });
 
 test("one sample names the layers behind pools, and its number", async () => {
   const [text] = await warningsOf(samplesOf(1, (_, i) => noise[i]));
-  assert.match(text, new RegExp(`inputs of ${last} do not vary.*one sample only`));
+  assert.match(text, new RegExp(`inputs of "${last}" do not vary.*one sample only`));
 });
 
 test("samples that are all alike name the layers behind pools, and that", async () => {
   const [text] = await warningsOf(samplesOf(9, (_, i) => noise[i]));
-  assert.match(text, new RegExp(`inputs of ${last} do not vary.*all alike`));
+  assert.match(text, new RegExp(`inputs of "${last}" do not vary.*all alike`));
 });
