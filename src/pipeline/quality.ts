@@ -16,8 +16,9 @@ export interface Quality {
 
 /** The dB that are hardly seen any more: in the answer of a distribution, in other outputs, such as boxes and maps, and in any. */
 const ENOUGH = { answers: 20, values: 25, all: 30 };
-/** The share of equal answers that is enough whatever the dB. */
+/** The share of equal answers that is enough whatever the dB, of as many as can tell it. */
 const ENOUGH_AGREEMENT = 0.98;
+const ENOUGH_ANSWERS = 50;
 /** Layers that the advice names, at most. */
 const NAMED = 3;
 /** Share of the layers' noise that a bit more in those has to take away. */
@@ -26,7 +27,8 @@ const WORTH = 0.4;
 const OVERFITTED = 1;
 
 const enoughFor = ({ kl }: OutputFidelity): number => (kl === null ? ENOUGH.values : ENOUGH.answers);
-const answersAlike = ({ agreement }: OutputFidelity): boolean => agreement !== null && agreement >= ENOUGH_AGREEMENT;
+const answersAlike = ({ agreement, answers }: OutputFidelity): boolean =>
+  agreement !== null && agreement >= ENOUGH_AGREEMENT && answers! >= ENOUGH_ANSWERS;
 
 /**
  * Says in a word what an output keeps, by the same thresholds as the advice.

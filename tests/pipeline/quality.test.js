@@ -39,7 +39,7 @@ test("a classifier has its share of equal answers", async () => {
   }
 });
 
-const output = (snr, agreement = null, kl = null) => ({ name: "boxes", snr, kl, agreement });
+const output = (snr, agreement = null, kl = null, answers = 64) => ({ name: "boxes", snr, kl, agreement, answers });
 const LINEAR = { kind: "linear", bits: 8 };
 const advise = (one, found, layers, others, { calibrated = null, activations = LINEAR } = {}) =>
   adviceOn(one, { found, calibrated }, layers, others, activations);
@@ -51,6 +51,8 @@ test("the output that keeps least is looked at, unless it answers alike", () => 
   assert.equal(neediest([output(12, 1), output(19), output(15, 0.9)]).snr, 15);
   // boxes and maps want more than distributions; what has no ratio cannot be compared
   assert.equal(neediest([output(22), output(21, 0.9, 0.1), output(null)]).snr, 22);
+  // three of three say little
+  assert.equal(neediest([output(12, 1, null, 3), output(25)]).snr, 12);
   assert.equal(neediest([output(null), output(300), output(21, 0.9, 0.1)]), null);
 });
 
