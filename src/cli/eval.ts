@@ -11,7 +11,7 @@ import {
   measureOutputs,
   withNormalization,
 } from "../pipeline/index.js";
-import { count, milliseconds, percent } from "../report/index.js";
+import { count, counted, milliseconds, percent } from "../report/index.js";
 import { choice, integer } from "./arguments.js";
 import { type Context, newCommand, withContext } from "./command.js";
 import { type NetworkArguments, readAnyNetwork, readModelFile } from "./files.js";
@@ -61,7 +61,7 @@ async function runEval(path: string, options: EvalArguments, context: Context): 
     executor.dispose();
     context.screen.result(
       { accuracy, correct, total, msPerImage, executor: options.executor },
-      `${percent(accuracy / 100)} of ${count(total)} images correct (${count(correct)}), ` +
+      `${percent(accuracy / 100)} of ${counted(total, "image")} correct (${count(correct)}), ` +
         `${milliseconds(msPerImage)} an image, ${options.executor} executor`,
     );
     return;
@@ -90,6 +90,6 @@ async function runEval(path: string, options: EvalArguments, context: Context): 
     onProgress,
   });
   line.done();
-  const head = `outputs against the float network's, on ${count(found.samples)} samples, ${milliseconds(found.msPerSample)} each, ${options.executor} executor:`;
+  const head = `outputs against the float network's, on ${counted(found.samples, "sample")}, ${milliseconds(found.msPerSample)} each, ${options.executor} executor:`;
   screen.result({ ...found, executor: options.executor }, [head, outputsText(found.outputs)].join("\n"));
 }

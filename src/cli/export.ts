@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { writeAtomically } from "../base/index.js";
 import { exportOnnx } from "../onnx/index.js";
-import { bytes, count } from "../report/index.js";
+import { bytes, counted } from "../report/index.js";
 import { choice } from "./arguments.js";
 import { type Context, newCommand, withContext } from "./command.js";
 import { checkOutputs, readModelFile } from "./files.js";
@@ -40,6 +40,6 @@ async function run(path: string, { onnx: out, form }: ExportArguments, { screen 
   const summary = { form, layers: def.layers.length, weights, bytes: file.length, out };
   screen.result(
     summary,
-    `${out}: ${bytes(file.length)}, ${count(def.layers.length)} layers with ${count(weights)} weights, ${form}`,
+    `${out}: ${bytes(file.length)}, ${counted(def.layers.length, "layer")} with ${counted(weights, "weight")}, ${form}`,
   );
 }

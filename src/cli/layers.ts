@@ -1,7 +1,7 @@
 // layers.ts: what each layer loses by rounding, as a table for people.
 import { EXACT } from "../base/index.js";
 import type { RoundedLayer } from "../pipeline/index.js";
-import { bytes, type Column, count, table } from "../report/index.js";
+import { bytes, type Column, count, counted, table } from "../report/index.js";
 
 /** Layers that a table has unless all are wanted. */
 const SHOWN = 12;
@@ -53,6 +53,10 @@ export function layersText(layers: readonly RoundedLayer[], all: boolean): strin
     "layers, with signal over error in dB (SNR); docs/convert.md explains the columns:",
     table(COLUMNS, rows),
     ...(still.length > 0 ? ["—: the output does not vary in the float network, so there is no signal"] : []),
-    ...(left > 0 ? [`${count(left)} layers that lose less are left out: --verbose lists them, and --json`] : []),
+    ...(left > 0
+      ? [
+          `${counted(left, "layer")} that ${left === 1 ? "loses" : "lose"} less not shown: --verbose lists all, and --json`,
+        ]
+      : []),
   ];
 }

@@ -6,7 +6,7 @@ import type { Augmentation, Preprocessing } from "../data/index.js";
 import { encodeModel } from "../model/index.js";
 import { type DistillationOutcome, type Quality, quantizeFromImages, type RoundedLayer } from "../pipeline/index.js";
 import type { ActivationScheme } from "../quantize/index.js";
-import { bytes, count, duration, percent } from "../report/index.js";
+import { bytes, counted, duration, percent } from "../report/index.js";
 import { schemeName } from "./arguments.js";
 import type { Context } from "./command.js";
 import { checkOutputs, type NetworkArguments, readAnyNetwork } from "./files.js";
@@ -122,9 +122,7 @@ function describe(
 
 /** The samples that figures are from, in words. */
 function samplesText({ images, heldOut }: Quality): string {
-  const samples = images === 1 ? "sample" : "samples";
-  if (heldOut) return `${count(images)} ${samples} held out`;
-  return `the ${images === 1 ? "one sample" : `${count(images)} samples`} that calibrated it`;
+  return heldOut ? `${counted(images, "sample")} held out` : `the ${counted(images, "sample")} that calibrated it`;
 }
 
 /** A row for each output, and advice where one keeps little. */

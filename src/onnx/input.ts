@@ -36,9 +36,9 @@ export function withConstants(
   constants: Readonly<Record<string, number | readonly number[]>>,
   where: string,
 ): OnnxModel {
+  checkInputs(model, Object.keys(constants), where);
   const given = Object.entries(constants).map(([name, numbers]): [string, Value] => {
-    const input = model.inputs.find((one) => one.name === name);
-    if (!input) throw unknownInput(model, name, where);
+    const input = model.inputs.find((one) => one.name === name)!;
     const list = typeof numbers === "number" ? [numbers] : numbers;
     const dims = (input.dims ?? []).map((n) => n ?? 1);
     const count = dims.reduce((a, b) => a * b, 1);
@@ -53,9 +53,13 @@ export function withConstants(
   return { ...model, inputs, constants: new Map([...model.constants, ...given]) };
 }
 
-function unknownInput({ inputs }: OnnxModel, name: string, where: string): ShiftwiseError {
-  const expected = inputs.map((input) => input.name).join(", ");
-  return new ShiftwiseError("BAD_OPTION", "no such input", { where, expected, found: name });
+/** @throws BAD_OPTION naming all that are no inputs */
+function checkInputs({ inputs }: OnnxModel, names: readonly string[], where: string): void {
+  const known = inputs.map((input) => input.name);
+  const unknown = names.filter((name) => !known.includes(name));
+  if (unknown.length === 0) return;
+  const details = { where, expected: known.join(", "), found: unknown.join(", ") };
+  throw new ShiftwiseError("BAD_OPTION", "no such input", details);
 }
 
 /**
@@ -158,8 +162,7 @@ function shapeOption(
   let given: readonly number[] | undefined;
   if (isList(option)) given = option;
   else if (option) {
-    const unknown = Object.keys(option).find((key) => !model.inputs.some((input) => input.name === key));
-    if (unknown !== undefined) throw unknownInput(model, unknown, where);
+    checkInputs(model, Object.keys(option), where);
     given = Object.hasOwn(option, name) ? option[name] : undefined;
   }
   const ok = !given || (given.length > 0 && given.every((n) => Number.isInteger(n) && n >= 1));

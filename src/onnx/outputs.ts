@@ -16,10 +16,11 @@ const { at } = fields;
 export function upTo(model: OnnxModel, wanted: readonly string[] = model.outputs, where = ""): OnnxModel {
   const made = new Set(model.outputs);
   if (wanted !== model.outputs) for (const { outputs } of model.nodes) for (const name of outputs) made.add(name);
-  for (const name of wanted) {
-    if (made.has(name)) continue;
-    const expected = `a value that a node makes, such as ${model.outputs.join(", ")}`;
-    throw new ShiftwiseError("BAD_OPTION", "no such value", { where: at(where, "outputs"), expected, found: name });
+  const unknown = wanted.filter((name) => !made.has(name));
+  if (unknown.length > 0) {
+    const expected = `values that nodes make, such as ${few(model.outputs)}`;
+    const found = unknown.join(", ");
+    throw new ShiftwiseError("BAD_OPTION", "no such value", { where: at(where, "outputs"), expected, found });
   }
   fields.expect(wanted.length > 0, at(where, "outputs"), "at least one", 0, "BAD_OPTION");
   const needed = new Set(wanted);

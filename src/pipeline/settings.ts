@@ -30,14 +30,15 @@ export function checkBits(bits: number, quantizer: Quantizer): void {
 /** @throws BAD_OPTION for bits of a layer that the network has not, or another width than the known ones */
 export function checkLayers(network: Network, layers: ReadonlyMap<string, number>, widths: readonly number[]): void {
   const known = weightNodes(network).map((node) => node.name);
+  const unknown = [...layers.keys()].filter((name) => !known.includes(name));
+  if (unknown.length > 0) {
+    throw new ShiftwiseError("BAD_OPTION", "bits for a layer that has no weights", {
+      where: "layers",
+      expected: known.join(", "),
+      found: unknown.join(", "),
+    });
+  }
   for (const [name, width] of layers) {
-    if (!known.includes(name)) {
-      throw new ShiftwiseError("BAD_OPTION", "bits for a layer that has no weights", {
-        where: "layers",
-        expected: known.join(", "),
-        found: name,
-      });
-    }
     if (!widths.includes(width)) throw is.refused(`layers ${name}`, `one of ${widths.join(", ")}`, width);
   }
 }

@@ -5,6 +5,11 @@ export function count(value: number): string {
   return value.toLocaleString("en-US");
 }
 
+/** "1 sample", "1,234 samples" */
+export function counted(value: number, noun: string): string {
+  return `${count(value)} ${noun}${value === 1 ? "" : "s"}`;
+}
+
 /** A share in 0..1 as percent with two decimals, "98.21 %". */
 export function percent(share: number): string {
   return `${(100 * share).toFixed(2)} %`;

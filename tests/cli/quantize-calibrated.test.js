@@ -227,7 +227,7 @@ describe("quantize --calibrate", () => {
     const args = ["quantize", deep, "--calibrate", images, "--range", 1, "--out", out];
     const rowsOf = (text) => [...text.split("└")[0].matchAll(/^│ ((?:conv|dense)\d+)/gm)].map(([, name]) => name);
     const { stdout } = await shiftwise(args);
-    assert.match(stdout, /^2 layers that lose less are left out: --verbose lists them, and --json$/m);
+    assert.match(stdout, /^2 layers that lose less not shown: --verbose lists all, and --json$/m);
     const { layers } = await shiftwiseJson(args);
     const most = layers.toSorted((a, b) => a.ownSnr - b.ownSnr).slice(0, 12);
     assert.deepEqual(

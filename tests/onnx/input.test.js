@@ -50,7 +50,7 @@ test("sizes that do not fit", () => {
   refused(open, [2, 1, 8000], /input x\.dims\[0\].*expected 1; found 2/);
   refused(open, [1, 0], /inputShape.*positive integers/);
   refused(open, [1, 2.5], /inputShape.*positive integers/);
-  refused(open, { z: [1, 8000] }, /no such input; expected x; found z/);
+  refused(open, { z: [1, 8000], x: [1, 8000], v: [1] }, /no such input; expected x; found z, v$/);
 });
 
 test("all open sizes are named in one message, with what to write", () => {

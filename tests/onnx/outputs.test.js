@@ -22,6 +22,8 @@ test("import stops at the outputs that are asked for", () => {
   );
   const wrong = { code: "BAD_OPTION", message: /outputs: no such value; .*such as y; found q/ };
   assert.throws(() => importOnnx(build({ nodes: NODES, constants }), { outputs: ["q"] }), wrong);
+  const several = { code: "BAD_OPTION", found: "q, r" };
+  assert.throws(() => importOnnx(build({ nodes: NODES, constants }), { outputs: ["q", "a", "r"] }), several);
   assert.throws(() => importOnnx(build({ nodes: NODES, constants }), { outputs: [] }), { code: "BAD_OPTION" });
 });
 
