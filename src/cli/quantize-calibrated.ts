@@ -148,7 +148,7 @@ function taughtText({ epochs, before, after, attempts }: DistillationOutcome, qu
   const kept = attempts.filter((attempt) => attempt.kept).length;
   const from = ({ distance, kl, agreement }: DistillationOutcome["before"]) => {
     const unit = kl === null ? "of the outputs' variance" : "nats";
-    return `${distance.toFixed(4)} ${unit}${agreement === null ? "" : `, ${percent(agreement)} equal answers`}`;
+    return `${Number(distance.toPrecision(3))} ${unit}${agreement === null ? "" : `, ${percent(agreement)} equal answers`}`;
   };
   return [
     `distance from the float network on ${samplesText(quality)}: rounded ${from(before)}; trained ${from(after)}`,

@@ -95,7 +95,8 @@ export function adviceOn(
     const most = `${named.join(" ")} takes away ${Math.round(100 * shareOf(count))} % of what the layers' rounding adds`;
     return `${kept}. ${most}; ${all} takes some from every layer`;
   }
-  return `${kept}. The loss is spread over all layers: try ${all}`;
+  const why = gains.length === 0 ? "All layers have as many bits as there are" : "The loss is spread over all layers";
+  return `${kept}. ${why}: try ${all}`;
 }
 
 /** Says what would help against the noise of activations: more samples only where those that calibrated keep more. */
