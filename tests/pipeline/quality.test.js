@@ -116,5 +116,11 @@ test("advice names settings that would be taken, and that some layer's width is 
   assert.match(await advice({ ...few, twoTerm: null }), /--levels two-term or --bits 3 or --minutes 1/);
   const all = new Map(["conv1", "conv2", "conv3"].map((name) => [name, 2]));
   assert.match(await advice({ ...few, layers: all, twoTerm: null }), /\d %[^;]*; --minutes 1 takes|try --minutes 1$/);
+  // only the first convolution has a width that is not set by name, and it is not that of --bits
+  const others = new Map(["conv2", "conv3"].map((name) => [name, 2]));
+  const first = await advice({ bits: 2, layers: others, twoTerm: 4 });
+  assert.match(first, /--two-term 5 or --minutes 1/);
+  assert.doesNotMatch(first, /--bits|--levels/);
+  assert.match(await advice({ bits: 2, layers: others, twoTerm: 6, minutes: 0.002 }), /--minutes 0\.004/);
   assert.match(await advice({ budget: 2.5 }), /--budget 3\.5 or --minutes 1/);
 });
