@@ -1,6 +1,6 @@
-// costs.js: how far the times that the cost model predicts are from measured ones, on networks that it was not fitted on: those
-// under ../shared/data/models and any ONNX file named, each with several tables of levels and shares of zeros.
-// `node bench/costs.js [file.onnx ...] [--costs table.json] [--rounds N] [--json]`, after the build.
+// costs.js: how far the times that the cost model predicts are from measured ones, on networks that it was not fitted on: the ONNX
+// files named, or those under ../shared/data/models and a ResNet-18, each with several tables of levels and shares of zeros.
+// `node bench/costs.js [file.onnx ...] [--costs table.json] [--rounds N] [--json [--steps]]`, after the build.
 import { existsSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { parseArgs } from "node:util";
@@ -10,6 +10,7 @@ import { importOnnx } from "../dist/onnx/index.js";
 import { COSTS, parseCosts, predictModel } from "../dist/pipeline/index.js";
 import { quantizationPoints, quantizerNamed, quantizeWeights } from "../dist/quantize/index.js";
 import { Model } from "../dist/runtime/index.js";
+import { networks } from "./networks.js";
 import { groupRanges, linear } from "./tasks.js";
 import { median, quantile } from "./timing.js";
 
@@ -42,14 +43,13 @@ const { values, positionals } = parseArgs({
 const costs = values.costs ? parseCosts(readFileSync(values.costs, "utf8"), values.costs) : COSTS;
 const folder = new URL("../../shared/data/models/", import.meta.url);
 const known = MODELS.map((name) => new URL(`${name}.onnx`, folder)).filter(existsSync);
-const files = [...known, ...positionals];
-if (files.length === 0) {
-  console.error("no networks: name some ONNX files");
-  process.exit(1);
-}
+const named = positionals.length > 0 ? positionals : known;
 const rows = [];
-for (const file of files)
+for (const file of named) {
   rows.push(await compare(basename(String(file), ".onnx"), await importOnnx(readFileSync(file))));
+}
+// of the right shape, with weights drawn
+if (positionals.length === 0) rows.push(await compare("resnet18, drawn", networks.resnet18()));
 if (values.json) console.log(JSON.stringify(rows));
 else print(rows);
 
@@ -160,8 +160,8 @@ function print(all) {
   const absolute = all.flatMap(({ variants }) =>
     variants.map(({ measured, predicted }) => Math.abs((scale * predicted) / measured - 1)),
   );
-  console.log(
-    `ratios to ${VARIANTS[0].title} err by ${percent(median(errors))} in the median and ${percent(Math.max(...errors))} at most; ` +
-      `milliseconds times ${scale.toFixed(2)} by ${percent(median(absolute))} and ${percent(Math.max(...absolute))}`,
-  );
+  const most = (list) =>
+    `${(100 * median(list)).toFixed(1)} % in the median, ${(100 * Math.max(...list)).toFixed(1)} % at most`;
+  console.log(`ratios to ${VARIANTS[0].title} err by ${most(errors)}`);
+  console.log(`milliseconds, times ${scale.toFixed(2)} for this machine, err by ${most(absolute)}`);
 }

@@ -17,7 +17,7 @@ interface CalibrateCostsArguments {
 export function calibrateCostsCommand(): Command {
   return newCommand("calibrate-costs", "measure what each unit of the kernels' work costs on this machine")
     .option("--out <file>", "JSON file to write the table to")
-    .option("--models <n>", "number of random models to time", integer("--models", 10, 1000), 75)
+    .option("--models <n>", "number of random models to time", integer("--models", 10, 1000), 120)
     .option("--runs <n>", "number of timed runs of each after a warm-up", integer("--runs", 1, 10_000), 40)
     .action((options: CalibrateCostsArguments) =>
       withContext(options, (context) => runCalibrateCosts(options, context)),

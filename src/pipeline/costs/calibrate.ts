@@ -17,7 +17,7 @@ export interface CalibrationControl {
   readonly signal?: AbortSignal;
   /** The share that is done, 0..1. */
   readonly onProgress?: (share: number) => void | Promise<void>;
-  /** Random models. Every seventh is held out to measure the error. Default 75. */
+  /** Random models. Every seventh is held out to measure the error. Default 120. */
   readonly models?: number;
   /** Timed runs of each. Default 40. */
   readonly rounds?: number;
@@ -54,6 +54,10 @@ export interface TimedStep extends StepCounts {
 
 /** Every so many models one is held out. */
 const HELD_OUT = 7;
+/** The share of a calibration's time that making the models takes, about. */
+const LOADING = 0.2;
+/** Nanoseconds of the steps whose error counts: a shorter one takes no part of any model's time, and is measured by few ticks. */
+const SHORTEST = 5000;
 /** Runs of each model before those that count. */
 const WARM_UP = 12;
 
@@ -63,7 +67,7 @@ const WARM_UP = 12;
  * @internal
  */
 export async function calibrateCosts(control: CalibrationControl = {}): Promise<Calibration> {
-  const { models: count = 75, rounds = 40, seed = 1 } = control;
+  const { models: count = 120, rounds = 40, seed = 1 } = control;
   const models = await timeModels(probeModels(count, seed), { ...control, rounds });
   const isHeldOut = (_: unknown, i: number): boolean => i % HELD_OUT === HELD_OUT - 1;
   const fitted = models.filter((one, i) => !isHeldOut(one, i)).flat();
@@ -93,8 +97,10 @@ function hostName(): string {
 
 /** Compares predicted with measured times of steps, and of whole models. */
 export function errorOf(models: readonly (readonly TimedStep[])[], table: CostTable): CostError {
-  const errors = models.flat().map(({ counts, time }) => Math.abs((1e6 * priceOf(counts, table)) / time - 1));
-  const sorted = errors.sort((a, b) => a - b);
+  const steps = models.flat().filter(({ time }) => time >= SHORTEST);
+  const sorted = steps
+    .map(({ counts, time }) => Math.abs((1e6 * priceOf(counts, table)) / time - 1))
+    .sort((a, b) => a - b);
   const whole = models.map((steps) => {
     const [predicted, measured] = [
       (step: TimedStep) => 1e6 * priceOf(step.counts, table),
@@ -127,12 +133,12 @@ export async function timeModels(
   };
   const running: { model: Model; inputs: Inputs; steps: readonly StepCounts[]; times: Float64Array[] }[] = [];
   try {
-    for (const def of defs) {
+    for (const [i, def] of defs.entries()) {
       const model = await Model.from(def, { executor: "wasm" });
       const inputs = randomInputs(model);
       const steps = stepCounts(def, activeShares(model, inputs));
       running.push({ model, inputs, steps, times: steps.map(() => new Float64Array(rounds)) });
-      await breathe(0);
+      await breathe((LOADING * (i + 1)) / defs.length);
     }
     for (let round = -WARM_UP; round < rounds; round++) {
       for (const { model, inputs, times } of running) {
@@ -143,7 +149,7 @@ export async function timeModels(
         for (const [i, { milliseconds }] of profile.entries()) times[i][round] = 1e6 * milliseconds;
         if (signal?.aborted) break;
       }
-      await breathe((round + WARM_UP + 1) / (rounds + WARM_UP));
+      await breathe(LOADING + ((1 - LOADING) * (round + WARM_UP + 1)) / (rounds + WARM_UP));
     }
     return running.map(({ steps, times }) => steps.map((step, i) => ({ ...step, time: lowerQuartile(times[i]) })));
   } finally {
