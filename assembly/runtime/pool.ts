@@ -89,12 +89,3 @@ export function plane_sums_u8(planes: usize, planeBytes: u32, size: i32, channel
     store<i32>(sums, sum);
   }
 }
-
-/** Sums every float32 plane in pixel order. */
-export function plane_sums_f32(planes: usize, planeBytes: u32, size: i32, channels: i32, sums: usize): void {
-  for (; channels > 0; channels--, planes += planeBytes, sums += 4) {
-    let sum: f32 = 0;
-    for (let at = planes, end = planes + ((<usize>size) << 2); at < end; at += 4) sum += load<f32>(at);
-    store<f32>(sums, sum);
-  }
-}

@@ -145,3 +145,24 @@ export function conv_f32_single(
     encode_lanes(job.epilogue, channel, sums, pixel, pixels, false, false);
   }
 }
+
+/** Sums float32 products: weights lie in blocks of 16 output channels, [input][16]; sums go in the order of the inputs. */
+export function dense_f32_c16(weights: usize, input: usize, inputs: i32, sums: usize, blocks: i32): void {
+  for (; blocks > 0; blocks--, sums += 64) {
+    let s0 = f32x4.splat(0),
+      s1 = s0,
+      s2 = s0,
+      s3 = s0;
+    for (let at = input, end = input + ((<usize>inputs) << 2); at < end; at += 4, weights += 64) {
+      const x = v128.load32_splat(at);
+      s0 = f32x4.add(s0, f32x4.mul(v128.load(weights), x));
+      s1 = f32x4.add(s1, f32x4.mul(v128.load(weights, 16), x));
+      s2 = f32x4.add(s2, f32x4.mul(v128.load(weights, 32), x));
+      s3 = f32x4.add(s3, f32x4.mul(v128.load(weights, 48), x));
+    }
+    v128.store(sums, s0);
+    v128.store(sums, s1, 16);
+    v128.store(sums, s2, 32);
+    v128.store(sums, s3, 48);
+  }
+}

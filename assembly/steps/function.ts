@@ -1,194 +1,106 @@
-// function.ts: functions of one value and of two, in steps, each over a block of pixels in float64.
+// function.ts: functions of one value and of two, in float64; and those with a gate, whose integers float32 nearly always tells.
 //
-//   scratch   | value 0: 64 float64 | value 1 | ... | the last: the result |
-//             the operands (one or two) come first, then the result of each step in turn
-
-import * as fn from "../../src/runtime/step-codes";
+//   z = (a x + b) gate(x) + d     in units of the result's steps; gate: 1 / (1 + exp(-k x)), or k x + c between 0 and 1
+//
+// SiLU, sigmoid, tanh, hard swish and hard sigmoid are of this form. Its float32 value errs by less than NEAR for every z that
+// rounds to one of the result's integers (docs/kernels.md). So wherever z lies further than NEAR from the middle between two
+// integers, its integer is that of the exact value; elsewhere, in one vector of a hundred, the steps are run.
 import { Epilogue } from "../runtime/shared/epilogue";
-import { Operand, read_f64, write_f64 } from "./shared/block";
-import { atan_f64, erf_f64, log_f64, power_f64, wave_f64 } from "./shared/elementary";
-import { elu_block, exp_block, sigmoid_block, tanh_block } from "./shared/exponential";
-
-/** Pixels of a block, and the bytes of its values; the second half of a block serves to read it. */
-const BLOCK = 64;
-const BLOCK_BYTES: usize = 512;
-
-/** A function, and the planes that it is of. */
-@unmanaged
-export class FunctionJob {
-  /** The operands; 0 for the second where there is one. */
-  a: Operand = changetype<Operand>(0);
-  b: Operand = changetype<Operand>(0);
-  /** Records, `count` of them. */
-  steps: FunctionStep = changetype<FunctionStep>(0);
-  count!: i32;
-  /** Pixels of a plane of the result, and of a row. */
-  size!: i32;
-  width!: i32;
-  result: Epilogue = changetype<Epilogue>(0);
-}
-
-/** A step: its function, the values that it reads by their place in the scratch memory, in bytes, and its parameters. */
-@unmanaged
-export class FunctionStep {
-  code!: i32;
-  x!: i32;
-  y!: i32;
-  z!: i32;
-  first!: f64;
-  second!: f64;
-}
+import { apply_block, BLOCK, FunctionJob } from "./shared/steps";
 
 /** Makes channels first..last-1. */
 export function apply_steps(job: FunctionJob, first: i32, last: i32, scratch: usize): void {
   const size = job.size;
   for (let channel = first; channel < last; channel++) {
     for (let pixel = 0; pixel < size; pixel += BLOCK) {
-      const count = min(BLOCK, size - pixel);
-      apply_block(job, channel, pixel, count, scratch);
+      apply_block(job, channel, pixel, min(BLOCK, size - pixel), scratch);
     }
   }
 }
 
-/** Makes `count` pixels of a channel, at most 64. */
-function apply_block(job: FunctionJob, channel: i32, pixel: i32, count: i32, scratch: usize): void {
-  const width = job.width;
-  let to = scratch;
-  read_f64(job.a, channel, pixel, count, width, to);
-  to += BLOCK_BYTES;
-  if (changetype<usize>(job.b)) {
-    read_f64(job.b, channel, pixel, count, width, to);
-    to += BLOCK_BYTES;
-  }
-  let step = changetype<usize>(job.steps);
-  for (const end = step + <usize>job.count * offsetof<FunctionStep>(); step < end; step += offsetof<FunctionStep>()) {
-    run_step(changetype<FunctionStep>(step), scratch, to, count);
-    to += BLOCK_BYTES;
-  }
-  write_f64(job.result, channel, pixel, count, to - BLOCK_BYTES);
+/** A function with a gate, of float32 planes to linear integers. */
+@unmanaged
+export class GateJob {
+  /** The same in steps. */
+  steps: FunctionJob = changetype<FunctionJob>(0);
+  /** float32: GATE_CONSTANTS of src/runtime/gates.ts. */
+  table!: usize;
+  /** Whether the gate is k x + c between 0 and 1; else k is that of the sigmoid times -1 / ln 2. */
+  hard!: bool;
+  k!: f32;
+  c!: f32;
+  a!: f32;
+  b!: f32;
+  d!: f32;
 }
 
-/** Runs one step over a block. */
-function run_step(step: FunctionStep, scratch: usize, to: usize, count: i32): void {
-  const code = step.code;
-  const x = scratch + <usize>step.x,
-    y = scratch + <usize>step.y,
-    z = scratch + <usize>step.z;
-  const bytes = (<usize>count) << 3;
-  switch (code) {
-    case fn.EXP:
-      exp_block(x, to, bytes);
-      return;
-    case fn.SIGMOID:
-      sigmoid_block(x, to, bytes);
-      return;
-    case fn.TANH:
-      tanh_block(x, to, bytes);
-      return;
-    case fn.ELU:
-      elu_block(x, to, bytes, step.first);
-      return;
-    case fn.ATAN:
-    case fn.COS:
-    case fn.ERF:
-    case fn.LOG:
-    case fn.MOD:
-    case fn.POW:
-    case fn.SIN:
-      // value by value
-      for (let i: usize = 0; i < bytes; i += 8) {
-        store<f64>(to + i, step_f64(code, load<f64>(x + i), load<f64>(y + i)));
+/** Makes channels first..last-1, four pixels at a time. */
+export function apply_gate(job: GateJob, first: i32, last: i32, scratch: usize): void {
+  const exact = job.steps;
+  const from = exact.a,
+    result = exact.result;
+  const size = exact.size,
+    gains = exact.gains,
+    hard = job.hard;
+  const zero = load<f32>(result.offset);
+  const k = v128.load32_splat(changetype<usize>(job) + offsetof<GateJob>("k")),
+    c = v128.load32_splat(changetype<usize>(job) + offsetof<GateJob>("c")),
+    low = v128.load32_splat(changetype<usize>(result) + offsetof<Epilogue>("low")),
+    high = v128.load32_splat(changetype<usize>(result) + offsetof<Epilogue>("high"));
+  const constants = job.table;
+  const least = v128.load32_splat(constants),
+    most = v128.load32_splat(constants, 4),
+    turn = v128.load32_splat(constants, 8);
+  const c5 = v128.load32_splat(constants, 12),
+    c4 = v128.load32_splat(constants, 16),
+    c3 = v128.load32_splat(constants, 20),
+    c2 = v128.load32_splat(constants, 24),
+    c1 = v128.load32_splat(constants, 28),
+    one = v128.load32_splat(constants, 32);
+  const round = v128.load32_splat(constants, 36),
+    far = v128.load32_splat(constants, 40);
+  for (let channel = first; channel < last; channel++) {
+    const gain: f32 = gains ? load<f32>(gains + ((<usize>channel) << 2)) : 1;
+    const a = f32x4.splat(job.a * gain),
+      b = f32x4.splat(job.b * gain),
+      d = f32x4.splat(job.d * gain + zero);
+    let at = from.planes + <usize>channel * from.planeBytes;
+    let to = result.out + <usize>channel * result.outBytes;
+    for (let pixel = 0; pixel < size; pixel += 4, at += 16, to += 4) {
+      const x = v128.load(at);
+      let z = f32x4.add(f32x4.mul(x, a), b);
+      const inner = f32x4.mul(x, k);
+      if (hard) {
+        z = f32x4.mul(z, f32x4.pmin(f32x4.pmax(f32x4.add(inner, c), f32x4.sub(one, one)), one));
+      } else {
+        // 2^t is 2^n 2^f, |f| <= 1/2; 2^128 is Infinity, and 2^-126 nothing beside 1; a NaN stays one
+        const t = f32x4.pmin(f32x4.pmax(inner, least), most);
+        const n = f32x4.add(t, turn);
+        const f = f32x4.sub(t, f32x4.sub(n, turn));
+        let power = f32x4.add(f32x4.mul(c5, f), c4);
+        power = f32x4.add(f32x4.mul(power, f), c3);
+        power = f32x4.add(f32x4.mul(power, f), c2);
+        power = f32x4.add(f32x4.mul(power, f), c1);
+        power = f32x4.add(f32x4.mul(power, f), one);
+        z = f32x4.div(z, f32x4.add(i32x4.add(power, i32x4.shl(n, 23)), one));
       }
-      return;
-    default: {
-      const p = f64x2.splat(step.first),
-        q = f64x2.splat(step.second);
-      for (let i: usize = 0; i < bytes; i += 16) {
-        v128.store(to + i, step_f64x2(code, v128.load(x + i), v128.load(y + i), v128.load(z + i), p, q));
+      const sum = f32x4.add(z, d);
+      z = f32x4.pmin(f32x4.pmax(low, sum), high);
+      // adding 2^23 rounds it, and leaves the integer in the low bits
+      const shifted = f32x4.add(z, round);
+      const rest = f32x4.abs(f32x4.sub(z, f32x4.sub(shifted, round)));
+      // near a middle, or no number
+      if (v128.any_true(v128.or(f32x4.gt(rest, far), f32x4.ne(sum, sum)))) {
+        apply_block(exact, channel, pixel, min(4, size - pixel), scratch);
+        continue;
+      }
+      const words = i16x8.narrow_i32x4_s(i32x4.sub(shifted, round), shifted);
+      const bytes = i8x16.narrow_i16x8_u(words, words);
+      if (pixel + 4 <= size) v128.store32_lane(to, bytes, 0);
+      else {
+        v128.store(scratch, bytes);
+        memory.copy(to, scratch, <usize>(size - pixel));
       }
     }
-  }
-}
-
-function bounded(x: v128, low: v128, high: v128): v128 {
-  return f64x2.min(f64x2.max(x, low), high);
-}
-
-/** The result of a step for two values of each operand. */
-function step_f64x2(code: i32, x: v128, y: v128, z: v128, p: v128, q: v128): v128 {
-  const zero = f64x2.splat(0),
-    one = f64x2.splat(1);
-  switch (code) {
-    case fn.MUL:
-      return f64x2.mul(x, y);
-    case fn.ADD:
-      return f64x2.add(x, y);
-    case fn.SUB:
-      return f64x2.sub(x, y);
-    case fn.DIV:
-      return f64x2.div(x, y);
-    case fn.CONSTANT:
-      return p;
-    case fn.MAX:
-      return f64x2.max(x, y);
-    case fn.MIN:
-      return f64x2.min(x, y);
-    case fn.CLIP:
-      return bounded(x, p, q);
-    case fn.LEAKY_RELU:
-      return v128.bitselect(f64x2.mul(p, x), x, f64x2.lt(x, zero));
-    case fn.PRELU:
-      return v128.bitselect(f64x2.mul(x, y), x, f64x2.lt(x, zero));
-    case fn.HARD_SIGMOID:
-      return bounded(f64x2.add(f64x2.mul(p, x), q), zero, one);
-    case fn.HARD_SWISH:
-      return f64x2.mul(x, bounded(f64x2.add(f64x2.div(x, f64x2.splat(6)), f64x2.splat(0.5)), zero, one));
-    case fn.ABS:
-      return f64x2.abs(x);
-    case fn.SQRT:
-      return f64x2.sqrt(x);
-    case fn.FLOOR:
-      return f64x2.floor(x);
-    case fn.ROUND: {
-      const low = f64x2.floor(x);
-      const rest = f64x2.sub(x, low);
-      const half = f64x2.mul(low, f64x2.splat(0.5));
-      const isOdd = f64x2.ne(half, f64x2.floor(half));
-      const isTie = v128.and(f64x2.eq(rest, f64x2.splat(0.5)), isOdd);
-      return v128.bitselect(f64x2.add(low, one), low, v128.or(f64x2.gt(rest, f64x2.splat(0.5)), isTie));
-    }
-    case fn.SIGN: {
-      // 0 and NaN are their own signs
-      const signed = v128.or(one, v128.and(x, f64x2.splat(-0.0)));
-      return v128.bitselect(signed, x, f64x2.gt(f64x2.abs(x), zero));
-    }
-    case fn.EQUAL:
-      return v128.and(one, f64x2.eq(x, y));
-    case fn.LESS:
-      return v128.and(one, f64x2.lt(x, y));
-    default:
-      // fn.WHERE
-      return v128.bitselect(z, y, f64x2.eq(x, zero));
-  }
-}
-
-/** The result of a step that is computed value by value. */
-function step_f64(code: i32, x: f64, y: f64): f64 {
-  switch (code) {
-    case fn.ATAN:
-      return atan_f64(x);
-    case fn.COS:
-      return wave_f64(x, 1);
-    case fn.ERF:
-      return erf_f64(x);
-    case fn.LOG:
-      return log_f64(x);
-    case fn.MOD:
-      return x % y;
-    case fn.POW:
-      return power_f64(x, y);
-    default:
-      // fn.SIN
-      return wave_f64(x, 0);
   }
 }

@@ -77,13 +77,13 @@ function gather_row<T>(job: GatherElementsJob, row: usize, to: usize): void {
 /** The order of the axes of a tensor. A line is what no plane's end cuts in the result, walked `between` elements a step. */
 @unmanaged
 export class PermuteJob {
-  from!: usize;
-  /** Elements of a plane, and from one plane to the next, of both tensors. */
-  fromPlane!: i32;
-  fromStride!: i32;
-  to!: usize;
-  toPlane!: i32;
-  toStride!: i32;
+  planes!: usize;
+  planeBytes!: u32;
+  out!: usize;
+  outBytes!: u32;
+  /** Elements of a plane of both tensors. */
+  plane!: i32;
+  outPlane!: i32;
   float!: bool;
   /** Elements of a line, and of the input from one to the next. */
   line!: i32;
@@ -103,9 +103,10 @@ export function permute_axes(job: PermuteJob, first: i32, last: i32, index: usiz
 }
 
 function permute_elements<T>(job: PermuteJob, first: i32, last: i32, index: usize): void {
-  const inPlane = job.fromPlane,
-    inStride = job.fromStride,
-    outPlane = job.toPlane,
+  const inPlane = job.plane,
+    inStride = job.planeBytes / sizeof<T>(),
+    outPlane = job.outPlane,
+    outStride = job.outBytes / sizeof<T>(),
     line = job.line,
     step = job.step;
   const lastAxis = (job.axes - 1) << 2;
@@ -119,9 +120,9 @@ function permute_elements<T>(job: PermuteJob, first: i32, last: i32, index: usiz
     rest /= length;
   }
   for (let i = begin, end = last * job.size; i < end; i += line) {
-    const out = job.to + <usize>((i / outPlane) * job.toStride + (i % outPlane)) * sizeof<T>();
+    const out = job.out + <usize>((i / outPlane) * outStride + (i % outPlane)) * sizeof<T>();
     const within = place % inPlane;
-    const start = job.from + <usize>((place / inPlane) * inStride + within) * sizeof<T>();
+    const start = job.planes + <usize>((place / inPlane) * inStride + within) * sizeof<T>();
     // a line stays in one plane, or takes the same place of every plane, or goes from plane to plane as it comes
     const between = within + step * (line - 1) < inPlane ? step : step % inPlane == 0 ? (step / inPlane) * inStride : 0;
     if (between == 1) memory.copy(out, start, <usize>line * sizeof<T>());
@@ -133,7 +134,7 @@ function permute_elements<T>(job: PermuteJob, first: i32, last: i32, index: usiz
       }
     } else {
       for (let k = 0, at = place; k < line; k++, at += step) {
-        const from = job.from + <usize>((at / inPlane) * inStride + (at % inPlane)) * sizeof<T>();
+        const from = job.planes + <usize>((at / inPlane) * inStride + (at % inPlane)) * sizeof<T>();
         store<T>(out + <usize>k * sizeof<T>(), load<T>(from));
       }
     }

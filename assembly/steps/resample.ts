@@ -11,7 +11,7 @@ import { Operand, read1, write_f64 } from "./shared/block";
 export class ResampleJob {
   from: Operand = changetype<Operand>(0);
   /** Columns of the input. */
-  fromWidth!: i32;
+  stride!: i32;
   height!: i32;
   width!: i32;
   /** Taps of a row and of a column of the result: i32 each of their indices, float64 each of their weights. */
@@ -63,7 +63,7 @@ export function resample(job: ResampleJob, first: i32, last: i32, scratch: usize
         const place = row % lines;
         const line = scratch + bytes * <usize>(1 + place);
         if (load<i32>(held + ((<usize>place) << 2)) != row) {
-          sum_columns(job, plane + ((<usize>(row * job.fromWidth)) << shift), line);
+          sum_columns(job, plane + ((<usize>(row * job.stride)) << shift), line);
           store<i32>(held + ((<usize>place) << 2), row);
         }
         const weight = v128.load64_splat(weights);

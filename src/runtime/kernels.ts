@@ -18,7 +18,7 @@ const IMPORT = [3, ..."env", 6, ..."memory", 2, 1].map((part) =>
 
 /**
  * The layers whose kernels are a module of their own, assembly/steps, which is loaded where a model has one of them. Those of
- * windows of float32 tensors are there as well: quantized networks of convolutions do without.
+ * float32 tensors are there as well: quantized networks of convolutions do without.
  */
 const APART: ReadonlySet<Layer["op"]> = new Set([
   "activation",
@@ -33,10 +33,7 @@ const APART: ReadonlySet<Layer["op"]> = new Set([
 
 /** Whether a model needs the kernels of `compileSteps`. */
 export const needsSteps = ({ layers, tensors }: ModelDef): boolean =>
-  layers.some((layer) => {
-    const isWindow = layer.op === "conv" || layer.op === "maxPool" || layer.op === "avgPool";
-    return isWindow ? tensors[layer.input].encoding.kind === "float32" : APART.has(layer.op);
-  });
+  layers.some((layer) => APART.has(layer.op) || ("input" in layer && tensors[layer.input].encoding.kind === "float32"));
 
 type Compile = (shared: boolean) => Promise<WebAssembly.Module>;
 

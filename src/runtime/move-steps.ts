@@ -8,8 +8,8 @@ import {
   simplifiedOrder,
   stridesOf,
 } from "../ops/index.js";
-import { elementBytes, isFloat, planeBytesOf } from "./memory.js";
-import { channelOf, type PlanContext, planeSize, type Step, unitsOf } from "./step.js";
+import { isFloat, planeBytesOf } from "./memory.js";
+import { channelOf, type PlanContext, planeSize, planesOf, type Step, unitsOf } from "./step.js";
 import { GatherElementsJob, PermuteJob } from "./wasm.generated.js";
 
 export function planConstant(context: PlanContext, { name, op, output, values }: ConstantLayer): Step {
@@ -57,12 +57,8 @@ export function planGather(context: PlanContext, layer: GatherLayer): Step {
     columns: memory.constant(isRows ? new Int32Array(0) : Int32Array.from(columns)),
   };
   const job = memory.record(GatherElementsJob, () => {
-    const [from, to] = [context.place(input), context.place(output)];
     return {
-      planes: from.address,
-      planeBytes: from.planeBytes,
-      out: to.address,
-      outBytes: to.planeBytes,
+      ...planesOf(context, layer),
       ...lists,
       height,
       width,
@@ -100,16 +96,11 @@ export function planPermute(context: PlanContext, layer: PermuteLayer): Step {
     steps: memory.constant(Int32Array.of(...outer.map((one) => strides[one]), step * line)),
   };
   memory.needScratch(4 * axes.axes);
-  const bytes = elementBytes(encoding);
   const job = memory.record(PermuteJob, () => {
-    const [from, to] = [context.place(input), context.place(output)];
     return {
-      from: from.address,
-      fromPlane: inPlane,
-      fromStride: from.planeBytes / bytes,
-      to: to.address,
-      toPlane: outPlane,
-      toStride: to.planeBytes / bytes,
+      ...planesOf(context, layer),
+      plane: inPlane,
+      outPlane,
       float: isFloat(encoding),
       line,
       step,

@@ -40,3 +40,12 @@ export interface PlanContext {
   /** Final when planning has ended: for constants made later, and for steps to call when they run. Default: raw values. */
   readonly place: (tensor: string, content?: Content) => Placement;
 }
+
+/** The planes of a layer's input and output, as records of kernels have them. */
+export function planesOf(
+  { place }: PlanContext,
+  { input, output }: { readonly input: string; readonly output: string },
+): { planes: Address; planeBytes: number; out: Address; outBytes: number } {
+  const [from, to] = [place(input), place(output)];
+  return { planes: from.address, planeBytes: from.planeBytes, out: to.address, outBytes: to.planeBytes };
+}

@@ -16,9 +16,19 @@ import {
   zeroOf,
 } from "../ops/index.js";
 import { planEncoding } from "./epilogue.js";
-import { elementBytes, isFloat } from "./memory.js";
-import { type PlanContext, planeSize, type Step, unitsOf } from "./step.js";
-import { BinaryJob, FunctionJob, FunctionStep, Operand, ResampleJob, SoftmaxJob, TableJob } from "./wasm.generated.js";
+import { GATE_CONSTANTS, gateOf } from "./gates.js";
+import { copy, elementBytes, isFloat } from "./memory.js";
+import { type PlanContext, planeSize, planesOf, type Step, unitsOf } from "./step.js";
+import {
+  BinaryJob,
+  FunctionJob,
+  FunctionStep,
+  GateJob,
+  Operand,
+  ResampleJob,
+  SoftmaxJob,
+  TableJob,
+} from "./wasm.generated.js";
 
 /** Bytes of a value of a block, and what kernels may write behind the last: assembly/steps/function.ts and block.ts. */
 const VALUE_BYTES = 512;
@@ -93,16 +103,7 @@ function planFunction(
   const float = isFloat(out.encoding);
   const table = context.memory.constant(float ? Float32Array.from(results) : Uint8Array.from(results));
   const job = context.memory.record(TableJob, () => {
-    const [from, to] = [context.place(input), context.place(output)];
-    return {
-      planes: from.address,
-      planeBytes: from.planeBytes,
-      out: to.address,
-      outBytes: to.planeBytes,
-      table,
-      float,
-      size: gridOf(out.shape).size,
-    };
+    return { ...planesOf(context, layer), table, float, size: gridOf(out.shape).size };
   });
   return stepOf(layer, unitsOf(out.shape), (kernels, first, last) => kernels.look_up(job, first, last));
 }
@@ -119,7 +120,7 @@ function planSteps(
   parts: readonly Part[],
 ): Step {
   const { memory } = context;
-  const { shape } = context.spec(layer.output);
+  const { shape, encoding } = context.spec(layer.output);
   const records = parts.map(({ fn, parameters: [first = 0, second = 0], of: [x = 0, y = 0, z = 0] }) =>
     encode(FunctionStep, {
       code: codeOf(fn),
@@ -133,8 +134,17 @@ function planSteps(
   const steps = memory.constant(Uint8Array.from(records.flatMap((bytes) => [...bytes]))) as Pointer<FunctionStep>;
   const [a, b = NOWHERE as Pointer<Operand>] = inputs.map((tensor) => planOperand(context, tensor, shape));
   const result = planEncoding(context, layer.output, 1);
-  const job = memory.record(FunctionJob, () => ({ a, b, steps, count: parts.length, ...gridOf(shape), result }));
+  const gains = NOWHERE;
+  const job = memory.record(FunctionJob, () => ({ a, b, steps, count: parts.length, ...gridOf(shape), result, gains }));
   memory.needScratch((inputs.length + parts.length) * VALUE_BYTES + ROOM);
+  const gate = inputs.length === 1 && encoding.kind === "linear" ? gateOf(parts, encoding.scale) : null;
+  if (gate) {
+    const table = memory.shared("gate", 4 * GATE_CONSTANTS.length, (to) => copy(to, GATE_CONSTANTS));
+    const gateJob = memory.record(GateJob, () => ({ steps: job, table, ...gate }));
+    return stepOf(layer, unitsOf(shape), (kernels, first, last, scratch) =>
+      kernels.apply_gate(gateJob, first, last, scratch),
+    );
+  }
   return stepOf(layer, unitsOf(shape), (kernels, first, last, scratch) =>
     kernels.apply_steps(job, first, last, scratch),
   );
@@ -159,7 +169,7 @@ export function planBinary(context: PlanContext, layer: BinaryLayer): Step {
 export function planResample(context: PlanContext, layer: ResampleLayer): Step {
   const { memory } = context;
   const { input, output, rows, columns } = layer;
-  const fromWidth = context.spec(input).shape[2];
+  const stride = context.spec(input).shape[2];
   const [channels, height, width] = context.spec(output).shape;
   const [tall, wide] = [rows.indices.length / height, columns.indices.length / width];
   const lines = Math.min(tall, LINES_MAX);
@@ -172,7 +182,7 @@ export function planResample(context: PlanContext, layer: ResampleLayer): Step {
     columnWeights: memory.constant(Float64Array.from(columns.weights)),
   };
   const job = memory.record(ResampleJob, () => {
-    return { from, fromWidth, height, width, tall, wide, ...places, lines, result };
+    return { from, stride, height, width, tall, wide, ...places, lines, result };
   });
   memory.needScratch((lines + 1) * 8 * (width + 3) + 4 * lines + ROOM);
   return stepOf(layer, channels, (kernels, first, last, scratch) => kernels.resample(job, first, last, scratch));

@@ -1,4 +1,5 @@
-import { DenseJob, dense_codes_c16, dense_f32_c16, dense_nonzero } from "../../../assembly/runtime/dense";
+import { DenseJob, dense_codes_c16, dense_nonzero } from "../../../assembly/runtime/dense";
+import { dense_f32_c16 } from "../../../assembly/steps/float";
 
 const input = memory.data(16, 16);
 const list = memory.data(64, 16);
