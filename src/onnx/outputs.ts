@@ -76,7 +76,8 @@ function checkDependent(outputs: readonly string[], known: ReadonlyMap<string, K
   const option = spelled ? `, on the command line --outputs ${shellWord(others.join(","))}` : "";
   const advice = others.length > 0 ? `: ask for ${few(others)} alone with outputs${option}` : "";
   const place = `${fixed.length > 1 ? "outputs" : "output"} ${few(fixed)}`;
-  throw new ShiftwiseError("UNSUPPORTED", `${what}${advice}`, { where: at(where, place) });
+  const found = fixed.map((name) => known.get(name)!.dims.join("x")).join(", ");
+  throw new ShiftwiseError("UNSUPPORTED", `${what}${advice}`, { where: at(where, place), ...(empty && { found }) });
 }
 
 /** Outputs that a message names. */

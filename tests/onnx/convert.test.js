@@ -79,7 +79,7 @@ test("shape arithmetic is folded, with an open batch and open sizes", async () =
     ["MatMul", "flat w", "y"],
   ];
   const parts = { nodes, x: ["batch", "c", "h", 7], constants: { w: w(168, 3) }, opset: 17 };
-  assert.throws(() => importOnnx(build(parts)), { code: "BAD_OPTION", message: /input x\.dims\[1\]/ });
+  assert.throws(() => importOnnx(build(parts)), { code: "BAD_OPTION", message: /input x: .*--input-shape NxNx7/ });
   const network = importOnnx(build(parts), { inputShape: [4, 6, 7] });
   assert.deepEqual(
     network.nodes.map(({ op }) => op),
