@@ -94,7 +94,11 @@ export interface Broken {
  */
 export function passOver(broken: readonly Broken[], total: number, what: string, folder: string): string[] {
   if (broken.length === 0) return [];
-  const why = ({ found, message }: ShiftwiseError): string => String(found ?? message);
+  // what was found is enough where it is a text; the file is named already
+  const why = ({ found, message, where = "" }: ShiftwiseError): string =>
+    typeof found === "string" && !/^\d/.test(found)
+      ? found
+      : message.slice(message.startsWith(`${where}: `) ? where.length + 2 : 0);
   if (broken.length > total / 10) {
     const [{ path, error }] = broken;
     if (total === 1) throw error;

@@ -62,7 +62,7 @@ export function readNpy(bytes: Uint8Array, where: string): NpyArray {
     throw new ShiftwiseError(found < count * type.width ? "TRUNCATED" : "BAD_FILE", "array of the wrong length", {
       where,
       expected: `${count * type.width} bytes for shape ${shape.join("x")} of ${type.name}`,
-      found: Math.max(found, 0),
+      found: `${Math.max(found, 0)} bytes`,
     });
   }
   const kind = type.name === "uint8" ? Uint8Array : Float32Array;
@@ -88,6 +88,13 @@ function readHeader(bytes: Uint8Array, where: string): Header {
   if (bytes[6] < 1 || bytes[6] > 3) throw bad("unknown version of .npy", "1, 2 or 3", String(bytes[6]));
   const length = bytes.length < prefix ? 0 : bytes[6] === 1 ? view.getUint16(8, true) : view.getUint32(8, true);
   if (length > LONGEST_HEADER) throw bad("unreadable .npy header", `at most ${LONGEST_HEADER} bytes`, String(length));
+  if (bytes.length < prefix + length) {
+    throw new ShiftwiseError("TRUNCATED", "the file is cut within its header", {
+      where,
+      expected: `${prefix + length} bytes of header`,
+      found: `${bytes.length} bytes`,
+    });
+  }
   const header = new TextDecoder("latin1").decode(bytes.subarray(prefix, prefix + length));
   const [, descr] = /'descr':\s*('[^']{1,40}'|\[)/.exec(header) ?? [];
   const [, order] = /'fortran_order':\s*(True|False)/.exec(header) ?? [];

@@ -261,6 +261,18 @@ describe("arrays as people have them", () => {
     assert.equal(await first(npz("a#b.npz", { "x.npy": images(9) })), 9);
   });
 
+  test("a broken array among two says what is wrong with it", async () => {
+    const arrays = join(folder, "broken arrays");
+    mkdirSync(arrays);
+    const rows = npyBytes("<f4", [3, 4], counting(Float32Array, 12));
+    writeFileSync(join(arrays, "a.npy"), rows);
+    writeFileSync(join(arrays, "b.npy"), rows.subarray(0, -4));
+    await assert.rejects(openCalibration(arrays, [4, 1, 1], {}), {
+      where: join(arrays, "b.npy"),
+      found: /^1 of 2; this one: array of the wrong length; expected 48 bytes .*found 44 bytes$/,
+    });
+  });
+
   test("a name behind # that no array has says what there is", async () => {
     const rows = npyBytes("<f4", [3, 4], counting(Float32Array, 12));
     const [one, several] = [file("alone.npy", rows), npz("two.npz", { "a.npy": rows, "b.npy": rows })];

@@ -90,7 +90,14 @@ describe("readNpy", () => {
     const fields = npy("<f4", [6], VALUES);
     const records = Buffer.from(Buffer.from(fields).toString("latin1").replace("'<f4'", "['x']"), "latin1");
     assert.throws(() => readNpy(records, "a"), { code: "UNSUPPORTED", found: "records of several fields" });
-    assert.throws(() => readNpy(npy("<f4", [7], VALUES), "a"), { code: "TRUNCATED" });
+    assert.throws(() => readNpy(npy("<f4", [7], VALUES), "a"), { code: "TRUNCATED", found: /^\d+ bytes$/ });
+    for (const length of [8, 60]) {
+      const cut = npy("<f4", [6], VALUES).subarray(0, length);
+      assert.throws(() => readNpy(cut, "a"), {
+        code: "TRUNCATED",
+        message: /cut within its header; .*found (8|60) bytes/,
+      });
+    }
     assert.throws(() => readNpy(npy("<f4", [5], VALUES), "a"), { code: "BAD_FILE" });
     assert.throws(() => readNpy(new Uint8Array(0), "a"), { code: "BAD_FILE" });
   });
