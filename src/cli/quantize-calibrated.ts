@@ -4,7 +4,14 @@ import { gzip } from "node:zlib";
 import { writeAtomically } from "../base/index.js";
 import type { Augmentation, Preprocessing } from "../data/index.js";
 import { encodeModel } from "../model/index.js";
-import { type DistillationOutcome, type Quality, quantizeFromImages, type RoundedLayer } from "../pipeline/index.js";
+import {
+  DEFAULTS,
+  type DistillationOutcome,
+  type Quality,
+  type QuantizedLayer,
+  quantizeFromImages,
+  type RoundedLayer,
+} from "../pipeline/index.js";
 import type { ActivationScheme } from "../quantize/index.js";
 import { bytes, counted, duration, percent } from "../report/index.js";
 import { schemeName } from "./arguments.js";
@@ -12,6 +19,7 @@ import type { Context } from "./command.js";
 import { checkOutputs, type NetworkArguments, readAnyNetwork } from "./files.js";
 import { layersText } from "./layers.js";
 import type { PreprocessingArguments } from "./preprocessing.js";
+import { readyText } from "./quantize-ready.js";
 import { openSamples } from "./samples.js";
 import { outputsText, showSteps } from "./shown.js";
 
@@ -25,7 +33,8 @@ export interface CalibratedArguments extends PreprocessingArguments, NetworkArgu
   readonly layer?: ReadonlyMap<string, number>;
   readonly budget?: number;
   readonly price: number;
-  readonly activations: ActivationScheme;
+  /** Absent: what the file says, and the default where it says nothing. */
+  readonly activations?: ActivationScheme;
   readonly images: number;
   readonly minutes: number;
   readonly seed: number;
@@ -79,9 +88,11 @@ export async function runCalibrated(path: string, options: CalibratedArguments, 
   await writeAtomically(out, file);
   const summary = {
     layers: result.layers,
+    ready: result.ready,
+    statedRanges: result.statedRanges,
     averageBits: result.averageBits,
     quality: result.quality,
-    activations: schemeName(options.activations),
+    activations: schemeName(options.activations ?? DEFAULTS.activations),
     assumedPreprocessing: calibrations.size > 1 ? assumed : (Object.values(assumed)[0] ?? null),
     images: prepared.count,
     remarks: prepared.remarks,
@@ -96,6 +107,8 @@ export async function runCalibrated(path: string, options: CalibratedArguments, 
 
 interface Summary {
   readonly layers: readonly RoundedLayer[];
+  readonly ready: readonly QuantizedLayer[];
+  readonly statedRanges: number;
   readonly averageBits: number;
   readonly quality: Quality;
   /** The preprocessing of the one input, or by input; null or empty where nothing was assumed. */
@@ -108,11 +121,13 @@ interface Summary {
 }
 
 function describe(
-  { layers, averageBits, quality, distillation, gzipBytes, seconds, out, ...file }: Summary,
+  { layers, ready, statedRanges, averageBits, quality, distillation, gzipBytes, seconds, out, ...file }: Summary,
   verbose: boolean,
 ): string {
   return [
-    ...layersText(layers, verbose),
+    ...(layers.length > 0 ? layersText(layers, verbose) : []),
+    ...(ready.length > 0 ? [readyText(ready, verbose)] : []),
+    ...(statedRanges > 0 ? [`${counted(statedRanges, "tensor")} rounded as the file says`] : []),
     `${averageBits.toFixed(2)} bits a weight on average`,
     ...(distillation ? [taughtText(distillation, quality)] : []),
     ...qualityText(quality, file.assumedPreprocessing),

@@ -19,6 +19,7 @@ import {
 import { newCommand, withContext } from "./command.js";
 import { addPreprocessing } from "./preprocessing.js";
 import { type CalibratedArguments, runCalibrated } from "./quantize-calibrated.js";
+import { runReady } from "./quantize-ready.js";
 import { type RetrainedArguments, runRetrained } from "./quantize-retrained.js";
 import { addTrainingOptions } from "./training.js";
 
@@ -117,39 +118,46 @@ export function quantizeCommand(): Command {
       const options: Given = { levels, bits, ...given };
       if (options.budget === undefined) checkLevels(quantizerNamed(options.levels), options.bits);
       if (options.data !== undefined) return runRetrained(path, options, context);
+      if (options.calibrate === undefined) return runReady(path, options, context);
       // defaults of retraining mean nothing here
       const own = <T>(name: "batch" | "augment", value: T) => (isGiven(command, name) ? { [name]: value } : {});
       const { batch, augment, ...rest } = options;
       const training = { ...own("batch", batch), ...own("augment", augment) };
-      return runCalibrated(path, { ...rest, ...training }, context);
+      const stated = isGiven(command, "activations") ? {} : { activations: undefined };
+      return runCalibrated(path, { ...rest, ...training, ...stated }, context);
     }),
   );
 }
 
 const isGiven = (command: Command, name: string): boolean => command.getOptionValueSource(name) === "cli";
 
-/** @throws BAD_OPTION unless one of --data and --calibrate is given, and no option that belongs to the other. */
+/** Options that mean something where weights and ranges are the file's. */
+const READY = ["out", "inputShape", "outputs", "constant", "json", "verbose"];
+
+/** @throws BAD_OPTION if both of --data and --calibrate are given, and for an option that belongs to the other, or to one of them. */
 function checkWay(
   command: Command,
   { data, calibrate }: { readonly data?: string; readonly calibrate?: string },
 ): void {
-  if ((data === undefined) === (calibrate === undefined)) {
+  if (data !== undefined && calibrate !== undefined) {
     throw new ShiftwiseError("BAD_OPTION", "which images", {
       where: "quantize",
       expected: "--data, labelled images to retrain on, or --calibrate, images without labels",
-      found: data === undefined ? "neither" : "both",
+      found: "both",
     });
   }
   const [here, there, foreign] =
     data === undefined ? ["--calibrate", "--data", RETRAINED] : ["--data", "--calibrate", CALIBRATED];
-  const wrong = command.options.find(
-    (option) => foreign.includes(option.attributeName()) && isGiven(command, option.attributeName()),
-  );
+  const none = data === undefined && calibrate === undefined;
+  const wrong = command.options.find((option) => {
+    const name = option.attributeName();
+    return isGiven(command, name) && (none ? !READY.includes(name) : foreign.includes(name));
+  });
   if (!wrong) return;
-  throw new ShiftwiseError("BAD_OPTION", "option without effect", {
+  throw new ShiftwiseError("BAD_OPTION", none ? "which images" : "option without effect", {
     where: String(wrong.long),
-    expected: there,
-    found: here,
+    expected: none ? "--data, labelled images to retrain on, or --calibrate, images without labels" : there,
+    found: none ? "neither" : here,
   });
 }
 

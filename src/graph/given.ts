@@ -1,6 +1,6 @@
 // given.ts: the kind of value that every function that takes a network takes.
 import { is, type Kind } from "../base/index.js";
-import type { InputPortShape } from "../ops/index.js";
+import { ENCODING, type InputPortShape } from "../ops/index.js";
 import type { Network } from "./network.js";
 import { checkNetwork } from "./validate.js";
 
@@ -14,6 +14,7 @@ const FIELDS: Kind = is.record<Network>({
   outputs: is.list(is.text),
   labels: is.optional(is.list(is.text)),
   ports: is.optional(is.dictionary(PORT)),
+  encodings: is.optional(is.dictionary(ENCODING)),
 });
 
 /**

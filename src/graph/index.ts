@@ -44,6 +44,7 @@ export type { Network } from "./network.js";
 export { demoNetwork, resnet20 } from "./networks.js";
 export { encodingGroups, insertQuantizers, quantizationPoints, removeQuantizers } from "./quantizers.js";
 export { inferShapes } from "./shapes.js";
+export { statedEncodings } from "./stated.js";
 export { validateNetwork } from "./validate.js";
 
 // for the other rooms
@@ -57,3 +58,4 @@ export { joinMoves } from "./moves.js";
 export { inputsOf } from "./network.js";
 export { joinPermutes } from "./permutes.js";
 export { readersOf } from "./shapes.js";
+export { withoutInputBounds } from "./stated.js";

@@ -1,5 +1,5 @@
 // network.ts: the trainable float network as data: nodes in topological order, parameters beside them.
-import type { InputNode, InputPortShape, Node } from "../ops/index.js";
+import type { Encoding, InputNode, InputPortShape, Node } from "../ops/index.js";
 
 /** One sample in, outputs out. A node's name is also the name of the tensor it makes. Nodes are in topological order. */
 export interface Network {
@@ -9,6 +9,11 @@ export interface Network {
   readonly labels?: readonly string[];
   /** Dimensions and order of input and outputs, by node, where they are not the default. */
   readonly ports?: { readonly [node: string]: InputPortShape };
+  /**
+   * Encodings with which the values of nodes were rounded where the network was made: what an ONNX file says between
+   * QuantizeLinear and DequantizeLinear. They change nothing by themselves (statedEncodings), and files do not keep them.
+   */
+  readonly encodings?: { readonly [node: string]: Encoding };
 }
 
 /**

@@ -1,7 +1,7 @@
 // validate.ts: checks that a network is complete, consistent and finite.
 import { described, firstNonFinite, guarded, isArray } from "../base/index.js";
 import { at, type Check, checker, fields } from "../format/index.js";
-import { checkPort, elements, nodeKind, nodeParameters } from "../ops/index.js";
+import { checkPort, elements, nodeKind, nodeParameters, validateEncoding } from "../ops/index.js";
 import { inputsOf, type Network } from "./network.js";
 import { inferShapes, nodeChecker } from "./shapes.js";
 
@@ -47,6 +47,10 @@ function checkNodes(network: Network, where: string, finite: boolean): void {
     check(ports.has(name), place, "an input or output", name);
     checkPort(port, shapes.get(name)!, place, check);
     check(!port.channelsLast || names.includes(name), `${place}.channelsLast`, "an input", name);
+  }
+
+  for (const [name, encoding] of Object.entries(network.encodings ?? {})) {
+    validateEncoding(encoding, at(where, `network.encodings.${name}`));
   }
 
   for (const node of network.nodes) {

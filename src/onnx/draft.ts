@@ -1,7 +1,7 @@
 // draft.ts: the network while it grows out of a model's nodes.
 
 import { ShiftwiseError } from "../base/index.js";
-import { elements, type Node, type Shape, sameShape, type Tensor, type Unnamed } from "../ops/index.js";
+import { type Encoding, elements, type Node, type Shape, sameShape, type Tensor, type Unnamed } from "../ops/index.js";
 import type { Budget } from "./budget.js";
 import { checkSize, type ElementType, type Value } from "./tensor.js";
 
@@ -62,6 +62,8 @@ export interface Draft {
   read(values: readonly string[]): void;
   /** Notes that a value of the model is what a node makes; several values may be, as behind an Identity. */
   denote(value: string, node: string): void;
+  /** Notes how the file rounds what a node makes; said twice, the first counts. */
+  encode(node: string, encoding: Encoding): void;
   /** Tells whether each value that is what the node makes has at most one reader, so that nothing else sees it change. */
   isAlone(node: string): boolean;
 }
@@ -85,13 +87,17 @@ export function printableName(wanted: string): string {
 }
 
 /** A draft with nothing in it. @param readers how many read each of the model's values */
-export function createDraft(readers: Map<string, number>, budget: Budget): { draft: Draft; nodes: () => Node[] } {
+export function createDraft(
+  readers: Map<string, number>,
+  budget: Budget,
+): { draft: Draft; nodes: () => Node[]; encodings: ReadonlyMap<string, Encoding> } {
   const nodes = new Map<string, Node>();
   const shapes = new Map<string, Shape>();
   const reshaped = new Map<string, string>();
   const used = new Set<Value["data"]>();
   const alone = new Map<string, boolean>();
   const counts = new Map<string, number>();
+  const encodings = new Map<string, Encoding>();
   const unique = (wanted: string): string => {
     const base = printableName(wanted);
     let name = base;
@@ -159,7 +165,10 @@ export function createDraft(readers: Map<string, number>, budget: Budget): { dra
     denote(value, node) {
       alone.set(node, (alone.get(node) ?? true) && draft.readers(value) <= 1);
     },
+    encode(node, encoding) {
+      if (!encodings.has(node)) encodings.set(node, encoding);
+    },
     isAlone: (node) => alone.get(node) ?? true,
   };
-  return { draft, nodes: () => [...nodes.values()] };
+  return { draft, nodes: () => [...nodes.values()], encodings };
 }

@@ -40,7 +40,8 @@ const { at } = fields;
  * Imports an ONNX model of opset 7 or later. The batch is left out: a network takes one
  * sample. What does not depend on an input is computed here; Identity, Dropout and what only regroups elements vanish;
  * batch norm stays. An input (batch, rows, columns, channels) that one Transpose alone reads becomes (channels, rows,
- * columns). Nodes are called as ONNX calls the values they make, so outputs keep their names.
+ * columns). Nodes are called as ONNX calls the values they make, so outputs keep their names. The integers between QuantizeLinear
+ * and DequantizeLinear become `encodings` of the network.
  * @throws UNSUPPORTED, BAD_GRAPH with all problems that were found, and the values before them that could be outputs;
  *   TRUNCATED, BAD_FILE for bytes that are no model, with a name for what they are where that is known; BAD_OPTION; OVERFLOW
  */
@@ -63,7 +64,7 @@ export function importModel(read: OnnxModel, options: Omit<ImportOptions, "exter
 
   const stored = [...model.constants.values()].reduce((sum, { data }) => sum + data.length, 0);
   const budget = importBudget(stored, options.budget);
-  const { draft, nodes } = createDraft(countReaders(model), budget);
+  const { draft, nodes, encodings } = createDraft(countReaders(model), budget);
   const known = new Map<string, Known>(model.constants);
   const shaped = inputs.map((input) => {
     const place = at(where, `input ${shown(input.name)}`);
@@ -105,12 +106,17 @@ export function importModel(read: OnnxModel, options: Omit<ImportOptions, "exter
     }),
     ...model.outputs.map((output, i) => [names[i], { dims: known.get(output)!.dims }] as const),
   ];
+  const rounded = called.flatMap(({ name }, i) => {
+    const encoding = encodings.get(made[i].name);
+    return encoding ? [[name, encoding] as const] : [];
+  });
   const network: Network = {
     name: networkName(options.name ?? model.name),
     nodes: live.filter(({ op, name }) => op !== "input" || needed.has(name)),
     outputs: names,
     ...(labels && { labels }),
     ports: Object.fromEntries(ports),
+    ...(rounded.length > 0 && { encodings: Object.fromEntries(rounded) }),
   };
   validateNetwork(network, where);
   return joinMoves(joinPermutes(liftClamps(fuseElementwise(network))));

@@ -3,7 +3,17 @@
 
 import { given, is, ShiftwiseError } from "../base/index.js";
 import { type Augmentation, countOf, type Pictures, unlabelled } from "../data/browser.js";
-import { inferShapes, inputsOf, insertQuantizers, lower, type Network, quantizationPoints } from "../graph/index.js";
+import {
+  inferShapes,
+  inputsOf,
+  insertQuantizers,
+  lower,
+  type Network,
+  quantizationPoints,
+  statedEncodings,
+  withoutInputBounds,
+} from "../graph/index.js";
+import type { Encoding, WeightGrids } from "../ops/index.js";
 import {
   calibrate,
   checkPortions,
@@ -31,14 +41,19 @@ import { IMAGE_SETTINGS, type ImageControl, type ImageSettings, type ResolvedSet
 import { checkSignal, interruptible } from "./interruptible.js";
 import { dealOut, levelsOf, type Weighted, WIDTHS, type Width, wider, widthSettings, widthsBy } from "./levels.js";
 import { checkFloat, withoutTiny } from "./network.js";
-import { type ConversionResult, createWarnings, type RoundedLayer, schemeText } from "./notes.js";
+import { type ConversionResult, createWarnings, type QuantizedLayer, type RoundedLayer, schemeText } from "./notes.js";
 import { adviceOn, neediest, type Quality } from "./quality.js";
+import { readyIn, readyLayers } from "./ready.js";
 import { CONTROL, checkBits, checkLayers, defined } from "./settings.js";
 import { type Images, type ImagesByInput, type Source, sourceOf } from "./source.js";
 import { stillInputs } from "./still-inputs.js";
 
 /** The result of quantizeFromImages. */
 export interface ImageConversion extends ConversionResult<RoundedLayer> {
+  /** The layers whose weights lay on a grid already: they are as they were, and not among `layers`. */
+  readonly ready: readonly QuantizedLayer[];
+  /** The number of tensors whose rounding is as the network's file says. */
+  readonly statedRanges: number;
   /** The outputs against the float network's. */
   readonly quality: Quality;
   /** Null without self-distillation. */
@@ -51,6 +66,8 @@ export type DistillationOutcome = Pick<DistillResult, "epochs" | "heldOut" | "be
 /**
  * Turns a float network into a model, from images without labels. Weights are rounded layer by layer so that the rest of
  * the layer makes up for it; with `minutes` the float network then teaches the quantized one. The network is not changed.
+ * Layers whose weights lie on a grid already keep them, unless `layers` names them, and activations keep the encodings that the
+ * network says, unless `activations` is set. Biases and batch norm of such layers learn with `minutes`.
  * @param float importOnnx of shiftwise/onnx or a training makes it.
  * @param images of a network of several inputs by the inputs' names, as many for each.
  * @throws BAD_OPTION for a setting out of range, bits of a layer that is none, or a budget that cannot be met; BAD_DATA for
@@ -67,27 +84,31 @@ export async function quantizeFromImages(
   checkFloat(float);
   checkSignal(control.signal);
   const { warnings, warn, heard } = createWarnings(control.onWarning);
-  const network = withoutTiny(float, warn);
+  const network = withoutInputBounds(withoutTiny(float, warn));
   const source = sourceOf(network, images, warn);
   const full = resolve(settings, source.pictures);
   check(network, source, full);
   const { minutes, budget, quantizer, activations } = full;
+  const ready = readyIn(network, full.layers);
   const { signal } = control;
   await heard();
   await control.onStep?.("calibrating");
   const [samples, held] = holdOutSamples(source.samples);
-  const bare = minutes > 0 ? recoverNorms(source.network, samples) : source.network;
+  const bare = minutes > 0 ? recoverNorms(source.network, samples, ready) : source.network;
+  const stated = settings.activations ? new Map<string, Encoding>() : statedEncodings(bare);
   const looked = tensorsToEqualize(bare);
   const ranges = await collectRanges(bare, looked, interruptible(sampleActivations(bare, samples, looked), signal));
   const still = stillInputs(bare, ranges, countOf(samples));
   if (still) warn(still);
-  const start = equalize(bare, ranges);
+  // channels of another range would move weights off their grids, and tensors out of what was said of them
+  const start = ready.size > 0 || stated.size > 0 ? bare : equalize(bare, ranges);
   const points = quantizationPoints(start);
   const histograms = await collectHistograms(points, interruptible(sampleActivations(start, samples, points), signal));
-  const simulated = insertQuantizers(start, calibrate(start, histograms, { activations }));
+  const fitted = calibrate(start, histograms, { activations });
+  const simulated = insertQuantizers(start, new Map([...fitted, ...stated]));
 
-  const widths = budget === null ? widthsBy(network, full) : await dealOut(simulated, samples, full, control);
-  const levels = (node: Weighted): LayerLevels => levelsOf(node, widths(node));
+  const widths = budget === null ? widthsBy(network, full) : await dealOut(simulated, samples, full, ready, control);
+  const levels = (node: Weighted): LayerLevels | null => (ready.has(node.name) ? null : levelsOf(node, widths(node)));
   const explore = (node: Weighted): LayerLevels[] => {
     const next = wider(widths(node), quantizer);
     return next ? [levelsOf(node, next)] : [];
@@ -96,12 +117,13 @@ export async function quantizeFromImages(
   let taught: DistillResult | null = null;
   if (minutes > 0) {
     await control.onStep?.("distilling");
-    taught = await teach(simulated, source, levels, full, control);
+    taught = await teach(simulated, source, levels, ready, full, control);
   } else await control.onStep?.("rounding");
   const rounded = taught ?? (await compensate(simulated, samples, { levels, explore }, { signal, onProgress }));
   const measure = fidelityTo(source.network, held);
   const { outputs } = taught?.after ?? measure(rounded.network);
-  const made = outcome(network, widths, rounded.layers);
+  const grids = new Map([...ready, ...rounded.grids]);
+  const made = outcome(network, widths, rounded.layers, readyLayers(network, ready));
   const poor = neediest(outputs);
   const limitOf = (found: Divergence) => found.outputs.find(({ name }) => name === poor?.name)!.snr;
   const ceiling = () => ({
@@ -112,10 +134,11 @@ export async function quantizeFromImages(
   const others = richerSettings(network, full);
   const advice = poor && adviceOn(poor, ceiling(), made.layers, others, activations);
   return {
-    model: { ...lower(rounded.network, { grids: rounded.grids }), notes: notesFor(full, taught) },
+    model: { ...lower(rounded.network, { grids }), notes: notesFor(full, taught, ready.size, stated.size) },
     network: rounded.network,
-    grids: rounded.grids,
+    grids,
     ...made,
+    statedRanges: stated.size,
     quality: { images: countOf(held), heldOut: held !== samples, outputs, advice },
     warnings,
     distillation: taught && {
@@ -169,7 +192,8 @@ function check(
 function teach(
   simulated: Network,
   { pictures, samples }: Source,
-  levels: (node: Weighted) => LayerLevels,
+  levels: (node: Weighted) => LayerLevels | null,
+  ready: WeightGrids,
   { minutes, portions, learningRate, batchSize, augment, seed, threads }: ResolvedSettings,
   { signal, onProgress }: ImageControl,
 ): Promise<DistillResult> {
@@ -179,7 +203,7 @@ function teach(
   return distill(
     simulated,
     pictures ? unlabelled(pictures, classes) : samples,
-    { levels, minutes, portions, learningRate, batchSize, augment, seed, threads, signal },
+    { levels, ready, minutes, portions, learningRate, batchSize, augment, seed, threads, signal },
     {
       onRounding: (portion, done, total) => onProgress?.(share(), `portion ${portion + 1}, layer ${done}/${total}`),
       onTraining: (portion, { epoch, epochs, loss }) =>
@@ -210,7 +234,12 @@ function richerSettings(network: Network, settings: ResolvedSettings): string[] 
   return [...ways.flatMap(([helps, option]) => (helps ? [option] : [])), ...cheaper, training];
 }
 
-function outcome(network: Network, widths: (node: Weighted) => Width, reports: readonly LayerReport[]) {
+function outcome(
+  network: Network,
+  widths: (node: Weighted) => Width,
+  reports: readonly LayerReport[],
+  ready: readonly QuantizedLayer[],
+) {
   const bits = new Map(weightNodes(network).map((node) => [node.name, widths(node).bits]));
   const layers = reports.map(({ explored: [better], ...report }): RoundedLayer => {
     const own = bits.get(report.name)!;
@@ -224,15 +253,20 @@ function outcome(network: Network, widths: (node: Weighted) => Width, reports: r
           : { bits: own + 1, bytes, gain: better === null || report.ownSnr === null ? null : better - report.ownSnr },
     };
   });
-  const total = layers.reduce((sum, { weights }) => sum + weights, 0);
-  return { layers, averageBits: layers.reduce((sum, layer) => sum + (layer.weights * layer.bits) / total, 0) };
+  const all: readonly QuantizedLayer[] = [...layers, ...ready];
+  const total = all.reduce((sum, { weights }) => sum + weights, 0);
+  return { layers, ready, averageBits: all.reduce((sum, layer) => sum + (layer.weights * layer.bits) / total, 0) };
 }
 
 function notesFor(
   { activations, bits, quantizer, budget, price, seed }: ResolvedSettings,
   distillation: DistillationOutcome | null,
+  ready: number,
+  stated: number,
 ): Record<string, string> {
   return {
+    ...(ready > 0 && { ready: `weights of ${ready} layers as they came` }),
+    ...(stated > 0 && { ranges: `${stated} tensors rounded as the file says` }),
     weights: `compensated rounding, ${budget === null ? `${bits} bits` : `${budget} bits on average`}, ${quantizer.name}${price > 0 ? `, price ${price}` : ""}`,
     activations: schemeText(activations),
     ...(distillation && { distillation: `${distillation.epochs.join(" ")} epochs a portion, seed ${seed}` }),

@@ -2,7 +2,7 @@
 import { noiseOf } from "../base/index.js";
 import { countOf, eachInput, type Samples, type SamplesByInput } from "../data/browser.js";
 import type { Network } from "../graph/index.js";
-import type { ConvNode, DenseNode } from "../ops/index.js";
+import type { ConvNode, DenseNode, WeightGrids } from "../ops/index.js";
 import { allocateBits, type LayerLevels, levelsFor, type Quantizer, quantizerNamed } from "../quantize/index.js";
 import { compensate } from "../rounding/index.js";
 import type { ImageControl, ResolvedSettings } from "./image-settings.js";
@@ -62,11 +62,15 @@ export function widthsBy(network: Network, settings: ResolvedSettings): (node: W
   return (node) => widths[settingOf(node)](node.name);
 }
 
-/** Widths for a budget, from what each number of bits costs each layer; layers that were given bits keep them. */
+/**
+ * Widths for a budget, from what each number of bits costs each layer; layers that were given bits keep them.
+ * @param ready layers that are not rounded: the budget is for the others
+ */
 export async function dealOut(
   simulated: Network,
   samples: Samples | SamplesByInput,
   { layers, budget, quantizer, price }: ResolvedSettings,
+  ready: WeightGrids,
   { signal, onStep, onProgress }: ImageControl,
 ): Promise<(node: Weighted) => Width> {
   await onStep?.("dealing out bits");
@@ -77,7 +81,7 @@ export async function dealOut(
     simulated,
     few,
     {
-      levels: (node) => levelsOf(node, widthOf(quantizer, 5, price)),
+      levels: (node) => (ready.has(node.name) ? null : levelsOf(node, widthOf(quantizer, 5, price))),
       explore: (node) => choicesOf(node.name).map((bits) => levelsOf(node, widthOf(quantizer, bits, price))),
     },
     { signal, onProgress: (done, total, layer) => onProgress?.(done / total, layer) },
@@ -87,6 +91,6 @@ export async function dealOut(
     weights,
     choices: choicesOf(name).map((bits, i) => ({ bits, noise: noiseOf(explored[i]) })),
   }));
-  const chosen = allocateBits(candidates, budget!);
-  return ({ name }) => widthOf(quantizer, choicesOf(name)[chosen.get(name)!], price);
+  const chosen = candidates.length > 0 ? allocateBits(candidates, budget!) : new Map<string, number>();
+  return ({ name }) => widthOf(quantizer, choicesOf(name)[chosen.get(name) ?? 0], price);
 }

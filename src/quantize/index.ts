@@ -23,6 +23,7 @@ export type { Partition } from "./partition.js";
 export { type LayerBits, portionsFor } from "./portions.js";
 export type { Fit, LayerInfo, Quantizer } from "./quantizer.js";
 export { QUANTIZERS, quantizerNamed } from "./quantizers/index.js";
+export { readyGrids } from "./ready.js";
 export { type Clustering, fitWeq, type WeqForm, type WeqOptions } from "./weighted-entropy.js";
 export {
   averageBits,
@@ -54,4 +55,5 @@ export { frozenCount, selectLargest } from "./partition.js";
 export { checkBits, checkPortions, paperBits, WIDTHS } from "./portions.js";
 export { FIT, QUANTIZER } from "./quantizer.js";
 export { huffmanBytes } from "./quantizers/huffman.js";
+export { bitsOfGrid } from "./ready.js";
 export { layerSparsities, smallest } from "./sparsity.js";

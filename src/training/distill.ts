@@ -3,7 +3,7 @@
 import { given, is, ShiftwiseError } from "../base/index.js";
 import { AUGMENTATION, type Augmentation } from "../data/browser.js";
 import { NETWORK, type Network, removeQuantizers } from "../graph/index.js";
-import type { WeightGrids } from "../ops/index.js";
+import { GRIDS, type WeightGrids } from "../ops/index.js";
 import { checkPortions } from "../quantize/index.js";
 import { type CompensateResult, compensate, type LayerReport, type LevelsOf, portionSteps } from "../rounding/index.js";
 import { endsInLogits } from "./aims.js";
@@ -18,6 +18,8 @@ import { train } from "./train.js";
 /** Options of `distill`. */
 export interface DistillOptions {
   readonly levels: LevelsOf;
+  /** Grids of layers whose weights lie on them already and stay as they are; `levels` gives null for these. */
+  readonly ready?: WeightGrids;
   /**
    * Minutes of the whole run, rounding and training. At least one epoch is trained after each portion, whatever it
    * takes.
@@ -47,6 +49,7 @@ export interface DistillControl {
 
 const OPTIONS = is.record<DistillOptions>({
   levels: is.callback,
+  ready: is.optional(GRIDS),
   minutes: is.number,
   portions: is.optional(is.list(is.number)),
   learningRate: is.number,
@@ -112,6 +115,7 @@ export async function distill(
   const { levels, minutes, seed = 1, threads = 1, signal } = options;
   inRange("minutes", minutes, 0, Number.POSITIVE_INFINITY);
   const portions = checkPortions(options.portions ?? [1]);
+  const withReady = (grids: WeightGrids): WeightGrids => new Map([...(options.ready ?? []), ...grids]);
   const end = performance.now() + 60_000 * minutes;
   const secondsLeft = () => (end - performance.now()) / 1000;
   const teacher = removeQuantizers(structuredClone(network));
@@ -143,7 +147,7 @@ export async function distill(
         clip: CLIP,
         batchNorm: "frozen",
         distill: { teacher },
-        grids,
+        grids: withReady(grids),
         seed: seed + runs++,
         threads,
         ...(options.augment && { augment: options.augment }),
@@ -207,6 +211,7 @@ export async function distill(
   }
   return {
     ...best,
+    grids: withReady(best.grids),
     epochs: [...epochs, attempts.reduce((sum, attempt) => sum + attempt.epochs, 0)],
     heldOut: lessonCount(held),
     before,

@@ -1,6 +1,6 @@
 // recover.ts: batch norm put back where an export has folded it into the convolution.
 
-import { given, ShiftwiseError } from "../base/index.js";
+import { given, is, ShiftwiseError } from "../base/index.js";
 import { countOf, SAMPLES, type Samples, type SamplesByInput } from "../data/browser.js";
 import { inferShapes, NETWORK, type Network, readersOf } from "../graph/index.js";
 import { type BatchNormNode, type ConvNode, type Node, rewire } from "../ops/index.js";
@@ -10,14 +10,20 @@ import { sampleActivations } from "./activations.js";
  * The same function with a batch norm behind every convolution that has none and is no output: its statistics those of the
  * samples, gamma and beta such that nothing changes, the weights of each output channel of norm 1. A folded network cannot
  * be trained with one learning rate, since its channels' weights differ by orders of magnitude; this one can.
+ * @param kept convolutions that get none, since their weights have to stay as they are.
  * @throws BAD_DATA for no samples or others than the network takes.
  */
-export function recoverNorms(network: Network, samples: Samples | SamplesByInput): Network {
-  given({ network, samples }, { network: NETWORK, samples: SAMPLES });
+export function recoverNorms(
+  network: Network,
+  samples: Samples | SamplesByInput,
+  kept: ReadonlyMap<string, unknown> = new Map(),
+): Network {
+  given({ network, samples, kept }, { network: NETWORK, samples: SAMPLES, kept: is.map(is.anything) });
   const readers = readersOf(network.nodes);
   const bare = network.nodes.filter(
     (node): node is ConvNode =>
       node.op === "conv" &&
+      !kept.has(node.name) &&
       !network.outputs.includes(node.name) &&
       !readers.get(node.name)?.some((reader) => reader.op === "batchNorm"),
   );

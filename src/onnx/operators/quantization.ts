@@ -1,4 +1,5 @@
 // quantization.ts: what QuantizeLinear says of a value: the integers of floats, and whether two say the same.
+import type { Encoding } from "../../ops/index.js";
 import type { Activation, Quantization } from "../draft.js";
 import type { OnnxNode } from "../model.js";
 import { type ElementType, elementType, type Value } from "../tensor.js";
@@ -15,6 +16,8 @@ const RANGES: { readonly [type in ElementType]?: readonly [low: number, high: nu
   uint16: [0, 65535],
   int16: [-32768, 32767],
 };
+
+const BYTE_MAX = 255;
 
 /** The type of the integers, and the least and largest of them. */
 export function quantizedType(node: OnnxNode, zero: Value | null, declared: number) {
@@ -42,6 +45,15 @@ export function sameQuantization(a: Quantization, b: Quantization): boolean {
 /** Whether one scale and one zero point stand for all places, so that places may change. */
 export function isUniform({ scale, zero }: Quantization): boolean {
   return scale.data.length === 1 && (zero === null || zero.data.length === 1);
+}
+
+/** The encoding that integers are, if a tensor may have it: one scale, and 256 of them at most. */
+export function encodingOf({ scale, zero, range }: Quantization): Encoding | null {
+  const [low, high] = range;
+  const [step, from] = [scale.data[0], zero?.data[0] ?? 0];
+  const usable = step > 0 && Math.fround(step * BYTE_MAX) < Infinity && Math.fround(1 / step) < Infinity;
+  if (!isUniform({ scale, zero, range, axis: 0 }) || high - low > BYTE_MAX || !usable) return null;
+  return { kind: "linear", scale: step, zero: from - low, max: high - low };
 }
 
 /** The values along an axis in dimensions that meet those of the input. */

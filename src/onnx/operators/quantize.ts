@@ -16,7 +16,7 @@ import {
   resultName,
 } from "./call.js";
 import { type Operators, operator } from "./operator.js";
-import { alongAxis, asIntegers, quantizationOf, quantizedType, sameQuantization } from "./quantization.js";
+import { alongAxis, asIntegers, encodingOf, quantizationOf, quantizedType, sameQuantization } from "./quantization.js";
 import { int } from "./spec.js";
 import { clipped } from "./unary.js";
 
@@ -94,13 +94,18 @@ const quantize = operator(
       }
       return [y];
     },
-    /** Rounding is left out where floats are made again: a float network is what is imported. The range is kept. */
+    /**
+     * Rounding is left out where floats are made again: a float network is what is imported. The range is kept, and the network
+     * says how the file rounds.
+     */
     convert(conversion) {
       const { node, attributes } = conversion;
       const { type, range } = quantizedType(node, optional(conversion, 2), attributes.output_dtype);
       const x = onlyActivation(conversion);
       const quantization = quantizationOf(conversion, x.dims.length, range);
       const held = heldTo(conversion, x, quantization);
+      const encoding = encodingOf(quantization);
+      if (encoding) conversion.draft.encode(held.node, encoding);
       return [{ ...held, type, quantization }];
     },
     keepsImages: true,
