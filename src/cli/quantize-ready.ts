@@ -44,7 +44,7 @@ function convert(network: Parameters<typeof quantizeReady>[0]): ReturnType<typeo
     throw new ShiftwiseError("BAD_OPTION", "which images", {
       where: "quantize",
       expected: "--data, labelled images to retrain on, or --calibrate, images without labels",
-      found: `neither, which is for networks that are quantized already: ${cause.message}`,
+      found: `neither, and ${cause.found} in ${cause.where}`,
       cause,
     });
   }

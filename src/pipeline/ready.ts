@@ -70,8 +70,9 @@ export function quantizeReady(float: Network): ConversionResult {
 function notReady(what: string, nodes: readonly { readonly name: string }[]): ShiftwiseError {
   const rest = nodes.length - NAMED_MAX;
   const names = nodes.slice(0, NAMED_MAX).map(({ name }) => name);
-  return new ShiftwiseError("BAD_GRAPH", `the network is not quantized already: it has ${what}`, {
+  return new ShiftwiseError("BAD_GRAPH", "the network is not quantized already", {
     where: [...names, ...(rest > 0 ? [`${rest} more`] : [])].join(", "),
+    found: what,
     expected: "images to calibrate with: quantizeFromImages, on the command line --calibrate",
   });
 }

@@ -214,7 +214,7 @@ test("refuses what is not quantized already, and says what is not", () => {
   const constants = { ...SCALES, w: TERNARY, v: floats([3, 4, 1, 1]) };
   assert.throws(() => quantizeReady(importOnnx(build({ nodes: QDQ, constants }))), {
     code: "BAD_GRAPH",
-    message: /weights that are on no grid.*images to calibrate|y: .*on no grid/,
+    message: /y: .*images to calibrate.*on no grid/,
   });
   const nodes = [
     ["Conv", "x w", "c", { pads: [1, 1, 1, 1] }],
@@ -222,7 +222,7 @@ test("refuses what is not quantized already, and says what is not", () => {
   ];
   assert.throws(() => quantizeReady(importOnnx(build({ nodes, constants: { w: TERNARY } }))), {
     code: "BAD_GRAPH",
-    message: /x: .*activations without a range/,
+    message: /x: .*found activations without a range/,
   });
   assert.throws(() => quantizeReady(3), { code: "BAD_OPTION" });
 });

@@ -211,6 +211,7 @@ export const ENTRIES = {
   subset: { args: () => [images(), [0, 1]], call: data.subset },
   split: { args: () => [images(), 8], call: data.split },
   quantizationPoints: { args: () => [copy()], call: quantize.quantizationPoints },
+  readyGrids: { args: () => [copy()], call: quantize.readyGrids },
   insertQuantizers: { args: () => [copy(), encodings()], call: quantize.insertQuantizers },
   advancePortion: { args: () => [copy(), null, { bits: 5, portion: 1 }], call: quantize.advancePortion },
   collectHistograms: { args: () => [["a"], [new Map([["a", values()]])]], call: quantize.collectHistograms },
