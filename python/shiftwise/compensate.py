@@ -1,0 +1,107 @@
+"""compensate.py: a portion rounded so that the weights still free make up for the errors of those that are rounded.
+
+The error of a layer's outputs under new weights v is (w - v) H (w - v)^T, H the mean of x x^T over the layer's inputs. Weights are
+met in the order of falling H_kk; the error of each one that is rounded is handed on to those behind it through the Cholesky factor
+of H^-1, and the free ones keep what they were given. src/rounding does the same for whole networks, with more care.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Iterable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .grid import Grid
+from .layers import TRANSPOSED, Layer, Weighted, rows_of, weight_of
+
+#: Share of the mean of H's diagonal that is added to it.
+DAMPING = 0.01
+
+
+class Compensation:
+    """Rounds with compensation on some batches of inputs."""
+
+    def __init__(self, batches: Iterable[Any]) -> None:
+        self._batches = list(batches)
+
+    @torch.no_grad()
+    def round(self, model: nn.Module, layer: Layer, grid: Grid, weight: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns the levels of all weights, of which the chosen count, and the weights with the errors taken up by the free ones."""
+        if isinstance(layer.module, TRANSPOSED):
+            return grid.rounded(weight, layer.module), weight
+        rows = rows_of(weight, layer.module).double()
+        mask = torch.zeros(weight.numel(), dtype=torch.bool, device=weight.device)
+        mask[chosen] = True
+        now = rows_of(mask.reshape(weight.shape), layer.module)
+        before = rows_of(grid.frozen, layer.module)
+        moments = self._moments(model, layer.module)
+        each = rows.shape[0] // moments.shape[0]
+        values, free = torch.zeros_like(rows), rows.clone()
+        for g in range(moments.shape[0]):
+            part = slice(g * each, (g + 1) * each)
+            values[part], free[part] = _round_rows(rows[part], now[part], before[part], moments[g], grid, part)
+        shape = weight.shape
+        return weight_of(values.float(), layer.module, shape), weight_of(free.float(), layer.module, shape)
+
+    def _moments(self, model: nn.Module, module: Weighted) -> Tensor:
+        total: list[Tensor] = []
+
+        def listen(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            groups = 1 if isinstance(module, nn.Linear) else module.groups
+            x = _patches(inputs[0].detach().float(), module).double()
+            split = x.reshape(x.shape[0], groups, -1).transpose(0, 1)
+            found = split.transpose(1, 2) @ split
+            total[:] = [total[0] + found] if total else [found]
+
+        training = model.training
+        model.eval()
+        handle = module.register_forward_pre_hook(listen)
+        try:
+            for batch in self._batches:
+                args = batch if isinstance(batch, (tuple, list)) else (batch,)
+                model(*args)
+        finally:
+            handle.remove()
+            model.train(training)
+        return total[0]
+
+
+def _patches(x: Tensor, module: Weighted) -> Tensor:
+    """Returns the inputs of every output position, (positions, inputs)."""
+    if isinstance(module, nn.Linear):
+        return x.reshape(-1, x.shape[-1])
+    if isinstance(module, nn.Conv1d):
+        x = x[:, :, None]
+    kernel = (1, *module.kernel_size)[-2:]
+    stride, padding, dilation = ((one,) if isinstance(one, int) else one for one in (module.stride, module.padding, module.dilation))
+    if isinstance(padding, str):
+        reach = [d * (k - 1) for d, k in zip((1, *dilation)[-2:], kernel)] if padding == "same" else [0, 0]
+        x = F.pad(x, (reach[1] // 2, reach[1] - reach[1] // 2, reach[0] // 2, reach[0] - reach[0] // 2))
+        padding = (0, 0)
+    sides = (0, *padding)[-2:]
+    unfolded = F.unfold(x, kernel, dilation=(1, *dilation)[-2:], padding=sides, stride=(1, *stride)[-2:])
+    return unfolded.transpose(1, 2).reshape(-1, unfolded.shape[1])
+
+
+def _round_rows(
+    rows: Tensor, now: Tensor, before: Tensor, moment: Tensor, grid: Grid, part: slice
+) -> tuple[Tensor, Tensor]:
+    depth = rows.shape[1]
+    mean = float(moment.diagonal().mean())
+    damped = moment + torch.eye(depth, dtype=moment.dtype, device=moment.device) * (DAMPING * mean if mean > 0 else 1.0)
+    order = damped.diagonal().argsort(descending=True)
+    damped = damped[order][:, order]
+    factor = torch.linalg.cholesky(torch.cholesky_inverse(torch.linalg.cholesky(damped)), upper=True)
+    w = rows[:, order].clone()
+    now, before = now[:, order], before[:, order]
+    values = torch.zeros_like(w)
+    for k in range(depth):
+        full = grid.round_units(w[:, k : k + 1], part)[:, 0]
+        values[:, k] = torch.where(now[:, k], full, w[:, k])
+        error = torch.where(now[:, k], (w[:, k] - full) / factor[k, k], torch.zeros_like(full))
+        # what is on the grid already does not move: nothing is handed on to it
+        w[:, k + 1 :] -= (error[:, None] * factor[k, k + 1 :]) * ~before[:, k + 1 :]
+    back = order.argsort()
+    return values[:, back], w[:, back]
