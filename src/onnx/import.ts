@@ -71,6 +71,7 @@ export function importModel(read: OnnxModel, options: Omit<ImportOptions, "exter
     const dims = inputDims(model, input, options.inputShape, batch, place);
     const channelsLast = isChannelsLast(model, input, dims);
     const activation = addInput(draft, input, dims, channelsLast, options.normalization, place);
+    if (activation.node !== input.name) remark("note", place, `is called ${shown(activation.node)} here`);
     const node = draft.get(activation.node) as InputNode;
     const stated = node.normalization ? null : statedNormalization(model, input.name, node.shape[0]);
     if (stated) {

@@ -66,6 +66,14 @@ const CASES = {
     ],
     constants: { c0: w(8, 3), c1: w(3) },
   },
+  "a dense layer of one token and its bias": {
+    x: [1, 1, 8],
+    nodes: [
+      ["MatMul", "x c0", "m"],
+      ["Add", "m c1", "y"],
+    ],
+    constants: { c0: w(8, 3), c1: w(3) },
+  },
   "a bias that another node needs without": {
     x: [1, 5, 8],
     nodes: [
@@ -301,6 +309,25 @@ test("a dense layer of tokens is a convolution with its bias, and what turns the
     ["input", "permute", "conv", "relu", "conv", "permute"],
   );
   assert.ok(network.nodes.every(({ op, bias }) => op !== "conv" || bias !== null));
+});
+
+test("the bias, scale and shift of one token's dense layer need no node of their own shape", () => {
+  const nodes = [
+    ["MatMul", "x c0", "m"],
+    ["Add", "c1 m", "n"],
+    ["Mul", "n c2", "y"],
+  ];
+  for (const x of [
+    [1, 1, 8],
+    [1, 1, 1, 8],
+  ]) {
+    const network = importOnnx(build({ x, nodes, constants: { c0: w(8, 16), c1: w(16), c2: w(1, 16) } }));
+    assert.deepEqual(
+      network.nodes.map(({ op }) => op),
+      ["input", "dense", "batchNorm"],
+    );
+    assert.deepEqual(network.ports.y.dims, x.with(-1, 16));
+  }
 });
 
 test("a constant that lies as it is needed is not copied", () => {

@@ -1,7 +1,7 @@
 // binary.ts: functions of two or more elements at the same place, operands repeated as numpy does.
 import { firstNonFinite } from "../../base/index.js";
 import { type BinaryName, binaryOf, elements, power, type Shape, sameShape, type Tensor } from "../../ops/index.js";
-import { type Activation, isActivation, type Known, shapeFor } from "../draft.js";
+import { type Activation, isActivation, type Known } from "../draft.js";
 import { FLOAT32_MAX, isFloatType, toValue, type Value } from "../tensor.js";
 import { broadcastDims, map, zip } from "./arrays.js";
 import {
@@ -206,8 +206,8 @@ function affine(conversion: Conversion, fn: BinaryName, a: Known, b: Known): Act
   const dims = broadcastDims(a.dims, b.dims, node);
   const shape = draft.shapeOf(x.node);
   const [channels] = shape;
-  const value = perChannel(constant, dims, channels);
-  if (!value || !sameShape(shapeFor(dims), shape) || (fn === "div" && !first)) return null;
+  const value = elements(dims) === elements(shape) ? perChannel(constant, dims, channels) : null;
+  if (!value || (fn === "div" && !first)) return null;
   const sign = fn === "sub" && !first ? -1 : 1;
   const factor = (c: number): number => (fn === "mul" ? value(c) : fn === "div" ? 1 / value(c) : sign);
   const addend = (c: number): number => (fn === "add" ? value(c) : fn === "sub" ? -sign * value(c) : 0);
@@ -246,15 +246,15 @@ function behindProduct(conversion: Conversion, fn: BinaryName, x: Activation, co
 }
 
 /**
- * A constant's value for each channel if it has one; null if it differs within a channel. Channels are axis 1 of `dims`, or
- * axis 0 where the batch is left out.
+ * A constant's value for each channel if it has one; null if it differs within a channel. Channels are the first axis of `dims`
+ * that is longer than 1: axis 1 of (1, c, h, w), axis 2 of the one token (1, 1, c).
  */
 function perChannel({ data, dims: own }: Value, dims: readonly number[], channels: number) {
   if (data.length === 1) return () => data[0];
   const missing = dims.length - own.length;
-  const axis = dims.length > 1 && dims[0] === 1 ? 1 : 0;
+  const axis = dims.findIndex((n) => n !== 1);
   const alone = own.every((n, i) => n === 1 || i + missing === axis);
-  return alone && elements(own) === channels ? (c: number) => data[c] : null;
+  return alone && dims[axis] === channels && data.length === channels ? (c: number) => data[c] : null;
 }
 
 export const BINARY: Operators = {

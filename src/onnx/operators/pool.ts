@@ -1,5 +1,6 @@
 // pool.ts: maxima and means over windows and over whole planes.
 import { elements, type Shape, sameShape, type Unnamed } from "../../ops/index.js";
+import type { Known } from "../draft.js";
 import type { Value } from "../tensor.js";
 import { largest, sum } from "./arrays.js";
 import {
@@ -16,8 +17,8 @@ import {
   unsupported,
 } from "./call.js";
 import { type Operator, type Operators, operator } from "./operator.js";
-import { flag, int } from "./spec.js";
-import { pairOf, type SpatialWindow, spaceOf, WINDOW, windowOf, windowPadding } from "./window.js";
+import { flag, int, type ValuesOf } from "./spec.js";
+import { flatPool, pairOf, type SpatialWindow, spaceOf, WINDOW, windowOf, windowPadding } from "./window.js";
 
 /**
  * Calls `value` for every output with the places in the plane that its window covers, padding left out, and the number
@@ -65,10 +66,36 @@ function placesOf(
   return { places, padded };
 }
 
+const POOL = { ...WINDOW, ceil_mode: flag(false) };
+const MAX_POOL = { ...POOL, storage_order: int(0, { legal: [0, 1] }) };
+const AVERAGE_POOL = { ...POOL, count_include_pad: flag(false) };
+
+type PoolValues = ValuesOf<typeof POOL>;
+interface PoolParts<V extends PoolValues> {
+  evaluate(call: Call<V>): readonly Value[];
+  convert(conversion: Conversion<V>): readonly Known[];
+}
+
+/** A pool over more than two axes of space, done over two where that is the same. */
+function flattened<V extends PoolValues>({ evaluate, convert }: PoolParts<V>): PoolParts<V> {
+  // the results have the axes of the input
+  const within = <C extends Call<V>, X extends Known>(call: C, x: X, run: (call: C) => readonly Known[]) => {
+    const flat = flatPool(call, x.dims);
+    if (flat.dims === x.dims || call.node.outputs[1]) return run(call);
+    const { output } = windowOf(call, x.dims.slice(2), null, call.attributes.ceil_mode);
+    const operands = call.operands.with(0, { ...x, dims: flat.dims });
+    const dims = [...x.dims.slice(0, 2), ...output];
+    return run({ ...flat.call, operands }).map((made) => ({ ...made, dims }));
+  };
+  return {
+    evaluate: (call) => within(call, required(call, 0), evaluate) as readonly Value[],
+    convert: (conversion) => within(conversion, onlyActivation(conversion), convert),
+  };
+}
+
 /** The second output tells where in the whole input each maximum is: row by row, or with storage_order 1 column by column. */
-const maxPool = operator(
-  { ...WINDOW, ceil_mode: flag(false), storage_order: int(0, { legal: [0, 1] }) },
-  {
+const maxPool = operator(MAX_POOL, {
+  ...flattened<ValuesOf<typeof MAX_POOL>>({
     evaluate(call) {
       const x = required(call, 0);
       const window = windowOf(call, spaceOf(call, x.dims), null, call.attributes.ceil_mode);
@@ -105,15 +132,15 @@ const maxPool = operator(
       const { type } = onlyActivation(conversion);
       return [added(conversion, made, result, [1, shape[0], ...window.output], type)];
     },
-    anyType: true,
-    // the largest of the integers stands for the largest of the floats
-    moves: true,
-  },
-);
+  }),
+  anyType: true,
+  // the largest of the integers stands for the largest of the floats
+  moves: true,
+});
 
 const averagePool = operator(
-  { ...WINDOW, ceil_mode: flag(false), count_include_pad: flag(false) },
-  {
+  AVERAGE_POOL,
+  flattened({
     evaluate(call) {
       const x = required(call, 0);
       const { ceil_mode, count_include_pad } = call.attributes;
@@ -176,7 +203,7 @@ const averagePool = operator(
       const constant = draft.add(`${name}.factor`, { op: "constant", value }, factor);
       return [added(conversion, { op: "binary", fn: "mul", inputs: [made, constant] }, result, resultDims)];
     },
-  },
+  }),
 );
 
 /**
@@ -216,8 +243,11 @@ function globalPool(f: (plane: ArrayLike<number>) => number, average: boolean): 
         return [y];
       },
       convert(conversion) {
-        const { dims, shape, input } = planes(conversion);
-        const result = dims.map((n, i) => (i < 2 ? n : 1));
+        const x = onlyActivation(conversion);
+        const result = x.dims.map((n, i) => (i < 2 ? n : 1));
+        // a volume is a plane of long rows
+        const plane = { ...x, dims: [...x.dims.slice(0, 3), elements(x.dims.slice(3))] };
+        const { shape, input } = planes({ ...conversion, operands: [plane] });
         return [added(conversion, wholePool(input, shape, average), [shape[0], 1, 1], result)];
       },
     },

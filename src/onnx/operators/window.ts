@@ -1,5 +1,7 @@
 // window.ts: kernel, strides, dilations and padding of a sliding window, with automatic padding worked out.
+import { elements } from "../../ops/index.js";
 import type { OnnxNode } from "../model.js";
+import { range } from "./arrays.js";
 import { type Bare, type Call, checkAxis, expectNode, unsupported } from "./call.js";
 import { choice, ints, type ValuesOf } from "./spec.js";
 
@@ -39,6 +41,42 @@ export function spaceOf({ node }: Bare, dims: readonly number[]): readonly numbe
     throw unsupported(node, `windows over ${space.length} axes of space are not run, ${what}`);
   }
   return space;
+}
+
+/**
+ * A pool over more than two axes of space, as one over two: axes along which its windows are single places join the channels
+ * before them, or each other. As it is where that leaves more than two.
+ * @param dims of the input
+ */
+export function flatPool<C extends Call<WindowValues>>(
+  call: C,
+  dims: readonly number[],
+): { call: C; dims: readonly number[] } {
+  const rank = dims.length - 2;
+  if (rank <= 2) return { call, dims };
+  const { kernel, strides, dilations, pads } = attributesOf(call, rank, null);
+  const isSingle = range(rank).map((i) => kernel[i] === 1 && strides[i] === 1 && pads[i] + pads[rank + i] === 0);
+  const first = isSingle.indexOf(false);
+  const groups: number[][] = [];
+  // where nothing is pooled, all axes are channels but one
+  for (let i = first < 0 ? rank - 1 : first; i < rank; i++) {
+    const group = groups.at(-1);
+    const joins = group && isSingle[i] && (isSingle[group[0]] || dims[2 + i] === 1);
+    if (joins) group.push(i);
+    else groups.push([i]);
+  }
+  if (groups.length > 2) return { call, dims };
+  const of = (list: readonly number[], at = 0): number[] => groups.map(([i]) => list[at + i]);
+  const attributes = {
+    ...call.attributes,
+    kernel_shape: of(kernel),
+    strides: of(strides),
+    dilations: of(dilations),
+    pads: [...of(pads), ...of(pads, rank)],
+  };
+  const channels = elements(dims.slice(1, 2 + groups[0][0]));
+  const space = groups.map((axes) => elements(axes.map((i) => dims[2 + i])));
+  return { call: { ...call, attributes }, dims: [dims[0], channels, ...space] };
 }
 
 /** (vertical, horizontal); one axis of space is that of rows. */
