@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from typing import TYPE_CHECKING, Sequence
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
 from .errors import ShiftwiseError
+
+if TYPE_CHECKING:
+    from .activations import Histogram
 
 
 def _running() -> bool:
@@ -56,3 +59,15 @@ def check_agreement(tensors: Sequence[Tensor], portion: int) -> None:
             expected="one model, wrapped in DistributedDataParallel, loaded from one checkpoint",
             found=f"ranks {', '.join(map(str, other))} differ from rank 0",
         )
+
+
+def all_reduce_histogram(histogram: "Histogram", device: torch.device) -> None:
+    """Adds up what all ranks have counted."""
+    if world_size() == 1:
+        return
+    counts = histogram.counts.to(device)
+    dist.all_reduce(counts)
+    histogram.counts = counts.cpu()
+    ends = torch.tensor([-histogram.low, histogram.high], dtype=torch.float64, device=device)
+    dist.all_reduce(ends, op=dist.ReduceOp.MAX)
+    histogram.low, histogram.high = -float(ends[0]), float(ends[1])

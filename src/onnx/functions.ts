@@ -19,6 +19,9 @@ interface Calls {
   left: number;
 }
 
+/** Whether an operator is of our own domain, which is known here as a whole. */
+const isOwn = ({ domain, opType }: NodeProto): boolean => domain === "shiftwise" && opType === "Levels";
+
 const keyOf = (domain: string | undefined, name: string | undefined, overload: string | undefined): string =>
   JSON.stringify([domainOf(domain), name ?? "", overload ?? ""]);
 
@@ -43,7 +46,8 @@ export function withoutCalls(
 function writtenOut(nodes: readonly NodeProto[], calls: Calls, depth: number): readonly NodeProto[] {
   return nodes.flatMap((node) => {
     const body = calls.functions.get(keyOf(node.domain, node.opType, node.overload));
-    if (!body) {
+    // written out for other runtimes
+    if (!body || isOwn(node)) {
       const attribute = node.attribute.map((one) =>
         one.g ? { ...one, g: { ...one.g, node: writtenOut(one.g.node, calls, depth) } } : one,
       );

@@ -8,6 +8,7 @@ import { EINSUM } from "./einsum.js";
 import { FUSED } from "./fused.js";
 import { GRIDS } from "./grid.js";
 import { INTEGERS } from "./integer.js";
+import { LEVELS } from "./levels.js";
 import { LOGIC } from "./logic.js";
 import { MATRICES } from "./matrix.js";
 import { MICROSOFT } from "./microsoft.js";
@@ -40,6 +41,7 @@ export const OPERATORS: Operators = {
   ...FUSED,
   ...GRIDS,
   ...INTEGERS,
+  ...LEVELS,
   ...LOGIC,
   ...MATRICES,
   ...MICROSOFT,

@@ -48,7 +48,7 @@ export function isUniform({ scale, zero }: Quantization): boolean {
 }
 
 /** The encoding that integers are, if a tensor may have it: one scale, and 256 of them at most. */
-export function encodingOf({ scale, zero, range }: Quantization): Encoding | null {
+export function encodingOf({ scale, zero, range }: Quantization): Extract<Encoding, { kind: "linear" }> | null {
   const [low, high] = range;
   const [step, from] = [scale.data[0], zero?.data[0] ?? 0];
   const usable = step > 0 && Math.fround(step * BYTE_MAX) < Infinity && Math.fround(1 / step) < Infinity;

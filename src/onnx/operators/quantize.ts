@@ -1,5 +1,5 @@
 // quantize.ts: QuantizeLinear and DequantizeLinear, a scale for the whole tensor, for each index of an axis or for blocks.
-import { roundEven, sameShape } from "../../ops/index.js";
+import { type Encoding, type Node, roundEven, sameShape } from "../../ops/index.js";
 import type { Activation, OwnScales, Quantization } from "../draft.js";
 import { toValue, type Value } from "../tensor.js";
 import { largest } from "./arrays.js";
@@ -18,8 +18,9 @@ import {
 import { type Operators, operator } from "./operator.js";
 import { alongAxis, asIntegers, encodingOf, quantizationOf, quantizedType, sameQuantization } from "./quantization.js";
 import { int } from "./spec.js";
-import { clipped } from "./unary.js";
+import { boundsOf, clipped } from "./unary.js";
 
+type LinearEncoding = Extract<Encoding, { kind: "linear" }>;
 type LinearCall = Call<{ axis: number; block_size: number }>;
 
 /** Which of the scales is an element's: by its index along the axis, or by that of its block. */
@@ -105,7 +106,7 @@ const quantize = operator(
       const quantization = quantizationOf(conversion, x.dims.length, range);
       const held = heldTo(conversion, x, quantization);
       const encoding = encodingOf(quantization);
-      if (encoding) conversion.draft.encode(held.node, encoding);
+      if (encoding) conversion.draft.encode(held.node, withinBounds(encoding, conversion.draft.get(held.node)));
       return [{ ...held, type, quantization }];
     },
     keepsImages: true,
@@ -129,6 +130,21 @@ function heldTo(conversion: Conversion, x: Activation, { scale, zero, axis, rang
   const [low, high] = bounds.map((bound) => alongAxis(conversion, bound, axis, x.dims));
   const above = combined(conversion, "max", x, low, `${name}.above`);
   return combined(conversion, "min", above, high, `${name}.held`);
+}
+
+/** Steps from an integer within which the end of a range is meant to be one. */
+const NEAR = 1e-3;
+
+/** The encoding of values that stand within bounds: with no integers beyond them, if both ends are integers. */
+function withinBounds(encoding: LinearEncoding, node: Node): LinearEncoding {
+  const bounds = boundsOf(node);
+  if (!bounds || !Number.isFinite(bounds.low) || !Number.isFinite(bounds.high)) return encoding;
+  const { scale, zero, max } = encoding;
+  const [low, high] = [bounds.low, bounds.high].map((end) => end / scale + zero);
+  const [first, last] = [low, high].map(Math.round);
+  const near = Math.abs(low - first) < NEAR && Math.abs(high - last) < NEAR;
+  const inside = first >= 0 && last <= max && last > first && zero >= first && zero <= last;
+  return near && inside ? { ...encoding, zero: zero - first, max: last - first } : encoding;
 }
 
 /** The scale and zero point of uint8 that hold all values, and 0. */

@@ -55,7 +55,8 @@ function boundNode(input: string, low: number, high: number): Unnamed {
   };
 }
 
-function boundsOf(node: Node): { input: string; low: number; high: number } | null {
+/** The bounds that a node is, and what it bounds; null for other nodes. */
+export function boundsOf(node: Node): { input: string; low: number; high: number } | null {
   if (node.op === "relu") return { input: node.input, low: 0, high: node.max ?? Infinity };
   if (node.op !== "activation" || node.fn !== "clip") return null;
   const [low, high] = node.parameters;
