@@ -297,7 +297,7 @@ class ActivationQuantizer(nn.Module):
         size = 2**scheme.bits
         self.register_buffer("levels", torch.zeros(size, dtype=torch.long))
         self.register_buffer("thresholds", torch.full((size,), math.inf))
-        self.register_buffer("ready", torch.zeros((), dtype=torch.bool))
+        self.register_buffer("ready", torch.zeros((), dtype=torch.uint8))
         self._seen: Optional[Histogram] = None
         self._known: Optional[Encoding] = None
 
@@ -326,7 +326,7 @@ class ActivationQuantizer(nn.Module):
             self.levels[:count] = torch.tensor(encoding.levels)
             self.thresholds.fill_(math.inf)
             self.thresholds[: count - 1] = torch.tensor(encoding.thresholds)
-        self.ready.fill_(True)
+        self.ready.fill_(1)
         self._known = encoding
 
     @property

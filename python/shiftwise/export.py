@@ -16,7 +16,7 @@ from torch.nn.utils import parametrize
 
 from .activations import ActivationQuantizer
 from .errors import ShiftwiseError
-from .grid import Grid
+from .grid import Grid, plain_weights
 from .layers import bare
 
 OPSET = 15
@@ -58,9 +58,7 @@ def export_onnx(
                 "BAD_MODEL", "a quantizer that was never calibrated", where=name, expected="prepare() or calibrate() on a sample"
             )
     plain = copy.deepcopy(model).eval()
-    for module in plain.modules():
-        if parametrize.is_parametrized(module, "weight"):
-            parametrize.remove_parametrizations(module, "weight", leave_parametrized=True)
+    plain_weights(plain)
     if len(input_names) != len(args):
         raise ShiftwiseError("BAD_OPTION", "as many names as inputs", where="input_names", expected=str(len(args)), found=len(input_names))
     buffer = io.BytesIO()

@@ -6,6 +6,7 @@ from typing import Optional
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from .errors import ShiftwiseError
 from .layers import Weighted, rows_of, weight_of
@@ -29,7 +30,7 @@ class Grid(nn.Module):
     read any more. All that a resumed run needs is in the buffers, so in the model's ``state_dict``.
     """
 
-    frozen: Tensor
+    mask: Tensor
     levels: Tensor
     scale: Tensor
     table: Tensor
@@ -43,13 +44,19 @@ class Grid(nn.Module):
         self.scaled = scaled
         self.rule = rule
         device = weight.device
-        self.register_buffer("frozen", torch.zeros(weight.shape, dtype=torch.bool, device=device))
+        #: 1 where a weight is on the grid; bytes, since gloo broadcasts no booleans.
+        self.register_buffer("mask", torch.zeros(weight.shape, dtype=torch.uint8, device=device))
         self.register_buffer("levels", torch.zeros(weight.shape, device=device))
         self.register_buffer("scale", torch.ones(outputs, device=device))
         self.register_buffer("table", torch.zeros(outputs, dtype=torch.long, device=device))
         self.register_buffer("n1", torch.zeros((), dtype=torch.long, device=device))
         #: How many portions have been rounded.
         self.register_buffer("portion", torch.zeros((), dtype=torch.long, device=device))
+
+    @property
+    def frozen(self) -> Tensor:
+        """Which weights are on the grid for good."""
+        return self.mask.bool()
 
     def forward(self, weight: Tensor) -> Tensor:
         """Returns the weights that the layer computes with."""
@@ -93,7 +100,7 @@ class Grid(nn.Module):
     def freeze(self, chosen: Tensor, values: Tensor) -> None:
         """Puts the chosen weights, flat indices, on their levels for good."""
         self.levels.view(-1)[chosen] = values.reshape(-1)[chosen]
-        self.frozen.view(-1)[chosen] = True
+        self.mask.view(-1)[chosen] = 1
 
     def describe(self) -> dict[str, object]:
         """Says in plain values what the grid is: its kind, width, exponent and scales, and the table of each channel."""
@@ -114,3 +121,19 @@ class Grid(nn.Module):
 
 def _positive(scale: Tensor) -> Tensor:
     return torch.where(scale > 0, scale, torch.ones_like(scale))
+
+
+@torch.no_grad()
+def plain_weights(model: nn.Module) -> None:
+    """Gives every module with parametrizations the values that they make, as plain parameters.
+
+    A copy of a module shares its class, on which torch's own remove_parametrizations takes away what the original still needs.
+    """
+    for module in model.modules():
+        if not parametrize.is_parametrized(module):
+            continue
+        made = {name: getattr(module, name).detach().clone() for name in module.parametrizations}  # type: ignore[union-attr]
+        module.__class__ = type(module).__bases__[0]
+        del module._modules["parametrizations"]
+        for name, value in made.items():
+            module.register_parameter(name, nn.Parameter(value))

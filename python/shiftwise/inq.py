@@ -11,7 +11,7 @@ from torch.nn.utils import parametrize
 
 from .compensate import Compensation
 from .errors import ShiftwiseError
-from .grid import Grid
+from .grid import Grid, plain_weights
 from .layers import Layer, bare, layers_of, rows_of
 from .levels import TWO_TERM, check_bits
 from .partition import Random, check_portions, frozen_count, select_largest, select_random
@@ -171,7 +171,7 @@ class INQ:
             self._advance(at)
         if world_size() > 1:
             for _, grid in self._layers:
-                broadcast_from_first([grid.frozen, grid.levels, grid.scale, grid.table, grid.n1])
+                broadcast_from_first([grid.mask, grid.levels, grid.scale, grid.table, grid.n1])
             broadcast_from_first([self._original(layer) for layer, _ in self._layers])
         for _, grid in self._layers:
             grid.portion.fill_(at + 1)
@@ -200,11 +200,13 @@ class INQ:
                 grid.freeze(chosen, values)
 
     def finish(self) -> nn.Module:
-        """Returns the model with plain weights on their grids, without the parametrizations. Raises BAD_MODEL before the last portion."""
+        """Returns the model with plain weights on their grids, new parameters without a parametrization.
+
+        Raises BAD_MODEL before the last portion.
+        """
         for layer, grid in self._layers:
             grid.check(layer.name)
-        for layer, _ in self._layers:
-            parametrize.remove_parametrizations(layer.module, "weight", leave_parametrized=True)
+        plain_weights(self.model)
         return self.model
 
 

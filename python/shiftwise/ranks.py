@@ -29,14 +29,9 @@ def is_first() -> bool:
 
 
 def broadcast_from_first(tensors: Sequence[Tensor]) -> None:
-    """Gives all ranks the first rank's values, in place. Masks go as bytes, which every backend takes."""
+    """Gives all ranks the first rank's values, in place."""
     for tensor in tensors:
-        if tensor.dtype == torch.bool:
-            bytes_of = tensor.to(torch.uint8)
-            dist.broadcast(bytes_of, 0)
-            tensor.copy_(bytes_of.bool())
-        else:
-            dist.broadcast(tensor, 0)
+        dist.broadcast(tensor, 0)
 
 
 def check_agreement(tensors: Sequence[Tensor], portion: int) -> None:

@@ -124,6 +124,19 @@ def test_a_run_resumes_from_its_state_dict(kwargs):
         assert torch.equal(a, b)
 
 
+def test_a_copy_and_its_original_do_not_meet():
+    model = small()
+    inq = INQ(model, portions=(1,))
+    inq.step()
+    x, _ = batch(0)
+    model.eval()
+    expected = model(x)
+    twin = copy.deepcopy(model)
+    inq.finish()
+    assert torch.equal(twin(x), expected) and torch.equal(model(x), expected)
+    assert hasattr(twin[0], "parametrizations") and type(model[0]) is nn.Conv2d
+
+
 def test_layers_are_told_apart():
     model = small()
     inq = INQ(model, bits=4, first=None, depthwise=Levels(6, "two-term"), last=5, layers={"5": Levels(2, scale="channel")})
