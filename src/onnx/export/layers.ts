@@ -81,29 +81,53 @@ const [FLOAT, INT32, DOUBLE] = [1, 6, 11];
 
 /** Functions whose operators onnxruntime has for float64. */
 const IN_DOUBLES: ReadonlySet<StepName> = new Set<StepName>([
-  ...(["abs", "clip", "constant", "exp", "log", "max", "min", "sigmoid", "sqrt", "tanh"] as const),
-  ...(["add", "div", "mul", "prelu", "sub"] as const),
+  ...(["abs", "clip", "constant", "elu", "exp", "floor", "hardSigmoid", "hardSwish", "leakyRelu", "log"] as const),
+  ...(["round", "sigmoid", "sign", "sqrt", "tanh", "where"] as const),
+  ...(["add", "div", "equal", "less", "max", "min", "mod", "mul", "prelu", "sub"] as const),
 ]);
 
 /** A function of one value is the operator of its name, its parameters the operator's attributes. Clip's are inputs. */
 function activated(g: GraphBuilder, { fn, parameters }: Pick<ActivationLayer, "fn" | "parameters">, x: string): string {
-  if (g.real === DOUBLE && (fn === "sigmoid" || fn === "tanh")) return byExp(g, fn, x);
+  if (g.real === DOUBLE && fn !== "clip") return IN_PARTS[fn](g, x, parameters);
   const operator = operatorName(fn);
   if (fn === "clip") return g.node(operator, [x, ...parameters.map((bound) => g.floats([bound], []))]);
   const attributes = PARAMETERS[fn].map(([name], i) => [name, { float: parameters[i] }]);
   return g.node(operator, [x], Object.fromEntries(attributes));
 }
 
-/**
- * 1 / (1 + exp(-x)), and 1 - 2 / (1 + exp(2 x)). Sigmoid and Tanh in products are taken for QuickGelu and FastGelu by
- * onnxruntime, which has these in float32 alone.
- */
-function byExp(g: GraphBuilder, fn: "sigmoid" | "tanh", x: string): string {
-  const one = g.floats([1], []);
-  const factor = g.floats([fn === "sigmoid" ? -1 : 2], []);
-  const sum = g.node("Add", [g.node("Exp", [g.node("Mul", [x, factor])]), one]);
-  return fn === "sigmoid" ? g.node("Div", [one, sum]) : g.node("Sub", [one, g.node("Div", [g.floats([2], []), sum])]);
+/** max(low, min(high, factor x + addend)) */
+function ramp(g: GraphBuilder, x: string, [factor, addend]: readonly number[]): string {
+  const line = g.node("Add", [g.node("Mul", [x, g.floats([factor], [])]), g.floats([addend], [])]);
+  return g.node("Clip", [line, g.floats([0], []), g.floats([1], [])]);
 }
+
+/** 1 + exp(factor x) */
+function exponential(g: GraphBuilder, x: string, factor: number): string {
+  return g.node("Add", [g.node("Exp", [g.node("Mul", [x, g.floats([factor], [])])]), g.floats([1], [])]);
+}
+
+type PartsExport = (g: GraphBuilder, x: string, parameters: readonly number[]) => string;
+
+/**
+ * Functions by the operators that onnxruntime has for float64; it has their own for float32 alone. Sigmoid and Tanh in
+ * products it would take for QuickGelu and FastGelu.
+ */
+const IN_PARTS = {
+  elu(g, x, [alpha]) {
+    const zero = g.floats([0], []);
+    const below = g.node("Sub", [g.node("Exp", [g.node("Min", [x, zero])]), g.floats([1], [])]);
+    return g.node("Where", [g.node("Less", [x, zero]), g.node("Mul", [below, g.floats([alpha], [])]), x]);
+  },
+  hardSigmoid: ramp,
+  // x / 6 is not x times the float64 nearest to 1 / 6
+  hardSwish: (g, x) => g.node("Mul", [x, ramp(g, g.node("Div", [x, g.floats([6], [])]), [1, 0.5])]),
+  leakyRelu: (g, x, [alpha]) => prelu(g, x, g.floats([alpha], [])),
+  sigmoid: (g, x) => g.node("Div", [g.floats([1], []), exponential(g, x, -1)]),
+  tanh(g, x) {
+    const share = g.node("Div", [g.floats([2], []), exponential(g, x, 2)]);
+    return g.node("Sub", [g.floats([1], []), share]);
+  },
+} satisfies { readonly [F in Exclude<ActivationName, "clip">]: PartsExport };
 
 /** A function in steps: the nodes of each. */
 function stepped(g: GraphBuilder, steps: readonly Step[], x: string): string {
