@@ -1,7 +1,7 @@
 """train_cifar.py: a trained network retrained with INQ, on one process or many, and written as ONNX.
 
     python3 examples/train_cifar.py --data cifar-10-batches-bin --float float.pt --bits 5 --out model.onnx
-    torchrun --nproc-per-node 2 examples/train_cifar.py ...the same...
+    torchrun --nproc_per_node 2 examples/train_cifar.py ...the same...
 
 ``--data`` is the binary version of CIFAR-10, a folder with Fashion-MNIST's four files, or the word synthetic. Without ``--float`` a float
 network is trained first. After every epoch rank 0 writes a checkpoint, from which ``--resume`` goes on to the same weights. The
@@ -189,6 +189,8 @@ def main() -> None:
             loss = F.cross_entropy(trained(normalized(x)), labels[mine].chunk(ranks)[rank])
             optimizer.zero_grad()
             loss.backward()
+            # with frozen statistics the steps behind a coarse portion can outgrow each other
+            nn.utils.clip_grad_norm_(trained.parameters(), 2.0)
             optimizer.step()
             mean = loss.detach().clone()
             if many:

@@ -57,5 +57,6 @@ export { NETWORK } from "./given.js";
 export { joinMoves } from "./moves.js";
 export { inputsOf } from "./network.js";
 export { joinPermutes } from "./permutes.js";
+export { floatPoints } from "./quantizers.js";
 export { readersOf } from "./shapes.js";
 export { withoutInputBounds } from "./stated.js";

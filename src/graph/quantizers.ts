@@ -44,6 +44,20 @@ export function quantizationPoints(network: Network): string[] {
   return nodes.filter(({ name }) => points.has(name)).map(({ name }) => name);
 }
 
+/**
+ * The quantization points that may as well stay float32: sums, means and functions alone read them, as the parts of a
+ * log-softmax, and no convolution or dense layer does.
+ * @internal
+ */
+export function floatPoints(network: Network): Set<string> {
+  const nodes = liveNodes(network.nodes, network.outputs);
+  const behind = rolesBehind(nodes, []);
+  const free = (name: string): boolean => [...behind.get(name)!].every((role) => REAL.has(role) || EITHER.has(role));
+  const inputs = new Set(network.nodes.filter(({ op }) => op === "input").map(({ name }) => name));
+  const groups = encodingGroups(network).filter((names) => names.every((name) => !inputs.has(name) && free(name)));
+  return new Set(groups.flat());
+}
+
 /** Roles of the nodes that read each tensor, as it is or moved; that of a product, too, where the network ends in it. */
 function rolesBehind(nodes: readonly Node[], outputs: readonly string[]): ReadonlyMap<string, ReadonlySet<Role>> {
   const behind = new Map(nodes.map(({ name }) => [name, new Set<Role>(outputs.includes(name) ? ["product"] : [])]));
@@ -86,17 +100,23 @@ export function encodingGroups(network: Network): string[][] {
  * The network with a quantize node after each quantization point, named "<point>.quantized", which all its readers read
  * instead. Outputs keep their names and stay float32. Weights are shared with the network given, not copied.
  * @param encodings one for each of quantizationPoints(network), linear or levels.
+ * @param bare points of floatPoints(network) that get no quantize node; they need no encoding.
  * @throws BAD_GRAPH if the network has quantize nodes already or a node with such a name; BAD_OPTION for an encoding
  *   missing, not for a point or float32, or for encodings that differ inside one of encodingGroups(network).
  */
-export function insertQuantizers(network: Network, encodings: ReadonlyMap<string, Encoding>): Network {
+export function insertQuantizers(
+  network: Network,
+  encodings: ReadonlyMap<string, Encoding>,
+  bare: ReadonlySet<string> = new Set(),
+): Network {
   given({ network, encodings }, { network: NETWORK, encodings: is.map(ENCODING) });
-  const points = new Set(quantizationPoints(network));
+  const points = new Set(quantizationPoints(network).filter((name) => !bare.has(name)));
   for (const name of encodings.keys()) {
     if (!points.has(name)) throw refused("encoding for a tensor that is no quantization point", name);
   }
   for (const names of encodingGroups(network)) {
     for (const name of names) {
+      if (bare.has(name)) continue;
       const encoding = encodings.get(name);
       if (!encoding) throw refused("no encoding for a quantization point", name);
       if (encoding.kind === "float32") throw refused("a quantization point cannot be float32", name);

@@ -2,6 +2,7 @@
 
 import { given, ShiftwiseError } from "../base/index.js";
 import {
+  floatPoints,
   insertQuantizers,
   lower,
   NETWORK,
@@ -47,14 +48,15 @@ export function quantizeReady(float: Network): ConversionResult {
   const free = weightNodes(network).filter(({ name }) => !grids.has(name));
   if (free.length > 0) throw notReady("weights that are on no grid", free);
   const encodings = new Map([...pixelEncodings(network), ...statedEncodings(network)]);
-  const open = quantizationPoints(network).filter((name) => !encodings.has(name));
+  const bare = new Set([...floatPoints(network)].filter((name) => !encodings.has(name)));
+  const open = quantizationPoints(network).filter((name) => !encodings.has(name) && !bare.has(name));
   if (open.length > 0) {
     throw notReady(
       "activations without a range",
       open.map((name) => ({ name })),
     );
   }
-  const simulated = insertQuantizers(network, encodings);
+  const simulated = insertQuantizers(network, encodings, bare);
   const layers = readyLayers(network, grids);
   const total = layers.reduce((sum, { weights }) => sum + weights, 0);
   return {

@@ -242,3 +242,11 @@ test("an input of pixels needs no range of its own", () => {
     max: 255,
   });
 });
+
+test("what functions make of the last layer, as a log-softmax, runs in float32 and needs no range", () => {
+  const nodes = [...QDQ.slice(0, 3), ["Flatten", "c", "f"], ["LogSoftmax", "f", "y", { axis: 1 }]];
+  const { model } = quantizeReady(importOnnx(build({ nodes, constants: { ...SCALES, w: TERNARY } })));
+  const { outputs } = runReference(model, { x: Float32Array.from({ length: 168 }, (_, i) => Math.sin(i)) });
+  const sum = outputs.y.reduce((total, value) => total + Math.exp(value), 0);
+  assert.ok(Math.abs(sum - 1) < 1e-4, String(sum));
+});
