@@ -3,7 +3,7 @@ import { Option } from "commander";
 import { ShiftwiseError } from "../base/index.js";
 import type { Augmentation } from "../data/index.js";
 import type { InputShape } from "../onnx/index.js";
-import { DEFAULTS } from "../pipeline/index.js";
+import { DEFAULTS, type Goal } from "../pipeline/index.js";
 import { type ActivationScheme, checkBits, checkPortions, QUANTIZERS, type Quantizer } from "../quantize/index.js";
 
 function bad(option: string, expected: string, found: string): ShiftwiseError {
@@ -193,6 +193,34 @@ export function augmentText(augment: Augmentation): string {
   return Object.entries(augment)
     .map(([name, length]) => (length === true ? name : `${name}=${length}`))
     .join(",");
+}
+
+/** "24" dB or "98%" of equal answers, as a goal that keeps so much. */
+export function lossOption(text: string): Goal {
+  const [, number = "", unit] = /^([\d.]+)\s*(dB|%)?$/i.exec(text.trim()) ?? [];
+  const value = numeric(number);
+  if (unit === "%" && value > 0 && value <= 100) return { kind: "lossless", agreement: value / 100 };
+  if (unit !== "%" && value > 0 && value < 300) return { kind: "lossless", snr: value };
+  throw bad("--loss", "dB that every output keeps, such as 24, or a share of equal answers, such as 98%", text);
+}
+
+const UNITS = new Map([
+  ["", 1],
+  ["B", 1],
+  ["KB", 1000],
+  ["MB", 1e6],
+  ["KIB", 1024],
+  ["MIB", 1024 ** 2],
+]);
+
+/** "300KB", "1.2MB", "250KiB" or a number of bytes. */
+export function sizeOption(option: string): (text: string) => number {
+  return (text) => {
+    const [, number = "", unit = ""] = /^([\d.]+)\s*([a-z]*)$/i.exec(text.trim()) ?? [];
+    const bytes = numeric(number) * (UNITS.get(unit.toUpperCase()) ?? Number.NaN);
+    if (!(bytes >= 1 && bytes < 2 ** 40)) throw bad(option, "bytes, such as 300KB or 1.2MB", text);
+    return Math.floor(bytes);
+  };
 }
 
 /** One of a few words. */

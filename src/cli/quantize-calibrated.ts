@@ -7,6 +7,9 @@ import { encodeModel } from "../model/index.js";
 import {
   DEFAULTS,
   type DistillationOutcome,
+  type Goal,
+  type ImageConversion,
+  type Point,
   type Quality,
   type QuantizedLayer,
   quantizeFromImages,
@@ -16,14 +19,17 @@ import type { ActivationScheme } from "../quantize/index.js";
 import { bytes, counted, duration, percent } from "../report/index.js";
 import { schemeName } from "./arguments.js";
 import type { Context } from "./command.js";
-import { checkOutputs, type NetworkArguments, readAnyNetwork } from "./files.js";
+import { checkOutputs, type NetworkArguments, readAnyNetwork, readCosts } from "./files.js";
+import { type GoalArguments, pointsText } from "./goal.js";
 import { layersText } from "./layers.js";
 import type { PreprocessingArguments } from "./preprocessing.js";
 import { readyText } from "./quantize-ready.js";
 import { openSamples } from "./samples.js";
 import { outputsText, showSteps } from "./shown.js";
 
-export interface CalibratedArguments extends PreprocessingArguments, NetworkArguments {
+export interface CalibratedArguments extends PreprocessingArguments, NetworkArguments, Pick<GoalArguments, "costs"> {
+  /** Null: bits, levels, twoTerm, price and budget count. */
+  readonly aim: Goal | null;
   readonly calibrate: string;
   readonly out: string;
   readonly bits: number;
@@ -52,7 +58,8 @@ export interface CalibratedArguments extends PreprocessingArguments, NetworkArgu
  */
 export async function runCalibrated(path: string, options: CalibratedArguments, context: Context): Promise<void> {
   const { screen, signal } = context;
-  const { out } = options;
+  const { out, aim } = options;
+  const costs = options.costs === undefined ? undefined : await readCosts(options.costs);
   const start = performance.now();
   await checkOutputs([out], [path, options.calibrate, options.calibrate.replace(/#[^#]*$/, "")]);
   const read = await readAnyNetwork(path, options, screen.say);
@@ -67,12 +74,16 @@ export async function runCalibrated(path: string, options: CalibratedArguments, 
     calibrations,
     {
       activations: options.activations,
-      bits: options.bits,
-      levels: options.levels,
-      twoTerm: options.twoTerm || null,
       layers: options.layer,
-      budget,
-      price: options.price,
+      ...(aim
+        ? { goal: aim, costs }
+        : {
+            bits: options.bits,
+            levels: options.levels,
+            twoTerm: options.twoTerm || null,
+            budget,
+            price: options.price,
+          }),
       minutes: options.minutes,
       portions,
       learningRate: lr,
@@ -91,6 +102,9 @@ export async function runCalibrated(path: string, options: CalibratedArguments, 
     ready: result.ready,
     statedRanges: result.statedRanges,
     averageBits: result.averageBits,
+    goal: aim,
+    points: result.points,
+    missed: result.missed,
     quality: result.quality,
     activations: schemeName(options.activations ?? DEFAULTS.activations),
     assumedPreprocessing: calibrations.size > 1 ? assumed : (Object.values(assumed)[0] ?? null),
@@ -110,6 +124,8 @@ interface Summary {
   readonly ready: readonly QuantizedLayer[];
   readonly statedRanges: number;
   readonly averageBits: number;
+  readonly points: readonly Point[];
+  readonly missed: ImageConversion["missed"];
   readonly quality: Quality;
   /** The preprocessing of the one input, or by input; null or empty where nothing was assumed. */
   readonly assumedPreprocessing: Preprocessing | Readonly<Record<string, Preprocessing>> | null;
@@ -130,6 +146,7 @@ function describe(
     ...(statedRanges > 0 ? [`${counted(statedRanges, "tensor")} rounded as the file says`] : []),
     `${averageBits.toFixed(2)} bits a weight on average`,
     ...(distillation ? [taughtText(distillation, quality)] : []),
+    ...pointsText(file.points, file.missed),
     ...qualityText(quality, file.assumedPreprocessing),
     `${out}: ${bytes(file.bytes)}, gzip ${bytes(gzipBytes)}, in ${duration(seconds)}`,
   ].join("\n");

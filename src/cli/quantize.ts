@@ -1,7 +1,7 @@
 // quantize.ts: shiftwise quantize: its options, and which of its two ways they ask for.
 import type { Command } from "commander";
 import { ShiftwiseError } from "../base/index.js";
-import { DEFAULTS, RECIPES } from "../pipeline/index.js";
+import { DEFAULTS, type Goal, RECIPES } from "../pipeline/index.js";
 import { quantizerNamed } from "../quantize/index.js";
 import {
   activationsOption,
@@ -17,6 +17,7 @@ import {
   share,
 } from "./arguments.js";
 import { newCommand, withContext } from "./command.js";
+import { addGoal, GOAL_OPTIONS, type GoalArguments, goalOf } from "./goal.js";
 import { addPreprocessing } from "./preprocessing.js";
 import { type CalibratedArguments, runCalibrated } from "./quantize-calibrated.js";
 import { runReady } from "./quantize-ready.js";
@@ -24,7 +25,9 @@ import { type RetrainedArguments, runRetrained } from "./quantize-retrained.js";
 import { addTrainingOptions } from "./training.js";
 
 /** Options that mean something on one of the two ways alone. */
-const CALIBRATED = ["images", "minutes", "twoTerm", "budget", "price"];
+const CALIBRATED = ["images", "minutes", "twoTerm", "budget", "price", ...GOAL_OPTIONS];
+/** Options that say what a goal would choose. */
+const CHOSEN = ["bits", "levels", "twoTerm", "price", "budget"];
 const RETRAINED = [
   "recipe",
   "epochs",
@@ -69,7 +72,9 @@ export function quantizeCommand(): Command {
   addPreprocessing(command);
   command
     .optionsGroup("With --calibrate:")
-    .option("--images <n>", "largest number of images to read", integer("--images", 1), images.count)
+    .option("--images <n>", "largest number of images to read", integer("--images", 1), images.count);
+  addGoal(command);
+  command
     .option(
       "--minutes <n>",
       "minutes of training in which the quantized network learns from the float network",
@@ -110,13 +115,14 @@ export function quantizeCommand(): Command {
     batch: `with --minutes: ${images.batchSize}`,
     augment: "with --minutes: flip, and crop by a fourteenth of the width, of pictures for one input",
   });
-  type Given = RetrainedArguments & CalibratedArguments;
+  type Given = RetrainedArguments & Omit<CalibratedArguments, "aim">;
   return command.action((path: string, given: Omit<Given, Defaulted> & Partial<Pick<Given, Defaulted>>) =>
     withContext(given, (context) => {
       checkWay(command, given);
+      const goal = chosenGoal(command, given);
       const { levels, bits } = given.data === undefined ? images : retraining;
       const options: Given = { levels, bits, ...given };
-      if (options.budget === undefined) checkLevels(quantizerNamed(options.levels), options.bits);
+      if (goal === null && options.budget === undefined) checkLevels(quantizerNamed(options.levels), options.bits);
       if (options.data !== undefined) return runRetrained(path, options, context);
       if (options.calibrate === undefined) return runReady(path, options, context);
       // defaults of retraining mean nothing here
@@ -124,9 +130,31 @@ export function quantizeCommand(): Command {
       const { batch, augment, ...rest } = options;
       const training = { ...own("batch", batch), ...own("augment", augment) };
       const stated = isGiven(command, "activations") ? {} : { activations: undefined };
-      return runCalibrated(path, { ...rest, ...training, ...stated }, context);
+      return runCalibrated(path, { ...rest, ...training, ...stated, aim: goal }, context);
     }),
   );
+}
+
+/**
+ * The goal; null where options say themselves what a goal would choose.
+ * @throws BAD_OPTION for both
+ */
+function chosenGoal(command: Command, given: GoalArguments): Goal | null {
+  const set = command.options.find(
+    (option) => CHOSEN.includes(option.attributeName()) && isGiven(command, option.attributeName()),
+  );
+  const goal = goalOf(given);
+  if (!set) return goal ?? DEFAULTS.images.goal;
+  const named = command.options.find(
+    (option) =>
+      GOAL_OPTIONS.includes(option.attributeName() as keyof GoalArguments) && isGiven(command, option.attributeName()),
+  );
+  if (!named) return null;
+  throw new ShiftwiseError("BAD_OPTION", "a goal chooses levels, bits and zeros itself", {
+    where: String(set.long),
+    expected: `${named.long} alone, or ${set.long} without it`,
+    found: `${set.long} and ${named.long}`,
+  });
 }
 
 const isGiven = (command: Command, name: string): boolean => command.getOptionValueSource(name) === "cli";

@@ -2,6 +2,7 @@
 import { frozenCopy } from "../base/index.js";
 import type { Augmentation } from "../data/browser.js";
 import type { ActivationScheme } from "../quantize/index.js";
+import { type Goal, LOSSLESS } from "./goal/goal.js";
 
 /** The settings of every conversion where none is given. */
 export const DEFAULTS = frozenCopy({
@@ -14,6 +15,8 @@ export const DEFAULTS = frozenCopy({
   images: {
     /** The most images that the command reads. */
     count: 512,
+    /** Unless bits, levels, twoTerm, price or budget are set. */
+    goal: { kind: "lossless", snr: LOSSLESS } as Goal,
     /** Bits of the weights. */
     bits: 4,
     levels: "two-term",

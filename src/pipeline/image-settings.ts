@@ -2,11 +2,20 @@
 import { is } from "../base/index.js";
 import { AUGMENTATION, type Augmentation } from "../data/browser.js";
 import { type ActivationScheme, QUANTIZER, type Quantizer, SCHEME } from "../quantize/index.js";
+import { COST_TABLE, type CostTable } from "./costs/index.js";
+import { GOAL, type Goal } from "./goal/goal.js";
 import { TRAINING } from "./settings.js";
 
 /** Settings of quantizeFromImages; DEFAULTS has what each is unless it is set. */
 export interface ImageSettings {
   readonly activations?: ActivationScheme;
+  /**
+   * The goal that levels, bits and zeros of each layer are chosen for; null: `bits`, `levels`, `twoTerm` and `price` are as they
+   * are set, or `budget`. Default: lossless, 24 dB, unless one of these is set.
+   */
+  readonly goal?: Goal | null;
+  /** Prices of the kernels' work, by which a goal predicts times. Default: those of COSTS. */
+  readonly costs?: CostTable;
   /** Bits of the weights; two-term levels have 2 to 6. Default 4. */
   readonly bits?: number;
   /** The quantizer whose levels weights get, or the name of one of QUANTIZERS of shiftwise/quantize. Default "two-term". */
@@ -38,6 +47,8 @@ export interface ImageSettings {
 
 export const IMAGE_SETTINGS = is.exactly<ImageSettings>({
   activations: is.optional(SCHEME),
+  goal: is.optional(is.nullable(GOAL)),
+  costs: is.optional(COST_TABLE),
   bits: is.optional(is.integer(1)),
   levels: is.optional(is.either((value) => typeof value === "string", is.text, QUANTIZER)),
   twoTerm: is.optional(is.nullable(is.integer(4, 6))),
@@ -58,7 +69,7 @@ export interface ImageControl {
   /** Stops before the next layer or step of training. */
   readonly signal?: AbortSignal;
   /** A step with a progress of its own begins. */
-  readonly onStep?: (step: "calibrating" | "dealing out bits" | "rounding" | "distilling") => void | Promise<void>;
+  readonly onStep?: (step: "calibrating" | "comparing levels" | "rounding" | "distilling") => void | Promise<void>;
   /** Share of the step done, 0..1. */
   readonly onProgress?: (share: number, detail: string) => void | Promise<void>;
   /** Something was assumed or added; `warnings` of the result has the same. */
@@ -66,4 +77,5 @@ export interface ImageControl {
 }
 
 /** All settings, with the quantizer that `levels` names. */
-export type ResolvedSettings = Required<ImageSettings> & { readonly quantizer: Quantizer };
+export type ResolvedSettings = Required<Omit<ImageSettings, "goal" | "costs">> &
+  Pick<ImageSettings, "costs"> & { readonly quantizer: Quantizer; readonly goal: Goal | null };

@@ -2,7 +2,14 @@
 // a float network that teaches.
 
 import { given, is, ShiftwiseError } from "../base/index.js";
-import { type Augmentation, countOf, type Pictures, unlabelled } from "../data/browser.js";
+import {
+  type Augmentation,
+  countOf,
+  type Pictures,
+  type Samples,
+  type SamplesByInput,
+  unlabelled,
+} from "../data/browser.js";
 import {
   inferShapes,
   inputsOf,
@@ -25,7 +32,7 @@ import {
   tensorsToEqualize,
   weightNodes,
 } from "../quantize/index.js";
-import { compensate, type LayerReport } from "../rounding/index.js";
+import { type CompensateResult, compensate, type LayerReport } from "../rounding/index.js";
 import {
   type DistillResult,
   type Divergence,
@@ -37,9 +44,31 @@ import {
   sampleActivations,
 } from "../training/index.js";
 import { DEFAULTS } from "./defaults.js";
+import {
+  dealBits,
+  type Goal,
+  goalText,
+  type Point,
+  type Reached,
+  reach,
+  survey,
+  type Trial,
+  worstNoise,
+} from "./goal/index.js";
 import { IMAGE_SETTINGS, type ImageControl, type ImageSettings, type ResolvedSettings } from "./image-settings.js";
 import { checkSignal, interruptible } from "./interruptible.js";
-import { dealOut, levelsOf, type Weighted, WIDTHS, type Width, wider, widthSettings, widthsBy } from "./levels.js";
+import {
+  choicesFor,
+  levelsOf,
+  surveyWidth,
+  type Weighted,
+  WIDTHS,
+  type Width,
+  wider,
+  widthSettings,
+  widthsBy,
+  widthsFor,
+} from "./levels.js";
 import { checkFloat, withoutTiny } from "./network.js";
 import { type ConversionResult, createWarnings, type QuantizedLayer, type RoundedLayer, schemeText } from "./notes.js";
 import { adviceOn, neediest, type Quality } from "./quality.js";
@@ -56,6 +85,13 @@ export interface ImageConversion extends ConversionResult<RoundedLayer> {
   readonly statedRanges: number;
   /** The outputs against the float network's. */
   readonly quality: Quality;
+  /** What the goal was chosen among: points that were measured, and others as they are predicted; none without a goal. */
+  readonly points: readonly Point[];
+  /**
+   * What stands between the model and the goal: noise of rounded activations, noise of the weights even with the widest levels, or
+   * the least time or size there is. The model is the nearest one then. Null where the goal is reached, and without one.
+   */
+  readonly missed: Reached<unknown>["missed"];
   /** Null without self-distillation. */
   readonly distillation: DistillationOutcome | null;
 }
@@ -88,7 +124,7 @@ export async function quantizeFromImages(
   const source = sourceOf(network, images, warn);
   const full = resolve(settings, source.pictures);
   check(network, source, full);
-  const { minutes, budget, quantizer, activations } = full;
+  const { minutes, quantizer, activations } = full;
   const ready = readyIn(network, full.layers);
   const { signal } = control;
   await heard();
@@ -107,21 +143,35 @@ export async function quantizeFromImages(
   const fitted = calibrate(start, histograms, { activations });
   const simulated = insertQuantizers(start, new Map([...fitted, ...stated]));
 
-  const widths = budget === null ? widthsBy(network, full) : await dealOut(simulated, samples, full, ready, control);
-  const levels = (node: Weighted): LayerLevels | null => (ready.has(node.name) ? null : levelsOf(node, widths(node)));
-  const explore = (node: Weighted): LayerLevels[] => {
-    const next = wider(widths(node), quantizer);
-    return next ? [levelsOf(node, next)] : [];
-  };
+  const measure = fidelityTo(source.network, held);
   const onProgress = (done: number, total: number, layer: string) => control.onProgress?.(done / total, layer);
+  const roundTo = async (widths: (node: Weighted) => Width): Promise<Trial<CompensateResult>> => {
+    const levels = (node: Weighted): LayerLevels | null => (ready.has(node.name) ? null : levelsOf(node, widths(node)));
+    const explore = (node: Weighted): LayerLevels[] => {
+      const next = wider(widths(node), quantizer);
+      return next ? [levelsOf(node, next)] : [];
+    };
+    await control.onStep?.("rounding");
+    const result = await compensate(simulated, samples, { levels, explore }, { signal, onProgress });
+    return { result, outputs: measure(result.network).outputs };
+  };
+  const choice = await choose(network, simulated, samples, ready, full, () => measure(simulated), roundTo, control);
+  const { widths, reached } = choice;
   let taught: DistillResult | null = null;
   if (minutes > 0) {
     await control.onStep?.("distilling");
-    taught = await teach(simulated, source, levels, ready, full, control);
-  } else await control.onStep?.("rounding");
-  const rounded = taught ?? (await compensate(simulated, samples, { levels, explore }, { signal, onProgress }));
-  const measure = fidelityTo(source.network, held);
-  const { outputs } = taught?.after ?? measure(rounded.network);
+    taught = await teach(
+      simulated,
+      source,
+      (node) => (ready.has(node.name) ? null : levelsOf(node, widths(node))),
+      ready,
+      full,
+      control,
+    );
+  }
+  const plain = taught ? null : (reached ?? (await roundTo(widths)));
+  const rounded = taught ?? plain!.result;
+  const outputs = taught?.after.outputs ?? plain!.outputs;
   const grids = new Map([...ready, ...rounded.grids]);
   const made = outcome(network, widths, rounded.layers, readyLayers(network, ready));
   const poor = neediest(outputs);
@@ -139,6 +189,8 @@ export async function quantizeFromImages(
     grids,
     ...made,
     statedRanges: stated.size,
+    points: reached?.points ?? [],
+    missed: reached?.missed ?? null,
     quality: { images: countOf(held), heldOut: held !== samples, outputs, advice },
     warnings,
     distillation: taught && {
@@ -151,14 +203,30 @@ export async function quantizeFromImages(
   };
 }
 
-/** All settings, with what is set in place of the defaults. */
+/** Settings that say what a goal would choose. */
+const CHOSEN = ["bits", "levels", "twoTerm", "price", "budget"] as const;
+
+/**
+ * All settings, with what is set in place of the defaults.
+ * @throws BAD_OPTION for a goal beside what it would choose
+ */
 function resolve(settings: ImageSettings, pictures: Pictures | null): ResolvedSettings {
   const { activations, seed, threads, images } = DEFAULTS;
   const { count: _, ...common } = images;
+  const set = CHOSEN.find((name) => settings[name] !== undefined && (name !== "budget" || settings[name] !== null));
+  const { goal = set ? null : DEFAULTS.images.goal } = settings;
+  if (goal && set) {
+    throw new ShiftwiseError("BAD_OPTION", "a goal chooses levels, bits and zeros itself", {
+      where: set,
+      expected: `no ${set} beside a goal, or goal null`,
+      found: `${set} and the goal ${goalText(goal)}`,
+    });
+  }
   const full = {
     ...{ activations, seed, threads, ...common, layers: new Map(), budget: null },
     augment: usualChanges(pictures),
     ...defined(settings),
+    goal,
   };
   const { levels } = full;
   return { ...full, quantizer: typeof levels === "string" ? quantizerNamed(levels, "levels") : levels };
@@ -189,6 +257,35 @@ function check(
   if (budget === null) checkBits(bits, quantizer);
 }
 
+/** The widths that the settings name, or that were dealt out; of a goal also what it has led to. */
+async function choose(
+  network: Network,
+  simulated: Network,
+  samples: Samples | SamplesByInput,
+  ready: WeightGrids,
+  settings: ResolvedSettings,
+  limit: () => Divergence,
+  roundTo: (widths: (node: Weighted) => Width) => Promise<Trial<CompensateResult>>,
+  control: ImageControl,
+): Promise<Choice> {
+  const { goal, budget, costs, layers } = settings;
+  const byName = (widths: ReadonlyMap<string, Width>) => (node: Weighted) => widths.get(node.name)!;
+  const isReady = weightNodes(simulated).every(({ name }) => ready.has(name));
+  if (isReady || (goal === null && budget === null)) return { widths: widthsBy(network, settings), reached: null };
+  const choices = goal ? choicesFor(layers) : widthsFor(settings);
+  await control.onStep?.("comparing levels");
+  const found = await survey(simulated, samples, ready, surveyWidth(settings), choices, costs, control);
+  if (!goal) return { widths: byName(dealBits(found, budget!)), reached: null };
+  const noise = worstNoise(limit().outputs);
+  const reached = await reach(found, goal, noise, (widths) => roundTo(byName(widths)));
+  return { widths: byName(reached.widths), reached };
+}
+
+interface Choice {
+  readonly widths: (node: Weighted) => Width;
+  readonly reached: Reached<CompensateResult> | null;
+}
+
 function teach(
   simulated: Network,
   { pictures, samples }: Source,
@@ -214,7 +311,9 @@ function teach(
 
 /** Settings that all layers lose less with, as the command spells them. */
 function richerSettings(network: Network, settings: ResolvedSettings): string[] {
-  const { quantizer, bits, twoTerm, minutes, budget, price } = settings;
+  const { quantizer, bits, twoTerm, minutes, budget, price, goal } = settings;
+  const training = `--minutes ${minutes === 0 ? 1 : 2 * minutes}`;
+  if (goal) return [...higherGoal(goal), training];
   const used = new Set(weightNodes(network).map(widthSettings(network, settings)));
   const sums = quantizerNamed("two-term");
   const powers = quantizer.name === "powers" || quantizer.name === DEFAULTS.retraining.levels;
@@ -229,9 +328,20 @@ function richerSettings(network: Network, settings: ResolvedSettings): string[] 
           [powers, "--levels two-term"],
           [budget + 1 <= Math.max(...WIDTHS), `--budget ${budget + 1}`],
         ];
-  const training = `--minutes ${minutes === 0 ? 1 : 2 * minutes}`;
   const cheaper = price > 0 ? [`--price ${price < 0.5 ? 0 : price / 2}`] : [];
   return [...ways.flatMap(([helps, option]) => (helps ? [option] : [])), ...cheaper, training];
+}
+
+/** A goal that keeps more, as the command spells it; none where it already asks for all that can be had. */
+function higherGoal(goal: Goal): string[] {
+  switch (goal.kind) {
+    case "lossless":
+      return [];
+    case "fast":
+      return [`--time ${Number((1.2 * goal.time).toPrecision(2))}`];
+    case "small":
+      return [`--size ${Math.ceil((1.2 * goal.bytes) / 1000)}KB`];
+  }
 }
 
 function outcome(
@@ -241,16 +351,20 @@ function outcome(
   ready: readonly QuantizedLayer[],
 ) {
   const bits = new Map(weightNodes(network).map((node) => [node.name, widths(node).bits]));
-  const layers = reports.map(({ explored: [better], ...report }): RoundedLayer => {
+  const layers = reports.map(({ explored: [next], ...report }): RoundedLayer => {
     const own = bits.get(report.name)!;
     const bytes = Math.ceil(report.weights / 8);
     return {
       ...report,
       bits: own,
       more:
-        better === undefined
+        next === undefined
           ? null
-          : { bits: own + 1, bytes, gain: better === null || report.ownSnr === null ? null : better - report.ownSnr },
+          : {
+              bits: own + 1,
+              bytes,
+              gain: next.snr === null || report.ownSnr === null ? null : next.snr - report.ownSnr,
+            },
     };
   });
   const all: readonly QuantizedLayer[] = [...layers, ...ready];
@@ -259,7 +373,7 @@ function outcome(
 }
 
 function notesFor(
-  { activations, bits, quantizer, budget, price, seed }: ResolvedSettings,
+  { activations, bits, quantizer, budget, price, seed, goal }: ResolvedSettings,
   distillation: DistillationOutcome | null,
   ready: number,
   stated: number,
@@ -267,7 +381,9 @@ function notesFor(
   return {
     ...(ready > 0 && { ready: `weights of ${ready} layers as they came` }),
     ...(stated > 0 && { ranges: `${stated} tensors rounded as the file says` }),
-    weights: `compensated rounding, ${budget === null ? `${bits} bits` : `${budget} bits on average`}, ${quantizer.name}${price > 0 ? `, price ${price}` : ""}`,
+    weights: goal
+      ? `compensated rounding, goal ${goalText(goal)}, two-term`
+      : `compensated rounding, ${budget === null ? `${bits} bits` : `${budget} bits on average`}, ${quantizer.name}${price > 0 ? `, price ${price}` : ""}`,
     activations: schemeText(activations),
     ...(distillation && { distillation: `${distillation.epochs.join(" ")} epochs a portion, seed ${seed}` }),
   };

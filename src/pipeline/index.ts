@@ -1,5 +1,7 @@
 // index.ts: the door of the pipeline, and the package's `shiftwise/convert`: a float network and images to a model.
 export { DEFAULTS } from "./defaults.js";
+export type { Goal } from "./goal/goal.js";
+export type { Point } from "./goal/reach.js";
 export type { ImageControl, ImageSettings } from "./image-settings.js";
 export {
   type DistillationOutcome,
@@ -42,14 +44,24 @@ export type { Images, ImagesByInput } from "./source.js";
 
 // for the other rooms
 
-export { type Calibration, type CostError, calibrateCosts } from "./costs/calibrate.js";
-export { COST_UNITS } from "./costs/features.js";
-export { type PredictedStep, predictLayer, predictModel } from "./costs/predict.js";
-export { COSTS } from "./costs/shipped.js";
-export { modelBranches } from "./costs/steps.js";
-export { type CostTable, parseCosts } from "./costs/table.js";
-export { geometryOf, type LayerGeometry } from "./costs/weighted.js";
-export { type ChannelWork, channelWork, levelWork } from "./costs/work.js";
+export {
+  type Calibration,
+  type ChannelWork,
+  COST_UNITS,
+  COSTS,
+  type CostError,
+  type CostTable,
+  calibrateCosts,
+  channelWork,
+  geometryOf,
+  type LayerGeometry,
+  levelWork,
+  modelBranches,
+  type PredictedStep,
+  parseCosts,
+  predictLayer,
+  predictModel,
+} from "./costs/index.js";
 export { compareTimes, median } from "./measure.js";
 export { checkMethod } from "./methods.js";
 export { inputOf, NETWORKS } from "./network.js";

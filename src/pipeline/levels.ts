@@ -1,11 +1,8 @@
-// levels.ts: which levels each layer's weights are rounded to: set, or dealt out for a budget.
-import { noiseOf } from "../base/index.js";
-import { countOf, eachInput, type Samples, type SamplesByInput } from "../data/browser.js";
+// levels.ts: which levels each layer's weights are rounded to, and which ones goals and budgets choose from.
 import type { Network } from "../graph/index.js";
-import type { ConvNode, DenseNode, WeightGrids } from "../ops/index.js";
-import { allocateBits, type LayerLevels, levelsFor, type Quantizer, quantizerNamed } from "../quantize/index.js";
-import { compensate } from "../rounding/index.js";
-import type { ImageControl, ResolvedSettings } from "./image-settings.js";
+import type { ConvNode, DenseNode } from "../ops/index.js";
+import { type LayerLevels, levelsFor, type Quantizer, quantizerNamed } from "../quantize/index.js";
+import type { ResolvedSettings } from "./image-settings.js";
 
 export type Weighted = ConvNode | DenseNode;
 
@@ -18,8 +15,6 @@ export interface Width {
 
 /** The widths that layers by themselves and budgets may ask for, whatever the quantizer. */
 export const WIDTHS: readonly number[] = [2, 3, 4, 5, 6];
-/** Images on which layers are compared before bits are dealt out. */
-const COMPARED_IMAGES = 64;
 
 /** A width of a quantizer; one that it lacks is of sums of two powers, which have all of WIDTHS. */
 function widthOf(quantizer: Quantizer, bits: number, price: number): Width {
@@ -62,35 +57,37 @@ export function widthsBy(network: Network, settings: ResolvedSettings): (node: W
   return (node) => widths[settingOf(node)](node.name);
 }
 
-/**
- * Widths for a budget, from what each number of bits costs each layer; layers that were given bits keep them.
- * @param ready layers that are not rounded: the budget is for the others
- */
-export async function dealOut(
-  simulated: Network,
-  samples: Samples | SamplesByInput,
-  { layers, budget, quantizer, price }: ResolvedSettings,
-  ready: WeightGrids,
-  { signal, onStep, onProgress }: ImageControl,
-): Promise<(node: Weighted) => Width> {
-  await onStep?.("dealing out bits");
-  const choicesOf = (name: string) => (layers.has(name) ? [layers.get(name)!] : WIDTHS);
-  const count = Math.min(countOf(samples), COMPARED_IMAGES);
-  const few = eachInput(samples, (one) => ({ ...one, count }));
-  const compared = await compensate(
-    simulated,
-    few,
-    {
-      levels: (node) => (ready.has(node.name) ? null : levelsOf(node, widthOf(quantizer, 5, price))),
-      explore: (node) => choicesOf(node.name).map((bits) => levelsOf(node, widthOf(quantizer, bits, price))),
-    },
-    { signal, onProgress: (done, total, layer) => onProgress?.(done / total, layer) },
-  );
-  const candidates = compared.layers.map(({ name, weights, explored }) => ({
-    name,
-    weights,
-    choices: choicesOf(name).map((bits, i) => ({ bits, noise: noiseOf(explored[i]) })),
-  }));
-  const chosen = candidates.length > 0 ? allocateBits(candidates, budget!) : new Map<string, number>();
-  return ({ name }) => widthOf(quantizer, choicesOf(name)[chosen.get(name) ?? 0], price);
+/** The prices that a goal chooses from, by bits: where they are few, zeros are better had with fewer bits. */
+const PRICES: ReadonlyMap<number, readonly number[]> = new Map([
+  [2, [0]],
+  [3, [0, 0.3, 1]],
+  [4, [0, 0.3, 1, 2]],
+  [5, [0, 1]],
+  [6, [0]],
+]);
+
+/** The widths that a goal chooses from: sums of two powers, and more zeros of some; layers that were given bits keep them. */
+export function choicesFor(layers: ReadonlyMap<string, number>): (node: Weighted) => readonly Width[] {
+  const quantizer = quantizerNamed("two-term");
+  return ({ name }) => {
+    const own = layers.get(name);
+    const widths = own === undefined ? WIDTHS : [own];
+    return widths.flatMap((bits) => PRICES.get(bits)!.map((price) => ({ quantizer, bits, price })));
+  };
 }
+
+/** The widths that a budget chooses from: one for each number of bits. */
+export function widthsFor({
+  layers,
+  quantizer,
+  price,
+}: Pick<ResolvedSettings, "layers" | "quantizer" | "price">): (node: Weighted) => readonly Width[] {
+  return ({ name }) => {
+    const own = layers.get(name);
+    return (own === undefined ? WIDTHS : [own]).map((bits) => widthOf(quantizer, bits, price));
+  };
+}
+
+/** The width that all layers have while the choices of one are compared. */
+export const surveyWidth = ({ quantizer, price }: Pick<ResolvedSettings, "quantizer" | "price">): Width =>
+  widthOf(quantizer, 4, price);

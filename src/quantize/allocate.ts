@@ -1,5 +1,6 @@
 // allocate.ts: how many bits each layer's weights get, for so many on average.
 import { given, is, type Kind, ShiftwiseError } from "../base/index.js";
+import { deal } from "./deal.js";
 
 /** The widths that a layer could have, by rising bits. The noise is a share of its outputs' signal. */
 export interface LayerChoices {
@@ -23,28 +24,17 @@ const LAYERS = is.list(is.record<LayerChoices>({ name: is.text, weights: is.numb
 export function allocateBits(layers: readonly LayerChoices[], average: number): ReadonlyMap<string, number> {
   given({ layers, average }, { layers: LAYERS, average: is.number });
   const total = layers.reduce((sum, { weights }) => sum + weights, 0);
-  const chosen = new Map(layers.map(({ name }) => [name, 0]));
-  let left = average * total - layers.reduce((sum, { weights, choices }) => sum + weights * choices[0].bits, 0);
-  if (left < 0) {
+  const fewest = layers.reduce((sum, { weights, choices }) => sum + weights * choices[0].bits, 0);
+  if (fewest > average * total) {
     throw new ShiftwiseError("BAD_OPTION", "fewer bits than any choice has", {
       where: "budget",
-      expected: `at least ${(average - left / total).toFixed(2)}`,
+      expected: `at least ${(fewest / total).toFixed(2)}`,
       found: average,
     });
   }
-  for (;;) {
-    let best: { name: string; to: number; cost: number; worth: number } | null = null;
-    for (const { name, weights, choices } of layers) {
-      const now = choices[chosen.get(name)!];
-      // a step may also skip a choice that is worth little by itself
-      for (let to = chosen.get(name)! + 1; to < choices.length; to++) {
-        const cost = weights * (choices[to].bits - now.bits);
-        const worth = (now.noise - choices[to].noise) / cost;
-        if (cost <= left && worth > (best?.worth ?? 0)) best = { name, to, cost, worth };
-      }
-    }
-    if (!best) return chosen;
-    chosen.set(best.name, best.to);
-    left -= best.cost;
-  }
+  const things = layers.map(({ weights, choices }) =>
+    choices.map(({ bits, noise }) => ({ cost: weights * bits, noise })),
+  );
+  const chosen = deal(things, { cost: average * total });
+  return new Map(layers.map(({ name }, i) => [name, chosen[i]]));
 }

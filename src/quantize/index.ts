@@ -48,6 +48,7 @@ export {
   type RowFits,
   SMALLEST_SCALE,
 } from "./channels.js";
+export { type Choice, deal } from "./deal.js";
 export { equalize, tensorsToEqualize } from "./equalize.js";
 export { PORTION_FIELDS, PORTION_STEP } from "./inq.js";
 export { defaultRule, SMALLEST_WEIGHT } from "./levels.js";

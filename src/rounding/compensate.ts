@@ -74,8 +74,19 @@ export interface LayerReport {
    */
   readonly ownSnr: number | null;
   readonly outputSnr: number | null;
-  /** ownSnr with each of the levels to be explored, on up to 32 output channels of each group. */
-  readonly explored: readonly (number | null)[];
+  /** What comes of each of the levels to be explored. */
+  readonly explored: readonly Explored[];
+}
+
+/** Levels that were tried on a layer: on up to 32 output channels of each group, evenly spread. */
+export interface Explored {
+  /** ownSnr of those channels. */
+  readonly snr: number | null;
+  /** The codes of their weights, (channels, weights of a channel): code c of channel r is level tables[of[r]][c]. */
+  readonly codes: Uint8Array;
+  readonly of: Uint8Array;
+  /** Levels of scale 1, ascending. */
+  readonly tables: readonly (readonly number[])[];
 }
 
 /** The result of `compensate`. */
@@ -213,6 +224,7 @@ function roundLayer(
   const plan = scaled(wanted);
   const others = explore(node).map((levels) => scaled(planRounding(node, () => levels)!));
   const errors = new Float64Array(others.length);
+  const tried = others.map(({ tables }) => createExplored(tables, width));
   let [signal, error, sampled] = [0, 0, 0];
   for (const { from, rows, first, n, moments } of parts) {
     const { mean, covariance, drift } = moments;
@@ -237,7 +249,11 @@ function roundLayer(
     if (others.length > 0) {
       const sample = sampleOf(group);
       sampled += energy(sample);
-      for (const [i, other] of others.entries()) errors[i] += roundRows(rounder, other, sample, sweeps).error;
+      for (const [i, other] of others.entries()) {
+        const found = roundRows(rounder, other, sample, sweeps);
+        errors[i] += found.error;
+        tried[i].add(sample.channels, first, found);
+      }
     }
     for (let r = 0; r < rows; r++) {
       const s = Math.fround(result.scales[r]) || SMALLEST_SCALE;
@@ -259,7 +275,7 @@ function roundLayer(
     weights: data.length,
     weightSnr: weightSignalToNoise(data, weight.data),
     ownSnr: decibels(signal, error),
-    explored: Array.from(errors, (other) => decibels(sampled, other)),
+    explored: tried.map(({ read }, i) => ({ snr: decibels(sampled, errors[i]), ...read() })),
   };
   return { nodes: keepMean({ ...node, weight }, norm, shift), grid: grid(scale, of), report };
 }
@@ -280,6 +296,27 @@ function sharedFits({ node, tables, fits }: LayerPlan, variances: Float64Array):
     found.of.set(fit.of, r);
   }
   return found;
+}
+
+/** Collects the codes of channels that levels are tried on, some of their inputs at a time. */
+function createExplored(tables: LayerPlan["tables"], width: number) {
+  const rows = new Map<number, { readonly codes: Uint8Array; of: number }>();
+  return {
+    add(channels: readonly number[], first: number, { codes, of }: { codes: Uint8Array; of: Uint8Array }): void {
+      const n = codes.length / channels.length;
+      for (const [r, channel] of channels.entries()) {
+        const row = rows.get(channel) ?? { codes: new Uint8Array(width), of: of[r] };
+        row.codes.set(codes.subarray(r * n, (r + 1) * n), first);
+        rows.set(channel, row);
+      }
+    },
+    read(): Omit<Explored, "snr"> {
+      const all = [...rows.values()];
+      const codes = new Uint8Array(all.length * width);
+      for (const [r, row] of all.entries()) codes.set(row.codes, r * width);
+      return { codes, of: Uint8Array.from(all, (row) => row.of), tables: tables.map(({ levels }) => [...levels]) };
+    },
+  };
 }
 
 /** The least importance, and the least as a share of the others. */

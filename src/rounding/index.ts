@@ -4,6 +4,7 @@ export {
   type CompensateOptions,
   type CompensateResult,
   compensate,
+  type Explored,
   type LayerReport,
 } from "./compensate.js";
 export { type LevelsOf, portionSteps, type RoundingStep } from "./layer-plan.js";

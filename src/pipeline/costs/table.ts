@@ -1,5 +1,5 @@
 // table.ts: the prices of units of work: the table that is shipped, and the reading of others.
-import { ShiftwiseError } from "../../base/index.js";
+import { is, type Kind, ShiftwiseError } from "../../base/index.js";
 import { FEATURE_NAMES, type Feature } from "./features.js";
 
 /**
@@ -10,6 +10,17 @@ export interface CostTable {
   readonly machine: string;
   readonly nanoseconds: { readonly [F in Feature]: number };
 }
+
+/**
+ * A table, as a rule for arguments.
+ * @internal
+ */
+export const COST_TABLE: Kind = is.record<CostTable>({
+  machine: is.text,
+  nanoseconds: is.record(
+    Object.fromEntries(FEATURE_NAMES.map((name) => [name, is.within(0)])) as Record<Feature, Kind>,
+  ),
+});
 
 /**
  * Reads the text of a table that `calibrate-costs` wrote.

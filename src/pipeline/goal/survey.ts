@@ -1,0 +1,120 @@
+// survey.ts: what each layer could have, with what each choice costs in time, bytes and noise at the outputs.
+import { noiseOf } from "../../base/index.js";
+import type { Samples, SamplesByInput } from "../../data/browser.js";
+import { lower, type Network } from "../../graph/index.js";
+import { encodeModel, type ModelDef } from "../../model/index.js";
+import { largestOf, type WeightGrids } from "../../ops/index.js";
+import { compensate, type Explored } from "../../rounding/index.js";
+import { firstOf } from "../../training/index.js";
+import { type CostTable, geometryOf, levelWork, modelBranches, predictLayer, predictModel } from "../costs/index.js";
+import type { ImageControl } from "../image-settings.js";
+import { levelsOf, type Weighted, type Width } from "../levels.js";
+import { outputNoise } from "./gains.js";
+
+/** What a layer could have. */
+export interface LayerChoice extends Width {
+  /** The noise that it makes at the worst output, as a share of the signal there. */
+  readonly noise: number;
+  /** Predicted, on one thread. */
+  readonly milliseconds: number;
+  /** Bytes of the codes in the file. */
+  readonly bytes: number;
+}
+
+/** A layer with weights, and its choices. */
+export interface LayerSurvey {
+  readonly name: string;
+  readonly weights: number;
+  readonly choices: readonly LayerChoice[];
+}
+
+/** The layers of a network with their choices, and what the rest costs. */
+export interface Survey {
+  readonly layers: readonly LayerSurvey[];
+  /** Steps without weights, and layers that choices do not change. */
+  readonly milliseconds: number;
+  /** All of the file but the codes. */
+  readonly bytes: number;
+}
+
+/** Samples on which layers are compared; sweeps of descent, which all choices gain alike from. */
+const SAMPLES = 32;
+const SWEEPS = 1;
+/** Shares of a survey's time: rounding, and measuring what each layer costs the outputs. */
+const ROUNDING = 0.7;
+
+/**
+ * Rounds each layer with each of its choices, in its place in the network, and measures and predicts what they cost.
+ * @param simulated with its quantize nodes, before rounding
+ * @param ready layers that are not rounded, and have no choices
+ * @param base the width of all layers while one is compared
+ * @param choicesOf the choices of a layer, at least one
+ */
+export async function survey(
+  simulated: Network,
+  samples: Samples | SamplesByInput,
+  ready: WeightGrids,
+  base: Width,
+  choicesOf: (node: Weighted) => readonly Width[],
+  costs: CostTable | undefined,
+  { signal, onProgress }: ImageControl,
+): Promise<Survey> {
+  const few = firstOf(samples, SAMPLES);
+  const compared = await compensate(
+    simulated,
+    few,
+    {
+      levels: (node) => (ready.has(node.name) ? null : levelsOf(node, base)),
+      explore: (node) => [base, ...choicesOf(node)].map((width) => levelsOf(node, width)),
+      follow: false,
+      sweeps: SWEEPS,
+    },
+    { signal, onProgress: (done, total, layer) => onProgress?.((ROUNDING * done) / total, layer) },
+  );
+  const found = await outputNoise(simulated, compared.network, few, ready, signal, (done, total, layer) =>
+    onProgress?.(ROUNDING + ((1 - ROUNDING) * done) / total, layer),
+  );
+  const def = lower(compared.network, { grids: new Map([...ready, ...compared.grids]) });
+  const timeOf = timesIn(def, costs);
+  const byName = new Map(simulated.nodes.map((node) => [node.name, node]));
+  // where no output varies, the layers' own outputs have to do
+  const isBlind = [...found.values()].every((noise) => noise === 0);
+  const layers = compared.layers.map(({ name, weights, explored: [own, ...explored] }): LayerSurvey => {
+    const choices = choicesOf(byName.get(name) as Weighted);
+    const share = isBlind ? 1 : found.get(name)! / (noiseOf(own.snr) || 1);
+    return {
+      name,
+      weights,
+      choices: explored.map((one, i) => ({
+        ...choices[i],
+        noise: noiseOf(one.snr) * share,
+        milliseconds: timeOf(name, one),
+        bytes: (weights * choices[i].bits) / 8,
+      })),
+    };
+  });
+  const chosenOnes = new Set(layers.map(({ name }) => name));
+  const others = predictModel(def, costs).filter((step) => !chosenOnes.has(step.name));
+  const codes = layers.reduce((sum, { weights }) => sum + (weights * base.bits) / 8, 0);
+  return {
+    layers,
+    milliseconds: others.reduce((sum, step) => sum + step.milliseconds, 0),
+    bytes: encodeModel(def).length - codes,
+  };
+}
+
+/** Predicts the milliseconds of a layer of a model with other levels. */
+function timesIn(def: ModelDef, costs: CostTable | undefined): (name: string, explored: Explored) => number {
+  const branches = modelBranches(def);
+  return (name, { codes, of, tables }) => {
+    const layer = def.layers.find((one) => one.name === name);
+    if (layer?.op !== "conv" && layer?.op !== "dense") return 0;
+    const max = largestOf(def.tensors[layer.input].encoding);
+    if (layer.weights.kind === "float32" || max === null || of.length === 0) return 0;
+    const width = codes.length / of.length;
+    // powers of two stand at fractions of the largest
+    const unit = tables.flat().reduce((least, level) => (level ? Math.min(least, Math.abs(level)) : least), Infinity);
+    const levels = Int16Array.from(codes, (code, at) => tables[of[Math.floor(at / width)]][code] / unit);
+    return predictLayer(geometryOf(def, layer), levelWork(levels, of.length, max), costs, branches);
+  };
+}

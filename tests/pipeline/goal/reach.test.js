@@ -1,0 +1,133 @@
+// reach.test.js: choices for goals on made-up surveys: what is tried, what comes of wrong predictions, and goals out of reach.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { reach } from "../../../dist/pipeline/goal/index.js";
+
+/** Layers whose noise is a quarter for each bit more; `share` is the noise at 2 bits. */
+function made(shares = [0.2, 0.1, 0.05]) {
+  return {
+    milliseconds: 1,
+    bytes: 100,
+    layers: shares.map((share, i) => ({
+      name: `conv${i}`,
+      weights: 800,
+      choices: [2, 3, 4, 5, 6].map((bits, step) => ({
+        bits,
+        price: 0,
+        noise: share / 4 ** step,
+        milliseconds: bits / 2,
+        bytes: 100 * bits,
+      })),
+    })),
+  };
+}
+
+const output = (snr, agreement = null, kl = agreement === null ? null : 0) => ({
+  name: "y",
+  snr,
+  lacks: null,
+  kl,
+  agreement,
+  answers: agreement === null ? null : 100,
+});
+
+/** What rounding finds: the noise of the choices times `factor`, beside that of activations. */
+const finds = (limit, factor, tried) => async (widths) => {
+  const noise = limit + factor * [...widths.values()].reduce((sum, width) => sum + width.noise, 0);
+  const snr = -10 * Math.log10(noise);
+  tried.push(snr);
+  return { result: tried.length, outputs: [output(snr, 1 - Math.sqrt(noise) / 4)] };
+};
+
+const chosenOf = ({ points }) => points.find((point) => point.chosen);
+
+for (const factor of [0.2, 1, 3]) {
+  test(`lossless comes near to what it asks for where predictions are ${factor} of what is found`, async () => {
+    const tried = [];
+    const found = await reach(made(), { kind: "lossless", snr: 20 }, 1e-4, finds(1e-4, factor, tried));
+    assert.equal(found.missed, null);
+    assert.ok(tried.length <= 3);
+    const { snr, averageBits, bytes, milliseconds, measured } = chosenOf(found);
+    assert.ok(snr >= 20 && snr < 23.5, `${snr} dB`);
+    assert.equal(measured, true);
+    // the figures are those of the widths
+    const bits = [...found.widths.values()].map((width) => width.bits);
+    const total = bits.reduce((sum, one) => sum + one, 0);
+    assert.ok(Math.abs(averageBits - total / 3) < 1e-9);
+    assert.equal(bytes, 100 + 100 * total);
+    assert.equal(milliseconds, 1 + total / 2);
+    // the first layer makes most noise
+    assert.ok(bits[0] >= bits[2]);
+    assert.equal(found.outputs[0].snr, snr);
+  });
+}
+
+test("lossless by equal answers takes about as much noise as they allow", async () => {
+  const tried = [];
+  const found = await reach(made(), { kind: "lossless", agreement: 0.98 }, 1e-5, finds(1e-5, 1, tried));
+  assert.equal(found.missed, null);
+  const { agreement, averageBits } = chosenOf(found);
+  assert.ok(agreement >= 0.98, `${agreement}`);
+  const stricter = await reach(made(), { kind: "lossless", agreement: 0.995 }, 1e-5, finds(1e-5, 1, []));
+  assert.ok(chosenOf(stricter).averageBits > averageBits);
+});
+
+test("of several trials the cheapest that is good enough is kept, and all are reported", async () => {
+  const tried = [];
+  const found = await reach(made(), { kind: "lossless", snr: 20 }, 0, finds(0, 3, tried));
+  const measured = found.points.filter((point) => point.measured);
+  assert.equal(measured.length, tried.length);
+  const good = measured.filter(({ snr }) => snr >= 20);
+  assert.equal(chosenOf(found).bytes, Math.min(...good.map(({ bytes }) => bytes)));
+  const times = found.points.map(({ milliseconds }) => milliseconds);
+  assert.deepEqual(
+    times,
+    times.toSorted((a, b) => a - b),
+  );
+  for (const { measured: isMeasured, agreement } of found.points) assert.equal(agreement === null, !isMeasured);
+});
+
+test("where activations leave no room, the nearest model's weights add little to their noise, and it is said", async () => {
+  const limit = 0.02;
+  const tried = [];
+  const found = await reach(made(), { kind: "lossless" }, limit, finds(limit, 1, tried));
+  assert.equal(found.missed, "activations");
+  assert.equal(tried.length, 1);
+  const noise = 10 ** (-chosenOf(found).snr / 10);
+  assert.ok(noise > limit && noise <= 1.6 * limit);
+});
+
+test("where the widest levels are not enough, they are the nearest model, and it is said", async () => {
+  const found = await reach(made(), { kind: "lossless", snr: 60 }, 0, finds(0, 1, []));
+  assert.equal(found.missed, "weights");
+  assert.deepEqual(
+    [...found.widths.values()].map(({ bits }) => bits),
+    [6, 6, 6],
+  );
+});
+
+test("small keeps within the bytes, fast within the time, and both keep all that fits", async () => {
+  const small = await reach(made(), { kind: "small", bytes: 1150 }, 0, finds(0, 1, []));
+  assert.equal(small.missed, null);
+  assert.equal(chosenOf(small).bytes, 1100);
+  const lossless = chosenOf(await reach(made(), { kind: "lossless" }, 0, finds(0, 1, [])));
+  const fast = await reach(made(), { kind: "fast", time: 0.8 }, 0, finds(0, 1, []));
+  assert.equal(fast.missed, null);
+  const { milliseconds } = chosenOf(fast);
+  assert.ok(milliseconds <= 0.8 * lossless.milliseconds && milliseconds > 0.8 * lossless.milliseconds - 0.5);
+});
+
+test("sizes and times out of reach give the nearest model", async () => {
+  const small = await reach(made(), { kind: "small", bytes: 10 }, 0, finds(0, 1, []));
+  assert.deepEqual([small.missed, chosenOf(small).bytes], ["size", 700]);
+  const fast = await reach(made(), { kind: "fast", time: 0.01 }, 0, finds(0, 1, []));
+  assert.deepEqual([fast.missed, chosenOf(fast).milliseconds], ["time", 4]);
+});
+
+test("outputs that only name something count by their answers, and values that are not finite as lost", async () => {
+  const answers = (agreement) => async () => ({ result: 0, outputs: [output(3, agreement, null)] });
+  assert.equal((await reach(made(), { kind: "lossless" }, 0, answers(0.99))).missed, null);
+  assert.equal((await reach(made(), { kind: "lossless" }, 0, answers(0.9))).missed, "weights");
+  const broken = async () => ({ result: 0, outputs: [{ ...output(null), lacks: "finite values" }] });
+  assert.equal((await reach(made(), { kind: "lossless" }, 0, broken)).missed, "weights");
+});
