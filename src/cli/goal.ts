@@ -15,7 +15,7 @@ export interface GoalArguments {
   readonly costs?: string;
 }
 
-/** What each goal is measured by. */
+/** The option that each goal is measured by. */
 const MEASURES = { lossless: "loss", fast: "time", small: "size" } as const satisfies Record<Goal["kind"], string>;
 const KINDS = Object.keys(MEASURES) as Goal["kind"][];
 
@@ -28,7 +28,7 @@ export function addGoal(command: Command): void {
   command
     .option(
       "--goal <which>",
-      "choose levels, bits and zeros of each layer: lossless, the fastest and smallest model that keeps --loss; fast, the best one that takes --time; small, the best one of --size (default: lossless, unless --bits, --levels, --two-term, --price or --budget is given)",
+      "choose levels, bits and zeros of each layer: lossless, the fastest and smallest model that keeps --loss; fast, the best one that takes --time; small, the best one of --size; not beside --bits, --levels, --two-term, --price and --budget, which choose by hand (default: lossless)",
       choice("--goal", KINDS),
     )
     .option(

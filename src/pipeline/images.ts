@@ -85,10 +85,10 @@ export interface ImageConversion extends ConversionResult<RoundedLayer> {
   readonly statedRanges: number;
   /** The outputs against the float network's. */
   readonly quality: Quality;
-  /** What the goal was chosen among: points that were measured, and others as they are predicted; none without a goal. */
+  /** The points that the goal chose among: those that were measured, and others as they are predicted; none without a goal. */
   readonly points: readonly Point[];
   /**
-   * What stands between the model and the goal: noise of rounded activations, noise of the weights even with the widest levels, or
+   * The obstacle between the model and the goal: noise of rounded activations, noise of the weights even with the widest levels, or
    * the least time or size there is. The model is the nearest one then. Null where the goal is reached, and without one.
    */
   readonly missed: Reached<unknown>["missed"];

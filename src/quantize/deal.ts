@@ -1,6 +1,9 @@
 // deal.ts: one choice for each of several things, by what it costs and what noise it leaves.
 
-/** A choice: a cost of any unit, and the noise that it leaves, which adds up over all things. */
+/**
+ * A choice: a cost of any unit, and the noise that it leaves, which adds up over all things.
+ * @internal
+ */
 export interface Choice {
   readonly cost: number;
   readonly noise: number;
@@ -13,6 +16,7 @@ export type DealLimit = { readonly cost: number } | { readonly noise: number };
  * Starts every thing at its cheapest choice, then again and again takes the step whose noise falls most for what it costs, as
  * long as all costs stay within the limit, or until the noise is little enough.
  * @returns index of the choice of each thing. The cheapest choices may be above a limit of cost, and the best above one of noise.
+ * @internal
  */
 export function deal(things: readonly (readonly Choice[])[], limit: DealLimit): number[] {
   const chosen = things.map(cheapest);

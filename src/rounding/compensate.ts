@@ -74,7 +74,7 @@ export interface LayerReport {
    */
   readonly ownSnr: number | null;
   readonly outputSnr: number | null;
-  /** What comes of each of the levels to be explored. */
+  /** The results of the levels to be explored, in their order. */
   readonly explored: readonly Explored[];
 }
 

@@ -183,13 +183,49 @@ describe("quantize --calibrate", () => {
   });
 
   test("defaults that are given change nothing", async () => {
-    await shiftwiseJson(["quantize", ...common]);
-    const expected = readFileSync(out);
-    const defaults =
-      "--minutes 0 --images 512 --two-term 6 --levels two-term --bits 4 --activations 8 --portions 1 --lr 0.003";
-    const more = "--batch 32 --seed 1 --threads 2";
-    await shiftwiseJson(["quantize", ...common, ...`${defaults} ${more}`.split(" ")]);
-    assert.deepEqual(readFileSync(out), expected);
+    const more = "--minutes 0 --images 512 --portions 1 --lr 0.003 --batch 32 --seed 1 --threads 2";
+    for (const [few, all] of [
+      ["", "--goal lossless --loss 24"],
+      ["--bits 4", "--bits 4 --two-term 6 --levels two-term --price 0"],
+    ]) {
+      await shiftwiseJson(["quantize", ...common, ...few.split(" ").filter(Boolean)]);
+      const expected = readFileSync(out);
+      await shiftwiseJson(["quantize", ...common, ...`${all} ${more}`.split(" ")]);
+      assert.deepEqual(readFileSync(out), expected);
+    }
+  });
+
+  test("reaches for a goal, and shows what it was chosen from", async () => {
+    const { status, stdout } = await shiftwise(["quantize", ...common, "--loss", 15]);
+    assert.equal(status, 0);
+    assert.match(stdout, /what this model was chosen from/);
+    assert.match(stdout, /│ this model +│/);
+    const { goal, points, missed, bytes } = await shiftwiseJson(["quantize", ...common, "--size", "10KB"]);
+    assert.deepEqual(goal, { kind: "small", bytes: 10_000 });
+    assert.equal(points.filter(({ chosen }) => chosen).length, 1);
+    if (missed === null) assert.ok(bytes <= 10_000 + 500);
+    const fast = await shiftwiseJson(["quantize", ...common, "--time", ".8"]);
+    assert.deepEqual(fast.goal, { kind: "fast", time: 0.8 });
+    const none = await shiftwise(["quantize", ...common, "--size", 1]);
+    assert.match(none.stdout, /the goal is out of reach: no choice is as small/);
+  });
+
+  test("refuses two goals, a goal without its measure, and a goal beside options by hand", async () => {
+    for (const [args, where] of [
+      [["--goal", "fast"], "--time"],
+      [["--goal", "small"], "--size"],
+      [["--goal", "fast", "--time", 0.8, "--size", "1KB"], "--size"],
+      [["--goal", "lossless", "--time", 0.8], "--time"],
+      [["--loss", 20, "--bits", 4], "--bits"],
+      [["--goal", "lossless", "--budget", 4], "--budget"],
+      [["--size", "many"], "--size"],
+      [["--loss", "101%"], "--loss"],
+      [["--goal", "best"], "--goal"],
+    ]) {
+      const { status, stderr } = await shiftwise(["quantize", ...common, ...args]);
+      assert.equal(status, 1, args.join(" "));
+      assert.match(stderr, new RegExp(`^error BAD_OPTION: ${where}: `, "m"), args.join(" "));
+    }
   });
 
   test("shows a table to people", async () => {

@@ -109,15 +109,74 @@ function decibels(found, expected) {
 
 test("what is not set is as DEFAULTS says", async () => {
   const { activations, seed, threads } = DEFAULTS;
-  const { bits, levels, twoTerm, minutes, portions } = DEFAULTS.images;
-  const settings = { bits, activations, seed, threads, levels, twoTerm, minutes, portions, budget: null };
+  const { goal, bits, levels, twoTerm, price, minutes, portions } = DEFAULTS.images;
+  const common = { activations, seed, threads, minutes, portions, budget: null };
   const [plain, full, empty] = [
     await quantizeFromImages(float, pictures()),
-    await quantizeFromImages(float, pictures(), settings, {}),
-    await quantizeFromImages(float, pictures(), { bits: undefined, levels: undefined }),
+    await quantizeFromImages(float, pictures(), { ...common, goal }, {}),
+    await quantizeFromImages(float, pictures(), { bits: undefined, levels: undefined, goal: undefined }),
   ].map(({ model }) => encodeModel(model));
   assert.deepEqual(full, plain);
   assert.deepEqual(empty, plain);
+  const [none, byHand] = [
+    await quantizeFromImages(float, pictures(), { goal: null }),
+    await quantizeFromImages(float, pictures(), { ...common, bits, levels, twoTerm, price }),
+  ];
+  assert.deepEqual(encodeModel(byHand.model), encodeModel(none.model));
+  assert.deepEqual([none.points, none.missed], [[], null]);
+});
+
+test("a goal chooses for each layer, and says what it was chosen from", async () => {
+  const keep = async (goal, settings = {}) => quantizeFromImages(float, pictures(40), { goal, ...settings });
+  const [low, high] = [await keep({ kind: "lossless", snr: 12 }), await keep({ kind: "lossless", snr: 25 })];
+  for (const [{ points, quality, averageBits, missed, layers }, least] of [
+    [low, 12],
+    [high, 25],
+  ]) {
+    assert.equal(missed, null);
+    const [{ snr }] = quality.outputs;
+    assert.ok(snr >= least, `${snr} dB of ${least}`);
+    const chosen = points.find((point) => point.chosen);
+    assert.ok(Math.abs(chosen.snr - snr) < 1e-9 && Math.abs(chosen.averageBits - averageBits) < 1e-9);
+    assert.ok(layers.every(({ bits }) => bits >= 2 && bits <= 6));
+  }
+  assert.ok(low.averageBits < high.averageBits);
+  assert.match(high.model.notes.weights, /goal lossless, 25 dB/);
+  const size = encodeModel(low.model).length;
+  const small = await keep({ kind: "small", bytes: size });
+  assert.equal(small.missed, null);
+  // notes and the like are a few bytes
+  assert.ok(encodeModel(small.model).length <= size + 64);
+  const fixed = await keep({ kind: "lossless", snr: 12 }, { layers: new Map([["conv3", 5]]) });
+  assert.equal(fixed.layers.find(({ name }) => name === "conv3").bits, 5);
+});
+
+test("a goal that activations leave no room for is missed, and it is said", async () => {
+  const { missed, points } = await quantizeFromImages(float, pictures(), { activations: { kind: "linear", bits: 3 } });
+  assert.equal(missed, "activations");
+  assert.equal(points.filter(({ measured }) => measured).length, 1);
+});
+
+test("a goal beside what it would choose is refused, and so is one that makes no sense", async () => {
+  const goal = { kind: "lossless" };
+  const own = { bits: 4, levels: "two-term", twoTerm: null, price: 1, budget: 4 };
+  for (const [name, value] of Object.entries(own)) {
+    const refused = { code: "BAD_OPTION", where: name };
+    await assert.rejects(quantizeFromImages(float, pictures(), { goal, [name]: value }), refused);
+  }
+  for (const bad of [
+    { kind: "lossless", snr: 20, agreement: 0.9 },
+    { kind: "lossless", snr: -1 },
+    { kind: "lossless", agreement: 2 },
+    { kind: "fast" },
+    { kind: "fast", time: 0 },
+    { kind: "small", bytes: "300KB" },
+    { kind: "tiny" },
+    {},
+    "lossless",
+  ]) {
+    await assert.rejects(quantizeFromImages(float, pictures(), { goal: bad }), { code: "BAD_OPTION" });
+  }
 });
 
 test("a network that says nothing about pixels takes those of the images, else the usual, and tells", async () => {
@@ -160,7 +219,7 @@ test("steps and progress are told, and an abort stops", async () => {
       },
     },
   );
-  assert.deepEqual(steps, ["calibrating", "dealing out bits", "rounding"]);
+  assert.deepEqual(steps, ["calibrating", "comparing levels", "rounding"]);
   assert.equal(last, 1);
   await assert.rejects(quantizeFromImages(float, pictures(), {}, { signal: AbortSignal.abort() }), { code: "ABORTED" });
 });

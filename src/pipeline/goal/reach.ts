@@ -23,7 +23,7 @@ export interface Point {
   readonly chosen: boolean;
 }
 
-/** What a goal has led to. */
+/** The model that a goal has led to. */
 export interface Reached<R> extends Trial<R> {
   readonly widths: ReadonlyMap<string, Width>;
   /** By rising time. */
@@ -44,9 +44,9 @@ const TRIALS = 3;
 const NEAR = 0.3;
 /** Share of the noise allowed that rounded weights need at least: where activations leave less, the goal is out of reach. */
 const ROOM = 0.15;
-/** Where it is: noise of the weights, as a share of that of the activations. */
+/** Noise of the weights of a model whose goal is out of reach, as a share of that of the activations. */
 const BESIDE = 0.6;
-/** How far what was found may correct what was predicted at a time. */
+/** The largest factor by which a trial corrects predictions. */
 const CORRECTION = 8;
 /** dB from the chosen point at which others are predicted. */
 const STEPS = [8, 4, -4, -8];
@@ -140,11 +140,11 @@ function dealt({ layers }: Survey, cost: Costs, limit: { cost: number } | { nois
   return deal(things, limit).map((choice, i) => layers[i].choices[choice]);
 }
 
-/** Time and size in one unit: each as a share of what all layers take with their widest choice. */
+/** Time and size in one unit: shares of what all layers take with their widest choices. Time counts three times. */
 function timeAndSize({ layers }: Survey): Costs {
   const widest = layers.map(({ choices }) => choices.reduce((most, one) => (one.bits > most.bits ? one : most)));
   const [time, size] = [sumOf(widest, MILLISECONDS) || 1, sumOf(widest, BYTES) || 1];
-  return ({ milliseconds, bytes }) => milliseconds / time + bytes / size;
+  return ({ milliseconds, bytes }) => (3 * milliseconds) / time + bytes / size;
 }
 
 /** Predicts the milliseconds of the lossless model. */

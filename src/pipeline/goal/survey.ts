@@ -11,7 +11,7 @@ import type { ImageControl } from "../image-settings.js";
 import { levelsOf, type Weighted, type Width } from "../levels.js";
 import { outputNoise } from "./gains.js";
 
-/** What a layer could have. */
+/** One of the widths that a layer could have, and its costs. */
 export interface LayerChoice extends Width {
   /** The noise that it makes at the worst output, as a share of the signal there. */
   readonly noise: number;
