@@ -20,6 +20,7 @@ import {
   statedEncodings,
   withoutInputBounds,
 } from "../graph/index.js";
+import { encodeModel } from "../model/index.js";
 import type { Encoding, WeightGrids } from "../ops/index.js";
 import {
   calibrate,
@@ -153,7 +154,8 @@ export async function quantizeFromImages(
     };
     await control.onStep?.("rounding");
     const result = await compensate(simulated, samples, { levels, explore }, { signal, onProgress });
-    return { result, outputs: measure(result.network).outputs };
+    const file = encodeModel(lower(result.network, { grids: new Map([...ready, ...result.grids]) }));
+    return { result, outputs: measure(result.network).outputs, bytes: file.length };
   };
   const choice = await choose(network, simulated, samples, ready, full, () => measure(simulated), roundTo, control);
   const { widths, reached } = choice;

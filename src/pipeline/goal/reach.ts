@@ -36,6 +36,8 @@ export interface Reached<R> extends Trial<R> {
 export interface Trial<R> {
   readonly result: R;
   readonly outputs: readonly OutputFidelity[];
+  /** Bytes of the model's file without notes. */
+  readonly bytes: number;
 }
 
 /** Roundings of the whole network, at most. */
@@ -48,6 +50,8 @@ const ROOM = 0.15;
 const BESIDE = 0.6;
 /** The largest factor by which a trial corrects predictions. */
 const CORRECTION = 8;
+/** Bytes of a file that are left for notes. */
+const NOTES = 512;
 /** dB from the chosen point at which others are predicted. */
 const STEPS = [8, 4, -4, -8];
 
@@ -72,9 +76,9 @@ export async function reach<R>(
   const tried: Tried<R>[] = [];
   let factor = 1;
   const attempt = async (choices: readonly LayerChoice[]): Promise<Tried<R>> => {
-    const { result, outputs } = await trial(new Map(found.layers.map(({ name }, i) => [name, choices[i]])));
+    const { result, outputs, bytes } = await trial(new Map(found.layers.map(({ name }, i) => [name, choices[i]])));
     const noise = worstNoise(outputs);
-    const made = { choices, result, outputs, noise };
+    const made = { choices, result, outputs, bytes, noise };
     tried.push(made);
     const predicted = factor * sumOf(choices, ({ noise: one }) => one);
     const ratio = predicted > 0 ? Math.max(noise - limit, 0) / predicted : 1;
@@ -84,18 +88,28 @@ export async function reach<R>(
   const end = (chosen: Tried<R>, missed: Reached<R>["missed"]): Reached<R> => ({
     result: chosen.result,
     outputs: chosen.outputs,
+    bytes: chosen.bytes,
     widths: new Map(found.layers.map(({ name }, i) => [name, chosen.choices[i]])),
     points: pointsAround(found, tried, chosen, limit, factor, both),
     missed,
   });
 
-  if (goal.kind !== "lossless") {
-    const [cost, rest] = goal.kind === "fast" ? [MILLISECONDS, found.milliseconds] : [BYTES, found.bytes];
-    const most = goal.kind === "small" ? goal.bytes : goal.time * losslessTime(found, limit, both);
-    const choices = dealt(found, cost, { cost: most - rest });
-    const made = await attempt(choices);
-    const isOver = rest + sumOf(choices, cost) > most * (1 + 1e-9);
-    return end(made, isOver ? (goal.kind === "fast" ? "time" : "size") : null);
+  if (goal.kind === "fast") {
+    const most = goal.time * losslessTime(found, limit, both) - found.milliseconds;
+    const choices = dealt(found, MILLISECONDS, { cost: most });
+    return end(await attempt(choices), sumOf(choices, MILLISECONDS) > most * (1 + 1e-9) ? "time" : null);
+  }
+  if (goal.kind === "small") {
+    let room = goal.bytes - NOTES - found.bytes;
+    for (let i = 0; ; i++) {
+      const made = await attempt(dealt(found, BYTES, { cost: room }));
+      const over = made.bytes + NOTES - goal.bytes;
+      if (over <= 0) return end(made, null);
+      // tables of levels take bytes, too, which depend on the choices
+      room = Math.min(room, sumOf(made.choices, BYTES)) - over;
+      const isLeast = sumOf(dealt(found, BYTES, { cost: room }), BYTES) >= sumOf(made.choices, BYTES);
+      if (isLeast || i + 1 >= trials) return end(made, "size");
+    }
   }
 
   let allowed = noiseOf(goal.snr ?? LOSSLESS);
@@ -172,7 +186,7 @@ function pointsAround<R>(
   const measured = tried.map((one): Point => {
     const snr = one.noise > 0 ? -10 * Math.log10(one.noise) : null;
     const agreement = leastAgreement(one.outputs);
-    return { ...costs(one.choices), snr, agreement, measured: true, chosen: one === chosen };
+    return { ...costs(one.choices), bytes: one.bytes, snr, agreement, measured: true, chosen: one === chosen };
   });
   const others = STEPS.flatMap((step): Point[] => {
     const noise = chosen.noise * 10 ** (-step / 10);

@@ -36,7 +36,8 @@ const finds = (limit, factor, tried) => async (widths) => {
   const noise = limit + factor * [...widths.values()].reduce((sum, width) => sum + width.noise, 0);
   const snr = -10 * Math.log10(noise);
   tried.push(snr);
-  return { result: tried.length, outputs: [output(snr, 1 - Math.sqrt(noise) / 4)] };
+  const bytes = 100 + [...widths.values()].reduce((sum, width) => sum + width.bytes, 0);
+  return { result: tried.length, outputs: [output(snr, 1 - Math.sqrt(noise) / 4)], bytes };
 };
 
 const chosenOf = ({ points }) => points.find((point) => point.chosen);
@@ -107,7 +108,7 @@ test("where the widest levels are not enough, they are the nearest model, and it
 });
 
 test("small keeps within the bytes, fast within the time, and both keep all that fits", async () => {
-  const small = await reach(made(), { kind: "small", bytes: 1150 }, 0, finds(0, 1, []));
+  const small = await reach(made(), { kind: "small", bytes: 1150 + 512 }, 0, finds(0, 1, []));
   assert.equal(small.missed, null);
   assert.equal(chosenOf(small).bytes, 1100);
   const lossless = chosenOf(await reach(made(), { kind: "lossless" }, 0, finds(0, 1, [])));
@@ -115,6 +116,17 @@ test("small keeps within the bytes, fast within the time, and both keep all that
   assert.equal(fast.missed, null);
   const { milliseconds } = chosenOf(fast);
   assert.ok(milliseconds <= 0.8 * lossless.milliseconds && milliseconds > 0.8 * lossless.milliseconds - 0.5);
+});
+
+test("small comes within its bytes where files are larger than was predicted", async () => {
+  const larger = (tried) => async (widths) => {
+    const found = await finds(0, 1, tried)(widths);
+    return { ...found, bytes: found.bytes + 250 };
+  };
+  const tried = [];
+  const { missed, points } = await reach(made(), { kind: "small", bytes: 1150 + 512 }, 0, larger(tried));
+  assert.deepEqual([missed, tried.length], [null, 2]);
+  assert.equal(points.find(({ chosen }) => chosen).bytes, 900 + 250);
 });
 
 test("sizes and times out of reach give the nearest model", async () => {
@@ -125,9 +137,9 @@ test("sizes and times out of reach give the nearest model", async () => {
 });
 
 test("outputs that only name something count by their answers, and values that are not finite as lost", async () => {
-  const answers = (agreement) => async () => ({ result: 0, outputs: [output(3, agreement, null)] });
+  const answers = (agreement) => async () => ({ result: 0, outputs: [output(3, agreement, null)], bytes: 1 });
   assert.equal((await reach(made(), { kind: "lossless" }, 0, answers(0.99))).missed, null);
   assert.equal((await reach(made(), { kind: "lossless" }, 0, answers(0.9))).missed, "weights");
-  const broken = async () => ({ result: 0, outputs: [{ ...output(null), lacks: "finite values" }] });
+  const broken = async () => ({ result: 0, outputs: [{ ...output(null), lacks: "finite values" }], bytes: 1 });
   assert.equal((await reach(made(), { kind: "lossless" }, 0, broken)).missed, "weights");
 });
