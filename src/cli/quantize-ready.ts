@@ -2,7 +2,9 @@
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { ShiftwiseError, writeAtomically } from "../base/index.js";
+import { readWhole } from "../data/index.js";
 import { encodeModel } from "../model/index.js";
+import { importExported } from "../onnx/index.js";
 import { type QuantizedLayer, quantizeReady } from "../pipeline/index.js";
 import { bytes, counted } from "../report/index.js";
 import type { Context } from "./command.js";
@@ -21,6 +23,16 @@ export async function runReady(
   { screen }: Context,
 ): Promise<void> {
   await checkOutputs([out], [path]);
+  const origin = importExported(await readWhole(path));
+  if (origin) {
+    const file = encodeModel(origin);
+    await writeAtomically(out, file);
+    screen.result(
+      { ready: [], bytes: file.length, out },
+      `${out}: the model that ${path} was exported from, ${bytes(file.length)}`,
+    );
+    return;
+  }
   const network = await readAnyNetwork(path, options, screen.say);
   const { model, layers, averageBits } = convert(network);
   const file = encodeModel(model);

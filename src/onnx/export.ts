@@ -6,6 +6,7 @@ import { dimsOf } from "../ops/index.js";
 import { type ExportForm, encoded, type FormContext, realOf } from "./export/form.js";
 import { createGraph, type Ports } from "./export/graph.js";
 import { exportLayer } from "./export/layers.js";
+import { exportedIn, exportMetadata } from "./exported.js";
 import { encodeMessage } from "./wire.js";
 
 /** Options of `exportOnnx`. */
@@ -24,7 +25,7 @@ const OPTIONS = is.record<ExportOptions>({ form: is.oneOf("float32", "qdq") });
  * Exports a model as ONNX, opset 17, with an open batch. Each step of the model's arithmetic is an operator, and its sums are
  * integers, so what a runtime computes differs at most by the rounding of float32 operations it may fuse. Inputs and outputs
  * are real float32 values under the model's names, with the dimensions that the model says; a first size of 1 is an open
- * batch. How pixels are normalized stands in the metadata.
+ * batch. How pixels are normalized stands in the metadata, and so does the model itself, which importExported finds there.
  * @throws what validateModel throws; BAD_OPTION for another form
  */
 export function exportOnnx(def: ModelDef, options: ExportOptions): Uint8Array {
@@ -44,10 +45,20 @@ export function exportOnnx(def: ModelDef, options: ExportOptions): Uint8Array {
   for (const port of def.inputs) values.set(port.tensor, encoded(context, planesFrom(context, port), port.tensor));
   for (const layer of def.layers) values.set(layer.output, exportLayer(context, layer));
   for (const port of outputs) publish(context, port);
-  const notes = def.inputs.flatMap(({ name, normalization }) => {
-    return normalization ? [[`${name}.normalization`, JSON.stringify(normalization)]] : [];
+  const pixels = def.inputs.flatMap(({ name, normalization }) => {
+    return normalization ? [[`${name}.normalization`, JSON.stringify(normalization)] as const] : [];
   });
+  const notes = [...pixels, ...exportMetadata(def, form)];
   return encodeMessage("ModelProto", g.finish(ports, def.name, Object.fromEntries(notes)));
+}
+
+/**
+ * Finds the model that a file of exportOnnx was made of, the same to the bit. A file in which anything was changed since, be it one
+ * weight, is no export any more: importOnnx reads what it has become.
+ * @returns null for any other file.
+ */
+export function importExported(bytes: Uint8Array): ModelDef | null {
+  return exportedIn(bytes, (def, form) => exportOnnx(def, { form }));
 }
 
 /** The sizes of a port, a batch of 1 being open. */

@@ -5,7 +5,7 @@ export type { Budget } from "./budget.js";
 export { CATALOG, type CatalogEntry } from "./catalog.js";
 export { evaluateModel } from "./evaluate.js";
 export type { ExportForm } from "./export/form.js";
-export { type ExportOptions, exportOnnx } from "./export.js";
+export { type ExportOptions, exportOnnx, importExported } from "./export.js";
 export { importOnnxFile } from "./file.js";
 export type { ImportOptions } from "./given.js";
 export { importModel, importOnnx } from "./import.js";

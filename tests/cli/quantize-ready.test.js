@@ -31,6 +31,14 @@ describe("quantize without images", () => {
     assert.match(stdout, /1 layer came ready, the weights stay as they are: y \(2 bits\)/);
   });
 
+  test("an exported model comes back, to the bit", async () => {
+    const [exported, back] = ["exported.onnx", "back.safetensors"].map((name) => join(folder, name));
+    await shiftwiseJson(["export", out, "--onnx", exported, "--form", "qdq"]);
+    const { stdout } = await shiftwise(["quantize", exported, "--out", back]);
+    assert.match(stdout, /the model that .*exported\.onnx was exported from/);
+    assert.deepEqual(readFileSync(back), readFileSync(out));
+  });
+
   test("asks for images where weights are on no grid, and where options need some", async () => {
     const other = join(folder, "other.safetensors");
     await assertFails(
