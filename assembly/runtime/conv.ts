@@ -1,7 +1,7 @@
 // conv.ts: convolution of one tile of output pixels: the bucket sums of its channels, each ended by the epilogue.
-import { bucket_swar_px16, bucket_swar_px64, bucket_u8_px64 } from "./shared/buckets";
+import { bucket_swar_px16, bucket_swar_px64 } from "./shared/buckets";
 import { Epilogue } from "./shared/epilogue";
-import { end_px64, form_of } from "./shared/short-epilogue";
+import { end_px64 } from "./shared/short-epilogue";
 
 /** The weights of a convolution, and how it ends. */
 @unmanaged
@@ -30,18 +30,13 @@ export function conv_codes(
   const stream = job.stream;
   const starts = job.starts;
   const epilogue = job.epilogue;
-  const runBytes = (<usize>job.run) << 1;
-  const form = form_of(epilogue, pixels);
   // channels that still read this patch
   let left = job.groupChannels;
   for (let channel = first; channel < last; channel++) {
     const at = stream + <usize>load<u32>(starts + ((<usize>channel) << 2));
-    // sum into parts: small tiles, activations of few bits, all others
-    let factors: usize;
-    if (pixels <= 16) factors = bucket_swar_px16(patch, at, parts);
-    else if (runBytes > 2) factors = bucket_u8_px64(patch, at, parts, runBytes);
-    else factors = bucket_swar_px64(patch, at, parts);
-    end_px64(form, epilogue, channel, parts, factors, pixel, pixels);
+    // sum into parts
+    const factors = pixels <= 16 ? bucket_swar_px16(patch, at, parts) : bucket_swar_px64(patch, at, parts);
+    end_px64(epilogue, channel, parts, factors, pixel, pixels);
     // the next group's rows lie behind
     if (--left == 0) {
       left = job.groupChannels;

@@ -11,7 +11,7 @@
 //   source(j, tap) = pixel + j + offset[tap]      valid where columns[tap][pixel + j] & rows[tap][pixel + j]
 //
 // Other widths go row by row (gather_u8_rows). Stride 2 first splits a plane into its four phases (split_phases_u8).
-// Everything else looks each pixel up in a table (gather_*_any). A row's 64 bytes are four vectors. The four lines for them
+// Everything else looks each pixel up in a table (gather_*_any in assembly/steps/windows.ts). A row's 64 bytes are four vectors. The four lines for them
 // are written out: a loop would add a counter and a branch to each.
 
 import { TILE } from "../../src/runtime/layout";
@@ -50,32 +50,27 @@ export function tile_masks(job: GatherJob, masks: usize, pixel: i32): void {
   }
 }
 
+/** The values where the mask is set, elsewhere what padding holds. */
+function inside(values: v128, mask: v128, padding: v128): v128 {
+  return v128.or(v128.and(values, mask), v128.andnot(padding, mask));
+}
+
 /** Gathers the rows of `channels` u8 planes, from plane `channel` on; masks are those that tile_masks leaves. */
 export function gather_u8(job: GatherJob, patch: usize, masks: usize, channel: i32, channels: i32, pixel: i32): void {
   const planeBytes = job.planeBytes;
   const taps = job.taps;
   const offsets = job.offsets;
-  const fill = <u8>job.fill;
-  const zero = i8x16.splat(fill);
+  const zero = i8x16.splat(<u8>job.fill);
   // the tile's first pixel in the first plane
   let planes = job.planes + <usize>channel * planeBytes + <usize>pixel;
   for (; channels > 0; channels--, planes += planeBytes) {
     for (let tap = 0; tap < taps; tap++, patch += TILE) {
       const from = planes + <usize>load<i32>(offsets + ((<usize>tap) << 2));
       const mask = masks + <usize>tap * TILE;
-      if (fill == 0) {
-        // padding of 0 is a mere mask
-        v128.store(patch, v128.and(v128.load(from), v128.load(mask)));
-        v128.store(patch, v128.and(v128.load(from, 16), v128.load(mask, 16)), 16);
-        v128.store(patch, v128.and(v128.load(from, 32), v128.load(mask, 32)), 32);
-        v128.store(patch, v128.and(v128.load(from, 48), v128.load(mask, 48)), 48);
-      } else {
-        // any other padding is selected under the mask
-        v128.store(patch, v128.bitselect(v128.load(from), zero, v128.load(mask)));
-        v128.store(patch, v128.bitselect(v128.load(from, 16), zero, v128.load(mask, 16)), 16);
-        v128.store(patch, v128.bitselect(v128.load(from, 32), zero, v128.load(mask, 32)), 32);
-        v128.store(patch, v128.bitselect(v128.load(from, 48), zero, v128.load(mask, 48)), 48);
-      }
+      v128.store(patch, inside(v128.load(from), v128.load(mask), zero));
+      v128.store(patch, inside(v128.load(from, 16), v128.load(mask, 16), zero), 16);
+      v128.store(patch, inside(v128.load(from, 32), v128.load(mask, 32), zero), 32);
+      v128.store(patch, inside(v128.load(from, 48), v128.load(mask, 48), zero), 48);
     }
   }
 }
@@ -134,33 +129,6 @@ export function gather_u8_pointwise(job: GatherJob, patch: usize, channel: i32, 
   }
 }
 
-/** Gathers as gather_u8 does for any geometry: each pixel is looked up. */
-export function gather_u8_any(
-  job: GatherJob,
-  patch: usize,
-  masks: usize,
-  channel: i32,
-  channels: i32,
-  pixel: i32,
-): void {
-  const planeBytes = job.planeBytes;
-  const taps = job.taps;
-  const offsets = job.offsets;
-  const places = job.places + ((<usize>pixel) << 2);
-  const fill = <u8>job.fill;
-  let planes = <i32>job.planes + channel * planeBytes;
-  for (; channels > 0; channels--, planes += planeBytes) {
-    for (let tap = 0; tap < taps; tap++, patch += TILE) {
-      const base = planes + load<i32>(offsets + ((<usize>tap) << 2));
-      const mask = masks + <usize>tap * TILE;
-      // one pixel after the other; what the mask hides is not read, so nothing outside the plane is
-      for (let j: usize = 0; j < <usize>TILE; j++) {
-        const inside = load<u8>(mask + j) != 0;
-        store<u8>(patch + j, inside ? load<u8>(<usize>(base + load<i32>(places + (j << 2)))) : fill);
-      }
-    }
-  }
-}
 /** Planes to be split into the phases of stride 2. */
 @unmanaged
 export class SplitJob {

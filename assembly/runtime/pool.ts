@@ -1,6 +1,6 @@
 // pool.ts: maximum and sum over windows, from the rows that gather.ts lays out, and sums of whole planes.
-import { PART_BYTES, PART_ROWS, TILE } from "../../src/runtime/layout";
-import { Epilogue, encode_px16 } from "./shared/epilogue";
+import { TILE } from "../../src/runtime/layout";
+import { Epilogue } from "./shared/epilogue";
 
 /** Maxima over windows of `taps` rows, and the planes that they are written to. */
 @unmanaged
@@ -34,39 +34,6 @@ export function pool_max_u8(job: MaxPoolJob, patch: usize, channel: i32, channel
       }
       v128.store(out + j, best);
     }
-    patch += <usize>taps * TILE;
-  }
-}
-
-/** Sums the windows of one tile of 64 u8 pixels for each channel of a patch. */
-export function pool_sum_u8(
-  job: SumPoolJob,
-  patch: usize,
-  channel: i32,
-  channels: i32,
-  parts: usize,
-  pixel: i32,
-  pixels: i32,
-): void {
-  const taps = job.taps;
-  for (const last = channel + channels; channel < last; channel++) {
-    for (let j: usize = 0; j < <usize>TILE; j += 16) {
-      // 16 pixels, in parts of PART_ROWS taps, each laid out as lanes.ts says
-      let part = parts + (j << 1);
-      let row = patch + j;
-      for (let left = taps; left > 0; left -= PART_ROWS, part += PART_BYTES) {
-        let a = i16x8.splat(0);
-        let b = a;
-        for (const end = row + <usize>min(left, PART_ROWS) * TILE; row < end; row += TILE) {
-          const v = v128.load(row);
-          a = i16x8.add(a, v);
-          b = i16x8.add(b, i16x8.shr_u(v, 8));
-        }
-        v128.store(part, a);
-        v128.store(part, b, 16);
-      }
-    }
-    encode_px16(job.epilogue, channel, parts, job.factors, pixel, pixels);
     patch += <usize>taps * TILE;
   }
 }

@@ -1,11 +1,12 @@
 // windows.ts: windows of float32 planes: their rows as gather.ts lays them, in panels of 8 pixels, and maxima and sums over them.
+// Of u8 planes those that few networks have: rows of pixels that are looked up one by one, and means.
 //
 // Float rows lie in eight panels of 8 pixels, so that a GEMM tile walks one panel straight through: row k of panel g is at
 // patch + g * panelBytes + 32 k, panelBytes = 32 * number of rows.
-import { PANEL, TILE } from "../../src/runtime/layout";
+import { PANEL, PART_BYTES, PART_ROWS, TILE } from "../../src/runtime/layout";
 import { GatherJob } from "../runtime/gather";
 import { MaxPoolJob, SumPoolJob } from "../runtime/pool";
-import { encode_lanes } from "../runtime/shared/epilogue";
+import { encode_lanes, encode_px16 } from "../runtime/shared/epilogue";
 
 /** Gathers float32 planes as gather_u8 does u8 planes, with any fill. */
 export function gather_f32(job: GatherJob, patch: usize, masks: usize, channel: i32, channels: i32, pixel: i32): void {
@@ -184,5 +185,66 @@ export function plane_sums_f32(planes: usize, planeBytes: u32, size: i32, channe
     let sum: f32 = 0;
     for (let at = planes, end = planes + ((<usize>size) << 2); at < end; at += 4) sum += load<f32>(at);
     store<f32>(sums, sum);
+  }
+}
+
+/** Gathers as gather_u8 does for any geometry: each pixel is looked up. */
+export function gather_u8_any(
+  job: GatherJob,
+  patch: usize,
+  masks: usize,
+  channel: i32,
+  channels: i32,
+  pixel: i32,
+): void {
+  const planeBytes = job.planeBytes;
+  const taps = job.taps;
+  const offsets = job.offsets;
+  const places = job.places + ((<usize>pixel) << 2);
+  const fill = <u8>job.fill;
+  let planes = <i32>job.planes + channel * planeBytes;
+  for (; channels > 0; channels--, planes += planeBytes) {
+    for (let tap = 0; tap < taps; tap++, patch += TILE) {
+      const base = planes + load<i32>(offsets + ((<usize>tap) << 2));
+      const mask = masks + <usize>tap * TILE;
+      // one pixel after the other; what the mask hides is not read, so nothing outside the plane is
+      for (let j: usize = 0; j < <usize>TILE; j++) {
+        const inside = load<u8>(mask + j) != 0;
+        store<u8>(patch + j, inside ? load<u8>(<usize>(base + load<i32>(places + (j << 2)))) : fill);
+      }
+    }
+  }
+}
+
+/** Sums the windows of one tile of 64 u8 pixels for each channel of a patch. */
+export function pool_sum_u8(
+  job: SumPoolJob,
+  patch: usize,
+  channel: i32,
+  channels: i32,
+  parts: usize,
+  pixel: i32,
+  pixels: i32,
+): void {
+  const taps = job.taps;
+  for (const last = channel + channels; channel < last; channel++) {
+    for (let j: usize = 0; j < <usize>TILE; j += 16) {
+      // 16 pixels, in parts of PART_ROWS taps, each laid out as lanes.ts says
+      let part = parts + (j << 1);
+      let row = patch + j;
+      for (let left = taps; left > 0; left -= PART_ROWS, part += PART_BYTES) {
+        let a = i16x8.splat(0);
+        let b = a;
+        for (const end = row + <usize>min(left, PART_ROWS) * TILE; row < end; row += TILE) {
+          const v = v128.load(row);
+          a = i16x8.add(a, v);
+          b = i16x8.add(b, i16x8.shr_u(v, 8));
+        }
+        v128.store(part, a);
+        v128.store(part, b, 16);
+      }
+    }
+    encode_px16(job.epilogue, channel, parts, job.factors, pixel, pixels);
+    patch += <usize>taps * TILE;
   }
 }

@@ -1,6 +1,7 @@
 // epilogue.ts: the record that ends a layer, as assembly/runtime/shared/epilogue.ts reads it.
 import { type Address, NOWHERE, type Pointer } from "../base/index.js";
 import {
+  type ConvLayer,
   type Encoding,
   type Epilogue,
   encodeClamped,
@@ -118,6 +119,18 @@ function placeVector(memory: MemoryPlan, values: Float32Array, channels: number)
   if (values.length === channels) return memory.constant(values, SLACK);
   const spread: Make = ({ buffer, byteOffset }) => new Float32Array(buffer, byteOffset, channels).fill(values[0]);
   return memory.later(4 * channels, spread, SLACK);
+}
+
+/** Whether a layer's results are bytes that only saturation clamps, and need no second operand. */
+export function endsInBytes(
+  context: Pick<PlanContext, "spec">,
+  { epilogue, output, residual }: Pick<ConvLayer, "epilogue" | "output" | "residual">,
+  largest: Float64Array,
+): boolean {
+  const { encoding } = context.spec(output);
+  if (encoding.kind !== "linear" || residual || !isPlain(epilogue, largest)) return false;
+  const { low, high } = epilogueBounds(epilogue.clamp, encoding);
+  return encodeClamped(low, encoding) === 0 && encodeClamped(high, encoding) === BYTE_MAX;
 }
 
 /** Whether no result of a channel, before it is clamped, can leave what the short way rounds. */

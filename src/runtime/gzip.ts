@@ -1,6 +1,6 @@
 // gzip.ts: unpacks a gzip file while it comes in, in small steps, so that whoever takes its bytes can stop at any time.
-import { ShiftwiseError } from "../base/index.js";
-import { crc32 } from "../format/index.js";
+import type { ShiftwiseError } from "../base/index.js";
+import type { crc32 } from "../format/index.js";
 
 /** Bytes that are fed at once: deflate makes at most 1032 bytes of one, so 16 MB of this. */
 const STEP = 16384;
@@ -20,7 +20,17 @@ interface Taker {
   end(): Uint8Array;
 }
 
+/**
+ * The parts of the entry that this file calls. They are handed over, since a bundler would cut a file off the entry that the
+ * entry shares with a part which is loaded later.
+ */
+interface Tools {
+  readonly Failure: typeof ShiftwiseError;
+  readonly crc32: typeof crc32;
+}
+
 export class Unzip {
+  readonly #tools: Tools;
   readonly #to: Taker;
   readonly #where: string;
   readonly #writer: WritableStreamDefaultWriter<BufferSource>;
@@ -31,12 +41,13 @@ export class Unzip {
   #tail: Uint8Array = new Uint8Array(0);
 
   /** @throws UNSUPPORTED where the host cannot unpack gzip */
-  constructor(to: Taker, where: string) {
+  constructor(to: Taker, where: string, tools: Tools) {
+    this.#tools = tools;
     this.#to = to;
     this.#where = where;
     if (typeof DecompressionStream === "undefined") {
       const expected = "the file unpacked, or a host that has DecompressionStream";
-      throw new ShiftwiseError("UNSUPPORTED", "gzip cannot be unpacked here", { where, expected });
+      throw new tools.Failure("UNSUPPORTED", "gzip cannot be unpacked here", { where, expected });
     }
     const { readable, writable } = new DecompressionStream("gzip");
     this.#writer = writable.getWriter();
@@ -66,7 +77,8 @@ export class Unzip {
     const bytes = this.#to.end();
     // some hosts take several members for one stream, and pass over what is none
     const trailer = new DataView(this.#tail.buffer);
-    const whole = trailer.getUint32(4, true) === bytes.length && trailer.getUint32(0, true) === crc32(bytes);
+    const whole =
+      trailer.getUint32(4, true) === bytes.length && trailer.getUint32(0, true) === this.#tools.crc32(bytes);
     if (!whole || (bytes.length > 0 && isEmptyMember(this.#head))) {
       throw this.#broken("more than one member, or bytes after it");
     }
@@ -99,16 +111,17 @@ export class Unzip {
   }
 
   #fail(cause: unknown): void {
-    this.#failure ??= cause instanceof ShiftwiseError ? cause : this.#broken(String(cause), cause);
+    this.#failure ??= cause instanceof this.#tools.Failure ? cause : this.#broken(String(cause), cause);
   }
 
   /** Hosts say that other bytes follow in words of their own only. */
   #broken(found: string, cause?: unknown): ShiftwiseError {
+    const { Failure } = this.#tools;
     const details = { where: this.#where, found, cause };
     if (!/junk|trailing|after|extra|more than one/i.test(found)) {
-      return new ShiftwiseError("TRUNCATED", "the gzip stream is cut or damaged", details);
+      return new Failure("TRUNCATED", "the gzip stream is cut or damaged", details);
     }
-    return new ShiftwiseError("BAD_FILE", "other bytes follow the gzip stream", { ...details, expected: "one member" });
+    return new Failure("BAD_FILE", "other bytes follow the gzip stream", { ...details, expected: "one member" });
   }
 }
 

@@ -2,13 +2,14 @@
 export { toReal } from "../ops/index.js";
 export { isPointLayer } from "./conv.js";
 export { PRODUCT_MAX, TABLE_LEVELS } from "./dense.js";
-export { isPlain } from "./epilogue.js";
+export { slidingOf } from "./depthwise.js";
+export { endsInBytes, isPlain } from "./epilogue.js";
 export { compileKernels, compileSteps, instantiate, needsSteps } from "./kernels.js";
-export { BLOCK, END, PARK, PART_ROWS, TILE } from "./layout.js";
+export { BLOCK, END, PARK, PART_ROWS, SHORT, TILE } from "./layout.js";
 export { elementBytes } from "./memory.js";
 export { CHUNK_BYTES } from "./patch.js";
 export { needsPhases, planModel } from "./plan.js";
 export { isLarge } from "./pool.js";
 export { createDoor, readRaw } from "./ports.js";
-export { compileSchedule, type IntegerWeights } from "./schedule.js";
+export { compileSchedule, type IntegerWeights, largestSums, type StreamForm } from "./schedule.js";
 export { type GatherForm, gatherOf, windowOf } from "./taps.js";

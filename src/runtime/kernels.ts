@@ -1,7 +1,8 @@
 // kernels.ts: the wasm module: its functions as TypeScript sees them, compiled once, instantiated per model.
 import { bytesOfText, ShiftwiseError } from "../base/index.js";
 import type { ModelDef } from "../model/index.js";
-import type { Layer } from "../ops/index.js";
+import { elements, type Layer, largestOf } from "../ops/index.js";
+import { gatherOf, windowOf } from "./taps.js";
 import { type Kernels as Exports, RUNTIME_MARK, RUNTIME_WASM_TEXT } from "./wasm.generated.js";
 
 /** The exports of assembly/runtime and assembly/steps, documented there. */
@@ -18,7 +19,8 @@ const IMPORT = [3, ..."env", 6, ..."memory", 2, 1].map((part) =>
 
 /**
  * The layers whose kernels are a module of their own, assembly/steps, which is loaded where a model has one of them. Those of
- * float32 tensors are there as well: quantized networks of convolutions do without.
+ * float32 tensors, of activations of few bits, of strides beyond 2 and of means over windows are there as well: most networks of
+ * convolutions do without.
  */
 const APART: ReadonlySet<Layer["op"]> = new Set([
   "activation",
@@ -31,9 +33,21 @@ const APART: ReadonlySet<Layer["op"]> = new Set([
   "softmax",
 ]);
 
+/** Largest raw value of activations whose sums have u8 lanes. */
+const FEW_MAX = 127;
+
 /** Whether a model needs the kernels of `compileSteps`. */
 export const needsSteps = ({ layers, tensors }: ModelDef): boolean =>
-  layers.some((layer) => APART.has(layer.op) || ("input" in layer && tensors[layer.input].encoding.kind === "float32"));
+  layers.some((layer) => {
+    if (APART.has(layer.op)) return true;
+    if (!("input" in layer)) return false;
+    const { encoding, shape } = tensors[layer.input];
+    const output = tensors[layer.output].shape;
+    const largest = largestOf(encoding);
+    if (largest === null || (layer.op === "conv" && largest <= FEW_MAX)) return true;
+    if (layer.op === "avgPool" && elements(layer.kernel) < elements(shape) / shape[0]) return true;
+    return "kernel" in layer && gatherOf(shape, output, windowOf(layer), false).form === "any";
+  });
 
 type Compile = (shared: boolean) => Promise<WebAssembly.Module>;
 

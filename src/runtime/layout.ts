@@ -21,3 +21,6 @@ export const END = 2;
 export const LINEAR = 0;
 export const LEVELS = 1;
 export const FLOAT32 = 2;
+
+/** The first word behind a channel's segments holds its parts, and this where end_bytes ends it: assembly/runtime/shared/short-epilogue.ts. */
+export const SHORT = 0x8000;

@@ -1,9 +1,9 @@
 // load.ts: a model's bytes from wherever they are: memory, a URL, a Response, a file; gzip decoded on the way.
 import { ShiftwiseError } from "../base/index.js";
-import { isGzip } from "../format/index.js";
+import { crc32, isGzip } from "../format/index.js";
 import { decodeModel, type ModelDef } from "../model/index.js";
 import { type Feed, openFeed } from "./feed.js";
-import { Unzip } from "./gzip.js";
+import type { Unzip } from "./gzip.js";
 import { checkSize, Intake, refuseForeign } from "./intake.js";
 import { MEMORY_DEFAULT } from "./memory.js";
 import type { FetchOptions } from "./options.js";
@@ -153,7 +153,9 @@ async function readAll(feed: Feed, where: string, options: Limits): Promise<Uint
           continue;
         }
         head = null;
-        if (isGzip(bytes)) unzip = new Unzip(file, where);
+        if (isGzip(bytes)) {
+          unzip = new (await import("./gzip.js")).Unzip(file, where, { Failure: ShiftwiseError, crc32 });
+        }
       }
       if (unzip) await unzip.take(bytes);
       else file.take(bytes);

@@ -40,7 +40,9 @@ export async function createWasmExecutor(
   const kernels = instantiate(modules, memory);
   const shared = threads > 1 && plan.steps.length > 0;
   // what starts and leads helpers is loaded where there are some
-  const crew = shared ? await (await import("./threads/crew.js")).startCrew(def, plan, modules, memory, threads) : null;
+  const crew = shared
+    ? await (await import("./threads/crew.js")).startCrew(def, plan, modules, memory, threads, ShiftwiseError)
+    : null;
   const state: State = { kernels, memory, crew };
   const doors = def.inputs.map((port) => {
     const place = placements.staging.get(port.tensor) ?? placements.raw.get(port.tensor)!;

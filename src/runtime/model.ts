@@ -1,8 +1,8 @@
 // model.ts: the public Model: a model file made ready to run, one image at a time.
 
 import { frozenCopy, ShiftwiseError } from "../base/index.js";
-import { type ModelDef, ownModel } from "../model/index.js";
-import { dimsOf } from "../ops/index.js";
+import { type ModelDef, ownModel, runReference } from "../model/index.js";
+import { dimsOf, elements } from "../ops/index.js";
 import type { Executor, ExecutorKind, ExecutorOptions, Outputs, StepTime, Visit } from "./executor.js";
 import { createInputCheck, type Given, type InputInfo, type Inputs } from "./inputs.js";
 import { checkKernels, compileKernels, compileSteps, needsSteps } from "./kernels.js";
@@ -10,7 +10,6 @@ import { fetchModel, follow, untilAborted } from "./load.js";
 import { createWasmExecutor, threadsFor } from "./machine.js";
 import { MEMORY_DEFAULT, type MemoryUse } from "./memory.js";
 import { badOption, checkOptions, type LoadOptions, type RunOptions } from "./options.js";
-import { createPlainExecutor } from "./plain-executor.js";
 import { createInputReader, type InputBatch, type OutputInfo } from "./ports.js";
 import type { ModelSource } from "./source.js";
 import { warmUp } from "./warmup.js";
@@ -172,7 +171,11 @@ async function createModel(
     const compiling = executor === "plain" ? null : (module ?? compileKernels(threadsFor(limits) > 1));
     const kernels = executor === "wasm" ? await compiling : await Promise.resolve(compiling).catch(nullIfUnsupported);
     let def = ownModel(given);
-    if (!kernels) return make(def, await createPlainExecutor(def, limits));
+    if (!kernels) {
+      const { createPlainExecutor } = await import("./plain-executor.js");
+      const tools = { Failure: ShiftwiseError, frozenCopy, runReference, elements };
+      return make(def, createPlainExecutor(def, limits, tools));
+    }
     const modules = [kernels];
     if (module) checkKernels(module);
     else if (needsSteps(def)) {

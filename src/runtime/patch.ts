@@ -1,11 +1,10 @@
 // patch.ts: walks a sliding window's output tile by tile, and gathers the patch of input rows that each tile needs.
-import { type Address, NOWHERE, type Pointer, plus } from "../base/index.js";
+import { type Address, NOWHERE, plus } from "../base/index.js";
 import { elements, type Layer } from "../ops/index.js";
 import type { Kernels } from "./kernels.js";
 import { TILE } from "./layout.js";
-import type { Placement } from "./memory.js";
-import type { PlanContext } from "./step.js";
-import { type GatherForm, gatherOf, planTaps, type Taps, windowOf } from "./taps.js";
+import { type PlanContext, planeSize } from "./step.js";
+import { gatherOf, planTaps, windowOf } from "./taps.js";
 import { GatherJob } from "./wasm.generated.js";
 
 /** Scratch before the masks and rows: the parts of one tile's sum, or 4 x 64 float sums. */
@@ -17,82 +16,17 @@ const SLACK = 16;
 
 type WindowLayer = Extract<Layer, { kernel: unknown }>;
 
-/** One tile of 64 output pixels and less. One object serves all visits: nothing is allocated while running. */
-export interface Tile {
+/**
+ * Rows of input channels `channel`.. for one tile of 64 output pixels and less. One object serves all visits: nothing is
+ * allocated while running.
+ */
+export interface Patch {
   pixel: number;
   pixels: number;
   /** Scratch for sums. */
   sums: Address;
   /** The tile's padding masks, 64 bytes a tap; nothing for the form `pointwise`. */
   masks: Address;
-}
-
-/** A layer's window over its input: where it reads and in which order its output is made. */
-export interface SlidingPlan {
-  readonly form: GatherForm;
-  readonly job: Pointer<GatherJob>;
-  readonly taps: Taps;
-  readonly tiles: number;
-  /** Scratch behind the masks. */
-  readonly scratchUsed: number;
-  /** The planes it reads: the input's, or its phases. Final when planning has ended. */
-  readonly source: () => Placement;
-  readonly forEach: (
-    kernels: Kernels,
-    first: number,
-    last: number,
-    scratch: Address,
-    visit: (tile: Tile) => void,
-  ) => void;
-}
-
-/**
- * @param fill raw value of padding
- * @param sumsBytes scratch for sums
- */
-export function planSliding(
-  context: PlanContext,
-  layer: WindowLayer,
-  fill: number,
-  sumsBytes = SUMS_BYTES,
-): SlidingPlan {
-  const input = context.spec(layer.input);
-  const { shape } = context.spec(layer.output);
-  const float = input.encoding.kind === "float32";
-  const window = windowOf(layer);
-  const { form, phases } = gatherOf(input.shape, shape, window, float);
-  const size = shape[1] * shape[2];
-  const scratchUsed = sumsBytes + elements(window.kernel) * TILE;
-  context.memory.needScratch(scratchUsed);
-  const taps = planTaps(context.memory, { form, phases }, input.shape, shape, window, float ? 4 : 1);
-  const source = (): Placement => context.place(layer.input, phases ? "phases" : "raw");
-  const job = context.memory.record(GatherJob, () => {
-    const { address, planeBytes } = source();
-    return { ...taps, planes: address, planeBytes, fill, width: shape[2] };
-  });
-  const tile: Tile = { pixel: 0, pixels: 0, sums: NOWHERE, masks: NOWHERE };
-  return {
-    form,
-    job,
-    taps,
-    tiles: Math.ceil(size / TILE),
-    scratchUsed,
-    source,
-    forEach(kernels, first, last, scratch, visit) {
-      tile.sums = scratch;
-      tile.masks = plus(scratch, sumsBytes);
-      for (let t = first; t < last; t++) {
-        tile.pixel = t * TILE;
-        tile.pixels = Math.min(TILE, size - tile.pixel);
-        if (form !== "pointwise") kernels.tile_masks(job, tile.masks, tile.pixel);
-        visit(tile);
-      }
-    },
-  };
-}
-
-/** Rows of input channels `channel`.. for one tile. Valid until the next visit. */
-export interface Patch extends Tile {
   address: Address;
   channel: number;
   channels: number;
@@ -123,15 +57,23 @@ export function planPatch(
   sumsBytes = SUMS_BYTES,
 ): PatchPlan {
   const { shape, encoding } = context.spec(layer.input);
+  const output = context.spec(layer.output).shape;
+  const { memory } = context;
   const float = encoding.kind === "float32";
+  const window = windowOf(layer);
   const rowBytes = elements(layer.kernel) * (float ? 4 * TILE : TILE);
   const chunk = Math.min(shape[0], together * Math.max(1, Math.floor(CHUNK_BYTES / (rowBytes * together))));
   // the rows alone can be too much, and the tables of their taps are not made then
-  context.memory.needScratch(chunk * rowBytes);
-  const sliding = planSliding(context, layer, fill, sumsBytes);
-  const { form, job, scratchUsed } = sliding;
-  const { taps } = sliding.taps;
-  context.memory.needScratch(scratchUsed + chunk * rowBytes + SLACK);
+  memory.needScratch(chunk * rowBytes);
+  const { form, phases } = gatherOf(shape, output, window, float);
+  const size = planeSize(output);
+  const before = sumsBytes + elements(layer.kernel) * TILE;
+  memory.needScratch(before + chunk * rowBytes + SLACK);
+  const taps = planTaps(memory, { form, phases }, shape, output, window, float ? 4 : 1);
+  const job = memory.record(GatherJob, () => {
+    const { address, planeBytes } = context.place(layer.input, phases ? "phases" : "raw");
+    return { ...taps, planes: address, planeBytes, fill, width: output[2] };
+  });
   const patch: Patch = {
     pixel: 0,
     pixels: 0,
@@ -154,18 +96,22 @@ export function planPatch(
   };
 
   return {
-    taps,
-    tiles: sliding.tiles,
+    taps: taps.taps,
+    tiles: Math.ceil(size / TILE),
     forEach(kernels, first, last, scratch, visit) {
-      patch.address = plus(scratch, scratchUsed);
-      sliding.forEach(kernels, first, last, scratch, (tile) => {
-        Object.assign(patch, tile);
+      patch.sums = scratch;
+      patch.masks = plus(scratch, sumsBytes);
+      patch.address = plus(scratch, before);
+      for (let t = first; t < last; t++) {
+        patch.pixel = t * TILE;
+        patch.pixels = Math.min(TILE, size - patch.pixel);
+        if (form !== "pointwise") kernels.tile_masks(job, patch.masks, patch.pixel);
         for (patch.channel = 0; patch.channel < shape[0]; patch.channel += chunk) {
           patch.channels = Math.min(chunk, shape[0] - patch.channel);
           gather(kernels);
           visit(patch);
         }
-      });
+      }
     },
   };
 }

@@ -1,15 +1,24 @@
 // plain-executor.ts: the executor in plain TypeScript, for hosts that refuse WebAssembly.
-import { frozenCopy, ShiftwiseError } from "../base/index.js";
-import { type ModelDef, runReference } from "../model/index.js";
-import { elements } from "../ops/index.js";
+import type { frozenCopy, ShiftwiseError } from "../base/index.js";
+import type { ModelDef, runReference } from "../model/index.js";
+import type { elements } from "../ops/index.js";
 import type { Executor, ExecutorOptions, Outputs, StepTime, Visit } from "./executor.js";
 import type { InputBatch } from "./ports.js";
+
+/** The parts of the entry that this file calls; they are handed over for the reason that gzip.ts has. */
+interface Tools {
+  readonly Failure: typeof ShiftwiseError;
+  readonly frozenCopy: typeof frozenCopy;
+  readonly runReference: typeof runReference;
+  readonly elements: typeof elements;
+}
 
 /**
  * Makes a model runnable without WebAssembly, on one thread.
  * @throws OVERFLOW for a memory limit below what all tensors take, since it keeps every one of them
  */
-export async function createPlainExecutor(given: ModelDef, { memoryLimit }: ExecutorOptions): Promise<Executor> {
+export function createPlainExecutor(given: ModelDef, { memoryLimit }: ExecutorOptions, tools: Tools): Executor {
+  const { Failure, frozenCopy, runReference, elements } = tools;
   // inputs come as planes
   const inputs = given.inputs.map((port) => ({ ...port, channelsLast: false }));
   // every run reads the weights again
@@ -17,13 +26,13 @@ export async function createPlainExecutor(given: ModelDef, { memoryLimit }: Exec
   const tensors = Object.values(def.tensors);
   const total = tensors.reduce((sum, { shape }) => sum + elements(shape) * Float32Array.BYTES_PER_ELEMENT, 0);
   if (total > memoryLimit) {
-    throw new ShiftwiseError("OVERFLOW", "the model needs more memory than allowed", {
+    throw new Failure("OVERFLOW", "the model needs more memory than allowed", {
       expected: `at most ${memoryLimit} bytes`,
       found: `${total} bytes`,
     });
   }
   const trace = (values: InputBatch, visit: Visit): Outputs => {
-    refuseNonFinite(values);
+    refuseNonFinite(values, Failure);
     return runReference(def, values, visit).outputs;
   };
   return {
@@ -48,11 +57,11 @@ export async function createPlainExecutor(given: ModelDef, { memoryLimit }: Exec
   };
 }
 
-function refuseNonFinite(values: InputBatch): void {
+function refuseNonFinite(values: InputBatch, Failure: Tools["Failure"]): void {
   for (const [name, input] of Object.entries(values)) {
     const i = input.findIndex((value) => !Number.isFinite(value));
     if (i < 0) continue;
-    throw new ShiftwiseError("BAD_DATA", "input is not finite", {
+    throw new Failure("BAD_DATA", "input is not finite", {
       where: `input ${name}[${i}]`,
       found: String(input[i]),
     });

@@ -49,3 +49,17 @@ export function planesOf(
   const [from, to] = [place(input), place(output)];
   return { planes: from.address, planeBytes: from.planeBytes, out: to.address, outBytes: to.planeBytes };
 }
+
+/** Units of a layer that threads should at least find to share. */
+const UNITS_MIN = 64;
+/** Channels of a unit that make up for its call. */
+const CHANNELS_MIN = 16;
+
+/**
+ * Into how many blocks of channels to cut each piece of a plane, where there are few pieces for threads to share. Channels of a
+ * single pixel lie so close that each is written over by the one before, so one thread makes them all, in order.
+ */
+export function blocksOf(pixels: number, pieces: number, channels: number): number {
+  if (pixels === 1) return 1;
+  return Math.max(1, Math.min(Math.ceil(UNITS_MIN / pieces), Math.floor(channels / CHANNELS_MIN)));
+}

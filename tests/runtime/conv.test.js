@@ -81,6 +81,126 @@ test("grouped and depthwise convolutions agree", async () => {
   }
 });
 
+test("depthwise convolutions agree at the edges of tiles, pieces and small maps", async () => {
+  const tables = [
+    [-6, -5, -3, -1, 0, 1, 2, 3, 4, 7, 8, 12],
+    [-63, -48, -31, 0, 1, 17, 33, 62],
+    [-16383, -257, 0, 1, 255, 4095, 16383],
+  ];
+  const windows = [
+    { kernel: [3, 3] },
+    { kernel: [3, 3], stride: [2, 2] },
+    { kernel: [3, 3], stride: [2, 2], padding: [0, 0, 1, 1] },
+    { kernel: [5, 5], padding: [2, 2, 2, 2] },
+    { kernel: [5, 5], padding: [2, 2, 2, 2], stride: [2, 2] },
+    { kernel: [3, 3], padding: [2, 2, 2, 2], dilation: [2, 2] },
+    { kernel: [3, 1], padding: [3, 0, 0, 0] },
+    { kernel: [13, 3], padding: [6, 1, 6, 1] },
+    { kernel: [1, 3], padding: [0, 1, 0, 1] },
+  ];
+  const sizes = [
+    ...[1, 3, 4, 5, 7, 8, 14, 15, 16, 17, 28, 33].map((n) => [n, n]),
+    ...[
+      [1, 32],
+      [3, 16],
+      [3, 11],
+      [7, 9],
+      [5, 13],
+      [80, 83],
+    ],
+  ];
+  for (const window of windows) {
+    for (const [height, width] of sizes) {
+      const padding = window.padding ?? [1, 1, 1, 1];
+      if (height + padding[0] + padding[2] < window.kernel[0]) continue;
+      for (const [channels, input] of [
+        [3, linear()],
+        [6, linear(255, 100)],
+        [3, linear(15)],
+      ]) {
+        const options = { shape: [3, height, width], channels, groups: 3, tables, ...window, padding, input };
+        await check(options, height);
+        await check({ ...options, residual: linear(), clamp: { low: 0, high: 6 } }, width);
+      }
+    }
+  }
+});
+
+test("depthwise sums at the limits of a lane stay exact", async () => {
+  // 257 activations of 255 are the most that a lane holds whose range is moved
+  for (const [plus, minus] of [
+    [257, 0],
+    [0, 257],
+    [129, 128],
+    [128, 129],
+    [258, 0],
+    [129, 129],
+    [255, 3],
+    [1000, 1000],
+    [16383, 16383],
+    [16383, 0],
+  ]) {
+    for (const size of [7, 20]) {
+      const half = (sum) => [Math.min(16383, Math.ceil(sum / 2)), Math.floor(sum / 2)];
+      const weights = [...half(plus), ...half(minus).map((level) => -level), 0, 0, 0, 0, 0];
+      const levels = [...new Set([...weights, 1])].sort((a, b) => a - b);
+      const def = convModel({ shape: [1, size, size], channels: 1, groups: 1, levels });
+      const [{ weights: book, epilogue }] = def.layers;
+      weights.forEach((level, i) => {
+        book.codes[i] = levels.indexOf(level);
+      });
+      const sum = 255 * Math.max(plus, minus);
+      for (const [scale, offset] of [
+        [250 / sum, 0],
+        [-250 / sum, 255],
+        [250 / sum, 255],
+        [32000 / sum, -20000],
+      ]) {
+        epilogue.scale.fill(scale);
+        epilogue.offset.fill(offset);
+        for (const value of [0, 1e6]) {
+          await assertAgree(def, { x: new Float32Array(size * size).fill(value) }, `${plus} ${minus} ${size} ${scale}`);
+        }
+        const mixed = inputsFor(def, 3);
+        await assertAgree(def, { x: mixed.x.map((x) => (x > 0 ? 1e6 : -1e6)) }, `mixed ${plus} ${minus} ${size}`);
+      }
+    }
+  }
+});
+
+test("convolutions on levels of their own channels agree, however these are taken apart", async () => {
+  const tables = [
+    [-12, -8, -6, -4, -3, -2, -1, 0, 1, 2, 3, 4, 6, 8, 12],
+    [-28, -20, -14, -7, -5, 0, 3, 9, 17, 31],
+    [0, 3],
+    [-5, 0, 5],
+  ];
+  for (const channels of [5, 24]) {
+    for (const [inputs, size] of [
+      [8, 9],
+      [16, 8],
+      [70, 7],
+      [300, 4],
+      [24, 1],
+    ]) {
+      for (const input of [linear(), linear(255, 99), linear(31)]) {
+        const shape = [inputs, size, size];
+        await check({ shape, channels, kernel: [1, 1], padding: [0, 0, 0, 0], tables, input });
+        await check({
+          shape,
+          channels,
+          kernel: [1, 1],
+          padding: [0, 0, 0, 0],
+          tables,
+          input,
+          clamp: { low: 0, high: 3 },
+        });
+        if (size > 1 && inputs < 100) await check({ shape, channels, tables, input });
+      }
+    }
+  }
+});
+
 test("residual operands agree in every encoding", async () => {
   for (const residual of [linear(), linear(255, 100), LEVELS, FLOAT32]) {
     for (const output of [linear(), LEVELS, FLOAT32]) {

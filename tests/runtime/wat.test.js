@@ -4,7 +4,7 @@ import { test } from "node:test";
 
 const wat = readFileSync(new URL("../../build/runtime.wat", import.meta.url), "utf8");
 
-const BUCKETS = ["bucket_swar_px64", "bucket_u8_px64", "bucket_swar_taps_px64"];
+const BUCKETS = ["bucket_swar_px64", "bucket_u8_px64", "channel_px64"];
 
 /** The text of one function, by the end of its name. */
 function body(name) {

@@ -3,29 +3,16 @@
 //
 //   encode_px16          z float32 -> clamp 4 lanes -> round -> 32-bit integers -> narrow twice -> 16 bytes
 //   encode_plain_px16    z float32 -> round -> 16-bit integers -> narrow once -> clamp 16 bytes
+//   end_bytes            the same without a clamp, from the lanes of one part or two
 //
 // Adding 1.5 * 2^23 rounds numbers in -2^22..2^22. The low 16 bits of the sum are the signed integer, if that is in
 // -2^15..2^15 - 1. The constant is in the record because engines make a constant anew wherever it is used.
-import { PART_BYTES } from "../../../src/runtime/layout";
+import { PART_BYTES, SHORT } from "../../../src/runtime/layout";
 import { Epilogue, encode_px16, scaled } from "./epilogue";
 import { evens, joined_high, joined_low } from "./lanes";
 
-/** A tile that only encode_px16 may end. */
-const GENERAL: i32 = 0;
-/** One that encode_plain_px16 may end as well. */
-const PLAIN: i32 = 1;
-/** One whose channels encode_lone_px64 may end, too, if they are of one part. */
-const WHOLE: i32 = 2;
-
-/** Says how the channels of a tile of `pixels` pixels may be ended. */
-export function form_of(epilogue: Epilogue, pixels: i32): i32 {
-  if (!epilogue.plain) return GENERAL;
-  return pixels == 64 && epilogue.residual == 0 ? WHOLE : PLAIN;
-}
-
-/** Ends `pixels` pixels of one channel, as form_of says for its tile. */
+/** Ends `pixels` pixels of one channel, whose parts and factors are those of lanes.ts, or whose stream says how it ends. */
 export function end_px64(
-  form: i32,
   epilogue: Epilogue,
   channel: i32,
   parts: usize,
@@ -33,8 +20,8 @@ export function end_px64(
   pixel: i32,
   pixels: i32,
 ): void {
-  if (form == WHOLE && load<u16>(factors) == 1) encode_lone_px64(epilogue, channel, parts, factors, pixel);
-  else if (form != GENERAL) encode_plain_px16(epilogue, channel, parts, factors, pixel, pixels);
+  if (load<u16>(factors) >= <u16>SHORT) end_bytes(epilogue, channel, parts, factors, pixel, pixels);
+  else if (epilogue.plain) encode_plain_px16(epilogue, channel, parts, factors, pixel, pixels);
   else encode_px16(epilogue, channel, parts, factors, pixel, pixels);
 }
 
@@ -115,42 +102,49 @@ function encode_plain_px16(
 }
 
 /**
- * Does what encode_plain_px16 does, for 64 pixels of one part without a residual. A check that never fails parts the
- * blocks: engines move the loads of a basic block to its front, where eight at once would not fit the registers.
+ * Ends `pixels` pixels of a channel of one part or two into bytes that only saturation clamps. The lanes of a part are exact mod
+ * 2^16, and a bias moves its range, of at most 2^16 values, to that of a signed lane. With `back` the biases times their factors
+ *
+ *   sum = factor 0 (part 0 + bias 0) + factor 1 (part 1 + bias 1) - back          scale has the factor of a lone part
+ *
+ *   head   SHORT + parts | bias 0 | bias 1 | - | factor 0 | factor 1 | back, 2 words | scale, 2 | offset, 2
  */
-function encode_lone_px64(epilogue: Epilogue, channel: i32, parts: usize, factors: usize, pixel: i32): void {
-  const factor = f32x4.splat(<f32>load<i16>(factors, 2));
-  const scale = f32x4.mul(v128.load32_splat(epilogue.scale + ((<usize>channel) << 2)), factor);
-  const offset = v128.load32_splat(epilogue.offset + ((<usize>channel) << 2));
-  const low = i8x16.splat(epilogue.lowByte),
-    high = i8x16.splat(epilogue.highByte),
+function end_bytes(epilogue: Epilogue, channel: i32, parts: usize, head: usize, pixel: i32, pixels: i32): void {
+  const bias0 = v128.load16_splat(head, 2),
+    back = v128.load32_splat(head, 12),
+    scale = v128.load32_splat(head, 16),
+    offset = v128.load32_splat(head, 20),
     round = f32x4.splat(epilogue.round);
-  const out = epilogue.out + <usize>channel * epilogue.outBytes + <usize>pixel;
-  encode_lone_px16(out, parts, scale, offset, round, low, high);
-  if (out == 0) unreachable();
-  encode_lone_px16(out + 16, parts + 32, scale, offset, round, low, high);
-  if (out == 0) unreachable();
-  encode_lone_px16(out + 32, parts + 64, scale, offset, round, low, high);
-  if (out == 0) unreachable();
-  encode_lone_px16(out + 48, parts + 96, scale, offset, round, low, high);
-}
-
-function encode_lone_px16(
-  out: usize,
-  part: usize,
-  scale: v128,
-  offset: v128,
-  round: v128,
-  low: v128,
-  high: v128,
-): void {
-  const odds = v128.load(part, 16);
-  const even = evens(v128.load(part), odds);
-  const z0 = scaled(i32x4.extend_low_i16x8_s(even), scale, offset);
-  const z1 = scaled(i32x4.extend_high_i16x8_s(even), scale, offset);
-  const z2 = scaled(i32x4.extend_low_i16x8_s(odds), scale, offset);
-  const z3 = scaled(i32x4.extend_high_i16x8_s(odds), scale, offset);
-  v128.store(out, i8x16.min_u(i8x16.max_u(rounded_bytes(z0, z1, z2, z3, round), low), high));
+  let out = epilogue.out + <usize>channel * epilogue.outBytes + <usize>pixel;
+  const stop = out + <usize>pixels;
+  if (load<u16>(head) == <u16>SHORT + 1) {
+    for (; out < stop; out += 16, parts += 32) {
+      const b = v128.load(parts, 16);
+      const odds = i16x8.add(b, bias0),
+        even = i16x8.add(evens(v128.load(parts), b), bias0);
+      const z0 = scaled(i32x4.sub(i32x4.extend_low_i16x8_s(even), back), scale, offset);
+      const z1 = scaled(i32x4.sub(i32x4.extend_high_i16x8_s(even), back), scale, offset);
+      const z2 = scaled(i32x4.sub(i32x4.extend_low_i16x8_s(odds), back), scale, offset);
+      const z3 = scaled(i32x4.sub(i32x4.extend_high_i16x8_s(odds), back), scale, offset);
+      v128.store(out, rounded_bytes(z0, z1, z2, z3, round));
+    }
+    return;
+  }
+  const bias1 = v128.load16_splat(head, 4),
+    pair = v128.load32_splat(head, 8);
+  for (; out < stop; out += 16, parts += 32) {
+    const b0 = v128.load(parts, 16),
+      b1 = v128.load(parts, PART_BYTES + 16);
+    const odds0 = i16x8.add(b0, bias0),
+      even0 = i16x8.add(evens(v128.load(parts), b0), bias0);
+    const odds1 = i16x8.add(b1, bias1),
+      even1 = i16x8.add(evens(v128.load(parts, PART_BYTES), b1), bias1);
+    const z0 = scaled(i32x4.sub(joined_low(even0, even1, pair), back), scale, offset);
+    const z1 = scaled(i32x4.sub(joined_high(even0, even1, pair), back), scale, offset);
+    const z2 = scaled(i32x4.sub(joined_low(odds0, odds1, pair), back), scale, offset);
+    const z3 = scaled(i32x4.sub(joined_high(odds0, odds1, pair), back), scale, offset);
+    v128.store(out, rounded_bytes(z0, z1, z2, z3, round));
+  }
 }
 
 /** Pixels 0 2 4 6 | 8 10 12 14 | 1 3 5 7 | 9 11 13 15, each below 2^15, rounded to bytes in order, saturated. */

@@ -22,7 +22,7 @@ export interface Ending {
 /** Counts the end of bucket sums in tiles, by the short way or the general one. */
 export function endTiles(
   { channels, pixels, output, residual }: Ending,
-  work: Pick<ChannelWork, "pairs" | "lone">,
+  work: Pick<ChannelWork, "pairs" | "lone" | "short" | "twin">,
   isPlain: boolean,
 ): Counts {
   const tiles = Math.ceil(pixels / TILE);
@@ -35,12 +35,11 @@ export function endTiles(
       { endFloat: output.kind === "float32" ? turns : 0 },
     );
   }
-  const wholeTiles = residual ? 0 : channels * Math.floor(pixels / TILE) * work.lone;
-  const others = turns - (wholeTiles * TILE) / TURN;
   return {
-    endLone: wholeTiles,
-    endPlain: others,
-    endPlainChannel: channels * tiles - wholeTiles,
+    endShort: turns * work.short,
+    endTwin: turns * work.twin,
+    endPlain: turns * Math.max(0, 1 - work.short - work.twin),
+    endPlainChannel: channels * tiles,
     endPair: turns * work.pairs,
     endPlainResidual: added,
   };

@@ -13,7 +13,16 @@ import {
   type MaxPoolLayer,
   type TensorSpec,
 } from "../../ops/index.js";
-import { elementBytes, isLarge, isPlain, needsPhases, PART_ROWS, windowOf } from "../../runtime/inside.js";
+import {
+  elementBytes,
+  endsInBytes,
+  isLarge,
+  isPlain,
+  largestSums,
+  needsPhases,
+  PART_ROWS,
+  windowOf,
+} from "../../runtime/inside.js";
 import { endLanes, endPlanes, endTiles, endVector, TURN } from "./endings.js";
 import { type Counts, sumOf } from "./features.js";
 import {
@@ -28,8 +37,8 @@ import {
   countSoftmax,
 } from "./values.js";
 import { branchesOf, floatCounts, geometryOf, layerCounts } from "./weighted.js";
-import { gatherPatches, isFloat, tilesOf } from "./windows.js";
-import { boundedWork } from "./work.js";
+import { gatherPatches, isFloat, slidingIn, tilesOf } from "./windows.js";
+import { type ChannelWork, channelWork, type WorkForm } from "./work.js";
 
 /** A step of a model, and what it does. */
 export interface StepCounts {
@@ -42,7 +51,12 @@ type Weighted = ConvLayer | DenseLayer;
 /** The share of a tensor's values that are not 0, where it is known. */
 type Active = ReadonlyMap<string, number>;
 /** The work of the layers with integer weights. */
-type Works = ReadonlyMap<string, ReturnType<typeof boundedWork>>;
+type Works = ReadonlyMap<string, LayerWork>;
+interface LayerWork {
+  readonly work: ChannelWork;
+  /** Bounds of the channels' sums. */
+  readonly largest: Float64Array;
+}
 type Tensors = Pick<ModelDef, "tensors" | "layers" | "inputs"> & {
   readonly works: Works;
   readonly branches: number;
@@ -59,13 +73,25 @@ export function modelBranches(def: ModelDef): number {
 }
 
 function worksOf(def: ModelDef): Works {
-  const works = new Map<string, ReturnType<typeof boundedWork>>();
+  const works = new Map<string, LayerWork>();
   for (const layer of def.layers) {
     if (!("weights" in layer) || layer.weights.kind === "float32") continue;
+    const { weights } = layer;
     const max = largestOf(def.tensors[layer.input].encoding)!;
-    works.set(layer.name, boundedWork(layer.weights, def.tensors[layer.output].shape[0], max));
+    const [channels] = def.tensors[layer.output].shape;
+    const largest = largestSums(weights, channels, max);
+    works.set(layer.name, { work: channelWork(weights, channels, max, formOf(def, layer, largest)), largest });
   }
   return works;
+}
+
+/** Returns what a layer's streams depend on besides the weights. */
+function formOf(def: ModelDef, layer: Weighted, largest: Float64Array): WorkForm {
+  const { input, output, window, groups } = geometryOf(def, layer);
+  if (window === null || layer.op === "dense") return { isShort: false };
+  const sliding = input.shape[0] === groups ? slidingIn({ input, output, window }) : null;
+  const isShort = endsInBytes({ spec: (tensor) => def.tensors[tensor] }, layer, largest);
+  return { isShort, shifted: sliding?.shifted };
 }
 
 function branchesIn(def: ModelDef, works: Works): number {
@@ -164,7 +190,7 @@ function countAvgPool({ tensors }: Tensors, layer: AvgPoolLayer): Counts {
   const tiles = channels * tilesOf(output);
   if (isFloat(input)) return sumOf({ step: 1, sumFloatRow: 4 * tiles * taps }, rows, endLanes(ending, tiles));
   const parts = Math.ceil(taps / PART_ROWS);
-  const work = { lone: parts === 1 ? 1 : 0, pairs: parts === 1 ? 0 : Math.ceil(parts / 2) };
+  const work = { lone: parts === 1 ? 1 : 0, pairs: parts === 1 ? 0 : Math.ceil(parts / 2), short: 0, twin: 0 };
   return sumOf({ step: 1, sumRow: 4 * tiles * taps }, rows, endTiles(ending, work, false));
 }
 

@@ -12,7 +12,7 @@ import {
 import { BLOCK, isPointLayer, TILE, windowOf } from "../../runtime/inside.js";
 import { endLanes, endTiles, endVector } from "./endings.js";
 import { type Counts, sumOf } from "./features.js";
-import { gatherPatches, type Sliding, slideOver, slides, tilesOf } from "./windows.js";
+import { gatherPatches, slidingIn, tilesOf } from "./windows.js";
 import type { ChannelWork } from "./work.js";
 
 /** Bytes of the caches: rows of a patch beyond the first level, and streams and weights beyond the second, cost more. */
@@ -24,8 +24,11 @@ const SECOND_LEVEL = 2 ** 19;
  */
 const LEARNT_OF_LAYER = 50_000;
 const LEARNT_OF_MODEL = 100_000;
-/** Pixels of a tile that the narrow kernels take. */
+/** Pixels of a tile that the narrow kernels take, and pixels whose rows are shifted at a time. */
 const NARROW = 16;
+const SHIFTED = 32;
+/** Bytes that are copied at a time. */
+const COPIED = 32;
 
 /**
  * A layer with weights, without the weights.
@@ -91,15 +94,17 @@ export function layerCounts(geometry: LayerGeometry, work: ChannelWork, isPlain:
   }
   const sliding = { input, output, window };
   const perGroup = input.shape[0] / groups;
-  const isSliding = perGroup === 1 && slides(sliding);
-  const rows = isSliding ? slideOver(sliding) : gatherPatches(sliding, perGroup);
+  const copied = perGroup === 1 ? slidingIn(sliding) : null;
   const depth = perGroup * elements(window.kernel);
   const streamBytes = channels * (2 * work.terms + 6 * work.segments);
-  const missed = { ...work, lists: work.lists * missedShare(tilesOf(output), branchesOf(geometry, work), branches) };
+  const tiles = tilesOf(output);
+  // between two tiles lie the branches of the layer, or those of the channel alone
+  const between = copied ? branchesOf(geometry, work) / channels : branchesOf(geometry, work);
+  const missed = { ...work, lists: work.lists * missedShare(tiles, between, branches) };
   return sumOf(
-    { step: 1, streamByte: tilesOf(output) * beyond(streamBytes, SECOND_LEVEL) },
-    rows,
-    isSliding ? slidingSums(sliding, missed) : bucketSums(geometry, depth, missed),
+    { step: 1, streamByte: (copied ? 1 : tiles) * beyond(streamBytes, SECOND_LEVEL) },
+    copied ? copiedSums(geometry, copied, missed) : gatherPatches(sliding, perGroup),
+    copied ? {} : bucketSums(geometry, depth, missed),
     endTiles(ending, work, isPlain),
   );
 }
@@ -163,17 +168,25 @@ function bucketSums({ input, output }: LayerGeometry, depth: number, work: Chann
   };
 }
 
-function slidingSums({ output }: Sliding, work: ChannelWork): Counts {
-  const { wide, narrow } = widthsOf(output);
-  const [channels] = output.shape;
-  // the kernel for 16 pixels has a quarter of the sums, and the same walk
-  const tiles = channels * (wide + narrow);
-  const sums = channels * (wide + narrow / 4);
+function copiedSums(
+  { input, output }: LayerGeometry,
+  { copies, copyBytes, pieces, shifted }: NonNullable<ReturnType<typeof slidingIn>>,
+  work: ChannelWork,
+): Counts {
+  const [channels, height, width] = output.shape;
+  const made = pieces * input.shape[0] * copies.length;
+  const copied = { tile: pieces, planeCopy: made, planeCopyBytes: (made * copyBytes) / COPIED };
+  if (shifted) {
+    const turns = channels * Math.ceil((height * width) / SHIFTED);
+    return { ...copied, shiftedTerm: turns * work.terms, shiftedPart: turns * work.segments };
+  }
+  const tiles = channels * tilesOf(output);
   return {
-    slidingTerm: sums * work.terms,
+    ...copied,
+    slidingTerm: tiles * work.terms,
     slidingSegment: tiles * work.segments,
     slidingList: tiles * work.lists,
-    slidingPark: sums * work.parks,
+    slidingPark: tiles * work.parks,
     slidingChannel: tiles,
   };
 }

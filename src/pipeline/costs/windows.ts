@@ -1,6 +1,6 @@
 // windows.ts: the work of laying out the rows under a sliding window, for convolutions and pooling.
-import { elements, type TensorSpec, zeroOf } from "../../ops/index.js";
-import { CHUNK_BYTES, elementBytes, gatherOf, TILE, type windowOf } from "../../runtime/inside.js";
+import { elements, type TensorSpec } from "../../ops/index.js";
+import { CHUNK_BYTES, elementBytes, gatherOf, slidingOf, TILE, type windowOf } from "../../runtime/inside.js";
 import { TURN } from "./endings.js";
 import type { Counts } from "./features.js";
 
@@ -17,15 +17,9 @@ export const isFloat = ({ encoding }: TensorSpec): boolean => encoding.kind === 
 
 const formOf = ({ input, output, window }: Sliding) => gatherOf(input.shape, output.shape, window, isFloat(input)).form;
 
-/** Whether a depthwise layer reads its taps where they lie. */
-export const slides = (sliding: Sliding): boolean =>
-  formOf(sliding) === "shifted" && zeroOf(sliding.input.encoding) === 0;
-
-/** Counts the visits of the tiles and their masks, where nothing is gathered. */
-export function slideOver(sliding: Sliding): Counts {
-  const tiles = tilesOf(sliding.output);
-  return { tile: tiles, mask: tiles * elements(sliding.window.kernel) };
-}
+/** Returns how the taps of a depthwise layer are read from copies of its planes; null where they are gathered. */
+export const slidingIn = ({ input, output, window }: Sliding): ReturnType<typeof slidingOf> =>
+  slidingOf(input.shape, output.shape, window);
 
 /**
  * Counts the rows of all patches.

@@ -1,13 +1,21 @@
 // work.ts: what the kernels have to do for one output channel's weights, counted in the schedule that the runtime makes of them.
 import { ShiftwiseError } from "../../base/index.js";
-import { compileSchedule, END, type IntegerWeights, PARK, PRODUCT_MAX, TABLE_LEVELS } from "../../runtime/inside.js";
+import {
+  compileSchedule,
+  END,
+  type IntegerWeights,
+  PARK,
+  PRODUCT_MAX,
+  SHORT,
+  TABLE_LEVELS,
+} from "../../runtime/inside.js";
 
 /**
  * The counts of an output channel, or their mean over some channels.
  * @internal
  */
 export interface ChannelWork {
-  /** Weights that are not zero: an addition each. */
+  /** Rows that are added: one for each weight that is not zero, or for each signed power of two of it. */
   readonly terms: number;
   /** Segments of the stream. */
   readonly segments: number;
@@ -17,13 +25,30 @@ export interface ChannelWork {
   readonly runs: number;
   /** Parts of the sum that are left before the last one. */
   readonly parks: number;
-  /** Pairs of parts that the epilogue joins. */
+  /** Pairs of parts that the epilogue joins, of channels that do not end the short way. */
   readonly pairs: number;
-  /** 1 where the sum is a single part that needs no pair, else 0. */
+  /** 1 where such a sum is a single part that needs no pair, else 0. */
   readonly lone: number;
+  /** 1 where a sum of one part ends the short way, and 1 where one of two parts does. */
+  readonly short: number;
+  readonly twin: number;
   /** Walks over the inputs, where the layer is a dense one: its levels are looked up 16 at a time. */
   readonly passes: number;
 }
+
+/**
+ * The things that a layer's streams depend on besides the weights.
+ * @internal
+ */
+export interface WorkForm {
+  /** Whether its results are bytes that only saturation clamps: sums of one part or two end the short way. */
+  readonly isShort?: boolean;
+  /** Whether its rows are shifted one by one, as those of depthwise layers on small maps. */
+  readonly shifted?: boolean;
+}
+
+/** An ending whose numbers do not matter. */
+const ENDING = { scale: Float32Array.of(1), offset: Float32Array.of(0) };
 
 /**
  * Counts the work of a layer's channels, or of some of them; returns the mean of a channel.
@@ -32,20 +57,17 @@ export interface ChannelWork {
  * @throws OVERFLOW for more inputs than a channel can have
  * @internal
  */
-export function channelWork(weights: IntegerWeights, channels: number, max: number): ChannelWork {
-  return boundedWork(weights, channels, max).work;
-}
-
-/** Does what channelWork does, and returns the bounds of the channels' sums, too. */
-export function boundedWork(
+export function channelWork(
   weights: IntegerWeights,
   channels: number,
   max: number,
-): { readonly work: ChannelWork; readonly largest: Float64Array } {
-  const { stream, starts, largest } = compileSchedule(weights, channels, max);
+  { isShort = true, shifted = false }: WorkForm = {},
+): ChannelWork {
+  const form = { shifted, ending: isShort ? ENDING : undefined };
+  const { stream, starts } = compileSchedule(weights, channels, max, undefined, form);
   const run = Math.floor(255 / max);
   const runsOf = (rows: number): number => (run > 1 ? Math.ceil(rows / run) : 0);
-  let [terms, segments, lists, runs, parks, pairs, lone] = new Array<number>(7).fill(0);
+  let [terms, segments, lists, runs, parks, pairs, lone, short, twin] = new Array<number>(9).fill(0);
   for (let channel = 0; channel < channels; channel++) {
     let at = starts[channel] / 2;
     for (let op = PARK; op !== END; ) {
@@ -58,11 +80,13 @@ export function boundedWork(
       runs += runsOf(adds) + runsOf(subs);
       if (op === PARK) parks++;
     }
-    if (stream[at] === 1) lone++;
+    if (stream[at] === SHORT + 1) short++;
+    else if (stream[at] === SHORT + 2) twin++;
+    else if (stream[at] === 1) lone++;
     else pairs += stream[at] / 2;
   }
   const mean = (sum: number): number => sum / channels;
-  const work = {
+  return {
     terms: mean(terms),
     segments: mean(segments),
     lists: mean(lists),
@@ -70,9 +94,10 @@ export function boundedWork(
     parks: mean(parks),
     pairs: mean(pairs),
     lone: mean(lone),
+    short: mean(short),
+    twin: mean(twin),
     passes: passesOf(levelsOf(weights)),
   };
-  return { work, largest };
 }
 
 /**
@@ -82,14 +107,14 @@ export function boundedWork(
  * @throws BAD_OPTION for more levels than codes can tell apart; as channelWork
  * @internal
  */
-export function levelWork(levels: ArrayLike<number>, channels: number, max: number): ChannelWork {
+export function levelWork(levels: ArrayLike<number>, channels: number, max: number, form: WorkForm = {}): ChannelWork {
   const distinct = [...new Set(Array.from(levels))].sort((a, b) => a - b);
   if (distinct.length > 256) {
     throw new ShiftwiseError("BAD_OPTION", "too many levels", { expected: "at most 256", found: distinct.length });
   }
   const codeOf = new Map(distinct.map((level, code) => [level, code]));
   const codes = Uint8Array.from(levels, (level) => codeOf.get(level)!);
-  return channelWork({ kind: "codebook", levels: distinct, codes }, channels, max);
+  return channelWork({ kind: "codebook", levels: distinct, codes }, channels, max, form);
 }
 
 function levelsOf(weights: IntegerWeights): readonly number[] {

