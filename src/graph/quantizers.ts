@@ -16,7 +16,8 @@ const EITHER: ReadonlySet<Role> = new Set(["sum", "mean"]);
  * findChains that something reads. Nothing is rounded inside a chain; a dropout at its end comes after the rounding.
  *
  * The second operand of an add is the end of another chain and is rounded. What only functions and products of two
- * tensors read, which run in float32, stays float32, also with sums and means beside them. Max pooling, concatenation,
+ * tensors read, which run in float32, stays float32, also with sums and means beside them. So does an input that is compared
+ * for equality, as numbers that choose rows of a table are. Max pooling, concatenation,
  * padding and the like move integers without changing them: they are no points, their inputs are. Constants that reach a
  * convolution or dense layer so are points, the others are as they are. Nodes that no output depends on are passed over.
  *
@@ -31,6 +32,7 @@ export function quantizationPoints(network: Network): string[] {
   const nodes = liveNodes(network.nodes, network.outputs);
   const behind = rolesBehind(nodes, network.outputs);
   const within = rolesBehind(nodes, []);
+  const compared = comparedIn(nodes);
   const points = new Set<string>();
   for (const chain of findChains({ ...network, nodes })) {
     // a constant joined with what a convolution reads, as a class token is, has to be integer as well
@@ -38,7 +40,7 @@ export function quantizationPoints(network: Network): string[] {
     if (!computes(chain) || within.get(chain.tail)!.size === 0) continue;
     const roles = [...behind.get(chain.tail)!];
     const real = roles.some((role) => REAL.has(role)) && roles.every((role) => REAL.has(role) || EITHER.has(role));
-    if (chain.role !== "input" && real) continue;
+    if (chain.role === "input" ? compared.has(chain.tail) : real) continue;
     points.add(chain.nodes.findLast((node) => node.op !== "dropout")!.name);
   }
   return nodes.filter(({ name }) => points.has(name)).map(({ name }) => name);
@@ -56,6 +58,17 @@ export function floatPoints(network: Network): Set<string> {
   const inputs = new Set(network.nodes.filter(({ op }) => op === "input").map(({ name }) => name));
   const groups = encodingGroups(network).filter((names) => names.every((name) => !inputs.has(name) && free(name)));
   return new Set(groups.flat());
+}
+
+/** The tensors that are compared for equality, as they are, moved or behind functions: numbers of rows in a table must not be rounded. */
+function comparedIn(nodes: readonly Node[]): ReadonlySet<string> {
+  const compared = new Set<string>();
+  for (const node of nodes.toReversed()) {
+    const compares = node.op === "binary" && node.fn === "equal";
+    const hands = node.op === "elementwise" || nodeKind(node).role(node) === "move";
+    if (compares || (hands && compared.has(node.name))) for (const name of nodeInputs(node)) compared.add(name);
+  }
+  return compared;
 }
 
 /** Roles of the nodes that read each tensor, as it is or moved; that of a product, too, where the network ends in it. */

@@ -10,6 +10,7 @@ import { GRIDS } from "./grid.js";
 import { INTEGERS } from "./integer.js";
 import { LEVELS } from "./levels.js";
 import { LOGIC } from "./logic.js";
+import { LOOKUPS } from "./lookup.js";
 import { MATRICES } from "./matrix.js";
 import { MICROSOFT } from "./microsoft.js";
 import { NORMS } from "./norm.js";
@@ -50,6 +51,7 @@ export const OPERATORS: Operators = {
   ...ORDERS,
   ...PADS,
   ...PICKS,
+  ...LOOKUPS,
   ...PLACES,
   ...POOLS,
   ...QUANTIZED,

@@ -1,5 +1,5 @@
 // indices.ts: what is said where elements are picked by indices that depend on the model's input.
-import { isActivation } from "../draft.js";
+import { isActivation, type Known } from "../draft.js";
 import { type BareConversion, unsupported } from "./call.js";
 import type { Simple } from "./operator.js";
 
@@ -8,12 +8,20 @@ const TABLE =
 const PLACES =
   "places that depend on the model's input are not run: take the values and the indices as outputs before it, and pick behind the network";
 
-/** The operator, which has its indices as input 1, with its refusals of indices that no constant is. */
-export function byConstantIndices(operator: Simple): Simple {
+/**
+ * The operator, which has its indices as input 1, with its refusals of indices that no constant is.
+ * @param other does what it can with such indices; null for the rest
+ */
+export function byConstantIndices(
+  operator: Simple,
+  other: (conversion: BareConversion) => readonly Known[] | null = () => null,
+): Simple {
   return {
     ...operator,
     convert(conversion: BareConversion) {
       const [data, indices] = conversion.operands;
+      const made = isActivation(indices) ? other(conversion) : null;
+      if (made) return made;
       if (isActivation(indices)) throw unsupported(conversion.node, isActivation(data) ? PLACES : TABLE);
       return operator.convert!(conversion);
     },

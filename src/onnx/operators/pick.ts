@@ -16,7 +16,6 @@ import {
   required,
   withoutBatch,
 } from "./call.js";
-import { byConstantIndices } from "./indices.js";
 import { type Operators, operator, type Simple } from "./operator.js";
 import { int, ints, type Specs, type ValuesOf } from "./spec.js";
 
@@ -225,16 +224,15 @@ function partSizes(
   return range(count).map((i) => Math.max(0, Math.min(part, size - i * part)));
 }
 
-const gather = byConstantIndices(
-  picking({ axis: int(0) }, (call, dims) => {
-    const { node, attributes } = call;
-    const indices = required(call, 1);
-    const axis = axisOf(node, attributes.axis, dims.length);
-    const list = gatherIndices(call, indices, dims[axis]);
-    const result = [...dims.slice(0, axis), ...indices.dims, ...dims.slice(axis + 1)];
-    return [{ indices: everything(dims).with(axis, list), dims: result }];
-  }),
-);
+/** Gather by constant indices. */
+export const gather = picking({ axis: int(0) }, (call, dims) => {
+  const { node, attributes } = call;
+  const indices = required(call, 1);
+  const axis = axisOf(node, attributes.axis, dims.length);
+  const list = gatherIndices(call, indices, dims[axis]);
+  const result = [...dims.slice(0, axis), ...indices.dims, ...dims.slice(axis + 1)];
+  return [{ indices: everything(dims).with(axis, list), dims: result }];
+});
 
 /** Indices along an axis of `size`, negative ones counted from behind. */
 function gatherIndices({ node, budget }: Call, { data }: Value, size: number): number[] {
@@ -279,4 +277,4 @@ const tile = picking({}, (call, dims) => {
   return [{ indices }];
 });
 
-export const PICKS: Operators = { Expand: expand, Gather: gather, Slice: slice, Split: split, Tile: tile };
+export const PICKS: Operators = { Expand: expand, Slice: slice, Split: split, Tile: tile };
