@@ -352,7 +352,10 @@ function outcome(
   reports: readonly LayerReport[],
   ready: readonly QuantizedLayer[],
 ) {
-  const bits = new Map(weightNodes(network).map((node) => [node.name, widths(node).bits]));
+  // layers that came ready have no width to choose
+  const rounded = new Set(reports.map(({ name }) => name));
+  const chosen = weightNodes(network).filter(({ name }) => rounded.has(name));
+  const bits = new Map(chosen.map((node) => [node.name, widths(node).bits]));
   const layers = reports.map(({ explored: [next], ...report }): RoundedLayer => {
     const own = bits.get(report.name)!;
     const bytes = Math.ceil(report.weights / 8);
