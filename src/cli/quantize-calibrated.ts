@@ -148,6 +148,9 @@ function describe(
     ...(distillation ? [taughtText(distillation, quality)] : []),
     ...pointsText(file.points, file.missed),
     ...qualityText(quality, file.assumedPreprocessing),
+    ...(file.points.length > 0 && quality.heldOut
+      ? ["the goal was reached on these samples, so others may lose a little more: eval --against measures them"]
+      : []),
     `${out}: ${bytes(file.bytes)}, gzip ${bytes(gzipBytes)}, in ${duration(seconds)}`,
   ].join("\n");
 }

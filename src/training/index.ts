@@ -21,6 +21,7 @@ export {
   type CompensateOptions,
   type CompensateResult,
   compensate,
+  type Explored,
   type LayerReport,
   type LevelsOf,
   type RoundingStep,
