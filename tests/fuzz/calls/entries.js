@@ -132,6 +132,12 @@ const file = () => format.encodeModel(sampleModel());
 const soon = () => ({ signal: AbortSignal.timeout(300) });
 const quick = () => ({ epochs: 1, batchSize: 12, learningRate: 0.01 });
 const copy = () => structuredClone(network);
+/** Weights of one size, and encodings of all that is rounded. */
+function readyNetwork() {
+  const own = copy();
+  for (const { weight } of own.nodes) if (weight) weight.data = weight.data.map((w) => (w < 0 ? -0.125 : 0.125));
+  return { ...own, encodings: Object.fromEntries(encodings()) };
+}
 const pixelNetwork = () => pipeline.withNormalization(copy(), images().normalization);
 const classifier = () => graph.lower(pixelNetwork(), { grids: null });
 const method = () => ({
@@ -191,6 +197,7 @@ export const ENTRIES = {
     call: onnx.importOnnx,
   },
   importOnnxFile: { args: () => [join(folder, "model.onnx"), { name: "n" }], call: onnx.importOnnxFile },
+  importExported: { args: () => [onnx.exportOnnx(sampleModel(), { form: "qdq" })], call: onnx.importExported },
   exportOnnx: { args: () => [sampleModel(), { form: "qdq" }], call: onnx.exportOnnx },
   readNpy: { args: () => [bases.npyFiles()[0], "here"], call: data.readNpy },
   readNpz: { args: () => [bases.npz(), "here"], call: data.readNpz },
@@ -211,6 +218,7 @@ export const ENTRIES = {
   subset: { args: () => [images(), [0, 1]], call: data.subset },
   split: { args: () => [images(), 8], call: data.split },
   quantizationPoints: { args: () => [copy()], call: quantize.quantizationPoints },
+  statedEncodings: { args: () => [copy()], call: graph.statedEncodings },
   readyGrids: { args: () => [copy()], call: quantize.readyGrids },
   insertQuantizers: { args: () => [copy(), encodings()], call: quantize.insertQuantizers },
   advancePortion: { args: () => [copy(), null, { bits: 5, portion: 1 }], call: quantize.advancePortion },
@@ -309,6 +317,7 @@ export const ENTRIES = {
     share: 0.2,
     call: pipeline.quantizeFromImages,
   },
+  quantizeReady: { args: () => [readyNetwork()], call: pipeline.quantizeReady },
   quantizeByMethod: {
     args: () => [copy(), images(), method(), { epochs: 0, training: quick() }, soon()],
     share: 0.2,

@@ -22,6 +22,7 @@ const JUMPING = [
   "ArgMin",
   "TopK",
   "GridSample",
+  "shiftwise.Levels",
 ];
 
 /** Operators that round. */

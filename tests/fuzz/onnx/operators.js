@@ -133,6 +133,24 @@ function quantized(draw, b) {
   if (made) b.node("DequantizeLinear", [made[0], scale, zero]);
 }
 
+/** Steps of levels, as LogQuant has them, with the middles between two of them as thresholds. */
+function levels(draw, b) {
+  const steps = Array.from({ length: 1 + draw.below(6) }, () => 1 + draw.below(30));
+  const scale = draw.pick([0.05, 0.5, 0.01]);
+  let level = 0;
+  const thresholds = steps.map((step) => {
+    level += step;
+    return level - step / 2;
+  });
+  const [at, inverse] = [float(scale), float(Math.fround(1 / scale))];
+  b.node("shiftwise.Levels", [b.source(draw)], {
+    scale: at,
+    inverse,
+    steps: steps.map(float),
+    thresholds: thresholds.map(float),
+  });
+}
+
 const reduction = (op, since) => (draw, b) => {
   if (draw.chance(0.2)) return reduced(op, since)(draw, b);
   const x = b.source(draw, (dims) => dims.length > 0);
@@ -334,4 +352,5 @@ export const OPERATORS = {
   "com.microsoft.FastGelu": biasedGelu("FastGelu"),
   "com.microsoft.Gelu": unary("com.microsoft.Gelu"),
   "com.microsoft.QuickGelu": unary("com.microsoft.QuickGelu"),
+  "shiftwise.Levels": levels,
 };
