@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from .errors import ShiftwiseError
-from .ranks import all_reduce_histogram
+from .ranks import counted_by_all
 
 
 @dataclass(frozen=True)
@@ -308,7 +308,7 @@ class ActivationQuantizer(nn.Module):
     def fit(self, where: str = "activation") -> Encoding:
         """Chooses the encoding from what was counted, on all ranks together, and rounds from now on."""
         seen, self._seen = self._seen or Histogram(), None
-        all_reduce_histogram(seen, self.scale.device)
+        seen.counts, seen.low, seen.high = counted_by_all(seen.counts, seen.low, seen.high, self.scale.device)
         encoding = fit(seen, self.scheme, where)
         self.set(encoding)
         return encoding

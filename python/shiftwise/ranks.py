@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Sequence
+from typing import Sequence
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
 from .errors import ShiftwiseError
-
-if TYPE_CHECKING:
-    from .activations import Histogram
 
 
 def _running() -> bool:
@@ -56,13 +53,12 @@ def check_agreement(tensors: Sequence[Tensor], portion: int) -> None:
         )
 
 
-def all_reduce_histogram(histogram: "Histogram", device: torch.device) -> None:
-    """Adds up what all ranks have counted."""
+def counted_by_all(counts: Tensor, low: float, high: float, device: torch.device) -> tuple[Tensor, float, float]:
+    """Adds up the counts of all ranks, and finds the least and the largest value of any."""
     if world_size() == 1:
-        return
-    counts = histogram.counts.to(device)
-    dist.all_reduce(counts)
-    histogram.counts = counts.cpu()
-    ends = torch.tensor([-histogram.low, histogram.high], dtype=torch.float64, device=device)
+        return counts, low, high
+    total = counts.to(device)
+    dist.all_reduce(total)
+    ends = torch.tensor([-low, high], dtype=torch.float64, device=device)
     dist.all_reduce(ends, op=dist.ReduceOp.MAX)
-    histogram.low, histogram.high = -float(ends[0]), float(ends[1])
+    return total.cpu(), -float(ends[0]), float(ends[1])
