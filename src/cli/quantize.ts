@@ -1,7 +1,7 @@
 // quantize.ts: shiftwise quantize: its options, and which of its two ways they ask for.
 import type { Command } from "commander";
 import { ShiftwiseError } from "../base/index.js";
-import { DEFAULTS, type Goal, RECIPES } from "../pipeline/index.js";
+import { CHOSEN_BY_GOALS, DEFAULTS, type Goal, RECIPES } from "../pipeline/index.js";
 import { quantizerNamed } from "../quantize/index.js";
 import {
   activationsOption,
@@ -26,8 +26,6 @@ import { addTrainingOptions } from "./training.js";
 
 /** Options that mean something on one of the two ways alone. */
 const CALIBRATED = ["images", "minutes", "twoTerm", "budget", "price", ...GOAL_OPTIONS];
-/** Options that say what a goal would choose. */
-const CHOSEN = ["bits", "levels", "twoTerm", "price", "budget"];
 const RETRAINED = [
   "recipe",
   "epochs",
@@ -141,7 +139,8 @@ export function quantizeCommand(): Command {
  */
 function chosenGoal(command: Command, given: GoalArguments): Goal | null {
   const set = command.options.find(
-    (option) => CHOSEN.includes(option.attributeName()) && isGiven(command, option.attributeName()),
+    (option) =>
+      CHOSEN_BY_GOALS.some((name) => name === option.attributeName()) && isGiven(command, option.attributeName()),
   );
   const goal = goalOf(given);
   if (!set) return goal ?? DEFAULTS.images.goal;

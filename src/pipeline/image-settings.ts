@@ -1,5 +1,5 @@
 // image-settings.ts: the settings and callbacks of quantizeFromImages.
-import { is } from "../base/index.js";
+import { frozenCopy, is } from "../base/index.js";
 import { AUGMENTATION, type Augmentation } from "../data/browser.js";
 import { type ActivationScheme, QUANTIZER, type Quantizer, SCHEME } from "../quantize/index.js";
 import { COST_TABLE, type CostTable } from "./costs/index.js";
@@ -63,6 +63,18 @@ export const IMAGE_SETTINGS = is.exactly<ImageSettings>({
   seed: TRAINING.seed,
   threads: TRAINING.threads,
 });
+
+/**
+ * The settings that say what a goal would choose, so that they exclude one.
+ * @internal
+ */
+export const CHOSEN_BY_GOALS = frozenCopy([
+  "bits",
+  "levels",
+  "twoTerm",
+  "price",
+  "budget",
+] as const satisfies readonly (keyof ImageSettings)[]);
 
 /** Callbacks of quantizeFromImages, and the signal that stops it. */
 export interface ImageControl {

@@ -56,7 +56,13 @@ import {
   type Trial,
   worstNoise,
 } from "./goal/index.js";
-import { IMAGE_SETTINGS, type ImageControl, type ImageSettings, type ResolvedSettings } from "./image-settings.js";
+import {
+  CHOSEN_BY_GOALS,
+  IMAGE_SETTINGS,
+  type ImageControl,
+  type ImageSettings,
+  type ResolvedSettings,
+} from "./image-settings.js";
 import { checkSignal, interruptible } from "./interruptible.js";
 import {
   choicesFor,
@@ -146,30 +152,25 @@ export async function quantizeFromImages(
 
   const measure = fidelityTo(source.network, held);
   const onProgress = (done: number, total: number, layer: string) => control.onProgress?.(done / total, layer);
-  const roundTo = async (widths: (node: Weighted) => Width): Promise<Trial<CompensateResult>> => {
-    const levels = (node: Weighted): LayerLevels | null => (ready.has(node.name) ? null : levelsOf(node, widths(node)));
+  const levelsBy =
+    (widths: (node: Weighted) => Width) =>
+    (node: Weighted): LayerLevels | null =>
+      ready.has(node.name) ? null : levelsOf(node, widths(node));
+  const roundTo = async (widths: (node: Weighted) => Width): Promise<Rounding> => {
     const explore = (node: Weighted): LayerLevels[] => {
       const next = wider(widths(node), quantizer);
       return next ? [levelsOf(node, next)] : [];
     };
     await control.onStep?.("rounding");
-    const result = await compensate(simulated, samples, { levels, explore }, { signal, onProgress });
-    const file = encodeModel(lower(result.network, { grids: new Map([...ready, ...result.grids]) }));
-    return { result, outputs: measure(result.network).outputs, bytes: file.length };
+    const result = await compensate(simulated, samples, { levels: levelsBy(widths), explore }, { signal, onProgress });
+    return { result, outputs: measure(result.network).outputs };
   };
   const choice = await choose(network, simulated, samples, ready, full, () => measure(simulated), roundTo, control);
   const { widths, reached } = choice;
   let taught: DistillResult | null = null;
   if (minutes > 0) {
     await control.onStep?.("distilling");
-    taught = await teach(
-      simulated,
-      source,
-      (node) => (ready.has(node.name) ? null : levelsOf(node, widths(node))),
-      ready,
-      full,
-      control,
-    );
+    taught = await teach(simulated, source, levelsBy(widths), ready, full, control);
   }
   const plain = taught ? null : (reached ?? (await roundTo(widths)));
   const rounded = taught ?? plain!.result;
@@ -205,9 +206,6 @@ export async function quantizeFromImages(
   };
 }
 
-/** Settings that say what a goal would choose. */
-const CHOSEN = ["bits", "levels", "twoTerm", "price", "budget"] as const;
-
 /**
  * All settings, with what is set in place of the defaults.
  * @throws BAD_OPTION for a goal beside what it would choose
@@ -215,7 +213,9 @@ const CHOSEN = ["bits", "levels", "twoTerm", "price", "budget"] as const;
 function resolve(settings: ImageSettings, pictures: Pictures | null): ResolvedSettings {
   const { activations, seed, threads, images } = DEFAULTS;
   const { count: _, ...common } = images;
-  const set = CHOSEN.find((name) => settings[name] !== undefined && (name !== "budget" || settings[name] !== null));
+  const set = CHOSEN_BY_GOALS.find(
+    (name) => settings[name] !== undefined && (name !== "budget" || settings[name] !== null),
+  );
   const { goal = set ? null : DEFAULTS.images.goal } = settings;
   if (goal && set) {
     throw new ShiftwiseError("BAD_OPTION", "a goal chooses levels, bits and zeros itself", {
@@ -267,7 +267,7 @@ async function choose(
   ready: WeightGrids,
   settings: ResolvedSettings,
   limit: () => Divergence,
-  roundTo: (widths: (node: Weighted) => Width) => Promise<Trial<CompensateResult>>,
+  roundTo: (widths: (node: Weighted) => Width) => Promise<Rounding>,
   control: ImageControl,
 ): Promise<Choice> {
   const { goal, budget, costs, layers } = settings;
@@ -279,9 +279,17 @@ async function choose(
   const found = await survey(simulated, samples, ready, surveyWidth(settings), choices, costs, control);
   if (!goal) return { widths: byName(dealBits(found, budget!)), reached: null };
   const noise = worstNoise(limit().outputs);
-  const reached = await reach(found, goal, noise, (widths) => roundTo(byName(widths)));
+  const reached = await reach(found, goal, noise, async (widths) => {
+    const rounding = await roundTo(byName(widths));
+    const { network: rounded, grids } = rounding.result;
+    const file = encodeModel(lower(rounded, { grids: new Map([...ready, ...grids]) }));
+    return { ...rounding, bytes: file.length };
+  });
   return { widths: byName(reached.widths), reached };
 }
+
+/** A rounding of the whole network, and what it keeps. */
+type Rounding = Omit<Trial<CompensateResult>, "bytes">;
 
 interface Choice {
   readonly widths: (node: Weighted) => Width;

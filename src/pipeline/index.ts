@@ -62,6 +62,7 @@ export {
   predictLayer,
   predictModel,
 } from "./costs/index.js";
+export { CHOSEN_BY_GOALS } from "./image-settings.js";
 export { compareTimes, median } from "./measure.js";
 export { checkMethod } from "./methods.js";
 export { inputOf, NETWORKS } from "./network.js";

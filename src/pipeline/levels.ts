@@ -66,14 +66,17 @@ const PRICES: ReadonlyMap<number, readonly number[]> = new Map([
   [6, [0]],
 ]);
 
+/** The bits that a layer may get: those that it was given, else any. */
+function bitsOf(name: string, layers: ReadonlyMap<string, number>): readonly number[] {
+  const own = layers.get(name);
+  return own === undefined ? WIDTHS : [own];
+}
+
 /** The widths that a goal chooses from: sums of two powers, and more zeros of some; layers that were given bits keep them. */
 export function choicesFor(layers: ReadonlyMap<string, number>): (node: Weighted) => readonly Width[] {
   const quantizer = quantizerNamed("two-term");
-  return ({ name }) => {
-    const own = layers.get(name);
-    const widths = own === undefined ? WIDTHS : [own];
-    return widths.flatMap((bits) => PRICES.get(bits)!.map((price) => ({ quantizer, bits, price })));
-  };
+  return ({ name }) =>
+    bitsOf(name, layers).flatMap((bits) => PRICES.get(bits)!.map((price) => ({ quantizer, bits, price })));
 }
 
 /** The widths that a budget chooses from: one for each number of bits. */
@@ -82,10 +85,7 @@ export function widthsFor({
   quantizer,
   price,
 }: Pick<ResolvedSettings, "layers" | "quantizer" | "price">): (node: Weighted) => readonly Width[] {
-  return ({ name }) => {
-    const own = layers.get(name);
-    return (own === undefined ? WIDTHS : [own]).map((bits) => widthOf(quantizer, bits, price));
-  };
+  return ({ name }) => bitsOf(name, layers).map((bits) => widthOf(quantizer, bits, price));
 }
 
 /** The width that all layers have while the choices of one are compared. */

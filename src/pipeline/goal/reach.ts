@@ -117,8 +117,9 @@ export async function reach<R>(
     goal.agreement === undefined ? noise <= allowed : (leastAgreement(outputs) ?? 1) >= goal.agreement;
   // shares of answers are no unit of noise: the first trial shows how they go together
   if (goal.agreement !== undefined) allowed = Math.max(noiseOf(START), limit / (1 - ROOM));
-  const isOpen = allowed * (1 - ROOM) >= limit;
-  if (!isOpen) return end(await attempt(dealt(found, both, { noise: BESIDE * limit })), "activations");
+  if (!leavesRoom(allowed, limit)) {
+    return end(await attempt(dealt(found, both, { noise: roomFor(allowed, limit) })), "activations");
+  }
   let best: Tried<R> | null = null;
   for (let i = 0; i < trials; i++) {
     const margin = i === 0 ? 1 : MARGIN;
@@ -146,6 +147,13 @@ interface Tried<R> extends Trial<R> {
   readonly noise: number;
 }
 
+/** Whether activations leave room for rounded weights in the noise allowed. */
+const leavesRoom = (allowed: number, limit: number): boolean => allowed * (1 - ROOM) >= limit;
+
+/** The noise that weights may make; where activations leave no room, little beside theirs. */
+const roomFor = (allowed: number, limit: number): number =>
+  leavesRoom(allowed, limit) ? allowed - limit : BESIDE * limit;
+
 const sumOf = (choices: readonly LayerChoice[], of: Costs): number => choices.reduce((sum, one) => sum + of(one), 0);
 
 /** The choices for a limit of the costs, or of noise. */
@@ -163,8 +171,7 @@ function timeAndSize({ layers }: Survey): Costs {
 
 /** Predicts the milliseconds of the lossless model. */
 function losslessTime(found: Survey, limit: number, both: Costs): number {
-  const allowed = noiseOf(LOSSLESS);
-  const room = allowed * (1 - ROOM) >= limit ? allowed - limit : BESIDE * limit;
+  const room = roomFor(noiseOf(LOSSLESS), limit);
   return found.milliseconds + sumOf(dealt(found, both, { noise: room }), MILLISECONDS);
 }
 
