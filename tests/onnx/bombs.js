@@ -1,9 +1,9 @@
-// bombs.js: small files that ask for much; run as a program, it imports each and prints code, message and seconds of the CPU.
-import { readFileSync, writeFileSync } from "node:fs";
-import { argv, platform } from "node:process";
+// bombs.js: small files that ask for much; run as a program, it imports each and prints code, message and memory.
+import { argv } from "node:process";
 import { fileURLToPath } from "node:url";
 import { ShiftwiseError } from "../../dist/base/index.js";
 import { importOnnx } from "../../dist/onnx/index.js";
+import { memoryOfSync } from "../memory.js";
 import { build, Float, floats, ints, scalar } from "./build.js";
 
 const times = (count, make) => Array.from({ length: count }, (_, i) => make(i));
@@ -253,12 +253,6 @@ function emptyNodes(count) {
   return bytes;
 }
 
-/** The most memory that the process had, or what it has where the system does not say. */
-function mostMemory() {
-  if (platform !== "linux") return process.memoryUsage.rss();
-  return 1024 * Number(/^VmHWM:\s*(\d+) kB$/m.exec(readFileSync("/proc/self/status", "utf8"))[1]);
-}
-
 export const NAMES = Object.keys(BOMBS);
 export const expected = (name) => BOMBS[name]().slice(1);
 
@@ -267,18 +261,14 @@ if (argv[1] === fileURLToPath(import.meta.url)) {
     const [model] = BOMBS[name]();
     const bytes = model instanceof Uint8Array ? model : build(model);
     globalThis.gc();
-    const base = process.memoryUsage.rss();
-    // Linux counts the most memory anew from here
-    if (platform === "linux") writeFileSync("/proc/self/clear_refs", "5");
-    const start = process.cpuUsage();
     let [code, message] = ["imported", ""];
-    try {
-      importOnnx(bytes);
-    } catch (error) {
-      [code, message] = error instanceof ShiftwiseError ? [error.code, error.message] : ["untyped", error.stack];
-    }
-    const { user, system } = process.cpuUsage(start);
-    const memory = mostMemory() - base;
-    console.log(JSON.stringify({ name, code, message, seconds: (user + system) / 1e6, memory, size: bytes.length }));
+    const memory = memoryOfSync(() => {
+      try {
+        importOnnx(bytes);
+      } catch (error) {
+        [code, message] = error instanceof ShiftwiseError ? [error.code, error.message] : ["untyped", error.stack];
+      }
+    });
+    console.log(JSON.stringify({ name, code, message, memory, size: bytes.length }));
   }
 }

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { encodeModel } from "../../dist/model/index.js";
 import { convOutputShape } from "../../dist/ops/index.js";
 import { Model } from "../../dist/runtime/index.js";
+import { memoryOf } from "../memory.js";
 import { FLOAT32, linear } from "../models/layers.js";
 
 const U8 = linear();
@@ -69,41 +70,30 @@ const LOADED = {
   "softmax over 2^24 channels": () => vector(2 ** 24, U8, { op: "softmax", axis: 0 }),
 };
 
-/** Seconds that this process has worked: other processes do not count. */
-function worked() {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1e6;
-}
+/** What ends a test that would never end: no claim about time. */
+const hang = { timeout: 240_000 };
 
-const peak = () => process.resourceUsage().maxRSS * 1024;
-
-test("a small file with large sizes is refused at once, and nothing is made of it", async () => {
+test("a small file with large sizes is refused, and nothing is made of it", hang, async () => {
   await Model.load(encodeModel(pooling("maxPool", [1, 9, 9], [3, 3], U8)));
-  const before = peak();
   for (const [name, make] of Object.entries(REFUSED)) {
     const file = encodeModel(make());
     assert.ok(file.length < 1024, name);
     for (const options of [{}, { threads: 2 }]) {
-      const start = worked();
-      await assert.rejects(Model.load(file, options), { code: "OVERFLOW" }, name);
-      assert.ok(worked() - start < 2, `${name}: ${worked() - start} s`);
+      const taken = await memoryOf(() => assert.rejects(Model.load(file, options), { code: "OVERFLOW" }, name));
+      assert.ok(taken < 200e6, `${name}: ${taken} bytes`);
     }
   }
-  assert.ok(peak() - before < 200e6, `${peak() - before} bytes`);
 });
 
-test("one within the default limit loads within two seconds, on a busy machine too", async () => {
+test("one within the default limit loads, in the memory that it states", hang, async () => {
   for (const [name, make] of Object.entries(LOADED)) {
-    const file = encodeModel(make());
-    const start = worked();
-    const model = await Model.load(file);
-    assert.ok(worked() - start < 2, `${name}: ${worked() - start} s`);
+    const model = await Model.load(encodeModel(make()));
     assert.ok(model.memory.total <= 2 ** 30, name);
     model.dispose();
   }
 });
 
-test("many layers, inputs and concatenations are planned in time that follows their number", async () => {
+test("many layers, inputs and concatenations are planned in memory that follows their number", hang, async () => {
   const count = 3000;
   const names = Array.from({ length: count }, (_, i) => `t${i}`);
   const tensors = Object.fromEntries(names.map((name) => [name, { shape: [1, 2, 1], encoding: U8 }]));
@@ -124,9 +114,8 @@ test("many layers, inputs and concatenations are planned in time that follows th
   };
   for (const def of [chain, wide]) {
     const file = encodeModel(def);
-    const start = worked();
-    (await Model.load(file)).dispose();
-    assert.ok(worked() - start < 1, `${def.name}: ${worked() - start} s`);
+    const taken = await memoryOf(async () => (await Model.load(file)).dispose());
+    assert.ok(taken < 100e6, `${def.name}: ${taken} bytes`);
   }
 });
 
