@@ -2,6 +2,7 @@
 // index.ts: the shiftwise command: its subcommands, and the one place where errors end.
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
+import { ShiftwiseError } from "../base/index.js";
 import { calibrateCostsCommand } from "./calibrate-costs.js";
 import { compareCommand } from "./compare.js";
 import { demoCommand } from "./demo.js";
@@ -44,9 +45,22 @@ for (const command of [
   program.addCommand(command.copyInheritedSettings(program));
 }
 
+/**
+ * Refuses a word that is no command before help is printed, with which commander would answer it.
+ * @throws BAD_OPTION
+ */
+function checkCommand(words: readonly string[]): void {
+  const names = [...program.commands.map((command) => command.name()), "help"];
+  const [first, second] = words.filter((word) => !word.startsWith("-"));
+  const found = first === "help" ? second : first;
+  if (found === undefined || names.includes(found)) return;
+  throw new ShiftwiseError("BAD_OPTION", "no such command", { expected: names.join(", "), found });
+}
+
 const verbose = process.argv.includes("--verbose");
 endOnFailedOutput(verbose);
 try {
+  checkCommand(process.argv.slice(2));
   await program.parseAsync();
 } catch (error) {
   process.exitCode = reportFailure(error, verbose);

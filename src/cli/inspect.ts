@@ -1,12 +1,22 @@
 // inspect.ts: shiftwise inspect: what a model file holds, without running it.
 import type { Command } from "commander";
+import type { Preprocessing } from "../data/index.js";
 import { codebookWidth, magnitudes, readSafetensors } from "../format/index.js";
 import { encodeModel, type InputPort, type ModelDef } from "../model/index.js";
-import { dimsOf, type Encoding, type Layer, longestTable, type Shape, type Weights } from "../ops/index.js";
+import {
+  dimsOf,
+  type Encoding,
+  type Layer,
+  longestTable,
+  type Normalization,
+  type Shape,
+  type Weights,
+} from "../ops/index.js";
 import { bytes, count, percent, table } from "../report/index.js";
 import { type MemoryUse, planMemory } from "../runtime/index.js";
 import { type Context, newCommand, withContext } from "./command.js";
 import { readModelFile } from "./files.js";
+import { carriedBy, normalizationText, PREPROCESSING_NOTE } from "./preprocessing.js";
 import { oneLine } from "./printable.js";
 
 interface LayerFacts {
@@ -41,7 +51,13 @@ interface Facts {
   readonly kind: "model" | "network";
   readonly bytes: number;
   readonly checksum: string;
-  readonly inputs: readonly (PortFacts & { readonly encoding: string })[];
+  readonly inputs: readonly (PortFacts & {
+    readonly encoding: string;
+    /** The way from pixels to values; null where the model says nothing about pixels. */
+    readonly normalization: Normalization | null;
+    /** The size and order of channels with which pictures were made, where the model carries them. */
+    readonly pictures: Preprocessing;
+  })[];
   readonly outputs: readonly PortFacts[];
   readonly labels: readonly string[];
   readonly layers: readonly LayerFacts[];
@@ -54,12 +70,12 @@ interface Facts {
 export function inspectCommand(): Command {
   return newCommand("inspect", "show a model's layers, encodings, codes, bytes, memory and notes")
     .argument("<model>", "model file, or a float network file, which is shown as it would run")
-    .action((path: string, options: { readonly json?: boolean }) =>
-      withContext(options, (context) => runInspect(path, context)),
+    .action((path: string, options: { readonly json?: boolean; readonly verbose?: boolean }) =>
+      withContext(options, (context) => runInspect(path, options.verbose === true, context)),
     );
 }
 
-async function runInspect(path: string, { screen }: Context): Promise<void> {
+async function runInspect(path: string, verbose: boolean, { screen }: Context): Promise<void> {
   const { kind, def, bytes: file } = await readModelFile(path);
   const stored = kind === "model" ? file : encodeModel(def);
   const { tensors } = readSafetensors(stored);
@@ -72,6 +88,8 @@ async function runInspect(path: string, { screen }: Context): Promise<void> {
     inputs: def.inputs.map((port) => ({
       ...portFacts(port, def),
       encoding: encodingText(def.tensors[port.tensor].encoding),
+      normalization: port.normalization ?? null,
+      pictures: carriedBy(def, port.name),
     })),
     outputs: def.outputs.map((port) => portFacts(port, def)),
     labels: def.labels ?? [],
@@ -80,7 +98,7 @@ async function runInspect(path: string, { screen }: Context): Promise<void> {
     memory: planMemory(def),
     notes: def.notes ?? {},
   };
-  screen.result(facts, describe(facts));
+  screen.result(facts, describe(facts, verbose));
 }
 
 function portFacts(port: InputPort, { tensors }: ModelDef): PortFacts {
@@ -143,7 +161,32 @@ function encodingText(encoding: Encoding): string {
   return `${levels.length} levels 0..${levels[levels.length - 1]}, scale ${scale}`;
 }
 
-function describe(facts: Facts): string {
+/** Labels on one line unless all are wanted. */
+const LABELS_SHOWN = 12;
+
+function labelsText(labels: readonly string[], verbose: boolean): string {
+  const shown = verbose ? labels : labels.slice(0, LABELS_SHOWN);
+  const rest = labels.length - shown.length;
+  const more = rest > 0 ? [`${count(rest)} more: --verbose lists all`] : [];
+  return `labels  ${[...shown.map(oneLine), ...more].join(", ")}`;
+}
+
+/** The way from pictures and their pixels to the values of an input, in words. */
+function pixelsText({ name, normalization, pictures }: Facts["inputs"][number], several: boolean): string[] {
+  if (!normalization) return [];
+  const { resize, channels } = pictures;
+  const how = [
+    ...(channels ? [`channels ${channels}`] : []),
+    ...(resize === undefined ? [] : [`shorter side scaled to ${resize}, the middle cut out`]),
+  ];
+  const of = several ? ` of ${name}` : "";
+  return [
+    `pixels${of}  ${normalizationText(normalization)}`,
+    ...(how.length > 0 ? [`pictures${of}  ${how.join("; ")}`] : []),
+  ];
+}
+
+function describe(facts: Facts, verbose: boolean): string {
   const layers = table(
     [
       ["layer"],
@@ -174,12 +217,15 @@ function describe(facts: Facts): string {
   return [
     `${facts.name}: ${facts.kind} file, ${count(facts.bytes)} bytes, checksum ${facts.checksum}`,
     ...ports,
-    ...(facts.labels.length > 0 ? [`labels  ${facts.labels.map(oneLine).join(", ")}`] : []),
+    ...facts.inputs.flatMap((input) => pixelsText(input, facts.inputs.length > 1)),
+    ...(facts.labels.length > 0 ? [labelsText(facts.labels, verbose)] : []),
     layers,
     `header with the graph, its indices and tables: ${bytes(facts.headerBytes)}`,
     ...histograms(facts.layers),
     `memory: ${bytes(total)} = constants ${bytes(constants)}, scratch ${bytes(scratch)}, activations ${bytes(arena)}, and guards`,
-    ...Object.entries(facts.notes).map(([key, value]) => `${key}: ${oneLine(value)}`),
+    ...Object.entries(facts.notes)
+      .filter(([key]) => key !== PREPROCESSING_NOTE && key !== "pictures")
+      .map(([key, value]) => `${key}: ${oneLine(value)}`),
   ].join("\n");
 }
 

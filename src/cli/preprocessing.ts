@@ -2,7 +2,10 @@
 import type { Command } from "commander";
 import { CHANNELS, normalizationOf, type Preprocessing, readPreprocessing, readPreprocessings } from "../data/index.js";
 import type { Network } from "../graph/index.js";
+import type { ModelDef } from "../model/index.js";
+import type { Normalization } from "../ops/index.js";
 import { inputOf, withNormalization } from "../pipeline/index.js";
+import { figures } from "../report/index.js";
 import { choice, constantOption, inputShapeOption, integer, nameList, numberList } from "./arguments.js";
 
 export interface PreprocessingArguments {
@@ -54,6 +57,34 @@ function withOptions(file: Preprocessing | null, options: PreprocessingArguments
 export function withPreprocessing(network: Network, preprocessing: Preprocessing): Network {
   return withNormalization(network, normalizationOf(preprocessing, inputOf(network).shape[0]));
 }
+
+/** The note in which a model carries how its pictures are made: fields of Preprocessing by input, in JSON. */
+export const PREPROCESSING_NOTE = "preprocessing";
+
+/** The preprocessing of pictures that a model carries for an input, beside its normalization; empty where it says nothing. */
+export function carriedBy({ notes }: Pick<ModelDef, "notes">, input: string): Preprocessing {
+  try {
+    const all: unknown = JSON.parse(notes?.[PREPROCESSING_NOTE] ?? "{}");
+    const own = Object.entries(all as Record<string, unknown>).find(([name]) => name === input);
+    const { resize, channels } = (own?.[1] ?? {}) as Preprocessing;
+    return {
+      ...(Number.isInteger(resize) && resize! >= 1 && resize! <= 4096 && { resize }),
+      ...(CHANNELS.some((one) => one === channels) && { channels }),
+    };
+  } catch {
+    // a note may be anything
+    return {};
+  }
+}
+
+const isPlain = ({ mean, std }: Normalization): boolean =>
+  mean.every((value) => value === 0) && std.every((value) => Math.abs(255 * value - 1) < 1e-6);
+
+/** The way from pixels to values, in words. */
+export const normalizationText = (normalization: Normalization): string =>
+  isPlain(normalization)
+    ? "as they are, 0..255"
+    : `/ 255 with mean ${figures(normalization.mean)} and deviation ${figures(normalization.std)}`;
 
 /** Adds the options of how images become a network's input. */
 export function addPreprocessing(command: Command): void {

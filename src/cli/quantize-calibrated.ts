@@ -22,12 +22,17 @@ import type { Context } from "./command.js";
 import { checkOutputs, type NetworkArguments, readAnyNetwork, readCosts } from "./files.js";
 import { type GoalArguments, pointsText } from "./goal.js";
 import { layersText } from "./layers.js";
+import { type NamingArguments, withNames } from "./naming.js";
 import type { PreprocessingArguments } from "./preprocessing.js";
 import { readyText } from "./quantize-ready.js";
 import { openSamples } from "./samples.js";
 import { outputsText, showSteps } from "./shown.js";
 
-export interface CalibratedArguments extends PreprocessingArguments, NetworkArguments, Pick<GoalArguments, "costs"> {
+export interface CalibratedArguments
+  extends PreprocessingArguments,
+    NetworkArguments,
+    NamingArguments,
+    Pick<GoalArguments, "costs"> {
   /** Null: bits, levels, twoTerm, price and budget count. */
   readonly aim: Goal | null;
   readonly calibrate: string;
@@ -62,7 +67,7 @@ export async function runCalibrated(path: string, options: CalibratedArguments, 
   const costs = options.costs === undefined ? undefined : await readCosts(options.costs);
   const start = performance.now();
   await checkOutputs([out], [path, options.calibrate, options.calibrate.replace(/#[^#]*$/, "")]);
-  const read = await readAnyNetwork(path, options, screen.say);
+  const read = await withNames(await readAnyNetwork(path, options, screen.say), options);
   const { calibrate, images } = options;
   const prepared = await openSamples(read, calibrate, images, options, "to calibrate with", screen);
   const { network, calibrations, assumed } = prepared;

@@ -9,6 +9,7 @@ import { type QuantizedLayer, quantizeReady } from "../pipeline/index.js";
 import { bytes, counted } from "../report/index.js";
 import type { Context } from "./command.js";
 import { checkOutputs, type NetworkArguments, readAnyNetwork } from "./files.js";
+import { modelWithNames, type NamingArguments, withNames } from "./naming.js";
 
 /** Layers that a line names. */
 const NAMED_MAX = 12;
@@ -19,13 +20,13 @@ const NAMED_MAX = 12;
  */
 export async function runReady(
   path: string,
-  { out, ...options }: NetworkArguments & { readonly out: string },
+  { out, ...options }: NetworkArguments & NamingArguments & { readonly out: string },
   { screen }: Context,
 ): Promise<void> {
   await checkOutputs([out], [path]);
   const origin = importExported(await readWhole(path));
   if (origin) {
-    const file = encodeModel(origin);
+    const file = encodeModel(await modelWithNames(origin, options));
     await writeAtomically(out, file);
     screen.result(
       { ready: [], bytes: file.length, out },
@@ -33,7 +34,7 @@ export async function runReady(
     );
     return;
   }
-  const network = await readAnyNetwork(path, options, screen.say);
+  const network = await withNames(await readAnyNetwork(path, options, screen.say), options);
   const { model, layers, averageBits } = convert(network);
   const file = encodeModel(model);
   await writeAtomically(out, file);

@@ -32,11 +32,16 @@ import {
   readAnyNetwork,
   removeCheckpoint,
 } from "./files.js";
+import { type NamingArguments, withNames } from "./naming.js";
 import { type PreprocessingArguments, preprocessingFrom, withPreprocessing } from "./preprocessing.js";
 import { measureShown, showSteps, showTraining } from "./shown.js";
 import { resumable, type TrainingArguments } from "./training.js";
 
-export interface RetrainedArguments extends PreprocessingArguments, NetworkArguments, Omit<TrainingArguments, "lr"> {
+export interface RetrainedArguments
+  extends PreprocessingArguments,
+    NetworkArguments,
+    NamingArguments,
+    Omit<TrainingArguments, "lr"> {
   readonly json?: boolean;
   readonly data: string;
   readonly out: string;
@@ -75,6 +80,8 @@ export async function runRetrained(path: string, options: RetrainedArguments, co
   const floatModel = lower(read, { grids: null });
   const data = await openDataset(options.data, { classes: classesOf(floatModel) });
   checkFits(floatModel, data.test);
+  const { classNames } = data.train;
+  const named = read.labels || !classNames ? read : { ...read, labels: classNames };
   checkCompensation(options, size(data.train));
   const recipe = recipeOf(options);
 
@@ -84,7 +91,7 @@ export async function runRetrained(path: string, options: RetrainedArguments, co
     const resume = options.resume === true;
     const steps = showSteps(screen);
     let step = "";
-    const quantized = await quantizeByRetraining(read, data.train, recipe, {
+    const quantized = await quantizeByRetraining(named, data.train, recipe, {
       signal,
       onStep(next) {
         steps.begin(next);
@@ -165,7 +172,7 @@ async function labelledNetwork(
   options: RetrainedArguments,
   say: (line: string) => void,
 ): Promise<Network> {
-  const network = await readAnyNetwork(path, options, say);
+  const network = await withNames(await readAnyNetwork(path, options, say), options);
   const preprocessing = await preprocessingFrom(options, inputOf(network).name);
   return preprocessing ? withPreprocessing(network, preprocessing) : network;
 }

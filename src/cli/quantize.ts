@@ -18,6 +18,7 @@ import {
 } from "./arguments.js";
 import { newCommand, withContext } from "./command.js";
 import { addGoal, GOAL_OPTIONS, type GoalArguments, goalOf } from "./goal.js";
+import { addNaming } from "./naming.js";
 import { addPreprocessing } from "./preprocessing.js";
 import { type CalibratedArguments, runCalibrated } from "./quantize-calibrated.js";
 import { runReady } from "./quantize-ready.js";
@@ -54,7 +55,9 @@ export function quantizeCommand(): Command {
       "--calibrate <path>",
       "quantize without labels or retraining: a folder of pictures or arrays, one picture, or one file of arrays (.npy, .npz, .npz#name, IDX)",
     )
-    .requiredOption("--out <file>", "model file to write")
+    .requiredOption("--out <file>", "model file to write");
+  addNaming(command);
+  command
     .addOption(levelsOption())
     .option(
       "--bits <n>",
@@ -159,7 +162,7 @@ function chosenGoal(command: Command, given: GoalArguments): Goal | null {
 const isGiven = (command: Command, name: string): boolean => command.getOptionValueSource(name) === "cli";
 
 /** Options that mean something where weights and ranges are the file's. */
-const READY = ["out", "inputShape", "outputs", "constant", "json", "verbose"];
+const READY = ["out", "name", "labels", "inputShape", "outputs", "constant", "json", "verbose"];
 
 /** @throws BAD_OPTION if both of --data and --calibrate are given, and for an option that belongs to the other, or to one of them. */
 function checkWay(

@@ -3,8 +3,14 @@ import { type Calibration, normalizationOf, openCalibrations, type Preprocessing
 import { inputsOf, type Network } from "../graph/index.js";
 import type { Normalization } from "../ops/index.js";
 import { headText, pixelHead, pixelsAsTheyAre, usualNormalization, withNormalization } from "../pipeline/index.js";
-import { count, figures } from "../report/index.js";
-import { type PreprocessingArguments, preprocessingByInput, preprocessingFrom } from "./preprocessing.js";
+import { count } from "../report/index.js";
+import {
+  normalizationText,
+  PREPROCESSING_NOTE,
+  type PreprocessingArguments,
+  preprocessingByInput,
+  preprocessingFrom,
+} from "./preprocessing.js";
 import type { Screen } from "./screen.js";
 
 /** A network with its preprocessing, and samples prepared for it. */
@@ -79,6 +85,7 @@ async function prepare(
   const calibrations = await openCalibrations(path, inputs, images);
   const assumed: Record<string, Preprocessing> = {};
   const made: string[] = [];
+  const carried: Record<string, Preprocessing> = {};
   let taking = network;
   for (const { name, shape, preprocessing } of inputs) {
     const { pictures } = calibrations.get(name)!;
@@ -94,6 +101,7 @@ async function prepare(
       ...(channels === "bgr" ? ["channels in the order blue, green, red"] : []),
       ...(resize === undefined ? [] : [`shorter side scaled to ${resize}, the middle cut out`]),
     ];
+    if (pictures && how.length > 0) carried[name] = { ...(channels && { channels }), ...(resize && { resize }) };
     if (pictures && how.length > 0) made.push(`${inputs.length > 1 ? `${name}: ` : ""}${how.join("; ")}`);
     taking = withNormalization(taking, normalizationOf(preprocessing, shape[0]), name);
   }
@@ -101,18 +109,14 @@ async function prepare(
     calibration.remarks.map((remark) => (inputs.length > 1 ? `${name}: ${remark}` : remark)),
   );
   for (const [name, text] of said) if (calibrations.get(name)!.pictures) remarks.push(text);
-  const notes: Record<string, string> = made.length > 0 ? { pictures: made.join(". ") } : {};
+  const notes: Record<string, string> =
+    made.length > 0 ? { pictures: made.join(". "), [PREPROCESSING_NOTE]: JSON.stringify(carried) } : {};
   const [{ samples }] = calibrations.values();
   return { network: taking, calibrations, count: samples.count, remarks: [...new Set(remarks)], notes, assumed };
 }
 
-const isPlain = ({ mean, std }: Normalization): boolean =>
-  mean.every((value) => value === 0) && std.every((value) => Math.abs(255 * value - 1) < 1e-6);
-
-const pixelText = ({ mean, std }: Normalization, of: string): string =>
-  isPlain({ mean, std })
-    ? `pixels${of} as they are, 0..255`
-    : `pixels${of} / 255 with mean ${figures(mean)} and deviation ${figures(std)}`;
+const pixelText = (normalization: Normalization, of: string): string =>
+  `pixels${of} ${normalizationText(normalization)}`;
 
 function described({ mean, std }: Normalization, { resize, channels }: PreprocessingArguments): Preprocessing {
   return {

@@ -95,7 +95,7 @@ export function normalizationOf(preprocessing: Preprocessing, channels: number):
     if (all.length === channels && all.every(ok)) return all.map((value) => value / range);
     throw new ShiftwiseError("BAD_OPTION", "preprocessing that does not fit the network", {
       where: name,
-      expected: `1 or ${channels} numbers${name === "std" ? " above 0" : ""}`,
+      expected: `${channels === 1 ? "1 number" : `1 or ${channels} numbers`}${name === "std" ? " above 0" : ""}`,
       found: values.join(", "),
     });
   };

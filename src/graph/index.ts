@@ -39,6 +39,7 @@ export {
 } from "../ops/index.js";
 export { buildNetwork, type ConvOptions, type NetworkBuilder } from "./build.js";
 export { decodeNetwork, encodeNetwork, type NetworkExtra, type NetworkFile } from "./file.js";
+export { parseLabels } from "./labels.js";
 export { type LowerOptions, lower } from "./lower.js";
 export type { Network } from "./network.js";
 export { demoNetwork, resnet20 } from "./networks.js";
@@ -54,6 +55,7 @@ export { type Chain, findChains, liveNodes } from "./chains.js";
 export { liftClamps } from "./clamps.js";
 export { fuseElementwise } from "./elementwise.js";
 export { NETWORK } from "./given.js";
+export { classCount, withLabels } from "./labels.js";
 export { joinMoves } from "./moves.js";
 export { inputsOf } from "./network.js";
 export { joinPermutes } from "./permutes.js";

@@ -27,7 +27,7 @@ import {
   readInputs,
   withConstants,
 } from "./input.js";
-import { statedNormalization } from "./metadata.js";
+import { statedLabels, statedNormalization } from "./metadata.js";
 import { type OnnxModel, readModel } from "./model.js";
 import { shown } from "./names.js";
 import { nameOutputs, upTo, withNames } from "./outputs.js";
@@ -120,7 +120,15 @@ export function importModel(read: OnnxModel, options: Omit<ImportOptions, "exter
     ...(rounded.length > 0 && { encodings: Object.fromEntries(rounded) }),
   };
   validateNetwork(network, where);
-  return joinMoves(joinPermutes(liftClamps(fuseElementwise(network))));
+  const named = labels ? null : statedLabels(model, network);
+  if (named)
+    remark(
+      "note",
+      where || "model",
+      `${named.labels.length} classes are called as the file's metadata says (${named.by})`,
+    );
+  const whole = named ? { ...network, labels: named.labels } : network;
+  return joinMoves(joinPermutes(liftClamps(fuseElementwise(whole))));
 }
 
 function networkName(name: string): string {

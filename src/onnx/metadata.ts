@@ -1,4 +1,5 @@
-// metadata.ts: how pixels become a model's input, where the file's metadata says it.
+// metadata.ts: how pixels become a model's input, and how its classes are called, where the file's metadata says it.
+import { classCount, type Network, parseLabels } from "../graph/index.js";
 import type { Normalization } from "../ops/index.js";
 import type { OnnxModel } from "./model.js";
 
@@ -55,4 +56,37 @@ function stated({ mean, std }: Partial<Normalization>, channels: number, by: str
   const [m, s] = lists;
   const fits = m.length === channels && s.length === channels && s.every((value) => value > 0);
   return fits ? { normalization: { mean: m, std: s }, by } : null;
+}
+
+/** Keys under which exporters keep the names of classes; Ultralytics' is the first. */
+const NAMES = ["names", "classes", "labels", "class_names", "id2label"] as const;
+
+/** The names of classes, and the key that says them. */
+export interface StatedLabels {
+  readonly labels: readonly string[];
+  readonly by: string;
+}
+
+/**
+ * The names of a network's classes: a list or dict in JSON or as Python prints it, lines, or names with commas.
+ * @returns null where the metadata has none, or none that fit a network that ends in one vector
+ */
+export function statedLabels({ metadata }: OnnxModel, network: Network): StatedLabels | null {
+  const classes = classCount(network);
+  for (const by of NAMES) {
+    const text = metadata?.get(by)?.trim();
+    if (!text) continue;
+    const labels = labelsIn(/^[[{(]|\n/.test(text) ? text : text.replaceAll(",", "\n"));
+    if (labels && labels.length > 1 && (classes === null || classes === labels.length)) return { labels, by };
+  }
+  return null;
+}
+
+function labelsIn(text: string): readonly string[] | null {
+  try {
+    return parseLabels(text);
+  } catch {
+    // what is no list of names is something else of the exporter's
+    return null;
+  }
 }

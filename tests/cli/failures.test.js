@@ -41,7 +41,9 @@ describe("bad input", () => {
 
   describe("usage", () => {
     const cases = [
-      [["frobnicate"], /unknown command 'frobnicate'/],
+      [["frobnicate"], /no such command; expected demo, .*found frobnicate/],
+      [["frobnicate", "--help"], /no such command.*found frobnicate/],
+      [["help", "frobnicate"], /no such command.*found frobnicate/],
       [["train", "--data", "x", "--out", "y", "--frobnicate"], /unknown option '--frobnicate'/],
       [["train", "--out", "x"], /'--data <folder>' not specified/],
       [["eval", "--data", "x"], /missing required argument 'model'/],

@@ -1,4 +1,4 @@
-// metadata.test.js: how pixels become a model's input, where the file's metadata says it.
+// metadata.test.js: how pixels become a model's input, and how its classes are called, where the file's metadata says it.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { lower } from "../../dist/graph/index.js";
@@ -59,4 +59,26 @@ test("what an option says goes first; what does not fit is passed over", () => {
     assert.equal(imported(wrong).normalization, undefined, JSON.stringify(wrong));
   }
   assert.equal(imported({ author: "Ultralytics" }, {}, [1, 3, 4, 4], [["z", [1, 3, 4, 4]]]).normalization, undefined);
+});
+
+test("names of classes in any spelling, where they fit", () => {
+  const named = ["cat", "dog"];
+  const vector = [1, 2, 1, 1];
+  for (const metadata of [
+    { names: "{0: 'cat', 1: 'dog'}" },
+    { classes: '["cat", "dog"]' },
+    { classes: "cat, dog" },
+    { labels: "cat\ndog" },
+    { id2label: '{"0": "cat", "1": "dog"}' },
+  ]) {
+    const { network, remarks } = imported(metadata, {}, vector);
+    assert.deepEqual(network.labels, named, JSON.stringify(metadata));
+    assert.match(remarks.at(-1), /2 classes are called as the file's metadata says/);
+  }
+  for (const metadata of [{ names: "cat" }, { names: "{0:" }, { classes: "a,b,c" }, { names: "" }, {}]) {
+    assert.equal(imported(metadata, {}, vector).network.labels, undefined, JSON.stringify(metadata));
+  }
+  // boxes of a detector say nothing about the number of its classes
+  assert.deepEqual(imported({ names: "{0: 'cat', 1: 'dog'}" }).network.labels, named);
+  assert.deepEqual(imported({ names: "['a', 'b']" }, { labels: named }, vector).network.labels, named);
 });
