@@ -4,6 +4,8 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, write
 import { basename, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { decodeModel } from "../dist/model/index.js";
+import { exportOnnx } from "../dist/onnx/index.js";
 
 const here = fileURLToPath(new URL("./", import.meta.url));
 const root = fileURLToPath(new URL("../", import.meta.url));
@@ -14,6 +16,8 @@ const PEER_WASM = [
   "@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm",
 ];
 const MODELS = /\.safetensors$/;
+/** A float model of the pages, as the ONNX file that a visitor without one converts. */
+const EXAMPLE = { model: "fashion-float.safetensors", file: "clothes.onnx" };
 
 /**
  * Writes the pages to a folder.
@@ -30,6 +34,8 @@ export async function buildPages(folder = join(here, "build")) {
     absWorkingDir: root,
     entryPoints: [
       ...pages.map((name) => `examples/pages/${name}.js`),
+      "examples/pages/convert/convert.js",
+      "examples/pages/convert/convert-worker.js",
       ...(peers ? ["examples/pages/peers.js"] : []),
       // the programs of Workers are entries of their own for esbuild
       "dist/runtime/worker-model/host.js",
@@ -46,16 +52,16 @@ export async function buildPages(folder = join(here, "build")) {
     external: ["onnxruntime-node"],
     logLevel: "error",
   });
-  for (const name of readdirSync(join(here, "pages"))) {
-    if (name === "index.html" || name.endsWith(".css") || name.endsWith(".svg")) {
-      cpSync(join(here, "pages", name), join(folder, name));
-    } else if (name.endsWith(".html")) {
-      cpSync(join(here, "pages", name), join(folder, name.replace(".html", ""), "index.html"));
-    }
+  for (const path of filesOf(join(here, "pages"))) {
+    const [name, from] = [basename(path), join(here, "pages", path)];
+    if (name === "index.html" || name.endsWith(".css") || name.endsWith(".svg")) cpSync(from, join(folder, name));
+    else if (name.endsWith(".html")) cpSync(from, join(folder, name.replace(".html", ""), "index.html"));
   }
   for (const name of readdirSync(join(here, "models")).filter((file) => MODELS.test(file))) {
     cpSync(join(here, "models", name), join(folder, "models", name));
   }
+  const float = decodeModel(readFileSync(join(here, "models", EXAMPLE.model)));
+  writeFileSync(join(folder, "models", EXAMPLE.file), exportOnnx(float, { form: "float32" }));
   const own = filesOf(folder);
   if (peers) for (const file of PEER_WASM) cpSync(join(modules, file), join(folder, "assets", basename(file)));
   writeServiceWorker(folder, own);

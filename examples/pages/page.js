@@ -3,6 +3,7 @@
 const PAGES = [
   ["draw", "Draw"],
   ["classify", "Classify"],
+  ["convert", "Convert"],
   ["benchmark", "Benchmark"],
   ["retrain", "Retrain"],
 ];

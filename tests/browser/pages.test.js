@@ -79,15 +79,17 @@ async function strokeByFinger(page, path) {
   await send("touchEnd", []);
 }
 
-browserTest("the start page leads to the four pages, and the theme button turns it dark and stays", async () => {
+browserTest("the start page leads to every page, and the theme button turns it dark and stays", async () => {
   const { page, context, errors } = await open("/");
-  assert.equal(await page.locator("a.tile").count(), 4);
+  const titles = await page.locator(".top nav a").allTextContents();
+  assert.ok(titles.length >= 5, titles.join());
+  assert.deepEqual(await page.locator("a.tile h2").allTextContents(), titles);
   const before = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   await page.getByRole("button", { name: "Light or dark" }).click();
   assert.notEqual(await page.evaluate(() => getComputedStyle(document.body).backgroundColor), before);
   await shot(page, "home-dark");
-  for (const name of ["Draw", "Classify", "Benchmark", "Retrain"]) {
-    await page.getByRole("link", { name, exact: true }).click();
+  for (const name of titles) {
+    await page.locator(".top nav").getByRole("link", { name, exact: true }).click();
     await page.waitForURL(`**/${name.toLowerCase()}/`);
     assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), "dark");
   }
@@ -375,7 +377,7 @@ browserTest("every page works without a network once it was loaded", async () =>
   await page.getByRole("radio", { name: "Clothes" }).click();
   await page.getByRole("button", { name: "Sample: dress" }).click();
   await page.waitForFunction(() => document.querySelector("#bars .bar b")?.textContent === "dress");
-  for (const name of ["benchmark/", "retrain/", ""]) {
+  for (const name of ["benchmark/", "retrain/", "convert/", ""]) {
     await page.goto(`${server.address}/${name}`);
     assert.ok(await page.locator("h1").isVisible());
   }
