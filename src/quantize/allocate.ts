@@ -16,8 +16,7 @@ const CHOICES: Kind = (value, where) => {
 const LAYERS = is.list(is.record<LayerChoices>({ name: is.text, weights: is.number, choices: CHOICES }));
 
 /**
- * Starts every layer at its fewest bits, then again and again gives more to the layer whose noise falls most for each bit
- * spent, as long as the average over all weights stays within `average`.
+ * The bits of each layer that leave the least noise in all, while the average over all weights stays within `average`.
  * @returns index of the choice by layer name.
  * @throws BAD_OPTION when the fewest bits are more than that already.
  */

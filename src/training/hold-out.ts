@@ -12,10 +12,12 @@ import {
 import { elements } from "../ops/index.js";
 import type { LearningSet } from "./lessons.js";
 
-/** One image of so many is held out. */
-const HOLD_OUT = 8;
+/** One image of so many is held out, and of few images a larger share, since a figure from two or four of them says little. */
+const HOLD_OUT = { many: 8, few: 4 };
+/** So many images are many; with fewer than the least, all are on both sides. */
+const IMAGES = { many: 64, least: 8 };
 
-/** Every eighth image apart from the others; where there are fewer than eight, all are on both sides. */
+/** Every eighth image apart from the others, of fewer than 64 every fourth; where there are fewer than eight, all are on both sides. */
 export function holdOut(set: LearningSet): readonly [learned: LearningSet, held: LearningSet] {
   if (isSamples(set)) return holdOutSamples(set);
   const [learned, held] = places(size(set));
@@ -35,8 +37,9 @@ export function holdOutSamples<S extends Samples | SamplesByInput>(samples: S): 
 /** @returns the same list twice where there are too few */
 function places(count: number): readonly [learned: number[], held: number[]] {
   const all = Array.from({ length: count }, (_, i) => i);
-  if (count < HOLD_OUT) return [all, all];
-  return [all.filter((i) => i % HOLD_OUT !== 0), all.filter((i) => i % HOLD_OUT === 0)];
+  if (count < IMAGES.least) return [all, all];
+  const step = count < IMAGES.many ? HOLD_OUT.few : HOLD_OUT.many;
+  return [all.filter((i) => i % step !== 0), all.filter((i) => i % step === 0)];
 }
 
 function picked(samples: Samples, which: readonly number[]): Samples {

@@ -177,7 +177,7 @@ describe("quantize --calibrate", () => {
     const { epochs, heldOut, before: rounded, after } = result.distillation;
     assert.equal(epochs.length, 2);
     assert.ok(epochs.every((count) => count >= 1));
-    assert.equal(heldOut, 3);
+    assert.equal(heldOut, 6);
     assert.ok(after.kl <= rounded.kl);
     assert.match(decodeModel(new Uint8Array(readFileSync(out))).notes.distillation, /epochs a portion/);
   });

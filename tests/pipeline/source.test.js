@@ -67,7 +67,7 @@ test("every input is calibrated with its own samples and preprocessing; quality,
   assert.equal(warnings.length, 1);
   assert.match(warnings[0], /what a pixel of right is: assumed mean 0 and deviation 1/);
   assert.ok(quality.outputs[0].snr > 14, `${quality.outputs[0].snr} dB`);
-  assert.equal(quality.images, COUNT / 8);
+  assert.equal(quality.images, COUNT / 4);
   const samples = {
     x: samplesOf(images.x),
     right: samplesOf({ ...images.right, ...{ normalization: { mean: [0], std: [1] } } }),
@@ -123,7 +123,7 @@ test("a float network of several inputs teaches the quantized one, in one thread
       attempts.some(({ kept }) => kept),
       after.distance < before.distance,
     );
-    assert.deepEqual([heldOut, quality.outputs], [COUNT / 8, after.outputs]);
+    assert.deepEqual([heldOut, quality.outputs], [COUNT / 4, after.outputs]);
     assert.deepEqual(encodeModel(decodeModel(encodeModel(model))), encodeModel(model));
   }
 });

@@ -40,7 +40,7 @@ export interface Trial<R> {
   readonly bytes: number;
 }
 
-/** Roundings of the whole network, at most. */
+/** Roundings of the whole network, at most; twice as many where none reaches the goal. */
 const TRIALS = 3;
 /** dB above what a goal asks for that is near enough. */
 const NEAR = 0.3;
@@ -48,7 +48,7 @@ const NEAR = 0.3;
 const ROOM = 0.15;
 /** Noise of the weights of a model whose goal is out of reach, as a share of that of the activations. */
 const BESIDE = 0.6;
-/** The largest factor by which a trial corrects predictions. */
+/** The largest factor by which a trial changes what the next one aims at. */
 const CORRECTION = 8;
 /** Bytes of a file that are left for notes. */
 const NOTES = 512;
@@ -58,12 +58,13 @@ const STEPS = [8, 4, -4, -8];
 type Costs = (choice: LayerChoice) => number;
 const MILLISECONDS: Costs = ({ milliseconds }) => milliseconds;
 const BYTES: Costs = ({ bytes }) => bytes;
+const NOISE: Costs = ({ noise }) => noise;
 
 /**
  * Chooses for a goal.
  * @param limit noise at the worst output with rounded activations and float weights
  * @param trial rounds the network
- * @param trials roundings at most; a later one uses what the ones before have shown
+ * @param trials roundings at most, or half of them; a later one uses what the ones before have shown
  */
 export async function reach<R>(
   found: Survey,
@@ -74,15 +75,10 @@ export async function reach<R>(
 ): Promise<Reached<R>> {
   const both = timeAndSize(found);
   const tried: Tried<R>[] = [];
-  let factor = 1;
   const attempt = async (choices: readonly LayerChoice[]): Promise<Tried<R>> => {
     const { result, outputs, bytes } = await trial(new Map(found.layers.map(({ name }, i) => [name, choices[i]])));
-    const noise = worstNoise(outputs);
-    const made = { choices, result, outputs, bytes, noise };
+    const made = { choices, result, outputs, bytes, noise: worstNoise(outputs) };
     tried.push(made);
-    const predicted = factor * sumOf(choices, ({ noise: one }) => one);
-    const ratio = predicted > 0 ? Math.max(noise - limit, 0) / predicted : 1;
-    factor *= Math.min(Math.max(ratio, 1 / CORRECTION), CORRECTION);
     return made;
   };
   const end = (chosen: Tried<R>, missed: Reached<R>["missed"]): Reached<R> => ({
@@ -90,7 +86,7 @@ export async function reach<R>(
     outputs: chosen.outputs,
     bytes: chosen.bytes,
     widths: new Map(found.layers.map(({ name }, i) => [name, chosen.choices[i]])),
-    points: pointsAround(found, tried, chosen, limit, factor, both),
+    points: pointsAround(found, tried, chosen, limit, both),
     missed,
   });
 
@@ -112,35 +108,70 @@ export async function reach<R>(
     }
   }
 
-  let allowed = noiseOf(goal.snr ?? LOSSLESS);
-  const isIn = ({ outputs, noise }: Tried<R>): boolean =>
-    goal.agreement === undefined ? noise <= allowed : (leastAgreement(outputs) ?? 1) >= goal.agreement;
-  // shares of answers are no unit of noise: the first trial shows how they go together
-  if (goal.agreement !== undefined) allowed = Math.max(noiseOf(START), limit / (1 - ROOM));
-  if (!leavesRoom(allowed, limit)) {
+  const allowed = goal.agreement === undefined ? noiseOf(goal.snr ?? LOSSLESS) : noiseOf(START);
+  if (goal.agreement === undefined && !leavesRoom(allowed, limit)) {
     return end(await attempt(dealt(found, both, { noise: roomFor(allowed, limit) })), "activations");
   }
+  const room = Math.max(allowed - limit, ROOM * allowed);
+  const most = goal.agreement === undefined ? room : otherAnswers(goal.agreement);
+  /** What a trial has of that which the goal limits: noise of the weights, or of answers what grows like noise. */
+  const loss = ({ outputs, noise }: Tried<R>): number =>
+    goal.agreement === undefined ? noise - limit : otherAnswers(leastAgreement(outputs) ?? 1);
   let best: Tried<R> | null = null;
-  for (let i = 0; i < trials; i++) {
-    const margin = i === 0 ? 1 : MARGIN;
-    const choices = dealt(found, both, { noise: (margin * Math.max(allowed - limit, ROOM * allowed)) / factor });
+  const losses: Loss[] = [];
+  for (let i = 0; i < (best ? trials : 2 * trials); i++) {
+    const choices = dealt(found, both, { noise: aim(losses, most, room) });
     if (tried.some((one) => one.choices.every((choice, at) => choice === choices[at]))) break;
     const made = await attempt(choices);
-    if (isIn(made) && (!best || sumOf(choices, both) < sumOf(best.choices, both))) best = made;
-    if (goal.agreement !== undefined) {
-      const others = Math.max(1 - (leastAgreement(made.outputs) ?? 1), 1e-3);
-      allowed = made.noise * Math.min(Math.max((1 - goal.agreement) / others, 0.2), 2) ** 2;
-    } else if (isIn(made) && made.noise >= allowed / 10 ** (NEAR / 10)) break;
+    const lost = loss(made);
+    losses.push({ predicted: sumOf(choices, NOISE), lost });
+    if (lost > most) continue;
+    if (!best || sumOf(choices, both) < sumOf(best.choices, both)) best = made;
+    if (made.noise >= (limit + room) / 10 ** (NEAR / 10) && goal.agreement === undefined) break;
   }
   if (best) return end(best, null);
   const nearest = tried.reduce((least, one) => (one.noise < least.noise ? one : least));
-  return end(nearest, limit >= allowed / 2 ? "activations" : "weights");
+  return end(nearest, goal.agreement === undefined && limit >= allowed / 2 ? "activations" : "weights");
 }
 
 /** dB that the search for a share of equal answers starts at. */
 const START = 20;
 /** Share of the noise allowed that is aimed at once a trial has corrected the prediction. */
 const MARGIN = 0.97;
+
+/** What each trial but the first that did not keep enough adds to the margin. */
+const STRICTER = 0.8;
+
+/** The noise predicted of a trial, and what it has of that which the goal limits. */
+interface Loss {
+  readonly predicted: number;
+  readonly lost: number;
+}
+
+/** The square of the share of other answers, which grows as noise does, as far as few answers can show it. */
+const otherAnswers = (agreement: number): number => Math.max(1 - agreement, 1e-3) ** 2;
+
+/**
+ * The predicted noise to try next.
+ * @param most of what the goal limits
+ * @param first what to predict before anything was tried
+ */
+function aim(losses: readonly Loss[], most: number, first: number): number {
+  const [within, beyond] = [true, false].map((isIn) => losses.filter(({ lost }) => lost <= most === isIn));
+  // the trials to either side of the limit that come nearest
+  const low = within.reduce<Loss | null>((best, one) => (best && best.predicted >= one.predicted ? best : one), null);
+  const high = beyond.reduce<Loss | null>((best, one) => (best && best.predicted <= one.predicted ? best : one), null);
+  if (low && high && low.predicted < high.predicted && low.lost > 0) {
+    // a straight line through both in logarithms, where it meets the limit
+    const share = Math.log(most / low.lost) / Math.log(high.lost / low.lost);
+    return low.predicted * (high.predicted / low.predicted) ** (MARGIN * share);
+  }
+  const near = high ?? low;
+  if (!near || near.predicted === 0) return first;
+  const change = near.lost > 0 ? most / near.lost : CORRECTION;
+  const margin = MARGIN * STRICTER ** Math.max(beyond.length - 1, 0);
+  return margin * near.predicted * Math.min(Math.max(change, 1 / CORRECTION), CORRECTION);
+}
 
 interface Tried<R> extends Trial<R> {
   readonly choices: readonly LayerChoice[];
@@ -181,9 +212,11 @@ function pointsAround<R>(
   tried: readonly Tried<R>[],
   chosen: Tried<R>,
   limit: number,
-  factor: number,
   both: Costs,
 ): Point[] {
+  const predicted = sumOf(chosen.choices, NOISE);
+  /** Noise found for so much predicted. */
+  const factor = predicted > 0 && chosen.noise > limit ? (chosen.noise - limit) / predicted : 1;
   const weights = found.layers.reduce((sum, layer) => sum + layer.weights, 0);
   const costs = (choices: readonly LayerChoice[]) => ({
     milliseconds: found.milliseconds + sumOf(choices, MILLISECONDS),
@@ -199,7 +232,7 @@ function pointsAround<R>(
     const noise = chosen.noise * 10 ** (-step / 10);
     if (!(noise > limit * (1 + ROOM))) return [];
     const choices = dealt(found, both, { noise: (noise - limit) / factor });
-    const expected = limit + factor * sumOf(choices, (one) => one.noise);
+    const expected = limit + factor * sumOf(choices, NOISE);
     if (!(expected > 0) || Math.abs(10 * Math.log10(expected / noise)) > 1) return [];
     return [{ ...costs(choices), snr: -10 * Math.log10(expected), agreement: null, measured: false, chosen: false }];
   });
