@@ -3,17 +3,19 @@
 //
 // `usize` is an address on the host's side and never a number of bytes: those are i32 or u32.
 
-/** What the host calls a type, and the setter of DataView that writes it. */
+/** What the host calls a type, and its kind in src/base/struct.ts. */
 const TYPES = {
-  usize: ["Address", "Uint32"],
-  bool: ["0 | 1", "Uint8"],
-  u8: ["number", "Uint8"],
-  i32: ["number", "Int32"],
-  u32: ["number", "Uint32"],
-  f32: ["number", "Float32"],
-  f64: ["number", "Float64"],
+  usize: ["Address", 1],
+  bool: ["0 | 1", 0],
+  u8: ["number", 0],
+  i32: ["number", 1],
+  u32: ["number", 1],
+  f32: ["number", 2],
+  f64: ["number", 3],
   void: ["void"],
 };
+/** Bytes of each kind. */
+const SIZES = [1, 4, 4, 8];
 
 /** A transform that hands the border of the module with these entry files, once it is compiled, to `done` as text. */
 export function border(entries, done) {
@@ -27,7 +29,7 @@ export function border(entries, done) {
           records.set(record.name, null);
           records.set(record.name, layoutOf(record));
         }
-        return [`Pointer<${record.name}>`, "Uint32"];
+        return [`Pointer<${record.name}>`, 1];
       };
       const layoutOf = ({ name, members, nextMemoryOffset }) => {
         const fields = [...members].map(([field, { instance }]) => ({
@@ -36,7 +38,12 @@ export function border(entries, done) {
           type: typeOf(instance.type),
         }));
         const types = fields.map(({ field, type }) => `  readonly ${field}: ${type[0]};\n`);
-        const places = fields.map(({ field, type, offset }) => `  ${field}: [${offset}, "${type[1]}"],\n`);
+        let end = 0;
+        const places = fields.map(({ field, type: [, kind], offset }) => {
+          if (offset !== Math.ceil(end / SIZES[kind]) * SIZES[kind]) fail(`${name}.${field} lies at ${offset}`);
+          end = offset + SIZES[kind];
+          return `  ${field}: ${kind},\n`;
+        });
         const bytes = `export const ${name}: Layout<${name}> = [${nextMemoryOffset}, {\n${places.join("")}}];\n`;
         return `export interface ${name} {\n${types.join("")}}\n${bytes}`;
       };

@@ -1,17 +1,11 @@
 // executor.ts: what a Model hands its work to: the kernels in WebAssembly, or the reference in plain TypeScript.
 import type { MemoryUse } from "./memory.js";
+import type { ExecutorKind } from "./options.js";
 import type { InputBatch } from "./ports.js";
 import type { Step } from "./step.js";
 
-/** The values of every output by its name, in float32. Each run returns fresh arrays. */
-export type Outputs = { readonly [name: string]: Float32Array };
-
-/**
- * The executor that runs a model.
- * - wasm: the WebAssembly kernels.
- * - plain: TypeScript alone, which gives the same bits about a hundred times slower.
- */
-export type ExecutorKind = "wasm" | "plain";
+/** The values of every output by its name. Each run returns fresh arrays. */
+export type RawOutputs = { readonly [name: string]: Float32Array };
 
 export interface ExecutorOptions {
   /** Most bytes. */
@@ -34,8 +28,8 @@ export interface Executor {
   readonly kind: ExecutorKind;
   readonly memory: MemoryUse;
   threads(): number;
-  run(values: InputBatch): Outputs;
+  run(values: InputBatch): RawOutputs;
   profile(values: InputBatch): StepTime[];
-  trace(values: InputBatch, visit: Visit): Outputs;
+  trace(values: InputBatch, visit: Visit): RawOutputs;
   dispose(): void;
 }

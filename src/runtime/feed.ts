@@ -1,19 +1,8 @@
 // feed.ts: the bytes of any source, piece after piece.
 
 import { isArray, ownView, ShiftwiseError } from "../base/index.js";
+import type { Feed } from "./file-feed.js";
 import type { Source } from "./source.js";
-
-export interface Feed {
-  /** Bytes that are to come; null where the sender does not say. */
-  readonly total: number | null;
-  /** The next bytes, null behind the last. */
-  readonly next: () => Promise<Uint8Array | null>;
-  /** Gives up what is not read; a `next` that waits gets null. */
-  readonly stop: (reason?: unknown) => void;
-}
-
-/** Bytes that a file is read in. */
-const PIECE = 1 << 18;
 
 /**
  * Begins to read a source.
@@ -29,7 +18,7 @@ export async function openFeed(source: Source, signal?: AbortSignal): Promise<Fe
       return feedOfResponse(source.response, source.where);
     case "address": {
       const isFile = source.where.startsWith("file:") && typeof process !== "undefined" && process.versions?.node;
-      if (isFile) return feedOfFile(source.where);
+      if (isFile) return (await import("./file-feed.js")).feedOfFile(source.where, ShiftwiseError);
       return feedOfResponse(await fetch(source.where, { signal }), source.where);
     }
   }
@@ -80,38 +69,4 @@ export function bytesOfPiece(value: unknown): Uint8Array {
   const view = isArray(value, "Uint8Array") ? ownView(value) : null;
   if (view) return view;
   throw new TypeError("the stream is none of bytes");
-}
-
-async function feedOfFile(where: string): Promise<Feed> {
-  const failed = (cause: unknown): never => {
-    const found = cause instanceof Error ? cause.message : String(cause);
-    throw new ShiftwiseError("IO", "cannot read the model", { where, found, cause });
-  };
-  // not an import: bundlers for the browser must not find one
-  const { constants, open } = process.getBuiltinModule("node:fs/promises");
-  // for reading only; a named pipe is opened at once and refused, where it would else wait for a writer, out of any signal's reach
-  const file = await open(new URL(where), constants.O_NONBLOCK ?? 0).catch(failed);
-  let over = false;
-  const stop = (): void => {
-    if (!over) file.close().catch(() => {});
-    over = true;
-  };
-  const stat = await file.stat().catch((cause) => {
-    stop();
-    return failed(cause);
-  });
-  if (!stat.isFile()) {
-    stop();
-    const expected = "a regular file; of a pipe or device, new Response(Readable.toWeb(createReadStream(path)))";
-    throw new ShiftwiseError("IO", "cannot read the model", { where, expected, found: "no regular file" });
-  }
-  return {
-    total: stat.size,
-    stop,
-    async next() {
-      if (over) return null;
-      const { bytesRead, buffer } = await file.read(new Uint8Array(PIECE), 0, PIECE).catch(failed);
-      return bytesRead > 0 ? buffer.subarray(0, bytesRead) : null;
-    },
-  };
 }

@@ -3,6 +3,7 @@ import { arrayKind, described, isArray, ownView, ShiftwiseError } from "../base/
 import type { InputValues } from "../model/index.js";
 import { elements, type Normalization, type Shape } from "../ops/index.js";
 import { checkPicture, isPicture, type Picture } from "./pictures.js";
+import { addressOf, isBlob } from "./source.js";
 
 /** One input of a model: its name, its shape (channels, rows, columns), and how pixels become its values. */
 export interface InputInfo {
@@ -17,10 +18,16 @@ export interface InputInfo {
 
 /** Values, or a picture that is brought to the input's size. */
 export type Input = InputValues | Picture;
+/** A picture that has to be decoded first: a file, or an address of one. Browsers take it. */
+export type PictureFile = Blob | URL | string;
+/** Inputs of which some are files: one alone, or several by name. */
+export type PictureInputs = PictureFile | { readonly [name: string]: Input | PictureFile };
 /** One input alone, or several by name. */
 export type Inputs = Input | { readonly [name: string]: Input };
 /** Every input of a model by name, checked: arrays of this realm that fit, and pictures that have pixels. */
 export type Given = { readonly [name: string]: Input };
+/** The same with files and whole addresses among them. */
+export type GivenFiles = { readonly [name: string]: Input | Blob | string };
 
 const ARRAYS = ["Float32Array", "Uint8Array", "Uint8ClampedArray"] as const;
 
@@ -29,11 +36,13 @@ const ARRAYS = ["Float32Array", "Uint8Array", "Uint8ClampedArray"] as const;
  * @returns a function that throws BAD_DATA for an input that is missing or unknown, of another kind or length, or of
  * pixels where the model says nothing about them
  */
-export function createInputCheck(ports: readonly InputInfo[]): (inputs: unknown) => Given {
+export function createInputCheck(ports: readonly InputInfo[]): InputCheck {
   const names = ports.map(({ name }) => name);
-  return (inputs) => {
+  return (inputs, files = false) => {
     const named = byName(inputs, names);
-    const given = Object.fromEntries(ports.map((port) => [port.name, checkInput(ownField(named, port.name), port)]));
+    const given = Object.fromEntries(
+      ports.map((port) => [port.name, checkInput(ownField(named, port.name), port, files)]),
+    );
     for (const name of Object.keys(named)) {
       if (!Object.hasOwn(given, name)) throw badInput("no such input", `input ${name}`, names.join(", "), name);
     }
@@ -43,6 +52,22 @@ export function createInputCheck(ports: readonly InputInfo[]): (inputs: unknown)
 
 export function isValues(value: unknown): value is InputValues {
   return isArray(value, ...ARRAYS);
+}
+
+/** The file or whole address that a value stands for, null for what is none. @throws NETWORK for a text that is no address */
+function fileOf(value: unknown): Blob | string | null {
+  if (typeof value === "string") return addressOf(value);
+  if (typeof value !== "object" || value === null) return null;
+  if ("href" in value) return addressOf(String(value.href));
+  return isBlob(value) ? value : null;
+}
+
+/** @param files whether pictures in files and at addresses may be among the inputs */
+export type InputCheck = (inputs: unknown, files?: boolean) => GivenFiles;
+
+/** Whether one of the inputs has to be decoded first. */
+export function hasFiles(given: GivenFiles): boolean {
+  return Object.values(given).some((input) => typeof input === "string" || isBlob(input));
 }
 
 function byName(inputs: unknown, names: readonly string[]): object {
@@ -57,13 +82,19 @@ function ownField(object: object, key: string): unknown {
   return Object.hasOwn(object, key) ? (object as Record<string, unknown>)[key] : undefined;
 }
 
-function checkInput(value: unknown, { name, shape, dims, normalization }: InputInfo): Input {
+function checkInput(
+  value: unknown,
+  { name, shape, dims, normalization }: InputInfo,
+  files: boolean,
+): Input | Blob | string {
   const where = `input ${name}`;
-  const isPixels = isArray(value, "Uint8Array", "Uint8ClampedArray") || isPicture(value);
+  const file = files ? fileOf(value) : null;
+  const isPixels = isArray(value, "Uint8Array", "Uint8ClampedArray") || isPicture(value) || file !== null;
   if (isPixels && !normalization) {
     const found = arrayKind(value) ?? described(value);
     throw badInput("this model says nothing about pixels", where, "a Float32Array of network values", found);
   }
+  if (file !== null) return file;
   if (isPicture(value)) {
     checkPicture(value, shape, where);
     return value;

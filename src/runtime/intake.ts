@@ -2,7 +2,7 @@
 import { ShiftwiseError } from "../base/index.js";
 import { HEADER_LIMIT, headerLength, readHeader } from "../format/index.js";
 
-/** Bytes that tell a model from a web page. */
+/** Bytes that begin every file, and that tell what came instead of one. */
 const HEAD = 64;
 /** Room for this many bytes is there at once, and then for twice of what has come. */
 const ROOM = 1 << 20;
@@ -27,7 +27,7 @@ export class Intake {
 
   /**
    * Takes the next bytes.
-   * @throws BAD_FILE for a web page, a wrong header, and more bytes than it declares; OVERFLOW for more than allowed
+   * @throws BAD_FILE for a wrong header, and more bytes than it declares; OVERFLOW for more than allowed
    */
   take(chunk: Uint8Array): void {
     const end = this.#count + chunk.length;
@@ -54,17 +54,14 @@ export class Intake {
     });
   }
 
-  /** Returns the bytes that have come. @throws BAD_FILE for a web page */
+  /** Returns the bytes that have come. */
   end(): Uint8Array {
-    const bytes = this.#bytes.subarray(0, this.#count);
-    if (this.#header === 0) refuseForeign(bytes, this.#where);
-    return bytes;
+    return this.#bytes.subarray(0, this.#count);
   }
 
   #learn(): void {
-    const bytes = this.#bytes.subarray(0, this.#count);
+    const bytes = this.end();
     if (this.#header === 0) {
-      refuseForeign(bytes, this.#where);
       this.#header = headerLength(bytes, this.#where);
       this.#wanted = this.#header;
       checkSize(this.#header, this.#limit, this.#where);
@@ -110,30 +107,5 @@ export function checkSize(bytes: number, limit: number, where: string): void {
     where,
     expected: `at most ${limit} bytes, or a higher memoryLimit`,
     found: `${bytes} bytes`,
-  });
-}
-
-/** Files that come instead of models, by how they begin. */
-const FOREIGN: readonly (readonly [RegExp, what: string])[] = [
-  [/^\s*<(!doctype|html|\?xml|!--)/i, "a web page"],
-  [/^version https:\/\/git-lfs/, "a Git LFS pointer, which git lfs pull makes the file,"],
-  // the version, and the tag of the next field
-  [/^[\b](?!\0)\p{Cc}(?!\0)[\p{Cc}":B]/u, "an ONNX network, which shiftwise quantize makes a model,"],
-  [/^....TFL3/s, "a TensorFlow Lite model"],
-  [/^PK/, "a zip archive, as PyTorch checkpoints are,"],
-  [/^\s*[{[]\s*["{[\d-]/, "a JSON file"],
-];
-
-/** Names what came instead of a model: read as a header's length its bytes would be far beyond the limit. @throws BAD_FILE */
-export function refuseForeign(bytes: Uint8Array, where: string): void {
-  // the JSON header of a model, or a file that ends before it
-  if (bytes.length < 9 || bytes[8] === 0x7b) return;
-  const start = new TextDecoder("latin1").decode(bytes.subarray(0, 40));
-  const what = FOREIGN.find(([pattern]) => pattern.test(start))?.[1];
-  if (what === undefined) return;
-  throw new ShiftwiseError("BAD_FILE", `${what} came instead of a model`, {
-    where,
-    expected: "a shiftwise model file",
-    ...(/^[\s -~]*$/.test(start) && { found: start.trimStart() }),
   });
 }

@@ -2,9 +2,10 @@
 import { ShiftwiseError } from "../base/index.js";
 import { crc32, isGzip } from "../format/index.js";
 import { decodeModel, type ModelDef } from "../model/index.js";
-import { type Feed, openFeed } from "./feed.js";
+import { openFeed } from "./feed.js";
+import type { Feed } from "./file-feed.js";
 import type { Unzip } from "./gzip.js";
-import { checkSize, Intake, refuseForeign } from "./intake.js";
+import { checkSize, Intake } from "./intake.js";
 import { MEMORY_DEFAULT } from "./memory.js";
 import type { FetchOptions } from "./options.js";
 import { type ModelSource, type Source, sourceOf } from "./source.js";
@@ -35,8 +36,15 @@ export async function fetchModel(source: ModelSource, options: Limits = {}): Pro
     return decodeModel(bytes, where, options.memoryLimit ?? MEMORY_DEFAULT);
   } catch (cause) {
     if (cause instanceof RangeError) throw new ShiftwiseError("OVERFLOW", "no memory for the model", { where, cause });
-    throw cause;
+    throw await explained(cause, bytes, where);
   }
+}
+
+/** An error of a file, or a better one, which says what came instead of a model. */
+async function explained(error: unknown, bytes: Uint8Array, where: string): Promise<unknown> {
+  if (!(error instanceof ShiftwiseError && ["BAD_FILE", "TRUNCATED"].includes(error.code))) return error;
+  const foreign = await import("./foreign.js").catch(() => null);
+  return foreign?.foreignError(bytes, where, ShiftwiseError) ?? error;
 }
 
 /**
@@ -112,7 +120,6 @@ async function contentOfBytes(
 ): Promise<Uint8Array> {
   checkSize(bytes.length, memoryLimit, "");
   await report(onProgress, bytes.length, bytes.length);
-  refuseForeign(bytes, "");
   return bytes;
 }
 
@@ -172,7 +179,7 @@ async function readAll(feed: Feed, where: string, options: Limits): Promise<Uint
     return unzip ? await unzip.end() : file.end();
   } catch (error) {
     unzip?.stop();
-    throw error;
+    throw await explained(error, file.end(), where);
   } finally {
     signal?.removeEventListener("abort", stop);
     feed.stop();

@@ -3,7 +3,7 @@
 import { expectNoPromise, ShiftwiseError } from "../base/index.js";
 import type { ModelDef } from "../model/index.js";
 import { toReal } from "../ops/index.js";
-import type { Executor, ExecutorOptions, Outputs } from "./executor.js";
+import type { Executor, ExecutorOptions, RawOutputs } from "./executor.js";
 import { instantiate, type Kernels } from "./kernels.js";
 import { planModel } from "./plan.js";
 import { createDoor, type InputBatch, readRaw } from "./ports.js";
@@ -67,7 +67,7 @@ export async function createWasmExecutor(
   };
   const raw = (tensor: string): Float32Array =>
     readRaw(memory.buffer, def.tensors[tensor], placements.raw.get(tensor)!);
-  const read = (): Outputs =>
+  const read = (): RawOutputs =>
     Object.fromEntries(
       def.outputs.map(({ name, tensor }) => [name, toReal(raw(tensor), def.tensors[tensor].encoding)]),
     );

@@ -3,19 +3,29 @@
 import { frozenCopy, ShiftwiseError } from "../base/index.js";
 import { type ModelDef, ownModel, runReference } from "../model/index.js";
 import { dimsOf, elements } from "../ops/index.js";
-import type { Executor, ExecutorKind, ExecutorOptions, Outputs, StepTime, Visit } from "./executor.js";
-import { createInputCheck, type Given, type InputInfo, type Inputs } from "./inputs.js";
+import type { Executor, ExecutorOptions, RawOutputs, StepTime, Visit } from "./executor.js";
+import {
+  createInputCheck,
+  type Given,
+  hasFiles,
+  type InputCheck,
+  type InputInfo,
+  type Inputs,
+  type PictureInputs,
+} from "./inputs.js";
 import { checkKernels, compileKernels, compileSteps, needsSteps } from "./kernels.js";
 import { fetchModel, follow, untilAborted } from "./load.js";
 import { createWasmExecutor, threadsFor } from "./machine.js";
 import { MEMORY_DEFAULT, type MemoryUse } from "./memory.js";
-import { badOption, checkOptions, type LoadOptions, type RunOptions } from "./options.js";
+import { badOption, checkOptions, type ExecutorKind, type LoadOptions, type RunOptions } from "./options.js";
+import { type Outputs, withDims } from "./outputs.js";
 import { createInputReader, type InputBatch, type OutputInfo } from "./ports.js";
+import type { Runner } from "./runner.js";
 import type { ModelSource } from "./source.js";
 import { warmUp } from "./warmup.js";
 
 /** A model ready to run. Its memory is planned before the first run and never grows. */
-export class Model {
+export class Model implements Runner {
   readonly name: string;
   readonly inputs: readonly InputInfo[];
   readonly outputs: readonly OutputInfo[];
@@ -23,7 +33,7 @@ export class Model {
   /** Bytes of linear memory, by purpose; for the plain executor the bytes of all tensors. */
   readonly memory: MemoryUse;
   readonly executor: ExecutorKind;
-  readonly #check: (inputs: unknown) => Given;
+  readonly #check: InputCheck;
   readonly #read: (given: Given) => InputBatch;
   #executor: Executor | null;
   #isRunning = false;
@@ -82,9 +92,22 @@ export class Model {
     return this.#executor?.threads() ?? 0;
   }
 
-  /** Runs the model as runSync does, for callers that want a promise. */
-  async run(inputs: Inputs): Promise<Outputs> {
-    return this.runSync(inputs);
+  /**
+   * Runs the model as runSync does, for callers that want a promise. In browsers it also takes a picture's Blob, File or address.
+   * @throws as runSync; NETWORK for a picture that cannot be fetched, BAD_DATA for one that does not decode, UNSUPPORTED where
+   * nothing decodes pictures
+   */
+  async run(inputs: Inputs | PictureInputs): Promise<Outputs> {
+    this.#enter();
+    const given = this.#check(inputs, true);
+    if (!hasFiles(given)) return this.runSync(given as Given);
+    const { decodeFiles } = await import("./picture-files.js");
+    const decoded = await decodeFiles(given, ShiftwiseError);
+    try {
+      return this.runSync(decoded.inputs);
+    } finally {
+      decoded.close();
+    }
   }
 
   /**
@@ -94,7 +117,7 @@ export class Model {
    * runs on one thread
    */
   runSync(inputs: Inputs): Outputs {
-    return this.#use(inputs, (executor, batch) => executor.run(batch));
+    return this.#finish(inputs, (executor, batch) => executor.run(batch));
   }
 
   /**
@@ -119,7 +142,7 @@ export class Model {
    */
   trace(inputs: Inputs, visit: Visit): Outputs {
     if (typeof visit !== "function") throw badOption("visit", "a function", visit);
-    return this.#use(inputs, (executor, batch) => executor.trace(batch, visit));
+    return this.#finish(inputs, (executor, batch) => executor.trace(batch, visit));
   }
 
   /** Gives memory and threads back; the model cannot run any more. */
@@ -133,10 +156,14 @@ export class Model {
     this.dispose();
   }
 
+  #finish(inputs: Inputs, work: (executor: Executor, batch: InputBatch) => RawOutputs): Outputs {
+    return withDims(this.#use(inputs, work), this.outputs);
+  }
+
   /** Checks the inputs and lets the executor work, which has memory for one run at a time. */
   #use<T>(inputs: Inputs, work: (executor: Executor, batch: InputBatch) => T): T {
     this.#enter();
-    const batch = this.#read(this.#check(inputs));
+    const batch = this.#read(this.#check(inputs) as Given);
     // reading the inputs may have run code of the caller's
     const executor = this.#enter();
     this.#isRunning = true;

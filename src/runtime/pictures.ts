@@ -118,7 +118,7 @@ function createCanvas(width: number, height: number, alpha: boolean): Canvas2d {
     "getContext" in canvas ? (canvas.getContext("2d", { alpha, willReadFrequently: true }) as Canvas2d | null) : null;
   if (!context) {
     throw new ShiftwiseError("UNSUPPORTED", "no canvas here to bring a picture to the input's size", {
-      expected: `pixels of ${width}x${height}, as prepareImage of shiftwise/data makes them`,
+      expected: `pixels of ${width}x${height}, as readPicture of shiftwise/node makes them`,
     });
   }
   context.imageSmoothingQuality = "high";

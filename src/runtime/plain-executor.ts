@@ -2,7 +2,7 @@
 import type { frozenCopy, ShiftwiseError } from "../base/index.js";
 import type { ModelDef, runReference } from "../model/index.js";
 import type { elements } from "../ops/index.js";
-import type { Executor, ExecutorOptions, Outputs, StepTime, Visit } from "./executor.js";
+import type { Executor, ExecutorOptions, RawOutputs, StepTime, Visit } from "./executor.js";
 import type { InputBatch } from "./ports.js";
 
 /** The parts of the entry that this file calls; they are handed over for the reason that gzip.ts has. */
@@ -31,7 +31,7 @@ export function createPlainExecutor(given: ModelDef, { memoryLimit }: ExecutorOp
       found: `${total} bytes`,
     });
   }
-  const trace = (values: InputBatch, visit: Visit): Outputs => {
+  const trace = (values: InputBatch, visit: Visit): RawOutputs => {
     refuseNonFinite(values, Failure);
     return runReference(def, values, visit).outputs;
   };

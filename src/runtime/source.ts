@@ -2,7 +2,7 @@
 import { isArray, isBuffer, isShared, ownView, ShiftwiseError } from "../base/index.js";
 import { badOption } from "./options.js";
 
-/** Bytes of a file (gzip or not), a file that a user chose, an address to fetch, or an answer already under way. */
+/** Bytes of a file (gzip or not), a file that a user chose, an address to fetch, in Node a path, or an answer already under way. */
 export type ModelSource = Uint8Array | ArrayBuffer | SharedArrayBuffer | Blob | URL | string | Response;
 
 /** A source by its kind, and where it is from, as errors say it. */
@@ -14,7 +14,7 @@ export type Source =
 
 /**
  * Tells what a source is. An address is completed with the page's.
- * @throws BAD_OPTION for what is none; BAD_DATA for bytes that were handed over; NETWORK for a text that is no address
+ * @throws BAD_OPTION for what is none; BAD_DATA for bytes that were handed over; NETWORK for a text that is no address where there are no files
  */
 export function sourceOf(source: unknown): Source {
   if (isArray(source, "Uint8Array") || isBuffer(source) || isShared(source)) {
@@ -42,7 +42,7 @@ function bytesOf(source: Uint8Array | ArrayBuffer | SharedArrayBuffer): Uint8Arr
   });
 }
 
-function isBlob(source: object): source is Blob {
+export function isBlob(source: object): source is Blob {
   return "stream" in source && typeof source.stream === "function" && "size" in source;
 }
 
@@ -50,12 +50,16 @@ function isResponse(source: object): source is Response {
   return "body" in source && "status" in source && "headers" in source;
 }
 
-function addressOf(text: string): string {
+/** An address, completed with the page's; what is none is a path where there are files. @throws NETWORK */
+export function addressOf(text: string): string {
   const base = globalThis.document?.baseURI ?? globalThis.location?.href;
+  const files = globalThis.process?.getBuiltinModule?.("node:url");
   try {
+    // C:\models is a path, too
+    if (files && !base && text && !/^[a-z][a-z\d+.-]+:/i.test(text)) return files.pathToFileURL(text).href;
     return new URL(text, base).href;
   } catch (cause) {
-    const expected = "a URL with its scheme; for a path in Node, pathToFileURL(path)";
+    const expected = "a URL with its scheme";
     throw new ShiftwiseError("NETWORK", "this is no address", { where: text, expected, cause });
   }
 }

@@ -3,10 +3,7 @@ import { test } from "node:test";
 import { encode } from "../../dist/base/index.js";
 
 test("every field is written at its place, little-endian", () => {
-  const layout = [
-    24,
-    { flag: [0, "Uint8"], low: [4, "Float32"], exact: [8, "Float64"], address: [16, "Uint32"], step: [20, "Int32"] },
-  ];
+  const layout = [24, { flag: 0, low: 2, exact: 3, address: 1, step: 1 }];
   const bytes = encode(layout, { step: -2, flag: 1, low: -0.1, exact: 0.1, address: 0xfedcba98 });
   const view = new DataView(bytes.buffer);
   assert.equal(bytes.length, 24);

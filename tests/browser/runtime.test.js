@@ -152,6 +152,53 @@ browserTest("every kind of picture gives what its pixels give", async () => {
   assert.ok(found.usable);
 });
 
+browserTest(
+  "a picture's file, blob and address give what the picture gives, and outputs know their sizes",
+  async () => {
+    const page = await open({ policy: `${STRICT}; img-src 'self' data: blob:; connect-src 'self' data: blob:` });
+    await page.route("**/no-picture", (route) => route.fulfill({ body: "<!doctype html>", contentType: "text/html" }));
+    const found = await page.evaluate(async (model) => {
+      const { Model: Here, topK } = await import("/dist/runtime/index.js");
+      const { WorkerModel } = await import("/dist/runtime/worker-model/remote.js");
+      const canvas = new OffscreenCanvas(60, 28);
+      const context = canvas.getContext("2d");
+      context.fillStyle = "#fff";
+      context.fillRect(24, 4, 6, 20);
+      const blob = await canvas.convertToBlob();
+      const address = URL.createObjectURL(blob);
+      const runners = [await Here.load(model), await WorkerModel.load(model)];
+      const [{ name }] = runners[0].inputs;
+      const results = new Set([runners[0].runSync(canvas)[runners[0].outputs[0].name].join()]);
+      const errors = [];
+      for (const runner of runners) {
+        const [output] = runner.outputs;
+        for (const picture of [blob, new File([blob], "one.png"), address, new URL(address), { [name]: blob }]) {
+          const values = (await runner.run(picture))[output.name];
+          results.add(values.join());
+          results.add(`${values.dims}`);
+        }
+        for (const wrong of [new Blob(["no picture"]), "/no-picture", "/missing", blob.slice(0, 60)]) {
+          errors.push(await runner.run(wrong).catch(({ code, message }) => `${code} ${message}`));
+        }
+        const top = topK((await runner.run(blob))[output.name], 2, runner.labels);
+        results.add(`${top.length} ${top[0].share >= top[1].share}`);
+        runner.dispose();
+      }
+      return { results: [...results], errors };
+    }, MODEL);
+    assert.equal(found.results.length, 3);
+    assert.deepEqual(found.results.slice(1), ["1,10", "2 true"]);
+    const patterns = [
+      /^BAD_DATA input .*JPEG/,
+      /^BAD_DATA .*no-picture.*text\/html/,
+      /^NETWORK .*status 404/,
+      /^BAD_DATA/,
+    ];
+    assert.equal(found.errors.length, 8);
+    for (const [i, error] of found.errors.entries()) assert.match(error, patterns[i % 4]);
+  },
+);
+
 browserTest("a playing video is a picture", async () => {
   const page = await open({});
   const sizes = await page.evaluate(async (model) => {

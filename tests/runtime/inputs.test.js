@@ -66,7 +66,6 @@ const WRONG = {
   null: () => null,
   "a number": () => 3,
   "a bigint": () => 3n,
-  "a text": () => "x",
   "a symbol": () => Symbol("x"),
   "a function": () => () => x,
   "a promise": () => Promise.resolve(x),
@@ -111,6 +110,13 @@ test("whatever is no input is BAD_DATA that says what was found", async () => {
   );
   assert.match(await refused("pixels", WRONG["handed over"], "handed over"), /105 values.*handed over/);
   assert.match(await refused("pixels", WRONG["a list"], "a list"), /found \[0\.5[-\d.,e]*\.\.\.$/);
+});
+
+test("a picture's file or address is refused where nothing decodes it, and where no picture is taken", async () => {
+  for (const file of ["cat.jpg", new URL("file:///cat.jpg"), new Blob([new Uint8Array(9)])]) {
+    assert.match(await refused("pixels", () => file, "a file"), /^UNSUPPORTED .*readPicture/);
+    assert.match(await refused("bare", () => file, "a file"), /^BAD_DATA .*says nothing about pixels/);
+  }
 });
 
 test("pixels and pictures are refused where the model says nothing about them, in either kind of array", async () => {

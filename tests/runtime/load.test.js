@@ -4,7 +4,7 @@ import { getEventListeners } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { runInNewContext } from "node:vm";
@@ -108,6 +108,8 @@ test("every kind of source gives the same model", async () => {
     `${address}/chunked`,
     `${address}/gz-byte-by-byte`,
     `${address}/encoded`,
+    path,
+    relative(process.cwd(), path),
     pathToFileURL(path),
     pathToFileURL(`${path}.gz`).href,
   ];
@@ -234,7 +236,8 @@ test("what is no source is refused shortly", async () => {
     ["BAD_OPTION", [undefined, null, 3, 3n, Symbol("s"), true, {}, [], [...file], () => file, new Map()]],
     ["BAD_OPTION", [Promise.resolve(file), new Float32Array(file.buffer.slice(0, 400)), new DataView(file.buffer)]],
     ["BAD_DATA", [gone, gone.buffer]],
-    ["NETWORK", ["", "model.safetensors", "/model.safetensors", long, "http://", "nowhere:x", `nowhere:${long}`]],
+    ["NETWORK", ["", "http://", "nowhere:x", `nowhere:${long}`]],
+    ["IO", ["nothing.safetensors", "/nothing.safetensors", "./nothing", long]],
     ["BAD_FILE", [`data:,${long}`, new Uint8Array(1e6), "data:text/html,<!doctype html>"]],
   ];
   for (const [code, sources] of wrong) {
@@ -247,7 +250,7 @@ test("what is no source is refused shortly", async () => {
       if (source !== gone.buffer) assert.deepEqual([there.code, there.message], [error.code, error.message]);
     }
   }
-  assert.match((await refused("/model.safetensors")).message, /pathToFileURL/);
+  assert.match((await refused("./nothing.safetensors")).message, /nothing\.safetensors: cannot read the model.*ENOENT/);
   assert.match((await refused("http://127.0.0.1:1/")).message, /fetch failed: /);
 });
 

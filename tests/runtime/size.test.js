@@ -7,9 +7,9 @@ test("the runtime entry, wasm inlined, is at most 44 KB with gzip", async () => 
   assert.ok(bytes > 10_000 && bytes <= 44_000, `${bytes} bytes`);
 });
 
-test("the door to a model in a Worker is at most 5 KB with gzip", async () => {
+test("the door to a model in a Worker is at most 5.5 KB with gzip", async () => {
   const { bytes } = await startUp("dist/runtime/worker-model/remote.js");
-  assert.ok(bytes <= 5_000, `${bytes} bytes`);
+  assert.ok(bytes <= 5_500, `${bytes} bytes`);
 });
 
 test("the runtime imports the model room and the floors below it, and nothing else", async () => {

@@ -1,6 +1,6 @@
 // host.ts: the program of a WorkerModel's Worker: one Model that serves requests in their order.
 import { ShiftwiseError } from "../../base/index.js";
-import type { Given } from "../inputs.js";
+import { type Given, type GivenFiles, hasFiles } from "../inputs.js";
 import { Model } from "../model.js";
 import type { LoadProgress, RunOptions } from "../options.js";
 import { ownPort } from "../threads/thread.js";
@@ -17,7 +17,8 @@ export type Request =
       /** Whether someone listens. */
       readonly progress: boolean;
     }
-  | { readonly kind: "run" | "profile"; readonly inputs: Given };
+  | { readonly kind: "run"; readonly inputs: GivenFiles }
+  | { readonly kind: "profile"; readonly inputs: Given };
 
 /** A ShiftwiseError's fields. */
 export type Failure = Pick<ShiftwiseError, "code" | "message" | "found" | "expected" | "where">;
@@ -71,13 +72,15 @@ async function serve(request: Request): Promise<{ value: unknown; transfer?: Tra
     return { value: { name, inputs, outputs, labels, memory, executor, threads } satisfies ModelInfo };
   }
   if (!model) throw new ShiftwiseError("DISPOSED", "no model is loaded");
-  const { kind, inputs } = request;
+  const { inputs } = request;
   try {
-    if (kind === "profile") return { value: model.profile(inputs) };
-    const outputs = model.runSync(inputs);
+    if (request.kind === "profile") return { value: model.profile(request.inputs) };
+    const outputs = hasFiles(inputs) ? await model.run(inputs) : model.runSync(inputs as Given);
     return { value: outputs, transfer: Object.values(outputs).map(({ buffer }) => buffer as ArrayBuffer) };
   } finally {
     // pictures were handed over, so they end here
-    for (const input of Object.values(inputs)) if ("close" in input) (input as ImageBitmap | VideoFrame).close();
+    for (const input of Object.values(inputs)) {
+      if (typeof input === "object" && "close" in input) (input as ImageBitmap | VideoFrame).close();
+    }
   }
 }

@@ -1,11 +1,21 @@
 // remote.ts: the door for pages that keep their main thread free: a Model in a Worker, with the interface of the one here.
 import { frozenCopy, isShared, ShiftwiseError } from "../../base/index.js";
-import type { ExecutorKind, Outputs, StepTime } from "../executor.js";
-import { createInputCheck, type Given, type Input, type InputInfo, type Inputs, isValues } from "../inputs.js";
+import type { StepTime } from "../executor.js";
+import {
+  createInputCheck,
+  type Input,
+  type InputCheck,
+  type InputInfo,
+  type Inputs,
+  isValues,
+  type PictureInputs,
+} from "../inputs.js";
 import type { MemoryUse } from "../memory.js";
-import { badOption, checkOptions, type LoadOptions } from "../options.js";
+import { badOption, checkOptions, type ExecutorKind, type LoadOptions } from "../options.js";
+import { type Outputs, withDims } from "../outputs.js";
 import type { OutputInfo } from "../ports.js";
-import { type ModelSource, sourceOf } from "../source.js";
+import type { Runner } from "../runner.js";
+import { isBlob, type ModelSource, sourceOf } from "../source.js";
 import { warmUp } from "../warmup.js";
 import type { ModelInfo, PortableSource } from "./host.js";
 import { type Line, openLine } from "./line.js";
@@ -17,7 +27,7 @@ export { ShiftwiseError } from "../../base/index.js";
  * A model in a Worker of its own. What it is given is transferred, not copied, where that can be: a typed array that
  * fills its buffer, an ImageBitmap and a VideoFrame are gone from the caller afterwards. Pass `values.slice()` to keep.
  */
-export class WorkerModel {
+export class WorkerModel implements Runner {
   readonly name: string;
   readonly inputs: readonly InputInfo[];
   readonly outputs: readonly OutputInfo[];
@@ -25,7 +35,7 @@ export class WorkerModel {
   readonly memory: MemoryUse;
   readonly executor: ExecutorKind;
   readonly threads: number;
-  readonly #check: (inputs: unknown) => Given;
+  readonly #check: InputCheck;
   readonly #line: Line;
 
   private constructor(info: ModelInfo, line: Line) {
@@ -65,10 +75,10 @@ export class WorkerModel {
 
   /**
    * Runs the model as Model.run does. Arrays are handed over at once, pictures on a page's elements as they are now;
-   * runs that begin while others are under way wait for them.
+   * runs that begin while others are under way wait for them. A picture's file is decoded in the Worker.
    */
-  async run(inputs: Inputs): Promise<Outputs> {
-    return this.#send("run", inputs);
+  async run(inputs: Inputs | PictureInputs): Promise<Outputs> {
+    return withDims(await this.#send("run", inputs), this.outputs);
   }
 
   /** Warms the model up as Model.warmUp does. */
@@ -91,9 +101,9 @@ export class WorkerModel {
     this.dispose();
   }
 
-  async #send<T>(kind: "run" | "profile", inputs: Inputs): Promise<T> {
+  async #send<T>(kind: "run" | "profile", inputs: unknown): Promise<T> {
     this.#line.check();
-    const given = Object.entries(this.#check(inputs));
+    const given = Object.entries(this.#check(inputs, kind === "run"));
     const transfer: Transferable[] = [];
     const parcels = given.map(([name, input]) => [name, parcel(input, transfer)] as const);
     // an array is not to change hands later than its caller expects
@@ -135,23 +145,15 @@ function moved<T extends Uint8Array | Input>(array: T & ArrayBufferView): { valu
 }
 
 /** The input in a form that a Worker can receive; what is handed over with it goes to `transfer`. */
-function parcel(input: Input, transfer: Transferable[]): Input | Promise<ImageBitmap> {
-  if (isValues(input)) {
-    const {
-      value,
-      transfer: [buffer],
-    } = moved(input);
-    transfer.push(buffer);
+function parcel(input: Input | Blob | string, transfer: Transferable[]): Input | Blob | string | Promise<ImageBitmap> {
+  if (typeof input === "string" || isBlob(input)) return input;
+  const own = <T extends Uint8Array | Input>(array: T & ArrayBufferView): T => {
+    const { value, transfer: buffers } = moved(array);
+    transfer.push(...buffers);
     return value;
-  }
-  if ("data" in input) {
-    const {
-      value,
-      transfer: [buffer],
-    } = moved(input.data);
-    transfer.push(buffer);
-    return { data: value, width: input.width, height: input.height };
-  }
+  };
+  if (isValues(input)) return own(input);
+  if ("data" in input) return { data: own(input.data), width: input.width, height: input.height };
   if (!("close" in input)) return snapshot(input);
   transfer.push(input);
   return input;
@@ -166,10 +168,13 @@ async function snapshot(element: Exclude<Input, ArrayBufferView | { data: unknow
   }
 }
 
-type Parcels = readonly (readonly [string, Input | Promise<ImageBitmap>])[];
+type Parcels = readonly (readonly [string, Input | Blob | string | Promise<ImageBitmap>])[];
 
 /** Waits for the snapshots among them. */
-async function arrived(parcels: Parcels, transfer: Transferable[]): Promise<(readonly [string, Input])[]> {
+async function arrived(
+  parcels: Parcels,
+  transfer: Transferable[],
+): Promise<(readonly [string, Input | Blob | string])[]> {
   return Promise.all(
     parcels.map(async ([name, content]) => {
       const input = await content;
