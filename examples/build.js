@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { decodeModel } from "../dist/model/index.js";
 import { exportOnnx } from "../dist/onnx/index.js";
+import { HEADERS, ISOLATION } from "./server.js";
 
 const here = fileURLToPath(new URL("./", import.meta.url));
 const root = fileURLToPath(new URL("../", import.meta.url));
@@ -54,8 +55,9 @@ export async function buildPages(folder = join(here, "build")) {
   });
   for (const path of filesOf(join(here, "pages"))) {
     const [name, from] = [basename(path), join(here, "pages", path)];
-    if (name === "index.html" || name.endsWith(".css") || name.endsWith(".svg")) cpSync(from, join(folder, name));
-    else if (name.endsWith(".html")) cpSync(from, join(folder, name.replace(".html", ""), "index.html"));
+    if (name === "index.html") writePage(from, folder, "./");
+    else if (name.endsWith(".html")) writePage(from, join(folder, name.replace(".html", "")), "../");
+    else if (name.endsWith(".css") || name.endsWith(".svg")) cpSync(from, join(folder, name));
   }
   for (const name of readdirSync(join(here, "models")).filter((file) => MODELS.test(file))) {
     cpSync(join(here, "models", name), join(folder, "models", name));
@@ -65,7 +67,22 @@ export async function buildPages(folder = join(here, "build")) {
   const own = filesOf(folder);
   if (peers) for (const file of PEER_WASM) cpSync(join(modules, file), join(folder, "assets", basename(file)));
   writeServiceWorker(folder, own);
+  writeHostFiles(folder);
   return folder;
+}
+
+/** Writes a page whose addresses begin at the site's top so that the site may lie in any folder of a host. */
+function writePage(from, folder, top) {
+  mkdirSync(folder, { recursive: true });
+  const text = readFileSync(from, "utf8").replace(/(href|src)="\//g, `$1="${top}`);
+  writeFileSync(join(folder, "index.html"), text);
+}
+
+/** Headers for hosts that read them from a file, and a word to GitHub Pages to take all files as they are. */
+function writeHostFiles(folder) {
+  const lines = Object.entries(HEADERS).map(([name, value]) => `  ${name}: ${value}`);
+  writeFileSync(join(folder, "_headers"), `/*\n${lines.join("\n")}\n`);
+  writeFileSync(join(folder, ".nojekyll"), "");
 }
 
 function filesOf(folder) {
@@ -79,9 +96,10 @@ function filesOf(folder) {
 function writeServiceWorker(folder, files) {
   const hash = createHash("sha256");
   for (const file of files) hash.update(file).update(readFileSync(join(folder, file)));
-  const urls = files.map((file) => `/${file.replace(/index\.html$/, "")}`);
+  const urls = files.map((file) => `./${file.replace(/index\.html$/, "")}`);
   const text = readFileSync(join(here, "sw.js"), "utf8")
     .replace("CACHE_NAME", JSON.stringify(`shiftwise-${hash.digest("hex").slice(0, 12)}`))
-    .replace("FILE_LIST", JSON.stringify(urls));
+    .replace("FILE_LIST", JSON.stringify(urls))
+    .replace("ISOLATION", JSON.stringify(ISOLATION));
   writeFileSync(join(folder, "sw.js"), text);
 }

@@ -6,6 +6,13 @@ import sirv from "sirv";
 export const POLICY =
   "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' blob: data:; media-src 'self' blob:";
 
+/** Makes a page cross-origin isolated, which threads need. */
+export const ISOLATION = {
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Embedder-Policy": "require-corp",
+};
+export const HEADERS = { "Content-Security-Policy": POLICY, ...ISOLATION };
+
 /**
  * Serves a folder.
  * @param options.port 0 for any
@@ -14,10 +21,8 @@ export const POLICY =
  */
 export async function servePages(folder, { port = 0, isolated = true } = {}) {
   const setHeaders = (response) => {
-    response.setHeader("Content-Security-Policy", POLICY);
-    if (!isolated) return;
-    response.setHeader("Cross-Origin-Opener-Policy", "same-origin");
-    response.setHeader("Cross-Origin-Embedder-Policy", "require-corp");
+    const headers = isolated ? HEADERS : { "Content-Security-Policy": POLICY };
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
   };
   const handler = sirv(folder, { dev: true, setHeaders });
   const server = createServer((request, response) => {

@@ -1,6 +1,8 @@
 // sw.js: the service worker: keeps a copy of all pages, so that they work without a network. build.js fills in the names.
 const cacheName = CACHE_NAME;
 const files = FILE_LIST;
+/** Headers that not every host can send: with them pages share memory between threads from the second visit on. */
+const isolation = ISOLATION;
 
 self.addEventListener("install", (event) => {
   event.waitUntil(caches.open(cacheName).then((cache) => cache.addAll(files)));
@@ -22,10 +24,17 @@ self.addEventListener("fetch", (event) => {
   const answer = async () => {
     const cache = await caches.open(cacheName);
     const known = await cache.match(request, { ignoreSearch: true });
-    if (known) return known;
+    if (known) return isolated(known);
     const response = await fetch(request);
     if (response.ok) await cache.put(request, response.clone());
-    return response;
+    return isolated(response);
   };
   event.respondWith(answer());
 });
+
+function isolated(response) {
+  if (response.status === 0) return response;
+  const headers = new Headers(response.headers);
+  for (const [name, value] of Object.entries(isolation)) headers.set(name, value);
+  return new Response(response.body, { status: response.status, statusText: response.statusText, headers });
+}

@@ -1,6 +1,6 @@
 // classify.js: a picture from a file, the clipboard, the camera or a sample, and what a model in a Worker takes it for.
 import { WorkerModel } from "shiftwise/worker";
-import { $, frame, kilobytes, median, milliseconds, percent, restoreTheme, softmax, tell } from "./page.js";
+import { $, frame, kilobytes, median, milliseconds, percent, restoreTheme, site, softmax, tell } from "./page.js";
 import { samplesOf } from "./samples.js";
 import { look } from "./view.js";
 
@@ -70,7 +70,7 @@ async function useModel(name, file) {
     if (total) $("#progress").value = loaded / total;
   };
   try {
-    const source = file ?? `/models/${name}.safetensors`;
+    const source = file ?? site(`models/${name}.safetensors`);
     const next = await WorkerModel.load(source, { signal: stop.signal, onProgress });
     model?.dispose();
     model = next;

@@ -1,7 +1,7 @@
 // draw.js: a digit under the visitor's hand, and what two networks take it for.
 import { Model } from "shiftwise";
 import { createInk } from "./ink.js";
-import { $, frame, kilobytes, median, milliseconds, percent, restoreTheme, softmax, tell } from "./page.js";
+import { $, frame, kilobytes, median, milliseconds, percent, restoreTheme, site, softmax, tell } from "./page.js";
 
 const KINDS = ["float", "shift"];
 const SIDE = 28;
@@ -34,7 +34,7 @@ async function load(kind) {
   const onProgress = ({ loaded }) => {
     bytes = loaded;
   };
-  const model = await Model.load(`/models/mnist-${kind}.safetensors`, { onProgress });
+  const model = await Model.load(site(`models/mnist-${kind}.safetensors`), { onProgress });
   $(`#${kind}-size`).textContent = kilobytes(bytes);
   $(`#${kind}-size`).dataset.bytes = bytes;
   return model;

@@ -14,16 +14,19 @@ const LOGO = `<svg viewBox="0 0 32 32" aria-hidden="true"><rect width="32" heigh
 const HALF_MOON = `<svg viewBox="0 0 20 20" aria-hidden="true"><circle cx="10" cy="10" r="7.5" fill="none"
   stroke="currentColor" stroke-width="1.8"/><path d="M10 2.5a7.5 7.5 0 0 1 0 15z" fill="currentColor"/></svg>`;
 
+/** The address of a file of these pages, in whatever folder of a host they lie. */
+export const site = (path) => new URL(`../${path}`, import.meta.url).href;
+
 /** Puts header and footer around the page's main part. */
 export function frame() {
   const here = location.pathname.split("/").at(-2);
   const links = PAGES.map(([path, title]) => {
     const current = path === here ? ' aria-current="page"' : "";
-    return `<a href="/${path}/"${current}>${title}</a>`;
+    return `<a href="${site(path)}/"${current}>${title}</a>`;
   });
   const header = document.createElement("header");
   header.className = "top";
-  header.innerHTML = `<div class="top-inner"><a class="brand" href="/">${LOGO}shiftwise</a>
+  header.innerHTML = `<div class="top-inner"><a class="brand" href="${site("")}">${LOGO}shiftwise</a>
     <nav aria-label="Pages">${links.join("")}</nav>
     <button class="theme" type="button" aria-label="Light or dark">${HALF_MOON}</button></div>`;
   const footer = document.createElement("footer");
@@ -32,7 +35,7 @@ export function frame() {
   document.body.append(footer);
   header.querySelector(".theme").addEventListener("click", switchTheme);
   // an offline copy; without one the page works all the same
-  navigator.serviceWorker?.register("/sw.js").catch(() => {});
+  navigator.serviceWorker?.register(site("sw.js")).catch(() => {});
 }
 
 /** Called before the body is drawn: the visitor's last choice, else what the system says. */

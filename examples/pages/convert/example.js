@@ -1,15 +1,15 @@
 // example.js: a network and pictures for a visitor who has none: clothes as silhouettes.
+import { site } from "../page.js";
 import { samplesOf } from "../samples.js";
 import { pictureFrom } from "./pictures.js";
 
 export const LABELS = "T-shirt,trouser,pullover,dress,coat,sandal,shirt,sneaker,bag,ankle boot".split(",");
-const ADDRESS = "/models/clothes.onnx";
 /** Each silhouette in so many sizes and places. */
 const VARIANTS = 4;
 
 /** @returns the file; an error says why it did not come */
 export async function exampleFile() {
-  const response = await fetch(ADDRESS);
+  const response = await fetch(site("models/clothes.onnx"));
   if (!response.ok) throw new Error(`status ${response.status}`);
   return new File([await response.blob()], "clothes.onnx");
 }
