@@ -118,12 +118,20 @@ export interface PictureInput {
   readonly shape: Shape;
   /** Whether pixels go in as (row, column, channel). Default false: as channel planes. */
   readonly channelsLast?: boolean;
+  /** The rule that a model carries, which `readPicture` follows and `prepareImage` does not. */
+  readonly resize?: number;
+  readonly channels?: "bgr";
 }
 
-const PICTURE_INPUT = is.either(
+export const PICTURE_INPUT = is.either(
   Array.isArray,
   SHAPE,
-  is.record<PictureInput>({ shape: SHAPE, channelsLast: is.optional(is.boolean) }),
+  is.record<PictureInput>({
+    shape: SHAPE,
+    channelsLast: is.optional(is.boolean),
+    resize: is.optional(is.integer(1, 4096)),
+    channels: is.optional(is.oneOf("bgr")),
+  }),
 );
 
 /**

@@ -14,6 +14,10 @@ export interface InputInfo {
   /** Whether that order is (row, column, channel). */
   readonly channelsLast: boolean;
   readonly normalization?: Normalization;
+  /** Length that the shorter side of a picture gets before its middle is cut out, where the model says so. */
+  readonly resize?: number;
+  /** Order of a picture's channels where the model says that it is another than red, green, blue. */
+  readonly channels?: "bgr";
 }
 
 /** Values, or a picture that is brought to the input's size. */

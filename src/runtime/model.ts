@@ -44,7 +44,7 @@ export class Model implements Runner {
     const ports = def.inputs.map((port) => {
       const { name, tensor, channelsLast = false, normalization } = port;
       const { shape } = def.tensors[tensor];
-      return { name, shape, dims: dimsOf(shape, port), channelsLast, normalization };
+      return { name, shape, dims: dimsOf(shape, port), channelsLast, normalization, ...carried(def, name) };
     });
     this.inputs = frozenCopy(ports);
     const results = def.outputs.map((port) => {
@@ -180,6 +180,17 @@ export class Model implements Runner {
     if (!this.#isRunning) return this.#executor;
     const expected = "another model, or the end of the run";
     throw new ShiftwiseError("UNSUPPORTED", "the model cannot run inside its own run", { where, expected });
+  }
+}
+
+/** The rule for pictures that a note of the conversion has for an input, as far as it can be followed. */
+function carried({ notes }: ModelDef, input: string): Pick<InputInfo, "resize" | "channels"> {
+  try {
+    const { resize, channels } = JSON.parse(notes!.preprocessing)[input];
+    return { ...(resize > 0 && resize <= 4096 && { resize }), ...(channels === "bgr" && { channels }) };
+  } catch {
+    // none, or a free text
+    return {};
   }
 }
 

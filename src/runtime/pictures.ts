@@ -24,6 +24,14 @@ export type Picture =
   | HTMLVideoElement
   | VideoFrame;
 
+/** The parts of an input that say how a picture becomes its pixels. */
+export interface PictureRule {
+  readonly name: string;
+  readonly shape: Shape;
+  readonly resize?: number;
+  readonly channels?: "bgr";
+}
+
 type Canvas2d = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
 
 export function isPicture(value: unknown): value is Picture {
@@ -69,28 +77,31 @@ export function checkPicture(picture: Picture, [channels]: Shape, where: string)
  * @returns a function from a picture that `checkPicture` accepts to (channel, row, column) pixels; it throws BAD_DATA for a
  * picture whose pixels may not be read, UNSUPPORTED without a canvas to draw on
  */
-export function createPictureReader(
-  [channels, height, width]: Shape,
-  where: string,
-): (picture: Picture) => Uint8ClampedArray {
+export function createPictureReader({
+  name,
+  shape,
+  resize = 1,
+  channels: order,
+}: PictureRule): (picture: Picture) => Uint8ClampedArray {
+  const [channels, height, width] = shape;
   let canvas: Canvas2d | null = null;
   return (picture) => {
     const [w, h] = sizeOf(picture);
     if (isRgba(picture) && w === width && h === height) {
-      return planesOf(ownView(picture.data)!, channels, width * height);
+      return planesOf(ownView(picture.data)!, channels, width * height, order);
     }
     canvas ??= createCanvas(width, height, false);
-    const scale = Math.min(w / width, h / height);
+    const scale = Math.min(w / width, h / height, Math.min(w, h) / resize);
     const part = [width * scale, height * scale];
     // what is transparent must not show the picture before
     canvas.clearRect(0, 0, width, height);
     try {
       const source = isRgba(picture) ? onCanvas(picture) : picture;
       canvas.drawImage(source, (w - part[0]) / 2, (h - part[1]) / 2, part[0], part[1], 0, 0, width, height);
-      return planesOf(canvas.getImageData(0, 0, width, height).data, channels, width * height);
+      return planesOf(canvas.getImageData(0, 0, width, height).data, channels, width * height, order);
     } catch (cause) {
       throw new ShiftwiseError("BAD_DATA", "the picture's pixels may not be read", {
-        where,
+        where: `input ${name}`,
         found: String(cause),
         cause,
       });
@@ -134,7 +145,7 @@ function onCanvas({ data, width, height }: RgbaPixels): CanvasImageSource {
 }
 
 /** RGBA over black to planes. */
-function planesOf(rgba: ArrayLike<number>, channels: number, plane: number): Uint8ClampedArray {
+function planesOf(rgba: ArrayLike<number>, channels: number, plane: number, order?: "bgr"): Uint8ClampedArray {
   const pixels = new Uint8ClampedArray(channels * plane);
   for (let i = 0; i < plane; i++) {
     const at = 4 * i;
@@ -142,7 +153,7 @@ function planesOf(rgba: ArrayLike<number>, channels: number, plane: number): Uin
     if (channels === 1) {
       pixels[i] = (0.299 * rgba[at] + 0.587 * rgba[at + 1] + 0.114 * rgba[at + 2]) * cover;
     } else {
-      for (let c = 0; c < 3; c++) pixels[c * plane + i] = rgba[at + c] * cover;
+      for (let c = 0; c < 3; c++) pixels[c * plane + i] = rgba[at + (order ? 2 - c : c)] * cover;
     }
   }
   return pixels;

@@ -31,8 +31,9 @@ export type InputBatch = { readonly [name: string]: InputValues };
 
 /** Makes what brings checked inputs to values (channel, row, column): pictures are drawn. The function throws as createPictureReader's. */
 export function createInputReader(ports: readonly InputInfo[]): (given: Given) => InputBatch {
-  const readers = ports.map(({ name, shape, channelsLast }) => {
-    const draw = createPictureReader(shape, `input ${name}`);
+  const readers = ports.map((port) => {
+    const { name, shape, channelsLast } = port;
+    const draw = createPictureReader(port);
     const planes = (values: InputValues) => (channelsLast ? planesOf(values, shape) : values);
     return ({ [name]: input }: Given) => [name, isValues(input) ? planes(input) : draw(input)] as const;
   });
