@@ -211,6 +211,8 @@ const UNITS = new Map([
   ["MB", 1e6],
   ["KIB", 1024],
   ["MIB", 1024 ** 2],
+  ["GB", 1e9],
+  ["GIB", 1024 ** 3],
 ]);
 
 /** "300KB", "1.2MB", "250KiB" or a number of bytes. */

@@ -44,6 +44,8 @@ export interface CalibratedArguments
   readonly layer?: ReadonlyMap<string, number>;
   readonly budget?: number;
   readonly price: number;
+  /** Bytes; absent: the default, or what the network needs. */
+  readonly memory?: number;
   /** Absent: what the file says, and the default where it says nothing. */
   readonly activations?: ActivationScheme;
   readonly images: number;
@@ -89,6 +91,7 @@ export async function runCalibrated(path: string, options: CalibratedArguments, 
             budget,
             price: options.price,
           }),
+      memory: options.memory,
       minutes: options.minutes,
       portions,
       learningRate: lr,

@@ -15,6 +15,7 @@ import {
   portionList,
   positive,
   share,
+  sizeOption,
 } from "./arguments.js";
 import { newCommand, withContext } from "./command.js";
 import { addGoal, GOAL_OPTIONS, type GoalArguments, goalOf } from "./goal.js";
@@ -26,7 +27,7 @@ import { type RetrainedArguments, runRetrained } from "./quantize-retrained.js";
 import { addTrainingOptions } from "./training.js";
 
 /** Options that mean something on one of the two ways alone. */
-const CALIBRATED = ["images", "minutes", "twoTerm", "budget", "price", ...GOAL_OPTIONS];
+const CALIBRATED = ["images", "minutes", "twoTerm", "budget", "price", "memory", ...GOAL_OPTIONS];
 const RETRAINED = [
   "recipe",
   "epochs",
@@ -99,6 +100,11 @@ export function quantizeCommand(): Command {
       "average bits of the weights, distributed over the layers by what each loses; replaces --bits",
       positive("--budget"),
     );
+  command.option(
+    "--memory <bytes>",
+    `most memory that rounding may take, about, such as 1GB: weights are rounded on as many images as it has room for (default: ${images.memory / 1e9}GB)`,
+    sizeOption("--memory"),
+  );
   addRetraining(command);
   command
     .optionsGroup("With --data, and with --minutes:")

@@ -22,6 +22,8 @@ export const DEFAULTS = frozenCopy({
     levels: "two-term",
     twoTerm: 6,
     price: 0,
+    /** Bytes. */
+    memory: 2e9,
     minutes: 0,
     portions: [1] as readonly number[],
     batchSize: 32,

@@ -32,6 +32,11 @@ export interface ImageSettings {
   readonly price?: number;
   /** Bits on average over all weights, dealt out among the layers; null: `bits` for all. Default null. */
   readonly budget?: number | null;
+  /**
+   * Most bytes of memory that a conversion may take, about; weights are rounded on as many images as that has room for. Default
+   * 2 GB, 2 10^9.
+   */
+  readonly memory?: number;
   /** Minutes of self-distillation; 0: none. */
   readonly minutes?: number;
   /** Shares of the weights that are rounded before each part of it. */
@@ -55,6 +60,7 @@ export const IMAGE_SETTINGS = is.exactly<ImageSettings>({
   layers: is.optional(is.map(is.number)),
   price: is.optional(is.within(0)),
   budget: is.optional(is.nullable(is.positive)),
+  memory: is.optional(is.positive),
   minutes: is.optional(is.within(0)),
   portions: is.optional(is.list(is.number)),
   learningRate: is.optional(TRAINING.learningRate),

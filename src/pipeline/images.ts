@@ -76,6 +76,7 @@ import {
   widthsBy,
   widthsFor,
 } from "./levels.js";
+import { withinMemory } from "./memory.js";
 import { checkFloat, withoutTiny } from "./network.js";
 import { type ConversionResult, createWarnings, type QuantizedLayer, type RoundedLayer, schemeText } from "./notes.js";
 import { adviceOn, neediest, type Quality } from "./quality.js";
@@ -150,6 +151,9 @@ export async function quantizeFromImages(
   const fitted = calibrate(start, histograms, { activations });
   const simulated = insertQuantizers(start, new Map([...fitted, ...stated]));
 
+  const used = withinMemory(simulated, samples, full.memory, settings.memory !== undefined, warn);
+  await heard();
+
   const measure = fidelityTo(source.network, held);
   const onProgress = (done: number, total: number, layer: string) => control.onProgress?.(done / total, layer);
   const levelsBy =
@@ -162,10 +166,10 @@ export async function quantizeFromImages(
       return next ? [levelsOf(node, next)] : [];
     };
     await control.onStep?.("rounding");
-    const result = await compensate(simulated, samples, { levels: levelsBy(widths), explore }, { signal, onProgress });
+    const result = await compensate(simulated, used, { levels: levelsBy(widths), explore }, { signal, onProgress });
     return { result, outputs: measure(result.network).outputs };
   };
-  const choice = await choose(network, simulated, samples, ready, full, () => measure(simulated), roundTo, control);
+  const choice = await choose(network, simulated, used, ready, full, () => measure(simulated), roundTo, control);
   const { widths, reached } = choice;
   let taught: DistillResult | null = null;
   if (minutes > 0) {

@@ -8,3 +8,4 @@ export {
   type LayerReport,
 } from "./compensate.js";
 export { type LevelsOf, portionSteps, type RoundingStep } from "./layer-plan.js";
+export { type RoundingMemory, roundingMemory } from "./memory.js";

@@ -103,9 +103,15 @@ function planWhole(node: ConvNode | DenseNode, wanted: LayerLevels | null): Laye
   given({ levels: wanted }, { levels: is.nullable(LAYER_LEVELS) });
   if (!wanted) return null;
   const { price = 0 } = wanted;
-  const frozen = new Uint8Array(node.weight.data.length).fill(1);
+  // made where a grid is: levels that are only tried need none
+  const frozen = () => new Uint8Array(node.weight.data.length).fill(1);
   if (wanted.kind === "codebook") {
-    const grid = (scale: Float32Array): WeightGrid => ({ kind: "codebook", levels: wanted.levels, scale, frozen });
+    const grid = (scale: Float32Array): WeightGrid => ({
+      kind: "codebook",
+      levels: wanted.levels,
+      scale,
+      frozen: frozen(),
+    });
     return { node, tables: [levelTable(wanted.levels)], fits: "fit", price, states: null, grid };
   }
   if (wanted.kind === "codebooks") {
@@ -114,8 +120,8 @@ function planWhole(node: ConvNode | DenseNode, wanted: LayerLevels | null): Laye
     const levels = levelsOfTables(tables);
     const grid = (scale: Float32Array, of: Uint8Array): WeightGrid =>
       tables.length === 1
-        ? { kind: "codebook", levels, scale, frozen }
-        : { kind: "codebook", levels, scale, frozen, books: { tables, of } };
+        ? { kind: "codebook", levels, scale, frozen: frozen() }
+        : { kind: "codebook", levels, scale, frozen: frozen(), books: { tables, of } };
     return { node, tables: tables.map(levelTable), fits: "fit", price, states: null, grid };
   }
   // a scale of its own makes a channel's largest level any number: n1 = 0 will do
@@ -128,7 +134,7 @@ function planWhole(node: ConvNode | DenseNode, wanted: LayerLevels | null): Laye
     bits,
     n1,
     scale: perChannel ? scale : null,
-    frozen,
+    frozen: frozen(),
   });
   const [outputs] = node.weight.shape;
   const ones = { scales: new Float64Array(outputs).fill(1), of: new Uint8Array(outputs) };

@@ -44,6 +44,21 @@ const inputsPerOutput = ({ weight }: ConvNode | DenseNode): number => elements(w
 /** Whether a layer has so many inputs that they are taken in blocks, which share their output channels' scales. */
 export const isBlocked = (node: ConvNode | DenseNode): boolean => inputsPerOutput(node) > MOST_INPUTS;
 
+/** Input channels of an output; a dense layer's inputs are channels of one value. */
+const channelsOf = (node: ConvNode | DenseNode): number =>
+  node.op === "conv" ? node.weight.shape[1] : inputsPerOutput(node);
+
+/** Input channels that one part of a layer has: all, or those of a block. */
+function partChannels(node: ConvNode | DenseNode): number {
+  const total = inputsPerOutput(node);
+  const channels = channelsOf(node);
+  return isBlocked(node) ? Math.ceil(channels / Math.ceil(total / BLOCK_INPUTS)) : channels;
+}
+
+/** The most inputs of an output that a part of a layer has. */
+export const blockInputs = (node: ConvNode | DenseNode): number =>
+  (partChannels(node) * inputsPerOutput(node)) / channelsOf(node);
+
 /**
  * Makes the parts of a layer, one at a time, from segment i of two walks.
  * @throws OVERFLOW
@@ -64,12 +79,11 @@ export function* partsOf(
   const step = Math.floor(positions / Math.max(LEAST_POSITIONS, POSITIONS_AN_INPUT * total));
   const lines = Math.min(Math.max(step, 1), height);
   const [float] = twin.segments[i].nodes.flatMap(nodeInputs);
-  // an input channel of a convolution is a plane that all its taps read; a dense layer's inputs are channels of one value
-  const channels = node.op === "conv" ? input[0] / groups : total;
+  // an input channel of a convolution is a plane that all its taps read
+  const channels = channelsOf(node);
   const plane = node.op === "conv" ? input[1] * input[2] : 1;
   const taps = total / channels;
-  const blocks = isBlocked(node) ? Math.ceil(total / BLOCK_INPUTS) : 1;
-  const most = Math.ceil(channels / blocks);
+  const most = partChannels(node);
   for (let c = 0; c < channels; c += most) {
     const count = Math.min(most, channels - c);
     const whole = count === channels;

@@ -14,7 +14,7 @@ import type { LearningSet } from "./lessons.js";
 
 /** One image of so many is held out, and of few images a larger share, since a figure from two or four of them says little. */
 const HOLD_OUT = { many: 8, few: 4 };
-/** So many images are many; with fewer than the least, all are on both sides. */
+/** From `many` images on they are many; with fewer than `least`, all are on both sides. */
 const IMAGES = { many: 64, least: 8 };
 
 /** Every eighth image apart from the others, of fewer than 64 every fourth; where there are fewer than eight, all are on both sides. */
@@ -32,6 +32,17 @@ export function holdOutSamples<S extends Samples | SamplesByInput>(samples: S): 
   const [learned, held] = places(countOf(samples));
   if (learned.length === held.length) return [samples, samples];
   return [eachInput(samples, (one) => picked(one, learned)), eachInput(samples, (one) => picked(one, held))];
+}
+
+/**
+ * Picks `count` of the samples, evenly spread.
+ * @param count at most as many as there are
+ * @internal
+ */
+export function spreadOf(samples: Samples | SamplesByInput, count: number): Samples | SamplesByInput {
+  const all = countOf(samples);
+  const which = Array.from({ length: count }, (_, i) => Math.floor((i * all) / count));
+  return eachInput(samples, (one) => picked(one, which));
 }
 
 /** @returns the same list twice where there are too few */

@@ -58,5 +58,5 @@ export { type TrainOptions, type TrainResult, train } from "./train.js";
 export { sampleActivations } from "./activations.js";
 export { createFidelity, fidelityTo } from "./fidelity.js";
 export { COMMON } from "./given.js";
-export { holdOutSamples } from "./hold-out.js";
+export { holdOutSamples, spreadOf } from "./hold-out.js";
 export { firstOf } from "./lessons.js";
