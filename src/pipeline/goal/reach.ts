@@ -114,7 +114,7 @@ export async function reach<R>(
   }
   const room = Math.max(allowed - limit, ROOM * allowed);
   const most = goal.agreement === undefined ? room : otherAnswers(goal.agreement);
-  /** What a trial has of that which the goal limits: noise of the weights, or of answers what grows like noise. */
+  /** The part of a trial that the goal limits: the noise of its weights, or the square of its other answers. */
   const loss = ({ outputs, noise }: Tried<R>): number =>
     goal.agreement === undefined ? noise - limit : otherAnswers(leastAgreement(outputs) ?? 1);
   let best: Tried<R> | null = null;
@@ -139,10 +139,10 @@ const START = 20;
 /** Share of the noise allowed that is aimed at once a trial has corrected the prediction. */
 const MARGIN = 0.97;
 
-/** What each trial but the first that did not keep enough adds to the margin. */
+/** A factor of the margin for each trial but the first that did not keep enough. */
 const STRICTER = 0.8;
 
-/** The noise predicted of a trial, and what it has of that which the goal limits. */
+/** The noise predicted of a trial, and the part of it that the goal limits. */
 interface Loss {
   readonly predicted: number;
   readonly lost: number;
