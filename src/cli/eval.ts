@@ -1,43 +1,51 @@
-// eval.ts: shiftwise eval: accuracy and time of a model on a test set, or its outputs against those of its float network.
+// eval.ts: shiftwise eval: accuracy and time of a network on labelled pictures, or its outputs against those of its float network.
 import type { Command } from "commander";
 import { ShiftwiseError } from "../base/index.js";
-import { openDataset } from "../data/index.js";
-import {
-  checkFits,
-  classesOf,
-  createClassifier,
-  DEFAULTS,
-  type ExecutorName,
-  measureOutputs,
-  withNormalization,
-} from "../pipeline/index.js";
+import type { LabelledImages } from "../data/index.js";
+import { lower } from "../graph/index.js";
+import type { ModelDef } from "../model/index.js";
+import { answersOf, DEFAULTS, type ExecutorName, measureOutputs } from "../pipeline/index.js";
 import { count, counted, milliseconds, percent } from "../report/index.js";
+import { answersShown, comparedText, openAnswers, worstText } from "./answers.js";
 import { choice, integer } from "./arguments.js";
 import { type Context, newCommand, withContext } from "./command.js";
-import { type NetworkArguments, readAnyNetwork, readModelFile } from "./files.js";
+import { type NetworkArguments, readAnyNetwork } from "./files.js";
+import { type NamingArguments, readLabels } from "./naming.js";
 import { addPreprocessing, type PreprocessingArguments } from "./preprocessing.js";
+import { type Runnable, readRunnable, takingAs, takingPictures } from "./runnable.js";
 import { openSamples } from "./samples.js";
-import { measureShown, outputsText } from "./shown.js";
+import { doubtText, outputsText } from "./shown.js";
 
-interface EvalArguments extends PreprocessingArguments, NetworkArguments {
+interface EvalArguments extends PreprocessingArguments, NetworkArguments, Pick<NamingArguments, "labels"> {
   readonly json?: boolean;
   readonly data?: string;
   readonly against?: string;
   readonly calibrate?: string;
-  readonly images: number;
+  readonly images?: number;
   readonly executor: ExecutorName;
 }
 
 export function evalCommand(): Command {
   const command = newCommand(
     "eval",
-    "measure a model's accuracy on labelled test images, or its outputs against its float network's",
+    "measure a network's accuracy on labelled pictures, or its outputs against its float network's",
   )
-    .argument("<model>", "model file, or a float network file, which is run in float32")
-    .option("--data <folder>", "folder of IDX or CIFAR-10 files, or the word generated")
-    .option("--against <network>", "float network that the model was made of: compares every output on --calibrate")
+    .argument("<model>", "model file, an ONNX file, or a float network file; the last two run in float32")
+    .option(
+      "--data <path>",
+      "labelled pictures: a folder with a folder for each class, a .csv or .txt of picture and label, IDX or CIFAR-10 files, a .tar, a .npz, or the word generated",
+    )
+    .option(
+      "--against <network>",
+      "float network that the model was made of: compares answers and every output on --data, or on --calibrate",
+    )
     .option("--calibrate <path>", "pictures or arrays without labels, as of quantize; other ones than calibrated")
-    .option("--images <n>", "largest number of them to read", integer("--images", 1), DEFAULTS.images.count)
+    .option(
+      "--images <n>",
+      `largest number of pictures to read (default: all of --data, ${DEFAULTS.images.count} of --calibrate)`,
+      integer("--images", 1),
+    )
+    .option("--labels <file>", "names of the classes, where the network's file does not say them")
     .option(
       "--executor <name>",
       "program that runs the model: wasm, or reference, the plain executor",
@@ -52,21 +60,9 @@ export function evalCommand(): Command {
 
 async function runEval(path: string, options: EvalArguments, context: Context): Promise<void> {
   const { data, against, calibrate } = options;
-  const { def } = await readModelFile(path);
-  if (data !== undefined && against === undefined && calibrate === undefined) {
-    const { test } = await openDataset(data, { classes: classesOf(def) });
-    checkFits(def, test);
-    const executor = await createClassifier(def, options.executor);
-    const { accuracy, correct, total, msPerImage } = await measureShown(executor, test, "testing", context);
-    executor.dispose();
-    context.screen.result(
-      { accuracy, correct, total, msPerImage, executor: options.executor },
-      `${percent(accuracy / 100)} of ${counted(total, "image")} correct (${count(correct)}), ` +
-        `${milliseconds(msPerImage)} an image, ${options.executor} executor`,
-    );
-    return;
-  }
-  if (data !== undefined || against === undefined || calibrate === undefined) {
+  const { screen } = context;
+  const ok = calibrate === undefined ? data !== undefined : data === undefined && against !== undefined;
+  if (!ok) {
     throw new ShiftwiseError("BAD_OPTION", "what to measure", {
       where: "eval",
       expected: "--data, labelled images, or --against a float network with --calibrate, images without labels",
@@ -74,14 +70,86 @@ async function runEval(path: string, options: EvalArguments, context: Context): 
         [data && "--data", against && "--against", calibrate && "--calibrate"].filter(Boolean).join(" ") || "neither",
     });
   }
-  const { screen, signal } = context;
+  const file = await readRunnable(path, options, screen.say);
+  const labels = options.labels === undefined ? file.def.labels : await readLabels(options.labels);
+  const named: Runnable = labels ? { ...file, def: { ...file.def, labels } } : file;
+  if (data === undefined) return compareOutputs(named.def, against!, calibrate!, options, context);
+  const { def, preprocessing } = await takingPictures(named, options, screen.say);
+  const images = await openAnswers(data, def, preprocessing, options.images, context);
+  if (images) return measureLabelled(def, images, options, context);
+  if (against !== undefined) return compareOutputs(named.def, against, data, options, context);
+  throw answersOf(def) === null
+    ? new ShiftwiseError("UNSUPPORTED", "the network gives no classes", {
+        where: path,
+        expected: "one output, a vector with a value for each class; --against a float network measures any other",
+        found: def.outputs.map(({ name, tensor }) => `${name} ${def.tensors[tensor].shape.join("x")}`).join(", "),
+      })
+    : new ShiftwiseError("BAD_DATA", "no labels", {
+        where: data,
+        expected:
+          "pictures in a folder for each class, a .csv of picture and label, or another labelled set; --against a float network needs none",
+        found: "pictures or arrays alone",
+      });
+}
+
+async function measureLabelled(
+  def: ModelDef,
+  images: LabelledImages,
+  options: EvalArguments,
+  context: Context,
+): Promise<void> {
+  const { against, executor } = options;
+  const { screen } = context;
+  const float = against === undefined ? null : await readAnyNetwork(against, options, screen.say);
+  const defs = [...(float ? [lower(takingAs(float, def), { grids: null })] : []), def];
+  if (float) checkAlike(defs[0], def);
+  const found = await answersShown(defs, images, executor, "testing", context);
+  const { correct, accuracy, top5, msPerImage, worst } = found.models.at(-1)!;
+  const { total, outputs, changes } = found;
+  const [before] = found.models;
+  const names = images.classNames;
+  const json = {
+    ...{ accuracy, correct, total, msPerImage, executor, top5, worst },
+    classNames: names,
+    ...(float && {
+      float: { accuracy: before.accuracy, top5: before.top5, msPerImage: before.msPerImage },
+      outputs,
+      changes,
+      changed: found.changed.map(({ pixels: _, ...change }) => change),
+    }),
+  };
+  screen.result(
+    json,
+    [
+      `${percent(accuracy / 100)} of ${counted(total, "image")} correct (${count(correct)})${top5 === null ? "" : `, ${percent(top5 / 100)} among the first five`}, ` +
+        `${milliseconds(msPerImage)} an image, ${executor} executor`,
+      ...(float ? [...comparedText(["float32", "model"], found), outputsText(outputs)] : []),
+      ...doubtText(found.models.at(-1)!, total, answersOf(def)!),
+      ...worstText(worst, names),
+    ].join("\n"),
+  );
+}
+
+/** @throws BAD_DATA for a network of other sizes than the model's */
+function checkAlike(float: ModelDef, def: ModelDef): void {
+  const sizes = ({ inputs, outputs, tensors }: ModelDef): string =>
+    [...inputs, ...outputs].map(({ tensor }) => tensors[tensor].shape.join("x")).join(", ");
+  if (sizes(float) === sizes(def)) return;
+  const details = { where: float.name, expected: sizes(def), found: sizes(float) };
+  throw new ShiftwiseError("BAD_DATA", "the network is not the one that the model was made of", details);
+}
+
+async function compareOutputs(
+  def: ModelDef,
+  against: string,
+  data: string,
+  options: EvalArguments,
+  { screen, signal }: Context,
+): Promise<void> {
   const read = await readAnyNetwork(against, options, screen.say);
   // the model says how pixels become values, unless an option does
-  const network = def.inputs.reduce(
-    (net, { name, normalization }) => (normalization ? withNormalization(net, normalization, name) : net),
-    read,
-  );
-  const prepared = await openSamples(network, calibrate, options.images, options, "to compare on", screen);
+  const { images = DEFAULTS.images.count } = options;
+  const prepared = await openSamples(takingAs(read, def), data, images, options, "to compare on", screen, def);
   const line = screen.progress("comparing");
   const onProgress = (share: number): void => line.update(share);
   const calibrations = [...prepared.calibrations].map(([name, { samples }]) => [name, samples] as const);

@@ -92,6 +92,15 @@ export async function readNetworkFile(path: string): Promise<NetworkFile> {
   return decodeNetwork(bytes, path);
 }
 
+/**
+ * Whether a file is an ONNX network, as far as its first bytes tell.
+ * @throws IO
+ */
+export async function isOnnx(path: string): Promise<boolean> {
+  const bytes = await readWhole(path);
+  return !isOurs(bytes) && contentOf(bytes) === "an ONNX network";
+}
+
 /** The options about an ONNX file. */
 export interface NetworkArguments {
   readonly inputShape?: InputShape;

@@ -18,7 +18,7 @@ export function addNaming(command: Command): void {
     .option("--name <name>", "name of the model (default: the network's)", nameOption)
     .option(
       "--labels <file>",
-      'names of the classes: a text file with one name a line, or JSON, a list or {"0": "cat", "1": "dog"} (default: what the network\'s file or the folders of labelled images say)',
+      "names of the classes: a text file with one name a line, or a JSON list or object of them (default: what the network's file or the folders of labelled images say)",
     );
 }
 

@@ -1,10 +1,12 @@
 // samples.ts: pictures and arrays without labels for every input of a network, prepared as options, network or habit say.
 import { type Calibration, normalizationOf, openCalibrations, type Preprocessing } from "../data/index.js";
 import { inputsOf, type Network } from "../graph/index.js";
+import type { ModelDef } from "../model/index.js";
 import type { Normalization } from "../ops/index.js";
 import { headText, pixelHead, pixelsAsTheyAre, usualNormalization, withNormalization } from "../pipeline/index.js";
 import { count } from "../report/index.js";
 import {
+  carriedBy,
   normalizationText,
   PREPROCESSING_NOTE,
   type PreprocessingArguments,
@@ -29,6 +31,7 @@ export interface PreparedSamples {
 /**
  * Reads samples, and says what was passed over and assumed.
  * @param images the most that are read
+ * @param model one that carries how its pictures are made
  * @throws what openCalibrations and preprocessingFrom throw
  */
 export async function openSamples(
@@ -38,9 +41,10 @@ export async function openSamples(
   options: PreprocessingArguments,
   purpose: string,
   screen: Screen,
+  model: Pick<ModelDef, "notes"> = {},
 ): Promise<PreparedSamples> {
   const line = screen.progress("reading samples");
-  const prepared = await prepare(network, path, images, options);
+  const prepared = await prepare(network, path, images, options, model);
   line.done(`${count(prepared.count)} ${purpose}`);
   for (const remark of prepared.remarks) screen.say(remark);
   for (const [name, { mean = [], std = [] }] of Object.entries(prepared.assumed)) {
@@ -58,6 +62,7 @@ async function prepare(
   path: string,
   images: number,
   options: PreprocessingArguments,
+  model: Pick<ModelDef, "notes">,
 ): Promise<PreparedSamples> {
   const chosen = new Map<string, Preprocessing>();
   const inputs = [];
@@ -68,9 +73,10 @@ async function prepare(
     const { name, shape, normalization } = input;
     const of = all.length > 1 ? ` of ${name}` : "";
     const own = preprocessingOf(name);
+    const how = { ...carriedBy(model, name), ...options };
     const head = own || normalization ? null : pixelHead(network, input);
     const stated = normalization ?? (head && pixelsAsTheyAre(shape[0]));
-    const known = own ?? (stated ? described(stated, options) : null);
+    const known = own ? { ...carriedBy(model, name), ...own } : stated ? described(stated, how) : null;
     if (known) chosen.set(name, known);
     if (head) said.push([name, headText(head, of)]);
     else if (!own && normalization) said.push([name, `as the network says: ${pixelText(normalization, of)}`]);
@@ -80,7 +86,7 @@ async function prepare(
         `pixels${of} go in as blue, green, red, and the model does not turn them: prepareImage with channels "bgr" makes such`,
       ]);
     }
-    inputs.push({ name, shape, preprocessing: known ?? described(usualNormalization(shape[0]), options) });
+    inputs.push({ name, shape, preprocessing: known ?? described(usualNormalization(shape[0]), how) });
   }
   const calibrations = await openCalibrations(path, inputs, images);
   const assumed: Record<string, Preprocessing> = {};

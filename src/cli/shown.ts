@@ -1,6 +1,6 @@
 // shown.ts: the library's work on progress lines.
 import type { Dataset } from "../data/index.js";
-import { type Classifier, type Measurement, measure, verdictOn } from "../pipeline/index.js";
+import { type Classifier, type Measurement, type ModelAnswers, measure, verdictOn } from "../pipeline/index.js";
 import { type Column, percent, table } from "../report/index.js";
 import type { OutputFidelity, Progress } from "../training/index.js";
 import type { Context } from "./command.js";
@@ -45,6 +45,27 @@ export function outputsText(outputs: readonly OutputFidelity[]): string {
   ];
   const lacking = outputs.flatMap(({ name, lacks }) => (lacks ? [`—: of output "${name}" ${LACKS[lacks]}`] : []));
   return [table(columns, rows), ...lacking].join("\n");
+}
+
+/** Pictures from which an accuracy says something. */
+const TELLING = 50;
+/** An accuracy up to this many times that of guessing is no better. */
+const GUESSING = 2;
+
+/** A word on answers that are no better than guessing, or all off by one; none for others. */
+export function doubtText(
+  { accuracy, shift }: Pick<ModelAnswers, "accuracy" | "shift">,
+  total: number,
+  classes: number,
+): string[] {
+  if (shift !== null && accuracy < 50) {
+    const more = shift === 1 ? "the network may have a background as class 0" : "the labels may count from 1";
+    return [`most answers are the number of the right class ${shift === 1 ? "plus" : "minus"} 1: ${more}`];
+  }
+  if (total < TELLING || classes < 3 || accuracy / 100 > Math.min(GUESSING / classes, 0.5)) return [];
+  return [
+    `this is hardly better than guessing among ${classes} classes: check how pixels become values (--range, --mean, --std, --channels) and how classes are numbered (--labels)`,
+  ];
 }
 
 /** A progress line for each step of a conversion; a step that begins ends the one before. */

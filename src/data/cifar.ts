@@ -9,7 +9,18 @@ const PIXELS = 3 * 32 * 32;
 /** One label byte, then the red, green and blue planes. */
 const RECORD = 1 + PIXELS;
 
-const CLASS_NAMES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"] as const;
+export const CLASS_NAMES = [
+  "airplane",
+  "automobile",
+  "bird",
+  "cat",
+  "deer",
+  "dog",
+  "frog",
+  "horse",
+  "ship",
+  "truck",
+] as const;
 
 /** The images and labels of a CIFAR-10 file. */
 export interface CifarRecords {

@@ -28,6 +28,7 @@ export { type CifarRecords, loadCifarFolder, parseCifar } from "./cifar.js";
 export { imagesOf } from "./fit.js";
 export { type IdxArray, type IdxOptions, loadIdxFolder, parseIdx } from "./idx.js";
 export { decodeImage, type Image, resizeImage } from "./image.js";
+export { type Answerer, type LabelledImages, openLabelled } from "./labelled.js";
 export { type NpyArray, readNpy, readNpz } from "./npy.js";
 export { type OpenOptions, openDataset } from "./open.js";
 export {

@@ -55,7 +55,8 @@ export async function loadTarFolder(folder: string): Promise<TrainTest> {
   return { train: { ...train, ...common }, test: { ...test, ...common } };
 }
 
-async function readArchive(path: string): Promise<Entry[]> {
+/** The pictures of an archive, each in a folder that names its class. @throws as loadTarFolder */
+export async function readArchive(path: string): Promise<Entry[]> {
   const archive = extract();
   const content = await readBytes(path);
   archive.end(content);

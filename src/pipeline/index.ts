@@ -45,6 +45,16 @@ export type { Images, ImagesByInput } from "./source.js";
 // for the other rooms
 
 export {
+  type AnswersMeasurement,
+  answersOf,
+  type ChangedAnswer,
+  type ClassErrors,
+  createModelFidelity,
+  createPictureRunner,
+  type ModelAnswers,
+  measureAnswers,
+} from "./answers.js";
+export {
   type Calibration,
   type ChannelWork,
   COST_UNITS,

@@ -76,10 +76,27 @@ export interface Fidelity {
  */
 export function createFidelity(float: Network): Fidelity {
   const shapes = inferShapes(float);
-  const meters = float.outputs.map((name) => createMeter(float, name, shapes.get(name)!));
+  return createFidelityOf(
+    float.outputs.map((name) => ({ name, shape: shapes.get(name)!, lines: linesOf(float, name, shapes.get(name)!) })),
+  );
+}
+
+/** An output that is compared: its shape, and the lines along which it is a distribution; null where it is none. */
+export interface Compared {
+  readonly name: string;
+  readonly shape: Shape;
+  readonly lines: Lines | null;
+}
+
+/**
+ * Makes empty sums for outputs of anything.
+ * @internal
+ */
+export function createFidelityOf(compared: readonly Compared[]): Fidelity {
+  const meters = compared.map(createMeter);
   return {
     add(expected, found, names) {
-      for (const [i, { add }] of meters.entries()) add(expected.get(float.outputs[i])!, found.get(names[i])!);
+      for (const [i, { add }] of meters.entries()) add(expected.get(compared[i].name)!, found.get(names[i])!);
     },
     read() {
       const outputs = meters.map(({ read }) => read());
@@ -90,7 +107,10 @@ export function createFidelity(float: Network): Fidelity {
   };
 }
 
-/** The lines of an output along which it is a distribution. */
+/**
+ * The lines of an output along which it is a distribution.
+ * @internal
+ */
 export interface Lines {
   readonly axis: 0 | 1 | 2;
   /** Whether the values are logits, whose softmax is the distribution. */
@@ -114,8 +134,7 @@ interface Meter {
   distance(): number;
 }
 
-function createMeter(network: Network, name: string, shape: Shape): Meter {
-  const lines = linesOf(network, name, shape);
+function createMeter({ name, shape, lines }: Compared): Meter {
   const size = elements(shape);
   const length = lines ? shape[lines.axis] : size;
   const step = lines ? stridesOf(shape)[lines.axis] : 1;

@@ -56,7 +56,7 @@ export { type TrainOptions, type TrainResult, train } from "./train.js";
 // for the other rooms
 
 export { sampleActivations } from "./activations.js";
-export { createFidelity, fidelityTo } from "./fidelity.js";
+export { createFidelity, createFidelityOf, fidelityTo, type Lines } from "./fidelity.js";
 export { COMMON } from "./given.js";
 export { holdOutSamples, spreadOf } from "./hold-out.js";
 export { firstOf } from "./lessons.js";

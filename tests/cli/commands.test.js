@@ -100,7 +100,7 @@ describe("from images to a model", () => {
   test("eval gives the same by wasm and by reference, in the agreed shape", async () => {
     const wasm = await shiftwiseJson(["eval", model, "--data", data]);
     const reference = await shiftwiseJson(["eval", model, "--data", data, "--executor", "reference"]);
-    const names = ["accuracy", "correct", "total", "msPerImage", "executor"];
+    const names = ["accuracy", "correct", "total", "msPerImage", "executor", "top5", "worst", "classNames"];
     assert.deepEqual(Object.keys(wasm), names);
     assert.deepEqual(Object.keys(reference), names);
     assert.equal(wasm.executor, "wasm");

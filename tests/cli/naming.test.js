@@ -6,24 +6,8 @@ import { before, describe, test } from "node:test";
 import { createRandom } from "../../dist/base/index.js";
 import { buildNetwork, encodeNetwork } from "../../dist/graph/index.js";
 import { decodeModel } from "../../dist/model/index.js";
+import { bmp } from "../data/bmp.js";
 import { assertFails, shiftwise, shiftwiseJson, temporaryFolder } from "./helpers.js";
-
-/** A 24-bit BMP of one colour a pixel. */
-function bmp(width, height, seed) {
-  const random = createRandom(seed);
-  const row = Math.ceil((3 * width) / 4) * 4;
-  const bytes = Buffer.alloc(54 + row * height);
-  bytes.write("BM");
-  bytes.writeUInt32LE(bytes.length, 2);
-  bytes.writeUInt32LE(54, 10);
-  bytes.writeUInt32LE(40, 14);
-  bytes.writeInt32LE(width, 18);
-  bytes.writeInt32LE(height, 22);
-  bytes.writeUInt16LE(1, 26);
-  bytes.writeUInt16LE(24, 28);
-  for (let i = 54; i < bytes.length; i++) bytes[i] = random.below(256);
-  return bytes;
-}
 
 describe("names", () => {
   const folder = temporaryFolder();
@@ -35,7 +19,10 @@ describe("names", () => {
     const b = buildNetwork("main_graph", createRandom(2));
     const x = b.relu(b.conv(b.input([1, 8, 8]), 4, { bias: true }));
     writeFileSync(at("net.safetensors"), encodeNetwork(b.finish([b.dense(x, 3)])));
-    writeFileSync(at("a.bmp"), bmp(8, 8, 1));
+    writeFileSync(
+      at("a.bmp"),
+      bmp(8, 8, (x, y) => (37 * x + 91 * y) % 256),
+    );
     writeFileSync(at("names.txt"), "cat\ndog\nnewt\n");
     writeFileSync(at("few.json"), '["cat", "dog"]');
     writeFileSync(at("names.bin"), Uint8Array.of(1, 255, 254, 7));
