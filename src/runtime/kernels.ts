@@ -3,7 +3,7 @@ import { bytesOfText, ShiftwiseError } from "../base/index.js";
 import type { ModelDef } from "../model/index.js";
 import { elements, type Layer, largestOf } from "../ops/index.js";
 import { gatherOf, windowOf } from "./taps.js";
-import { type Kernels as Exports, RUNTIME_MARK, RUNTIME_WASM_TEXT } from "./wasm.generated.js";
+import { type Kernels as Exports, RUNTIME_WASM_TEXT } from "./wasm.generated.js";
 
 /** The exports of assembly/runtime and assembly/steps, documented there. */
 export type Kernels = Exports & {
@@ -85,26 +85,6 @@ async function compile(text: () => string | Promise<string>, shared: boolean): P
       cause,
     });
   }
-}
-
-/** The custom section behind the module's code, with the mark that assembly/build.mjs gives it: a hash of the code. */
-const MARK_SECTION = "shiftwise";
-
-/**
- * Checks that a module which somebody else compiled is the one that this code was built with.
- * @throws BAD_OPTION
- */
-export function checkKernels(module: WebAssembly.Module): void {
-  const [section = new ArrayBuffer(0)] = WebAssembly.Module.customSections(module, MARK_SECTION);
-  const found = `mark ${new Uint8Array(section).join()}`;
-  const expected = `mark ${RUNTIME_MARK}`;
-  if (found === expected) return;
-  const details = { where: "module", expected, found };
-  throw new ShiftwiseError(
-    "BAD_OPTION",
-    "the module is not that of this version's shiftwise/wasm/runtime.wasm",
-    details,
-  );
 }
 
 /** The code is the same for both kinds of memory; only the flag of the import differs. */

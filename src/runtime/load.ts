@@ -7,12 +7,10 @@ import type { Feed } from "./file-feed.js";
 import type { Unzip } from "./gzip.js";
 import { checkSize, Intake } from "./intake.js";
 import { MEMORY_DEFAULT } from "./memory.js";
-import type { FetchOptions } from "./options.js";
+import type { FetchOptions, LoadOptions } from "./options.js";
 import { type ModelSource, type Source, sourceOf } from "./source.js";
 
-interface Limits extends FetchOptions {
-  readonly memoryLimit?: number;
-}
+interface Limits extends FetchOptions, Pick<LoadOptions, "cache" | "memoryLimit"> {}
 
 /** An error that a listener of the caller's has thrown: its own affair, and handed on as it is. */
 class Thrown {
@@ -30,10 +28,18 @@ class Thrown {
  */
 export async function fetchModel(source: ModelSource, options: Limits = {}): Promise<ModelDef> {
   const from = sourceOf(source);
+  const read = (source: Source) => readModel(source, options);
+  if (!options.cache || from.kind !== "address") return (await read(from)).def;
+  const { readThroughCache } = await import("./cache.js");
+  return readThroughCache(from.where, options, read, ShiftwiseError);
+}
+
+/** A model and the bytes of its file. Errors as for fetchModel. */
+async function readModel(from: Source, options: Limits): Promise<{ def: ModelDef; bytes: Uint8Array }> {
   const { where } = from;
   const bytes = await untilAborted(options.signal, where, contentOf(from, options));
   try {
-    return decodeModel(bytes, where, options.memoryLimit ?? MEMORY_DEFAULT);
+    return { def: decodeModel(bytes, where, options.memoryLimit ?? MEMORY_DEFAULT), bytes };
   } catch (cause) {
     if (cause instanceof RangeError) throw new ShiftwiseError("OVERFLOW", "no memory for the model", { where, cause });
     throw await explained(cause, bytes, where);

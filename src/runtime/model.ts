@@ -13,7 +13,7 @@ import {
   type Inputs,
   type PictureInputs,
 } from "./inputs.js";
-import { checkKernels, compileKernels, compileSteps, needsSteps } from "./kernels.js";
+import { compileKernels, compileSteps, needsSteps } from "./kernels.js";
 import { fetchModel, follow, untilAborted } from "./load.js";
 import { createWasmExecutor, threadsFor } from "./machine.js";
 import { MEMORY_DEFAULT, type MemoryUse } from "./memory.js";
@@ -23,6 +23,7 @@ import { createInputReader, type InputBatch, type OutputInfo } from "./ports.js"
 import type { Runner } from "./runner.js";
 import type { ModelSource } from "./source.js";
 import { warmUp } from "./warmup.js";
+import { RUNTIME_MARK } from "./wasm.generated.js";
 
 /** A model ready to run. Its memory is planned before the first run and never grows. */
 export class Model implements Runner {
@@ -204,10 +205,16 @@ async function createModel(
   make: (own: ModelDef, executor: Executor) => Model,
 ): Promise<Model> {
   const { threads = 1, memoryLimit = MEMORY_DEFAULT, module, executor } = options;
-  const limits: ExecutorOptions = { threads, memoryLimit };
   try {
+    let count = threads;
+    if (count === "auto") {
+      const { coresHere, threadsWorth } = await import("./threads/auto.js");
+      count = threadsWorth(ownModel(given), coresHere(), elements);
+    }
+    const limits: ExecutorOptions = { threads: count, memoryLimit };
     const compiling = executor === "plain" ? null : (module ?? compileKernels(threadsFor(limits) > 1));
     const kernels = executor === "wasm" ? await compiling : await Promise.resolve(compiling).catch(nullIfUnsupported);
+    if (module) (await import("./own-module.js")).checkModule(module, RUNTIME_MARK, ShiftwiseError);
     let def = ownModel(given);
     if (!kernels) {
       const { createPlainExecutor } = await import("./plain-executor.js");
@@ -215,8 +222,7 @@ async function createModel(
       return make(def, createPlainExecutor(def, limits, tools));
     }
     const modules = [kernels];
-    if (module) checkKernels(module);
-    else if (needsSteps(def)) {
+    if (!module && needsSteps(def)) {
       modules.push(await compileSteps(threadsFor(limits) > 1));
       // it was waited for: what runs is copied and checked afterwards
       def = ownModel(given);

@@ -18,9 +18,10 @@ export interface RunOptions {
   readonly memoryLimit?: number;
   /**
    * Threads to run on, 1..16, where memory can be shared (Node; browsers when cross-origin isolated). `model.threads`
-   * tells how many there are. The results are the same to the bit. Default 1.
+   * tells how many there are. The results are the same to the bit. "auto" takes as many, up to 4, as make the model faster by
+   * what its layers are predicted to cost: one for small models. Default 1.
    */
-  readonly threads?: number;
+  readonly threads?: number | "auto";
   /**
    * "wasm": the kernels, UNSUPPORTED where they cannot run. "plain": plain TypeScript. Default: the kernels, or plain
    * TypeScript where the host has no WebAssembly with SIMD or a policy forbids it; `model.executor` tells which. The
@@ -47,18 +48,25 @@ export interface FetchOptions {
 }
 
 /** `signal` stops the loading, `onProgress` hears of every part of a download. */
-export interface LoadOptions extends RunOptions, FetchOptions {}
+export interface LoadOptions extends RunOptions, FetchOptions {
+  /**
+   * Keeps a model with an address in the browser's Cache API, and takes it from there the next time, without a network. A model that
+   * cannot be kept loads all the same; a function in place of `true` hears why it could not.
+   */
+  readonly cache?: boolean | ((problem: ShiftwiseError) => void | Promise<void>);
+}
 
 const THREADS_MAX = 16;
 
 /** The values that each option may have, in words and as a test. */
 const OPTIONS: { readonly [Name in keyof LoadOptions]-?: readonly [string, (value: unknown) => boolean] } = {
   memoryLimit: ["a number of bytes above 0", (value) => typeof value === "number" && value > 0],
-  threads: [`an integer in 1..${THREADS_MAX}`, (value) => isInteger(value) && value >= 1 && value <= THREADS_MAX],
+  threads: [`an integer in 1..${THREADS_MAX}, or "auto"`, (value) => value === "auto" || isThreads(value)],
   executor: ['"wasm" or "plain"', (value) => value === "wasm" || value === "plain"],
   module: ["a WebAssembly.Module, the one of shiftwise/wasm/runtime.wasm", isModule],
   signal: ["an AbortSignal", isSignal],
   onProgress: ["a function", (value) => typeof value === "function"],
+  cache: ["true, false or a function", (value) => typeof value === "boolean" || typeof value === "function"],
 };
 
 /** @throws BAD_OPTION */
@@ -72,7 +80,7 @@ export function checkOptions(options: LoadOptions): void {
   for (const [name, value] of Object.entries(options)) {
     if (!Object.hasOwn(OPTIONS, name)) throw badOption(name, `one of ${names.join(", ")}`, value);
   }
-  if (options.module && (options.threads ?? 1) > 1)
+  if (options.module && (options.threads ?? 1) !== 1)
     throw badOption("threads", "1 where a module is given", options.threads);
 }
 
@@ -80,7 +88,8 @@ export function checkOptions(options: LoadOptions): void {
 export function checkPlanOptions(options: MemoryOptions): void {
   if (typeof options !== "object" || options === null) throw badOption("options", "an object", options);
   checkOption("memoryLimit", options.limit, "limit");
-  checkOption("threads", options.threads, "threads");
+  const { threads = 1 } = options;
+  if (!isThreads(threads)) throw badOption("threads", `an integer in 1..${THREADS_MAX}`, threads);
 }
 
 function checkOption(kind: keyof LoadOptions, value: unknown, name: string): void {
@@ -99,8 +108,8 @@ export function badOption(where: string, expected: string, value: unknown): Shif
   return new ShiftwiseError("BAD_OPTION", "option out of range", { where, expected, found });
 }
 
-function isInteger(value: unknown): value is number {
-  return Number.isInteger(value);
+function isThreads(value: unknown): boolean {
+  return Number.isInteger(value) && (value as number) >= 1 && (value as number) <= THREADS_MAX;
 }
 
 /** A module of any realm. */

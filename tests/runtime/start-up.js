@@ -18,7 +18,7 @@ export async function startUp(entry) {
     write: false,
     metafile: true,
   });
-  const first = Object.keys(metafile.outputs).find((path) => metafile.outputs[path].entryPoint);
+  const first = Object.keys(metafile.outputs).find((path) => metafile.outputs[path].entryPoint === entry);
   const chunks = new Set([first]);
   for (const chunk of chunks) {
     for (const { path, kind } of metafile.outputs[chunk].imports) if (kind === "import-statement") chunks.add(path);

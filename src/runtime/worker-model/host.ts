@@ -16,6 +16,7 @@ export type Request =
       readonly options: RunOptions;
       /** Whether someone listens. */
       readonly progress: boolean;
+      readonly cache: boolean;
     }
   | { readonly kind: "run"; readonly inputs: GivenFiles }
   | { readonly kind: "profile"; readonly inputs: Given };
@@ -27,6 +28,7 @@ export type ModelInfo = Pick<Model, "name" | "inputs" | "outputs" | "labels" | "
 
 export type Reply =
   | { readonly kind: "progress"; readonly progress: LoadProgress }
+  | { readonly kind: "problem"; readonly failure: Failure }
   | { readonly kind: "value"; readonly id: number; readonly value: unknown }
   | { readonly kind: "failure"; readonly id: number; readonly failure: Failure };
 
@@ -46,10 +48,13 @@ async function answer(id: number, request: Request): Promise<void> {
     send({ kind: "value", id, value }, transfer);
   } catch (error) {
     if (!(error instanceof ShiftwiseError)) throw error;
-    const { code, message, found, expected, where } = error;
-    send({ kind: "failure", id, failure: { code, message, found, expected, where } });
+    send({ kind: "failure", id, failure: failureOf(error) });
   }
 }
+
+const failureOf = ({ code, message, found, expected, where }: ShiftwiseError): Failure => {
+  return { code, message, found, expected, where };
+};
 
 /** Out of the promise's reach, so that it ends the Worker. */
 function die(error: unknown): void {
@@ -60,13 +65,14 @@ function die(error: unknown): void {
 
 async function serve(request: Request): Promise<{ value: unknown; transfer?: Transferable[] }> {
   if (request.kind === "load") {
-    const { source, options, progress } = request;
+    const { source, options, progress, cache } = request;
     const onProgress = progress
       ? (heard: LoadProgress): void => send({ kind: "progress", progress: heard })
       : undefined;
     model = await Model.load(typeof source === "object" && "port" in source ? unpackResponse(source) : source, {
       ...options,
       onProgress,
+      ...(cache && { cache: (problem) => send({ kind: "problem", failure: failureOf(problem) }) }),
     });
     const { name, inputs, outputs, labels, memory, executor, threads } = model;
     return { value: { name, inputs, outputs, labels, memory, executor, threads } satisfies ModelInfo };

@@ -18,8 +18,8 @@ export interface Line {
   readonly close: (reason: unknown) => void;
 }
 
-/** @param onProgress of loading, whose promises the answers wait for; what it throws ends the line, and the load is rejected with it */
-export function openLine(onProgress: LoadOptions["onProgress"]): Line {
+/** @param options of the load, whose listeners the answers wait for; what these throw ends the line, and the load is rejected with it */
+export function openLine({ onProgress, cache }: LoadOptions): Line {
   /** The calls that are not answered yet, by number. */
   const calls = new Map<number, Call>();
   let count = 0;
@@ -43,9 +43,14 @@ export function openLine(onProgress: LoadOptions["onProgress"]): Line {
     );
   const receive = (message: unknown): void => {
     const reply = message as Reply;
-    if (reply.kind === "progress") {
-      // nobody waits for what was given up
-      const heard = (async () => (over ? undefined : onProgress?.(reply.progress)))();
+    if (reply.kind === "progress" || reply.kind === "problem") {
+      const listen = async (): Promise<void> => {
+        // nobody waits for what was given up
+        if (over) return;
+        if (reply.kind === "progress") await onProgress?.(reply.progress);
+        else if (typeof cache === "function") await cache(errorOf(reply.failure));
+      };
+      const heard = listen();
       hearing.push(heard);
       heard.catch(close);
       return;

@@ -54,15 +54,16 @@ export class WorkerModel implements Runner {
   /** Loads a model as Model.load does. @throws as it, and UNSUPPORTED when the Worker cannot be started */
   static async load(source: ModelSource, options: LoadOptions = {}): Promise<WorkerModel> {
     checkOptions(options);
-    const { signal, onProgress, ...rest } = options;
+    const { signal, onProgress, cache, ...rest } = options;
     const { value, transfer, close } = portable(source);
-    const line = openLine(onProgress);
+    const line = openLine(options);
     const stop = (): void => line.close(new ShiftwiseError("ABORTED", "loading was stopped"));
     try {
       // whatever the signal is, what it throws ends the loading
       signal?.addEventListener("abort", stop, { once: true });
       if (signal?.aborted) stop();
-      const request = { kind: "load", source: value, options: rest, progress: onProgress !== undefined } as const;
+      const listens = { progress: onProgress !== undefined, cache: Boolean(cache) };
+      const request = { kind: "load", source: value, options: rest, ...listens } as const;
       return new WorkerModel(frozenCopy(await line.call<ModelInfo>(request, transfer)), line);
     } catch (error) {
       line.close(new ShiftwiseError("DISPOSED", "the model was not loaded"));
