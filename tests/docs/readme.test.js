@@ -15,7 +15,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import sharp from "sharp";
 import { Model } from "../../dist/runtime/index.js";
+import { launch, serve, skip } from "../browser/chromium.js";
 import { startUp } from "../runtime/start-up.js";
 
 const root = new URL("../../", import.meta.url);
@@ -49,6 +51,54 @@ test("every file and heading that a document links to exists", () => {
       assert.ok(headings.includes(anchor), `${path}: ${link}#${anchor}`);
     }
   }
+});
+
+test("every link leads to a file that is in the npm package", () => {
+  const listed = execFileSync("npm", ["pack", "--dry-run", "--ignore-scripts", "--json"], {
+    cwd: fileURLToPath(root),
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  const packed = new Set(JSON.parse(listed)[0].files.map(({ path }) => path));
+  for (const path of pages) {
+    for (const [, link] of read(path).matchAll(/\]\(([^)#]+)[^)]*\)/g)) {
+      if (link.includes("://")) continue;
+      const target = new URL(link, new URL(path, root)).href.slice(root.href.length);
+      assert.ok(packed.has(target), `${path}: ${link}`);
+    }
+  }
+});
+
+test("the README's lines run a model on a picture, in Node and in a page", async () => {
+  const [page, node] = [...readme.matchAll(/```js\n([\s\S]*?)```/g)].map(([, code]) => code);
+  for (const code of [page, node]) assert.ok(code.trim().split("\n").length <= 20);
+  const folder = mkdtempSync(join(tmpdir(), "shiftwise-start-"));
+  after(() => rmSync(folder, { recursive: true }));
+  mkdirSync(join(folder, "node_modules"));
+  symlinkSync(fileURLToPath(root), join(folder, "node_modules/shiftwise"), "dir");
+  cpSync(fileURLToPath(new URL("examples/models/demo.safetensors", root)), join(folder, "model.safetensors"));
+  const raw = { width: 40, height: 30, channels: 3 };
+  await sharp(Buffer.alloc(3600, 90), { raw }).jpeg().toFile(join(folder, "photo.jpg"));
+  writeFileSync(join(folder, "node.mjs"), node);
+  const said = execFileSync(process.execPath, ["node.mjs"], { cwd: folder, encoding: "utf8" });
+  assert.equal(said.match(/label:/g).length, 5);
+  if (skip) return;
+  const imports = JSON.stringify({ imports: { shiftwise: "/node_modules/shiftwise/dist/runtime/index.js" } });
+  const head = `<input type="file"><script type="importmap">${imports}</script>`;
+  writeFileSync(join(folder, "index.html"), `${head}<script type="module">${page}\nwindow.ready = true;</script>`);
+  const server = await serve(folder);
+  const browser = await launch();
+  const tab = await browser.newPage();
+  const lines = [];
+  tab.on("console", (message) => message.type() === "log" && lines.push(message.text()));
+  await tab.goto(`${server.address}/`);
+  await tab.waitForFunction(() => globalThis.ready, null, { timeout: 60_000 });
+  await tab.setInputFiles("input", join(folder, "photo.jpg"));
+  for (let tries = 0; lines.length < 5 && tries < 600; tries++) await tab.waitForTimeout(100);
+  await browser.close();
+  await server.stop();
+  assert.equal(lines.length, 5);
+  assert.match(lines[0], /^\w+: [\d.]+ %$/);
 });
 
 test("the README links to every page but the lab's, which the results link to", () => {
