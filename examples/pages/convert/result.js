@@ -131,26 +131,20 @@ function showDownload(bytes, file, facts) {
 }
 
 /** Ten lines at most that load and run the model in a page. */
-function linesFor(name, { inputs, outputs: [output], labels }) {
-  const valuesFor = ({ shape }) => (takesPictures(shape) ? "picture" : `new Float32Array(${product(shape)})`);
+function linesFor(name, { inputs, outputs: [output] }) {
+  const valuesFor = ({ shape }) => (takesPictures(shape) ? '"/photo.jpg"' : `new Float32Array(${product(shape)})`);
   const named = inputs.map((input) => `${JSON.stringify(input.name)}: ${valuesFor(input)}`);
   const argument = inputs.length === 1 ? valuesFor(inputs[0]) : `{ ${named.join(", ")} }`;
   const isVector = output.dims.filter((n) => n > 1).length === 1;
   return [
-    'import { Model } from "shiftwise";',
+    `import { Model${isVector ? ", topK" : ""} } from "shiftwise";`,
     "",
     `const model = await Model.load(${JSON.stringify(`/${name}`)});`,
-    ...(argument.includes("picture")
-      ? ['const photo = await fetch("/photo.jpg");', "const picture = await createImageBitmap(await photo.blob());"]
-      : []),
     `const outputs = await model.run(${argument});`,
     `const values = outputs[${JSON.stringify(output.name)}]; // ${output.dims.join("x")}`,
     ...(isVector
-      ? [
-          "const best = values.indexOf(Math.max(...values));",
-          `document.body.append(${labels ? "model.labels[best]" : "best"});`,
-        ]
-      : ["document.body.append(values.length);"]),
+      ? ["for (const { label, share } of topK(values, 5, model.labels)) {", "  console.log(label, share);", "}"]
+      : ["console.log(values.length);"]),
   ].join("\n");
 }
 
