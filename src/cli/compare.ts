@@ -4,38 +4,48 @@ import { join } from "node:path";
 import { type Command, Option } from "commander";
 import { reason, ShiftwiseError, writeAtomically } from "../base/index.js";
 import { type Dataset, openDataset, sampleImages, size, type TrainTest } from "../data/index.js";
-import { lower, type Network } from "../graph/index.js";
+import { classCount, lower, type Network } from "../graph/index.js";
 import { decodeModel, encodeModel, type ModelDef } from "../model/index.js";
 import {
   type Classifier,
   checkFits,
   checkMethod,
-  classesOf,
   compareTimes,
   createClassifier,
   DEFAULTS,
   image,
+  inputOf,
   type Method,
   quantizeByMethod,
+  withNormalization,
 } from "../pipeline/index.js";
 import {
   bytes,
+  type Column,
   count,
   duration,
   milliseconds,
   percent,
   type ScatterChart,
-  scatterPage,
+  type Section,
   table,
 } from "../report/index.js";
 import { allOr, integer } from "./arguments.js";
 import { type Context, newCommand, withContext } from "./command.js";
-import { checkOutputs, makeFolder, readNetworkFile } from "./files.js";
+import { checkOutputs, makeFolder, type NetworkArguments, readAnyNetwork } from "./files.js";
 import { METHOD_NAMES, METHODS, parseMethod } from "./methods.js";
+import {
+  addPreprocessing,
+  normalizationText,
+  type PreprocessingArguments,
+  preprocessingFrom,
+  withPreprocessing,
+} from "./preprocessing.js";
+import { type ReportArguments, writeReport } from "./report.js";
 import { measureShown, showTraining } from "./shown.js";
 import { addRate, addTrainingOptions, type TrainingArguments } from "./training.js";
 
-interface CompareArguments extends TrainingArguments {
+interface CompareArguments extends TrainingArguments, NetworkArguments, PreprocessingArguments {
   readonly json?: boolean;
   readonly data: string;
   readonly net: string;
@@ -81,7 +91,7 @@ const ALL_METHODS = METHODS.map(parseMethod);
 export function compareCommand(): Command {
   const command = newCommand("compare", "run quantization methods side by side; print a table and write charts")
     .requiredOption("--data <folder>", "folder of labelled images, or the word generated")
-    .requiredOption("--net <file>", "float network file that train wrote")
+    .requiredOption("--net <file>", "float network file that train wrote, or an ONNX file")
     .addOption(
       new Option(
         "--methods <list>",
@@ -101,27 +111,41 @@ export function compareCommand(): Command {
       "number of training images to retrain on (default: all)",
       allOr(undefined, integer("--images", 1)),
     )
-    .option("--out <file>", "HTML page with charts to write", "compare.html")
+    .option("--out <file>", "HTML page with charts to write; --report is the same", "compare.html")
+    .addOption(new Option("--report <file>", "HTML page to write").hideHelp())
     .option(
       "--models <folder>",
       "folder to keep the models in; with --resume, models that are already there are not made again",
     );
   addRate(command, DEFAULTS.methods.learningRate, "learning rate at the start of retraining");
   addTrainingOptions(command);
-  return command.action((options: CompareArguments & { readonly resume?: boolean }) =>
-    withContext(options, (context) => runCompare(options, options.resume === true, context)),
-  );
+  addPreprocessing(command);
+  type Given = CompareArguments & ReportArguments & { readonly resume?: boolean };
+  return command.action((given: Given) => {
+    const options = { ...given, out: given.report ?? given.out };
+    return withContext(options, (context) => runCompare(options, options.resume === true, context));
+  });
 }
 
 async function runCompare(options: CompareArguments, resume: boolean, context: Context): Promise<void> {
   const { screen, signal } = context;
   const start = performance.now();
-  const { network } = await readNetworkFile(options.net);
-  for (const method of options.methods) checkMethod(network, method);
+  const read = await readAnyNetwork(options.net, options, screen.say);
+  const preprocessing = await preprocessingFrom(options, inputOf(read).name);
+  const stated = preprocessing ? withPreprocessing(read, preprocessing) : read;
+  for (const method of options.methods) checkMethod(stated, method);
   const kept = options.methods.flatMap((method) => modelPath(options, method) ?? []);
   await checkOutputs([options.out], [options.net]);
+  // a network that says nothing about pixels takes them as the set's own call for
+  const classes = classCount(stated);
+  const data = await openDataset(options.data, classes === null ? {} : { classes });
+  const network = inputOf(stated).normalization ? stated : withNormalization(stated, data.train.normalization);
+  if (network !== stated) {
+    screen.say(
+      `assumed, since the file does not say it: pixels ${normalizationText(data.train.normalization)}, as of the training images; --range, --mean and --std set another way`,
+    );
+  }
   const floatModel = lower(network, { grids: null });
-  const data = await openDataset(options.data, { classes: classesOf(floatModel) });
   checkFits(floatModel, data.test);
   if (options.models !== undefined) await makeFolder(options.models);
   await checkOutputs(kept, [options.net]);
@@ -168,9 +192,17 @@ async function runCompare(options: CompareArguments, resume: boolean, context: C
   for (const executor of executors) executor.dispose();
   const timed = rows.map((row, i) => ({ ...row, msPerImage: times[i] }));
   const text = describe(timed, size(data.test));
-  await writeAtomically(
+  await writeReport(
     options.out,
-    new TextEncoder().encode(await scatterPage("shiftwise compare", charts(timed), text)),
+    "shiftwise compare",
+    [
+      ["network", options.net],
+      ["images", `${options.data}: ${count(size(data.train))} to train, ${count(size(data.test))} to test`],
+    ],
+    [
+      ...charts(timed).map((chart): Section => ({ title: chart.title, scatter: chart })),
+      { title: "Table", columns: columnsFor(size(data.test)), rows: cellsOf(timed), text: sparseText(timed) },
+    ],
   );
   const seconds = (performance.now() - start) / 1000;
   screen.result({ rows: timed, seconds, out: options.out }, `${text}\n${options.out}, in ${duration(seconds)}`);
@@ -255,8 +287,18 @@ async function readResult(path: string): Promise<MethodResult | null> {
   };
 }
 
-function describe(rows: readonly Row[], images: number): string {
-  const lines = rows.map((row) => [
+const columnsFor = (images: number): readonly Column[] => [
+  ["method"],
+  ["weight bits", "right"],
+  ["activation bits", "right"],
+  [`accuracy on ${count(images)} images`, "right"],
+  ["points", "right"],
+  ["file", "right"],
+  ["an image", "right"],
+];
+
+function cellsOf(rows: readonly Row[]): string[][] {
+  return rows.map((row) => [
     row.method,
     String(Number(row.weightBits.toFixed(2))),
     String(row.activationBits),
@@ -265,19 +307,16 @@ function describe(rows: readonly Row[], images: number): string {
     bytes(row.bytes),
     milliseconds(row.msPerImage),
   ]);
-  const columns = [
-    ["method"],
-    ["weight bits", "right"],
-    ["activation bits", "right"],
-    [`accuracy on ${count(images)} images`, "right"],
-    ["points", "right"],
-    ["file", "right"],
-    ["an image", "right"],
-  ] as const;
-  const sparse = rows.flatMap(({ method, huffmanBytes }) =>
+}
+
+function sparseText(rows: readonly Row[]): string[] {
+  return rows.flatMap(({ method, huffmanBytes }) =>
     huffmanBytes === undefined ? [] : [`${method}: ${bytes(huffmanBytes)} of weights with its Huffman codes`],
   );
-  return [table(columns, lines), ...sparse].join("\n");
+}
+
+function describe(rows: readonly Row[], images: number): string {
+  return [table(columnsFor(images), cellsOf(rows)), ...sparseText(rows)].join("\n");
 }
 
 function charts(rows: readonly Row[]): ScatterChart[] {

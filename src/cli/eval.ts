@@ -9,14 +9,19 @@ import { count, counted, milliseconds, percent } from "../report/index.js";
 import { answersShown, comparedText, openAnswers, worstText } from "./answers.js";
 import { choice, integer } from "./arguments.js";
 import { type Context, newCommand, withContext } from "./command.js";
-import { type NetworkArguments, readAnyNetwork } from "./files.js";
+import { checkOutputs, type NetworkArguments, readAnyNetwork } from "./files.js";
 import { type NamingArguments, readLabels } from "./naming.js";
 import { addPreprocessing, type PreprocessingArguments } from "./preprocessing.js";
+import { addReport, answersSections, outputsSection, type ReportArguments, writeReport } from "./report.js";
 import { type Runnable, readRunnable, takingAs, takingPictures } from "./runnable.js";
 import { openSamples } from "./samples.js";
 import { doubtText, outputsText } from "./shown.js";
 
-interface EvalArguments extends PreprocessingArguments, NetworkArguments, Pick<NamingArguments, "labels"> {
+interface EvalArguments
+  extends PreprocessingArguments,
+    NetworkArguments,
+    ReportArguments,
+    Pick<NamingArguments, "labels"> {
   readonly json?: boolean;
   readonly data?: string;
   readonly against?: string;
@@ -42,7 +47,7 @@ export function evalCommand(): Command {
     .option("--calibrate <path>", "pictures or arrays without labels, as of quantize; other ones than calibrated")
     .option(
       "--images <n>",
-      `largest number of pictures to read (default: all of --data, ${DEFAULTS.images.count} of --calibrate)`,
+      `largest number of pictures to read: all of --data unless given, ${DEFAULTS.images.count} of --calibrate`,
       integer("--images", 1),
     )
     .option("--labels <file>", "names of the classes, where the network's file does not say them")
@@ -52,6 +57,7 @@ export function evalCommand(): Command {
       choice("--executor", ["wasm", "reference"]),
       "wasm",
     );
+  addReport(command);
   addPreprocessing(command);
   return command.action((path: string, options: EvalArguments) =>
     withContext(options, (context) => runEval(path, options, context)),
@@ -70,14 +76,15 @@ async function runEval(path: string, options: EvalArguments, context: Context): 
         [data && "--data", against && "--against", calibrate && "--calibrate"].filter(Boolean).join(" ") || "neither",
     });
   }
+  if (options.report !== undefined) await checkOutputs([options.report], [path]);
   const file = await readRunnable(path, options, screen.say);
   const labels = options.labels === undefined ? file.def.labels : await readLabels(options.labels);
   const named: Runnable = labels ? { ...file, def: { ...file.def, labels } } : file;
-  if (data === undefined) return compareOutputs(named.def, against!, calibrate!, options, context);
+  if (data === undefined) return compareOutputs(path, named.def, against!, calibrate!, options, context);
   const { def, preprocessing } = await takingPictures(named, options, screen.say);
   const images = await openAnswers(data, def, preprocessing, options.images, context);
-  if (images) return measureLabelled(def, images, options, context);
-  if (against !== undefined) return compareOutputs(named.def, against, data, options, context);
+  if (images) return measureLabelled(path, def, images, options, context);
+  if (against !== undefined) return compareOutputs(path, named.def, against, data, options, context);
   throw answersOf(def) === null
     ? new ShiftwiseError("UNSUPPORTED", "the network gives no classes", {
         where: path,
@@ -93,6 +100,7 @@ async function runEval(path: string, options: EvalArguments, context: Context): 
 }
 
 async function measureLabelled(
+  path: string,
   def: ModelDef,
   images: LabelledImages,
   options: EvalArguments,
@@ -108,6 +116,19 @@ async function measureLabelled(
   const { total, outputs, changes } = found;
   const [before] = found.models;
   const names = images.classNames;
+  if (options.report !== undefined) {
+    const networks = float ? ["float32", "model"] : ["network"];
+    await writeReport(
+      options.report,
+      `${def.name}, measured`,
+      [
+        ["network", path],
+        ...(against === undefined ? [] : [["against", against] as const]),
+        ["pictures", options.data!],
+      ],
+      answersSections(networks, found, images, def.tensors[def.inputs[0].tensor].shape),
+    );
+  }
   const json = {
     ...{ accuracy, correct, total, msPerImage, executor, top5, worst },
     classNames: names,
@@ -140,6 +161,7 @@ function checkAlike(float: ModelDef, def: ModelDef): void {
 }
 
 async function compareOutputs(
+  path: string,
   def: ModelDef,
   against: string,
   data: string,
@@ -158,6 +180,18 @@ async function compareOutputs(
     onProgress,
   });
   line.done();
+  if (options.report !== undefined) {
+    await writeReport(
+      options.report,
+      `${def.name}, compared`,
+      [
+        ["network", path],
+        ["against", against],
+        ["samples", `${found.samples} of ${data}`],
+      ],
+      [outputsSection("Outputs against the float network's", found.outputs)],
+    );
+  }
   const head = `outputs against the float network's, on ${counted(found.samples, "sample")}, ${milliseconds(found.msPerSample)} each, ${options.executor} executor:`;
   screen.result({ ...found, executor: options.executor }, [head, outputsText(found.outputs)].join("\n"));
 }

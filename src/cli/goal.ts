@@ -89,7 +89,7 @@ const MISSED = {
   size: "the goal is out of reach: no choice is as small. This is the smallest model",
 } as const satisfies Record<NonNullable<ImageConversion["missed"]>, string>;
 
-const COLUMNS: readonly Column[] = [
+export const POINT_COLUMNS: readonly Column[] = [
   ["point"],
   ["time, predicted", "right"],
   ["file", "right"],
@@ -98,10 +98,9 @@ const COLUMNS: readonly Column[] = [
   ["equal answers", "right"],
 ];
 
-/** Lines on what a goal was chosen from; none without points. */
-export function pointsText(points: readonly Point[], missed: ImageConversion["missed"]): string[] {
-  if (points.length === 0) return [];
-  const rows = points.map((point) => [
+/** A row for each point. */
+export function pointRows(points: readonly Point[]): string[][] {
+  return points.map((point) => [
     point.chosen ? "this model" : point.measured ? "tried" : "predicted",
     milliseconds(point.milliseconds),
     bytes(point.bytes),
@@ -109,9 +108,14 @@ export function pointsText(points: readonly Point[], missed: ImageConversion["mi
     `${point.measured ? "" : "about "}${decibelText(point.snr)}`,
     point.agreement === null ? "" : percent(point.agreement),
   ]);
+}
+
+/** Lines on what a goal was chosen from; none without points. */
+export function pointsText(points: readonly Point[], missed: ImageConversion["missed"]): string[] {
+  if (points.length === 0) return [];
   return [
     "what this model was chosen from, with the worst output's figures; --loss, --time and --size ask for another point:",
-    table(COLUMNS, rows),
+    table(POINT_COLUMNS, pointRows(points)),
     ...(missed ? [MISSED[missed]] : []),
   ];
 }

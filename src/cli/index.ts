@@ -6,10 +6,12 @@ import { ShiftwiseError } from "../base/index.js";
 import { calibrateCostsCommand } from "./calibrate-costs.js";
 import { compareCommand } from "./compare.js";
 import { demoCommand } from "./demo.js";
+import { diffCommand } from "./diff.js";
 import { evalCommand } from "./eval.js";
 import { exportCommand } from "./export.js";
 import { endOnFailedOutput, reportFailure } from "./failure.js";
 import { inspectCommand } from "./inspect.js";
+import { predictCommand } from "./predict.js";
 import { profileCommand } from "./profile.js";
 import { quantizeCommand } from "./quantize.js";
 import { trainCommand } from "./train.js";
@@ -40,6 +42,8 @@ for (const command of [
   inspectCommand(),
   profileCommand(),
   compareCommand(),
+  diffCommand(),
+  predictCommand(),
   calibrateCostsCommand(),
 ]) {
   program.addCommand(command.copyInheritedSettings(program));

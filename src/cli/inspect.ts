@@ -14,10 +14,12 @@ import {
 } from "../ops/index.js";
 import { bytes, count, percent, table } from "../report/index.js";
 import { type MemoryUse, planMemory } from "../runtime/index.js";
+import { constantOption, inputShapeOption, nameList } from "./arguments.js";
 import { type Context, newCommand, withContext } from "./command.js";
-import { readModelFile } from "./files.js";
+import type { NetworkArguments } from "./files.js";
 import { carriedBy, normalizationText, PREPROCESSING_NOTE } from "./preprocessing.js";
 import { oneLine } from "./printable.js";
+import { readRunnable } from "./runnable.js";
 
 interface LayerFacts {
   readonly name: string;
@@ -48,7 +50,7 @@ interface PortFacts {
 
 interface Facts {
   readonly name: string;
-  readonly kind: "model" | "network";
+  readonly kind: "model" | "network" | "onnx";
   readonly bytes: number;
   readonly checksum: string;
   readonly inputs: readonly (PortFacts & {
@@ -69,14 +71,21 @@ interface Facts {
 
 export function inspectCommand(): Command {
   return newCommand("inspect", "show a model's layers, encodings, codes, bytes, memory and notes")
-    .argument("<model>", "model file, or a float network file, which is shown as it would run")
-    .action((path: string, options: { readonly json?: boolean; readonly verbose?: boolean }) =>
-      withContext(options, (context) => runInspect(path, options.verbose === true, context)),
+    .argument("<model>", "model file, an ONNX file, or a float network file; the last two are shown as they would run")
+    .option(
+      "--input-shape <CxHxW>",
+      "size of an ONNX file's input where the file leaves it open: 3x224x224, 1x8000, or name=1x8000",
+      inputShapeOption,
+    )
+    .option("--outputs <names>", "values of an ONNX file that become the outputs, with commas", nameList("--outputs"))
+    .option("--constant <name=value>", "constant that replaces an ONNX file's input; may be repeated", constantOption)
+    .action((path: string, options: NetworkArguments & { readonly json?: boolean }) =>
+      withContext(options, (context) => runInspect(path, options, context)),
     );
 }
 
-async function runInspect(path: string, verbose: boolean, { screen }: Context): Promise<void> {
-  const { kind, def, bytes: file } = await readModelFile(path);
+async function runInspect(path: string, options: NetworkArguments, { screen }: Context): Promise<void> {
+  const { kind, def, bytes: file } = await readRunnable(path, options, screen.say);
   const stored = kind === "model" ? file : encodeModel(def);
   const { tensors } = readSafetensors(stored);
   const sizes = new Map([...tensors].map(([name, tensor]) => [name, tensor.bytes.length]));
@@ -98,7 +107,7 @@ async function runInspect(path: string, verbose: boolean, { screen }: Context): 
     memory: planMemory(def),
     notes: def.notes ?? {},
   };
-  screen.result(facts, describe(facts, verbose));
+  screen.result(facts, describe(facts, options.verbose === true));
 }
 
 function portFacts(port: InputPort, { tensors }: ModelDef): PortFacts {
@@ -161,6 +170,12 @@ function encodingText(encoding: Encoding): string {
   return `${levels.length} levels 0..${levels[levels.length - 1]}, scale ${scale}`;
 }
 
+const KINDS = {
+  model: "model file",
+  network: "network file",
+  onnx: "ONNX file, as a float network",
+} as const satisfies Record<Facts["kind"], string>;
+
 /** Labels on one line unless all are wanted. */
 const LABELS_SHOWN = 12;
 
@@ -215,7 +230,7 @@ function describe(facts: Facts, verbose: boolean): string {
     ...facts.outputs.map(({ name, dims }) => `output  ${name} ${dims.join("x")}`),
   ];
   return [
-    `${facts.name}: ${facts.kind} file, ${count(facts.bytes)} bytes, checksum ${facts.checksum}`,
+    `${facts.name}: ${KINDS[facts.kind]}, ${count(facts.bytes)} bytes, checksum ${facts.checksum}`,
     ...ports,
     ...facts.inputs.flatMap((input) => pixelsText(input, facts.inputs.length > 1)),
     ...(facts.labels.length > 0 ? [labelsText(facts.labels, verbose)] : []),

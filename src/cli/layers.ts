@@ -6,7 +6,8 @@ import { bytes, type Column, count, counted, table } from "../report/index.js";
 /** Layers that a table has unless all are wanted. */
 const SHOWN = 12;
 
-const COLUMNS: readonly Column[] = [
+/** The columns of the table of layers. */
+export const LAYER_COLUMNS: readonly Column[] = [
   ["layer"],
   ["weights", "right"],
   ["bits", "right"],
@@ -29,17 +30,19 @@ function moreText(more: RoundedLayer["more"]): string {
 }
 
 /**
- * Lines with a row for each layer, in network order, and a word on what is not there.
- * @param all whether to list those that keep most, too
+ * Rows of the table of layers, in network order.
+ * @param kept those that have one
+ * @param worst the one to mark
  */
-export function layersText(layers: readonly RoundedLayer[], all: boolean): string[] {
-  const byLoss = layers.filter(({ ownSnr }) => ownSnr !== null).sort((a, b) => a.ownSnr! - b.ownSnr!);
-  const [worst] = byLoss;
-  const kept = new Set(all || layers.length <= SHOWN ? layers : byLoss.slice(0, SHOWN));
-  const rows = [...layers]
+export function layerRows(
+  layers: readonly RoundedLayer[],
+  kept: ReadonlySet<RoundedLayer> = new Set(layers),
+  worst?: RoundedLayer,
+): string[][] {
+  return layers
     .filter((layer) => kept.has(layer))
     .map((layer) => [
-      layer === worst && layers.length > 1 && worst.ownSnr! < EXACT ? `${layer.name} (loses most)` : layer.name,
+      layer === worst && worst.ownSnr! < EXACT ? `${layer.name} (loses most)` : layer.name,
       count(layer.weights),
       String(layer.bits),
       decibelText(layer.weightSnr),
@@ -47,11 +50,22 @@ export function layersText(layers: readonly RoundedLayer[], all: boolean): strin
       decibelText(layer.outputSnr),
       moreText(layer.more),
     ]);
+}
+
+/**
+ * Lines with a row for each layer, in network order, and a word on what is not there.
+ * @param all whether to list those that keep most, too
+ */
+export function layersText(layers: readonly RoundedLayer[], all: boolean): string[] {
+  const byLoss = layers.filter(({ ownSnr }) => ownSnr !== null).sort((a, b) => a.ownSnr! - b.ownSnr!);
+  const [worst] = byLoss;
+  const kept = new Set(all || layers.length <= SHOWN ? layers : byLoss.slice(0, SHOWN));
+  const rows = layerRows(layers, kept, layers.length > 1 ? worst : undefined);
   const left = layers.length - kept.size;
   const still = layers.filter((layer) => kept.has(layer) && [layer.ownSnr, layer.outputSnr].includes(null));
   return [
     "layers, with signal over error in dB (SNR); docs/convert.md explains the columns:",
-    table(COLUMNS, rows),
+    table(LAYER_COLUMNS, rows),
     ...(still.length > 0 ? ["—: the output does not vary in the float network, so there is no signal"] : []),
     ...(left > 0
       ? [

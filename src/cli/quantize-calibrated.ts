@@ -1,10 +1,14 @@
 // quantize-calibrated.ts: shiftwise quantize --calibrate: a network, ONNX or our own, to a model without labels.
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import { writeAtomically } from "../base/index.js";
-import type { Augmentation, Preprocessing } from "../data/index.js";
-import { encodeModel } from "../model/index.js";
+import { ShiftwiseError, writeAtomically } from "../base/index.js";
+import type { Augmentation, LabelledImages, Preprocessing } from "../data/index.js";
+import { lower } from "../graph/index.js";
+import { encodeModel, type ModelDef } from "../model/index.js";
 import {
+  type AnswersMeasurement,
+  answersOf,
+  compareModelTimes,
   DEFAULTS,
   type DistillationOutcome,
   type Goal,
@@ -16,23 +20,39 @@ import {
   type RoundedLayer,
 } from "../pipeline/index.js";
 import type { ActivationScheme } from "../quantize/index.js";
-import { bytes, counted, duration, percent } from "../report/index.js";
+import {
+  bytes,
+  type Column,
+  counted,
+  duration,
+  milliseconds,
+  percent,
+  ratio,
+  type Section,
+  table,
+} from "../report/index.js";
+import { answersShown, comparedText, openAnswers, worstText } from "./answers.js";
 import { schemeName } from "./arguments.js";
 import type { Context } from "./command.js";
 import { checkOutputs, type NetworkArguments, readAnyNetwork, readCosts } from "./files.js";
-import { type GoalArguments, pointsText } from "./goal.js";
-import { layersText } from "./layers.js";
+import { type GoalArguments, POINT_COLUMNS, pointRows, pointsText } from "./goal.js";
+import { decibelText, LAYER_COLUMNS, layerRows, layersText } from "./layers.js";
 import { type NamingArguments, withNames } from "./naming.js";
 import type { PreprocessingArguments } from "./preprocessing.js";
 import { readyText } from "./quantize-ready.js";
+import { answersSections, fileFact, outputsSection, type ReportArguments, writeReport } from "./report.js";
+import { takingPictures } from "./runnable.js";
 import { openSamples } from "./samples.js";
-import { outputsText, showSteps } from "./shown.js";
+import { doubtText, outputsText, showSteps } from "./shown.js";
 
 export interface CalibratedArguments
   extends PreprocessingArguments,
     NetworkArguments,
     NamingArguments,
+    ReportArguments,
     Pick<GoalArguments, "costs"> {
+  /** Labelled pictures to measure accuracies on. */
+  readonly val?: string;
   /** Null: bits, levels, twoTerm, price and budget count. */
   readonly aim: Goal | null;
   readonly calibrate: string;
@@ -70,9 +90,13 @@ export async function runCalibrated(path: string, options: CalibratedArguments, 
   const start = performance.now();
   await checkOutputs([out], [path, options.calibrate, options.calibrate.replace(/#[^#]*$/, "")]);
   const read = await withNames(await readAnyNetwork(path, options, screen.say), options);
-  const { calibrate, images } = options;
+  const { calibrate, images, report } = options;
+  if (report !== undefined) await checkOutputs([report], [path]);
   const prepared = await openSamples(read, calibrate, images, options, "to calibrate with", screen);
   const { network, calibrations, assumed } = prepared;
+  const floatModel = { ...lower(network, { grids: null }), notes: prepared.notes };
+  // wrong data is to be known before the work
+  const val = options.val === undefined ? null : await openVal(options.val, floatModel, options, context);
 
   const steps = showSteps(screen);
   const { batch, lr, budget, augment, portions } = options;
@@ -103,8 +127,26 @@ export async function runCalibrated(path: string, options: CalibratedArguments, 
     { signal, onStep: steps.begin, onProgress: steps.update, onWarning: screen.say },
   );
   steps.done();
-  const file = encodeModel({ ...result.model, notes: { ...result.model.notes, ...prepared.notes } });
+  const labels = result.model.labels ?? val?.images.classNames;
+  const model = {
+    ...result.model,
+    ...(labels && { labels }),
+    notes: { ...result.model.notes, ...prepared.notes },
+  };
+  const file = encodeModel(model);
   await writeAtomically(out, file);
+  const line = screen.progress("timing");
+  const samples = Object.fromEntries([...calibrations].map(([name, one]) => [name, one.samples]));
+  const [floatTime, time] = await compareModelTimes([floatModel, model], samples, { signal });
+  line.done();
+  const answers =
+    val && (await answersShown([val.def, modelFor(model, val.def)], val.images, "wasm", "testing", context));
+  const accuracies = answers && {
+    total: answers.total,
+    float: answers.models[0].accuracy,
+    model: answers.models[1].accuracy,
+    changes: answers.changes,
+  };
   const summary = {
     layers: result.layers,
     ready: result.ready,
@@ -121,10 +163,127 @@ export async function runCalibrated(path: string, options: CalibratedArguments, 
     distillation: result.distillation,
     bytes: file.length,
     gzipBytes: (await promisify(gzip)(file, { level: 9 })).length,
+    msPerSample: time,
+    float: { bytes: encodeModel(floatModel).length, msPerSample: floatTime },
+    val: accuracies,
     seconds: (performance.now() - start) / 1000,
     out,
   };
-  screen.result(summary, describe(summary, options.verbose === true));
+  if (report !== undefined) {
+    await writeReport(
+      report,
+      `${model.name}, quantized`,
+      [
+        ["network", path],
+        ["calibrated with", `${counted(prepared.count, "sample")} of ${calibrate}`],
+        ["model", fileFact(out, file.length)],
+        ...Object.entries(model.notes).map(([key, value]) => [key, value] as const),
+      ],
+      [
+        { title: "Size and time", columns: SIZE_COLUMNS, rows: sizeRows(summary) },
+        outputsSection(
+          `Outputs against the float network's, on ${samplesText(result.quality)}`,
+          result.quality.outputs,
+        ),
+        ...(answers ? answersSections(["float32", "model"], answers, val.images, shapeOf(val.def)) : []),
+        ...layersSections(result.layers),
+        ...pointsSections(result.points),
+      ],
+    );
+  }
+  screen.result(summary, describe(summary, options.verbose === true, answers && val ? valText(answers, val) : []));
+}
+
+/** Labelled pictures, and the float network as it takes them. */
+interface Val {
+  readonly def: ModelDef;
+  readonly images: LabelledImages;
+}
+
+async function openVal(path: string, float: ModelDef, options: CalibratedArguments, context: Context): Promise<Val> {
+  const { def, preprocessing } = await takingPictures({ def: float, network: null }, options, context.screen.say);
+  const images = await openAnswers(path, def, preprocessing, undefined, context);
+  if (images) return { def, images };
+  throw new ShiftwiseError("BAD_DATA", "nothing to measure accuracy on", {
+    where: `--val ${path}`,
+    expected:
+      "labelled pictures, as eval --data takes them, and a network of one input that ends in a vector of classes",
+    found: def.inputs.length > 1 || answersOf(def) === null ? "another network" : "pictures without labels",
+  });
+}
+
+/** The model, taking pixels as the float network does where it says nothing itself. */
+const modelFor = (model: ModelDef, float: ModelDef): ModelDef =>
+  model.inputs.length === 1 && !model.inputs[0].normalization
+    ? { ...model, inputs: [{ ...model.inputs[0], normalization: float.inputs[0].normalization }] }
+    : model;
+
+const shapeOf = ({ inputs, tensors }: ModelDef) => tensors[inputs[0].tensor].shape;
+
+function valText(answers: AnswersMeasurement, { def, images }: Val): string[] {
+  const [float] = answers.models;
+  return [
+    ...comparedText(["float32", "model"], answers),
+    ...doubtText(float, answers.total, answersOf(def)!),
+    ...worstText(answers.models[1].worst, images.classNames),
+  ];
+}
+
+const SIZE_COLUMNS: readonly Column[] = [["network"], ["file", "right"], ["a sample", "right"], ["", "right"]];
+
+function sizeRows({ float, bytes: size, msPerSample }: Pick<Summary, "float" | "bytes" | "msPerSample">): string[][] {
+  return [
+    ["float32", bytes(float.bytes), milliseconds(float.msPerSample), ""],
+    [
+      "model",
+      bytes(size),
+      milliseconds(msPerSample),
+      `${ratio(float.bytes / size)} smaller, ${ratio(float.msPerSample / msPerSample)} as fast`,
+    ],
+  ];
+}
+
+function layersSections(layers: readonly RoundedLayer[]): Section[] {
+  if (layers.length === 0) return [];
+  return [
+    {
+      title: "Layers",
+      text: [
+        "Signal to noise of what each layer makes, in dB, where its own weights alone are rounded; below 20 dB in another colour.",
+      ],
+      bars: {
+        label: "signal to noise of each layer's output in dB",
+        low: 20,
+        bars: layers.map(({ name, ownSnr }) => ({
+          name,
+          value: ownSnr === null ? null : Math.min(ownSnr, 60),
+          text: decibelText(ownSnr),
+        })),
+      },
+      columns: LAYER_COLUMNS,
+      rows: layerRows(layers),
+    },
+  ];
+}
+
+function pointsSections(points: readonly Point[]): Section[] {
+  const known = points.filter(({ snr }) => snr !== null);
+  if (known.length === 0) return [];
+  const kind = ({ chosen, measured }: Point): string => (chosen ? "this model" : measured ? "tried" : "predicted");
+  return [
+    {
+      title: "What this model was chosen from",
+      text: ["The worst output's signal to noise against the bytes of the file."],
+      scatter: {
+        title: "signal to noise against bytes",
+        x: "bytes of the file",
+        y: "dB",
+        points: known.map((point) => ({ x: point.bytes, y: point.snr!, label: kind(point), series: kind(point) })),
+      },
+      columns: POINT_COLUMNS,
+      rows: pointRows(points),
+    },
+  ];
 }
 
 interface Summary {
@@ -140,6 +299,8 @@ interface Summary {
   readonly distillation: DistillationOutcome | null;
   readonly bytes: number;
   readonly gzipBytes: number;
+  readonly msPerSample: number;
+  readonly float: { readonly bytes: number; readonly msPerSample: number };
   readonly seconds: number;
   readonly out: string;
 }
@@ -147,6 +308,7 @@ interface Summary {
 function describe(
   { layers, ready, statedRanges, averageBits, quality, distillation, gzipBytes, seconds, out, ...file }: Summary,
   verbose: boolean,
+  val: readonly string[],
 ): string {
   return [
     ...(layers.length > 0 ? layersText(layers, verbose) : []),
@@ -159,6 +321,9 @@ function describe(
     ...(file.points.length > 0 && quality.heldOut
       ? ["the goal was reached on these samples, so others may lose a little more: eval --against measures them"]
       : []),
+    ...val,
+    `in this runtime, one thread:`,
+    table(SIZE_COLUMNS, sizeRows(file)),
     `${out}: ${bytes(file.bytes)}, gzip ${bytes(gzipBytes)}, in ${duration(seconds)}`,
   ].join("\n");
 }

@@ -24,10 +24,11 @@ import { addPreprocessing } from "./preprocessing.js";
 import { type CalibratedArguments, runCalibrated } from "./quantize-calibrated.js";
 import { runReady } from "./quantize-ready.js";
 import { type RetrainedArguments, runRetrained } from "./quantize-retrained.js";
+import { addReport } from "./report.js";
 import { addTrainingOptions } from "./training.js";
 
 /** Options that mean something on one of the two ways alone. */
-const CALIBRATED = ["images", "minutes", "twoTerm", "budget", "price", "memory", ...GOAL_OPTIONS];
+const CALIBRATED = ["images", "val", "report", "minutes", "twoTerm", "budget", "price", "memory", ...GOAL_OPTIONS];
 const RETRAINED = [
   "recipe",
   "epochs",
@@ -75,6 +76,11 @@ export function quantizeCommand(): Command {
   command
     .optionsGroup("With --calibrate:")
     .option("--images <n>", "largest number of images to read", integer("--images", 1), images.count);
+  command.option(
+    "--val <path>",
+    "labelled pictures, as eval --data takes them, on which the float network and the model answer: both accuracies",
+  );
+  addReport(command);
   addGoal(command);
   command
     .option(

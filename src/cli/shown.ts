@@ -30,21 +30,26 @@ const LACKS = {
   "finite values": "some values are not finite",
 } as const;
 
-/** A row for each output: what it keeps of the float network's, and a line for each of which that cannot be said. */
-export function outputsText(outputs: readonly OutputFidelity[]): string {
-  const rows = outputs.map((output) => {
+export const OUTPUT_COLUMNS: readonly Column[] = [
+  ["output"],
+  ["signal to noise", "right"],
+  ["verdict"],
+  ["equal answers", "right"],
+];
+
+/** A row for each output: what it keeps of the float network's. */
+export function outputRows(outputs: readonly OutputFidelity[]): string[][] {
+  return outputs.map((output) => {
     const { name, snr, agreement, answers } = output;
     const equal = agreement === null || answers === null ? null : ofFew(agreement * answers, answers);
     return [name, decibelText(snr), verdictOn(output), equal === null ? "" : `${percent(agreement!)}${equal}`];
   });
-  const columns: readonly Column[] = [
-    ["output"],
-    ["signal to noise", "right"],
-    ["verdict"],
-    ["equal answers", "right"],
-  ];
+}
+
+/** The same as a table, and a line for each output of which that cannot be said. */
+export function outputsText(outputs: readonly OutputFidelity[]): string {
   const lacking = outputs.flatMap(({ name, lacks }) => (lacks ? [`—: of output "${name}" ${LACKS[lacks]}`] : []));
-  return [table(columns, rows), ...lacking].join("\n");
+  return [table(OUTPUT_COLUMNS, outputRows(outputs)), ...lacking].join("\n");
 }
 
 /** Pictures from which an accuracy says something. */

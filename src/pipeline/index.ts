@@ -77,6 +77,8 @@ export { compareTimes, median } from "./measure.js";
 export { checkMethod } from "./methods.js";
 export { inputOf, NETWORKS } from "./network.js";
 export { schemeText } from "./notes.js";
+export { partWays, type TensorDifference } from "./part-ways.js";
 export { headText, pixelHead, pixelsAsTheyAre } from "./pixel-head.js";
 export { verdictOn } from "./quality.js";
 export { defined } from "./settings.js";
+export { compareModelTimes } from "./times.js";

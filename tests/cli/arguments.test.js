@@ -60,6 +60,8 @@ test("every default that help shows is taken when it is given", async () => {
     "inspect",
     "profile",
     "compare",
+    "diff",
+    "predict",
     "calibrate-costs",
   ]) {
     const camel = name.replace(/-./g, ([, letter]) => letter.toUpperCase());

@@ -8,7 +8,10 @@ import { decodeModel } from "../../dist/model/index.js";
 import { readModel } from "../../dist/onnx/index.js";
 import { assertEntries, assertFails, shiftwise, shiftwiseJson, temporaryFolder, writeIdxFolder } from "./helpers.js";
 
-const COMMANDS = ["demo", "train", "quantize", "eval", "export", "inspect", "profile", "compare", "calibrate-costs"];
+const COMMANDS = [
+  ...["demo", "train", "quantize", "eval", "export", "inspect", "profile", "compare"],
+  ...["diff", "predict", "calibrate-costs"],
+];
 
 test("help names every command, and every command has help", async () => {
   const { status, stdout, stderr } = await shiftwise(["--help"]);

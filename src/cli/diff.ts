@@ -1,0 +1,132 @@
+// diff.ts: shiftwise diff: layer by layer, the place where two models of one network part.
+import type { Command } from "commander";
+import { ShiftwiseError } from "../base/index.js";
+import { lower } from "../graph/index.js";
+import type { ModelDef } from "../model/index.js";
+import { partWays, type TensorDifference } from "../pipeline/index.js";
+import { type Column, counted, table } from "../report/index.js";
+import { integer } from "./arguments.js";
+import { type Context, newCommand, withContext } from "./command.js";
+import { checkOutputs, type NetworkArguments, readAnyNetwork } from "./files.js";
+import { decibelText } from "./layers.js";
+import { addPreprocessing, type PreprocessingArguments } from "./preprocessing.js";
+import { addReport, fileFact, type ReportArguments, writeReport } from "./report.js";
+import { readRunnable, takingAs } from "./runnable.js";
+import { openSamples } from "./samples.js";
+
+interface DiffArguments extends PreprocessingArguments, NetworkArguments, ReportArguments {
+  readonly json?: boolean;
+  readonly data: string;
+  readonly images: number;
+}
+
+/** dB below which two models have parted. */
+const PARTED = 20;
+const IMAGES = 16;
+
+export function diffCommand(): Command {
+  const command = newCommand("diff", "compare two networks layer by layer: dB of every tensor, and where they part")
+    .argument("<float>", "the network that is right: an ONNX file, or a network that train wrote")
+    .argument("<model>", "a model that was made of it, or another network with the same layers")
+    .requiredOption("--data <path>", "pictures or arrays to run, as of quantize --calibrate")
+    .option("--images <n>", "largest number of them", integer("--images", 1), IMAGES);
+  addReport(command);
+  addPreprocessing(command);
+  return command.action((first: string, second: string, options: DiffArguments) =>
+    withContext(options, (context) => runDiff(first, second, options, context)),
+  );
+}
+
+async function runDiff(first: string, second: string, options: DiffArguments, context: Context): Promise<void> {
+  const { screen, signal } = context;
+  const { report } = options;
+  if (report !== undefined) await checkOutputs([report], [first, second]);
+  const other = await readRunnable(second, options, screen.say);
+  const network = takingAs(await readAnyNetwork(first, options, screen.say), other.def);
+  const prepared = await openSamples(
+    network,
+    options.data,
+    options.images,
+    options,
+    "to compare on",
+    screen,
+    other.def,
+  );
+  const before = lower(prepared.network, { grids: null });
+  checkInputs(before, other.def, second);
+  const line = screen.progress("comparing layers");
+  const samples = Object.fromEntries([...prepared.calibrations].map(([name, one]) => [name, one.samples]));
+  const tensors = await partWays(before, other.def, samples, { signal, onProgress: (share) => line.update(share) });
+  line.done();
+  const parted = tensors.find(({ snr }) => snr !== null && snr < PARTED) ?? null;
+  const words = parted
+    ? `they part at "${parted.tensor}" (${parted.op}), the first below ${PARTED} dB: ${decibelText(parted.snr)}`
+    : `no tensor is below ${PARTED} dB`;
+  const on = counted(prepared.count, "sample");
+  if (report !== undefined) {
+    await writeReport(
+      report,
+      `${before.name}: two networks layer by layer`,
+      [
+        ["first", first],
+        ["second", fileFact(second, other.bytes.length)],
+        ["samples", `${on} of ${options.data}`],
+      ],
+      [
+        {
+          title: "Where they part",
+          text: [`${words[0].toUpperCase()}${words.slice(1)}.`, NOTE],
+          bars: {
+            label: "signal to noise of each tensor in dB",
+            low: PARTED,
+            bars: tensors.map(({ tensor, snr }) => ({
+              name: tensor,
+              value: snr === null ? null : Math.min(snr, 80),
+              text: decibelText(snr),
+            })),
+          },
+          columns: COLUMNS,
+          rows: rowsOf(tensors, parted),
+        },
+      ],
+    );
+  }
+  const missing = Object.keys(before.tensors).length - tensors.length;
+  screen.result(
+    { tensors, parted: parted?.tensor ?? null, samples: prepared.count },
+    [
+      `signal to noise of every tensor that both have, on ${on}:`,
+      table(COLUMNS, rowsOf(tensors, parted)),
+      ...(missing > 0
+        ? [`${counted(missing, "tensor")} of the first are not in the second, where layers run as one`]
+        : []),
+      words,
+    ].join("\n"),
+  );
+}
+
+const NOTE =
+  "Channels of inner tensors are compared up to a factor of their own, since equalization moves factors between layers; outputs are compared as they are.";
+
+const COLUMNS: readonly Column[] = [["tensor"], ["layer"], ["signal to noise", "right"], [""]];
+
+function rowsOf(tensors: readonly TensorDifference[], parted: TensorDifference | null): string[][] {
+  return tensors.map((one) => [
+    one.tensor,
+    one.op,
+    decibelText(one.snr),
+    [...(one === parted ? ["first below 20 dB"] : []), ...(one.isOutput ? ["output"] : [])].join(", "),
+  ]);
+}
+
+/** @throws BAD_DATA for a model of other inputs */
+function checkInputs(before: ModelDef, after: ModelDef, where: string): void {
+  const inputs = ({ inputs, tensors }: ModelDef): string =>
+    inputs.map(({ name, tensor }) => `${name} ${tensors[tensor].shape.join("x")}`).join(", ");
+  if (inputs(before) === inputs(after)) return;
+  throw new ShiftwiseError("BAD_DATA", "networks with different inputs", {
+    where,
+    expected: inputs(before),
+    found: inputs(after),
+  });
+}

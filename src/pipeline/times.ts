@@ -1,0 +1,51 @@
+// times.ts: milliseconds of several models on the same samples, in turns.
+import { ShiftwiseError } from "../base/index.js";
+import { type Samples, type SamplesByInput, samplesReader } from "../data/browser.js";
+import { pause } from "../engine/index.js";
+import type { ModelDef } from "../model/index.js";
+import { Model } from "../runtime/index.js";
+import { type MeasureControl, median } from "./measure.js";
+
+/** Samples that are run again and again, timed turns after one to warm up, and the seconds after which no turn begins. */
+const SAMPLES = 4;
+const TURNS = 9;
+const SECONDS = 6;
+
+/**
+ * Runs models in turns, so that whatever else the machine does hits all of them alike.
+ * @param defs models with the same inputs
+ * @returns the median of each in milliseconds a sample
+ * @throws ABORTED; what Model.from throws
+ * @internal
+ */
+export async function compareModelTimes(
+  defs: readonly ModelDef[],
+  samples: Samples | SamplesByInput,
+  { signal }: MeasureControl = {},
+): Promise<readonly number[]> {
+  const models: Model[] = [];
+  try {
+    for (const def of defs) {
+      models.push(await Model.from({ ...def, inputs: def.inputs.map((port) => ({ ...port, channelsLast: false })) }));
+    }
+    const inputs = defs[0].inputs.map(({ name, tensor }) => ({ name, shape: defs[0].tensors[tensor].shape }));
+    const reader = samplesReader(inputs, samples, defs[0].name);
+    const count = Math.min(SAMPLES, reader.count);
+    const given = Array.from({ length: count }, (_, i) => Object.fromEntries(reader.read(i, 1)));
+    const times: number[][] = models.map(() => []);
+    const start = performance.now();
+    for (let turn = -1; turn < TURNS; turn++) {
+      for (const [m, model] of models.entries()) {
+        const begin = performance.now();
+        for (const values of given) model.runSync(values);
+        if (turn >= 0) times[m].push((performance.now() - begin) / count);
+        if (signal?.aborted) throw new ShiftwiseError("ABORTED", "stopped while measuring time");
+        await pause();
+      }
+      if (turn >= 0 && performance.now() - start > 1000 * SECONDS) break;
+    }
+    return times.map((one) => median(Float64Array.from(one)));
+  } finally {
+    for (const model of models) model.dispose();
+  }
+}

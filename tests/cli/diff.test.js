@@ -1,0 +1,104 @@
+// diff.test.js: quantize with --val and --report, diff and predict on one small network of pictures.
+import assert from "node:assert/strict";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { before, describe, test } from "node:test";
+import { createRandom } from "../../dist/base/index.js";
+import { buildNetwork, encodeNetwork, lower } from "../../dist/graph/index.js";
+import { decodeModel } from "../../dist/model/index.js";
+import { exportOnnx } from "../../dist/onnx/index.js";
+import { bmp } from "../data/bmp.js";
+import { assertFails, shiftwise, shiftwiseJson, temporaryFolder } from "./helpers.js";
+
+describe("quantize --val, diff and predict", () => {
+  const folder = temporaryFolder();
+  const at = (...parts) => join(folder, ...parts);
+  const quantize = ["quantize", at("net.onnx"), "--calibrate", at("pictures"), "--out", at("model.safetensors")];
+  let result;
+
+  before(async () => {
+    const b = buildNetwork("net", createRandom(2));
+    const x = b.relu(b.conv(b.input([1, 8, 8], { mean: [0], std: [1] }), 8, { bias: true }));
+    const network = b.finish([b.dense(b.relu(b.conv(x, 8, { bias: true })), 3)]);
+    writeFileSync(at("net.safetensors"), encodeNetwork(network));
+    writeFileSync(at("net.onnx"), exportOnnx(lower(network, { grids: null }), { form: "float32" }));
+    for (const [i, name] of ["cat", "dog", "newt"].entries()) {
+      mkdirSync(at("pictures", name), { recursive: true });
+      for (let n = 0; n < 4; n++) {
+        const picture = bmp(8, 8, (column, row) => (i * 70 + 31 * n * column + 17 * (i + 1) * row) % 256);
+        writeFileSync(at("pictures", name, `${n}.bmp`), picture);
+      }
+    }
+    const options = ["--bits", 3, "--two-term", "none", "--val", at("pictures"), "--report", at("report.html")];
+    result = await shiftwiseJson([...quantize, ...options]);
+  });
+
+  test("quantize ends with both accuracies, sizes and times", () => {
+    assert.deepEqual(Object.keys(result.val), ["total", "float", "model", "changes"]);
+    assert.equal(result.val.total, 12);
+    for (const value of [result.val.float, result.val.model]) assert.ok(value >= 0 && value <= 100);
+    assert.ok(result.float.bytes > result.bytes);
+    assert.ok(result.msPerSample > 0 && result.float.msPerSample > 0);
+    // folders of labelled pictures name the classes of a network that has no names
+    assert.deepEqual(decodeModel(new Uint8Array(readFileSync(at("model.safetensors")))).labels, ["cat", "dog", "newt"]);
+  });
+
+  test("its report has the command, the layers and the accuracies, and opens without a network", () => {
+    const page = readFileSync(at("report.html"), "utf8");
+    for (const part of [
+      /<code>shiftwise quantize .*--val/,
+      /Size and time/,
+      /Accuracy/,
+      /Answers that changed/,
+      /Layers/,
+    ])
+      assert.match(page, part);
+    assert.doesNotMatch(page, /<script|<link|https?:/);
+  });
+
+  test("what --val cannot measure is known before the work", async () => {
+    await assertFails(
+      [...quantize, "--json", "--val", at("pictures", "cat")],
+      "BAD_DATA",
+      /--val .*: nothing to measure accuracy on/,
+    );
+    await assertFails([...quantize, "--json", "--val", at("none")], "BAD_DATA", /no folder or file of that name/);
+    await assertFails([...quantize, "--report", at("net.onnx")], "BAD_OPTION", /would be replaced/);
+  });
+
+  test("diff tells where two models part", async () => {
+    const files = ["diff", at("net.onnx"), at("model.safetensors"), "--data", at("pictures")];
+    const { tensors, samples, parted } = await shiftwiseJson([...files, "--report", at("diff.html")]);
+    assert.equal(samples, 12);
+    assert.ok(tensors.length >= 3);
+    const first = tensors.find(({ snr }) => snr !== null && snr < 20);
+    assert.equal(parted, first?.tensor ?? null);
+    assert.match(readFileSync(at("diff.html"), "utf8"), /Where they part/);
+    const same = await shiftwise(["diff", at("net.safetensors"), at("net.safetensors"), "--data", at("pictures")]);
+    assert.match(same.stdout, /no tensor is below 20 dB/);
+    assert.match(same.stdout, / exact │/);
+    await assertFails(
+      ["diff", at("model.safetensors"), at("net.onnx"), "--data", at("pictures")],
+      "BAD_FILE",
+      /not a float network/,
+    );
+  });
+
+  test("predict names the likeliest classes of every picture", async () => {
+    const picture = at("pictures", "dog", "1.bmp");
+    const { results } = await shiftwiseJson(["predict", at("model.safetensors"), picture, "--top", 2]);
+    assert.equal(results[0].picture, picture);
+    assert.equal(results[0].top.length, 2);
+    assert.ok(["cat", "dog", "newt"].includes(results[0].top[0].label));
+    const { stdout } = await shiftwise(["predict", at("net.onnx"), picture, at("pictures", "cat", "0.bmp")]);
+    assert.match(stdout, /dog.1\.bmp:\n.*class │ name +│ +share/s);
+    await assertFails(["predict", at("model.safetensors"), at("net.onnx")], "BAD_DATA", /found an ONNX network/);
+    await assertFails(["predict", at("model.safetensors")], "BAD_OPTION", /missing required argument 'picture'/);
+  });
+
+  test("inspect shows an ONNX file as it would run", async () => {
+    const facts = await shiftwiseJson(["inspect", at("net.onnx")]);
+    assert.equal(facts.kind, "onnx");
+    assert.deepEqual(facts.inputs[0].normalization, { mean: [0], std: [1] });
+  });
+});
