@@ -35,6 +35,7 @@ export async function buildPages(folder = join(here, "build")) {
     absWorkingDir: root,
     entryPoints: [
       ...pages.map((name) => `examples/pages/${name}.js`),
+      "examples/pages/camera/camera.js",
       "examples/pages/convert/convert.js",
       "examples/pages/convert/convert-worker.js",
       ...(peers ? ["examples/pages/peers.js"] : []),

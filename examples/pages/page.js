@@ -3,6 +3,7 @@
 const PAGES = [
   ["draw", "Draw"],
   ["classify", "Classify"],
+  ["camera", "Camera"],
   ["convert", "Convert"],
   ["benchmark", "Benchmark"],
   ["retrain", "Retrain"],
@@ -88,7 +89,7 @@ const CAMERA = {
   NotAllowedError:
     "The camera was refused. Allow it for this page in the browser's settings, or drop a picture instead.",
   NotFoundError: "There is no camera here. Drop a picture instead.",
-  NotReadableError: "The camera is in use by another program.",
+  NotReadableError: "The camera is in use by another program. Close that one, or drop a picture instead.",
 };
 
 /** One or two sentences, the technical reason in brackets. */
