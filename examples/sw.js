@@ -26,7 +26,8 @@ self.addEventListener("fetch", (event) => {
     const known = await cache.match(request, { ignoreSearch: true });
     if (known) return isolated(known);
     const response = await fetch(request);
-    if (response.ok) await cache.put(request, response.clone());
+    // where storage is full the page works all the same
+    if (response.ok) await cache.put(request, response.clone()).catch(() => {});
     return isolated(response);
   };
   event.respondWith(answer());

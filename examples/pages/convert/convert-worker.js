@@ -30,7 +30,7 @@ async function read({ file, beside, options }) {
     const end = length === null ? found.size : offset + length;
     return new Uint8Array(new FileReaderSync().readAsArrayBuffer(found.slice(offset, end)));
   };
-  const model = readModel(await file.arrayBuffer(), external, file.name);
+  const model = readModel(await bytesOf(file), external, file.name);
   const operators = {};
   for (const { op } of model.nodes) operators[op] = (operators[op] ?? 0) + 1;
   const inputs = model.inputs.map(({ name, dims }) => ({ name, dims }));
@@ -49,4 +49,13 @@ async function read({ file, beside, options }) {
       .map((node) => ({ name: node.name, shape: node.shape, dims: ports[node.name].dims })),
     outputs: outputs.map((output) => ({ name: output, dims: ports[output].dims })),
   });
+}
+
+async function bytesOf(file) {
+  try {
+    return await file.arrayBuffer();
+  } catch {
+    const message = `${file.name} cannot be read: it is a folder, or was moved since. Choose the files themselves.`;
+    throw Object.assign(new Error(message), { code: "IO" });
+  }
 }
