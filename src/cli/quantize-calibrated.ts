@@ -2,7 +2,7 @@
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { ShiftwiseError, writeAtomically } from "../base/index.js";
-import type { Augmentation, LabelledImages, Preprocessing } from "../data/index.js";
+import type { Augmentation, LabelledImages, Preprocessing, SamplesByInput } from "../data/index.js";
 import { lower } from "../graph/index.js";
 import { encodeModel, type ModelDef } from "../model/index.js";
 import {
@@ -94,9 +94,9 @@ export async function runCalibrated(path: string, options: CalibratedArguments, 
   if (report !== undefined) await checkOutputs([report], [path]);
   const prepared = await openSamples(read, calibrate, images, options, "to calibrate with", screen);
   const { network, calibrations, assumed } = prepared;
-  const floatModel = { ...lower(network, { grids: null }), notes: prepared.notes };
+  const inFloat = (): ModelDef => ({ ...lower(network, { grids: null }), notes: prepared.notes });
   // wrong data is to be known before the work
-  const val = options.val === undefined ? null : await openVal(options.val, floatModel, options, context);
+  const val = options.val === undefined ? null : await openVal(options.val, inFloat(), options, context);
 
   const steps = showSteps(screen);
   const { batch, lr, budget, augment, portions } = options;
@@ -137,7 +137,8 @@ export async function runCalibrated(path: string, options: CalibratedArguments, 
   await writeAtomically(out, file);
   const line = screen.progress("timing");
   const samples = Object.fromEntries([...calibrations].map(([name, one]) => [name, one.samples]));
-  const [floatTime, time] = await compareModelTimes([floatModel, model], samples, { signal });
+  const floatModel = inFloat();
+  const [floatTime, time] = await timesOf([floatModel, model], samples, context);
   line.done();
   const answers =
     val && (await answersShown([val.def, modelFor(model, val.def)], val.images, "wasm", "testing", context));
@@ -164,7 +165,7 @@ export async function runCalibrated(path: string, options: CalibratedArguments, 
     bytes: file.length,
     gzipBytes: (await promisify(gzip)(file, { level: 9 })).length,
     msPerSample: time,
-    float: { bytes: encodeModel(floatModel).length, msPerSample: floatTime },
+    float: { bytes: bytesOf(floatModel), msPerSample: floatTime },
     val: accuracies,
     seconds: (performance.now() - start) / 1000,
     out,
@@ -192,6 +193,30 @@ export async function runCalibrated(path: string, options: CalibratedArguments, 
     );
   }
   screen.result(summary, describe(summary, options.verbose === true, answers && val ? valText(answers, val) : []));
+}
+
+/** The times of models; null, with a word on it, where memory does not take the float network. */
+async function timesOf(
+  defs: readonly ModelDef[],
+  samples: SamplesByInput,
+  { screen, signal }: Context,
+): Promise<readonly (number | null)[]> {
+  try {
+    return await compareModelTimes(defs, samples, { signal });
+  } catch (error) {
+    if (!(error instanceof ShiftwiseError) || error.code !== "OVERFLOW") throw error;
+    screen.say(`no times: the float network takes more memory than this runtime allows (${error.message})`);
+    return defs.map(() => null);
+  }
+}
+
+/** The bytes of a float network's weights. */
+function bytesOf({ layers }: ModelDef): number {
+  return layers.reduce((sum, layer) => {
+    if (!("weights" in layer)) return sum;
+    const { weights } = layer;
+    return sum + (weights.kind === "float32" ? weights.values : weights.codes).byteLength;
+  }, 0);
 }
 
 /** Labelled pictures, and the float network as it takes them. */
@@ -229,17 +254,15 @@ function valText(answers: AnswersMeasurement, { def, images }: Val): string[] {
   ];
 }
 
-const SIZE_COLUMNS: readonly Column[] = [["network"], ["file", "right"], ["a sample", "right"], ["", "right"]];
+const SIZE_COLUMNS: readonly Column[] = [["network"], ["size", "right"], ["a sample", "right"], ["", "right"]];
 
 function sizeRows({ float, bytes: size, msPerSample }: Pick<Summary, "float" | "bytes" | "msPerSample">): string[][] {
+  const time = (value: number | null): string => (value === null ? "" : milliseconds(value));
+  const faster =
+    float.msPerSample === null || msPerSample === null ? "" : `, ${ratio(float.msPerSample / msPerSample)} as fast`;
   return [
-    ["float32", bytes(float.bytes), milliseconds(float.msPerSample), ""],
-    [
-      "model",
-      bytes(size),
-      milliseconds(msPerSample),
-      `${ratio(float.bytes / size)} smaller, ${ratio(float.msPerSample / msPerSample)} as fast`,
-    ],
+    ["float32", bytes(float.bytes), time(float.msPerSample), ""],
+    ["model", bytes(size), time(msPerSample), `${ratio(float.bytes / size)} smaller${faster}`],
   ];
 }
 
@@ -299,8 +322,10 @@ interface Summary {
   readonly distillation: DistillationOutcome | null;
   readonly bytes: number;
   readonly gzipBytes: number;
-  readonly msPerSample: number;
-  readonly float: { readonly bytes: number; readonly msPerSample: number };
+  /** Null where memory does not take both networks. */
+  readonly msPerSample: number | null;
+  /** Bytes of its weights. */
+  readonly float: { readonly bytes: number; readonly msPerSample: number | null };
   readonly seconds: number;
   readonly out: string;
 }
