@@ -10,7 +10,7 @@ import { loadCifarFolder, looksLikeCifar } from "./cifar.js";
 import { few, searchFolder } from "./folder.js";
 import { loadIdxFolder, looksLikeIdx } from "./idx.js";
 import type { NpyArray } from "./npy.js";
-import { readAll, readPictures, spread } from "./pictures.js";
+import { LIMIT, readAll, readPictures, spread } from "./pictures.js";
 import { normalizationOf, PREPROCESSING, type Preprocessing } from "./preprocessing.js";
 import { type Pictures, type Samples, samplesOf } from "./samples.js";
 import { imageKind } from "./signatures.js";
@@ -36,7 +36,6 @@ type Source = { readonly remarks: readonly string[]; readonly broken?: boolean }
   | { readonly arrays: Arrays; readonly wanted: string | null; readonly path: string }
 );
 
-const LIMIT = is.either((value) => value === Number.POSITIVE_INFINITY, is.anything, is.integer(1));
 const INPUTS: Kind = (value, where) => {
   is.list(is.record<CalibrationInput>({ name: is.text, shape: SHAPE, preprocessing: PREPROCESSING }))(value, where);
   if ((value as unknown[]).length === 0) throw is.refused(where, "at least one input", value);

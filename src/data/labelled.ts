@@ -14,6 +14,7 @@ import { loadIdxFolder, looksLikeIdx, parseIdx } from "./idx.js";
 import { decodeImage, type Image } from "./image.js";
 import { isTable, readTable } from "./label-table.js";
 import type { NpyArray } from "./npy.js";
+import { LIMIT, spread } from "./pictures.js";
 import { PREPROCESSING, type Preprocessing, prepareImage } from "./preprocessing.js";
 import { contentOf, imageKind, isIdx, isZip } from "./signatures.js";
 import { readArchive } from "./tar.js";
@@ -89,12 +90,12 @@ export async function openLabelled(
   network: Answerer,
   limit = Number.POSITIVE_INFINITY,
 ): Promise<LabelledImages | null> {
-  given({ path, network }, { path: is.text, network: TAKER });
+  given({ path, network, limit }, { path: is.text, network: TAKER, limit: LIMIT });
   const found = path === "generated" ? ofDataset(generate().test) : await search(path, network);
   if (!found) return null;
   if (found.items.length === 0) throw nothing(path, "none");
   const { items } = found;
-  const few = items.length <= limit ? items : evenly(items, limit);
+  const few = spread(items, limit);
   const { labels, classNames, remarks } = numbered(found, network, path);
   const numbers = few.map(({ label }) => labels(label));
   const { shape, preprocessing } = network;
@@ -107,9 +108,6 @@ export async function openLabelled(
     read: async (index) => prepared(await few[index].pixels(), shape, preprocessing, few[index].name),
   };
 }
-
-const evenly = <T>(items: readonly T[], limit: number): readonly T[] =>
-  Array.from({ length: limit }, (_, i) => items[Math.floor((i * items.length) / limit)]);
 
 function nothing(where: string, found: string, cause?: unknown): ShiftwiseError {
   return new ShiftwiseError("BAD_DATA", "no labelled pictures here", { where, expected: EXPECTED, found, cause });

@@ -1,6 +1,6 @@
 // pictures.ts: picture files to pixels of the size a network reads, broken ones passed over.
 
-import { ShiftwiseError } from "../base/index.js";
+import { is, ShiftwiseError } from "../base/index.js";
 import type { Shape } from "../ops/index.js";
 import { spreadIndex } from "./arrays.js";
 import { allocate, readWhole } from "./bytes.js";
@@ -10,6 +10,9 @@ import { type Preprocessing, prepareImage } from "./preprocessing.js";
 
 /** The errors of a broken file; every other is the fault of options or of what is installed. */
 const BROKEN = ["BAD_DATA", "IO", "TRUNCATED"];
+
+/** The largest number of items that may be wanted; Infinity for all. */
+export const LIMIT = is.either((value) => value === Number.POSITIVE_INFINITY, is.anything, is.integer(1));
 
 /** The items at even distances, at most `limit`. */
 export function spread<T>(items: readonly T[], limit: number): readonly T[] {

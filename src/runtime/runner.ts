@@ -23,5 +23,6 @@ export interface Runner {
   profile(inputs: Inputs): readonly StepTime[] | Promise<readonly StepTime[]>;
   /** Gives memory, threads and the Worker back. */
   dispose(): void;
+  /** Does what `dispose` does, for `using`. */
   [Symbol.dispose](): void;
 }

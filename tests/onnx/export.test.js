@@ -233,6 +233,15 @@ test("an exported float network is imported again as it was", async () => {
   }
 });
 
+test("a window without dilation and padding has those of 1 and 0, in both forms", () => {
+  const def = convModel({ input: linear(255, 0, 1), padding: [0, 0, 0, 0] });
+  const bare = { ...def, layers: def.layers.map(({ dilation: _d, padding: _p, ...layer }) => layer) };
+  for (const form of FORMS) {
+    const [whole, short] = [def, bare].map((one) => readModel(exportOnnx(one, { form }), null).nodes);
+    assert.deepEqual(short, whole);
+  }
+});
+
 test("an unknown form", () => {
   const { network } = randomNetwork(3, false);
   assert.throws(() => exportOnnx(lower(network, { grids: null }), { form: "int8" }), { code: "BAD_OPTION" });

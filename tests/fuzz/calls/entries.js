@@ -205,6 +205,10 @@ export const ENTRIES = {
   parseCifar: { args: () => [bases.cifar(), "here"], call: data.parseCifar },
   imagesOf: { args: () => [new Float32Array(12), [1, 3, 2, 2], [3, 2, 2], "here"], call: data.imagesOf },
   openDataset: { args: () => [join(folder, "idx"), { classes: 10 }], call: data.openDataset },
+  openLabelled: {
+    args: () => [join(folder, "idx"), { shape: [1, 8, 8], preprocessing: {}, classes: 10, labels: undefined }, 3],
+    call: data.openLabelled,
+  },
   openCalibration: {
     args: () => [join(folder, "x.npy"), [3, 4, 5], { range: 1, mean: [0], std: [1] }, 2],
     call: data.openCalibration,
@@ -248,6 +252,7 @@ export const ENTRIES = {
   prepareImage: { args: () => [photo(), [3, 2, 2], { channels: "bgr" }, "here"], call: data.prepareImage },
   resizeImage: { args: () => [photo(), 2, 3, "here"], call: data.resizeImage },
   createRandom: { args: () => [1], call: graph.createRandom },
+  parseLabels: { args: () => ['{"0": "cat", "1": "dog"}', "names.txt"], call: graph.parseLabels },
   demoNetwork: { args: () => [[1, 8, 8], 3, 1, 2], call: graph.demoNetwork },
   resnet20: { args: () => [[1, 8, 8], 3, 1], share: 0.2, call: graph.resnet20 },
   inferShapes: { args: () => [copy(), "here"], call: graph.inferShapes },
