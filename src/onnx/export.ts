@@ -26,12 +26,14 @@ const OPTIONS = is.record<ExportOptions>({ form: is.oneOf("float32", "qdq") });
  * integers, so what a runtime computes differs at most by the rounding of float32 operations it may fuse. Inputs and outputs
  * are real float32 values under the model's names, with the dimensions that the model says; a first size of 1 is an open
  * batch. How pixels are normalized stands in the metadata, and so does the model itself, which importExported finds there.
- * @throws what validateModel throws; BAD_OPTION for another form
+ * @throws what validateModel and encodeModel throw; BAD_OPTION for another form
  */
 export function exportOnnx(def: ModelDef, options: ExportOptions): Uint8Array {
   given({ options }, { options: OPTIONS });
   const { form } = options;
   validateModel(def);
+  // first, since a file asks for fields that a model may run without
+  const embedded = exportMetadata(def, form);
   // an output that is called as an input is, which ONNX does not allow, gets another name
   const taken = new Set(def.inputs.map(({ name }) => name));
   const outputs = def.outputs.map((port) => (taken.has(port.name) ? { ...port, name: `${port.name}.output` } : port));
@@ -48,7 +50,7 @@ export function exportOnnx(def: ModelDef, options: ExportOptions): Uint8Array {
   const pixels = def.inputs.flatMap(({ name, normalization }) => {
     return normalization ? [[`${name}.normalization`, JSON.stringify(normalization)] as const] : [];
   });
-  const notes = [...pixels, ...exportMetadata(def, form)];
+  const notes = [...pixels, ...embedded];
   return encodeMessage("ModelProto", g.finish(ports, def.name, Object.fromEntries(notes)));
 }
 

@@ -177,8 +177,7 @@ function residualOf(layer: ConvLayer | DenseLayer): Residual | undefined {
 }
 
 function convolved(g: GraphBuilder, layer: ConvLayer, input: string, weight: string): string {
-  // both may be left out of a model that was made by hand
-  const { kernel, stride, dilation = [1, 1], padding = [0, 0, 0, 0], groups } = layer;
+  const { kernel, stride, dilation, padding, groups } = layer;
   const window = { kernel_shape: kernel, strides: stride, dilations: dilation, pads: padding, group: groups };
   return g.node("Conv", [input, weight], window);
 }
