@@ -3,7 +3,7 @@ import { volume } from "../engine/index.js";
 import { inferShapes, type Network, removeQuantizers } from "../graph/index.js";
 import { type ConvNode, type DenseNode, elements } from "../ops/index.js";
 import { blockInputs } from "./parts.js";
-import { segmentsOf, tensorEncodings } from "./segments.js";
+import { lastReaders, segmentsOf, tensorEncodings } from "./segments.js";
 
 /** Bytes that `compensate` takes: for each sample, and beside them. */
 export interface RoundingMemory {
@@ -48,8 +48,7 @@ function storedBytes(network: Network): number {
   const encodings = tensorEncodings(network);
   const segments = segmentsOf(network);
   const bytes = (name: string) => volume(shapes.get(name)!) * (encodings.get(name)!.kind === "float32" ? 4 : 1);
-  const lastReader = new Map<string, number>();
-  for (const [i, { reads }] of segments.entries()) for (const name of reads) lastReader.set(name, i);
+  const lastReader = lastReaders(segments);
   let [now, most] = [0, 0];
   for (const [i, { reads, gives }] of segments.entries()) {
     for (const name of gives) now += bytes(name);

@@ -31,6 +31,11 @@ export function segmentsOf(network: Network): Segment[] {
   });
 }
 
+/** The last segment that reads each tensor, by the tensor's name: until then its values are kept. */
+export function lastReaders(segments: readonly Segment[]): ReadonlyMap<string, number> {
+  return new Map(segments.flatMap(({ reads }, i) => reads.map((name) => [name, i] as const)));
+}
+
 /** A piece of a network that computes some tensors from others. */
 export interface Piece {
   /** @param fill writes the values of a tensor of `reads`, (count, channels, height, width) */

@@ -7,6 +7,7 @@ import {
   type ActivationStore,
   createActivationStore,
   createPiece,
+  lastReaders,
   type Segment,
   segmentsOf,
   tensorEncodings,
@@ -53,8 +54,7 @@ export function createWalk(network: Network, samples: SamplesReader, batch: numb
   const chunks = Array.from({ length: Math.ceil(samples.count / batch) }, (_, c) =>
     Math.min(batch, samples.count - c * batch),
   );
-  const lastReader = new Map<string, number>();
-  for (const [i, { reads }] of segments.entries()) for (const name of reads) lastReader.set(name, i);
+  const lastReader = lastReaders(segments);
   const read = (name: string, chunk: number, into: Float32Array) => stores.get(name)!.get(chunk, into);
   return {
     segments,
