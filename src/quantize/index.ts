@@ -39,15 +39,7 @@ export {
 export { bitsOfLayer, levelsFor, quantizeWeightsOf, weightNodes, writeFit } from "./apply.js";
 export { SCHEME } from "./calibrate.js";
 export { type ChannelRanges, collectRanges, createMeter } from "./channel-ranges.js";
-export {
-  fitScales,
-  LAYER_LEVELS,
-  type LevelTable,
-  levelTable,
-  priceOf,
-  type RowFits,
-  SMALLEST_SCALE,
-} from "./channels.js";
+export { LAYER_LEVELS, type LevelTable, levelTable, priceOf, SMALLEST_SCALE } from "./channels.js";
 export { type Choice, deal } from "./deal.js";
 export { equalize, tensorsToEqualize } from "./equalize.js";
 export { PORTION_FIELDS, PORTION_STEP } from "./inq.js";
@@ -57,4 +49,5 @@ export { checkBits, checkPortions, paperBits, WIDTHS } from "./portions.js";
 export { FIT, QUANTIZER } from "./quantizer.js";
 export { huffmanBytes } from "./quantizers/huffman.js";
 export { bitsOfGrid } from "./ready.js";
+export { createScaleFitter, fitScales, type RowFits, type ScaleFitter } from "./scale-fits.js";
 export { layerSparsities, smallest } from "./sparsity.js";

@@ -4,7 +4,7 @@ import { createRandom, frozenCopy, given, is, type Kind, type Random, ShiftwiseE
 import { NETWORK, type Network } from "../graph/index.js";
 import { type ConvNode, type DenseNode, GRIDS, WEIGHT_NODE, type WeightGrid, type WeightGrids } from "../ops/index.js";
 import { weightNodes } from "./apply.js";
-import { fitScales, levelTable, nearest, powerLevels } from "./channels.js";
+import { levelTable, nearest, powerLevels } from "./channels.js";
 import {
   chooseExponent,
   defaultRule,
@@ -18,6 +18,7 @@ import { frozenCount, type Partition, selectLargest, selectRandom } from "./part
 import { checkBits, WIDTHS } from "./portions.js";
 import { QUANTIZER, type Quantizer } from "./quantizer.js";
 import { powersPaper } from "./quantizers/powers-paper.js";
+import { fitScales } from "./scale-fits.js";
 
 /** Options of a portion of INQ. */
 export interface PortionOptions {

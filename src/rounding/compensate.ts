@@ -15,7 +15,7 @@ import {
   type WeightGrids,
 } from "../ops/index.js";
 import { fitScales, type LayerLevels, PORTION_STEP, type RowFits, SMALLEST_SCALE } from "../quantize/index.js";
-import { energy, roundRows, sampleOf } from "./group.js";
+import { createRowRounding, energy, type RoundedRows, sampleOf } from "./group.js";
 import { type LayerPlan, type LevelsOf, planRounding, type RoundingStep } from "./layer-plan.js";
 import { createOutputMeter } from "./output-meter.js";
 import { inputVariances, isBlocked, type Part, partsOf, pickColumns } from "./parts.js";
@@ -222,7 +222,7 @@ function roundLayer(
   const shift = new Float64Array(shape[0]);
   const scaled = (plan: LayerPlan) => (variances ? { ...plan, fits: sharedFits(plan, variances) } : plan);
   const plan = scaled(wanted);
-  const others = explore(node).map((levels) => scaled(planRounding(node, () => levels)!));
+  const others = sharingTables(explore(node).map((levels) => scaled(planRounding(node, () => levels)!)));
   const errors = new Float64Array(others.length);
   const tried = others.map(({ tables }) => createExplored(tables, width));
   let [signal, error, sampled] = [0, 0, 0];
@@ -243,14 +243,18 @@ function roundLayer(
     const channels = Array.from({ length: rows }, (_, r) => from + r);
     const chosen = states && columns(states);
     const group = { channels, original, target, products: rounder.times(target), importance, states: chosen };
-    const result = roundRows(rounder, plan, group, sweeps);
+    const result = createRowRounding(rounder, group, sweeps)(plan);
     error += result.error;
     signal += energy(group);
     if (others.length > 0) {
       const sample = sampleOf(group);
       sampled += energy(sample);
+      const round = createRowRounding(rounder, sample, sweeps);
+      const done: RoundedRows[] = [];
       for (const [i, other] of others.entries()) {
-        const found = roundRows(rounder, other, sample, sweeps);
+        const same = others.findIndex(({ tables, price }) => tables === other.tables && price === other.price);
+        const found = done[same] ?? round(other);
+        done.push(found);
         errors[i] += found.error;
         tried[i].add(sample.channels, first, found);
       }
@@ -278,6 +282,17 @@ function roundLayer(
     explored: tried.map(({ read }, i) => ({ snr: decibels(sampled, errors[i]), ...read() })),
   };
   return { nodes: keepMean({ ...node, weight }, norm, shift), grid: grid(scale, of), report };
+}
+
+/** Plans that have the same levels share their tables. */
+function sharingTables(plans: readonly LayerPlan[]): LayerPlan[] {
+  const known = new Map<string, LayerPlan["tables"]>();
+  return plans.map((plan) => {
+    const key = plan.tables.map(({ levels }) => levels.join(" ")).join(", ");
+    const tables = known.get(key) ?? plan.tables;
+    known.set(key, tables);
+    return { ...plan, tables };
+  });
 }
 
 /** Scales and tables of output channels whose inputs are rounded in blocks: those that do best before anything makes up for errors. */

@@ -1,5 +1,5 @@
 // group.ts: output channels of one group, and how their weights are rounded to levels.
-import { fitScales, priceOf, type RowFits } from "../quantize/index.js";
+import { createScaleFitter, type LevelTable, priceOf, type RowFits } from "../quantize/index.js";
 import type { LayerPlan } from "./layer-plan.js";
 import type { Rounder, RoundingResult } from "./rounding.js";
 
@@ -46,29 +46,44 @@ export function energy({ target, products }: GroupRows): number {
   return sum;
 }
 
-/** @param sweeps of coordinate descent */
-export function roundRows(
+/** The rows of a group rounded, with the table of each row. */
+export type RoundedRows = RoundingResult & Pick<RowFits, "of">;
+
+/**
+ * Rounds the rows of a group to one choice of levels after the other. What does not depend on the levels, or on their price, is
+ * found once: plans share what they have in common by sharing `tables`.
+ * @param sweeps of coordinate descent
+ */
+export function createRowRounding(
   rounder: Rounder,
-  { tables, fits, price: share }: LayerPlan,
   { channels, original, target, products, importance, states }: GroupRows,
   sweeps: number,
-): RoundingResult & Pick<RowFits, "of"> {
-  const fitted = fits === "fit";
-  const plain = fitted ? fitScales(target, importance, tables) : pickRows(fits, channels);
-  const price = priceOf(share, plain.scales, importance);
-  const own = fitted && price > 0 ? fitScales(target, importance, tables, price) : plain;
-  const result = rounder.round({
-    target,
-    products,
-    states,
-    values: original,
-    tables,
-    fits: own,
-    refit: fitted && !states,
-    price,
-    sweeps,
-  });
-  return { ...result, of: own.of };
+): (plan: LayerPlan) => RoundedRows {
+  const fitter = createScaleFitter(target, importance);
+  const plainFits = new Map<readonly LevelTable[], RowFits>();
+  const fitPlain = (tables: readonly LevelTable[]): RowFits => {
+    const known = plainFits.get(tables) ?? fitter.fit(tables);
+    plainFits.set(tables, known);
+    return known;
+  };
+  return ({ tables, fits, price: share }) => {
+    const fitted = fits === "fit";
+    const plain = fitted ? fitPlain(tables) : pickRows(fits, channels);
+    const price = priceOf(share, plain.scales, importance);
+    const own = fitted && price > 0 ? fitter.fit(tables, price) : plain;
+    const result = rounder.round({
+      target,
+      products,
+      states,
+      values: original,
+      tables,
+      fits: own,
+      refit: fitted && !states,
+      price,
+      sweeps,
+    });
+    return { ...result, of: own.of };
+  };
 }
 
 /** The fits of some rows. */

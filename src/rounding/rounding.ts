@@ -183,7 +183,7 @@ export function createRounder(n: number, module: WebAssembly.Module): Rounder {
       const fitted = Float64Array.from(fits.scales);
       const longest = Math.max(...tables.map((table) => table.levels.length));
       // behind the last level of a shorter table nothing is nearest
-      doubles(midpoints, TABLES * TABLE).fill(Number.POSITIVE_INFINITY);
+      doubles(midpoints, tables.length * TABLE).fill(Number.POSITIVE_INFINITY);
       for (const [t, table] of tables.entries()) {
         doubles(levels, TABLES * TABLE).set(table.levels, t * TABLE);
         doubles(midpoints, TABLES * TABLE).set(table.midpoints, t * TABLE);
@@ -195,7 +195,7 @@ export function createRounder(n: number, module: WebAssembly.Module): Rounder {
         load(block.products, whole, first, count);
         for (let i = 0; i < count * n; i++) block.errors[i] = block.weights[i] - block.errors[i];
         if (given) load(block.states, given, first, count);
-        else block.states.fill(ROUND);
+        else block.states.fill(ROUND, 0, count * n);
         block.scales.set(fitted.subarray(first, first + count));
         block.books.set(fits.of.subarray(first, first + count));
         kernels.compensateRows(job, count, longest, price);

@@ -2,9 +2,10 @@
 
 import { is } from "../../base/index.js";
 import { levelsOfTables } from "../../ops/index.js";
-import { fitScales, levelTable, nearest } from "../channels.js";
+import { levelTable, nearest } from "../channels.js";
 import { codesOf } from "../codes-of.js";
 import { checkQuantizerBits, checkWeights, integerFit, type Quantizer } from "../quantizer.js";
+import { fitScales } from "../scale-fits.js";
 
 /** Tables of levels for each width. */
 export type TablesOfWidths = ReadonlyMap<number, readonly (readonly number[])[]>;
