@@ -15,16 +15,20 @@ function forget() {
 
 /** Runs an action. @returns the bytes of memory that it took at its highest, beyond what the process had before */
 export async function memoryOf(action) {
-  const base = process.memoryUsage.rss();
-  forget();
+  const taken = begin();
   await action();
-  return most() - base;
+  return taken();
 }
 
 /** The same of an action that ends at once. */
 export function memoryOfSync(action) {
+  const taken = begin();
+  action();
+  return taken();
+}
+
+function begin() {
   const base = process.memoryUsage.rss();
   forget();
-  action();
-  return most() - base;
+  return () => most() - base;
 }

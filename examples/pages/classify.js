@@ -1,6 +1,7 @@
 // classify.js: a picture from a file, the clipboard, the camera or a sample, and what a model in a Worker takes it for.
+import { topK } from "shiftwise";
 import { WorkerModel } from "shiftwise/worker";
-import { $, frame, kilobytes, median, milliseconds, percent, restoreTheme, site, softmax, tell } from "./page.js";
+import { $, frame, kilobytes, median, milliseconds, restoreTheme, showTop, site, tell } from "./page.js";
 import { samplesOf } from "./samples.js";
 import { look } from "./view.js";
 
@@ -167,7 +168,7 @@ async function classify() {
       const start = performance.now();
       const outputs = await using.run({ data: pixels.data.slice(), width: pixels.width, height: pixels.height });
       times.push(performance.now() - start);
-      if (i === 0) showBars(softmax(outputs[using.outputs[0].name]), using.labels);
+      if (i === 0) showTop(topK(outputs[using.outputs[0].name], TOP, using.labels));
     }
     $("#time").textContent = `${milliseconds(median(times))} to the Worker and back`;
   } catch (error) {
@@ -182,22 +183,6 @@ function showSeen(pixels) {
   seen.height = pixels.height;
   seen.style.width = "112px";
   seen.getContext("2d").putImageData(pixels, 0, 0);
-}
-
-function showBars(shares, labels) {
-  const best = shares.map((share, i) => ({ share, name: labels?.[i] ?? `class ${i}` }));
-  best.sort((a, b) => b.share - a.share);
-  const rows = best.slice(0, TOP).map(({ share, name }) => {
-    const row = document.createElement("div");
-    row.className = "bar";
-    const parts = ["b", "i", "u"].map((tag) => document.createElement(tag));
-    parts[0].textContent = name;
-    parts[1].style.setProperty("--share", share.toFixed(4));
-    parts[2].textContent = percent(share);
-    row.append(...parts);
-    return row;
-  });
-  $("#bars").replaceChildren(...rows);
 }
 
 function showSamples(name) {

@@ -105,6 +105,22 @@ export function softmax(logits) {
   return powers.map((x) => x / sum);
 }
 
+/** A row with a class, its share as a bar, and as a number. */
+export function shareRow(name, share) {
+  const row = document.createElement("div");
+  row.className = "bar";
+  const [label, bar, text] = ["b", "i", "u"].map((tag) => document.createElement(tag));
+  label.textContent = name;
+  label.title = name;
+  bar.style.setProperty("--share", share.toFixed(4));
+  text.textContent = percent(share);
+  row.append(label, bar, text);
+  return row;
+}
+
+/** Shows the likeliest classes, as topK gives them. */
+export const showTop = (top) => $("#bars").replaceChildren(...top.map(({ label, share }) => shareRow(label, share)));
+
 export const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
 
 export function milliseconds(value) {

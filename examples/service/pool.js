@@ -6,6 +6,9 @@ export class Busy extends Error {
   code = "BUSY";
 }
 
+/** What was handed over to such a worker is lost; whoever asked may ask again. */
+export const isOfDeadWorker = ({ code, message }) => code === "UNSUPPORTED" && /Worker/.test(message);
+
 /**
  * Loads a model once for each worker.
  * @param options.workers models that run at the same time; each has its own thread and memory
@@ -41,7 +44,7 @@ export async function openPool(source, { workers = 2, waiting = 16 } = {}) {
     const next = queue.shift();
     if (next) next.resolve(model);
     else if (isOpen) idle.push(model);
-    else model.dispose();
+    else model?.dispose();
   }
 
   return {
@@ -64,13 +67,11 @@ export async function openPool(source, { workers = 2, waiting = 16 } = {}) {
           signal?.throwIfAborted();
           let model = await take(signal);
           try {
+            model ??= await load();
             return await model.run(input);
           } catch (error) {
-            // a worker that has died is replaced
-            if (error.code === "UNSUPPORTED" && /Worker/.test(error.message)) {
-              model.dispose();
-              model = await load();
-            }
+            // a worker that has died is replaced: here, or before the next run where no other can be started now
+            if (model && isOfDeadWorker(error)) model = await load().catch(() => null);
             throw error;
           } finally {
             give(model);
@@ -83,7 +84,7 @@ export async function openPool(source, { workers = 2, waiting = 16 } = {}) {
     /** Takes nothing new; models end as they become free. */
     close() {
       isOpen = false;
-      for (const model of idle.splice(0)) model.dispose();
+      for (const model of idle.splice(0)) model?.dispose();
     },
   };
 }

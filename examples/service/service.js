@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { topK } from "shiftwise";
 import { readPicture } from "shiftwise/node";
-import { openPool } from "./pool.js";
+import { isOfDeadWorker, openPool } from "./pool.js";
 
 /** Bytes of the largest picture that is taken. */
 const LARGEST = 8_000_000;
@@ -78,9 +78,10 @@ async function bodyOf(request) {
 /** Status and body for an error: whose fault it is, and what to do. */
 function failureOf(error) {
   if (error.code === "BUSY") return [503, { error: error.message }, { "Retry-After": "1" }];
+  if (isOfDeadWorker(error)) return [503, { error: "a worker has ended: send this once more" }, { "Retry-After": "1" }];
   if (error instanceof Refused) return [error.status, { error: error.message }];
   if (error.code === "BAD_DATA" || error.code === "BAD_OPTION") return [400, { error: error.message }];
-  return [500, { error: error.code === "UNSUPPORTED" ? error.message : "this cannot be answered" }];
+  return [500, { error: "this cannot be answered" }];
 }
 
 function answer(response, status, body, headers = {}) {

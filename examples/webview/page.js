@@ -6,7 +6,7 @@
 //   iOS      webkit.messageHandlers.shiftwise.postMessage(object)
 //   frame    parent.postMessage(object)
 // { id, top: [{ label, share }], logits, milliseconds }, or { id, error: { code, message } }. { ready: true } comes first.
-import { Model } from "shiftwise";
+import { Model, topK } from "shiftwise";
 import file from "the-model";
 
 const TOP = 5;
@@ -55,11 +55,7 @@ async function show(open) {
     const start = performance.now();
     const logits = model.runSync(picture)[model.outputs[0].name];
     const milliseconds = performance.now() - start;
-    const shares = softmax(logits);
-    const top = [...shares.keys()]
-      .sort((a, b) => shares[b] - shares[a])
-      .slice(0, TOP)
-      .map((i) => ({ label: model.labels?.[i] ?? String(i), share: shares[i] }));
+    const top = topK(logits, TOP, model.labels).map(({ label, share }) => ({ label, share }));
     draw(picture, top);
     $("state").textContent = `${milliseconds.toFixed(1)} ms`;
     return { top, logits: [...logits], milliseconds };
@@ -113,10 +109,3 @@ function answer(message) {
 }
 
 const plain = ({ code, message }) => ({ code: code ?? "UNKNOWN", message });
-
-function softmax(logits) {
-  const most = Math.max(...logits);
-  const powers = Array.from(logits, (x) => Math.exp(x - most));
-  const sum = powers.reduce((a, b) => a + b, 0);
-  return powers.map((x) => x / sum);
-}

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { request as httpRequest } from "node:http";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { Worker } from "node:worker_threads";
 import sharp from "sharp";
 import { readPicture } from "../../dist/data/node.js";
 import { Model, topK } from "../../dist/runtime/index.js";
@@ -76,6 +77,42 @@ test("what is no picture, too much or another way is refused with what to do", a
   );
   assert.ok(large === 413 || large === "cut");
   assert.equal((await ask()).status, 200);
+});
+
+test("a worker that has died is replaced: whoever met it hears to ask again, all others are answered", async () => {
+  const workers = new Set();
+  const { postMessage } = Worker.prototype;
+  Worker.prototype.postMessage = function (...message) {
+    workers.add(this);
+    return postMessage.apply(this, message);
+  };
+  const own = await startService(MODEL, { workers: WORKERS, waiting: WAITING });
+  const once = async () => {
+    const response = await fetch(`${own.address}/classify`, { method: "POST", body: picture });
+    return { status: response.status, body: await response.json() };
+  };
+  const untilAnswered = async () => {
+    const refused = [];
+    for (let i = 0; i < 2 * WORKERS; i++) {
+      const { status, body } = await once();
+      if (status === 200) assert.deepEqual(body, expected);
+      else refused.push([status, body.error]);
+    }
+    return refused;
+  };
+  try {
+    for (let round = 0; round < 2; round++) {
+      for (const worker of workers) await worker.terminate();
+      workers.clear();
+      const refused = await untilAnswered();
+      assert.ok(refused.length >= 1 && refused.length <= WORKERS, JSON.stringify(refused));
+      for (const [status, error] of refused) assert.deepEqual([status, /once more/.test(error)], [503, true]);
+      assert.deepEqual(await untilAnswered(), []);
+    }
+  } finally {
+    Worker.prototype.postMessage = postMessage;
+    await own.stop();
+  }
 });
 
 test("visitors who go away half way leave nothing behind", async () => {

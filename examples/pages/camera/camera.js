@@ -1,7 +1,7 @@
 // camera.js: the camera's frames to a model in a Worker: one at a time, the others dropped, and how many a second that makes.
 import { topK } from "shiftwise";
 import { WorkerModel } from "shiftwise/worker";
-import { $, frame, median, milliseconds, percent, restoreTheme, site, tell } from "../page.js";
+import { $, frame, median, milliseconds, restoreTheme, showTop, site, tell } from "../page.js";
 import { look } from "../view.js";
 
 const TOP = 5;
@@ -165,18 +165,7 @@ function pictureOf(video, { inputs: [{ shape }] }) {
 }
 
 function show(top, { time, rate, seen, dropped }) {
-  $("#bars").replaceChildren(
-    ...top.map(({ label, share }) => {
-      const row = document.createElement("div");
-      row.className = "bar";
-      const [name, bar, text] = ["b", "i", "u"].map((tag) => document.createElement(tag));
-      name.textContent = label;
-      bar.style.setProperty("--share", share.toFixed(4));
-      text.textContent = percent(share);
-      row.append(name, bar, text);
-      return row;
-    }),
-  );
+  showTop(top);
   // read out when it changes, not with every frame
   if ($("#best").textContent !== top[0].label) $("#best").textContent = top[0].label;
   $("#time").textContent = milliseconds(time);

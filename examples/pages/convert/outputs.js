@@ -1,5 +1,5 @@
 // outputs.js: what both networks make of a picture, side by side: the likeliest classes, pictures, or maps of values.
-import { percent, softmax } from "../page.js";
+import { shareRow, softmax } from "../page.js";
 import { element } from "./words.js";
 
 const TOP = 5;
@@ -69,15 +69,7 @@ function bars(values, labels) {
   const best = Array.from(shares, (share, i) => ({ share, name: labels?.[i] ?? `class ${i}` }));
   best.sort((a, b) => b.share - a.share);
   const list = element("div", "bars");
-  for (const { share, name } of best.slice(0, TOP)) {
-    const row = element("div", "bar");
-    const bar = element("i");
-    bar.style.setProperty("--share", share.toFixed(4));
-    const label = element("b", "", name);
-    label.title = name;
-    row.append(label, bar, element("u", "", percent(share)));
-    list.append(row);
-  }
+  list.append(...best.slice(0, TOP).map(({ share, name }) => shareRow(name, share)));
   return list;
 }
 
