@@ -55,7 +55,7 @@ export { type TrainOptions, type TrainResult, train } from "./train.js";
 
 // for the other rooms
 
-export { sampleActivations } from "./activations.js";
+export { imagesAtOnce, sampleActivations } from "./activations.js";
 export { createFidelity, createFidelityOf, fidelityTo, type Lines } from "./fidelity.js";
 export { COMMON } from "./given.js";
 export { holdOutSamples, spreadOf } from "./hold-out.js";

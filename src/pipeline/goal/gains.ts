@@ -1,9 +1,10 @@
 // gains.ts: what one layer's rounding alone costs the outputs, layer by layer, measured on the float network.
-import { countOf, type Samples, type SamplesByInput } from "../../data/browser.js";
-import { findChains, inferShapes, type Network, removeQuantizers } from "../../graph/index.js";
+import { countOf, type Samples, type SamplesByInput, samplesReader } from "../../data/browser.js";
+import { compileModule, createVariants, pause } from "../../engine/index.js";
+import { findChains, inferShapes, inputsOf, type Network, removeQuantizers } from "../../graph/index.js";
 import { elements, type WeightGrids } from "../../ops/index.js";
 import { weightNodes } from "../../quantize/index.js";
-import { createFidelity, firstOf, sampleActivations } from "../../training/index.js";
+import { createFidelity, imagesAtOnce } from "../../training/index.js";
 import { checkSignal } from "../interruptible.js";
 import { worstNoise } from "./goal.js";
 
@@ -16,7 +17,7 @@ const SAMPLES = { least: 2, most: 32 };
  * @param simulated the network before rounding; its quantize nodes are left out
  * @param rounded the same with all layers rounded, each to do what it did before
  * @param ready layers that were not rounded
- * @param onLayer hears how many layers are done
+ * @param onLayer hears how many layers are done, in parts of the images
  * @returns noise as a share of the signal, by the layer's name
  */
 export async function outputNoise(
@@ -36,24 +37,25 @@ export async function outputNoise(
   }, 0);
   const affordable = Math.floor(PRODUCTS / (products * layers.length));
   const count = Math.min(countOf(samples), Math.max(SAMPLES.least, Math.min(affordable, SAMPLES.most)));
-  const few = firstOf(samples, count);
-  const outputsOf = (network: Network) => sampleActivations(network, few, network.outputs);
-  const expected = Array.from(outputsOf(float), copied);
+  const { read } = samplesReader(inputsOf(float), samples, float.name);
+  const batch = imagesAtOnce([float], count);
+  const variants = createVariants(float, shapes, batch, compileModule());
+  const outputs = () => new Map(float.outputs.map((name) => [name, variants.output(name)]));
   const changed = new Map(removeQuantizers(rounded).nodes.map((node) => [node.name, node]));
   const norms = new Map(findChains(float).map(({ head, norm }) => [head.name, norm?.name]));
-  const found = new Map<string, number>();
-  for (const [i, { name }] of layers.entries()) {
-    const own = [name, norms.get(name)];
-    const nodes = float.nodes.map((node) => (own.includes(node.name) ? changed.get(node.name)! : node));
-    const fidelity = createFidelity(float);
-    let batch = 0;
-    for (const values of outputsOf({ ...float, nodes })) fidelity.add(expected[batch++], values, float.outputs);
-    found.set(name, worstNoise(fidelity.read().outputs));
-    await onLayer(i + 1, layers.length, name);
-    checkSignal(signal);
+  const meters = layers.map(() => createFidelity(float));
+  for (let from = 0; from < count; from += batch) {
+    const images = Math.min(batch, count - from);
+    variants.forward(read(from, images), images);
+    const expected = new Map([...outputs()].map(([name, values]) => [name, values.slice()]));
+    for (const [i, { name }] of layers.entries()) {
+      const norm = norms.get(name);
+      variants.replace(changed.get(name)!, norm === undefined ? [] : [changed.get(norm)!]);
+      meters[i].add(expected, outputs(), float.outputs);
+      await onLayer((from / count) * layers.length + ((i + 1) * images) / count, layers.length, name);
+      await pause();
+      checkSignal(signal);
+    }
   }
-  return found;
+  return new Map(layers.map(({ name }, i) => [name, worstNoise(meters[i].read().outputs)]));
 }
-
-const copied = (batch: ReadonlyMap<string, Float32Array>): ReadonlyMap<string, Float32Array> =>
-  new Map([...batch].map(([name, values]) => [name, values.slice()]));
