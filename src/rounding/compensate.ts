@@ -42,6 +42,11 @@ export interface CompensateOptions {
    */
   readonly follow?: boolean;
   /**
+   * Measure the outputs of every layer against the float network's, which is run for that, too, unless it is followed anyway.
+   * Default true; without it `outputSnr` is null.
+   */
+  readonly measure?: boolean;
+  /**
    * The network was trained with its quantize nodes, so what it does with them is what its rounded layers are to do; else
    * what it does without them. Default false.
    */
@@ -55,6 +60,7 @@ const OPTIONS = is.record<CompensateOptions>({
   damping: is.optional(is.within(0)),
   sweeps: is.optional(is.integer(0, 1000)),
   follow: is.optional(is.boolean),
+  measure: is.optional(is.boolean),
   adapted: is.optional(is.boolean),
   explore: is.optional(is.callback),
 });
@@ -131,12 +137,11 @@ export async function compensate(
     rounderOf: keepLast((n) => createRounder(n, module)),
   };
   const own = createWalk(network, reader, settings.batch, settings.module);
-  const twin = createWalk(
-    options.adapted ? network : removeQuantizers(network),
-    reader,
-    settings.batch,
-    settings.module,
-  );
+  const { follow = true, measure = true } = options;
+  const twin =
+    follow || measure
+      ? createWalk(options.adapted ? network : removeQuantizers(network), reader, settings.batch, settings.module)
+      : null;
   const nodes = new Map(network.nodes.map((node) => [node.name, node]));
   const norms = new Map(findChains(network).map(({ head, norm }) => [head.name, norm]));
   const grids = new Map<string, WeightGrid>();
@@ -150,16 +155,16 @@ export async function compensate(
     const changed = segment.nodes.map((node) => rounded?.nodes.find(({ name }) => name === node.name) ?? node);
     for (const node of changed) nodes.set(node.name, node);
     const outputs = createOutputMeter(own.shapes.get(head.name)!);
-    const found = own.run(i, changed);
-    for (const expected of twin.run(i, twin.segments[i].nodes)) {
-      const values = found.next().value;
-      if (rounded) outputs.add(expected, values!);
+    const expected = twin?.run(i, twin.segments[i].nodes);
+    for (const values of own.run(i, changed)) {
+      const others = expected?.next().value;
+      if (others && rounded && measure) outputs.add(others, values);
     }
     // to its end
-    found.next();
+    expected?.next();
     if (rounded) {
       grids.set(head.name, rounded.grid);
-      layers.push({ ...rounded.report, outputSnr: outputs.read() });
+      layers.push({ ...rounded.report, outputSnr: twin && measure ? outputs.read() : null });
     }
     await control.onProgress?.(i, own.segments.length - 1, head.name);
     if (control.signal?.aborted) throw new ShiftwiseError("ABORTED", "quantization was stopped", { where: head.name });

@@ -60,17 +60,18 @@ export const blockInputs = (node: ConvNode | DenseNode): number =>
   (partChannels(node) * inputsPerOutput(node)) / channelsOf(node);
 
 /**
- * Makes the parts of a layer, one at a time, from segment i of two walks.
+ * Makes the parts of a layer, one at a time, from segment i of two walks; without the second nothing is followed.
  * @throws OVERFLOW
  */
 export function* partsOf(
   node: ConvNode | DenseNode,
   i: number,
   own: Walk,
-  twin: Walk,
+  twin: Walk | null,
   settings: PartSettings,
 ): Iterable<Part> {
-  const { batch, module, follow = true, damping } = settings;
+  const { batch, module, damping } = settings;
+  const followed = settings.follow === false ? null : twin;
   const [, height, width] = own.shapes.get(node.name)!;
   const input = own.shapes.get(node.input)!;
   const groups = node.op === "conv" ? node.groups : 1;
@@ -78,7 +79,7 @@ export function* partsOf(
   const positions = own.chunks.reduce((sum, count) => sum + count, 0) * height * width;
   const step = Math.floor(positions / Math.max(LEAST_POSITIONS, POSITIONS_AN_INPUT * total));
   const lines = Math.min(Math.max(step, 1), height);
-  const [float] = twin.segments[i].nodes.flatMap(nodeInputs);
+  const [float] = followed?.segments[i].nodes.flatMap(nodeInputs) ?? [];
   // an input channel of a convolution is a plane that all its taps read
   const channels = channelsOf(node);
   const plane = node.op === "conv" ? input[1] * input[2] : 1;
@@ -93,7 +94,15 @@ export function* partsOf(
     };
     const piece = whole ? node : { ...node, weight };
     const shape = whole ? input : node.op === "conv" ? [groups * count, input[1], input[2]] : [count, 1, 1];
-    const sums = createMoments(piece, shape as typeof input, batch, follow, lines, module, damping === undefined);
+    const sums = createMoments(
+      piece,
+      shape as typeof input,
+      batch,
+      followed !== null,
+      lines,
+      module,
+      damping === undefined,
+    );
     for (const [chunk, images] of own.chunks.entries()) {
       const size = images * volume(input);
       const from = (walk: Walk, name: string) => (into: Float32Array) => {
@@ -102,7 +111,7 @@ export function* partsOf(
         walk.read(name, chunk, values);
         into.set(pickColumns(values, channels * plane, c * plane, count * plane));
       };
-      sums.add(from(own, node.input), follow ? from(twin, float) : null, images);
+      sums.add(from(own, node.input), followed && from(followed, float), images);
     }
     const rows = node.weight.shape[0] / groups;
     for (const [group, moments] of sums.read().entries()) {

@@ -39,19 +39,42 @@ export interface Divergence {
   readonly outputs: readonly OutputFidelity[];
 }
 
+/** Values of outputs that are kept from one measurement to the next: 64 MB. */
+const KEPT = 2 ** 24;
+
 /**
- * Measures networks against `float`. Outputs are compared batch by batch, and none is kept: they may be large.
+ * Measures networks against `float`. Outputs are compared batch by batch, since they may be large; those of the float network
+ * are kept where they are not.
  * @returns a function that runs both networks on all samples
  * @internal
  */
 export function fidelityTo(float: Network, samples: Samples | SamplesByInput): (network: Network) => Divergence {
+  const shapes = inferShapes(float);
+  const sizes = float.outputs.map((name) => elements(shapes.get(name)!));
+  const keeps = sizes.reduce((sum, size) => sum + size, 0) * countOf(samples) <= KEPT;
+  let kept: readonly Float32Array[] | null = null;
+  function* expectedIn(batch: number): Generator<ReadonlyMap<string, Float32Array>, void, undefined> {
+    if (!keeps) return yield* sampleActivations(float, samples, float.outputs, batch);
+    if (!kept) {
+      const all = sizes.map((size) => new Float32Array(size * countOf(samples)));
+      let from = 0;
+      for (const values of sampleActivations(float, samples, float.outputs, batch)) {
+        for (const [i, name] of float.outputs.entries()) all[i].set(values.get(name)!, from * sizes[i]);
+        from += batch;
+      }
+      kept = all;
+    }
+    for (let from = 0; from < countOf(samples); from += batch) {
+      const values = kept.map((all, i) => all.subarray(from * sizes[i], (from + batch) * sizes[i]));
+      yield new Map(float.outputs.map((name, i) => [name, values[i]]));
+    }
+  }
   return (network) => {
     const { add, read } = createFidelity(float);
     // one of them may have room for fewer images at a time
     const batch = imagesAtOnce([float, network], countOf(samples));
     const found = sampleActivations(network, samples, network.outputs, batch);
-    for (const expected of sampleActivations(float, samples, float.outputs, batch))
-      add(expected, found.next().value!, network.outputs);
+    for (const expected of expectedIn(batch)) add(expected, found.next().value!, network.outputs);
     return read();
   };
 }

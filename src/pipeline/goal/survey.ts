@@ -67,6 +67,7 @@ export async function survey(
       levels: (node) => (ready.has(node.name) ? null : levelsOf(node, base)),
       explore: (node) => [base, ...choicesOf(node)].map((width) => levelsOf(node, width)),
       follow: false,
+      measure: false,
       sweeps: SWEEPS,
     },
     { signal, onProgress: (done, total, layer) => onProgress?.((ROUNDING * done) / total, layer) },
