@@ -2,10 +2,9 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { readCosts } from "../../dist/cli/files.js";
 import { COST_UNITS } from "../../dist/pipeline/index.js";
-import { assertEntries, assertFails, shiftwise, shiftwiseJson, temporaryFolder } from "./helpers.js";
+import { assertEntries, assertFails, interrupt, shiftwise, shiftwiseJson, temporaryFolder } from "./helpers.js";
 
 describe("calibrate-costs", () => {
   const folder = temporaryFolder();
@@ -22,12 +21,8 @@ describe("calibrate-costs", () => {
   });
 
   test("Ctrl-C ends it with one line, and nothing is written", async () => {
-    const { status, stdout, stderr } = await shiftwise(
-      ["calibrate-costs", "--out", join(folder, "no.json")],
-      async (child) => {
-        await sleep(2500);
-        child.kill("SIGINT");
-      },
+    const { status, stdout, stderr } = await shiftwise(["calibrate-costs", "--out", join(folder, "no.json")], (child) =>
+      interrupt(child, "SIGINT"),
     );
     assert.equal(status, 1, stderr);
     assert.equal(stdout, "");

@@ -1,10 +1,11 @@
 // helpers.js: the command as a child process, and small files for it to chew on.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { after } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { generate } from "../../dist/data/index.js";
 
@@ -29,6 +30,22 @@ export function shiftwise(args, started = () => {}, command = COMMAND) {
     child.on("close", (status, signal) => resolve({ status, signal, stdout, stderr }));
     started(child);
   });
+}
+
+/**
+ * Sends a child process a signal as soon as it listens for it; where the system does not say so, after 5 seconds.
+ * Node has handlers of its own for SIGINT and SIGTERM from the start. SIGHUP has one once the command listens.
+ */
+export async function interrupt(child, signal) {
+  if (process.platform !== "linux") await sleep(5000);
+  else while (child.exitCode === null && !catches(child.pid, constants.signals.SIGHUP)) await sleep(5);
+  child.kill(signal);
+}
+
+/** Tells whether a process has a handler for a signal, from Linux's mask of them in hexadecimal digits. */
+function catches(pid, number) {
+  const [, mask] = /^SigCgt:\s*([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"));
+  return ((BigInt(`0x${mask}`) >> BigInt(number - 1)) & 1n) === 1n;
 }
 
 /** Runs the command with --json and insists on success and on one JSON object alone on standard output. */

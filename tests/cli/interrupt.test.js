@@ -7,7 +7,15 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { generate } from "../../dist/data/index.js";
 import { encodeNetwork } from "../../dist/graph/index.js";
 import { freshNetwork } from "../../dist/pipeline/index.js";
-import { assertEntries, assertFails, shiftwise, shiftwiseJson, temporaryFolder, writeIdxFolder } from "./helpers.js";
+import {
+  assertEntries,
+  assertFails,
+  interrupt,
+  shiftwise,
+  shiftwiseJson,
+  temporaryFolder,
+  writeIdxFolder,
+} from "./helpers.js";
 
 /** Runs a command until its first epoch's checkpoint is there, then sends the signal. */
 function interrupted(args, checkpoint, signal) {
@@ -60,10 +68,7 @@ describe("interrupted training", () => {
 
   test("eval: SIGINT ends it with one line", async () => {
     const args = ["eval", float, "--data", "generated", "--executor", "reference"];
-    const { status, stdout, stderr } = await shiftwise(args, async (child) => {
-      await sleep(1500);
-      child.kill("SIGINT");
-    });
+    const { status, stdout, stderr } = await shiftwise(args, (child) => interrupt(child, "SIGINT"));
     assert.equal(status, 1, stderr);
     assert.equal(stdout, "");
     assert.match(stderr, /^error ABORTED: stopped while measuring\n$/);

@@ -119,6 +119,8 @@ test("a promise that onProgress returns holds the run", async () => {
   });
   const control = { onProgress: () => (++steps === 3 ? held : undefined) };
   const running = trained({}, control);
+  while (steps < 3) await new Promise(setImmediate);
+  // a run that does not wait would make many steps in that time
   await new Promise((resolve) => setTimeout(resolve, 300));
   assert.equal(steps, 3);
   release();

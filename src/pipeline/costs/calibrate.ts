@@ -68,7 +68,7 @@ const WARM_UP = 12;
  */
 export async function calibrateCosts(control: CalibrationControl = {}): Promise<Calibration> {
   const { models: count = 120, rounds = 40, seed = 1 } = control;
-  const models = await timeModels(probeModels(count, seed), { ...control, rounds });
+  const models = await timeModels(probeModels(count, seed), count, { ...control, rounds });
   const isHeldOut = (_: unknown, i: number): boolean => i % HELD_OUT === HELD_OUT - 1;
   const fitted = models.filter((one, i) => !isHeldOut(one, i)).flat();
   const prices = fitPrices(fitted.map(sampleOf), FEATURE_NAMES);
@@ -120,10 +120,12 @@ export function errorOf(models: readonly (readonly TimedStep[])[], table: CostTa
 /**
  * Times every step of some models, in turns, so that whatever else the machine does hits all of them alike. Each time is the
  * lower quartile of its runs: other programs only lengthen them.
+ * @param count how many models there are
  * @throws ABORTED
  */
 export async function timeModels(
-  defs: readonly ModelDef[],
+  defs: Iterable<ModelDef>,
+  count: number,
   { signal, onProgress, rounds }: CalibrationControl & { readonly rounds: number },
 ): Promise<readonly (readonly TimedStep[])[]> {
   const breathe = async (share: number): Promise<void> => {
@@ -133,23 +135,23 @@ export async function timeModels(
   };
   const running: { model: Model; inputs: Inputs; steps: readonly StepCounts[]; times: Float64Array[] }[] = [];
   try {
-    for (const [i, def] of defs.entries()) {
+    for (const def of defs) {
       const model = await Model.from(def, { executor: "wasm" });
       const inputs = randomInputs(model);
       const steps = stepCounts(def, activeShares(model, inputs));
       running.push({ model, inputs, steps, times: steps.map(() => new Float64Array(rounds)) });
-      await breathe((LOADING * (i + 1)) / defs.length);
+      await breathe((LOADING * running.length) / count);
     }
+    const runs = (rounds + WARM_UP) * running.length;
+    let done = 0;
     for (let round = -WARM_UP; round < rounds; round++) {
       for (const { model, inputs, times } of running) {
         // the run before brings the model's own memory back
         model.runSync(inputs);
         const profile = model.profile(inputs);
-        if (round < 0) continue;
-        for (const [i, { milliseconds }] of profile.entries()) times[i][round] = 1e6 * milliseconds;
-        if (signal?.aborted) break;
+        if (round >= 0) for (const [i, { milliseconds }] of profile.entries()) times[i][round] = 1e6 * milliseconds;
+        await breathe(LOADING + ((1 - LOADING) * ++done) / runs);
       }
-      await breathe(LOADING + ((1 - LOADING) * (round + WARM_UP + 1)) / (rounds + WARM_UP));
     }
     return running.map(({ steps, times }) => steps.map((step, i) => ({ ...step, time: lowerQuartile(times[i]) })));
   } finally {

@@ -17,16 +17,16 @@ const CYCLE = 5;
 /** The number of probes of which one is deep. */
 const DEEP = 10;
 
-/** Makes models, the same for the same seed. */
-export function probeModels(count: number, seed: number): readonly ModelDef[] {
+/** Makes models one by one, the same for the same seed. */
+export function* probeModels(count: number, seed: number): Generator<ModelDef, void, undefined> {
   const random = createRandom(seed);
-  return Array.from({ length: count }, (_, i) => {
+  for (let i = 0; i < count; i++) {
     const others = i % CYCLE === 3 ? floatProbe : i % CYCLE === 4 ? movingProbe : integerProbe;
     const make = i % DEEP === 1 ? deepProbe : others;
     const draft = new Draft(random);
     make(draft);
-    return draft.model(`probe ${i}`);
-  });
+    yield draft.model(`probe ${i}`);
+  }
 }
 
 const pick = <T>(random: Random, list: readonly T[]): T => list[random.below(list.length)];

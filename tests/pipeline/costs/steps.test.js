@@ -9,7 +9,7 @@ import { channelWork } from "../../../dist/pipeline/costs/work.js";
 import { COSTS, geometryOf, modelBranches, predictLayer, predictModel } from "../../../dist/pipeline/index.js";
 import { planModel } from "../../../dist/runtime/inside.js";
 
-const probes = probeModels(75, 1);
+const probes = [...probeModels(75, 1)];
 
 test("probes are valid models, and their steps are those that the runtime plans, in its order", () => {
   for (const def of probes) {
