@@ -41,6 +41,7 @@ async function main({ only, ids, settings, command, ...output }) {
       ids,
       multiply: { plain: "/bench/build/multiply-plain.wasm", relaxed: "/bench/build/multiply-relaxed.wasm" },
       tfjs: `${MODULES}/@tensorflow/tfjs-backend-wasm/dist/`,
+      litert: `${MODULES}/@litertjs/core/wasm/`,
     });
     bar.update(bar.getTotal(), { task: "done" });
     bar.stop();

@@ -5,7 +5,7 @@ export const FLOAT_TOLERANCE = 1e-4;
 /** Of a level of the output: another order of the same float32 roundings at the end of an int8 layer. */
 export const INT8_LEVELS = 1;
 /** Cosine between an int8 network's output and the float32 one; INT8 rounds every tensor of a network. */
-export const INT8_COSINE = 0.98;
+export const INT8_COSINE = 0.95;
 
 export const tolerances = {
   shift: "bit for bit equal to the plain sums",

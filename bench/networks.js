@@ -21,12 +21,24 @@ export const networks = {
   resnet20: () => finish("resnet20", resnet20),
 };
 
+/** Networks for small devices. Only whole ones are measured: their convolutions are no part of the rows over layers. */
+export const edgeNetworks = {
+  mobilenetv1_025: () => finish("mobilenetv1_025", mobilenetV1Quarter),
+  resnet8: () => finish("resnet8", resnet8),
+  efficientnet_lite0: () => finish("efficientnet_lite0", efficientNetLite0),
+  mobilenetv3: () => finish("mobilenetv3", mobilenetV3Large),
+};
+
 export const titles = {
   resnet18: "ResNet-18 224",
   squeezenet: "SqueezeNet 1.1 224",
   mobilenetv1: "MobileNetV1 224",
   mobilenetv2: "MobileNetV2 224",
   resnet20: "ResNet-20 32",
+  mobilenetv1_025: "MobileNetV1 0.25 96",
+  resnet8: "ResNet-8 32",
+  efficientnet_lite0: "EfficientNet-Lite0 224",
+  mobilenetv3: "MobileNetV3-Large 224",
 };
 
 function finish(name, build) {
@@ -70,11 +82,15 @@ function resnet18(b) {
   return b.dense(b.globalAvgPool(x), 1000);
 }
 
-function resnet20(b) {
+const resnet20 = (b) => cifarResnet(b, 3);
+/** The network of MLPerf Tiny for pictures of 32x32. */
+const resnet8 = (b) => cifarResnet(b, 1);
+
+function cifarResnet(b, blocks) {
   let x = convRelu(b, b.input([3, 32, 32]), 16, 3);
   let channels = 16;
   for (const width of [16, 32, 64]) {
-    for (let i = 0; i < 3; i++) {
+    for (let i = 0; i < blocks; i++) {
       x = block(b, x, channels, width, width !== channels ? 2 : 1);
       channels = width;
     }
@@ -94,9 +110,13 @@ function squeezenet(b) {
   return b.globalAvgPool(convRelu(b, x, 1000, 1));
 }
 
-function mobilenetV1(b) {
-  let channels = 32;
-  let x = b.relu(conv(b, b.input([3, 224, 224]), channels, 3, 2), 6);
+const mobilenetV1 = (b) => mobilenetV1Of(b, 1, 224, 1000);
+/** The network of MLPerf Tiny for "is a person in the picture". */
+const mobilenetV1Quarter = (b) => mobilenetV1Of(b, 0.25, 96, 2);
+
+function mobilenetV1Of(b, width, size, classes) {
+  let channels = 32 * width;
+  let x = b.relu(conv(b, b.input([3, size, size]), channels, 3, 2), 6);
   const stages = [
     [64, 1],
     [128, 2],
@@ -114,30 +134,44 @@ function mobilenetV1(b) {
   ];
   for (const [outputs, stride] of stages) {
     x = b.relu(conv(b, x, channels, 3, stride, { groups: channels }), 6);
-    x = b.relu(conv(b, x, outputs, 1), 6);
-    channels = outputs;
+    channels = outputs * width;
+    x = b.relu(conv(b, x, channels, 1), 6);
   }
-  return b.dense(b.globalAvgPool(x), 1000);
+  return b.dense(b.globalAvgPool(x), classes);
 }
 
-function mobilenetV2(b) {
+/** Expansion, outputs, blocks, first stride and kernel of each stage. */
+const MOBILENET_V2 = [
+  [1, 16, 1, 1, 3],
+  [6, 24, 2, 2, 3],
+  [6, 32, 3, 2, 3],
+  [6, 64, 4, 2, 3],
+  [6, 96, 3, 1, 3],
+  [6, 160, 3, 2, 3],
+  [6, 320, 1, 1, 3],
+];
+const EFFICIENTNET_LITE0 = [
+  [1, 16, 1, 1, 3],
+  [6, 24, 2, 2, 3],
+  [6, 40, 2, 2, 5],
+  [6, 80, 3, 2, 3],
+  [6, 112, 3, 1, 5],
+  [6, 192, 4, 2, 5],
+  [6, 320, 1, 1, 3],
+];
+const mobilenetV2 = (b) => inverted(b, MOBILENET_V2);
+const efficientNetLite0 = (b) => inverted(b, EFFICIENTNET_LITE0);
+
+/** Inverted residual blocks between a first convolution of 32 and a last one of 1280 channels. */
+function inverted(b, stages) {
   let channels = 32;
   let x = b.relu(conv(b, b.input([3, 224, 224]), channels, 3, 2), 6);
-  const stages = [
-    [1, 16, 1, 1],
-    [6, 24, 2, 2],
-    [6, 32, 3, 2],
-    [6, 64, 4, 2],
-    [6, 96, 3, 1],
-    [6, 160, 3, 2],
-    [6, 320, 1, 1],
-  ];
-  for (const [expansion, outputs, count, first] of stages) {
+  for (const [expansion, outputs, count, first, kernel] of stages) {
     for (let i = 0; i < count; i++) {
       const stride = i === 0 ? first : 1;
       const hidden = expansion * channels;
       let y = expansion === 1 ? x : b.relu(conv(b, x, hidden, 1), 6);
-      y = b.relu(conv(b, y, hidden, 3, stride, { groups: hidden }), 6);
+      y = b.relu(conv(b, y, hidden, kernel, stride, { groups: hidden }), 6);
       y = conv(b, y, outputs, 1);
       x = stride === 1 && channels === outputs ? b.add(x, y) : y;
       channels = outputs;
@@ -145,6 +179,45 @@ function mobilenetV2(b) {
   }
   x = b.relu(conv(b, x, 1280, 1), 6);
   return b.dense(b.globalAvgPool(x), 1000);
+}
+
+/** Kernel, expanded channels, outputs, squeezed channels (0: no gate), hard swish, stride of each block. */
+const MOBILENET_V3 = [
+  [3, 16, 16, 0, false, 1],
+  [3, 64, 24, 0, false, 2],
+  [3, 72, 24, 0, false, 1],
+  [5, 72, 40, 24, false, 2],
+  [5, 120, 40, 32, false, 1],
+  [5, 120, 40, 32, false, 1],
+  [3, 240, 80, 0, true, 2],
+  [3, 200, 80, 0, true, 1],
+  [3, 184, 80, 0, true, 1],
+  [3, 184, 80, 0, true, 1],
+  [3, 480, 112, 120, true, 1],
+  [3, 672, 112, 168, true, 1],
+  [5, 672, 160, 168, true, 2],
+  [5, 960, 160, 240, true, 1],
+  [5, 960, 160, 240, true, 1],
+];
+
+function mobilenetV3Large(b) {
+  const swish = (x) => b.activation(x, "hardSwish");
+  let channels = 16;
+  let x = swish(conv(b, b.input([3, 224, 224]), channels, 3, 2));
+  for (const [kernel, hidden, outputs, squeezed, hard, stride] of MOBILENET_V3) {
+    const act = hard ? swish : (y) => b.relu(y);
+    let y = hidden === channels ? x : act(conv(b, x, hidden, 1));
+    y = act(conv(b, y, hidden, kernel, stride, { groups: hidden }));
+    if (squeezed > 0) {
+      const narrow = b.relu(conv(b, b.globalAvgPool(y), squeezed, 1));
+      y = b.binary("mul", y, b.activation(conv(b, narrow, hidden, 1), "hardSigmoid", [1 / 6, 0.5]));
+    }
+    y = conv(b, y, outputs, 1);
+    x = stride === 1 && channels === outputs ? b.add(x, y) : y;
+    channels = outputs;
+  }
+  x = b.globalAvgPool(swish(conv(b, x, 960, 1)));
+  return b.dense(swish(b.dense(x, 1280)), 1000);
 }
 
 /**

@@ -5,7 +5,7 @@ import { linear } from "./tasks.js";
 
 const { AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } = onnxProto.onnx;
 const { FLOAT, UINT8, INT8, INT32 } = TensorProto.DataType;
-const OPSET = 13;
+const OPSET = 14;
 const ARRAYS = { [FLOAT]: Float32Array, [UINT8]: Uint8Array, [INT8]: Int8Array, [INT32]: Int32Array };
 
 /** A graph under construction; every call adds something and returns its name. */
@@ -17,11 +17,12 @@ function createGraph() {
     nodes,
     initializers,
     node(opType, input, output, attributes = {}) {
-      const attribute = Object.entries(attributes).map(([name, value]) =>
-        Array.isArray(value)
-          ? AttributeProto.create({ name, ints: value, type: AttributeProto.AttributeType.INTS })
-          : AttributeProto.create({ name, i: value, type: AttributeProto.AttributeType.INT }),
-      );
+      const attribute = Object.entries(attributes).map(([name, value]) => {
+        const { INT, INTS, FLOAT } = AttributeProto.AttributeType;
+        if (Array.isArray(value)) return AttributeProto.create({ name, ints: value, type: INTS });
+        if (typeof value === "object") return AttributeProto.create({ name, f: value.float, type: FLOAT });
+        return AttributeProto.create({ name, i: value, type: INT });
+      });
       nodes.push(NodeProto.create({ opType, name: `n${nodes.length}`, input, output: [output], attribute }));
       return output;
     },
@@ -168,6 +169,17 @@ function operation(g, node, read, weights, output) {
         node.inputs.map((name) => read(name)),
         output,
       );
+    case "binary":
+      return g.node(
+        { mul: "Mul" }[node.fn],
+        node.inputs.map((name) => read(name)),
+        output,
+      );
+    case "activation": {
+      if (node.fn === "hardSwish") return g.node("HardSwish", [read(node.input)], output);
+      const [alpha, beta] = node.parameters;
+      return g.node("HardSigmoid", [read(node.input)], output, { alpha: { float: alpha }, beta: { float: beta } });
+    }
     case "concat":
       return g.node(
         "Concat",

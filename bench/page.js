@@ -22,6 +22,8 @@ const COLOURS = {
   ort_web_int8: "#8f2d1d",
   native_float32: "#cdb36a",
   native_int8: "#94803f",
+  litert_float32: "#d06b9c",
+  litert_int8: "#96336a",
 };
 
 /** A page with the tables, and charts drawn by the chart library that it carries. */
@@ -51,7 +53,7 @@ charts.forEach(({ config }, i) => new Chart(document.getElementById("c" + i), co
 
 const escaped = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
 
-function chartsOf({ rows, layers, networks, contestants }) {
+function chartsOf({ rows, layers, networks: large, edge, contestants }) {
   const charts = [];
   const measured = rows.filter(({ value, atMost }) => value !== null && !atMost);
   charts.push(
@@ -64,6 +66,7 @@ function chartsOf({ rows, layers, networks, contestants }) {
       ],
     ),
   );
+  const networks = [...large, ...edge];
   if (networks.length > 0) {
     const speed = (task, id) => (task.results[id] ? task.macs / median(task.results[id].samples) / 1e6 : null);
     charts.push(

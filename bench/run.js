@@ -1,6 +1,6 @@
 // run.js: all tasks on all contestants, wherever they run: nothing here belongs to Node or to the browser.
 import { shiftContestants, twoThreads } from "./contestants/shiftwise.js";
-import { convLayers, networks as makers, titles } from "./networks.js";
+import { convLayers, edgeNetworks, networks as makers, titles } from "./networks.js";
 import { measure } from "./runner.js";
 import { layerTask, networkTask } from "./tasks.js";
 
@@ -17,7 +17,7 @@ const WARM_LAYERS = ["3x3 64>64 @8", "dw 3x3 512>512 @14"];
  * @param onTask called with the name of each task before it is measured, how many are done and how many there are
  * @param onNetwork called with each network's task once it is measured
  * @param collect frees the memory of finished tasks
- * @returns contestants, layers, networks and threads with their samples; skipped and failures with the reasons
+ * @returns contestants, layers, networks, edge (networks for small devices) and threads with their samples; skipped and failures with the reasons
  */
 export async function runTasks({ contestants: wanted, settings, only, threads, onTask, onNetwork, collect }) {
   const { contestants, skipped } = await readyOnes(wanted);
@@ -25,11 +25,13 @@ export async function runTasks({ contestants: wanted, settings, only, threads, o
   const everyLayer = convLayers(made);
   const layers = everyLayer.filter(({ name }) => name.includes(only));
   const networks = made.filter(({ name }) => name.includes(only));
-  const total = layers.length + networks.length;
+  const edge = Object.keys(edgeNetworks).filter((name) => name.includes(only));
+  const total = layers.length + networks.length + edge.length;
   const report = {
     contestants: contestants.map(({ id, title }) => ({ id, title })),
     layers: [],
     networks: [],
+    edge: [],
     threads: [],
     skipped,
     failures: [],
@@ -56,6 +58,10 @@ export async function runTasks({ contestants: wanted, settings, only, threads, o
     await run(report.networks, task, contestants);
     if (threads) await run(report.threads, task, [shiftContestants[0], twoThreads], THREADS_WARM_MS);
     await onNetwork(task);
+  }
+  for (const [done, name] of edge.entries()) {
+    await onTask(name, layers.length + networks.length + done, total);
+    await run(report.edge, networkTask(edgeNetworks[name](), titles[name]), contestants);
   }
   return report;
 }

@@ -2,6 +2,21 @@
 import { geometricMean, median, quantile } from "./timing.js";
 
 const WASM_FLOAT = ["tfjs", "ort_web_float32"];
+const LITERT = ["litert_float32", "litert_int8"];
+/** Against the faster type of LiteRT: network, ours, bar. */
+const LITERT_ROWS = [
+  ["mobilenetv2", "w5a8", 1.4],
+  ["mobilenetv2", "w4a8", 1.7],
+  ["mobilenetv2", "w3a8", 2.2],
+  ["mobilenetv1_025", "w5a8", 1.3],
+  ["mobilenetv1_025", "w3a8", 2],
+  ["efficientnet_lite0", "w5a8", 1.3],
+  ["efficientnet_lite0", "w3a8", 2],
+  ["resnet8", "w4a8", 2.5],
+  ["resnet18", "w4a8", 2.5],
+  ["squeezenet", "w4a8", 2.5],
+  ["mobilenetv3", "w5a8", null],
+];
 const NETWORKS = ["resnet18", "squeezenet", "mobilenetv1", "mobilenetv2", "resnet20"];
 /** Cold start: shares of onnxruntime-web's time, for the networks that are started cold. */
 export const COLD_BARS = { resnet20: 1 / 3, squeezenet: 1 / 3, resnet18: 1 };
@@ -57,7 +72,7 @@ const quartiles = (numbers) => ({ q1: quantile(numbers, 0.25), q3: quantile(numb
  * The rows of the design's table.
  * @returns key, title, bar (null: none), atMost (smaller is better), value and quartiles (null: not measured)
  */
-export function summaryRows({ layers, networks, threads, coldStart }) {
+export function summaryRows({ layers, networks, edge, threads, coldStart }) {
   const rows = [];
   const add = (key, bar, found, atMost = false) =>
     rows.push({ key, bar, atMost, value: null, q1: null, q3: null, ...found });
@@ -79,6 +94,11 @@ export function summaryRows({ layers, networks, threads, coldStart }) {
     whole("w5a8_vs_best_wasm_float32", "w5a8", WASM_FLOAT, 3);
     whole("w5a8_vs_ort_web_int8", "w5a8", ["ort_web_int8"], 1.6);
     whole("w5a4_vs_native_float32", "w5a4", ["native_float32"], 1);
+  }
+  for (const [name, ours, bar] of LITERT_ROWS) {
+    const task = [...networks, ...edge].find((one) => one.name === name);
+    const rounds = task && ratios(task, ours, LITERT);
+    add(`whole_${name}_${ours}_vs_litert`, bar, rounds && { value: median(rounds), ...quartiles(rounds) });
   }
   const twice = threads.map((task) => ratios(task, "w5a8_two_threads", ["w5a8"])).filter(Boolean);
   const means = twice.length > 0 ? twice[0].map((_, round) => geometricMean(twice.map((one) => one[round]))) : null;

@@ -12,7 +12,7 @@ const fixed = (value, digits = 2) => (value === null || value === undefined ? "-
 
 /** The whole report as one text. */
 export function formatReport(report) {
-  const { layers, networks, threads, contestants, skipped, failures, coldStart } = report;
+  const { layers, networks, edge, threads, contestants, skipped, failures, coldStart } = report;
   const ids = contestants.map(({ id }) => id);
   const parts = [
     heading(report),
@@ -23,6 +23,8 @@ export function formatReport(report) {
   if (missing.length > 0) parts.push(`Not measured: ${missing.join(", ")}`);
   if (networks.length > 0)
     parts.push("Whole networks, batch 1, float32 in, float32 out: milliseconds", networkTable(networks, contestants));
+  if (edge.length > 0)
+    parts.push("Whole networks for small devices, the same: milliseconds", networkTable(edge, contestants));
   if (threads.length > 0) parts.push("Two threads, w5a8: milliseconds", threadTable(threads));
   if (coldStart.length > 0) parts.push("Cold start, fresh process: milliseconds", coldTable(coldStart));
   if (layers.length > 0) {
@@ -76,6 +78,8 @@ const SHORT = {
   ort_web_int8: "ortw i8",
   native_float32: "nat f32",
   native_int8: "nat i8",
+  litert_float32: "LiteRT f32",
+  litert_int8: "LiteRT i8",
   w5a8_pruned90: "w5a8 90%",
 };
 const short = ({ id }) => SHORT[id] ?? id;

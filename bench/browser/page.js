@@ -1,4 +1,5 @@
 // page.js: what runs in the browser: all contestants that a browser has. Bundled by browser.js.
+import { litertContestants } from "../contestants/litert.js";
 import { multiplyContestants } from "../contestants/multiply.js";
 import { webContestants } from "../contestants/onnxruntime.js";
 import { floatContestant, shiftContestants } from "../contestants/shiftwise.js";
@@ -6,7 +7,7 @@ import { tfjsContestant } from "../contestants/tfjs.js";
 import { runTasks } from "../run.js";
 
 /** Called from outside the page; `report` tells how far it is. */
-globalThis.bench = async ({ settings, only, ids, multiply, tfjs }) => {
+globalThis.bench = async ({ settings, only, ids, multiply, tfjs, litert }) => {
   const bytes = async (url) => new Uint8Array(await (await fetch(url)).arrayBuffer());
   const all = [
     ...shiftContestants,
@@ -14,6 +15,7 @@ globalThis.bench = async ({ settings, only, ids, multiply, tfjs }) => {
     ...multiplyContestants({ plain: await bytes(multiply.plain), relaxed: await bytes(multiply.relaxed) }),
     tfjsContestant(tfjs),
     ...webContestants,
+    ...litertContestants(litert),
   ];
   return runTasks({
     contestants: ids ? all.filter(({ id }) => ids.includes(id)) : all,

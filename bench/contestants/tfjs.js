@@ -127,6 +127,14 @@ function operation(tf, node, [filter, bias] = [], activation = "linear") {
       return (get) => tf.mean(get(node.input), [1, 2], true);
     case "add":
       return (get) => tf.add(get(node.inputs[0]), get(node.inputs[1]));
+    case "binary":
+      return (get) => tf.mul(get(node.inputs[0]), get(node.inputs[1]));
+    case "activation": {
+      // x * relu6(x + 3) / 6, and relu6(x + 3) / 6: the only parameters that the networks have
+      const sixth = (x) => tf.mul(tf.relu6(tf.add(x, 3)), 1 / 6);
+      if (node.fn === "hardSwish") return (get) => tf.mul(get(node.input), sixth(get(node.input)));
+      return (get) => sixth(get(node.input));
+    }
     case "concat":
       return (get) => tf.concat(node.inputs.map(get), 3);
   }
