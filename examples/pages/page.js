@@ -35,6 +35,8 @@ export function frame() {
   document.body.prepend(header);
   document.body.append(footer);
   header.querySelector(".theme").addEventListener("click", switchTheme);
+  // on a phone the row of pages is wider than the screen
+  header.querySelector("[aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
   // an offline copy; without one the page works all the same
   navigator.serviceWorker?.register(site("sw.js")).catch(() => {});
 }

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
 import { reason, ShiftwiseError, writeAtomically } from "../base/index.js";
-import { type Dataset, openDataset, sampleImages, size, type TrainTest } from "../data/index.js";
+import { type Dataset, sampleImages, size, type TrainTest } from "../data/index.js";
 import { classCount, lower, type Network } from "../graph/index.js";
 import { decodeModel, encodeModel, type ModelDef } from "../model/index.js";
 import {
@@ -33,6 +33,7 @@ import {
 import { allOr, integer } from "./arguments.js";
 import { type Context, newCommand, withContext } from "./command.js";
 import { checkOutputs, makeFolder, type NetworkArguments, readAnyNetwork } from "./files.js";
+import { openLabelledSet } from "./labelled-set.js";
 import { METHOD_NAMES, METHODS, parseMethod } from "./methods.js";
 import {
   addPreprocessing,
@@ -90,7 +91,7 @@ const ALL_METHODS = METHODS.map(parseMethod);
 
 export function compareCommand(): Command {
   const command = newCommand("compare", "run quantization methods side by side; print a table and write charts")
-    .requiredOption("--data <folder>", "folder of labelled images, or the word generated")
+    .requiredOption("--data <folder>", "folder of labelled images, as train takes it, or the word generated")
     .requiredOption("--net <file>", "float network file that train wrote, or an ONNX file")
     .addOption(
       new Option(
@@ -138,7 +139,7 @@ async function runCompare(options: CompareArguments, resume: boolean, context: C
   await checkOutputs([options.out], [options.net]);
   // a network that says nothing about pixels takes them as the set's own call for
   const classes = classCount(stated);
-  const data = await openDataset(options.data, classes === null ? {} : { classes });
+  const data = await openLabelledSet(options.data, classes, stated.labels);
   const network = inputOf(stated).normalization ? stated : withNormalization(stated, data.train.normalization);
   if (network !== stated) {
     screen.say(

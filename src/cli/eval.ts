@@ -94,7 +94,7 @@ async function runEval(path: string, options: EvalArguments, context: Context): 
     : new ShiftwiseError("BAD_DATA", "no labels", {
         where: data,
         expected:
-          "pictures in a folder for each class, a .csv of picture and label, or another labelled set; --against a float network needs none",
+          "pictures in a folder for each class, a .csv of picture and label, a .npz of images and labels; or --against a network",
         found: "pictures or arrays alone",
       });
 }

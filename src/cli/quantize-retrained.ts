@@ -2,9 +2,10 @@
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { ShiftwiseError, writeAtomically } from "../base/index.js";
-import { openDataset, size, type TrainTest } from "../data/index.js";
+import { type LabelledImages, size, type TrainTest } from "../data/index.js";
 import { lower, type Network } from "../graph/index.js";
 import { encodeModel, type ModelDef } from "../model/index.js";
+import type { Shape } from "../ops/index.js";
 import {
   checkFits,
   classesOf,
@@ -20,8 +21,9 @@ import {
   recipeFor,
 } from "../pipeline/index.js";
 import { type ActivationScheme, type Partition, paperBits, quantizerNamed } from "../quantize/index.js";
-import { bytes, type Column, count, duration, milliseconds, percent, ratio, table } from "../report/index.js";
+import { bytes, type Column, count, counted, duration, milliseconds, percent, ratio, table } from "../report/index.js";
 import type { EpochRecord } from "../training/index.js";
+import { answersShown, comparedText, openAnswers } from "./answers.js";
 import { schemeName } from "./arguments.js";
 import type { Context } from "./command.js";
 import {
@@ -32,8 +34,10 @@ import {
   readAnyNetwork,
   removeCheckpoint,
 } from "./files.js";
+import { openLabelledSet, picturesOf } from "./labelled-set.js";
 import { type NamingArguments, withNames } from "./naming.js";
 import { type PreprocessingArguments, preprocessingFrom, withPreprocessing } from "./preprocessing.js";
+import { answersSections, fileFact, type ReportArguments, writeReport } from "./report.js";
 import { measureShown, showSteps, showTraining } from "./shown.js";
 import { resumable, type TrainingArguments } from "./training.js";
 
@@ -41,8 +45,10 @@ export interface RetrainedArguments
   extends PreprocessingArguments,
     NetworkArguments,
     NamingArguments,
+    ReportArguments,
     Omit<TrainingArguments, "lr"> {
   readonly json?: boolean;
+  readonly val?: string;
   readonly data: string;
   readonly out: string;
   readonly levels: string;
@@ -74,15 +80,17 @@ export async function runRetrained(path: string, options: RetrainedArguments, co
   const prunes = options.prune > 0;
   await checkOutputs([out, checkpoints.retraining, ...(prunes ? [checkpoints.pruning] : [])], [path]);
   const first = prunes ? checkpoints.pruning : checkpoints.retraining;
+  if (options.report !== undefined) await checkOutputs([options.report], [path]);
   if (options.resume) await checkCheckpoint(first);
   // one that an earlier run left would be taken for this run's when its pruning is resumed
   else if (prunes) await removeCheckpoint(checkpoints.retraining);
   const floatModel = lower(read, { grids: null });
-  const data = await openDataset(options.data, { classes: classesOf(floatModel) });
+  const data = await openLabelledSet(options.data, classesOf(floatModel), read.labels);
   checkFits(floatModel, data.test);
   const { classNames } = data.train;
   const named = read.labels || !classNames ? read : { ...read, labels: classNames };
   checkCompensation(options, size(data.train));
+  const shown = await picturesToShow(options, { ...floatModel, labels: named.labels }, data, context);
   const recipe = recipeOf(options);
 
   const { float, shift, quantized } = await resumable(first, async () => {
@@ -130,8 +138,53 @@ export async function runRetrained(path: string, options: RetrainedArguments, co
     seconds: (performance.now() - start) / 1000,
     out,
   };
-  context.screen.result(result, describe(result));
+  const answers = shown && (await answersShown([floatModel, model], shown, "wasm", "comparing answers", context));
+  if (answers && options.report !== undefined) {
+    await writeReport(
+      options.report,
+      `${model.name}, quantized`,
+      [
+        ["network", path],
+        ["retrained on", `${counted(size(data.train), "image")} of ${options.data}`],
+        ["answers on", options.val ?? `the test part of ${options.data}`],
+        ["model", fileFact(out, file.length)],
+        ...Object.entries(model.notes ?? {}).map(([key, value]) => [key, value] as const),
+      ],
+      [
+        ...answersSections(["float32", "model"], answers, shown, inputShape(floatModel)),
+        { title: "Portions of the weights", columns: PORTION_COLUMNS, rows: portionRows(result) },
+      ],
+    );
+  }
+  const val = answers &&
+    options.val !== undefined && {
+      total: answers.total,
+      float: answers.models[0].accuracy,
+      model: answers.models[1].accuracy,
+      changes: answers.changes,
+    };
+  const words = val && answers ? comparedText(["float32", "model"], answers) : [];
+  context.screen.result({ ...result, ...(val && { val }) }, [describe(result), ...words].join("\n"));
 }
+
+/** Pictures on which both networks are to answer: those of --val, or for a report the set's test part; null where neither is asked for. */
+async function picturesToShow(
+  { val, report }: RetrainedArguments,
+  float: ModelDef,
+  data: TrainTest,
+  context: Context,
+): Promise<LabelledImages | null> {
+  if (val === undefined) return report === undefined ? null : picturesOf(data.test);
+  const found = await openAnswers(val, float, {}, undefined, context);
+  if (found) return found;
+  throw new ShiftwiseError("BAD_DATA", "nothing to measure accuracy with", {
+    where: `--val ${val}`,
+    expected: "labelled pictures, as eval --data takes them",
+    found: "pictures or arrays without labels",
+  });
+}
+
+const inputShape = ({ inputs, tensors }: ModelDef): Shape => tensors[inputs[0].tensor].shape;
 
 /** The recipe, with what the command line gives in place of its own. */
 function recipeOf(options: RetrainedArguments): RetrainingRecipe & { readonly portions: readonly number[] } {
@@ -196,21 +249,25 @@ interface RetrainedResult extends Measurement {
   readonly out: string;
 }
 
-function describe(result: RetrainedResult): string {
-  const { portions, pruned, float, accuracy, total, msPerImage, gzipBytes, seconds, out } = result;
-  const rows = portions.map(({ portion, trainingAccuracy, testAccuracy }) => [
+const PORTION_COLUMNS: readonly Column[] = [
+  ["portion", "right"],
+  ["training accuracy", "right"],
+  ["test accuracy", "right"],
+];
+
+function portionRows({ portions }: Pick<RetrainedResult, "portions">): string[][] {
+  return portions.map(({ portion, trainingAccuracy, testAccuracy }) => [
     percent(portion),
     trainingAccuracy === null ? "no retraining" : percent(trainingAccuracy / 100),
     testAccuracy === null ? "" : percent(testAccuracy / 100),
   ]);
-  const columns: readonly Column[] = [
-    ["portion", "right"],
-    ["training accuracy", "right"],
-    ["test accuracy", "right"],
-  ];
+}
+
+function describe(result: RetrainedResult): string {
+  const { pruned, float, accuracy, total, msPerImage, gzipBytes, seconds, out } = result;
   const faster = ratio(float.msPerImage / msPerImage);
   return [
-    table(columns, rows),
+    table(PORTION_COLUMNS, portionRows(result)),
     `float32: ${percent(float.accuracy / 100)} of ${count(total)} test images, ${milliseconds(float.msPerImage)} an image`,
     `shift:   ${percent(accuracy / 100)}, ${milliseconds(msPerImage)} an image, ${faster} faster`,
     ...(pruned > 0 ? [`${percent(pruned)} of the weights pruned`] : []),

@@ -28,7 +28,7 @@ import { addReport } from "./report.js";
 import { addTrainingOptions } from "./training.js";
 
 /** Options that mean something on one of the two ways alone. */
-const CALIBRATED = ["images", "val", "report", "minutes", "twoTerm", "budget", "price", "memory", ...GOAL_OPTIONS];
+const CALIBRATED = ["images", "minutes", "twoTerm", "budget", "price", "memory", ...GOAL_OPTIONS];
 const RETRAINED = [
   "recipe",
   "epochs",
@@ -52,7 +52,10 @@ export function quantizeCommand(): Command {
   const { images, retraining } = DEFAULTS;
   const command = newCommand("quantize", "turn a float network's weights into powers of two and write the model")
     .argument("<network>", "an ONNX file, or a network file that train wrote")
-    .option("--data <folder>", "retrain with INQ on labelled images: a folder, or the word generated")
+    .option(
+      "--data <folder>",
+      "retrain with INQ on labelled images: a folder, as train takes it, or the word generated",
+    )
     .option(
       "--calibrate <path>",
       "quantize without labels or retraining: a folder of pictures or arrays, one picture, or one file of arrays (.npy, .npz, .npz#name, IDX)",
@@ -73,14 +76,14 @@ export function quantizeCommand(): Command {
     )
     .addOption(activationsOption());
   addPreprocessing(command);
+  command.option(
+    "--val <path>",
+    "labelled pictures, as eval --data takes them, on which the float network and the model answer: both accuracies (with --data: its test part unless given)",
+  );
+  addReport(command);
   command
     .optionsGroup("With --calibrate:")
     .option("--images <n>", "largest number of images to read", integer("--images", 1), images.count);
-  command.option(
-    "--val <path>",
-    "labelled pictures, as eval --data takes them, on which the float network and the model answer: both accuracies",
-  );
-  addReport(command);
   addGoal(command);
   command
     .option(

@@ -49,7 +49,12 @@ export async function decodeImage(bytes: Uint8Array, where: string): Promise<Ima
   const decode = async (limitInputPixels: number): Promise<Image> =>
     pixelsOf(sharp(bytes, { limitInputPixels }).rotate().flatten().toColourspace("srgb"));
   const failed = (cause: unknown) =>
-    new ShiftwiseError("BAD_DATA", "cannot decode the image", { found: reason(cause), where, cause });
+    new ShiftwiseError("BAD_DATA", "cannot decode the image", {
+      expected: `a whole ${kind}: save it anew, or leave it out`,
+      found: reason(cause),
+      where,
+      cause,
+    });
   try {
     return await decode(FEW_PIXELS);
   } catch (cause) {

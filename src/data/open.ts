@@ -3,6 +3,7 @@ import { stat } from "node:fs/promises";
 import { given, is, reason, ShiftwiseError } from "../base/index.js";
 import { listFolder } from "./bytes.js";
 import { loadCifarFolder, looksLikeCifar } from "./cifar.js";
+import { loadClassFolders } from "./class-folders.js";
 import type { TrainTest } from "./dataset.js";
 import { type GenerateOptions, generate } from "./generate.js";
 import { loadIdxFolder, looksLikeIdx } from "./idx.js";
@@ -14,8 +15,9 @@ export interface OpenOptions extends GenerateOptions {
 }
 
 /**
- * Opens "generated", or a folder of IDX files, of CIFAR-10 binary files or of two archives of images, train.tar and
- * test.tar.
+ * Opens "generated", or a folder of IDX files, of CIFAR-10 binary files, of two archives of images, train.tar and
+ * test.tar, or of pictures in folders that name their classes. These lie in folders train and test; without the two every fifth picture
+ * of each class is held out to test.
  * @throws BAD_DATA for anything else, saying what was looked for; what the readers throw.
  */
 export async function openDataset(pathOrName: string, options: OpenOptions = {}): Promise<TrainTest> {
@@ -40,8 +42,11 @@ export async function openDataset(pathOrName: string, options: OpenOptions = {})
   if (looksLikeIdx(entries)) return loadIdxFolder(pathOrName, options);
   if (looksLikeCifar(entries)) return loadCifarFolder(pathOrName);
   if (looksLikeTar(entries)) return loadTarFolder(pathOrName);
+  const classed = kind === "a folder" ? await loadClassFolders(pathOrName, entries) : null;
+  if (classed) return classed;
   throw new ShiftwiseError("BAD_DATA", "no data set here", {
-    expected: "generated, or a folder of train-images-idx3-ubyte[.gz], data_batch*.bin[.gz], or train.tar and test.tar",
+    expected:
+      "generated, or a folder of train/class and test/class, class folders, train-images-idx3-ubyte, data_batch.bin, train.tar",
     found: kind === "a folder" ? `a folder of ${entries.length} other entries` : kind,
     where: pathOrName,
   });

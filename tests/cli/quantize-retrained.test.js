@@ -9,10 +9,12 @@ import { generate } from "../../dist/data/index.js";
 import { buildNetwork, encodeNetwork } from "../../dist/graph/index.js";
 import { decodeModel } from "../../dist/model/index.js";
 import { freshNetwork } from "../../dist/pipeline/index.js";
+import { bmp } from "../data/bmp.js";
 import { assertEntries, assertFails, shiftwise, shiftwiseJson, temporaryFolder, writeIdxFolder } from "./helpers.js";
 
 describe("quantize --data", () => {
   const folder = temporaryFolder();
+  const other = temporaryFolder();
   const data = join(folder, "data");
   const float = join(folder, "float.safetensors");
   const out = join(folder, "model.safetensors");
@@ -66,6 +68,45 @@ describe("quantize --data", () => {
     const [first, ...others] = weightsOf(model);
     assert.equal(first.bits, 5);
     for (const { bits } of others) assert.equal(bits, 3);
+  });
+
+  test("--report shows the answers on the test part, --val those on other pictures; folders are put in the network's order of classes", async () => {
+    const b = buildNetwork("net", createRandom(2));
+    const network = b.finish([b.dense(b.relu(b.conv(b.input([1, 8, 8], { mean: [0.4], std: [1] }), 8, {})), 3)]);
+    writeFileSync(join(other, "small.safetensors"), encodeNetwork({ ...network, labels: ["newt", "cat", "dog"] }));
+    for (const [i, name] of ["cat", "dog", "newt"].entries()) {
+      mkdirSync(join(other, "set", name), { recursive: true });
+      for (let n = 0; n < 6; n++) {
+        const picture = bmp(8, 8, (column, row) => (i * 70 + 31 * n * column + 17 * (i + 1) * row) % 256);
+        writeFileSync(join(other, "set", name, `${n}.bmp`), picture);
+      }
+    }
+    const set = ["--data", join(other, "set"), "--batch", 5, "--threads", 1, "--epochs", 1];
+    const options = ["--report", join(other, "report.html"), "--val", join(other, "set")];
+    const result = await shiftwiseJson([
+      "quantize",
+      join(other, "small.safetensors"),
+      ...set,
+      "--out",
+      out,
+      ...options,
+    ]);
+    assert.equal(result.total, 3);
+    assert.equal(result.val.total, 18);
+    assert.deepEqual(modelAt(out).labels, ["newt", "cat", "dog"]);
+    const page = readFileSync(join(other, "report.html"), "utf8");
+    for (const part of [/retrained on/, /15 images of/, /On 18 labelled pictures/, /Portions of the weights/])
+      assert.match(page, part);
+    // the same answers as eval, which goes by names
+    const { accuracy } = await shiftwiseJson(["eval", out, "--data", join(other, "set")]);
+    assert.equal(accuracy, result.val.model);
+    const again = await shiftwiseJson(["quantize", join(other, "small.safetensors"), ...set, "--out", out]);
+    assert.deepEqual([again.val, again.accuracy], [undefined, result.accuracy]);
+    await assertFails(
+      ["quantize", join(other, "small.safetensors"), ...set, "--out", out, "--val", join(other, "set", "cat")],
+      "BAD_DATA",
+      /nothing to measure accuracy with.*pictures or arrays without labels/,
+    );
   });
 
   test("pruned weights are zero; killed while pruning and while retraining, it resumes to the same file", async () => {
