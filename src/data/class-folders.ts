@@ -9,7 +9,7 @@ import { searchFolder } from "./folder.js";
 /** Names of the two parts, the best first. */
 const TRAINING = ["train", "training"];
 const TESTING = ["test", "val", "valid", "validation"];
-/** Of a set in one part, every picture of this number in a class is held out. */
+/** The number of a picture in its class, in a set of one part, that is held out; so are its multiples. */
 const HELD = 5;
 
 /** The names of a folder's two parts; null where it does not have both. */
