@@ -6,9 +6,10 @@ const BRIGHT = 128;
 /**
  * @param picture canvas, ImageBitmap or video
  * @param tone "keep", "invert", or "auto", which inverts pictures for one-channel models that have a bright edge
+ * @param resize pixels of the shorter side before the middle is cut out
  * @returns ImageData of the input's size, by the runtime's own rule for pictures: largest middle part, over black
  */
-export function look(picture, [channels, height, width], tone) {
+export function look(picture, [channels, height, width], tone, resize = 1) {
   const w = picture.videoWidth ?? picture.width;
   const h = picture.videoHeight ?? picture.height;
   if (!(w > 0 && h > 0)) {
@@ -16,7 +17,7 @@ export function look(picture, [channels, height, width], tone) {
   }
   const context = new OffscreenCanvas(width, height).getContext("2d", { alpha: false, willReadFrequently: true });
   context.imageSmoothingQuality = "high";
-  const scale = Math.min(w / width, h / height);
+  const scale = Math.min(w / width, h / height, Math.min(w, h) / resize);
   const [sw, sh] = [width * scale, height * scale];
   context.drawImage(picture, (w - sw) / 2, (h - sh) / 2, sw, sh, 0, 0, width, height);
   const pixels = context.getImageData(0, 0, width, height);

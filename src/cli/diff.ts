@@ -3,15 +3,16 @@ import type { Command } from "commander";
 import { ShiftwiseError } from "../base/index.js";
 import { lower } from "../graph/index.js";
 import type { ModelDef } from "../model/index.js";
-import { partWays, type TensorDifference } from "../pipeline/index.js";
-import { type Column, counted, table } from "../report/index.js";
+import { answersOf, partWays, type TensorDifference } from "../pipeline/index.js";
+import { type Column, counted, type Section, table } from "../report/index.js";
+import { answersShown, openAnswers } from "./answers.js";
 import { integer } from "./arguments.js";
 import { type Context, newCommand, withContext } from "./command.js";
 import { checkOutputs, type NetworkArguments, readAnyNetwork } from "./files.js";
 import { decibelText } from "./layers.js";
 import { addPreprocessing, type PreprocessingArguments } from "./preprocessing.js";
-import { addReport, fileFact, type ReportArguments, writeReport } from "./report.js";
-import { readRunnable, takingAs } from "./runnable.js";
+import { addReport, answersSections, fileFact, type ReportArguments, writeReport } from "./report.js";
+import { type Runnable, readRunnable, takingAs, takingPictures } from "./runnable.js";
 import { openSamples } from "./samples.js";
 
 interface DiffArguments extends PreprocessingArguments, NetworkArguments, ReportArguments {
@@ -88,6 +89,7 @@ async function runDiff(first: string, second: string, options: DiffArguments, co
           columns: COLUMNS,
           rows: rowsOf(tensors, parted),
         },
+        ...(await sectionsOnAnswers(before, other, options, context)),
       ],
     );
   }
@@ -103,6 +105,21 @@ async function runDiff(first: string, second: string, options: DiffArguments, co
       words,
     ].join("\n"),
   );
+}
+
+/** Sections on what both answer to labelled pictures, and which answers changed; none for other data and networks. */
+async function sectionsOnAnswers(
+  before: ModelDef,
+  other: Runnable,
+  options: DiffArguments,
+  context: Context,
+): Promise<Section[]> {
+  if (answersOf(other.def) === null || other.def.inputs.length > 1) return [];
+  const { def, preprocessing } = await takingPictures(other, options, context.screen.say);
+  const images = await openAnswers(options.data, def, preprocessing, options.images, context);
+  if (!images) return [];
+  const found = await answersShown([before, def], images, "wasm", "comparing answers", context);
+  return answersSections(["first", "second"], found, images, def.tensors[def.inputs[0].tensor].shape);
 }
 
 const NOTE =

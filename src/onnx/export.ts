@@ -7,6 +7,7 @@ import { type ExportForm, encoded, type FormContext, realOf } from "./export/for
 import { createGraph, type Ports } from "./export/graph.js";
 import { exportLayer } from "./export/layers.js";
 import { exportedIn, exportMetadata } from "./exported.js";
+import { LABELS } from "./metadata.js";
 import { encodeMessage } from "./wire.js";
 
 /** Options of `exportOnnx`. */
@@ -25,7 +26,8 @@ const OPTIONS = is.record<ExportOptions>({ form: is.oneOf("float32", "qdq") });
  * Exports a model as ONNX, opset 17, with an open batch. Each step of the model's arithmetic is an operator, and its sums are
  * integers, so what a runtime computes differs at most by the rounding of float32 operations it may fuse. Inputs and outputs
  * are real float32 values under the model's names, with the dimensions that the model says; a first size of 1 is an open
- * batch. How pixels are normalized stands in the metadata, and so does the model itself, which importExported finds there.
+ * batch. How pixels are normalized and what the classes are called (`names`) stands in the metadata, and so does the model itself,
+ * which importExported finds there.
  * @throws what validateModel and encodeModel throw; BAD_OPTION for another form
  */
 export function exportOnnx(def: ModelDef, options: ExportOptions): Uint8Array {
@@ -50,7 +52,8 @@ export function exportOnnx(def: ModelDef, options: ExportOptions): Uint8Array {
   const pixels = def.inputs.flatMap(({ name, normalization }) => {
     return normalization ? [[`${name}.normalization`, JSON.stringify(normalization)] as const] : [];
   });
-  const notes = [...pixels, ...embedded];
+  const names = def.labels ? [[LABELS, JSON.stringify(def.labels)] as const] : [];
+  const notes = [...pixels, ...names, ...embedded];
   return encodeMessage("ModelProto", g.finish(ports, def.name, Object.fromEntries(notes)));
 }
 

@@ -58,8 +58,10 @@ function stated({ mean, std }: Partial<Normalization>, channels: number, by: str
   return fits ? { normalization: { mean: m, std: s }, by } : null;
 }
 
+/** The key under which an export keeps the names of classes. */
+export const LABELS = "names";
 /** Keys under which exporters keep the names of classes; Ultralytics' is the first. */
-const NAMES = ["names", "classes", "labels", "class_names", "id2label"] as const;
+const NAMES = [LABELS, "classes", "labels", "class_names", "id2label"] as const;
 
 /** The names of classes, and the key that says them. */
 export interface StatedLabels {

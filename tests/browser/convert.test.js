@@ -112,6 +112,37 @@ for (const [device, options] of [
   );
 }
 
+browserTest("Convert: a mean and deviation of its own, resizing and blue before red go into the model", async () => {
+  const { page, context, errors } = await open("/convert/");
+  await button(page, "Try an example").click();
+  await says(page, "#state", /Ready to convert/);
+  await page.getByLabel("How a pixel becomes the network's value").selectOption("own");
+  await page.getByText("Resizing, and order of the channels").click();
+  await page.getByRole("radio", { name: "Bits by hand" }).check();
+  const refused = async (what) => {
+    await button(page, "Convert").click();
+    await says(page, "#message", what);
+  };
+  await refused(/^Mean of pixel \/ 255: write one number, such as 0\.5\.$/);
+  await page.getByLabel("Mean of pixel / 255").fill("0.25");
+  await page.getByRole("textbox", { name: "Deviation" }).fill("0");
+  await refused(/^Deviation: write one number above 0/);
+  await page.getByRole("textbox", { name: "Deviation" }).fill("0.5");
+  await page.getByLabel(/Shorter side/).fill("0.5");
+  await refused(/^Shorter side: write a whole number/);
+  await page.getByLabel(/Shorter side/).fill("32");
+  await button(page, "Convert").click();
+  await done(page);
+  const downloading = page.waitForEvent("download");
+  await page.getByRole("link", { name: "Download the model" }).click();
+  const model = await Model.load(readFileSync(await (await downloading).path()));
+  const [{ normalization, resize }] = model.inputs;
+  assert.deepEqual([normalization, resize], [{ mean: [0.25], std: [0.5] }, 32]);
+  model.dispose();
+  assert.deepEqual(errors, []);
+  await context.close();
+});
+
 browserTest("Convert by keyboard alone, with bits by hand", async () => {
   const { page, context, errors } = await open("/convert/");
   await give(page, small);

@@ -82,3 +82,9 @@ test("names of classes in any spelling, where they fit", () => {
   assert.deepEqual(imported({ names: "{0: 'cat', 1: 'dog'}" }).network.labels, named);
   assert.deepEqual(imported({ names: "['a', 'b']" }, { labels: named }, vector).network.labels, named);
 });
+
+test("an exported file says the names of its classes, whatever becomes of its graph", () => {
+  const { network } = imported({ names: "{0: 'cat', 1: 'dog, hot'}" }, {}, [1, 2, 1, 1]);
+  const bytes = exportOnnx(lower(network, { grids: null }), { form: "float32" });
+  assert.deepEqual(importOnnx(bytes).labels, ["cat", "dog, hot"]);
+});

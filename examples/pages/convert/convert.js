@@ -6,20 +6,13 @@ import { chosenSettings, listenForGoals, suggestSize } from "./goal.js";
 import { openLine } from "./line.js";
 import { forgetNetwork, refuse, showFacts } from "./network.js";
 import { generated, MOST, pictureOf, pixelsOf, takesPictures } from "./pictures.js";
+import { chosenPreprocessing, listenForPreprocessing, PREPROCESSING_PARTS } from "./preprocessing.js";
 import { createProgress } from "./progress.js";
 import { listenForCopy, showOutputs, showResult } from "./result.js";
 import { element, explain, say } from "./words.js";
 
 restoreTheme();
 frame();
-
-/** Ranges of values that networks are trained on, as mean and deviation of pixel / 255. */
-const RANGES = {
-  imagenet: { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] },
-  unit: { mean: [0], std: [1] },
-  signed: { mean: [0.5], std: [0.5] },
-  bytes: { mean: [0], std: [1 / 255] },
-};
 
 /** The files of the network, the options to read them with, and what they hold: `facts` once they could be read. */
 let network = null;
@@ -31,6 +24,7 @@ const line = openLine(receive, fail);
 listenForFiles(take);
 listenForCamera(addPictures);
 listenForGoals();
+listenForPreprocessing();
 listenForCopy();
 $("#example").addEventListener("click", useExample);
 $("#generate").addEventListener("click", async () => addPictures(await generated()));
@@ -191,6 +185,8 @@ async function convert() {
   say(null);
   const settings = chosenSettings();
   if (!settings) return;
+  const how = chosenPreprocessing(network.facts);
+  if (!how) return;
   stopCamera();
   // a Worker that was ended is started anew, and reads the file again
   if (!line.isOpen()) {
@@ -207,23 +203,14 @@ async function convert() {
   try {
     const pixels = {};
     for (const { name, shape } of network.facts.inputs) {
-      pixels[name] = takesPictures(shape) ? await pixelsOf(own.used, shape) : null;
+      pixels[name] = takesPictures(shape) ? await pixelsOf(own.used, shape, how.rule) : null;
     }
     if (work !== own) return;
     const of = { count: own.used.length, pixels };
-    line.post({ kind: "convert", pictures: of, normalization: normalization(), settings });
+    line.post({ kind: "convert", pictures: of, ...how, settings });
   } catch (error) {
     if (work === own) fail(`The pictures cannot be read any more: choose them again. (${error.message})`);
   }
-}
-
-/** The chosen mean and deviation for each channel; undefined: as the file says. */
-function normalization() {
-  const range = RANGES[$("#range").value];
-  const input = network.facts.inputs.find(({ shape }) => takesPictures(shape));
-  if (!range || !input) return undefined;
-  const spread = (values) => Array.from({ length: input.shape[0] }, (_, c) => values[c] ?? values[0]);
-  return { mean: spread(range.mean), std: spread(range.std) };
 }
 
 function cancel() {
@@ -238,7 +225,7 @@ function showWork(on) {
   $("#cancel").hidden = !on;
   $("#convert").hidden = on;
   if (on) $("#progress").value = 0;
-  for (const part of ["#goals", "#amount", "#range", "#example", "#clear"]) $(part).disabled = on;
+  for (const part of ["#goals", "#amount", ...PREPROCESSING_PARTS, "#example", "#clear"]) $(part).disabled = on;
   $("#thumbs").inert = on;
 }
 

@@ -37,18 +37,22 @@ export async function pictureOf(file) {
 /** A picture of what a canvas shows. */
 export const pictureFrom = (canvas, title) => picture(title, async () => canvas);
 
-/** Pixels of all pictures for an input, as channel planes. */
-export async function pixelsOf(pictures, shape) {
+/**
+ * Pixels of all pictures for an input, as channel planes.
+ * @param rule the size of the shorter side before the middle is cut out, and the order of the channels, where they are said
+ */
+export async function pixelsOf(pictures, shape, { resize, channels: order } = {}) {
   const [channels, height, width] = shape;
   const plane = height * width;
   const pixels = new Uint8Array(pictures.length * channels * plane);
   for (const [n, { open }] of pictures.entries()) {
     const drawable = await open();
-    const { data } = look(drawable, shape, "keep");
+    const { data } = look(drawable, shape, "keep", resize);
     drawable.close?.();
     const start = n * channels * plane;
     for (let c = 0; c < channels; c++) {
-      for (let i = 0; i < plane; i++) pixels[start + c * plane + i] = data[4 * i + c];
+      const from = order === "bgr" ? 2 - c : c;
+      for (let i = 0; i < plane; i++) pixels[start + c * plane + i] = data[4 * i + from];
     }
   }
   return pixels;

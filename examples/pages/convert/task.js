@@ -1,6 +1,6 @@
 // task.js: a conversion inside the Worker: quantize, time both networks, run them on a picture.
 import { Model } from "shiftwise";
-import { quantizeFromImages } from "shiftwise/convert";
+import { quantizeFromImages, withNormalization } from "shiftwise/convert";
 import { encodeModel } from "shiftwise/format";
 import { lower } from "shiftwise/graph";
 
@@ -16,12 +16,17 @@ const inputNodes = (network) => network.nodes.filter(({ op }) => op === "input")
 /**
  * Converts a network.
  * @param pictures count, and by input the pixels of all pictures, or null for an input that takes no pictures
+ * @param rule how the pictures were resized and their channels ordered: the model carries it
  */
-export async function convert(network, { pictures: { count, pixels }, normalization, settings }) {
+export async function convert(read, { pictures: { count, pixels }, normalization, rule, settings }) {
   const start = performance.now();
   models?.float?.dispose();
   models?.shift.dispose();
   models = null;
+  // what the visitor says goes before what the file says
+  const network = inputNodes(read)
+    .filter(({ name }) => normalization && pixels[name])
+    .reduce((net, { name }) => withNormalization(net, normalization, name), read);
   const inputs = inputNodes(network);
   const images = {};
   for (const { name, shape } of inputs) {
@@ -33,7 +38,12 @@ export async function convert(network, { pictures: { count, pixels }, normalizat
   };
   const result = await quantizeFromImages(network, images, settings, control);
   postMessage({ kind: "step", step: "measuring" });
-  const { model } = result;
+  const carried = Object.keys(rule).length > 0 ? inputs.filter(({ name }) => pixels[name]) : [];
+  const preprocessing = Object.fromEntries(carried.map(({ name }) => [name, rule]));
+  const model =
+    carried.length > 0
+      ? { ...result.model, notes: { ...result.model.notes, preprocessing: JSON.stringify(preprocessing) } }
+      : result.model;
   const file = encodeModel(model);
   valuesOf = (index) => {
     const values = inputs.map(({ name, shape }) => {
