@@ -161,7 +161,9 @@ function chooseFit(sums: RowSums, tables: readonly LevelTable[], price: number, 
 
 /** The end of an interval that a value falls into: at least `from`, at most all. */
 function binAt(value: number, from: number): number {
-  return Math.min(Math.max(Math.round((value + 1) * (BINS / 2)), from), BINS);
+  // what is rounded is positive from here on, and far below 2^31
+  const end = (value + 1) * (BINS / 2);
+  return end >= BINS ? BINS : end < from ? from : (end + 0.5) | 0;
 }
 
 /**

@@ -15,7 +15,7 @@ import {
   type WeightGrids,
 } from "../ops/index.js";
 import { fitScales, type LayerLevels, PORTION_STEP, type RowFits, SMALLEST_SCALE } from "../quantize/index.js";
-import { createRowRounding, energy, type RoundedRows, sampleOf } from "./group.js";
+import { createRowRounding, energy, isExplored, type RoundedRows, sampleOf } from "./group.js";
 import { type LayerPlan, type LevelsOf, planRounding, type RoundingStep } from "./layer-plan.js";
 import { createOutputMeter } from "./output-meter.js";
 import { inputVariances, isBlocked, type Part, partsOf, pickColumns } from "./parts.js";
@@ -84,7 +84,7 @@ export interface LayerReport {
   readonly explored: readonly Explored[];
 }
 
-/** Levels that were tried on a layer: on up to 32 output channels of each group, evenly spread. */
+/** Levels that were tried on a layer: on up to 32 output channels of each of up to 32 groups, evenly spread. */
 export interface Explored {
   /** ownSnr of those channels. */
   readonly snr: number | null;
@@ -251,7 +251,7 @@ function roundLayer(
     const result = createRowRounding(rounder, group, sweeps)(plan);
     error += result.error;
     signal += energy(group);
-    if (others.length > 0) {
+    if (others.length > 0 && isExplored(from / rows, shape[0] / rows)) {
       const sample = sampleOf(group);
       sampled += energy(sample);
       const round = createRowRounding(rounder, sample, sweeps);

@@ -15,8 +15,14 @@ export interface GroupRows {
   readonly states: Uint8Array | null;
 }
 
-/** Rows that other levels are tried on, of each group. */
+/** Rows that other levels are tried on, of each of as many groups. */
 const EXPLORED = 32;
+
+/** Returns whether other levels are tried on a group: up to EXPLORED ones, evenly spread, are. */
+export function isExplored(group: number, groups: number): boolean {
+  // the groups floor(i groups / EXPLORED): one of them is this, if i groups / EXPLORED lies in group..group + 1 for some i
+  return groups <= EXPLORED || Math.floor((Math.ceil((group * EXPLORED) / groups) * groups) / EXPLORED) === group;
+}
 
 /** Returns up to EXPLORED rows of a group, evenly spread, all of whose weights are rounded. */
 export function sampleOf(rows: GroupRows): GroupRows {
