@@ -34,7 +34,15 @@ import {
 import { answersShown, comparedText, openAnswers, worstText } from "./answers.js";
 import { schemeName } from "./arguments.js";
 import type { Context } from "./command.js";
-import { checkOutputs, type NetworkArguments, readAnyNetwork, readCosts } from "./files.js";
+import {
+  checkCheckpoint,
+  checkOutputs,
+  checkpointPath,
+  type NetworkArguments,
+  readAnyNetwork,
+  readCosts,
+  removeCheckpoint,
+} from "./files.js";
 import { type GoalArguments, POINT_COLUMNS, pointRows, pointsText } from "./goal.js";
 import { decibelText, LAYER_COLUMNS, layerRows, layersText } from "./layers.js";
 import { type NamingArguments, withNames } from "./naming.js";
@@ -44,6 +52,7 @@ import { answersSections, fileFact, outputsSection, type ReportArguments, writeR
 import { takingPictures } from "./runnable.js";
 import { openSamples } from "./samples.js";
 import { doubtText, outputsText, showSteps } from "./shown.js";
+import { resumable } from "./training.js";
 
 export interface CalibratedArguments
   extends PreprocessingArguments,
@@ -77,6 +86,7 @@ export interface CalibratedArguments
   readonly batch?: number;
   readonly lr?: number;
   readonly augment?: Augmentation;
+  readonly resume?: boolean;
 }
 
 /**
@@ -88,7 +98,9 @@ export async function runCalibrated(path: string, options: CalibratedArguments, 
   const { out, aim } = options;
   const costs = options.costs === undefined ? undefined : await readCosts(options.costs);
   const start = performance.now();
-  await checkOutputs([out], [path, options.calibrate, options.calibrate.replace(/#[^#]*$/, "")]);
+  const checkpoint = checkpointPath(out);
+  await checkOutputs([out, checkpoint], [path, options.calibrate, options.calibrate.replace(/#[^#]*$/, "")]);
+  if (options.resume) await checkCheckpoint(checkpoint);
   const read = await withNames(await readAnyNetwork(path, options, screen.say), options);
   const { calibrate, images, report } = options;
   if (report !== undefined) await checkOutputs([report], [path]);
@@ -100,32 +112,40 @@ export async function runCalibrated(path: string, options: CalibratedArguments, 
 
   const steps = showSteps(screen);
   const { batch, lr, budget, augment, portions } = options;
-  const result = await quantizeFromImages(
-    network,
-    calibrations,
-    {
-      activations: options.activations,
-      layers: options.layer,
-      ...(aim
-        ? { goal: aim, costs }
-        : {
-            bits: options.bits,
-            levels: options.levels,
-            twoTerm: options.twoTerm || null,
-            budget,
-            price: options.price,
-          }),
-      memory: options.memory,
-      minutes: options.minutes,
-      portions,
-      learningRate: lr,
-      batchSize: batch,
-      augment,
-      seed: options.seed,
-      threads: options.threads,
-    },
-    { signal, onStep: steps.begin, onProgress: steps.update, onWarning: screen.say },
-  );
+  const convert = () =>
+    quantizeFromImages(
+      network,
+      calibrations,
+      {
+        activations: options.activations,
+        layers: options.layer,
+        ...(aim
+          ? { goal: aim, costs }
+          : {
+              bits: options.bits,
+              levels: options.levels,
+              twoTerm: options.twoTerm || null,
+              budget,
+              price: options.price,
+            }),
+        memory: options.memory,
+        minutes: options.minutes,
+        portions,
+        learningRate: lr,
+        batchSize: batch,
+        augment,
+        seed: options.seed,
+        threads: options.threads,
+      },
+      {
+        signal,
+        checkpoint: { path: checkpoint, resume: options.resume },
+        onStep: steps.begin,
+        onProgress: steps.update,
+        onWarning: screen.say,
+      },
+    );
+  const result = await resumable(checkpoint, convert);
   steps.done();
   const labels = result.model.labels ?? val?.images.classNames;
   const model = {
@@ -135,6 +155,7 @@ export async function runCalibrated(path: string, options: CalibratedArguments, 
   };
   const file = encodeModel(model);
   await writeAtomically(out, file);
+  await removeCheckpoint(checkpoint);
   const line = screen.progress("timing");
   const samples = Object.fromEntries([...calibrations].map(([name, one]) => [name, one.samples]));
   const floatModel = inFloat();

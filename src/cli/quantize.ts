@@ -42,7 +42,6 @@ const RETRAINED = [
   "clip",
   "prune",
   "pruneEpochs",
-  "resume",
 ];
 
 /** Options that have another default on each way. */

@@ -2,9 +2,10 @@
 import { frozenCopy, is } from "../base/index.js";
 import { AUGMENTATION, type Augmentation } from "../data/browser.js";
 import { type ActivationScheme, QUANTIZER, type Quantizer, SCHEME } from "../quantize/index.js";
+import { type CheckpointOptions, COMMON } from "../training/index.js";
 import { COST_TABLE, type CostTable } from "./costs/index.js";
 import { GOAL, type Goal } from "./goal/goal.js";
-import { TRAINING } from "./settings.js";
+import { CONTROL, TRAINING } from "./settings.js";
 
 /** Settings of quantizeFromImages; DEFAULTS has what each is unless it is set. */
 export interface ImageSettings {
@@ -90,9 +91,19 @@ export interface ImageControl {
   readonly onStep?: (step: "calibrating" | "comparing levels" | "rounding" | "distilling") => void | Promise<void>;
   /** Share of the step done, 0..1. */
   readonly onProgress?: (share: number, detail: string) => void | Promise<void>;
+  /**
+   * A file with the layers that are rounded, from which a run that was interrupted goes on; distillation is not in it. In Node only.
+   */
+  readonly checkpoint?: CheckpointOptions;
   /** Something was assumed or added; `warnings` of the result has the same. */
   readonly onWarning?: (text: string) => void | Promise<void>;
 }
+
+/**
+ * Checks the callbacks of quantizeFromImages.
+ * @internal
+ */
+export const IMAGE_CONTROL = is.exactly<ImageControl>({ ...CONTROL, checkpoint: COMMON.checkpoint });
 
 /** All settings, with the quantizer that `levels` names. */
 export type ResolvedSettings = Required<Omit<ImageSettings, "goal" | "costs">> &

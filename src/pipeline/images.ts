@@ -1,7 +1,7 @@
 // images.ts: a float network to the model that runs in integers, from images without labels: rounding that compensates, and
 // a float network that teaches.
 
-import { given, is, ShiftwiseError } from "../base/index.js";
+import { given, ShiftwiseError } from "../base/index.js";
 import {
   type Augmentation,
   countOf,
@@ -33,7 +33,7 @@ import {
   tensorsToEqualize,
   weightNodes,
 } from "../quantize/index.js";
-import { type CompensateResult, compensate, type LayerReport } from "../rounding/index.js";
+import { type CompensateResult, compensate, type LayerRecords, type LayerReport } from "../rounding/index.js";
 import {
   type DistillResult,
   type Divergence,
@@ -58,6 +58,7 @@ import {
 } from "./goal/index.js";
 import {
   CHOSEN_BY_GOALS,
+  IMAGE_CONTROL,
   IMAGE_SETTINGS,
   type ImageControl,
   type ImageSettings,
@@ -81,7 +82,8 @@ import { checkFloat, withoutTiny } from "./network.js";
 import { type ConversionResult, createWarnings, type QuantizedLayer, type RoundedLayer, schemeText } from "./notes.js";
 import { adviceOn, neediest, type Quality } from "./quality.js";
 import { readyIn, readyLayers } from "./ready.js";
-import { CONTROL, checkBits, checkLayers, defined } from "./settings.js";
+import { conversionRecord, openRoundingCheckpoint } from "./rounding-checkpoint.js";
+import { checkBits, checkLayers, defined } from "./settings.js";
 import { type Images, type ImagesByInput, type Source, sourceOf } from "./source.js";
 import { stillInputs } from "./still-inputs.js";
 
@@ -124,7 +126,7 @@ export async function quantizeFromImages(
   settings: ImageSettings = {},
   control: ImageControl = {},
 ): Promise<ImageConversion> {
-  given({ options: settings, control }, { options: IMAGE_SETTINGS, control: is.exactly<ImageControl>(CONTROL) });
+  given({ options: settings, control }, { options: IMAGE_SETTINGS, control: IMAGE_CONTROL });
   checkFloat(float);
   checkSignal(control.signal);
   const { warnings, warn, heard } = createWarnings(control.onWarning);
@@ -155,6 +157,10 @@ export async function quantizeFromImages(
   await heard();
 
   const measure = fidelityTo(source.network, held);
+  const checkpoint =
+    control.checkpoint &&
+    (await openRoundingCheckpoint(control.checkpoint, conversionRecord(source.network, used, full)));
+  const recorded: Recorded = (work) => (checkpoint ? checkpoint.run(work) : work(undefined));
   const onProgress = (done: number, total: number, layer: string) => control.onProgress?.(done / total, layer);
   const levelsBy =
     (widths: (node: Weighted) => Width) =>
@@ -166,10 +172,22 @@ export async function quantizeFromImages(
       return next ? [levelsOf(node, next)] : [];
     };
     await control.onStep?.("rounding");
-    const result = await compensate(simulated, used, { levels: levelsBy(widths), explore }, { signal, onProgress });
+    const result = await recorded((records) =>
+      compensate(simulated, used, { levels: levelsBy(widths), explore }, { signal, onProgress, records }),
+    );
     return { result, outputs: measure(result.network).outputs };
   };
-  const choice = await choose(network, simulated, used, ready, full, () => measure(simulated), roundTo, control);
+  const choice = await choose(
+    network,
+    simulated,
+    used,
+    ready,
+    full,
+    () => measure(simulated),
+    roundTo,
+    recorded,
+    control,
+  );
   const { widths, reached } = choice;
   let taught: DistillResult | null = null;
   if (minutes > 0) {
@@ -272,6 +290,7 @@ async function choose(
   settings: ResolvedSettings,
   limit: () => Divergence,
   roundTo: (widths: (node: Weighted) => Width) => Promise<Rounding>,
+  recorded: Recorded,
   control: ImageControl,
 ): Promise<Choice> {
   const { goal, budget, costs, layers } = settings;
@@ -280,7 +299,10 @@ async function choose(
   if (isReady || (goal === null && budget === null)) return { widths: widthsBy(network, settings), reached: null };
   const choices = goal ? choicesFor(layers) : widthsFor(settings);
   await control.onStep?.("comparing levels");
-  const found = await survey(simulated, samples, ready, surveyWidth(settings), choices, costs, control);
+  const base = surveyWidth(settings);
+  const found = await recorded((records) =>
+    survey(simulated, samples, ready, base, choices, costs, { ...control, records }),
+  );
   if (!goal) return { widths: byName(dealBits(found, budget!)), reached: null };
   const noise = worstNoise(limit().outputs);
   const reached = await reach(found, goal, noise, async (widths) => {
@@ -291,6 +313,9 @@ async function choose(
   });
   return { widths: byName(reached.widths), reached };
 }
+
+/** Runs a rounding with the records of its layers, where a run has a checkpoint. */
+type Recorded = <T>(rounding: (records?: LayerRecords) => Promise<T>) => Promise<T>;
 
 /** A rounding of the whole network, and what it keeps. */
 type Rounding = Omit<Trial<CompensateResult>, "bytes">;

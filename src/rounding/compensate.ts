@@ -20,6 +20,7 @@ import { type LayerPlan, type LevelsOf, planRounding, type RoundingStep } from "
 import { createOutputMeter } from "./output-meter.js";
 import { inputVariances, isBlocked, type Part, partsOf, pickColumns } from "./parts.js";
 import { createRounder, ROUND, type Rounder } from "./rounding.js";
+import type { Segment } from "./segments.js";
 import { chunkOf, createWalk } from "./walk.js";
 
 /** Options of `compensate`. */
@@ -64,7 +65,11 @@ const OPTIONS = is.record<CompensateOptions>({
   adapted: is.optional(is.boolean),
   explore: is.optional(is.callback),
 });
-const CONTROL = is.record<CompensateControl>({ signal: is.optional(is.signal), onProgress: is.optional(is.callback) });
+const CONTROL = is.record<CompensateControl>({
+  records: is.optional(is.record<LayerRecords>({ get: is.callback, put: is.callback })),
+  signal: is.optional(is.signal),
+  onProgress: is.optional(is.callback),
+});
 
 /**
  * The result of rounding one layer. Ratios of signal to noise are in decibels: 300 for no error, null where there is no signal,
@@ -103,8 +108,31 @@ export interface CompensateResult {
   readonly layers: readonly LayerReport[];
 }
 
+/** What rounding has found of a layer: with the levels that it was rounded to, its weights follow from it. */
+export interface LayerRecord {
+  /** The code of each weight: code c of output channel r is level c of table of[r], times scale[r]. */
+  readonly codes: Uint8Array;
+  readonly scale: Float32Array;
+  readonly of: Uint8Array;
+  /** What each channel's mean output has lost. */
+  readonly shift: Float64Array;
+  readonly report: LayerReport;
+}
+
+/** The layers of one rounding that are done, by name. */
+export interface LayerRecords {
+  get(layer: string): LayerRecord | undefined;
+  put(layer: string, record: LayerRecord): void | Promise<void>;
+}
+
 /** Progress and abort of `compensate`. */
 export interface CompensateControl {
+  /**
+   * Layers that an earlier run with the same network, samples and options has rounded, which are taken as they are, and where
+   * those of this run are put; no portion's.
+   * @internal
+   */
+  readonly records?: LayerRecords;
   /** Stops before the next layer. */
   readonly signal?: AbortSignal;
   /** Layers done, of how many. */
@@ -146,25 +174,39 @@ export async function compensate(
   const norms = new Map(findChains(network).map(({ head, norm }) => [head.name, norm]));
   const grids = new Map<string, WeightGrid>();
   const layers: LayerReport[] = [];
+  const { records } = control;
+  const isKnown = ({ nodes: [head] }: Segment): boolean =>
+    (head.op !== "conv" && head.op !== "dense") ||
+    records?.get(head.name) !== undefined ||
+    planRounding(head, settings.levels) === null;
+  // where all layers are known, nothing needs their inputs
+  const runs = !records || !own.segments.every(isKnown);
   for (const [i, segment] of own.segments.entries()) {
     const [head] = segment.nodes;
     const plan = head.op === "conv" || head.op === "dense" ? planRounding(head, settings.levels) : null;
     const norm = norms.get(head.name) ?? null;
-    const variances = plan && isBlocked(plan.node) ? inputVariances(plan.node, own) : null;
-    const rounded = plan && roundLayer(plan, norm, partsOf(plan.node, i, own, twin, settings), variances, settings);
+    const known = plan && !plan.states ? records?.get(head.name) : undefined;
+    const variances = plan && !known && isBlocked(plan.node) ? inputVariances(plan.node, own) : null;
+    const rounded =
+      plan &&
+      (known
+        ? layerOf(plan, norm, known)
+        : roundLayer(plan, norm, partsOf(plan.node, i, own, twin, settings), variances, settings));
     const changed = segment.nodes.map((node) => rounded?.nodes.find(({ name }) => name === node.name) ?? node);
     for (const node of changed) nodes.set(node.name, node);
     const outputs = createOutputMeter(own.shapes.get(head.name)!);
-    const expected = twin?.run(i, twin.segments[i].nodes);
-    for (const values of own.run(i, changed)) {
+    const expected = runs ? twin?.run(i, twin.segments[i].nodes) : undefined;
+    for (const values of runs ? own.run(i, changed) : []) {
       const others = expected?.next().value;
-      if (others && rounded && measure) outputs.add(others, values);
+      if (others && rounded && !known && measure) outputs.add(others, values);
     }
     // to its end
     expected?.next();
     if (rounded) {
+      const report = known?.report ?? { ...rounded.report, outputSnr: twin && measure ? outputs.read() : null };
       grids.set(head.name, rounded.grid);
-      layers.push({ ...rounded.report, outputSnr: twin && measure ? outputs.read() : null });
+      layers.push(report);
+      if (records && !known && !plan.states) await records.put(head.name, { ...rounded.found, report });
     }
     await control.onProgress?.(i, own.segments.length - 1, head.name);
     if (control.signal?.aborted) throw new ShiftwiseError("ABORTED", "quantization was stopped", { where: head.name });
@@ -205,6 +247,21 @@ interface RoundedNodes {
   readonly nodes: readonly Node[];
   readonly grid: WeightGrid;
   readonly report: Omit<LayerReport, "outputSnr">;
+  readonly found: Omit<LayerRecord, "report">;
+}
+
+/** A layer as it was rounded before. */
+function layerOf({ node, tables, grid }: LayerPlan, behind: BatchNormNode | null, known: LayerRecord): RoundedNodes {
+  const { codes, scale, of, shift, report } = known;
+  const { shape } = node.weight;
+  const width = codes.length / shape[0];
+  const data = new Float32Array(codes.length);
+  for (let r = 0; r < shape[0]; r++) {
+    const { levels } = tables[of[r]];
+    for (let i = r * width; i < (r + 1) * width; i++) data[i] = scale[r] * levels[codes[i]];
+  }
+  const nodes = keepMean({ ...node, weight: { shape, data } }, node.bias ? null : behind, shift);
+  return { nodes, grid: grid(scale, of), report, found: known };
 }
 
 /** @param variances of all inputs, where parts have some of them each; null: each part has all inputs of its channels */
@@ -225,6 +282,7 @@ function roundLayer(
   const scale = new Float32Array(shape[0]);
   const of = new Uint8Array(shape[0]);
   const shift = new Float64Array(shape[0]);
+  const codes = new Uint8Array(data.length);
   const scaled = (plan: LayerPlan) => (variances ? { ...plan, fits: sharedFits(plan, variances) } : plan);
   const plan = scaled(wanted);
   const others = sharingTables(explore(node).map((levels) => scaled(planRounding(node, () => levels)!)));
@@ -275,6 +333,7 @@ function roundLayer(
         const rounded = !chosen || chosen[at] === ROUND;
         const value = Math.fround(rounded ? s * levels[result.codes[at]] : result.values[at]);
         weight.data[(from + r) * width + first + i] = value;
+        codes[(from + r) * width + first + i] = result.codes[at];
         shift[from + r] += (original[at] - value) * mean[i];
       }
     }
@@ -286,7 +345,8 @@ function roundLayer(
     ownSnr: decibels(signal, error),
     explored: tried.map(({ read }, i) => ({ snr: decibels(sampled, errors[i]), ...read() })),
   };
-  return { nodes: keepMean({ ...node, weight }, norm, shift), grid: grid(scale, of), report };
+  const nodes = keepMean({ ...node, weight }, norm, shift);
+  return { nodes, grid: grid(scale, of), report, found: { codes, scale, of, shift } };
 }
 
 /** Plans that have the same levels share their tables. */

@@ -5,6 +5,8 @@ export {
   type CompensateResult,
   compensate,
   type Explored,
+  type LayerRecord,
+  type LayerRecords,
   type LayerReport,
 } from "./compensate.js";
 export { type LevelsOf, portionSteps, type RoundingStep } from "./layer-plan.js";

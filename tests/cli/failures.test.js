@@ -288,6 +288,8 @@ describe("bad input", () => {
   test("--resume without a checkpoint", async () => {
     const out = at("never.safetensors");
     await assertFails(["train", "--data", data, "--out", out, "--resume"], "IO", /no checkpoint to resume from/);
+    const calibrated = ["quantize", float, "--calibrate", data, "--out", out, "--resume"];
+    await assertFails(calibrated, "IO", /no checkpoint to resume from/);
   });
 
   test("--json fails as quietly on standard output", async () => {
