@@ -108,13 +108,13 @@ export interface CompensateResult {
   readonly layers: readonly LayerReport[];
 }
 
-/** What rounding has found of a layer: with the levels that it was rounded to, its weights follow from it. */
+/** The result of rounding a layer: with the levels that it was rounded to, its weights follow from it. */
 export interface LayerRecord {
   /** The code of each weight: code c of output channel r is level c of table of[r], times scale[r]. */
   readonly codes: Uint8Array;
   readonly scale: Float32Array;
   readonly of: Uint8Array;
-  /** What each channel's mean output has lost. */
+  /** The loss of each channel's mean output. */
   readonly shift: Float64Array;
   readonly report: LayerReport;
 }
