@@ -12,11 +12,15 @@ nothing but the last bits.
 from __future__ import annotations
 
 import argparse
+import copy
 import gzip
+import json
+import math
 import os
-import random
 import sys
+import time
 from pathlib import Path
+from typing import Callable, Optional
 
 import torch
 import torch.distributed as dist
@@ -26,13 +30,24 @@ from torch.nn.parallel import DistributedDataParallel
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from shiftwise import INQ, Linear, export_onnx, prepare  # noqa: E402
+from shiftwise import INQ, ActivationQuantizer, Linear, export_onnx, prepare  # noqa: E402
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
+class Shrunk(nn.Module):
+    """A shortcut without weights: every other pixel, and channels of zeros on both sides."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.more = (outputs - inputs) // 2
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, self.more, self.more))
+
+
 class Block(nn.Module):
-    """Two convolutions and a shortcut, which a 1x1 convolution brings to the right size."""
+    """Two convolutions and a shortcut, which slicing and padding bring to the right size."""
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
@@ -41,11 +56,7 @@ class Block(nn.Module):
         self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
         self.bn2 = nn.BatchNorm2d(outputs)
         self.relu = nn.ReLU()
-        self.downsample = (
-            nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
-            if stride > 1
-            else nn.Identity()
-        )
+        self.downsample = Shrunk(inputs, outputs) if stride > 1 else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.relu(self.bn1(self.conv1(x)))
@@ -121,129 +132,280 @@ def normalized(pixels: Tensor) -> Tensor:
     return (pixels.float() / 255 - mean) / std
 
 
-def augmented(pixels: Tensor, rng: random.Random) -> Tensor:
-    """Shifts by up to two pixels and flips, each picture by itself."""
-    padded = F.pad(pixels, (2, 2, 2, 2))
-    size = pixels.shape[-1]
-    made = []
-    for one in padded:
-        y, x = rng.randrange(5), rng.randrange(5)
-        cut = one[:, y : y + size, x : x + size]
-        made.append(cut.flip(2) if rng.random() < 0.5 else cut)
-    return torch.stack(made)
+def augmented(images: Tensor, reach: int, rng: torch.Generator) -> Tensor:
+    """Shifts normalized pictures by up to ``reach`` pixels, with the mean grey behind, and flips half of them."""
+    count, channels, height, width = images.shape
+    padded = F.pad(images, (reach, reach, reach, reach))
+    rows = torch.arange(height) + torch.randint(2 * reach + 1, (count, 1), generator=rng)
+    columns = torch.arange(width) + torch.randint(2 * reach + 1, (count, 1), generator=rng)
+    mirrored = torch.rand(count, 1, generator=rng) < 0.5
+    columns = torch.where(mirrored, columns.flip(1), columns)
+    picture = torch.arange(count)[:, None, None, None]
+    return padded[picture, torch.arange(channels)[:, None, None], rows[:, None, :, None], columns[:, None, None, :]]
 
 
-def accuracy(model: nn.Module, pixels: Tensor, labels: Tensor) -> float:
+def read_state(path: Path) -> dict[str, Tensor]:
+    """Reads a state_dict in the format safetensors, float32 only."""
+    content = path.read_bytes()
+    size = int.from_bytes(content[:8], "little")
+    body = bytearray(content[8 + size :])
+    state = {}
+    for name, entry in json.loads(content[8 : 8 + size]).items():
+        if name != "__metadata__":
+            first, end = entry["data_offsets"]
+            state[name] = torch.frombuffer(body[first:end], dtype=torch.float32).reshape(entry["shape"])
+    return state
+
+
+def distilled(found: Tensor, taught: Tensor, temperature: float = 2.0) -> Tensor:
+    """The divergence from a teacher's answers (Hinton et al. 2015)."""
+    soft = F.log_softmax(found / temperature, 1)
+    return temperature**2 * F.kl_div(soft, F.softmax(taught / temperature, 1), reduction="batchmean")
+
+
+def answers(model: nn.Module, pixels: Tensor) -> Tensor:
+    """What the model says to pictures, without gradients."""
     model.eval()
     with torch.no_grad():
-        right = sum(int((model(normalized(x)).argmax(1) == y).sum()) for x, y in zip(pixels.split(256), labels.split(256)))
-    return right / len(labels)
+        return torch.cat([model(normalized(x)) for x in pixels.split(256)])
 
 
-def main() -> None:
+def integers(model: nn.Module, pixels: Tensor) -> dict[str, Tensor]:
+    """The integers of every rounded tensor, in the order of the forward pass."""
+    found: dict[str, Tensor] = {}
+
+    def keep(name: str) -> Callable[..., None]:
+        def hook(module: nn.Module, _: object, made: Tensor) -> None:
+            found[f"{len(found)} {name}"] = torch.round(made / module.scale) + module.zero
+
+        return hook
+
+    named = [(name, one) for name, one in model.named_modules() if isinstance(one, ActivationQuantizer)]
+    handles = [one.register_forward_hook(keep(name)) for name, one in named]
+    model.eval()
+    with torch.no_grad():
+        model(normalized(pixels))
+    for handle in handles:
+        handle.remove()
+    return found
+
+
+def write_state(state: dict[str, Tensor], path: Path) -> None:
+    """Writes float32 tensors in the format safetensors."""
+    head, body = {}, b""
+    for name, value in state.items():
+        content = value.detach().float().contiguous().numpy().tobytes()
+        head[name] = {"dtype": "F32", "shape": list(value.shape), "data_offsets": [len(body), len(body) + len(content)]}
+        body += content
+    text = json.dumps(head).encode()
+    text += b" " * (-len(text) % 8)
+    path.write_bytes(len(text).to_bytes(8, "little") + text + body)
+
+
+def share_right(found: Tensor, labels: Tensor) -> float:
+    return float((found.argmax(1) == labels).float().mean())
+
+
+def optimizer_of(model: nn.Module, rate: float, decay: float) -> torch.optim.Optimizer:
+    """Weight decay for weights alone, not for biases and batch norm."""
+    flat = [one for one in model.parameters() if one.dim() < 2]
+    groups = [{"params": [one for one in model.parameters() if one.dim() > 1], "weight_decay": decay}, {"params": flat}]
+    return torch.optim.SGD(groups, rate, momentum=0.9)
+
+
+def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True)
+    parser.add_argument("--start", type=Path, help="safetensors of a state_dict that the float network starts from")
     parser.add_argument("--float", type=Path, help="state_dict of the float network; written where there is none")
     parser.add_argument("--float-epochs", type=int, default=4)
-    parser.add_argument("--bits", type=int, default=5)
+    parser.add_argument("--float-lr", type=float, default=0.1)
+    parser.add_argument("--bits", type=int, default=5, help="0: the float network alone")
     parser.add_argument("--scale", default="layer", choices=("layer", "channel"))
+    parser.add_argument("--rule", choices=("max", "mse"))
     parser.add_argument("--activations", type=int, default=8)
-    parser.add_argument("--epochs", type=int, default=2, help="after each portion but the last")
+    parser.add_argument("--epochs", type=int, nargs="+", default=[2], help="after each portion; of one number the last has none")
     parser.add_argument("--portions", type=float, nargs="+", default=[0.5, 0.75, 0.875, 1])
     parser.add_argument("--compensate", type=int, default=256, help="training images that portions are rounded on; 0: none")
+    parser.add_argument("--teach", type=float, default=0, help="share of the loss from the float network's answers, 0 to 1")
     parser.add_argument("--batch", type=int, default=128, help="of all ranks together")
     parser.add_argument("--lr", type=float, default=0.01)
+    parser.add_argument("--decay", type=float, default=5e-4)
+    parser.add_argument("--shift", type=int, default=2, help="pixels by which pictures are moved at most")
     parser.add_argument("--limit", type=int, help="training images that are used")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--checkpoint", type=Path)
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--answers", type=Path, help="safetensors of what the rounded network says to the test pictures")
+    parser.add_argument("--integers", type=int, default=16, help="test pictures whose integer tensors are in --answers")
     options = parser.parse_args()
+    if len(options.epochs) == 1:
+        options.epochs = [*(options.epochs * (len(options.portions) - 1)), 0]
+    if len(options.epochs) != len(options.portions):
+        parser.error(f"--epochs has {len(options.epochs)} numbers, --portions {len(options.portions)}")
+    return options
 
-    many = "WORLD_SIZE" in os.environ and int(os.environ["WORLD_SIZE"]) > 1
+
+class Trainer:
+    """Epochs over the training pictures, in which every rank takes its part of each batch."""
+
+    def __init__(self, options: argparse.Namespace, rank: int, ranks: int) -> None:
+        self.options, self.rank, self.ranks = options, rank, ranks
+        pixels, labels = open_data(options.data, True)
+        order = torch.randperm(len(pixels), generator=torch.Generator().manual_seed(options.seed))[: options.limit]
+        self.pixels, self.labels = pixels[order], labels[order]
+
+    def epoch(
+        self, model: nn.Module, optimizer: torch.optim.Optimizer, rate: float, number: int, done: tuple[int, int],
+        frozen: bool = False, teacher: Optional[nn.Module] = None,
+    ) -> float:  # fmt: skip
+        """Trains an epoch and returns its mean loss. ``done`` says how many of how many epochs of the schedule came before."""
+        options = self.options
+        model.train()
+        for module in model.modules():
+            if frozen and isinstance(module, nn.BatchNorm2d):
+                module.eval()
+        order = torch.randperm(len(self.pixels), generator=torch.Generator().manual_seed(1000 * options.seed + number))
+        total, steps = 0.0, len(self.pixels) // options.batch
+        for step in range(steps):
+            now = rate * 0.5 * (1 + math.cos(math.pi * (done[0] + step / steps) / done[1]))
+            for group in optimizer.param_groups:
+                group["lr"] = now
+            mine = order[step * options.batch : (step + 1) * options.batch]
+            rng = torch.Generator().manual_seed((options.seed * 1000 + number) * 100000 + step)
+            x = augmented(normalized(self.pixels[mine]), options.shift, rng).chunk(self.ranks)[self.rank]
+            # channels last is what convolutions on the CPU are fastest with
+            x = x.contiguous(memory_format=torch.channels_last)
+            labels = self.labels[mine].chunk(self.ranks)[self.rank]
+            found = model(x)
+            loss = F.cross_entropy(found, labels) if teacher is None or options.teach < 1 else found.new_zeros(())
+            if teacher is not None:
+                with torch.no_grad():
+                    taught = teacher(x)
+                loss = (1 - options.teach) * loss + options.teach * distilled(found, taught)
+            optimizer.zero_grad()
+            loss.backward()
+            # with frozen statistics the steps behind a coarse portion can outgrow each other
+            nn.utils.clip_grad_norm_(model.parameters(), 2.0 if frozen else math.inf)
+            optimizer.step()
+            mean = loss.detach().clone()
+            if self.ranks > 1:
+                dist.all_reduce(mean)
+            total += float(mean) / self.ranks
+        return total / max(steps, 1)
+
+
+def float_network(model: nn.Module, trainer: Trainer, say: Callable[..., None]) -> None:
+    """Trains the float network, or takes it from the file where it is."""
+    options, many = trainer.options, trainer.ranks > 1
+    if options.float and options.float.exists():
+        model.load_state_dict(torch.load(options.float))
+        return
+    if options.start:
+        model.load_state_dict(read_state(options.start), strict=False)
+    optimizer = optimizer_of(model, options.float_lr, options.decay)
+    trained = DistributedDataParallel(model) if many else model
+    for number in range(options.float_epochs):
+        began = time.monotonic()
+        loss = trainer.epoch(trained, optimizer, options.float_lr, number, (number, options.float_epochs))
+        say(f"float epoch {number}: loss {loss:.4f}, {time.monotonic() - began:.0f} s", flush=True)
     if many:
+        # running statistics are each rank's own: those of the first count
+        for tensor in model.state_dict().values():
+            dist.broadcast(tensor, 0)
+    if options.float and trainer.rank == 0:
+        write(model.state_dict(), options.float)
+
+
+def write(value: object, path: Path) -> None:
+    """Writes a file that is there whole or not at all."""
+    part = path.with_suffix(".part")
+    torch.save(value, part)
+    os.replace(part, path)
+
+
+def main() -> None:
+    options = parse()
+    if "WORLD_SIZE" in os.environ and int(os.environ["WORLD_SIZE"]) > 1:
         dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    many = dist.is_initialized()
     rank, ranks = (dist.get_rank(), dist.get_world_size()) if many else (0, 1)
     say = print if rank == 0 else lambda *_, **__: None
     if options.batch % ranks:
         raise SystemExit(f"--batch {options.batch} is no multiple of {ranks} ranks")
     torch.manual_seed(options.seed)
 
-    pixels, labels = (one[: options.limit] for one in open_data(options.data, True))
-    test = open_data(options.data, False)
-    model: nn.Module = ResNet20() if pixels.shape[1] == 3 else small(pixels.shape[1])
+    trainer = Trainer(options, rank, ranks)
+    pixels, labels = open_data(options.data, False)
+    channels = pixels.shape[1]
+    model: nn.Module = ResNet20() if channels == 3 else small(channels)
+    known = options.float is not None and options.float.exists()
+    float_network(model, trainer, say)
+    if rank == 0 and not known:
+        print(f"float: {share_right(answers(model, pixels), labels):.4f}", flush=True)
+    if options.bits == 0:
+        if rank == 0 and options.out:
+            export_onnx(model, options.out, normalized(pixels[:1]), normalization=(MEAN[:channels], STD[:channels]))
+        end(many)
+        return
+    teacher = copy.deepcopy(model).eval() if options.teach else None
 
-    def epoch(trained: nn.Module, optimizer: torch.optim.Optimizer, number: int, frozen: bool) -> float:
-        """Trains an epoch: every rank takes its part of each batch."""
-        trained.train()
-        if frozen:
-            for module in trained.modules():
-                if isinstance(module, nn.BatchNorm2d):
-                    module.eval()
-        order = torch.randperm(len(pixels), generator=torch.Generator().manual_seed(1000 * options.seed + number))
-        total, steps = 0.0, len(pixels) // options.batch
-        for step in range(steps):
-            mine = order[step * options.batch : (step + 1) * options.batch]
-            rng = random.Random(f"{options.seed} {number} {step}")
-            x = augmented(pixels[mine], rng).chunk(ranks)[rank]
-            loss = F.cross_entropy(trained(normalized(x)), labels[mine].chunk(ranks)[rank])
-            optimizer.zero_grad()
-            loss.backward()
-            # with frozen statistics the steps behind a coarse portion can outgrow each other
-            nn.utils.clip_grad_norm_(trained.parameters(), 2.0)
-            optimizer.step()
-            mean = loss.detach().clone()
-            if many:
-                dist.all_reduce(mean)
-            total += float(mean) / ranks
-        return total / max(steps, 1)
-
-    if options.float and options.float.exists():
-        model.load_state_dict(torch.load(options.float))
-    else:
-        # every rank by itself, alike: for a network from scratch, train it as you always do
-        ranks_now, many_now, ranks, many, rank_now, rank = ranks, many, 1, False, rank, 0
-        optimizer = torch.optim.SGD(model.parameters(), 0.1, momentum=0.9, weight_decay=5e-4, nesterov=True)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, options.float_epochs)
-        for number in range(options.float_epochs):
-            say(f"float epoch {number}: loss {epoch(model, optimizer, number, False):.4f}", flush=True)
-            schedule.step()
-        ranks, many, rank = ranks_now, many_now, rank_now
-        if options.float and rank == 0:
-            torch.save(model.state_dict(), options.float)
-    say(f"float: {accuracy(model, *test):.4f}", flush=True)
-
-    prepared = prepare(model, normalized(pixels[:512]), Linear(options.activations))
-    samples = [normalized(pixels[: options.compensate])] if options.compensate else None
-    inq = INQ(prepared, options.bits, options.portions, scale=options.scale, compensate=samples)
-    optimizer = torch.optim.SGD(prepared.parameters(), options.lr, momentum=0.9, weight_decay=5e-4, nesterov=True)
+    prepared = prepare(model, normalized(trainer.pixels[:512]), Linear(options.activations))
+    samples = [normalized(trainer.pixels[: options.compensate])] if options.compensate else None
+    inq = INQ(prepared, options.bits, options.portions, scale=options.scale, rule=options.rule, compensate=samples)
+    optimizer = optimizer_of(prepared, options.lr, options.decay)
     trained = DistributedDataParallel(prepared) if many else prepared
-    epochs = options.epochs * (len(options.portions) - 1)
     start = 0
     if options.resume:
         saved = torch.load(options.checkpoint)
         prepared.load_state_dict(saved["model"])
         optimizer.load_state_dict(saved["optimizer"])
         start = saved["epoch"]
-    for number in range(start, epochs):
-        if number % options.epochs == 0:
-            report = inq.step()
-            say(f"portion {report.portion}: {report.share:.4f} of the weights on their grids", flush=True)
-        for group in optimizer.param_groups:
-            group["lr"] = options.lr * (1 - number / epochs)
-        say(f"epoch {number}: loss {epoch(trained, optimizer, 100 + number, True):.6f}", flush=True)
-        if rank == 0 and options.checkpoint:
-            part = options.checkpoint.with_suffix(".part")
-            torch.save({"model": prepared.state_dict(), "optimizer": optimizer.state_dict(), "epoch": number + 1}, part)
-            os.replace(part, options.checkpoint)
-    while not inq.done:
-        inq.step()
-    say(f"quantized: {accuracy(prepared, *test):.4f}", flush=True)
-    if rank == 0 and options.out:
-        export_onnx(prepared, options.out, normalized(test[0][:1]), normalization=(MEAN[: pixels.shape[1]], STD[: pixels.shape[1]]))
-        torch.save(prepared.state_dict(), options.out.with_suffix(".pt"))
+    number, epochs = 0, sum(options.epochs)
+    for portion, count in enumerate(options.epochs):
+        for k in range(count):
+            if number >= start:
+                if k == 0:
+                    # momentum would go on towards where the weights were
+                    optimizer.state.clear()
+                    advance(inq, portion, say)
+                began = time.monotonic()
+                loss = trainer.epoch(trained, optimizer, options.lr, 100 + number, (number, epochs), True, teacher)
+                say(f"epoch {number}: loss {loss:.6f}", flush=True)
+                say(f"{time.monotonic() - began:.0f} s", flush=True)
+                if rank == 0 and options.checkpoint:
+                    state = {"model": prepared.state_dict(), "optimizer": optimizer.state_dict(), "epoch": number + 1}
+                    write(state, options.checkpoint)
+            number += 1
+    advance(inq, len(options.portions) - 1, say)
+    if rank == 0:
+        found = answers(prepared, pixels)
+        print(f"quantized: {share_right(found, labels):.4f}", flush=True)
+        if options.out:
+            mean, std = MEAN[:channels], STD[:channels]
+            export_onnx(prepared, options.out, normalized(pixels[:1]), normalization=(mean, std))
+            torch.save(prepared.state_dict(), options.out.with_suffix(".pt"))
+        if options.answers:
+            weights = {name: one.weight for name, one in prepared.named_modules() if hasattr(one, "parametrizations")}
+            write_state({"answers": found, **weights, **integers(prepared, pixels[: options.integers])}, options.answers)
+    end(many)
+
+
+def end(many: bool) -> None:
+    """Waits for the first rank, which measures and writes, before the ranks part."""
     if many:
-        dist.destroy_process_group()
+        dist.barrier()
+        sys.stdout.flush()
+        # gloo of torch 1.13 can wait for ever for a rank that is gone when it is taken down, and so would the interpreter
+        os._exit(0)
+
+
+def advance(inq: INQ, portion: int, say: Callable[..., None]) -> None:
+    """Rounds up to a portion, those without epochs of their own besides."""
+    while inq.portion <= portion:
+        report = inq.step()
+        say(f"portion {report.portion}: {report.share:.4f} of the weights on their grids", flush=True)
 
 
 if __name__ == "__main__":

@@ -224,10 +224,10 @@ class _Rounded(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, scale: float, zero: int, top: int) -> Tensor:  # type: ignore[override]
         z = x * _float32(1 / scale)
         # the exporter of torch 1.13 stumbles over sums with 0 in here
-        z = z + zero if zero else z
+        z = z.add_(zero) if zero else z
         ctx.save_for_backward((z >= 0) & (z <= top))
-        q = torch.round(z.clamp(0, top))
-        return (q - zero if zero else q) * scale
+        q = z.clamp_(0, top).round_()
+        return (q.sub_(zero) if zero else q).mul_(scale)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:

@@ -18,6 +18,13 @@ from .layers import TRANSPOSED, Layer, Weighted, rows_of, weight_of
 
 #: Share of the mean of H's diagonal that is added to it.
 DAMPING = 0.01
+#: Output positions of a batch that are taken for each of a layer's inputs, and in any case.
+ROWS = 32
+FEWEST_ROWS = 4096
+
+
+class _Enough(Exception):
+    """Ends a forward pass at the layer whose inputs are wanted."""
 
 
 class Compensation:
@@ -50,10 +57,11 @@ class Compensation:
 
         def listen(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
             groups = 1 if isinstance(module, nn.Linear) else module.groups
-            x = _patches(inputs[0].detach().float(), module).double()
+            x = _drawn(_patches(inputs[0].detach().float(), module), groups).double()
             split = x.reshape(x.shape[0], groups, -1).transpose(0, 1)
             found = split.transpose(1, 2) @ split
             total[:] = [total[0] + found] if total else [found]
+            raise _Enough
 
         training = model.training
         model.eval()
@@ -61,11 +69,23 @@ class Compensation:
         try:
             for batch in self._batches:
                 args = batch if isinstance(batch, (tuple, list)) else (batch,)
-                model(*args)
+                try:
+                    model(*args)
+                except _Enough:
+                    pass
         finally:
             handle.remove()
             model.train(training)
         return total[0]
+
+
+def _drawn(x: Tensor, groups: int) -> Tensor:
+    """Returns some of the rows, always the same: many more than inputs tell nothing more of them."""
+    wanted = max(ROWS * x.shape[1] // groups, FEWEST_ROWS)
+    if x.shape[0] <= wanted:
+        return x
+    order = torch.randperm(x.shape[0], generator=torch.Generator().manual_seed(0))
+    return x[order[:wanted].to(x.device)]
 
 
 def _patches(x: Tensor, module: Weighted) -> Tensor:

@@ -88,6 +88,17 @@ def test_a_killed_rank_ends_the_run_which_resumes_to_the_same_weights(folder):
         assert torch.equal(value, resumed[name]), name
 
 
+def test_torchrun_starts_the_example(folder):
+    """Debian's torchrun of torch 1.13 knows no stream but 1 and 2 under Python 3.11, whose flags leave out 0 and 3."""
+    made, _, two = folder
+    launch = [sys.executable, "-m", "torch.distributed.run", "--redirects", "2", "--tee", "2", "--nproc_per_node", "2"]
+    command = [*launch, "--master_port", str(free_port()), str(EXAMPLE), *COMMON, "--float", "float.pt"]
+    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    run = subprocess.run(command, cwd=made, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=600)
+    assert run.returncode == 0, run.stdout
+    assert [float(loss) for loss in re.findall(r"^epoch \d+: loss (\S+)", run.stdout, re.M)] == pytest.approx(two, rel=1e-5)
+
+
 def alone(rank, port, folder, case):
     os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
     dist.init_process_group("gloo", rank=rank, world_size=2)
