@@ -16,8 +16,9 @@ from torch.nn.utils import parametrize
 
 from .activations import ActivationQuantizer
 from .errors import ShiftwiseError
+from .given import given_model, given_normalization
 from .grid import Grid, plain_weights
-from .layers import bare
+from .layers import bare, check_type
 
 OPSET = 15
 #: The first version of the format in which models have functions of their own.
@@ -44,8 +45,14 @@ def export_onnx(
     :param sample: a batch of inputs; the batch is open in the file.
     :param normalization: mean and deviation of pixel / 255, if inputs are pixels: then the model takes pixels 0..255 in JavaScript.
     """
-    args = (sample,) if isinstance(sample, Tensor) else tuple(sample)
-    model = bare(model)
+    model = bare(given_model(model))
+    args = (sample,) if isinstance(sample, Tensor) else tuple(sample) if isinstance(sample, (tuple, list)) else ()
+    if not args or not all(isinstance(one, Tensor) for one in args):
+        raise ShiftwiseError("BAD_OPTION", "no sample", where="sample", expected="a batch of inputs", found=type(sample).__name__)
+    for name, value in model.named_parameters():
+        check_type(value, name)
+    if normalization is not None:
+        normalization = given_normalization(normalization, args[0].shape[1] if args[0].dim() > 1 else None)
     grids: dict[str, Any] = {}
     for name, module in model.named_modules():
         if parametrize.is_parametrized(module, "weight"):
@@ -80,7 +87,7 @@ def export_onnx(
         )
     metadata = {"shiftwise.grids": json.dumps(grids)} if grids else {}
     if normalization is not None:
-        mean, std = ([float(value) for value in values] for values in normalization)
+        mean, std = normalization
         metadata[f"{input_names[0]}.normalization"] = json.dumps({"mean": mean, "std": std})
     content = buffer.getvalue() + _varint_field(1, IR_VERSION)
     for key, value in metadata.items():

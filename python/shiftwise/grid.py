@@ -36,6 +36,7 @@ class Grid(nn.Module):
     table: Tensor
     n1: Tensor
     portion: Tensor
+    made: Tensor
 
     def __init__(self, weight: Tensor, outputs: int, bits: int, kind: str, scaled: bool, rule: Optional[str]) -> None:
         super().__init__()
@@ -50,6 +51,9 @@ class Grid(nn.Module):
         self.register_buffer("scale", torch.ones(outputs, device=device))
         self.register_buffer("table", torch.zeros(outputs, dtype=torch.long, device=device))
         self.register_buffer("n1", torch.zeros((), dtype=torch.long, device=device))
+        #: What the levels are, so that a state_dict of others is refused.
+        made = [bits, int(kind == "two-term"), int(scaled)]
+        self.register_buffer("made", torch.tensor(made, dtype=torch.long, device=device))
         #: How many portions have been rounded.
         self.register_buffer("portion", torch.zeros((), dtype=torch.long, device=device))
 
@@ -57,6 +61,18 @@ class Grid(nn.Module):
     def frozen(self) -> Tensor:
         """Which weights are on the grid for good."""
         return self.mask.bool()
+
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: object, **kwargs: object) -> None:
+        made = state_dict.get(f"{prefix}made")
+        if made is not None and made.tolist() != self.made.tolist():
+            raise ShiftwiseError(
+                "BAD_MODEL",
+                "a state_dict of other levels",
+                where=prefix.split(".parametrizations.")[0],
+                expected=_levels_text(self.made.tolist()),
+                found=_levels_text(made.tolist()),
+            )
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     def forward(self, weight: Tensor) -> Tensor:
         """Returns the weights that the layer computes with."""
@@ -117,6 +133,11 @@ class Grid(nn.Module):
             raise ShiftwiseError(
                 "BAD_MODEL", "not all weights are on the grid yet", where=name, expected="step() until inq.done", found=f"{share:.1%}"
             )
+
+
+def _levels_text(made: list[int]) -> str:
+    bits, two, scaled = made
+    return f"{bits} bits, {'two-term levels' if two else 'powers'}, {'a scale a channel' if scaled else 'no scale'}"
 
 
 def _positive(scale: Tensor) -> Tensor:

@@ -11,8 +11,9 @@ from torch.nn.utils import parametrize
 
 from .compensate import Compensation
 from .errors import ShiftwiseError
+from .given import given_batches, given_model
 from .grid import Grid, plain_weights
-from .layers import Layer, bare, layers_of, rows_of
+from .layers import Layer, bare, check_type, layers_of, rows_of
 from .levels import TWO_TERM, check_bits
 from .partition import Random, check_portions, frozen_count, select_largest, select_random
 from .ranks import broadcast_from_first, check_agreement, is_first, world_size
@@ -78,10 +79,11 @@ class INQ:
         layers: Optional[Mapping[str, LayerLevels]] = None,
         seed: int = 0,
     ) -> None:
-        if not isinstance(model, nn.Module):
-            raise ShiftwiseError("BAD_OPTION", "no model", where="model", expected="a torch.nn.Module", found=type(model).__name__)
+        model = given_model(model)
         self.portions = check_portions(portions)
         self.partition = _one_of("partition", partition, ("magnitude", "random"))
+        if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+            raise ShiftwiseError("BAD_OPTION", "no seed", where="seed", expected="an integer from 0", found=seed)
         self.seed = seed
         self.rule = rule
         self.model = bare(model)
@@ -92,10 +94,14 @@ class INQ:
                 where="model",
                 expected="INQ(model) before DistributedDataParallel(model)",
             )
-        self._compensation = Compensation(compensate) if compensate is not None else None
+        self._compensation = Compensation(given_batches(compensate, "compensate")) if compensate is not None else None
         both = {"levels": levels, "scale": "channel" if levels == "two-term" and scale == "layer" else scale}
         usual = Levels(bits, **both)
         found = layers_of(self.model)
+        if layers is not None and not isinstance(layers, Mapping):
+            raise ShiftwiseError(
+                "BAD_OPTION", "no levels by name", where="layers", expected="a dict, such as {'conv1': 5}", found=type(layers).__name__
+            )
         _check_names(layers or {}, found)
         self._layers: list[tuple[Layer, Grid]] = []
         for layer in found:
@@ -107,7 +113,7 @@ class INQ:
                 wanted = layers[layer.name]
             if wanted is None:
                 continue
-            chosen = Levels(wanted, **both) if isinstance(wanted, int) else wanted
+            chosen = wanted if isinstance(wanted, Levels) else Levels(wanted, **both)
             self._layers.append((layer, self._attach(layer, _checked(chosen, layer.name))))
         if not self._layers:
             raise ShiftwiseError("BAD_OPTION", "every layer is left as it is", where="layers", expected="at least one to quantize")
@@ -164,6 +170,15 @@ class INQ:
             raise ShiftwiseError(
                 "DONE", "step() after the last portion", expected="`while not inq.done`", found=f"{at} portions rounded"
             )
+        for layer, grid in self._layers:
+            if not parametrize.is_parametrized(layer.module, "weight") or layer.module.parametrizations.weight[0] is not grid:
+                raise ShiftwiseError(
+                    "BAD_MODEL",
+                    "the weight has lost its parametrization",
+                    where=layer.name,
+                    expected="the model as INQ left it; inq.finish() takes the parametrizations away when all portions are done",
+                )
+            check_type(self._original(layer), layer.name)
         if world_size() > 1:
             weights = [self._original(layer) for layer, _ in self._layers]
             check_agreement([*weights, *(grid.levels for _, grid in self._layers)], at)
@@ -234,7 +249,7 @@ def _checked(wanted: Levels, name: str) -> Levels:
     _one_of(f"scale of {name}", wanted.scale, ("layer", "channel"))
     if wanted.levels == "powers":
         check_bits(wanted.bits, f"bits of {name}")
-    elif wanted.bits not in TWO_TERM:
+    elif not isinstance(wanted.bits, int) or isinstance(wanted.bits, bool) or wanted.bits not in TWO_TERM:
         expected = ", ".join(str(bits) for bits in TWO_TERM)
         raise ShiftwiseError("BAD_OPTION", "unsupported bit width", where=f"bits of {name}", expected=expected, found=wanted.bits)
     return wanted

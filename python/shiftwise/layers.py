@@ -52,11 +52,12 @@ def layers_of(model: nn.Module) -> list[Layer]:
         if id(module) in names:
             raise _shared(name, names[id(module)])
         names[id(module)] = name
-        weight = _parameter(module)
+        weight = _parameter(module, name)
         if id(weight) in owners:
             raise _shared(name, owners[id(weight)])
         owners[id(weight)] = name
-        _check_type(weight, name)
+        _check_kind(weight, name)
+        check_type(weight, name)
         found.append((name, module))
     if not found:
         raise ShiftwiseError("BAD_MODEL", "no layer to quantize", expected="Conv1d, Conv2d, ConvTranspose or Linear")
@@ -76,13 +77,37 @@ def _shared(name: str, other: str) -> ShiftwiseError:
     )
 
 
-def _parameter(module: nn.Module) -> Tensor:
+def _parameter(module: nn.Module, name: str) -> Tensor:
     if nn.utils.parametrize.is_parametrized(module, "weight"):
-        return module.parametrizations.weight.original  # type: ignore[union-attr, return-value]
-    return module.weight  # type: ignore[return-value]
+        held = module.parametrizations.weight  # type: ignore[union-attr]
+        # a parametrization of several tensors has no single original
+        return getattr(held, "original", None) if hasattr(held, "original") else held.original0  # type: ignore[return-value]
+    if isinstance(module._parameters.get("weight"), nn.Parameter):
+        return module.weight  # type: ignore[return-value]
+    raise ShiftwiseError(
+        "BAD_MODEL",
+        "the weight is no parameter, but made of others",
+        where=name,
+        expected="torch.nn.utils.remove_weight_norm or the like before",
+    )
 
 
-def _check_type(weight: Tensor, name: str) -> None:
+def _check_kind(weight: Tensor, name: str) -> None:
+    if isinstance(weight, nn.parameter.UninitializedParameter):
+        found, expected = "a lazy layer", "a forward pass first, which gives it its shape"
+    elif weight.is_meta:
+        found, expected = "weights on the device meta", "weights with values"
+    elif weight.layout != torch.strided:
+        found, expected = f"weights of layout {weight.layout}", "dense weights: weight.to_dense()"
+    elif weight.numel() == 0:
+        found, expected = f"weights of shape {tuple(weight.shape)}", "at least one weight"
+    else:
+        return
+    raise ShiftwiseError("BAD_MODEL", "weights without values of their own", where=name, expected=expected, found=found)
+
+
+def check_type(weight: Tensor, name: str) -> None:
+    """Raises BAD_MODEL unless the weights are float32."""
     if weight.dtype == torch.float32:
         return
     if weight.is_complex():

@@ -36,8 +36,8 @@ class PowersOfTwo:
 
 def check_bits(bits: int, where: str = "bits") -> int:
     """Returns a width of INQ's codes. Raises BAD_OPTION unless it is 2, 3, 4 or 5."""
-    if bits in (2, 3, 4, 5) and not isinstance(bits, bool):
-        return int(bits)
+    if isinstance(bits, int) and not isinstance(bits, bool) and bits in (2, 3, 4, 5):
+        return bits
     raise ShiftwiseError("BAD_OPTION", "unsupported bit width", where=where, expected="2, 3, 4 or 5", found=bits)
 
 

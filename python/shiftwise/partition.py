@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from .errors import ShiftwiseError
+from .given import given_numbers
 
 _MASK = 0xFFFFFFFF
 
@@ -16,6 +17,7 @@ _MASK = 0xFFFFFFFF
 def check_portions(portions: Sequence[float]) -> tuple[float, ...]:
     """Returns accumulated shares that rise to exactly 1. Raises BAD_OPTION naming the first that breaks this."""
     before = 0.0
+    portions = given_numbers(portions, "portions")
     for i, portion in enumerate(portions):
         if not before < portion <= 1:
             raise ShiftwiseError(

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
-from .activations import ActivationQuantizer, Linear, Scheme
+from .activations import ActivationQuantizer, Linear, LogQuant, Scheme
 from .errors import ShiftwiseError
+from .given import given_batches, given_model
 from .layers import WEIGHTED, bare, layers_of
 
 _MODULES: tuple[tuple[str, tuple[type, ...]], ...] = (
@@ -61,8 +62,15 @@ def prepare(model: nn.Module, sample: Union[Tensor, Iterable[Any]], activations:
     :param sample: a batch, or several in a list; ``calibrate`` does the same again on others.
     :returns: a GraphModule that trains and exports as the model did.
     """
-    model = bare(model)
+    model = bare(given_model(model))
+    if not isinstance(activations, (Linear, LogQuant)):
+        raise ShiftwiseError(
+            "BAD_OPTION", "no scheme", where="activations", expected="Linear(8) or LogQuant(4)", found=repr(activations)[:60]
+        )
+    if isinstance(model, fx.GraphModule) and any(isinstance(one, ActivationQuantizer) for one in model.modules()):
+        raise ShiftwiseError("BAD_MODEL", "the model is prepared already", expected="calibrate() to fit its encodings anew")
     layers_of(model)
+    batches = given_batches(sample, "sample")
     try:
         traced = fx.symbolic_trace(model)
     except Exception as cause:
@@ -87,22 +95,23 @@ def prepare(model: nn.Module, sample: Union[Tensor, Iterable[Any]], activations:
     traced.graph.lint()
     traced.recompile()
     traced.train(model.training)
-    calibrate(traced, sample)
+    calibrate(traced, batches)
     return traced
 
 
 @torch.no_grad()
 def calibrate(model: nn.Module, sample: Union[Tensor, Iterable[Any]]) -> None:
     """Fits the encoding of every ActivationQuantizer to what the model makes of some batches. Every rank has to call it."""
-    quantizers = [(name, one) for name, one in model.named_modules() if isinstance(one, ActivationQuantizer)]
+    quantizers = [(name, one) for name, one in given_model(model).named_modules() if isinstance(one, ActivationQuantizer)]
     if not quantizers:
         raise ShiftwiseError("BAD_MODEL", "no quantizers to calibrate", expected="the model that prepare() returns")
+    batches = given_batches(sample, "sample")
     training = model.training
     model.eval()
     for _, one in quantizers:
         one.observe()
     try:
-        for batch in [sample] if isinstance(sample, Tensor) else sample:
+        for batch in batches:
             model(*(batch if isinstance(batch, (tuple, list)) else (batch,)))
         for name, one in quantizers:
             one.fit(name)
