@@ -277,7 +277,7 @@ async function retrainedInPyTorch(bits, settings) {
     wasm: share(right((i) => best(ours[i])) / length),
     same: `${same} of ${length}`,
     close: `${close} of ${length}`,
-    integers: differingIntegers(model, tensors),
+    ...differingIntegers(model, tensors),
     weights: differingWeights(network, tensors),
   };
 }
@@ -296,35 +296,77 @@ async function answersOf(model, test) {
   return made;
 }
 
-/** Integers of all rounded tensors that differ between the plain executor, whose bits are the runtime's, and PyTorch. */
+/**
+ * Integers of all rounded tensors that differ between the plain executor, whose bits are the runtime's, and PyTorch: in a whole run, and layer
+ * by layer, where each layer is given PyTorch's integers.
+ */
 function differingIntegers(model, tensors) {
   const stated = [...tensors].filter(([name]) => /^\d+ /.test(name));
-  const size = all.test.images.length / all.test.labels.length;
-  let [differ, far, total] = [0, 0, 0];
-  for (let i = 0; i < TRACED; i++) {
-    const codes = tracedCodes(model, all.test.images.subarray(i * size, (i + 1) * size));
-    if (codes.length !== stated.length)
-      throw new Error(`${codes.length} integer tensors, PyTorch has ${stated.length}`);
-    for (const [k, [, { bytes, shape }]] of stated.entries()) {
+  const names = roundedTensors(model);
+  if (names.length !== stated.length) throw new Error(`${names.length} integer tensors, PyTorch has ${stated.length}`);
+  const theirs = new Map(
+    stated.map(([, { bytes, shape }], k) => {
       const values = new Float32Array(bytes.slice().buffer);
       const each = values.length / shape[0];
-      total += each;
-      if (codes[k].length !== each) throw new Error(`tensor ${k}: ${codes[k].length} integers, PyTorch has ${each}`);
-      for (let j = 0; j < each; j++) {
-        const apart = Math.abs(codes[k][j] - values[i * each + j]);
+      return [names[k], (i) => values.subarray(i * each, (i + 1) * each)];
+    }),
+  );
+  const size = all.test.images.length / all.test.labels.length;
+  const [whole, alone] = [counter(), counter()];
+  for (let i = 0; i < TRACED; i++) {
+    const pixels = all.test.images.subarray(i * size, (i + 1) * size);
+    const own = runReference(model, { [model.inputs[0].name]: pixels }).tensors;
+    for (const name of names) whole.add(own.get(name), theirs.get(name)(i));
+    const given = new Map([[model.inputs[0].tensor, theirs.get(model.inputs[0].tensor)(i)]]);
+    for (const layer of model.layers) {
+      const made = runLayer(model, layer, given);
+      const known = theirs.get(layer.output)?.(i);
+      if (known) alone.add(made, known);
+      given.set(layer.output, known ?? made);
+    }
+  }
+  return { whole: whole.text(), alone: alone.text() };
+}
+
+/** Counts what differs, and by more than 1. */
+function counter() {
+  let [differ, far, total] = [0, 0, 0];
+  return {
+    add(ours, theirs) {
+      if (ours.length !== theirs.length) throw new Error(`${ours.length} integers, PyTorch has ${theirs.length}`);
+      total += ours.length;
+      for (const [i, value] of ours.entries()) {
+        const apart = Math.abs(value - theirs[i]);
         differ += Number(apart > 0);
         far += Number(apart > 1);
       }
-    }
-  }
-  return `${differ} of ${total}, ${far} by more than 1`;
+    },
+    text: () => `${differ} of ${total}, ${far} by more than 1`,
+  };
 }
 
-function tracedCodes(model, pixels) {
-  const { tensors } = runReference(model, { [model.inputs[0].name]: pixels });
+/** Names of the tensors that PyTorch rounds, too, in the order in which they are made. */
+function roundedTensors(model) {
+  const made = [model.inputs[0].tensor, ...model.layers.map(({ output }) => output)];
   const handed = new Set(model.layers.flatMap(({ op, output }) => (HANDS_ON.has(op) ? [output] : [])));
-  const rounded = (name) => model.tensors[name].encoding.kind !== "float32" && !handed.has(name);
-  return [...tensors].flatMap(([name, raw]) => (rounded(name) ? [raw] : []));
+  return made.filter((name) => model.tensors[name].encoding.kind !== "float32" && !handed.has(name));
+}
+
+/** The raw values of one layer's output, of the raw values of its inputs. */
+function runLayer(model, layer, given) {
+  const read = [layer.input, ...(layer.inputs ?? []), layer.residual?.tensor].filter(Boolean);
+  const inputs = [...new Set(read)].map((name) => ({ name, tensor: name }));
+  const tensors = Object.fromEntries(
+    [...inputs.map(({ name }) => name), layer.output].map((t) => [t, model.tensors[t]]),
+  );
+  const outputs = [{ name: "y", tensor: layer.output }];
+  const values = inputs.map(({ name }) => {
+    const { encoding } = model.tensors[name];
+    const real = (q) => (encoding.kind === "linear" ? encoding.scale * (q - encoding.zero) : q);
+    return [name, Float32Array.from(given.get(name), real)];
+  });
+  const part = { name: layer.name, inputs, outputs, tensors, layers: [layer] };
+  return runReference(part, Object.fromEntries(values)).tensors.get(layer.output);
 }
 
 /** Weights of the imported network whose bits are not those that PyTorch computes with. */
