@@ -23,7 +23,7 @@ if not dist.is_available():
     pytest.skip("this torch has nothing distributed", allow_module_level=True)
 
 EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "train_cifar.py"
-COMMON = "--data synthetic --limit 96 --batch 32 --float-epochs 1 --epochs 1 --portions 0.5 0.75 1 --compensate 4".split()
+COMMON = "--data synthetic --limit 96 --batch 32 --float-epochs 1 --epochs 1 --portions 0.5 0.75 1 --compensate 16".split()
 
 
 def free_port():
