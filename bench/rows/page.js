@@ -160,7 +160,9 @@ const SPEED = {
 
 /** The bars are the bench's own. */
 function speedTable({ node, chromium }) {
-  const rows = summaryRows({ layers: [], networks: [], edge: [], threads: [], coldStart: [] }).filter(({ key }) => key in SPEED);
+  const rows = summaryRows({ layers: [], networks: [], edge: [], threads: [], coldStart: [] }).filter(
+    ({ key }) => key in SPEED,
+  );
   const figure = (value, atMost) => optional(value, atMost ? (share) => share.toFixed(2) : ratio);
   return table(
     ["what", "Node", "Chromium", "bar"],
