@@ -28,7 +28,7 @@ export function addGoal(command: Command): void {
   command
     .option(
       "--goal <which>",
-      "choose levels, bits and zeros of each layer: lossless, the fastest and smallest model that keeps --loss; fast, the best one that takes --time; small, the best one of --size; not beside --bits, --levels, --two-term, --price and --budget, which choose by hand (default: lossless)",
+      "choose levels, bits and zeros of each layer: lossless, the fastest and smallest model that keeps --loss; fast, the best one that takes --time; small, the best one of --size; not beside --bits, --levels, --two-term, --price, --zeros and --budget, which choose by hand (default: lossless)",
       choice("--goal", KINDS),
     )
     .option(

@@ -73,6 +73,7 @@ export interface CalibratedArguments
   readonly layer?: ReadonlyMap<string, number>;
   readonly budget?: number;
   readonly price: number;
+  readonly zeros: number;
   /** Bytes; absent: the default, or what the network needs. */
   readonly memory?: number;
   /** Absent: what the file says, and the default where it says nothing. */
@@ -127,6 +128,7 @@ export async function runCalibrated(path: string, options: CalibratedArguments, 
               twoTerm: options.twoTerm || null,
               budget,
               price: options.price,
+              zeros: options.zeros,
             }),
         memory: options.memory,
         minutes: options.minutes,

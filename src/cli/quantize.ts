@@ -28,7 +28,7 @@ import { addReport } from "./report.js";
 import { addTrainingOptions } from "./training.js";
 
 /** Options that mean something on one of the two ways alone. */
-const CALIBRATED = ["images", "minutes", "twoTerm", "budget", "price", "memory", ...GOAL_OPTIONS];
+const CALIBRATED = ["images", "minutes", "twoTerm", "budget", "price", "zeros", "memory", ...GOAL_OPTIONS];
 const RETRAINED = [
   "recipe",
   "epochs",
@@ -102,6 +102,12 @@ export function quantizeCommand(): Command {
       "price of a weight that is not 0: higher ones make more weights 0, which runs faster and loses more; try 0.5 to 3",
       notNegative("--price"),
       images.price,
+    )
+    .option(
+      "--zeros <share>",
+      "share of the weights that are to be 0 in every layer, such as 0.8; other weights make up for them",
+      share("--zeros"),
+      images.zeros,
     )
     .option(
       "--budget <bits>",

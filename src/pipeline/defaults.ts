@@ -22,6 +22,7 @@ export const DEFAULTS = frozenCopy({
     levels: "two-term",
     twoTerm: 6,
     price: 0,
+    zeros: 0,
     /** Bytes. */
     memory: 2e9,
     minutes: 0,

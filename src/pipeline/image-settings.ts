@@ -1,7 +1,7 @@
 // image-settings.ts: the settings and callbacks of quantizeFromImages.
 import { frozenCopy, is } from "../base/index.js";
 import { AUGMENTATION, type Augmentation } from "../data/browser.js";
-import { type ActivationScheme, QUANTIZER, type Quantizer, SCHEME } from "../quantize/index.js";
+import { type ActivationScheme, MOST_ZEROS, QUANTIZER, type Quantizer, SCHEME } from "../quantize/index.js";
 import { type CheckpointOptions, COMMON } from "../training/index.js";
 import { COST_TABLE, type CostTable } from "./costs/index.js";
 import { GOAL, type Goal } from "./goal/goal.js";
@@ -31,6 +31,11 @@ export interface ImageSettings {
    * to run. Default 0.
    */
   readonly price?: number;
+  /**
+   * The share of weights that are to be 0 in every layer, about, 0 to 0.99: the price is found for it. Layers that `twoTerm` sets
+   * are left out. Default 0: as many as come by themselves, or by `price`.
+   */
+  readonly zeros?: number;
   /** Bits on average over all weights, dealt out among the layers; null: `bits` for all. Default null. */
   readonly budget?: number | null;
   /**
@@ -60,6 +65,7 @@ export const IMAGE_SETTINGS = is.exactly<ImageSettings>({
   twoTerm: is.optional(is.nullable(is.integer(4, 6))),
   layers: is.optional(is.map(is.number)),
   price: is.optional(is.within(0)),
+  zeros: is.optional(is.within(0, MOST_ZEROS)),
   budget: is.optional(is.nullable(is.positive)),
   memory: is.optional(is.positive),
   minutes: is.optional(is.within(0)),
@@ -80,6 +86,7 @@ export const CHOSEN_BY_GOALS = frozenCopy([
   "levels",
   "twoTerm",
   "price",
+  "zeros",
   "budget",
 ] as const satisfies readonly (keyof ImageSettings)[]);
 

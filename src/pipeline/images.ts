@@ -266,7 +266,7 @@ function usualChanges(pictures: Pictures | null): Augmentation {
 function check(
   network: Network,
   { pictures }: Source,
-  { augment, layers, quantizer, bits, budget, portions }: ResolvedSettings,
+  { augment, layers, quantizer, bits, budget, price, zeros, portions }: ResolvedSettings,
 ): void {
   const change = Object.entries(augment).find(([, value]) => value);
   if (change && !pictures) {
@@ -274,6 +274,14 @@ function check(
       where: "augment",
       expected: "images, or an array of uint8, for a network of one input",
       found: `${change.join(" ")} for ${inputsOf(network).length > 1 ? "several inputs" : "an array of floats"}`,
+    });
+  }
+  const other = price > 0 ? "price" : budget !== null ? "budget" : null;
+  if (zeros > 0 && other) {
+    throw new ShiftwiseError("BAD_OPTION", "a share of zeros has its own price, in every layer", {
+      where: "zeros",
+      expected: `zeros or ${other}`,
+      found: "both",
     });
   }
   checkLayers(network, layers, [...new Set([...quantizer.bits, ...WIDTHS])]);
@@ -415,7 +423,7 @@ function outcome(
 }
 
 function notesFor(
-  { activations, bits, quantizer, budget, price, seed, goal }: ResolvedSettings,
+  { activations, bits, quantizer, budget, price, zeros, seed, goal }: ResolvedSettings,
   distillation: DistillationOutcome | null,
   ready: number,
   stated: number,
@@ -425,7 +433,7 @@ function notesFor(
     ...(stated > 0 && { ranges: `${stated} tensors rounded as the file says` }),
     weights: goal
       ? `compensated rounding, goal ${goalText(goal)}, two-term`
-      : `compensated rounding, ${budget === null ? `${bits} bits` : `${budget} bits on average`}, ${quantizer.name}${price > 0 ? `, price ${price}` : ""}`,
+      : `compensated rounding, ${budget === null ? `${bits} bits` : `${budget} bits on average`}, ${quantizer.name}${price > 0 ? `, price ${price}` : ""}${zeros > 0 ? `, ${Math.round(100 * zeros)} % zeros` : ""}`,
     activations: schemeText(activations),
     ...(distillation && { distillation: `${distillation.epochs.join(" ")} epochs a portion, seed ${seed}` }),
   };

@@ -6,11 +6,12 @@ import type { ResolvedSettings } from "./image-settings.js";
 
 export type Weighted = ConvNode | DenseNode;
 
-/** The quantizer of a layer, its bits, and the price of a weight that is not 0 (see LayerLevels). */
+/** The quantizer of a layer, its bits, and the price of a weight that is not 0, or the share of zeros (see LayerLevels). */
 export interface Width {
   readonly quantizer: Quantizer;
   readonly bits: number;
   readonly price: number;
+  readonly zeros?: number;
 }
 
 /** The widths that layers by themselves and budgets may ask for, whatever the quantizer. */
@@ -22,14 +23,15 @@ function widthOf(quantizer: Quantizer, bits: number, price: number): Width {
 }
 
 /** The levels of a layer. */
-export const levelsOf = (node: Weighted, { quantizer, bits, price }: Width): LayerLevels => ({
+export const levelsOf = (node: Weighted, { quantizer, bits, price, zeros }: Width): LayerLevels => ({
   ...levelsFor(node, quantizer, bits),
   price,
+  ...(zeros && { zeros }),
 });
 
 /** The width with one bit more; null where there is none. */
-export function wider({ bits, price }: Width, quantizer: Quantizer): Width | null {
-  return WIDTHS.includes(bits + 1) ? widthOf(quantizer, bits + 1, price) : null;
+export function wider({ bits, price, zeros }: Width, quantizer: Quantizer): Width | null {
+  return WIDTHS.includes(bits + 1) ? { ...widthOf(quantizer, bits + 1, price), zeros } : null;
 }
 
 /** The setting that each layer's width is from. */
@@ -47,12 +49,12 @@ export function widthSettings(
 
 /** Widths as the settings name them. */
 export function widthsBy(network: Network, settings: ResolvedSettings): (node: Weighted) => Width {
-  const { bits, quantizer, twoTerm, layers, price } = settings;
+  const { bits, quantizer, twoTerm, layers, price, zeros } = settings;
   const settingOf = widthSettings(network, settings);
   const widths = {
-    layers: (name: string) => widthOf(quantizer, layers.get(name)!, price),
+    layers: (name: string) => ({ ...widthOf(quantizer, layers.get(name)!, price), zeros }),
     twoTerm: () => ({ quantizer: quantizerNamed("two-term"), bits: twoTerm!, price }),
-    bits: () => ({ quantizer, bits, price }),
+    bits: () => ({ quantizer, bits, price, zeros }),
   };
   return (node) => widths[settingOf(node)](node.name);
 }

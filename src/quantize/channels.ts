@@ -12,8 +12,10 @@ import { type ExponentRule, powersOfTwo, RULE } from "./levels.js";
  * `price` is what a weight that is not 0 costs where a layer is rounded with compensation, 0 or more: a weight is 0 unless it
  * takes more than that from the error of the layer's outputs. The unit is the mean over channels of scale^2 times the mean
  * square of an input, which is four times the error of a weight halfway between levels 0 and 1. Default 0.
+ *
+ * With `zeros`, 0 to 0.99, the price is the least one at which that share of the weights is 0, about.
  */
-export type LayerLevels = { readonly price?: number } & (
+export type LayerLevels = { readonly price?: number; readonly zeros?: number } & (
   | {
       readonly kind: "powers";
       readonly bits: number;
@@ -24,7 +26,14 @@ export type LayerLevels = { readonly price?: number } & (
   | { readonly kind: "codebooks"; readonly tables: readonly (readonly number[])[] }
 );
 
+/**
+ * The largest share of zeros that may be asked for.
+ * @internal
+ */
+export const MOST_ZEROS = 0.99;
+
 const PRICE = is.optional(is.within(0));
+const ZEROS = is.optional(is.within(0, MOST_ZEROS));
 
 const LEVELS_OF_KIND: Readonly<Record<LayerLevels["kind"], Kind>> = {
   powers: is.record<Extract<LayerLevels, { kind: "powers" }>>({
@@ -33,16 +42,19 @@ const LEVELS_OF_KIND: Readonly<Record<LayerLevels["kind"], Kind>> = {
     scale: is.oneOf("layer", "channel"),
     rule: is.optional(RULE),
     price: PRICE,
+    zeros: ZEROS,
   }),
   codebook: is.record<Extract<LayerLevels, { kind: "codebook" }>>({
     kind: is.text,
     levels: is.list(is.number),
     price: PRICE,
+    zeros: ZEROS,
   }),
   codebooks: is.record<Extract<LayerLevels, { kind: "codebooks" }>>({
     kind: is.text,
     tables: is.list(is.list(is.number)),
     price: PRICE,
+    zeros: ZEROS,
   }),
 };
 const KIND_OF_LEVELS = is.record({ kind: is.oneOf("powers", "codebook", "codebooks") });

@@ -39,7 +39,7 @@ export {
 export { bitsOfLayer, levelsFor, quantizeWeightsOf, weightNodes, writeFit } from "./apply.js";
 export { SCHEME } from "./calibrate.js";
 export { type ChannelRanges, collectRanges, createMeter } from "./channel-ranges.js";
-export { LAYER_LEVELS, type LevelTable, levelTable, priceOf, SMALLEST_SCALE } from "./channels.js";
+export { LAYER_LEVELS, type LevelTable, levelTable, MOST_ZEROS, priceOf, SMALLEST_SCALE } from "./channels.js";
 export { type Choice, deal } from "./deal.js";
 export { equalize, tensorsToEqualize } from "./equalize.js";
 export { PORTION_FIELDS, PORTION_STEP } from "./inq.js";

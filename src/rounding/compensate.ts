@@ -15,7 +15,7 @@ import {
   type WeightGrids,
 } from "../ops/index.js";
 import { fitScales, type LayerLevels, PORTION_STEP, type RowFits, SMALLEST_SCALE } from "../quantize/index.js";
-import { createRowRounding, energy, isExplored, type RoundedRows, sampleOf } from "./group.js";
+import { createRowRounding, energy, isExplored, priceFor, type RoundedRows, sampleOf } from "./group.js";
 import { type LayerPlan, type LevelsOf, planRounding, type RoundingStep } from "./layer-plan.js";
 import { createOutputMeter } from "./output-meter.js";
 import { inputVariances, isBlocked, type Part, partsOf, pickColumns } from "./parts.js";
@@ -306,7 +306,8 @@ function roundLayer(
     const channels = Array.from({ length: rows }, (_, r) => from + r);
     const chosen = states && columns(states);
     const group = { channels, original, target, products: rounder.times(target), importance, states: chosen };
-    const result = createRowRounding(rounder, group, sweeps)(plan);
+    const price = plan.zeros > 0 ? priceFor(plan, createRowRounding(rounder, sampleOf(group), sweeps)) : plan.price;
+    const result = createRowRounding(rounder, group, sweeps)({ ...plan, price });
     error += result.error;
     signal += energy(group);
     if (others.length > 0 && isExplored(from / rows, shape[0] / rows)) {
@@ -315,8 +316,10 @@ function roundLayer(
       const round = createRowRounding(rounder, sample, sweeps);
       const done: RoundedRows[] = [];
       for (const [i, other] of others.entries()) {
-        const same = others.findIndex(({ tables, price }) => tables === other.tables && price === other.price);
-        const found = done[same] ?? round(other);
+        const same = others.findIndex(
+          ({ tables, price, zeros }) => tables === other.tables && price === other.price && zeros === other.zeros,
+        );
+        const found = done[same] ?? round({ ...other, price: priceFor(other, round) });
         done.push(found);
         errors[i] += found.error;
         tried[i].add(sample.channels, first, found);

@@ -92,6 +92,30 @@ export function createRowRounding(
   };
 }
 
+/** Prices that a share of zeros may take, as powers of two, and the steps in which one is found. */
+const PRICES = { least: -6, most: 14 };
+const HALVINGS = 10;
+
+/** The least price, nearly, at which a sample of rows has as large a share of zeros as a plan asks for; its own where it asks for none. */
+export function priceFor(plan: LayerPlan, round: (plan: LayerPlan) => RoundedRows): number {
+  if (plan.zeros === 0) return plan.price;
+  const { tables } = plan;
+  const zeroOf = tables.map(({ levels }) => levels.indexOf(0));
+  const shareAt = (price: number): number => {
+    const { codes, of } = round({ ...plan, price });
+    const n = codes.length / of.length;
+    return codes.reduce((sum, code, i) => sum + (code === zeroOf[of[Math.floor(i / n)]] ? 1 : 0), 0) / codes.length;
+  };
+  if (shareAt(0) >= plan.zeros) return 0;
+  let { least, most } = PRICES;
+  for (let i = 0; i < HALVINGS; i++) {
+    const middle = (least + most) / 2;
+    if (shareAt(2 ** middle) >= plan.zeros) most = middle;
+    else least = middle;
+  }
+  return 2 ** most;
+}
+
 /** The fits of some rows. */
 function pickRows({ scales, of }: RowFits, rows: readonly number[]): RowFits {
   return { scales: Float64Array.from(rows, (r) => scales[r]), of: Uint8Array.from(rows, (r) => of[r]) };

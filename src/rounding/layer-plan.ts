@@ -31,6 +31,8 @@ export interface LayerPlan {
   readonly fits: RowFits | "fit";
   /** The price of a weight that is not 0; see LayerLevels. */
   readonly price: number;
+  /** The share of weights that are to be 0, for which a price is to be found; 0: `price` it is. */
+  readonly zeros: number;
   /** See RoundingTask; null where all weights are rounded. */
   readonly states: Uint8Array | null;
   /** The grid afterwards, given the scales and tables of all output channels. */
@@ -62,6 +64,7 @@ export function planRounding(node: ConvNode | DenseNode, wanted: LevelsOf | read
     tables: tablesOf(grid),
     fits: first && grid.scale ? "fit" : fits,
     price: 0,
+    zeros: 0,
     states: chosen.length === states.length ? null : states,
     grid: (scale, of) =>
       ({ ...grid, scale: grid.scale && scale, ...(books && { books: { ...books, of } }) }) as WeightGrid,
@@ -102,7 +105,7 @@ export function portionSteps(
 function planWhole(node: ConvNode | DenseNode, wanted: LayerLevels | null): LayerPlan | null {
   given({ levels: wanted }, { levels: is.nullable(LAYER_LEVELS) });
   if (!wanted) return null;
-  const { price = 0 } = wanted;
+  const { price = 0, zeros = 0 } = wanted;
   // made where a grid is: levels that are only tried need none
   const frozen = () => new Uint8Array(node.weight.data.length).fill(1);
   if (wanted.kind === "codebook") {
@@ -112,7 +115,7 @@ function planWhole(node: ConvNode | DenseNode, wanted: LayerLevels | null): Laye
       scale,
       frozen: frozen(),
     });
-    return { node, tables: [levelTable(wanted.levels)], fits: "fit", price, states: null, grid };
+    return { node, tables: [levelTable(wanted.levels)], fits: "fit", price, zeros, states: null, grid };
   }
   if (wanted.kind === "codebooks") {
     const { tables } = wanted;
@@ -122,7 +125,7 @@ function planWhole(node: ConvNode | DenseNode, wanted: LayerLevels | null): Laye
       tables.length === 1
         ? { kind: "codebook", levels, scale, frozen: frozen() }
         : { kind: "codebook", levels, scale, frozen: frozen(), books: { tables, of } };
-    return { node, tables: tables.map(levelTable), fits: "fit", price, states: null, grid };
+    return { node, tables: tables.map(levelTable), fits: "fit", price, zeros, states: null, grid };
   }
   // a scale of its own makes a channel's largest level any number: n1 = 0 will do
   const perChannel = wanted.scale === "channel";
@@ -139,7 +142,7 @@ function planWhole(node: ConvNode | DenseNode, wanted: LayerLevels | null): Laye
   const [outputs] = node.weight.shape;
   const ones = { scales: new Float64Array(outputs).fill(1), of: new Uint8Array(outputs) };
   const tables = [levelTable(powerLevels(bits, n1))];
-  return { node, tables, fits: perChannel ? "fit" : ones, price, states: null, grid };
+  return { node, tables, fits: perChannel ? "fit" : ones, price, zeros, states: null, grid };
 }
 
 /** @throws BAD_OPTION unless there are some tables, of 2 to 256 levels each */

@@ -109,7 +109,7 @@ function decibels(found, expected) {
 
 test("what is not set is as DEFAULTS says", async () => {
   const { activations, seed, threads } = DEFAULTS;
-  const { goal, bits, levels, twoTerm, price, minutes, portions } = DEFAULTS.images;
+  const { goal, bits, levels, twoTerm, price, zeros, minutes, portions } = DEFAULTS.images;
   const common = { activations, seed, threads, minutes, portions, budget: null };
   const [plain, full, empty] = [
     await quantizeFromImages(float, pictures()),
@@ -120,7 +120,7 @@ test("what is not set is as DEFAULTS says", async () => {
   assert.deepEqual(empty, plain);
   const [none, byHand] = [
     await quantizeFromImages(float, pictures(), { goal: null }),
-    await quantizeFromImages(float, pictures(), { ...common, bits, levels, twoTerm, price }),
+    await quantizeFromImages(float, pictures(), { ...common, bits, levels, twoTerm, price, zeros }),
   ];
   assert.deepEqual(encodeModel(byHand.model), encodeModel(none.model));
   assert.deepEqual([none.points, none.missed], [[], null]);
@@ -158,7 +158,7 @@ test("a goal that activations leave no room for is missed, and it is said", asyn
 
 test("a goal beside what it would choose is refused, and so is one that makes no sense", async () => {
   const goal = { kind: "lossless" };
-  const own = { bits: 4, levels: "two-term", twoTerm: null, price: 1, budget: 4 };
+  const own = { bits: 4, levels: "two-term", twoTerm: null, price: 1, zeros: 0.5, budget: 4 };
   for (const [name, value] of Object.entries(own)) {
     const refused = { code: "BAD_OPTION", where: name };
     await assert.rejects(quantizeFromImages(float, pictures(), { goal, [name]: value }), refused);
@@ -201,6 +201,22 @@ test("a price makes more weights 0", async () => {
     zeros.push(weights.reduce((sum, { codes, levels }) => sum + codes.filter((code) => levels[code] === 0).length, 0));
   }
   assert.ok(zeros[0] < zeros[1] && zeros[1] < zeros[2], `${zeros}`);
+});
+
+test("a share of zeros is met in every layer, and excludes a price", async () => {
+  const sparse = { bits: 4, twoTerm: null };
+  for (const zeros of [0.6, 0.8]) {
+    const { network: rounded } = await quantizeFromImages(float, pictures(), { ...sparse, zeros });
+    for (const { name, op, weight } of rounded.nodes) {
+      if (op !== "conv" && op !== "dense") continue;
+      const share = weight.data.filter((w) => w === 0).length / weight.data.length;
+      assert.ok(Math.abs(share - zeros) < 0.15, `${name}: ${share} for ${zeros}`);
+    }
+  }
+  for (const other of [{ price: 1 }, { budget: 4 }]) {
+    const both = quantizeFromImages(float, pictures(), { zeros: 0.5, ...other });
+    await assert.rejects(both, { code: "BAD_OPTION", where: "zeros" });
+  }
 });
 
 test("steps and progress are told, and an abort stops", async () => {
@@ -270,6 +286,7 @@ const settings = [
   ["levels", ["power", null, 2]],
   ["twoTerm", [3, 7, "none"]],
   ["price", [-1, "1", Number.NaN, Number.POSITIVE_INFINITY]],
+  ["zeros", [-0.1, 1, "0.5", Number.NaN]],
   ["budget", [0, -1, "3", Number.POSITIVE_INFINITY]],
   ["minutes", [-1, Number.NaN, "5", Number.POSITIVE_INFINITY]],
   ["layers", [{ conv1: 5 }, new Map([["nothing", 5]])]],
