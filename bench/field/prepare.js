@@ -2,10 +2,11 @@
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { openCalibration } from "../../dist/data/index.js";
-import { createRandom, inferShapes, inputsOf } from "../../dist/graph/index.js";
+import { createRandom, inputsOf } from "../../dist/graph/index.js";
 import { encodeModel } from "../../dist/model/index.js";
 import { exportOnnx, importOnnx } from "../../dist/onnx/index.js";
 import { quantizeFromImages } from "../../dist/pipeline/index.js";
+import { macsOf } from "../networks.js";
 
 /** Images that calibrate; a quarter of so few is held out, and says what the model keeps. */
 const IMAGES = 12;
@@ -54,16 +55,4 @@ async function open({ name, shape, normalization }, pictures) {
   const random = createRandom(3);
   const values = Float32Array.from({ length: IMAGES * size }, () => random.normal());
   return { count: IMAGES, shape, read: (from, count) => values.slice(from * size, (from + count) * size) };
-}
-
-/** Products of convolutions and dense layers. */
-function macsOf(network) {
-  const shapes = inferShapes(network);
-  let macs = 0;
-  for (const node of network.nodes) {
-    if (node.op !== "conv" && node.op !== "dense") continue;
-    const [, height, width] = shapes.get(node.name);
-    macs += node.weight.data.length * height * width;
-  }
-  return macs;
 }
