@@ -1,21 +1,19 @@
 // rounding-checkpoint.ts: the layers that a conversion has rounded, in a file from which an interrupted one goes on.
-import { reason, ShiftwiseError, writeAtomically } from "../base/index.js";
+import { writeAtomically } from "../base/index.js";
 import { type Samples, type SamplesByInput, samplesReader } from "../data/browser.js";
 import {
   crc32,
   fields,
   hex,
-  openFile,
   type StoredTensor,
   sealFile,
   storeBytes,
   storeFloats,
   type TensorSource,
-  tensorSource,
 } from "../format/index.js";
 import { encodeNetwork, inputsOf, type Network } from "../graph/index.js";
 import type { Explored, LayerRecord, LayerRecords, LayerReport } from "../rounding/index.js";
-import type { CheckpointOptions } from "../training/index.js";
+import { type CheckpointOptions, openCheckpoint } from "../training/index.js";
 import type { ResolvedSettings } from "./image-settings.js";
 
 /** The records of a conversion's roundings. */
@@ -110,24 +108,9 @@ function sealRoundings(roundings: readonly Rounding[], run: Readonly<Record<stri
 }
 
 async function readRoundings(path: string, run: Readonly<Record<string, string>>): Promise<Rounding[]> {
-  const { readFile } = process.getBuiltinModule("node:fs/promises");
-  const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code === "ENOENT") return null;
-    throw new ShiftwiseError("IO", "cannot read the checkpoint", { where: path, found: reason(cause), cause });
-  });
-  if (!bytes) return [];
-  const file = openFile(new Uint8Array(bytes), "checkpoint", path);
-  const graph = fields.record(file.graph, path, ["roundings", "run"]);
-  const saved = fields.texts(graph.run, fields.at(path, "run"));
-  for (const name of new Set([...Object.keys(run), ...Object.keys(saved)])) {
-    if (saved[name] === run[name]) continue;
-    throw new ShiftwiseError("BAD_OPTION", "the checkpoint is of another run", {
-      where: fields.at(path, name),
-      expected: run[name] ?? "none",
-      found: saved[name] ?? "none",
-    });
-  }
-  const source = tensorSource(file.tensors, path);
+  const opened = await openCheckpoint(path, run, ["roundings", "run"]);
+  if (!opened) return [];
+  const { graph, source } = opened;
   const lists = itemsOf(graph.roundings, fields.at(path, "roundings"));
   const roundings = lists.map(([rounding, place], r): Rounding => {
     const records = itemsOf(rounding, place).map(([one, where], l) => readRecord(one, where, source, `${r}.${l}`));

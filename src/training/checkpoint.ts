@@ -2,7 +2,15 @@
 
 import { reason, ShiftwiseError, writeAtomically } from "../base/index.js";
 import type { ParameterLayout } from "../engine/index.js";
-import { fields, openFile, sealFile, storeBytes, storeFloats, tensorSource } from "../format/index.js";
+import {
+  fields,
+  openFile,
+  sealFile,
+  storeBytes,
+  storeFloats,
+  type TensorSource,
+  tensorSource,
+} from "../format/index.js";
 import { decodeNetwork, encodeNetwork, type Network } from "../graph/index.js";
 import { elements, nodeParameters, type WeightGrids } from "../ops/index.js";
 
@@ -72,6 +80,40 @@ export async function saveCheckpoint(path: string, checkpoint: Checkpoint): Prom
 }
 
 /**
+ * Opens the file of a checkpoint, and holds the run that it is of against the one that wants to go on.
+ * @param names the fields of its graph, with `run` among them
+ * @returns null when there is no file.
+ * @throws IO for a file that cannot be read; BAD_FILE, TRUNCATED, CHECKSUM for a damaged file; BAD_OPTION naming what differs
+ *   for one of another run.
+ * @internal
+ */
+export async function openCheckpoint(
+  path: string,
+  run: Readonly<Record<string, string>>,
+  names: readonly string[],
+): Promise<{ readonly graph: Readonly<Record<string, unknown>>; readonly source: TensorSource } | null> {
+  const { readFile } = process.getBuiltinModule("node:fs/promises");
+  const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === "ENOENT") return null;
+    throw new ShiftwiseError("IO", "cannot read the checkpoint", { where: path, found: reason(cause), cause });
+  });
+  if (!bytes) return null;
+  // a Buffer's slices are views, a Uint8Array's are copies: readers count on the latter
+  const file = openFile(new Uint8Array(bytes), "checkpoint", path);
+  const graph = fields.record(file.graph, path, names);
+  const saved = fields.texts(graph.run, fields.at(path, "run"));
+  for (const name of new Set([...Object.keys(run), ...Object.keys(saved)])) {
+    if (saved[name] === run[name]) continue;
+    throw new ShiftwiseError("BAD_OPTION", "the checkpoint is of another run", {
+      where: fields.at(path, name),
+      expected: run[name] ?? "none",
+      found: saved[name] ?? "none",
+    });
+  }
+  return { graph, source: tensorSource(file.tensors, path) };
+}
+
+/**
  * Reads a checkpoint and holds it against the run that wants to go on from it.
  * @returns null when there is no file.
  * @throws IO for a file that cannot be read; BAD_FILE, TRUNCATED, CHECKSUM for a damaged file; BAD_OPTION naming what differs
@@ -83,26 +125,10 @@ export async function loadCheckpoint(
   layout: ParameterLayout,
   plan: RunPlan,
 ): Promise<Checkpoint | null> {
-  const { readFile } = process.getBuiltinModule("node:fs/promises");
-  const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code === "ENOENT") return null;
-    throw new ShiftwiseError("IO", "cannot read the checkpoint", { where: path, found: reason(cause), cause });
-  });
-  if (!bytes) return null;
-  // a Buffer's slices are views, a Uint8Array's are copies: readers count on the latter
-  const file = openFile(new Uint8Array(bytes), "checkpoint", path);
-  const graph = fields.record(file.graph, path, ["position", "run", "quantizing", "averaging", "cutting"]);
-  const saved = fields.texts(graph.run, fields.at(path, "run"));
-  for (const name of new Set([...Object.keys(run), ...Object.keys(saved)])) {
-    if (saved[name] === run[name]) continue;
-    throw new ShiftwiseError("BAD_OPTION", "the checkpoint is of another run", {
-      where: fields.at(path, name),
-      expected: run[name] ?? "none",
-      found: saved[name] ?? "none",
-    });
-  }
+  const opened = await openCheckpoint(path, run, ["position", "run", "quantizing", "averaging", "cutting"]);
+  if (!opened) return null;
+  const { graph, source } = opened;
   const has = (field: "quantizing" | "averaging" | "cutting") => fields.boolean(graph[field], fields.at(path, field));
-  const source = tensorSource(file.tensors, path);
   const stored = source.bytes("network", null);
   const velocity = source.floats("velocity", [layout.length]);
   const average = has("averaging") ? source.floats("average", [layout.length]) : null;
@@ -120,7 +146,7 @@ export async function loadCheckpoint(
   fields.expect(plan.averaging === (average !== null), place, String(plan.averaging), average !== null);
   const cutting = plan.stages[position.stage].cut !== undefined;
   fields.expect(cutting === (kept !== null), fields.at(path, "cutting"), String(cutting), kept !== null);
-  return { network, grids: quantizing ? grids : null, velocity, average, kept, position, run: saved };
+  return { network, grids: quantizing ? grids : null, velocity, average, kept, position, run };
 }
 
 function checkValues(

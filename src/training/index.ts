@@ -56,6 +56,7 @@ export { type TrainOptions, type TrainResult, train } from "./train.js";
 // for the other rooms
 
 export { imagesAtOnce, sampleActivations } from "./activations.js";
+export { openCheckpoint } from "./checkpoint.js";
 export { createFidelity, createFidelityOf, fidelityTo, type Lines } from "./fidelity.js";
 export { COMMON } from "./given.js";
 export { holdOutSamples, spreadOf } from "./hold-out.js";
