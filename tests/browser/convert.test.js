@@ -86,7 +86,8 @@ for (const [device, options] of [
       assert.equal(await page.locator("#outputs .bar").count(), 10);
       const best = () => page.locator("#outputs .bar:first-child b").allTextContents();
       assert.deepEqual(await best(), ["trouser", "trouser"]);
-      await page.locator('#pick input[value="8"]').check({ force: true });
+      // charts that still come may move the place that a click is meant for
+      await page.locator('#pick input[value="8"]').evaluate((input) => input.click());
       await page.waitForFunction(() => document.querySelector("#outputs .bar b").textContent === "dress");
       // a bar and a row for each layer with weights
       assert.equal(await page.locator("#layers .layer").count(), 10);
