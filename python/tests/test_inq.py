@@ -8,7 +8,8 @@ torch = pytest.importorskip("torch", reason="no torch here (Debian: python3-torc
 from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
-from shiftwise import INQ, Levels, ShiftwiseError  # noqa: E402
+from shiftwise import INQ, Levels  # noqa: E402
+from refusals import refusal  # noqa: E402
 
 
 def small(seed=0):
@@ -179,14 +180,6 @@ def test_compensation_loses_less(model):
         return float(((own(x) - float_out) ** 2).mean())
 
     assert error(compensate=[x]) < 0.85 * error()
-
-
-def refusal(code, run, *words):
-    with pytest.raises(ShiftwiseError) as caught:
-        run()
-    assert caught.value.code == code
-    for word in words:
-        assert word in str(caught.value)
 
 
 def test_wrong_use_is_refused():

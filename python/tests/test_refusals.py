@@ -9,7 +9,8 @@ import pytest
 torch = pytest.importorskip("torch", reason="no torch here (Debian: python3-torch)")
 from torch import nn  # noqa: E402
 
-from shiftwise import INQ, Levels, ShiftwiseError, calibrate, export_onnx, prepare  # noqa: E402
+from shiftwise import INQ, Levels, calibrate, export_onnx, prepare  # noqa: E402
+from refusals import refusal  # noqa: E402
 
 X = torch.randn(4, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 
@@ -23,14 +24,6 @@ def rounded(**kwargs):
     model = net()
     INQ(model, portions=(1,), **kwargs).step()
     return model
-
-
-def refusal(code, run, *words):
-    with pytest.raises(ShiftwiseError) as caught:
-        run()
-    assert caught.value.code == code
-    for word in words:
-        assert word in str(caught.value)
 
 
 @pytest.mark.parametrize(
