@@ -18,7 +18,7 @@ interface TrainArguments extends TrainingArguments {
   readonly out: string;
   readonly classes: number;
   readonly net: NetworkName;
-  readonly width: number;
+  readonly width?: number;
   readonly epochs: number;
 }
 
@@ -30,12 +30,11 @@ export function trainCommand(): Command {
     )
     .requiredOption("--out <file>", "network file to write")
     .option("--classes <n>", "number of classes in IDX files", integer("--classes", 2, 256), 10)
-    .option("--net <name>", `architecture: ${NETWORKS.join(" or ")}`, choice("--net", NETWORKS), "demo")
+    .option("--net <name>", `architecture: ${NETWORKS.join(", ")}`, choice("--net", NETWORKS), "demo")
     .option(
       "--width <n>",
-      "number of channels of the demo network's first layer, even",
+      "number of channels of the first layer of demo (default: 16) or vgg (default: 24), even",
       evenInteger("--width", 2, 256),
-      16,
     )
     .option("--epochs <n>", "number of passes over the training images", integer("--epochs", 1), 12);
   addRate(command, 0.1, "highest learning rate");

@@ -42,7 +42,7 @@ export { decodeNetwork, encodeNetwork, type NetworkExtra, type NetworkFile } fro
 export { parseLabels } from "./labels.js";
 export { type LowerOptions, lower } from "./lower.js";
 export type { Network } from "./network.js";
-export { demoNetwork, resnet20 } from "./networks.js";
+export { demoNetwork, resnet20, vgg } from "./networks.js";
 export { encodingGroups, insertQuantizers, quantizationPoints, removeQuantizers } from "./quantizers.js";
 export { inferShapes } from "./shapes.js";
 export { statedEncodings } from "./stated.js";

@@ -11,6 +11,7 @@ import {
   quantizationPoints,
   resnet20,
   validateNetwork,
+  vgg,
 } from "../graph/index.js";
 import { type InputNode, NORMALIZATION, type Node, type Normalization } from "../ops/index.js";
 import {
@@ -27,7 +28,7 @@ import { interruptible } from "./interruptible.js";
  * The names of architectures.
  * @internal
  */
-export const NETWORKS = frozenCopy(["demo", "resnet20"] as const);
+export const NETWORKS = frozenCopy(["demo", "resnet20", "vgg"] as const);
 /** The name of an architecture of freshNetwork. */
 export type NetworkName = (typeof NETWORKS)[number];
 
@@ -40,13 +41,13 @@ const CALIBRATION_IMAGES = 512;
 
 /**
  * Makes a fresh network for a data set, which takes its pixels and carries its class names.
- * @param width channels of the demo network's first layer; resnet20 has none to choose. Default 16.
- * @throws BAD_OPTION for another name, and as demoNetwork and resnet20
+ * @param width channels of the first layer of demo, default 16, and of vgg, default 24; resnet20 has none to choose.
+ * @throws BAD_OPTION for another name, and as demoNetwork, resnet20 and vgg
  */
-export function freshNetwork(name: NetworkName, dataset: Dataset, seed: number, width = 16): Network {
+export function freshNetwork(name: NetworkName, dataset: Dataset, seed: number, width?: number): Network {
   given({ name, dataset }, { name: is.oneOf(...NETWORKS), dataset: DATASET });
   const { shape, classes, normalization, classNames } = looseCopy(dataset);
-  const network = name === "demo" ? demoNetwork(shape, classes, seed, width) : resnet20(shape, classes, seed);
+  const network = { demo: demoNetwork, resnet20, vgg }[name](shape, classes, seed, width);
   return { ...withNormalization(network, normalization), ...(classNames && { labels: classNames }) };
 }
 

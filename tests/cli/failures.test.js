@@ -56,7 +56,10 @@ describe("bad input", () => {
       [["demo", "--threads", "0"], /--threads: .*found 0/],
       [["train", "--data", "x", "--out", "y", "--lr", "-1"], /--lr: .*found -1/],
       [["train", "--data", "x", "--out", "y", "--width", "5"], /--width: .*expected an even integer; found 5/],
-      [["train", "--data", "x", "--out", "y", "--net", "vgg"], /--net: .*expected demo or resnet20; found vgg/],
+      [
+        ["train", "--data", "x", "--out", "y", "--net", "lenet"],
+        /--net: .*expected demo or resnet20 or vgg; found lenet/,
+      ],
       [["train", "--data", "x", "--out", "y", "--augment", "zoom"], /--augment: .*found zoom/],
       [
         ["quantize", "n", "--data", "x", "--out", "y", "--bits", "7"],

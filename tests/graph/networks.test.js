@@ -1,7 +1,7 @@
 // networks.test.js: the ready-made networks: sizes as documented, seeded, of any input shape.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { demoNetwork, inferShapes, lower, resnet20, validateNetwork } from "../../dist/graph/index.js";
+import { demoNetwork, inferShapes, lower, resnet20, validateNetwork, vgg } from "../../dist/graph/index.js";
 import { nodeParameters } from "../../dist/ops/index.js";
 
 function sizes(network) {
@@ -31,6 +31,18 @@ test("ResNet-20", () => {
   assert.deepEqual(sizes(network), { weights: 270896, products: 40813184, convolutions: 21 });
 });
 
+test("a VGG has pairs of convolutions, a pool behind each, and most of its weights in dense layers", () => {
+  const network = vgg([3, 32, 32], 10, 1);
+  assert.deepEqual(sizes(network), { weights: 1846344, products: 31047168, convolutions: 8 });
+  const pair = ["conv", "batchNorm", "relu", "conv", "batchNorm", "relu", "maxPool"];
+  const dense = ["dense", "batchNorm", "relu"];
+  const kinds = network.nodes.map(({ op }) => op);
+  assert.deepEqual(kinds, ["input", ...pair, ...pair, ...pair, ...pair, ...dense, ...dense, "dense"]);
+  const outputs = network.nodes.filter(({ weight }) => weight).map(({ weight }) => weight.shape[0]);
+  assert.deepEqual(outputs, [24, 24, 48, 48, 96, 96, 192, 192, 768, 768, 10]);
+  assert.equal(sizes(vgg([3, 32, 32], 10, 1, 32)).weights, 3278688);
+});
+
 test("a seed fixes every parameter, and another seed changes them", () => {
   const flat = (network) => network.nodes.flatMap((node) => nodeParameters(node).map(([, { data }]) => [...data]));
   assert.deepEqual(flat(demoNetwork([1, 8, 8], 3, 5, 4)), flat(demoNetwork([1, 8, 8], 3, 5, 4)));
@@ -53,5 +65,6 @@ test("any input of at least one pixel", () => {
     [2, 32, 31],
   ]) {
     validateNetwork(demoNetwork(shape, 2, 1, 2));
+    validateNetwork(vgg(shape, 2, 1, 2));
   }
 });

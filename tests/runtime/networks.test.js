@@ -2,13 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createRandom } from "../../dist/base/index.js";
 import { goldenHash } from "../../dist/format/index.js";
-import { demoNetwork, lower, resnet20 } from "../../dist/graph/index.js";
+import { demoNetwork, lower, resnet20, vgg } from "../../dist/graph/index.js";
 import { quantized, randomInput } from "../models/random.js";
 import { assertAgree } from "./agree.js";
 
 const NETWORKS = {
   demo: () => demoNetwork([1, 18, 18], 10, 3, 8),
   resnet20: () => resnet20([3, 10, 10], 10, 4),
+  vgg: () => vgg([3, 18, 18], 10, 5, 3),
 };
 
 for (const [name, make] of Object.entries(NETWORKS)) {

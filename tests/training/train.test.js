@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createRandom } from "../../dist/base/index.js";
 import { compileModule } from "../../dist/engine/wasm.js";
-import { buildNetwork, demoNetwork } from "../../dist/graph/index.js";
+import { buildNetwork, demoNetwork, vgg } from "../../dist/graph/index.js";
 import { activations, evaluate, train } from "../../dist/training/index.js";
 import { createPool } from "../../dist/training/worker-pool.js";
 import { bitsOf, squares, tinyNetwork } from "./helpers.js";
@@ -36,6 +36,17 @@ test("training learns what evaluation then finds", async () => {
   assert.ok(accuracy > 0.9, `accuracy ${accuracy}`);
   assert.equal(total, 200);
   assert.equal(correct, Math.round(accuracy * 200));
+});
+
+test("a VGG learns through its pools and the batch norm of its dense layers", async () => {
+  const network = vgg([1, 8, 8], 3, 1, 4);
+  const before = structuredClone(network);
+  const { history } = await train(network, data, { ...options, labelSmoothing: 0, epochs: 5 });
+  assert.ok(history[4].loss < history[0].loss / 1.5, JSON.stringify(history));
+  for (const [i, node] of network.nodes.entries()) {
+    if (node.weight) assert.notDeepEqual(node.weight, before.nodes[i].weight, node.name);
+    if (node.op === "batchNorm") assert.notDeepEqual(node.variance, before.nodes[i].variance, node.name);
+  }
 });
 
 for (const threads of [1, 2, 3]) {

@@ -255,6 +255,7 @@ export const ENTRIES = {
   parseLabels: { args: () => ['{"0": "cat", "1": "dog"}', "names.txt"], call: graph.parseLabels },
   demoNetwork: { args: () => [[1, 8, 8], 3, 1, 2], call: graph.demoNetwork },
   resnet20: { args: () => [[1, 8, 8], 3, 1], share: 0.2, call: graph.resnet20 },
+  vgg: { args: () => [[1, 8, 8], 3, 1, 2], call: graph.vgg },
   inferShapes: { args: () => [copy(), "here"], call: graph.inferShapes },
   nodeInputs: { args: () => [copy().nodes[1]], call: graph.nodeInputs },
   nodeParameters: { args: () => [copy().nodes[1]], call: graph.nodeParameters },
