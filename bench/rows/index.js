@@ -4,10 +4,10 @@ import { fileURLToPath } from "node:url";
 import { Argument, Command, CommanderError, InvalidArgumentError } from "commander";
 import { onnxRows } from "./onnx.js";
 import { createScreen, reportFailure, stopSignal } from "./screen.js";
-import { trainingRows } from "./training.js";
+import { trainingRows, vggRows } from "./training.js";
 
 /** name: { about, run(name, settings) }; `run` returns what is printed. */
-const rows = { ...trainingRows, ...onnxRows };
+const rows = { ...trainingRows, ...vggRows, ...onnxRows };
 
 /** Data and models that may not be redistributed lie beside the repository. */
 const shared = fileURLToPath(new URL("../../../shared/data/", import.meta.url));
@@ -18,6 +18,14 @@ const atLeast = (low) => (text) => {
   throw new InvalidArgumentError(`Expected an integer of ${low} or more.`);
 };
 
+const settings = (text) => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new InvalidArgumentError('Expected JSON, as {"learningRate": 0.01}.');
+  }
+};
+
 const names = Object.keys(rows);
 const width = Math.max(...names.map(({ length }) => length)) + 2;
 const command = new Command("results")
@@ -25,6 +33,11 @@ const command = new Command("results")
   .addArgument(new Argument("<row>", "name of the row").choices(names))
   .option("--json", "print one JSON object on standard output and nothing else there")
   .option("--resume", "continue an interrupted run of the same row")
+  .option(
+    "--try <json>",
+    "settings of the recipe that replace the row's; measures only the images that the row holds out",
+    settings,
+  )
   .option("--seed <n>", "seed of all random numbers", atLeast(0), 1)
   .option("--threads <n>", "threads to train on; the result depends on their number", atLeast(1), 2)
   .option("--shared <folder>", "folder with cifar10/, fashion-mnist/, imagenet-val-650/ and models/", shared)
@@ -34,7 +47,8 @@ const command = new Command("results")
   .action(async (name, options) => {
     await mkdir(folder, { recursive: true });
     const screen = createScreen(options.json === true);
-    const result = await rows[name].run(name, { ...options, folder, context: { screen, signal: stopSignal() } });
+    const { try: tried, ...rest } = options;
+    const result = await rows[name].run(name, { ...rest, tried, folder, context: { screen, signal: stopSignal() } });
     const lines = Object.entries(result).map(([key, value]) => `${key.padEnd(12)}${JSON.stringify(value)}`);
     screen.result(result, lines.join("\n"));
   });

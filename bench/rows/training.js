@@ -1,4 +1,4 @@
-// training.js: the rows that retrain: ResNet-20 on CIFAR-10, the demo network on Fashion-MNIST, INQ at every bit width.
+// training.js: the rows that retrain: ResNet-20 and a VGG on CIFAR-10, the demo network on Fashion-MNIST, INQ at every bit width.
 //
 // A row's float network is trained once, and pruned once, for all rows that ask for the same settings. Whatever is kept
 // between runs lies in bench/results/rows: float-<settings>.safetensors, pruned-<settings>.checkpoint, <row>.checkpoint,
@@ -8,7 +8,7 @@ import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { crc32, gzip } from "node:zlib";
-import { openDataset } from "../../dist/data/index.js";
+import { openDataset, size, subset } from "../../dist/data/index.js";
 import { decodeNetwork, encodeNetwork, lower } from "../../dist/graph/index.js";
 import { encodeModel } from "../../dist/model/index.js";
 import { importOnnxFile } from "../../dist/onnx/index.js";
@@ -57,10 +57,31 @@ const fashion = {
   },
 };
 
+/**
+ * Every tenth training image is held out, and settings are chosen by these; every portion is measured on them, too. The float
+ * network is of one seed: a seed moves what comes after it.
+ */
+const vggOnCifar = {
+  data: "cifar10/jpeg",
+  heldOut: 10,
+  floatSeed: 1,
+  network: async (_shared, data, seed) =>
+    freshNetwork("vgg", { ...data.train, normalization: CIFAR_NORMALIZATION }, seed),
+  float: {
+    epochs: 30,
+    batchSize: 128,
+    learningRate: 0.1,
+    weightDecay: 5e-4,
+    schedule: { kind: "cosine", warmUp: 1 },
+    augment: { crop: 4, flip: true },
+  },
+};
+
 /** What `quantize --data` does at this width unless something else is set; `settings` are a row's own. */
 const tuned = (bits, settings) => ({ ...recipeFor(bits), ...settings });
 const onResnet20 = (bits, more) => tuned(bits, { weightDecay: 1e-4, augment: { crop: 4, flip: true }, ...more });
 const onFashion = (bits, more) => tuned(bits, { weightDecay: 5e-4, augment: { shift: 1 }, ...more });
+const onVgg = (bits, more) => tuned(bits, { weightDecay: 5e-4, augment: { crop: 4, flip: true }, ...more });
 /** More than the recipe's epochs, where its own miss the bar or may, and for the row that is held against one of these. */
 const longer = (bits, times = 2) => ({ epochs: recipeFor(bits).epochs.map((n) => times * n) });
 /** Half of the loss from the labels: the folded network missed the bars at 5, 4 and 2 bits when the float one alone taught it. */
@@ -110,48 +131,99 @@ export const trainingRows = {
   "fashion-w3a8-pruned90": row("the same, 3 bits for the others", fashion, onFashion(3, { sparsity: 0.9 })),
 };
 
-/** Data to figures: float network, calibration, INQ, wasm runtime. */
-async function runRow(name, base, settings, { resume, seed, threads, shared, folder, context }) {
-  const data = await openDataset(join(shared, base.data), { classes: 10 });
-  const float = await floatNetwork(base, data, { seed, threads, shared, folder, context });
-  const file = join(folder, seed === 1 ? name : `${name}-seed${seed}`);
+const FOUR_BITS = { kind: "linear", bits: 4 };
+const LOG_4_BITS = { kind: "log", bits: 4, largest: 255 };
+const PRUNED = { sparsity: 0.9 };
+
+/** The rows of the papers' own kind of network. */
+export const vggRows = {
+  "vgg-w4a4": row(
+    "VGG, CIFAR-10, 4-bit weights and activations",
+    vggOnCifar,
+    onVgg(4, { ...longer(4), activations: FOUR_BITS }),
+  ),
+  "vgg-w5a8-pruned": row("VGG, 90 % of the weights pruned, 5 bits for the others", vggOnCifar, onVgg(5, PRUNED)),
+  "vgg-w4a8-pruned": row("the same, 4 bits for the others", vggOnCifar, onVgg(4, PRUNED)),
+  "vgg-w3a8-pruned": row("the same, 3 bits for the others", vggOnCifar, onVgg(3, PRUNED)),
+  "vgg-w4log4": row(
+    "VGG, 4-bit weights, 4-bit LogQuant activations",
+    vggOnCifar,
+    onVgg(4, { ...longer(4), activations: LOG_4_BITS }),
+  ),
+  "vgg-w5a4": row(
+    "VGG, 5-bit weights, 4-bit activations",
+    vggOnCifar,
+    onVgg(5, { ...longer(5), activations: FOUR_BITS }),
+  ),
+  "vgg-w3a4": row("VGG, 3-bit weights, 4-bit activations", vggOnCifar, onVgg(3, { activations: FOUR_BITS })),
+};
+
+/** The images that a row learns from, those that settings are chosen by, or null, and those of the figures. */
+async function imagesOf({ data: folder, heldOut = 0 }, shared) {
+  const { train, test } = await openDataset(join(shared, folder), { classes: 10 });
+  if (heldOut === 0) return { train, held: null, test };
+  const all = Array.from({ length: size(train) }, (_, i) => i);
+  const apart = (i) => i % heldOut === heldOut - 1;
+  return {
+    train: subset(
+      train,
+      all.filter((i) => !apart(i)),
+    ),
+    held: subset(train, all.filter(apart)),
+    test,
+  };
+}
+
+/**
+ * Data to figures: float network, calibration, INQ, wasm runtime.
+ * @param tried settings in place of the row's: then only the images held out are measured
+ */
+async function runRow(name, base, own, { resume, seed, threads, shared, folder, context, tried }) {
+  const { train, held, test } = await imagesOf(base, shared);
+  if (tried && !held) throw new Error(`${name} holds no images out, by which settings could be chosen`);
+  const row = [name, ...(seed === 1 ? [] : [`seed${seed}`]), ...(tried ? [`try-${sumOf([tried])}`] : [])].join("-");
+  const float = await floatNetwork(base, { train, held, test }, { seed, threads, shared, folder, context });
+  const file = join(folder, row);
   const checkpoint = `${file}.checkpoint`;
   if (!resume) await rm(checkpoint, { force: true });
 
   const { screen, signal } = context;
-  const recipe = { ...settings, seed, threads };
+  const recipe = { ...own, ...tried, seed, threads };
   let update;
-  const quantized = await quantizeByRetraining(float.network, data.train, recipe, {
+  const quantized = await quantizeByRetraining(float.network, train, recipe, {
     signal,
     onStep(step) {
       update = showTraining(screen.step(step), step === "pruning" ? "stage" : "portion");
     },
     onProgress: (progress) => update(progress),
-    test: data.test,
+    test: held ?? test,
     checkpoints: {
       // once for all rows that prune alike
-      pruning: {
-        path: join(folder, `pruned-${pruningKey(float.network, data.train, recipe)}.checkpoint`),
-        resume: true,
-      },
+      pruning: { path: join(folder, `pruned-${pruningKey(float.network, train, recipe)}.checkpoint`), resume: true },
       retraining: { path: checkpoint, resume: true },
     },
   });
   screen.done();
-  const { accuracy, hash } = await measureModel(quantized.model, data.test, "testing", context);
-  const notes = { ...quantized.model.notes, accuracy: `${accuracy} % of the test images, float ${float.accuracy} %` };
-  const bytes = encodeModel({ ...quantized.model, notes });
+  const onHeld = held && (await measureModel(quantized.model, held, "testing on images held out", context));
+  const onTest = tried ? null : await measureModel(quantized.model, test, "testing", context);
+  const accuracy = onTest && `${onTest.accuracy} % of the test images, float ${float.accuracy} %`;
+  const bytes = encodeModel({ ...quantized.model, notes: { ...quantized.model.notes, ...(accuracy && { accuracy }) } });
   await writeAtomically(`${file}.safetensors`, bytes);
   const history = [...quantized.pruningHistory, ...quantized.history];
   const weights = quantized.model.layers.reduce((sum, layer) => sum + (layer.weights?.codes?.length ?? 0), 0);
   const result = {
-    row: name,
-    float: float.accuracy,
-    quantized: accuracy,
-    delta: round(accuracy - float.accuracy),
+    row: tried ? row : name,
+    ...(tried && { tried }),
+    ...(onTest && {
+      float: float.accuracy,
+      quantized: onTest.accuracy,
+      delta: round(onTest.accuracy - float.accuracy),
+    }),
+    ...(onHeld && { heldFloat: float.held, held: onHeld.accuracy, heldDelta: round(onHeld.accuracy - float.held) }),
+    ...(held && quantized.pruned > 0 && { left: round(100 * (1 - quantized.pruned)) / 100 }),
     epochs: history.length,
     seconds: Math.round(history.reduce((sum, { seconds }) => sum + seconds, 0)),
-    goldenHash: hash,
+    goldenHash: (onTest ?? onHeld).hash,
     floatHash: float.hash,
     seed,
     tests: quantized.tests.map((share) => round(100 * share)),
@@ -163,11 +235,15 @@ async function runRow(name, base, settings, { resume, seed, threads, shared, fol
   return result;
 }
 
+/** A short name of bytes and settings. */
+const sumOf = (parts) =>
+  parts
+    .map((part) => (part instanceof Uint8Array ? part : Buffer.from(JSON.stringify(part))))
+    .reduce((sum, bytes) => crc32(bytes, sum), 0)
+    .toString(16);
+
 /** What is trained alike has the same. */
-function keyOf(network, { images }, settings) {
-  const parts = [encodeNetwork(network), images, Buffer.from(JSON.stringify(settings))];
-  return parts.reduce((sum, bytes) => crc32(bytes, sum), 0).toString(16);
-}
+const keyOf = (network, { images }, settings) => sumOf([encodeNetwork(network), images, settings]);
 
 /** What pruning goes by of a recipe. */
 const pruningKey = (network, data, recipe) => {
@@ -190,13 +266,14 @@ const pruningKey = (network, data, recipe) => {
 
 /** The trained float network, its accuracy in percent and its golden hash, from a file that this run or another has left. */
 async function floatNetwork(base, data, options) {
-  const network = await base.network(options.shared, data, options.seed);
-  const settings = { ...base.float, seed: options.seed, threads: options.threads };
+  const seed = base.floatSeed ?? options.seed;
+  const network = await base.network(options.shared, data, seed);
+  const settings = { ...base.float, seed, threads: options.threads };
   const path = join(options.folder, `float-${keyOf(network, data.train, settings)}.safetensors`);
   if (!existsSync(path)) await trainFloat(network, data, settings, path, options.context);
   const saved = decodeNetwork(new Uint8Array(await readFile(path)), path);
-  const { accuracy, goldenHash: hash } = saved.metadata;
-  return { network: saved.network, accuracy: Number(accuracy), hash };
+  const { accuracy, held, goldenHash: hash } = saved.metadata;
+  return { network: saved.network, accuracy: Number(accuracy), held: Number(held), hash };
 }
 
 async function trainFloat(network, data, settings, path, context) {
@@ -208,7 +285,11 @@ async function trainFloat(network, data, settings, path, context) {
     { signal: context.signal, onProgress: showTraining(context.screen.step("training float"), "stage") },
   );
   context.screen.done();
-  const { accuracy, hash } = await measureModel(lower(network, { grids: null }), data.test, "testing float", context);
-  await writeAtomically(path, encodeNetwork(network, { metadata: { accuracy: String(accuracy), goldenHash: hash } }));
+  const model = lower(network, { grids: null });
+  const { accuracy, hash } = await measureModel(model, data.test, "testing float", context);
+  const held =
+    data.held && (await measureModel(model, data.held, "testing float on images held out", context)).accuracy;
+  const metadata = { accuracy: String(accuracy), goldenHash: hash, ...(held !== null && { held: String(held) }) };
+  await writeAtomically(path, encodeNetwork(network, { metadata }));
   await rm(checkpoint, { force: true });
 }
