@@ -75,7 +75,6 @@ function counted(row) {
 }
 
 function compressionTable(rows) {
-  const short = (value) => `${value >= 100 ? value.toFixed(0) : Number(value.toFixed(1))}x`;
   return table(
     ["row", "points", "32 / (bits × share left)", "file", "file with gzip"],
     rows
@@ -86,6 +85,43 @@ function compressionTable(rows) {
         short(counted(row.row)),
         times(row.smaller ?? row.floatBytes / row.bytes),
         times(row.smallerGzip ?? row.floatBytes / row.gzipBytes),
+      ]),
+  );
+}
+
+const short = (value) => `${value >= 100 ? value.toFixed(0) : Number(value.toFixed(1))}x`;
+
+/** Rows that have run; points of other seeds stand beside those of seed 1. */
+function vggTable(rows) {
+  const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
+  const withSeeds = ({ delta, seeds = {} }) => {
+    const all = [delta, ...Object.values(seeds).map((run) => run.delta)];
+    return all.length < 3 ? points(delta) : `${points(delta)}, median of ${all.length} seeds ${points(median(all))}`;
+  };
+  return table(
+    [
+      "row",
+      "float32",
+      "quantized",
+      "points",
+      "asked",
+      "32 / (bits × share left)",
+      "file",
+      "file with gzip",
+      "the paper",
+    ],
+    rows
+      .filter(({ quantized }) => quantized !== undefined)
+      .map((row) => [
+        code(row.row),
+        accuracy(row.float),
+        accuracy(row.quantized),
+        withSeeds(row),
+        optional(row.asked, (asked) => `≥ ${signed(asked, 1)}`),
+        short(32 / (Number(/-w(\d)/.exec(row.row)[1]) * (row.left ?? 1))),
+        `${bytes(row.bytes)}, ${times(row.floatBytes / row.bytes)}`,
+        `${bytes(row.gzipBytes)}, ${times(row.floatBytes / row.gzipBytes)}`,
+        row.paper ?? "",
       ]),
   );
 }
@@ -195,6 +231,7 @@ const TABLES = {
   demo: ({ demo }) => demoTable(demo),
   training: ({ training }) => trainingTable(training),
   compression: ({ training }) => compressionTable(training),
+  vgg: ({ vgg }) => vggTable(vgg),
   onnx: ({ onnx }) => onnxTable(onnx),
   compare: ({ compare }) => compareTable(compare),
   speed: ({ speed }) => speedTable(speed),
@@ -210,14 +247,20 @@ export function withTables(text, results) {
   }, text);
 }
 
-/** The results with a run's JSON in place of what they have of it; a row keeps what was asked of it. */
+/**
+ * The results with a run's JSON in place of what they have of it. A row keeps what was asked of it and what the paper has; a VGG
+ * row of another seed than 1 is put beside that of seed 1.
+ */
 export function taken(results, run, name) {
   if (typeof run.row === "string") {
-    const list = run.row.startsWith("onnx-") ? "onnx" : "training";
+    const list = ["onnx", "vgg"].find((group) => run.row.startsWith(`${group}-`)) ?? "training";
     const found = results[list].find(({ row }) => row === run.row);
     if (!found) throw new Error(`${name}: a row that results.json does not know: ${run.row}`);
     const { distillation: _, ...figures } = run;
-    const row = { ...figures, ...(found.asked !== undefined && { asked: found.asked }) };
+    const { asked, paper, seeds } = found;
+    const kept = { ...(asked !== undefined && { asked }), ...(paper && { paper }), ...(seeds && { seeds }) };
+    const another = list === "vgg" && run.seed !== 1;
+    const row = another ? { ...found, seeds: { ...seeds, [run.seed]: figures } } : { ...figures, ...kept };
     return { ...results, [list]: results[list].map((old) => (old === found ? row : old)) };
   }
   if (run.summary) {

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { onnxRows } from "../../bench/rows/onnx.js";
 import { page, readResults, taken, withTables } from "../../bench/rows/page.js";
-import { trainingRows } from "../../bench/rows/training.js";
+import { trainingRows, vggRows } from "../../bench/rows/training.js";
 
 const text = readFileSync(page, "utf8");
 const results = readResults();
@@ -16,8 +16,9 @@ test("the tables are those of results.json: else npm run docs:results", () => {
 
 test("rows are those of the command, and their points follow from their accuracies", () => {
   assert.deepEqual(namesOf(results.training), Object.keys(trainingRows));
+  assert.deepEqual(namesOf(results.vgg).toSorted(), Object.keys(vggRows).toSorted());
   for (const name of namesOf(results.onnx)) assert.ok(name in onnxRows, name);
-  for (const { row, float, quantized, delta } of [...results.training, ...results.onnx]) {
+  for (const { row, float, quantized, delta } of [...results.training, ...results.vgg, ...results.onnx]) {
     if (float !== undefined) assert.equal(delta, Number((quantized - float).toFixed(2)), row);
   }
   const [float, ...others] = results.compare;
@@ -41,6 +42,21 @@ test("what a run prints replaces what is known of it, and keeps what was asked",
   assert.equal(taken(results, compared, "compare.json").compare.length, 2);
   assert.throws(() => taken(results, { row: "resnet20-w9a8" }, "x.json"), /x\.json: a row/);
   assert.throws(() => taken(results, {}, "x.json"), /x\.json: not the JSON/);
+});
+
+test("a VGG row stands in its table once it has run, with other seeds beside it and the factor that papers count", () => {
+  const none = { ...results, vgg: results.vgg.map(({ row, asked, paper }) => ({ row, asked, paper })) };
+  assert.doesNotMatch(withTables(text, none), /^\| `vgg-/m);
+  const run = { row: "vgg-w4a8-pruned", float: 90, quantized: 89.9, delta: -0.1, left: 0.1, seed: 1 };
+  const sizes = { floatBytes: 7_400_000, bytes: 200_000, gzipBytes: 100_000 };
+  const once = taken(none, { ...run, ...sizes }, "1.json");
+  assert.match(
+    withTables(text, once),
+    /^\| `vgg-w4a8-pruned` \| 90\.00 % \| 89\.90 % \| −0\.10 \| ≥ −0\.2 \| 80x \| 200 KB, 37\.0x \| 100 KB, 74\.0x \| AlexNet: 71x/m,
+  );
+  const seeds = [2, 3].reduce((sofar, seed) => taken(sofar, { ...run, delta: -seed / 10, seed }, `${seed}.json`), once);
+  assert.match(withTables(text, seeds), /\| −0\.10, median of 3 seeds −0\.20 \|/);
+  assert.throws(() => taken(none, { ...run, row: "vgg-w4a4-try-1a2b" }, "x.json"), /x\.json: a row/);
 });
 
 test("the lab repeats no figure of a row wrongly", () => {
