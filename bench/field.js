@@ -1,6 +1,7 @@
 // field.js: whole networks of others, quantized as a user would, beside onnxruntime-web in float32 and int8.
 // `node bench/field.js [net.onnx ...] [--calibrate images/] [--bits 5,4,3] [--only TEXT] [--rounds N]
-// [--engine chromium|firefox|webkit] [--json]`, after the build.
+// [--engine chromium|firefox|webkit] [--json]`, after the build. With `--float float.safetensors model.safetensors ...` it measures
+// models that were made of a float network here, beside that network in onnxruntime-web and, in a browser, in LiteRT.
 import { existsSync, readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -8,6 +9,7 @@ import Table from "cli-table3";
 import { ENGINES, measureInEngine, versionOfEngine } from "./field/engines.js";
 import { measureField } from "./field/measure.js";
 import { prepareField } from "./field/prepare.js";
+import { prepareTrained } from "./field/trained.js";
 import { machine } from "./machine.js";
 import { ratio } from "./summary.js";
 import { median } from "./timing.js";
@@ -17,6 +19,7 @@ const { values, positionals } = parseArgs({
   options: {
     calibrate: { type: "string" },
     bits: { type: "string", default: "5,4,3" },
+    float: { type: "string" },
     only: { type: "string", default: "" },
     rounds: { type: "string", default: "15" },
     engine: { type: "string", default: "node" },
@@ -24,7 +27,9 @@ const { values, positionals } = parseArgs({
   },
 });
 const widths = values.bits.split(",").map(Number);
-const files = (positionals.length > 0 ? positionals : handed()).filter((path) => path.includes(values.only));
+const files = values.float
+  ? [values.float]
+  : (positionals.length > 0 ? positionals : handed()).filter((path) => path.includes(values.only));
 if (files.length === 0) {
   console.error("no networks: name ONNX files, or put ../shared/data/models beside the project");
   process.exit(1);
@@ -49,7 +54,9 @@ const rows = [];
 for (const path of files) {
   console.error(path);
   try {
-    const network = await prepareField(path, widths, values.calibrate ?? null);
+    const network = values.float
+      ? prepareTrained(path, positionals)
+      : await prepareField(path, widths, values.calibrate ?? null);
     const settings = { rounds: Number(values.rounds), sampleMs: 20, warmMs: 200 };
     const { results, failures, others } = await measureHere(network, settings);
     const { name, macs, models } = network;
@@ -89,7 +96,19 @@ function handed() {
 }
 
 function print() {
-  const head = ["network", "MMAC", "float32 ms", "weights", "ms", "x float32", "x int8", "dB", "KB", "other steps"];
+  const head = [
+    "network",
+    "MMAC",
+    "float32 ms",
+    "weights",
+    "ms",
+    "x float32",
+    "x LiteRT",
+    "x int8",
+    "dB",
+    "KB",
+    "other steps",
+  ];
   const table = new Table({
     head,
     style: { head: [], border: [], compact: true, "padding-left": 0, "padding-right": 1 },
@@ -102,7 +121,7 @@ function print() {
     const ms = (id) => (results[id] ? fixed(median(results[id].samples)) : "-");
     for (const [i, { id, snr, size }] of models.entries()) {
       const whole = i === 0 ? [name, fixed(macs / 1e6, 0), ms("float32")] : ["", "", ""];
-      const ratios = [times(id, "float32"), times(id, `${id}_qdq`)];
+      const ratios = ["float32", "litert_float32", `${id}_qdq`].map((peer) => times(id, peer));
       table.push([
         ...whole,
         id,

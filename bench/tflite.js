@@ -176,7 +176,7 @@ function write(network, encodings) {
         break;
       }
       case "dense": {
-        const weights = weightsOf(node, (dims) => [...dims]);
+        const weights = weightsOf(flattened(node, shapes.get(node.input)), (dims) => [...dims]);
         const { output, fn } = resultOf(node, [1, node.weight.shape[0]]);
         const count = node.weight.shape[1];
         const x = encodings
@@ -253,6 +253,17 @@ function write(network, encodings) {
   let output = places.get(network.outputs[0]);
   if (encodings) output = call("dequantize", [output], add("output", tensors[output].shape, "float32"));
   return serialize(network.name, tensors, operators, image, output);
+}
+
+/** A dense layer that reads its input with the channels last. */
+function flattened(node, [channels, height, width]) {
+  const pixels = height * width;
+  if (pixels === 1) return node;
+  const { shape, data } = node.weight;
+  const length = channels * pixels;
+  const from = (i) => (i % channels) * pixels + Math.floor(i / channels);
+  const moved = data.map((_, i) => data[i - (i % length) + from(i % length)]);
+  return { ...node, weight: { shape, data: moved } };
 }
 
 /** Weights with the input channels last: (out, row, column, in), depthwise (row, column, channel); of `dense` as they are. */

@@ -8,10 +8,11 @@ import { repeatAsync, repeatSync } from "../timing.js";
 /**
  * @param network what prepareField gives
  * @param ort the module of onnxruntime-web
+ * @param more contestants beside these: of what the float network gives, a function that makes them
  * @returns results: samples in milliseconds by contestant; failures; others: the share of each model's time that goes into
  *   steps other than convolutions and dense layers
  */
-export async function measureField(network, ort, settings) {
+export async function measureField(network, ort, settings, more = () => []) {
   const others = {};
   const plainly = {};
   const expected = await floatOutput(network, ort);
@@ -38,13 +39,15 @@ export async function measureField(network, ort, settings) {
   }));
   const peers = [
     { id: "float32", title: "onnxruntime-web float32", bytes: network.float, right: () => expected },
-    ...network.models.map(({ id, qdq }) => ({
-      id: `${id}_qdq`,
-      title: `onnxruntime-web int8 of ${id}`,
-      bytes: qdq,
-      // the same model, so near its own outputs, however far from the float ones
-      right: () => plainly[id],
-    })),
+    ...network.models
+      .filter(({ qdq }) => qdq)
+      .map(({ id, qdq }) => ({
+        id: `${id}_qdq`,
+        title: `onnxruntime-web int8 of ${id}`,
+        bytes: qdq,
+        // the same model, so near its own outputs, however far from the float ones
+        right: () => plainly[id],
+      })),
   ].map(({ id, title, bytes, right }) => ({
     id,
     title,
@@ -58,7 +61,7 @@ export async function measureField(network, ort, settings) {
       };
     },
   }));
-  const measured = await measure({ name: network.name }, [...shift, ...peers], settings);
+  const measured = await measure({ name: network.name }, [...shift, ...peers, ...more(expected)], settings);
   return { ...measured, others };
 }
 

@@ -10,7 +10,7 @@ import { promisify } from "node:util";
 import { crc32, gzip } from "node:zlib";
 import { openDataset, size, subset } from "../../dist/data/index.js";
 import { decodeNetwork, encodeNetwork, lower } from "../../dist/graph/index.js";
-import { encodeModel } from "../../dist/model/index.js";
+import { encodeModel, ShiftwiseError } from "../../dist/model/index.js";
 import { importOnnxFile } from "../../dist/onnx/index.js";
 import { freshNetwork, normalizedFor, quantizeByRetraining, recipeFor, withNorms } from "../../dist/pipeline/index.js";
 import { train, writeAtomically } from "../../dist/training/index.js";
@@ -179,8 +179,11 @@ async function imagesOf({ data: folder, heldOut = 0 }, shared) {
  * @param tried settings in place of the row's: then only the images held out are measured
  */
 async function runRow(name, base, own, { resume, seed, threads, shared, folder, context, tried }) {
+  if (tried && !base.heldOut) {
+    const expected = Object.keys(vggRows).join(", ");
+    throw new ShiftwiseError("BAD_OPTION", "--try: the row holds no images out", { found: name, expected });
+  }
   const { train, held, test } = await imagesOf(base, shared);
-  if (tried && !held) throw new Error(`${name} holds no images out, by which settings could be chosen`);
   const row = [name, ...(seed === 1 ? [] : [`seed${seed}`]), ...(tried ? [`try-${sumOf([tried])}`] : [])].join("-");
   const float = await floatNetwork(base, { train, held, test }, { seed, threads, shared, folder, context });
   const file = join(folder, row);
