@@ -42,6 +42,7 @@ export async function buildPages(folder = join(here, "build")) {
       // the programs of Workers are entries of their own for esbuild
       "dist/runtime/worker-model/host.js",
       "dist/runtime/threads/worker.js",
+      "dist/rounding/lane-worker.js",
     ],
     entryNames: "[name]",
     chunkNames: "[name]-[hash]",

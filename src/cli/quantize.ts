@@ -133,6 +133,7 @@ export function quantizeCommand(): Command {
     positive("--lr"),
   );
   addTrainingOptions(command, {
+    threads: "; with --calibrate also to round on, which it does not depend on",
     batch: `with --minutes: ${images.batchSize}`,
     augment: "with --minutes: flip, and crop by a fourteenth of the width, of pictures for one input",
   });

@@ -20,7 +20,10 @@ export interface TrainingArguments {
  * --batch, --augment, --seed, --threads and --resume.
  * @param others what else the help says of a default
  */
-export function addTrainingOptions(command: Command, others: { batch?: string; augment?: string } = {}): Command {
+export function addTrainingOptions(
+  command: Command,
+  others: { batch?: string; augment?: string; threads?: string } = {},
+): Command {
   const { augment, batchSize } = DEFAULTS.retraining;
   const shown = (text: string, other?: string): string => (other ? `${text}; ${other}` : text);
   return command
@@ -40,7 +43,7 @@ export function addTrainingOptions(command: Command, others: { batch?: string; a
     .option("--seed <n>", "seed of all random numbers", integer("--seed", 0), DEFAULTS.seed)
     .option(
       "--threads <n>",
-      "threads to train on; the result depends on their number",
+      `threads to train on; the result depends on their number${others.threads ?? ""}`,
       integer("--threads", 1, 256),
       DEFAULTS.commandThreads,
     )

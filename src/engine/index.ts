@@ -20,4 +20,4 @@ export { pause } from "./pause.js";
 export { forwardPass, type Geometry, geometryOf, imagesPerBlock, type Pass, paddedInput, runsOf } from "./tables.js";
 export { createVariants, type Variants } from "./variants.js";
 export { MomentJob, PanelJob, RoundingJob, UpdateJob } from "./wasm.generated.js";
-export { compileModule, instantiate, type TrainingKernels } from "./wasm.js";
+export { compileModule, createRoom, instantiate, type Room, type TrainingKernels } from "./wasm.js";

@@ -53,3 +53,21 @@ export function instantiate(module: WebAssembly.Module, bytes: number): WasmInst
   const { exports } = instantiateSync<Kernels & Record<string, unknown>>(module, { env: { memory } });
   return { kernels: Object.assign(exports, { memory }), memory };
 }
+
+/** Room for one plan at a time: what an earlier one had is taken again where it is large enough. */
+export type Room = (bytes: number) => WasmInstance;
+
+/** Makes room that plans take one after the other. Pages that were used once come back many times as fast as new ones do. */
+export function createRoom(module: WebAssembly.Module): Room {
+  let last: WasmInstance | null = null;
+  return (bytes) => {
+    if (last && last.memory.buffer.byteLength >= bytes) {
+      new Uint8Array(last.memory.buffer, 0, bytes).fill(0);
+      return last;
+    }
+    // the old one may go before the new one comes
+    last = null;
+    last = instantiate(module, bytes);
+    return last;
+  };
+}

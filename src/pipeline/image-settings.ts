@@ -52,7 +52,10 @@ export interface ImageSettings {
   /** Default: crop by a fourteenth of the width and flip pictures of a network of one input; nothing for other samples. */
   readonly augment?: Augmentation;
   readonly seed?: number;
-  /** Threads that self-distillation trains on; the result depends on their number. */
+  /**
+   * Threads that round weights, and that self-distillation trains on. The result of rounding does not depend on their number, that of
+   * distillation does. Default: two for rounding, where the machine has two cores and memory can be shared, and one for distillation.
+   */
   readonly threads?: number;
 }
 

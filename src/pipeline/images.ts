@@ -33,7 +33,14 @@ import {
   tensorsToEqualize,
   weightNodes,
 } from "../quantize/index.js";
-import { type CompensateResult, compensate, type LayerRecords, type LayerReport } from "../rounding/index.js";
+import {
+  type CompensateResult,
+  type Crew,
+  compensate,
+  type LayerRecords,
+  type LayerReport,
+  withCrew,
+} from "../rounding/index.js";
 import {
   type DistillResult,
   type Divergence,
@@ -83,6 +90,7 @@ import { type ConversionResult, createWarnings, type QuantizedLayer, type Rounde
 import { adviceOn, neediest, type Quality } from "./quality.js";
 import { readyIn, readyLayers } from "./ready.js";
 import { conversionRecord, openRoundingCheckpoint } from "./rounding-checkpoint.js";
+import { roundingThreads } from "./rounding-threads.js";
 import { checkBits, checkLayers, defined } from "./settings.js";
 import { type Images, type ImagesByInput, type Source, sourceOf } from "./source.js";
 import { stillInputs } from "./still-inputs.js";
@@ -166,35 +174,32 @@ export async function quantizeFromImages(
     (widths: (node: Weighted) => Width) =>
     (node: Weighted): LayerLevels | null =>
       ready.has(node.name) ? null : levelsOf(node, widths(node));
-  const roundTo = async (widths: (node: Weighted) => Width): Promise<Rounding> => {
-    const explore = (node: Weighted): LayerLevels[] => {
-      const next = wider(widths(node), quantizer);
-      return next ? [levelsOf(node, next)] : [];
+  const byCrew = async (crew: Crew) => {
+    const roundTo = async (widths: (node: Weighted) => Width): Promise<Rounding> => {
+      const explore = (node: Weighted): LayerLevels[] => {
+        const next = wider(widths(node), quantizer);
+        return next ? [levelsOf(node, next)] : [];
+      };
+      await control.onStep?.("rounding");
+      const result = await recorded((records) =>
+        compensate(simulated, used, { levels: levelsBy(widths), explore }, { signal, onProgress, records, crew }),
+      );
+      return { result, outputs: measure(result.network).outputs };
     };
-    await control.onStep?.("rounding");
-    const result = await recorded((records) =>
-      compensate(simulated, used, { levels: levelsBy(widths), explore }, { signal, onProgress, records }),
-    );
-    return { result, outputs: measure(result.network).outputs };
+    const limit = () => measure(simulated);
+    const { widths, reached } = await choose(network, simulated, used, ready, full, limit, roundTo, recorded, {
+      ...control,
+      crew,
+    });
+    return { widths, reached, plain: minutes > 0 ? null : (reached ?? (await roundTo(widths))) };
   };
-  const choice = await choose(
-    network,
-    simulated,
-    used,
-    ready,
-    full,
-    () => measure(simulated),
-    roundTo,
-    recorded,
-    control,
-  );
-  const { widths, reached } = choice;
+  const threads = roundingThreads(simulated, countOf(used), full.memory, settings.threads);
+  const { widths, reached, plain } = await withCrew(threads, byCrew, signal);
   let taught: DistillResult | null = null;
   if (minutes > 0) {
     await control.onStep?.("distilling");
     taught = await teach(simulated, source, levelsBy(widths), ready, full, control);
   }
-  const plain = taught ? null : (reached ?? (await roundTo(widths)));
   const rounded = taught ?? plain!.result;
   const outputs = taught?.after.outputs ?? plain!.outputs;
   const grids = new Map([...ready, ...rounded.grids]);
@@ -299,7 +304,7 @@ async function choose(
   limit: () => Divergence,
   roundTo: (widths: (node: Weighted) => Width) => Promise<Rounding>,
   recorded: Recorded,
-  control: ImageControl,
+  control: ImageControl & { readonly crew: Crew },
 ): Promise<Choice> {
   const { goal, budget, costs, layers } = settings;
   const byName = (widths: ReadonlyMap<string, Width>) => (node: Weighted) => widths.get(node.name)!;

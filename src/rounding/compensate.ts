@@ -2,8 +2,8 @@
 
 import { decibels, given, is, ShiftwiseError } from "../base/index.js";
 import { SAMPLES, type Samples, type SamplesByInput, type SamplesReader, samplesReader } from "../data/browser.js";
-import { compileModule, pause } from "../engine/index.js";
-import { findChains, inputsOf, NETWORK, type Network, removeQuantizers } from "../graph/index.js";
+import { compileModule, createRoom, pause } from "../engine/index.js";
+import { findChains, inputsOf, NETWORK, type Network } from "../graph/index.js";
 import {
   type BatchNormNode,
   type ConvNode,
@@ -15,13 +15,16 @@ import {
   type WeightGrids,
 } from "../ops/index.js";
 import { fitScales, type LayerLevels, PORTION_STEP, type RowFits, SMALLEST_SCALE } from "../quantize/index.js";
+import { aloneCrew, type Crew } from "./crew.js";
 import { createRowRounding, energy, isExplored, priceFor, type RoundedRows, sampleOf } from "./group.js";
+import { openLanes } from "./lanes.js";
 import { type LayerPlan, type LevelsOf, planRounding, type RoundingStep } from "./layer-plan.js";
-import { createOutputMeter } from "./output-meter.js";
-import { inputVariances, isBlocked, type Part, partsOf, pickColumns } from "./parts.js";
+import { outputSnr, outputSums } from "./output-meter.js";
+import { pickColumns } from "./part-sums.js";
+import { inputVariances, isBlocked, type Part, partsOf } from "./parts.js";
 import { createRounder, ROUND, type Rounder } from "./rounding.js";
 import type { Segment } from "./segments.js";
-import { chunkOf, createWalk } from "./walk.js";
+import { chunkOf } from "./walk.js";
 
 /** Options of `compensate`. */
 export interface CompensateOptions {
@@ -69,6 +72,7 @@ const CONTROL = is.record<CompensateControl>({
   records: is.optional(is.record<LayerRecords>({ get: is.callback, put: is.callback })),
   signal: is.optional(is.signal),
   onProgress: is.optional(is.callback),
+  crew: is.optional(is.record<Crew>({ threads: is.integer(1), ask: is.callback, end: is.callback })),
 });
 
 /**
@@ -133,6 +137,11 @@ export interface CompensateControl {
    * @internal
    */
   readonly records?: LayerRecords;
+  /**
+   * Threads to share the work with; default: this one alone.
+   * @internal
+   */
+  readonly crew?: Crew;
   /** Stops before the next layer. */
   readonly signal?: AbortSignal;
   /** Layers done, of how many. */
@@ -158,57 +167,45 @@ export async function compensate(
   );
   const reader = readerOf(network, samples);
   const module = compileModule();
-  const settings: Settings = {
-    ...options,
-    batch: chunkOf(network, reader.count),
-    module,
-    rounderOf: keepLast((n) => createRounder(n, module)),
-  };
-  const own = createWalk(network, reader, settings.batch, settings.module);
+  const room = createRoom(module);
+  const settings: Settings = { ...options, rounderOf: keepLast((n) => createRounder(n, room)) };
   const { follow = true, measure = true } = options;
-  const twin =
-    follow || measure
-      ? createWalk(options.adapted ? network : removeQuantizers(network), reader, settings.batch, settings.module)
-      : null;
+  const twin = follow || measure ? (options.adapted ? "same" : "bare") : null;
+  const { records, crew = aloneCrew() } = control;
+  const lanes = await openLanes(network, twin, reader, chunkOf(network, reader.count), module, crew);
   const nodes = new Map(network.nodes.map((node) => [node.name, node]));
   const norms = new Map(findChains(network).map(({ head, norm }) => [head.name, norm]));
   const grids = new Map<string, WeightGrid>();
   const layers: LayerReport[] = [];
-  const { records } = control;
   const isKnown = ({ nodes: [head] }: Segment): boolean =>
     (head.op !== "conv" && head.op !== "dense") ||
     records?.get(head.name) !== undefined ||
     planRounding(head, settings.levels) === null;
   // where all layers are known, nothing needs their inputs
-  const runs = !records || !own.segments.every(isKnown);
-  for (const [i, segment] of own.segments.entries()) {
+  const runs = !records || !lanes.segments.every(isKnown);
+  for (const [i, segment] of lanes.segments.entries()) {
     const [head] = segment.nodes;
     const plan = head.op === "conv" || head.op === "dense" ? planRounding(head, settings.levels) : null;
     const norm = norms.get(head.name) ?? null;
     const known = plan && !plan.states ? records?.get(head.name) : undefined;
-    const variances = plan && !known && isBlocked(plan.node) ? inputVariances(plan.node, own) : null;
+    const variances = plan && !known && isBlocked(plan.node) ? await inputVariances(plan.node, lanes) : null;
     const rounded =
       plan &&
       (known
         ? layerOf(plan, norm, known)
-        : roundLayer(plan, norm, partsOf(plan.node, i, own, twin, settings), variances, settings));
-    const changed = segment.nodes.map((node) => rounded?.nodes.find(({ name }) => name === node.name) ?? node);
-    for (const node of changed) nodes.set(node.name, node);
-    const outputs = createOutputMeter(own.shapes.get(head.name)!);
-    const expected = runs ? twin?.run(i, twin.segments[i].nodes) : undefined;
-    for (const values of runs ? own.run(i, changed) : []) {
-      const others = expected?.next().value;
-      if (others && rounded && !known && measure) outputs.add(others, values);
-    }
-    // to its end
-    expected?.next();
+        : await roundLayer(plan, norm, partsOf(plan.node, head, i, lanes, settings), variances, settings));
+    const changed = rounded?.nodes ?? [];
+    for (const node of segment.nodes) nodes.set(node.name, changed.find(({ name }) => name === node.name) ?? node);
+    const outputs =
+      twin && measure && rounded && !known ? outputSums(lanes.shapes.get(head.name)!, lanes.allocate) : null;
+    if (runs) await lanes.run(i, changed, outputs);
     if (rounded) {
-      const report = known?.report ?? { ...rounded.report, outputSnr: twin && measure ? outputs.read() : null };
+      const report = known?.report ?? { ...rounded.report, outputSnr: outputs && outputSnr(outputs) };
       grids.set(head.name, rounded.grid);
       layers.push(report);
       if (records && !known && !plan.states) await records.put(head.name, { ...rounded.found, report });
     }
-    await control.onProgress?.(i, own.segments.length - 1, head.name);
+    await control.onProgress?.(i, lanes.segments.length - 1, head.name);
     if (control.signal?.aborted) throw new ShiftwiseError("ABORTED", "quantization was stopped", { where: head.name });
     await pause();
   }
@@ -216,9 +213,6 @@ export async function compensate(
 }
 
 interface Settings extends CompensateOptions {
-  /** Images that are run at a time. */
-  readonly batch: number;
-  readonly module: WebAssembly.Module;
   readonly rounderOf: (n: number) => Rounder;
 }
 
@@ -265,13 +259,13 @@ function layerOf({ node, tables, grid }: LayerPlan, behind: BatchNormNode | null
 }
 
 /** @param variances of all inputs, where parts have some of them each; null: each part has all inputs of its channels */
-function roundLayer(
+async function roundLayer(
   wanted: LayerPlan,
   behind: BatchNormNode | null,
-  parts: Iterable<Part>,
+  parts: AsyncIterable<Part>,
   variances: Float64Array | null,
   settings: Settings,
-): RoundedNodes {
+): Promise<RoundedNodes> {
   const { node, states, grid } = wanted;
   const { sweeps = 4, rounderOf, explore = () => [] } = settings;
   const { data, shape } = node.weight;
@@ -289,7 +283,7 @@ function roundLayer(
   const errors = new Float64Array(others.length);
   const tried = others.map(({ tables }) => createExplored(tables, width));
   let [signal, error, sampled] = [0, 0, 0];
-  for (const { from, rows, first, n, moments } of parts) {
+  for await (const { from, rows, first, n, moments } of parts) {
     const { mean, covariance, drift } = moments;
     const damping = settings.damping ?? moments.damping;
     const columns = <T extends Float32Array | Uint8Array>(all: T): T =>

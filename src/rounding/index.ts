@@ -9,5 +9,6 @@ export {
   type LayerRecords,
   type LayerReport,
 } from "./compensate.js";
+export { type Crew, usualThreads, withCrew } from "./crew.js";
 export { type LevelsOf, portionSteps, type RoundingStep } from "./layer-plan.js";
 export { type RoundingMemory, roundingMemory } from "./memory.js";

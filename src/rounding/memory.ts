@@ -5,14 +5,18 @@ import { type ConvNode, type DenseNode, elements } from "../ops/index.js";
 import { blockInputs } from "./parts.js";
 import { lastReaders, segmentsOf, tensorEncodings } from "./segments.js";
 
-/** Bytes that `compensate` takes: for each sample, and beside them. */
+/** Bytes that `compensate` takes: for each sample, beside them on one thread, and for each further thread. */
 export interface RoundingMemory {
   readonly sample: number;
   readonly fixed: number;
+  /** Bytes of each thread beside the first. */
+  readonly thread: number;
 }
 
 /** Bytes of the engine, of two pieces of a network, each with the tensors of a batch, and of what a process has anyway. */
 const BASE = 400e6;
+/** Bytes of a further thread: its program, and pieces of its own. */
+const THREAD = 350e6;
 /** Bytes of a weight: as it is, rounded, and whether it is frozen. */
 const WEIGHT = 9;
 /** Bytes of a weight of the layer at work: in both pieces of the network, and packed. */
@@ -39,6 +43,11 @@ export function roundingMemory(network: Network): RoundingMemory {
   return {
     sample: storedBytes(network) + storedBytes(removeQuantizers(network)),
     fixed: BASE + WEIGHT * weights + AT_WORK * most(({ weight }) => elements(weight.shape)) + most(part),
+    thread:
+      THREAD +
+      4 * weights +
+      AT_WORK * most(({ weight }) => elements(weight.shape)) +
+      4 * most((node) => blockInputs(node) ** 2),
   };
 }
 

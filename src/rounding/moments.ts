@@ -6,17 +6,18 @@ import {
   forwardPass,
   geometryOf,
   imagesPerBlock,
-  instantiate,
   MomentJob,
   paddedInput,
   plane,
   planPadding,
+  type Room,
   runsOf,
   volume,
 } from "../engine/index.js";
 import type { ConvNode, DenseNode, Shape } from "../ops/index.js";
 import { planDrift } from "./drift.js";
 import { addRow, dampingBy, type Evidence, noEvidence } from "./evidence.js";
+import { type Allocate, announce, awaitWord, inTurn, unshared } from "./turns.js";
 
 /**
  * Moments of one group, over all output positions of all images; x is the vector of the inputs of one output, padding
@@ -37,13 +38,87 @@ export type Fill = (into: Float32Array) => void;
 
 export interface MomentSums {
   /**
-   * Adds some images.
+   * Adds some images. Others may add to the same totals at the same time: each waits for the chunks before its own.
    * @param x the layer's input
    * @param twin the same tensor in the network to be followed, or null in all calls
+   * @param chunk which images they are; all but the last have as many. Default: those that come next
    */
-  add(x: Fill, twin: Fill | null, count: number): void;
+  add(x: Fill, twin: Fill | null, count: number, chunk?: number): void;
   /** Moments of group after group, once all images are added: they take the sums' place. */
   read(): GroupMoments[];
+}
+
+/** Sums over all images, group after group, which threads add to. */
+export interface MomentTotals {
+  /** x_i x_j, and x. */
+  readonly products: Float64Array;
+  readonly means: Float64Array;
+  /** d_r x_j, and d; empty where there is no twin. */
+  readonly driftProducts: Float64Array;
+  readonly driftMeans: Float64Array;
+  /** Squares and traces of the chunks' covariances; see Evidence. */
+  readonly evidence: Float64Array;
+  /** Output positions, and chunks. */
+  readonly counts: Float64Array;
+  /** The chunk whose turn it is to add, the one whose turn it is to choose the unit, and the unit: see UNIT. */
+  readonly words: Int32Array;
+}
+
+/** Places in `words`. */
+const TURN = 0;
+const UNIT_TURN = 1;
+const UNIT = 2;
+/** The unit is 2^(word - UNIT_ONE); 0: only zeros were seen. */
+const UNIT_ONE = 1024;
+
+/** Groups of a layer, output channels of a group, and inputs of each. */
+export interface GroupSizes {
+  readonly groups: number;
+  readonly rows: number;
+  readonly depth: number;
+}
+
+function sizesOf(node: ConvNode | DenseNode): GroupSizes {
+  const groups = node.op === "conv" ? node.groups : 1;
+  const outputs = node.weight.shape[0];
+  return { groups, rows: outputs / groups, depth: node.weight.data.length / outputs };
+}
+
+/** Makes empty sums. */
+export function momentTotals({ groups, rows, depth }: GroupSizes, withTwin: boolean, allocate: Allocate): MomentTotals {
+  const numbers = (count: number) => new Float64Array(allocate(count * 8));
+  return {
+    products: numbers(groups * depth * depth),
+    means: numbers(groups * depth),
+    driftProducts: numbers(withTwin ? groups * rows * depth : 0),
+    driftMeans: numbers(withTwin ? groups * rows : 0),
+    evidence: numbers(2 * groups),
+    counts: numbers(2),
+    words: new Int32Array(allocate(12)),
+  };
+}
+
+/** Moments of group after group, from the sums over all images, whose place they take. */
+export function readMoments({ groups, rows, depth }: GroupSizes, totals: MomentTotals): GroupMoments[] {
+  const { products, means, driftProducts, driftMeans, evidence, counts, words } = totals;
+  const [samples, chunks] = counts;
+  const scale = words[UNIT] === 0 ? 1 : 2 ** (words[UNIT] - UNIT_ONE);
+  const meansOf = (from: Float64Array, length: number, group: number) =>
+    Float64Array.from(from.subarray(group * length, (group + 1) * length), (sum) => (sum / samples) * scale);
+  const part = (from: Float64Array, height: number, group: number) =>
+    from.subarray(group * height * depth, (group + 1) * height * depth);
+  const count = samples / scale ** 2;
+  return Array.from({ length: groups }, (_, group) => {
+    const mean = meansOf(means, depth, group);
+    const covariance = mirrored(centre(part(products, depth, group), mean, mean, count), depth);
+    const [squares, traces] = evidence.subarray(2 * group, 2 * group + 2);
+    const inUnits: Evidence = { blocks: chunks, squares: squares * scale ** 4, traces: traces * scale ** 2 };
+    const damping = dampingBy(inUnits, covariance, depth);
+    if (driftMeans.length === 0) return { mean, covariance, damping, drift: null };
+    const driftMean = meansOf(driftMeans, rows, group);
+    const varied = centre(part(driftProducts, rows, group), driftMean, mean, count);
+    return { mean, covariance, damping, drift: { mean: driftMean, covariance: varied } };
+  });
 }
 
 /** Squares of values within 2^-40..2^40 are summed as they are: float32 has room for them. */
@@ -67,6 +142,8 @@ function unitOf(values: Float32Array): number | null {
  * @param batch most images of one `add`.
  * @param step only every step-th row of output positions is looked at, other ones from block to block of images.
  * @param weighs whether the damping that suits the covariance is wanted; else it is the least one.
+ * @param room that the sums take until others take it
+ * @param totals that the sums of these images are added to
  * @throws OVERFLOW when the sums need more than 4 GiB.
  */
 export function createMoments(
@@ -75,8 +152,9 @@ export function createMoments(
   batch: number,
   withTwin: boolean,
   step: number,
-  module: WebAssembly.Module,
+  room: Room,
   weighs = true,
+  totals: MomentTotals = momentTotals(sizesOf(node), withTwin, unshared),
 ): MomentSums {
   const g = node.op === "conv" ? geometryOf(node, input) : denseGeometry(node);
   const rows = g.groupOutputs;
@@ -104,22 +182,15 @@ export function createMoments(
   const scratch = arena.reserve(images * plane(g.output) * 32);
   const job = arena.record(MomentJob, { taps, depth, scratch });
   const drift = withTwin ? planDrift(arena, g, tables, node.weight.data, job, { taps, scratch }, phases) : null;
-  const { kernels, memory } = instantiate(module, arena.size());
+  const { kernels, memory } = room(arena.size());
   arena.fill(memory.buffer);
   drift?.pack(kernels);
 
-  // float32 sums of one call go into float64 ones, so that their rounding does not grow with the images
-  const totals = new Float64Array(g.groups * depth * depth);
-  const driftTotals = new Float64Array(drift ? g.groups * rows * depth : 0);
-  let samples = 0;
-  let blocks = 0;
-  let unit: number | null = null;
+  let next = 0;
   const floats = (at: number, length: number) => new Float32Array(memory.buffer, at, length);
-  const scaled = (values: Float32Array): void => {
-    if (unit !== null && unit !== 1) divide(values, unit);
-  };
+  const sumsOf = (at: number, length: number) => new Float64Array(memory.buffer, at, length);
 
-  /** [m / 8][k][m % 8] to [m][k], for k below 8 (m / 8 + 1) where the sums are symmetric, which others are not. */
+  /** Adds [m / 8][k][m % 8] to [m][k], for k below 8 (m / 8 + 1) where the sums are symmetric, which others are not. */
   const drain = (from: number, height: number, symmetric: boolean, into: Float64Array): void => {
     const size = roundUp(height, 8) * depthRounded;
     const values = floats(from, g.groups * size);
@@ -132,46 +203,64 @@ export function createMoments(
     }
     values.fill(0);
   };
+  const drainMeans = (from: number, into: Float64Array): void => {
+    const values = sumsOf(from, into.length);
+    addAll(values, into);
+    values.fill(0);
+  };
 
-  const evidence = Array.from({ length: g.groups }, noEvidence);
-  const before = new Float64Array(g.groups * depth);
-  const weigh = (count: number): void => {
+  /** Returns how trustworthy a chunk's images make the covariance. */
+  const weigh = (pixels: number): Evidence[] => {
     const values = floats(sums, g.groups * groupFloats);
-    const all = new Float64Array(memory.buffer, means, g.groups * depth);
-    const own = all.map((sum, i) => (sum - before[i]) / count);
-    for (let group = 0; group < g.groups; group++) {
+    const own = sumsOf(means, g.groups * depth).map((sum) => sum / pixels);
+    return Array.from({ length: g.groups }, (_, group) => {
+      const evidence = noEvidence();
       const averages = own.subarray(group * depth, (group + 1) * depth);
       for (let m = 0; m < depth; m++) {
         const at = group * groupFloats + (m >> 3) * depthRounded * 8 + (m & 7);
-        addRow(evidence[group], values, at, m, averages, count);
+        addRow(evidence, values, at, m, averages, pixels);
       }
-      evidence[group].blocks++;
+      return evidence;
+    });
+  };
+
+  /** The unit of all sums, which the first chunk chooses that is not all zeros. */
+  const unitAt = (chunk: number, unit: () => number | null): number => {
+    const { words } = totals;
+    const known = () => Atomics.load(words, UNIT) !== 0;
+    if (!known()) {
+      const own = unit();
+      awaitWord(words, UNIT_TURN, () => known() || Atomics.load(words, UNIT_TURN) === chunk);
+      if (!known()) {
+        if (own !== null) Atomics.store(words, UNIT, Math.round(Math.log2(own)) + UNIT_ONE);
+        announce(words, UNIT_TURN, chunk + 1);
+      }
     }
-    before.set(all);
+    return known() ? 2 ** (Atomics.load(words, UNIT) - UNIT_ONE) : 1;
   };
 
   return {
-    add(x, twin, count) {
-      const had = samples;
+    add(x, twin, count, chunk = next) {
+      next = chunk + 1;
       const values = floats(own.from, count * volume(g.input));
       x(values);
-      unit ??= unitOf(values);
       let difference: Float32Array | null = null;
       if (other && twin) {
         difference = floats(other.from, values.length);
         twin(difference);
-        unit ??= unitOf(difference);
-        subtract(difference, values);
-        scaled(difference);
       }
-      scaled(values);
+      const unit = unitAt(chunk, () => unitOf(values) ?? (difference && unitOf(difference)));
+      if (difference) subtract(difference, values);
+      if (unit !== 1) for (const all of [values, difference]) if (all) divide(all, unit);
       const groupBytes = g.groupInputs * outer[0] * outer[1] * 4;
+      let seen = 0;
+      let blocks = chunk * Math.ceil(batch / images);
       for (let n = 0; n < count; n += images, blocks++) {
         const block = Math.min(images, count - n);
         const phase = blocks % step;
         const { runs } = phases[phase];
         const pixels = phases[phase].pixels(block);
-        samples += pixels;
+        seen += pixels;
         const planes = padding.run(kernels, plus(own.from, n * imageBytes), block, own.room);
         const lost = other && padding.run(kernels, plus(other.from, n * imageBytes), block, other.room);
         for (let group = 0; group < g.groups; group++) {
@@ -181,29 +270,22 @@ export function createMoments(
           if (drift) drift.add(kernels, group, plus(lost!, group * groupBytes), ours, phase, pixels);
         }
       }
-      if (weighs) weigh(samples - had);
-      drain(sums, depth, true, totals);
-      if (drift) drain(drift.sums, rows, false, driftTotals);
-    },
-    read() {
-      const scale = unit ?? 1;
-      const meansOf = (from: number, length: number, group: number) =>
-        new Float64Array(memory.buffer, from + group * length * 8, length).map((sum) => (sum / samples) * scale);
-      const part = (from: Float64Array, height: number, group: number) =>
-        from.subarray(group * height * depth, (group + 1) * height * depth);
-      const count = samples / scale ** 2;
-      return Array.from({ length: g.groups }, (_, group) => {
-        const mean = meansOf(means, depth, group);
-        const covariance = mirrored(centre(part(totals, depth, group), mean, mean, count), depth);
-        const { blocks: seen, squares, traces } = evidence[group];
-        const inUnits: Evidence = { blocks: seen, squares: squares * scale ** 4, traces: traces * scale ** 2 };
-        const damping = dampingBy(inUnits, covariance, depth);
-        if (!drift) return { mean, covariance, damping, drift: null };
-        const driftMean = meansOf(drift.totals, rows, group);
-        const varied = centre(part(driftTotals, rows, group), driftMean, mean, count);
-        return { mean, covariance, damping, drift: { mean: driftMean, covariance: varied } };
+      const evidence = weighs ? weigh(seen) : [];
+      // float32 sums of one call go into float64 ones, so that their rounding does not grow with the images
+      inTurn(totals.words, TURN, chunk, () => {
+        drain(sums, depth, true, totals.products);
+        drainMeans(means, totals.means);
+        if (drift) drain(drift.sums, rows, false, totals.driftProducts);
+        if (drift) drainMeans(drift.totals, totals.driftMeans);
+        for (const [group, { squares, traces }] of evidence.entries()) {
+          totals.evidence[2 * group] += squares;
+          totals.evidence[2 * group + 1] += traces;
+        }
+        totals.counts[0] += seen;
+        if (weighs) totals.counts[1]++;
       });
     },
+    read: () => readMoments(sizesOf(node), totals),
   };
 }
 
@@ -215,6 +297,10 @@ function divide(values: Float32Array, by: number): void {
 
 function subtract(values: Float32Array, less: Float32Array): void {
   for (let i = 0; i < values.length; i++) values[i] -= less[i];
+}
+
+function addAll(values: Float64Array, into: Float64Array): void {
+  for (let i = 0; i < values.length; i++) into[i] += values[i];
 }
 
 /** Adds every eighth value. */

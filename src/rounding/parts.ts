@@ -1,10 +1,10 @@
 // parts.ts: a layer's weights in parts that are rounded one after the other, each with the moments of its inputs.
 
-import { volume } from "../engine/index.js";
-import { type ConvNode, type DenseNode, elements, nodeInputs, type Tensor } from "../ops/index.js";
+import type { ConvNode, DenseNode, Node } from "../ops/index.js";
 import { createMeter } from "../quantize/index.js";
-import { createMoments, type GroupMoments } from "./moments.js";
-import type { Walk } from "./walk.js";
+import type { Lanes } from "./lanes.js";
+import { type GroupMoments, momentTotals, readMoments } from "./moments.js";
+import { channelsOf, inputsPerOutput, type PartInputs } from "./part-sums.js";
 
 /** Weights of the output channels of one group, and of some of their inputs. */
 export interface Part {
@@ -17,12 +17,8 @@ export interface Part {
   readonly moments: GroupMoments;
 }
 
-/** The things that the parts are measured on. */
+/** Options of the measurement; see CompensateOptions. */
 export interface PartSettings {
-  /** Images that are run at a time. */
-  readonly batch: number;
-  readonly module: WebAssembly.Module;
-  /** See CompensateOptions. */
   readonly follow?: boolean;
   readonly damping?: number;
 }
@@ -38,15 +34,8 @@ const POSITIONS_AN_INPUT = 200;
 const MOST_INPUTS = 4_608;
 const BLOCK_INPUTS = 1_024;
 
-/** Inputs of an output channel. */
-const inputsPerOutput = ({ weight }: ConvNode | DenseNode): number => elements(weight.shape.slice(1));
-
 /** Whether a layer has so many inputs that they are taken in blocks, which share their output channels' scales. */
 export const isBlocked = (node: ConvNode | DenseNode): boolean => inputsPerOutput(node) > MOST_INPUTS;
-
-/** Input channels of an output; a dense layer's inputs are channels of one value. */
-const channelsOf = (node: ConvNode | DenseNode): number =>
-  node.op === "conv" ? node.weight.shape[1] : inputsPerOutput(node);
 
 /** Input channels that one part of a layer has: all, or those of a block. */
 function partChannels(node: ConvNode | DenseNode): number {
@@ -60,91 +49,51 @@ export const blockInputs = (node: ConvNode | DenseNode): number =>
   (partChannels(node) * inputsPerOutput(node)) / channelsOf(node);
 
 /**
- * Makes the parts of a layer, one at a time, from segment i of two walks; without the second nothing is followed.
+ * Makes the parts of a layer, one at a time, from segment i.
+ * @param head the node as the lanes have it
  * @throws OVERFLOW
  */
-export function* partsOf(
+export async function* partsOf(
   node: ConvNode | DenseNode,
+  head: Node,
   i: number,
-  own: Walk,
-  twin: Walk | null,
-  settings: PartSettings,
-): Iterable<Part> {
-  const { batch, module, damping } = settings;
-  const followed = settings.follow === false ? null : twin;
-  const [, height, width] = own.shapes.get(node.name)!;
-  const input = own.shapes.get(node.input)!;
+  lanes: Lanes,
+  { follow, damping }: PartSettings,
+): AsyncGenerator<Part, void, undefined> {
+  const [, height, width] = lanes.shapes.get(node.name)!;
   const groups = node.op === "conv" ? node.groups : 1;
+  const rows = node.weight.shape[0] / groups;
   const total = inputsPerOutput(node);
-  const positions = own.chunks.reduce((sum, count) => sum + count, 0) * height * width;
+  const positions = lanes.images * height * width;
   const step = Math.floor(positions / Math.max(LEAST_POSITIONS, POSITIONS_AN_INPUT * total));
-  const lines = Math.min(Math.max(step, 1), height);
-  const [float] = followed?.segments[i].nodes.flatMap(nodeInputs) ?? [];
-  // an input channel of a convolution is a plane that all its taps read
   const channels = channelsOf(node);
-  const plane = node.op === "conv" ? input[1] * input[2] : 1;
   const taps = total / channels;
   const most = partChannels(node);
-  for (let c = 0; c < channels; c += most) {
-    const count = Math.min(most, channels - c);
-    const whole = count === channels;
-    const weight: Tensor = {
-      shape: [node.weight.shape[0], count, ...node.weight.shape.slice(2)],
-      data: pickColumns(node.weight.data, total, c * taps, count * taps),
+  for (let first = 0; first < channels; first += most) {
+    const inputs: PartInputs = {
+      first,
+      channels: Math.min(most, channels - first),
+      isFollowed: lanes.hasTwin && follow !== false,
+      lines: Math.min(Math.max(step, 1), height),
+      weighs: damping === undefined,
     };
-    const piece = whole ? node : { ...node, weight };
-    const shape = whole ? input : node.op === "conv" ? [groups * count, input[1], input[2]] : [count, 1, 1];
-    const sums = createMoments(
-      piece,
-      shape as typeof input,
-      batch,
-      followed !== null,
-      lines,
-      module,
-      damping === undefined,
-    );
-    for (const [chunk, images] of own.chunks.entries()) {
-      const size = images * volume(input);
-      const from = (walk: Walk, name: string) => (into: Float32Array) => {
-        if (whole) return walk.read(name, chunk, into);
-        const values = new Float32Array(size);
-        walk.read(name, chunk, values);
-        into.set(pickColumns(values, channels * plane, c * plane, count * plane));
-      };
-      sums.add(from(own, node.input), followed && from(followed, float), images);
-    }
-    const rows = node.weight.shape[0] / groups;
-    for (const [group, moments] of sums.read().entries()) {
-      yield { from: group * rows, rows, first: c * taps, n: count * taps, moments };
+    const n = inputs.channels * taps;
+    const sizes = { groups, rows, depth: n };
+    const totals = momentTotals(sizes, inputs.isFollowed, lanes.allocate);
+    await lanes.moments(i, node === head ? null : node, inputs, totals);
+    for (const [group, moments] of readMoments(sizes, totals).entries()) {
+      yield { from: group * rows, rows, first: first * taps, n, moments };
     }
   }
-}
-
-/** The numbers first..first + count - 1 of every row of `width` numbers. */
-export function pickColumns<T extends Float32Array | Uint8Array>(
-  values: T,
-  width: number,
-  first: number,
-  count: number,
-): T {
-  if (count === width) return values;
-  const rows = values.length / width;
-  const picked = new (values.constructor as new (length: number) => T)(rows * count);
-  for (let r = 0; r < rows; r++) picked.set(values.subarray(r * width + first, r * width + first + count), r * count);
-  return picked;
 }
 
 /** The variance of each input of a layer, taps of one input channel alike; groups are averaged. */
-export function inputVariances(node: ConvNode | DenseNode, own: Walk): Float64Array {
+export async function inputVariances(node: ConvNode | DenseNode, lanes: Lanes): Promise<Float64Array> {
   const total = inputsPerOutput(node);
-  const [channels, height, width] = own.shapes.get(node.input)!;
+  const [channels, height, width] = lanes.shapes.get(node.input)!;
   // each group of an image counts as an image of its own
   const meter = createMeter(node.op === "conv" ? [channels / node.groups, height, width] : [total, 1, 1]);
-  for (const [chunk, images] of own.chunks.entries()) {
-    const values = new Float32Array(images * channels * height * width);
-    own.read(node.input, chunk, values);
-    meter.add(values);
-  }
+  for await (const values of lanes.read(node.input)) meter.add(values);
   const { variance } = meter.read();
   return Float64Array.from({ length: total }, (_, i) => variance[Math.floor((i * variance.length) / total)]);
 }

@@ -6,7 +6,7 @@
 //   t_k = w_k + sum over i < k of (w_i - v_i) R_ik / R_kk,   v_k = the level nearest to t_k.
 // This is error feedback through U, the upper Cholesky factor of H^-1, since U = R^-1, without an inverse.
 import { type Address, ShiftwiseError } from "../base/index.js";
-import { createArena, instantiate, RoundingJob } from "../engine/index.js";
+import { createArena, type Room, RoundingJob } from "../engine/index.js";
 import type { LevelTable, RowFits } from "../quantize/index.js";
 import { PANEL, ROWS, TABLE, TABLES } from "./layout.js";
 
@@ -62,11 +62,12 @@ export interface Rounder {
 }
 
 /**
- * Room for one size of problem.
+ * Rounds problems of one size.
  * @param n inputs of one output.
+ * @param room that it takes until another takes it
  * @throws OVERFLOW when two n x n matrices exceed 4 GiB.
  */
-export function createRounder(n: number, module: WebAssembly.Module): Rounder {
+export function createRounder(n: number, room: Room): Rounder {
   const arena = createArena();
   const numbers = (count: number) => arena.reserve(count * 8);
   const [covariance, factor] = [0, 1].map(() => numbers(n * n));
@@ -92,7 +93,7 @@ export function createRounder(n: number, module: WebAssembly.Module): Rounder {
     midpoints,
   };
   const job = arena.record(RoundingJob, { n, ...places, left, right });
-  const { kernels, memory } = instantiate(module, arena.size());
+  const { kernels, memory } = room(arena.size());
   arena.fill(memory.buffer);
   const doubles = (address: number, length: number) => new Float64Array(memory.buffer, address, length);
   const bytes = (address: number) => new Uint8Array(memory.buffer, address, ROWS * n);

@@ -1,6 +1,6 @@
 // segments.ts: a network cut at its conv and dense nodes, run piece by piece over many images.
 
-import { compile, instantiate, readParameters, readStatistics, volume } from "../engine/index.js";
+import { compile, type Room, readParameters, readStatistics, volume } from "../engine/index.js";
 import type { Network } from "../graph/index.js";
 import { type Encoding, type Node, nodeInputs, nodeKind, type Role, type Shape } from "../ops/index.js";
 
@@ -48,6 +48,7 @@ export interface Piece {
  * Compiles nodes for inference.
  * @param shapes of all tensors of the network.
  * @param keep tensors to be read afterwards.
+ * @param room that the piece takes until another takes it
  */
 export function createPiece(
   nodes: readonly Node[],
@@ -55,12 +56,12 @@ export function createPiece(
   keep: readonly string[],
   shapes: ReadonlyMap<string, Shape>,
   batch: number,
-  module: WebAssembly.Module,
+  room: Room,
 ): Piece {
   const inputs = reads.map((name): Node => ({ op: "input", name, shape: shapes.get(name)! }));
   const piece: Network = { name: "piece", nodes: [...inputs, ...nodes], outputs: keep };
   const { plan, layout, layers, tensors, values, running } = compile(piece, shapes, batch, keep, true);
-  const { kernels, memory } = instantiate(module, plan.arena.size());
+  const { kernels, memory } = room(plan.arena.size());
   plan.arena.fill(memory.buffer);
   const floats = (address: number, length: number) => new Float32Array(memory.buffer, address, length);
   readParameters(layout, floats(values, layout.length));

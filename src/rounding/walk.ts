@@ -1,6 +1,5 @@
 // walk.ts: a network run over all images segment by segment, what later segments read kept in between.
-import type { SamplesReader } from "../data/browser.js";
-import { imagesWithin } from "../engine/index.js";
+import { createRoom, imagesWithin } from "../engine/index.js";
 import { inferShapes, type Network } from "../graph/index.js";
 import type { Node, Shape } from "../ops/index.js";
 import {
@@ -31,56 +30,74 @@ export function chunkOf(network: Network, count: number): number {
   return Math.min(...rooms, Math.ceil(count / CHUNKS));
 }
 
-/** A network on its way through all images, segment by segment. */
+/** The values of a network's inputs, (count, channels, height, width) each. */
+export type InputValues = ReadonlyMap<string, Float32Array>;
+
+/** A segment that is run chunk by chunk. */
+export interface SegmentRun {
+  /**
+   * Runs it on a chunk of images, and returns what its first node makes of it: a view, which the next chunk changes.
+   * @param values of the inputs that the segment begins with, if there are any
+   */
+  run(chunk: number, values: InputValues): Float32Array;
+  /** To be called after the last chunk: tensors that nothing else reads are gone. */
+  end(): void;
+}
+
+/** A network on its way through images, segment by segment. */
 export interface Walk {
   readonly segments: readonly Segment[];
   readonly shapes: ReadonlyMap<string, Shape>;
-  readonly chunks: readonly number[];
   /** Writes the values of a tensor, (count, channels, height, width). */
   read(name: string, chunk: number, into: Float32Array): void;
-  /**
-   * Runs segment i with these nodes in its place, and yields for each chunk what the first of them makes of it: a view, which
-   * the next chunk changes. Tensors that nothing else reads are gone when it is through.
-   */
-  run(i: number, nodes: readonly Node[]): Generator<Float32Array, void, undefined>;
+  /** Makes segment i ready, with these nodes in its place. */
+  begin(i: number, nodes: readonly Node[]): SegmentRun;
 }
 
-/** @param batch images that are run at a time */
-export function createWalk(network: Network, samples: SamplesReader, batch: number, module: WebAssembly.Module): Walk {
+/**
+ * @param batch images that are run at a time
+ * @param sizeOf the images of a chunk
+ */
+export function createWalk(
+  network: Network,
+  batch: number,
+  sizeOf: (chunk: number) => number,
+  module: WebAssembly.Module,
+): Walk {
   const segments = segmentsOf(network);
   const shapes = inferShapes(network);
   const encodings = tensorEncodings(network);
   const stores = new Map<string, ActivationStore>();
-  const chunks = Array.from({ length: Math.ceil(samples.count / batch) }, (_, c) =>
-    Math.min(batch, samples.count - c * batch),
-  );
   const lastReader = lastReaders(segments);
+  const room = createRoom(module);
   const read = (name: string, chunk: number, into: Float32Array) => stores.get(name)!.get(chunk, into);
   return {
     segments,
     shapes,
-    chunks,
     read,
-    *run(i, nodes) {
+    begin(i, nodes) {
       const { reads, gives } = segments[i];
       const [head] = nodes;
       // the input node makes the images themselves
       const inputs = nodes.filter((node) => node.op === "input").map((node) => node.name);
       const rest = nodes.filter((node) => node.op !== "input");
       const from = [...inputs, ...reads];
-      const piece = createPiece(rest, from, [...new Set([...gives, head.name])], shapes, batch, module);
+      const piece = createPiece(rest, from, [...new Set([...gives, head.name])], shapes, batch, room);
       for (const name of gives) stores.set(name, createActivationStore(encodings.get(name)!));
-      for (const [c, count] of chunks.entries()) {
-        const taken = inputs.length > 0 ? samples.read(c * batch, count) : new Map<string, Float32Array>();
-        piece.run((name, into) => {
-          const given = taken.get(name);
-          if (given) into.set(given);
-          else read(name, c, into);
-        }, count);
-        for (const name of gives) stores.get(name)!.put(c, piece.tensor(name));
-        yield piece.tensor(head.name);
-      }
-      for (const [name, last] of lastReader) if (last === i) stores.delete(name);
+      return {
+        run(chunk, values) {
+          piece.run((name, into) => {
+            const given = inputs.includes(name) ? values.get(name) : undefined;
+            if (given) into.set(given);
+            else read(name, chunk, into);
+          }, sizeOf(chunk));
+          for (const name of gives) stores.get(name)!.put(chunk, piece.tensor(name));
+          return piece.tensor(head.name);
+        },
+        end() {
+          for (const [name, last] of lastReader) if (last === i) stores.delete(name);
+        },
+      };
     },
   };
 }

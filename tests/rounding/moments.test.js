@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { createRandom } from "../../dist/base/index.js";
-import { compileModule } from "../../dist/engine/wasm.js";
+import { compileModule, createRoom } from "../../dist/engine/wasm.js";
 import { createMoments } from "../../dist/rounding/moments.js";
 
 const module = compileModule();
@@ -65,7 +65,7 @@ function check(node, shape, count, batch, withTwin, step = 1, images = 1) {
   const size = shape[0] * shape[1] * shape[2];
   const draw = () => Float32Array.from({ length: count * size }, () => random.normal() + 0.5);
   const [x, twin] = [draw(), draw()];
-  const sums = createMoments(node, shape, batch, withTwin, step, module);
+  const sums = createMoments(node, shape, batch, withTwin, step, createRoom(module));
   for (let from = 0; from < count; from += batch) {
     const to = Math.min(from + batch, count);
     const part = (values) => values.subarray(from * size, to * size);
@@ -148,7 +148,7 @@ test("moments of values of any size are those of values around 1, scaled", () =>
   const x = Float32Array.from({ length: 2 * 126 }, () => random.normal() + 0.5);
   const momentsOf = (exponent) => {
     const scaled = x.map((value) => value * 2 ** exponent);
-    const sums = createMoments(node, [3, 6, 7], 2, true, 1, module);
+    const sums = createMoments(node, [3, 6, 7], 2, true, 1, createRoom(module));
     const nothing = fill(new Float32Array(scaled.length));
     sums.add(nothing, nothing, 2);
     sums.add(fill(scaled), fill(scaled.toReversed()), 2);

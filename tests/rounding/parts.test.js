@@ -2,28 +2,46 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { createRandom } from "../../dist/base/index.js";
-import { compileModule } from "../../dist/engine/index.js";
+import { compileModule, createRoom } from "../../dist/engine/index.js";
 import { buildNetwork } from "../../dist/graph/index.js";
 import { compensate } from "../../dist/rounding/index.js";
 import { createMoments } from "../../dist/rounding/moments.js";
+import { addMoments } from "../../dist/rounding/part-sums.js";
 import { inputVariances, isBlocked, partsOf } from "../../dist/rounding/parts.js";
 
 const module = compileModule();
 const IMAGES = 6;
 
-/** A walk in which one tensor is all that there is. */
-function walkOf(node, input, values) {
-  const [images] = [values.length / input.reduce((a, b) => a * b, 1)];
+/** Lanes of one, in which one tensor is all that there is. */
+function lanesOf(node, input, values) {
+  const images = values.length / input.reduce((a, b) => a * b, 1);
   const output = [node.weight.shape[0], input[1], input[2]];
-  return {
+  const walk = {
     segments: [{ nodes: [node] }],
     shapes: new Map([
       [node.input, input],
       [node.name, node.op === "conv" ? output : [node.weight.shape[0], 1, 1]],
     ]),
-    chunks: [images],
     read: (_name, _chunk, into) => into.set(values),
   };
+  const room = createRoom(module);
+  return {
+    ...walk,
+    images,
+    hasTwin: true,
+    allocate: (bytes) => new ArrayBuffer(bytes),
+    moments: async (_, __, inputs, totals) =>
+      addMoments(node, 0, [walk, walk], [[0, images]], images, room, inputs, totals),
+    async *read() {
+      yield values;
+    },
+  };
+}
+
+async function partsFrom(node, input, values) {
+  const parts = [];
+  for await (const part of partsOf(node, node, 0, lanesOf(node, input, values), {})) parts.push(part);
+  return parts;
 }
 
 const conv = (inputs, outputs, groups) => ({
@@ -39,13 +57,11 @@ const conv = (inputs, outputs, groups) => ({
 });
 
 describe("parts of a layer", () => {
-  test("a layer of few inputs is one part a group", () => {
+  test("a layer of few inputs is one part a group", async () => {
     const node = conv(8, 4, 2);
     const random = createRandom(1);
     const x = Float32Array.from({ length: IMAGES * 8 * 9 }, () => random.normal());
-    const parts = [
-      ...partsOf(node, 0, walkOf(node, [8, 3, 3], x), walkOf(node, [8, 3, 3], x), { batch: IMAGES, module }),
-    ];
+    const parts = await partsFrom(node, [8, 3, 3], x);
     assert.deepEqual(
       parts.map(({ from, rows, first, n }) => [from, rows, first, n]),
       [
@@ -55,14 +71,14 @@ describe("parts of a layer", () => {
     );
   });
 
-  test("blocks of inputs have the moments that they have in the whole", () => {
+  test("blocks of inputs have the moments that they have in the whole", async () => {
     const channels = 2 * 515;
     const node = conv(channels, 2, 2);
     const random = createRandom(2);
     const shape = [channels, 2, 2];
     const x = Float32Array.from({ length: IMAGES * channels * 4 }, () => random.normal());
     assert.ok(isBlocked(node));
-    const parts = [...partsOf(node, 0, walkOf(node, shape, x), walkOf(node, shape, x), { batch: IMAGES, module })];
+    const parts = await partsFrom(node, shape, x);
     assert.deepEqual(
       parts.map(({ from, rows, first }) => [from, rows, first]),
       [0, 103, 206, 309, 412].flatMap((channel) => [
@@ -75,7 +91,7 @@ describe("parts of a layer", () => {
       node.weight.data.length,
       "each weight is in one part",
     );
-    const sums = createMoments(node, shape, IMAGES, false, 1, module);
+    const sums = createMoments(node, shape, IMAGES, false, 1, createRoom(module));
     sums.add((into) => into.set(x), null, IMAGES);
     const whole = sums.read();
     const total = 515 * 9;
@@ -91,10 +107,10 @@ describe("parts of a layer", () => {
     }
   });
 
-  test("variances are those of each input channel", () => {
+  test("variances are those of each input channel", async () => {
     const node = conv(2, 1, 1);
     const x = Float32Array.from([1, 3, 5, 5, 1, 3, 7, 7]);
-    const variances = inputVariances(node, walkOf(node, [2, 1, 2], x));
+    const variances = await inputVariances(node, lanesOf(node, [2, 1, 2], x));
     assert.deepEqual([...variances], [...new Array(9).fill(1), ...new Array(9).fill(1)]);
   });
 

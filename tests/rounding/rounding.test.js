@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { createRandom } from "../../dist/base/index.js";
-import { compileModule } from "../../dist/engine/wasm.js";
+import { compileModule, createRoom } from "../../dist/engine/wasm.js";
 import { levelTable } from "../../dist/quantize/index.js";
 import { createRounder, FIXED, FREE, ROUND } from "../../dist/rounding/rounding.js";
 import { outputError, roundCompensated } from "../oracle/rounding.js";
@@ -48,7 +48,7 @@ describe("the rounder", () => {
       fc.property(fc.integer({ min: 1, max: 19 }), fc.integer({ min: 1, max: 18 }), fc.nat(1000), (n, rows, seed) => {
         const { h, weights, target } = problem(n, rows, seed);
         const scales = Float64Array.from({ length: rows }, (_, r) => 0.5 + (r % 4) / 4);
-        const rounder = createRounder(n, module);
+        const rounder = createRounder(n, createRoom(module));
         rounder.prepare(flat(h), 0.01);
         const { values, codes } = round(rounder, plain(target, scales));
         const expected = flat(roundCompensated(weights, h, 0.01, LEVELS, scales));
@@ -74,7 +74,7 @@ describe("the rounder", () => {
     ]) {
       const { h, weights, target } = problem(n, rows, n);
       const scales = Float64Array.from({ length: rows }, (_, r) => 0.5 + (r % 4) / 4);
-      const rounder = createRounder(n, module);
+      const rounder = createRounder(n, createRoom(module));
       rounder.prepare(flat(h), 0.01);
       const { values, error } = round(rounder, plain(target, scales));
       assert.deepEqual(values, flat(roundCompensated(weights, h, 0.01, LEVELS, scales)), `${n} inputs`);
@@ -88,7 +88,7 @@ describe("the rounder", () => {
   test("reckons with errors and scales through every sweep", () => {
     const [n, rows] = [70, 66];
     const { h, weights, target } = problem(n, rows, 8);
-    const rounder = createRounder(n, module);
+    const rounder = createRounder(n, createRoom(module));
     rounder.prepare(flat(h), 0.01);
     const task = { ...plain(target, new Float64Array(rows).fill(0.9)), refit: true, sweeps: 3 };
     const { values, codes, scales, error } = round(rounder, task);
@@ -109,7 +109,7 @@ describe("the rounder", () => {
   test("gives every row the levels of its own table", () => {
     const [n, rows] = [70, 66];
     const { h, target } = problem(n, rows, 12);
-    const rounder = createRounder(n, module);
+    const rounder = createRounder(n, createRoom(module));
     rounder.prepare(flat(h), 0.01);
     const tables = [[-2, 0, 1], [-1, 0, 2, 3, 5], [...LEVELS]].map(levelTable);
     const scales = new Float64Array(rows).fill(0.8);
@@ -129,7 +129,7 @@ describe("the rounder", () => {
   test("leaves 0 what takes less than its price from the error", () => {
     const [n, rows] = [70, 66];
     const { h, weights, target } = problem(n, rows, 5);
-    const rounder = createRounder(n, module);
+    const rounder = createRounder(n, createRoom(module));
     rounder.prepare(flat(h), 0.01);
     const scales = new Float64Array(rows).fill(0.9);
     let before = -1;
@@ -149,7 +149,7 @@ describe("the rounder", () => {
     const [n, price] = [9, 0.4];
     const { h, weights, target } = problem(n, 20, 21);
     const damped = h.map((row, i) => row.map((v, j) => v + (i === j ? addedTo(h, 0.01) : 0)));
-    const rounder = createRounder(n, module);
+    const rounder = createRounder(n, createRoom(module));
     rounder.prepare(flat(h), 0.01);
     const task = { ...plain(target, new Float64Array(20).fill(0.9)), price, sweeps: 100 };
     const { values, codes } = round(rounder, task);
@@ -171,7 +171,7 @@ describe("the rounder", () => {
     const { h, weights, target } = problem(n, rows, 3);
     const random = createRandom(9);
     const states = Uint8Array.from({ length: n * rows }, () => (random.uniform() < 0.5 ? ROUND : FREE));
-    const rounder = createRounder(n, module);
+    const rounder = createRounder(n, createRoom(module));
     rounder.prepare(flat(h), 0.01);
     const scales = new Float64Array(rows).fill(1);
     const { values } = round(rounder, { ...plain(target, scales), states });
@@ -185,7 +185,7 @@ describe("the rounder", () => {
     const [n, rows] = [10, 3];
     const { h, target } = problem(n, rows, 4);
     const values = target.map((w) => Math.sign(w));
-    const rounder = createRounder(n, module);
+    const rounder = createRounder(n, createRoom(module));
     rounder.prepare(flat(h), 0.01);
     const states = Uint8Array.from({ length: n * rows }, (_, i) => (i % 2 ? FIXED : FREE));
     const scales = new Float64Array(rows).fill(1);
@@ -211,7 +211,7 @@ describe("the rounder", () => {
   test("errs less with every means it has", () => {
     const [n, rows] = [48, 20];
     const { h, weights, target } = problem(n, rows, 5);
-    const rounder = createRounder(n, module);
+    const rounder = createRounder(n, createRoom(module));
     rounder.prepare(flat(h), 0.01);
     const task = plain(target, new Float64Array(rows).fill(1));
     const errorOf = (more) => round(rounder, { ...task, ...more }).error;
@@ -232,7 +232,7 @@ describe("the rounder", () => {
     const cross = Array.from({ length: n }, (_, i) =>
       h[i].map((v, j) => v + 0.3 * random.normal() * (i === j ? 2 : 1)),
     );
-    const rounder = createRounder(n, module);
+    const rounder = createRounder(n, createRoom(module));
     rounder.prepare(flat(h), 0.01);
     const drift = weights.map((row) =>
       h.map((_, j) => row.reduce((sum, w, i) => sum + w * (cross[i][j] - h[i][j]), 0)),
@@ -258,7 +258,7 @@ describe("the rounder", () => {
     // of rank one and not positive: what is left of one image's inputs when their mean is taken away
     const noise = Float64Array.from([1, 3, -2, 3, 1, 5, -2, 5, 1], (value) => value * 1e-18);
     const target = Float64Array.from([0.9, -0.6, 0.1]);
-    const rounder = createRounder(3, module);
+    const rounder = createRounder(3, createRoom(module));
     rounder.prepare(noise, 0.01);
     const { values } = round(rounder, plain(target, Float64Array.of(1)));
     for (const [i, value] of values.entries()) assert.ok(LEVELS.includes(value) && Math.abs(value - target[i]) < 0.6);
@@ -266,7 +266,7 @@ describe("the rounder", () => {
   });
 
   test("adds to inputs that depend on one another even where no damping is wanted", () => {
-    const rounder = createRounder(3, module);
+    const rounder = createRounder(3, createRoom(module));
     rounder.prepare(Float64Array.of(4, 2, 0, 2, 1, 0, 0, 0, 0), 0);
     const { values } = round(rounder, plain(Float64Array.of(0.9, -0.6, 0.1), Float64Array.of(1)));
     for (const value of values) assert.ok(LEVELS.includes(value));
@@ -274,13 +274,13 @@ describe("the rounder", () => {
 
   test("refuses what is not finite", () => {
     for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) {
-      const rounder = createRounder(2, module);
+      const rounder = createRounder(2, createRoom(module));
       assert.throws(() => rounder.prepare(Float64Array.of(value, 0, 0, 1), 0.01), { code: "BAD_DATA" });
     }
   });
 
   test("takes inputs that never change", () => {
-    const rounder = createRounder(3, module);
+    const rounder = createRounder(3, createRoom(module));
     rounder.prepare(new Float64Array(9), 0.01);
     const target = Float64Array.from([0.9, -0.6, 0.1]);
     const { values } = round(rounder, plain(target, Float64Array.of(1)));

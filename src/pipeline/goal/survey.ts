@@ -4,7 +4,7 @@ import type { Samples, SamplesByInput } from "../../data/browser.js";
 import { lower, type Network } from "../../graph/index.js";
 import { encodeModel, type ModelDef } from "../../model/index.js";
 import { largestOf, type WeightGrids } from "../../ops/index.js";
-import { compensate, type Explored, type LayerRecords } from "../../rounding/index.js";
+import { type Crew, compensate, type Explored, type LayerRecords } from "../../rounding/index.js";
 import { firstOf } from "../../training/index.js";
 import { type CostTable, geometryOf, levelWork, modelBranches, predictLayer, predictModel } from "../costs/index.js";
 import type { ImageControl } from "../image-settings.js";
@@ -57,7 +57,7 @@ export async function survey(
   base: Width,
   choicesOf: (node: Weighted) => readonly Width[],
   costs: CostTable | undefined,
-  { signal, onProgress, records }: ImageControl & { readonly records?: LayerRecords },
+  { signal, onProgress, records, crew }: ImageControl & { readonly records?: LayerRecords; readonly crew?: Crew },
 ): Promise<Survey> {
   const few = firstOf(samples, SAMPLES);
   const compared = await compensate(
@@ -70,7 +70,7 @@ export async function survey(
       measure: false,
       sweeps: SWEEPS,
     },
-    { signal, records, onProgress: (done, total, layer) => onProgress?.((ROUNDING * done) / total, layer) },
+    { signal, records, crew, onProgress: (done, total, layer) => onProgress?.((ROUNDING * done) / total, layer) },
   );
   const found = await outputNoise(simulated, compared.network, few, ready, signal, (done, total, layer) =>
     onProgress?.(ROUNDING + ((1 - ROUNDING) * done) / total, layer),

@@ -1,4 +1,6 @@
 // auto.ts: how many threads a model is worth, by what its layers are predicted to cost; loaded where nobody has chosen.
+export { coresHere } from "../../base/thread.js";
+
 import type { ModelDef } from "../../model/index.js";
 import type { elements } from "../../ops/index.js";
 
@@ -43,10 +45,4 @@ function costOf(layer: ModelDef["layers"][number], { tensors }: ModelDef, sizeOf
   const depth = count / shape[0];
   const price = isFloat ? COSTS.float : depth < DEEP ? COSTS.shallow : COSTS.code;
   return (price * count * (size / shape[0]) + COSTS.element * size) / 1e6;
-}
-
-/** Cores of this machine, as far as it says. */
-export function coresHere(): number {
-  const node = globalThis.process?.getBuiltinModule?.("node:os");
-  return node?.availableParallelism?.() ?? globalThis.navigator?.hardwareConcurrency ?? 1;
 }

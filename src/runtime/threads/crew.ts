@@ -1,12 +1,12 @@
 // crew.ts: the helper threads of one model as its leading thread sees them.
 
 import type { ShiftwiseError } from "../../base/index.js";
+import type { Thread } from "../../base/thread.js";
 import type { ModelDef } from "../../model/index.js";
 import type { Kernels } from "../kernels.js";
 import type { Plan } from "../plan.js";
 import { startHelper } from "./helpers.js";
 import { createWords, dissolve, lead, STEPS_MAX, UNITS_MAX } from "./team.js";
-import type { Thread } from "./thread.js";
 
 /** A helper that makes no headway for this long has died. */
 const PATIENCE_MS = 5000;

@@ -1,6 +1,6 @@
 // helpers.ts: starts and ends the helper threads of a model.
 import type { ShiftwiseError } from "../../base/index.js";
-import { startThread, type Thread } from "./thread.js";
+import { startThread, type Thread } from "../../base/thread.js";
 import type { Summons } from "./worker.js";
 
 /**

@@ -1,10 +1,10 @@
 // worker.ts: the entry of a helper thread, a module worker of the browser or of Node.
 import { plus } from "../../base/index.js";
+import { ownPort } from "../../base/thread.js";
 import type { ModelDef } from "../../model/index.js";
 import { instantiate } from "../kernels.js";
 import { planModel } from "../plan.js";
 import { follow } from "./team.js";
-import { ownPort } from "./thread.js";
 
 /** First and only message to a helper; it answers "ready" and then never returns to its event loop. */
 export interface Summons {

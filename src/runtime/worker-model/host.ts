@@ -1,9 +1,9 @@
 // host.ts: the program of a WorkerModel's Worker: one Model that serves requests in their order.
 import { ShiftwiseError } from "../../base/index.js";
+import { ownPort } from "../../base/thread.js";
 import { type Given, type GivenFiles, hasFiles } from "../inputs.js";
 import { Model } from "../model.js";
 import type { LoadProgress, RunOptions } from "../options.js";
-import { ownPort } from "../threads/thread.js";
 import { type ResponseParcel, unpackResponse } from "./relay.js";
 
 /** A source in a form that can travel: bytes of a file, a file, a whole address, and what a Response is made of. */

@@ -1,7 +1,7 @@
 // line.ts: the line to a WorkerModel's Worker: requests and their answers, and an end for all that wait when it breaks.
 import { ShiftwiseError } from "../../base/index.js";
+import { startThread, type Thread } from "../../base/thread.js";
 import type { LoadOptions } from "../options.js";
-import { startThread, type Thread } from "../threads/thread.js";
 import type { Failure, Reply, Request } from "./host.js";
 
 interface Call {

@@ -61,6 +61,12 @@ function isForFiles(flag: string, at: number, flags: readonly string[]): boolean
   return !flag.startsWith("--input-type") && flags[at - 1] !== "--input-type";
 }
 
+/** Cores of this machine, as far as it says. */
+export function coresHere(): number {
+  const node = globalThis.process?.getBuiltinModule?.("node:os");
+  return node?.availableParallelism?.() ?? globalThis.navigator?.hardwareConcurrency ?? 1;
+}
+
 /** This thread's port, for its program. A message that cannot be read ends the thread: who sent it would wait for ever. */
 export function ownPort(): ParentPort {
   const port = nodeThreads()?.parentPort;
