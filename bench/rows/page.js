@@ -3,27 +3,16 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { argv } from "node:process";
 import { fileURLToPath } from "node:url";
-import { bytes, count, duration, milliseconds, percent, ratio } from "../../dist/report/index.js";
+import { bytes, count, duration, milliseconds, ratio } from "../../dist/report/index.js";
 import { summaryRows } from "../summary.js";
+import { accuracy, code, optional, points, short, signed, size, table, times } from "./cells.js";
+import { compareTable } from "./compared.js";
+import { speedOf, vggSpeedTable, vggTable } from "./vgg.js";
 
 export const page = fileURLToPath(new URL("../../docs/results.md", import.meta.url));
 const store = fileURLToPath(new URL("./results.json", import.meta.url));
 
 export const readResults = () => JSON.parse(readFileSync(store, "utf8"));
-
-const accuracy = (value) => (value === undefined ? "" : percent(value / 100));
-const signed = (value, digits = 2) => `${value > 0 ? "+" : value < 0 ? "−" : ""}${Math.abs(value).toFixed(digits)}`;
-const points = (value) => (value === undefined ? "" : signed(value));
-const times = (value) => `${value.toFixed(1)}x`;
-/** A size; runs of before there were results.json have left some with two digits, as text. */
-const size = (value) => (typeof value === "string" ? value : bytes(value));
-const code = (text) => `\`${text}\``;
-const optional = (value, text) => (value === undefined || value === null ? "" : text(value));
-
-function table(head, rows) {
-  const line = (cells) => `| ${cells.join(" | ")} |`.replaceAll("|  |", "| |").replaceAll("|  |", "| |");
-  return [line(head), `|${"---|".repeat(head.length)}`, ...rows.map(line)].join("\n");
-}
 
 function demoTable({ float, shift }) {
   const name = `${shift.weightBits}-bit weights, 8-bit activations`;
@@ -89,43 +78,6 @@ function compressionTable(rows) {
   );
 }
 
-const short = (value) => `${value >= 100 ? value.toFixed(0) : Number(value.toFixed(1))}x`;
-
-/** Rows that have run; points of other seeds stand beside those of seed 1. */
-function vggTable(rows) {
-  const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
-  const withSeeds = ({ delta, seeds = {} }) => {
-    const all = [delta, ...Object.values(seeds).map((run) => run.delta)];
-    return all.length < 3 ? points(delta) : `${points(delta)}, median of ${all.length} seeds ${points(median(all))}`;
-  };
-  return table(
-    [
-      "row",
-      "float32",
-      "quantized",
-      "points",
-      "asked",
-      "32 / (bits × share left)",
-      "file",
-      "file with gzip",
-      "the paper",
-    ],
-    rows
-      .filter(({ quantized }) => quantized !== undefined)
-      .map((row) => [
-        code(row.row),
-        accuracy(row.float),
-        accuracy(row.quantized),
-        withSeeds(row),
-        optional(row.asked, (asked) => `≥ ${signed(asked, 1)}`),
-        short(32 / (Number(/-w(\d)/.exec(row.row)[1]) * (row.left ?? 1))),
-        `${bytes(row.bytes)}, ${times(row.floatBytes / row.bytes)}`,
-        `${bytes(row.gzipBytes)}, ${times(row.floatBytes / row.gzipBytes)}`,
-        row.paper ?? "",
-      ]),
-  );
-}
-
 function onnxTable(rows) {
   return table(
     ["row", "float32", "quantized", "points", "asked", "agrees", "bits on average", "epochs", "file"],
@@ -139,32 +91,6 @@ function onnxTable(rows) {
       row.averageBits.toFixed(2),
       String(row.epochs),
       bytes(row.bytes),
-    ]),
-  );
-}
-
-const REMARKS = { "bwn:1/1": "XNOR-Net" };
-
-function compareTable(rows) {
-  const remark = ({ method, huffmanBytes }) =>
-    [
-      REMARKS[method],
-      method.endsWith("@0") ? "without retraining" : null,
-      huffmanBytes ? `${bytes(huffmanBytes)} of weights with Huffman codes` : null,
-    ]
-      .filter(Boolean)
-      .join("; ");
-  return table(
-    ["method", "weight bits", "activation bits", "accuracy", "points", "file", "ms an image", "remark"],
-    rows.map((row) => [
-      row.method,
-      String(Number(row.weightBits.toFixed(2))),
-      String(row.activationBits),
-      accuracy(row.accuracy),
-      row.method === "float32" ? "" : points(row.delta),
-      bytes(row.bytes),
-      row.msPerImage.toFixed(3),
-      remark(row),
     ]),
   );
 }
@@ -232,6 +158,8 @@ const TABLES = {
   training: ({ training }) => trainingTable(training),
   compression: ({ training }) => compressionTable(training),
   vgg: ({ vgg }) => vggTable(vgg),
+  "vgg-compare": ({ vggCompare }) => compareTable(vggCompare),
+  "vgg-speed": ({ vggSpeed }) => vggSpeedTable(vggSpeed),
   onnx: ({ onnx }) => onnxTable(onnx),
   compare: ({ compare }) => compareTable(compare),
   speed: ({ speed }) => speedTable(speed),
@@ -269,8 +197,12 @@ export function taken(results, run, name) {
   }
   if (run.shift) return { ...results, demo: { ...results.demo, ...run } };
   if (Array.isArray(run)) return { ...results, firstRuns: run };
-  if (run.rows?.[0]?.method) return { ...results, compare: run.rows };
-  throw new Error(`${name}: not the JSON of a row, of the bench, of compare, of the demo or of first runs`);
+  if (run.rows?.[0]?.method) return { ...results, [run.network === "vgg" ? "vggCompare" : "compare"]: run.rows };
+  if (run.rows?.[0]?.models) {
+    const engine = run.engine.split(" ")[0];
+    return { ...results, vggSpeed: { ...results.vggSpeed, [engine]: speedOf(run) } };
+  }
+  throw new Error(`${name}: not the JSON of a row, of the bench, of field, of compare, of the demo or of first runs`);
 }
 
 /** One row a line, so that a change is a line. */

@@ -206,7 +206,10 @@ async function runCompare(options: CompareArguments, resume: boolean, context: C
     ],
   );
   const seconds = (performance.now() - start) / 1000;
-  screen.result({ rows: timed, seconds, out: options.out }, `${text}\n${options.out}, in ${duration(seconds)}`);
+  screen.result(
+    { network: network.name, rows: timed, seconds, out: options.out },
+    `${text}\n${options.out}, in ${duration(seconds)}`,
+  );
 }
 
 /** Returns the path that a method's model is kept at; null for none. */

@@ -32,6 +32,7 @@ describe("compare", () => {
   });
 
   test("one row a method after float32, with the fields promised", () => {
+    assert.equal(result.network, "demo");
     assert.deepEqual(
       result.rows.map(({ method }) => method),
       ["float32", ...list.split(",")],

@@ -56,7 +56,31 @@ test("a VGG row stands in its table once it has run, with other seeds beside it 
   );
   const seeds = [2, 3].reduce((sofar, seed) => taken(sofar, { ...run, delta: -seed / 10, seed }, `${seed}.json`), once);
   assert.match(withTables(text, seeds), /\| −0\.10, median of 3 seeds −0\.20 \|/);
+  const compared = taken(none, { network: "vgg", rows: results.compare.slice(0, 3) }, "compare.json");
+  assert.deepEqual([compared.vggCompare.length, compared.compare], [3, results.compare]);
   assert.throws(() => taken(none, { ...run, row: "vgg-w4a4-try-1a2b" }, "x.json"), /x\.json: a row/);
+});
+
+test("the speed of the VGG's models stands beside their float network's, by engine", () => {
+  const samples = (...values) => ({ samples: values });
+  const field = (engine, more) => ({
+    engine,
+    rows: [
+      {
+        name: "vgg",
+        models: [{ id: "vgg-w4a4", size: 838_000 }],
+        results: { "vgg-w4a4": samples(0.5, 0.5, 1), float32: samples(2, 3, 2), ...more },
+      },
+    ],
+  });
+  const none = { ...results, vggSpeed: {} };
+  const node = taken(none, field("node v20.20.2"), "node.json");
+  assert.match(withTables(text, node), /^\| `vgg-w4a4` \| 838 KB \| 0\.500 ms \| 4\.00x \| \| \| \|$/m);
+  const both = taken(node, field("chromium 156", { litert_float32: samples(1, 2, 2) }), "chromium.json");
+  assert.match(
+    withTables(text, both),
+    /^\| `vgg-w4a4` \| 838 KB \| 0\.500 ms \| 4\.00x \| 0\.500 ms \| 4\.00x \| 2\.00x \|$/m,
+  );
 });
 
 test("the lab repeats no figure of a row wrongly", () => {
