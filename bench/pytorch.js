@@ -12,7 +12,7 @@ import { gzipSync } from "node:zlib";
 import Table from "cli-table3";
 import { openDataset } from "../dist/data/index.js";
 import { createRandom } from "../dist/graph/index.js";
-import { encodeModel, readSafetensors, runReference, writeSafetensors } from "../dist/model/index.js";
+import { packModel, readSafetensors, runReference, writeSafetensors } from "../dist/model/index.js";
 import { importOnnxFile } from "../dist/onnx/index.js";
 import { createClassifier, quantizeByRetraining, quantizeReady } from "../dist/pipeline/index.js";
 import { trainingRows } from "./rows/training.js";
@@ -255,7 +255,7 @@ async function retrainedInPyTorch(bits, settings) {
   const floats = (name) => new Float32Array(tensors.get(name).bytes.slice().buffer);
   const network = await importOnnxFile(onnx);
   const { model } = quantizeReady(network);
-  await writeFile(checkpoint.replace(/pt$/, "safetensors"), encodeModel(model));
+  await writeFile(checkpoint.replace(/pt$/, "safetensors"), packModel(model));
   const expected = floats("answers");
   const ours = await answersOf(model, all.test);
   let same = 0;
@@ -403,7 +403,7 @@ async function retrainedHere(bits, settings) {
     },
     checkpoints: { retraining: { path: join(folder, `w${bits}-typescript.checkpoint`), resume: true } },
   });
-  await writeFile(join(folder, `w${bits}-typescript.safetensors`), encodeModel(model));
+  await writeFile(join(folder, `w${bits}-typescript.safetensors`), packModel(model));
   const answers = await answersOf(model, all.test);
   const right = all.test.labels.reduce((sum, label, i) => sum + Number(best(answers[i]) === label), 0);
   const accuracy = `${((HUNDRED * right) / all.test.labels.length).toFixed(2)} %`;

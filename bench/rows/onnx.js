@@ -15,7 +15,7 @@ import {
   samplesOf,
 } from "../../dist/data/index.js";
 import { lower } from "../../dist/graph/index.js";
-import { encodeModel } from "../../dist/model/index.js";
+import { packModel } from "../../dist/model/index.js";
 import { importOnnxFile } from "../../dist/onnx/index.js";
 import { quantizeFromImages } from "../../dist/pipeline/index.js";
 import { writeAtomically } from "../../dist/training/index.js";
@@ -126,7 +126,7 @@ async function runRow(name, base, more, { seed, threads, shared, folder, context
   );
   screen.done();
   const quantizing = (performance.now() - start) / 1000;
-  const bytes = encodeModel(result.model);
+  const bytes = packModel(result.model);
   await writeAtomically(join(folder, `${name}.safetensors`), bytes);
   const shift = await measureModel(result.model, test, "testing", context);
   const agreeing = shift.answers.filter((answer, i) => answer === float.answers[i]).length;

@@ -10,7 +10,7 @@ import { promisify } from "node:util";
 import { crc32, gzip } from "node:zlib";
 import { openDataset, size, subset } from "../../dist/data/index.js";
 import { decodeNetwork, encodeNetwork, lower } from "../../dist/graph/index.js";
-import { encodeModel, ShiftwiseError } from "../../dist/model/index.js";
+import { packModel, ShiftwiseError } from "../../dist/model/index.js";
 import { importOnnxFile } from "../../dist/onnx/index.js";
 import { freshNetwork, normalizedFor, quantizeByRetraining, recipeFor, withNorms } from "../../dist/pipeline/index.js";
 import { train, writeAtomically } from "../../dist/training/index.js";
@@ -210,7 +210,7 @@ async function runRow(name, base, own, { resume, seed, threads, shared, folder, 
   const onHeld = held && (await measureModel(quantized.model, held, "testing on images held out", context));
   const onTest = tried ? null : await measureModel(quantized.model, test, "testing", context);
   const accuracy = onTest && `${onTest.accuracy} % of the test images, float ${float.accuracy} %`;
-  const bytes = encodeModel({ ...quantized.model, notes: { ...quantized.model.notes, ...(accuracy && { accuracy }) } });
+  const bytes = packModel({ ...quantized.model, notes: { ...quantized.model.notes, ...(accuracy && { accuracy }) } });
   await writeAtomically(`${file}.safetensors`, bytes);
   const history = [...quantized.pruningHistory, ...quantized.history];
   const weights = quantized.model.layers.reduce((sum, layer) => sum + (layer.weights?.codes?.length ?? 0), 0);

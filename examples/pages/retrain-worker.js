@@ -9,7 +9,7 @@ import {
   recipeFor,
 } from "shiftwise/convert";
 import { generate } from "shiftwise/data";
-import { decodeModel, encodeModel } from "shiftwise/format";
+import { decodeModel, packModel } from "shiftwise/format";
 import { evaluate, train } from "shiftwise/train";
 
 const IMAGES = { seed: 1, train: 4000, test: 1000 };
@@ -62,7 +62,7 @@ async function run(bits) {
   const recipe = { ...paper, ...COMMON, epochs: epochsOver(portions, PORTION_EPOCHS), learningRate: 0.02 };
   const { model } = await quantizeByRetraining(network, data.train, recipe, watch(true));
   postMessage({ kind: "portion", portion: 1 });
-  const file = encodeModel(model);
+  const file = packModel(model);
   const accuracy = await accuracyOf(file, data.test);
   const seconds = (performance.now() - start) / 1000;
   postMessage({ kind: "done", accuracy, file, seconds }, [file.buffer]);

@@ -5,7 +5,7 @@ import { type Command, Option } from "commander";
 import { reason, ShiftwiseError, writeAtomically } from "../base/index.js";
 import { type Dataset, sampleImages, size, type TrainTest } from "../data/index.js";
 import { classCount, lower, type Network } from "../graph/index.js";
-import { decodeModel, encodeModel, type ModelDef } from "../model/index.js";
+import { decodeModel, type ModelDef, packModel } from "../model/index.js";
 import {
   type Classifier,
   checkFits,
@@ -155,7 +155,7 @@ async function runCompare(options: CompareArguments, resume: boolean, context: C
   const rows: Row[] = [];
   const executors: Classifier[] = [];
   const add = async (result: MethodResult, method: string) => {
-    const file = encodeModel(result.model);
+    const file = packModel(result.model);
     const executor = await createClassifier(result.model);
     await checkReference(result.model, executor, data, method);
     const { accuracy } = await measureShown(executor, data.test, `testing ${method}`, context);

@@ -10,7 +10,7 @@ import { writeAtomically } from "../base/index.js";
 import { type Augmentation, generate, size, type TrainTest } from "../data/index.js";
 import { goldenHash } from "../format/index.js";
 import { lower, type Network } from "../graph/index.js";
-import { encodeModel, type ModelDef } from "../model/index.js";
+import { type ModelDef, packModel } from "../model/index.js";
 import {
   type Classifier,
   compareTimes,
@@ -109,7 +109,7 @@ export async function runDemo(options: DemoArguments, context: Context, scale: D
 
   const model = await quantize(network, data, options, context, scale);
   const direct = await createClassifier(model);
-  const file = encodeModel({ ...model, notes: { ...model.notes, goldenHash: hashOf(direct, data) } });
+  const file = packModel({ ...model, notes: { ...model.notes, goldenHash: hashOf(direct, data) } });
   direct.dispose();
   const out = options.out ?? join(await mkdtemp(join(tmpdir(), "shiftwise-")), "demo.safetensors");
   await writeAtomically(out, file);

@@ -39,9 +39,11 @@ async function readOurs(path: string): Promise<Uint8Array> {
   });
 }
 
+const FINISHED = "a finished model, whose weights are quantized already";
 /** The kinds of our files, and what to do with one where another is wanted. */
 const KINDS = {
-  model: "a finished model, whose weights are quantized already",
+  model: FINISHED,
+  packed: FINISHED,
   network: "a float network",
   checkpoint: "a checkpoint of a training, which --resume continues",
 } as const;

@@ -1,7 +1,7 @@
 // inspect.ts: shiftwise inspect: what a model file holds, without running it.
 import type { Command } from "commander";
 import type { Preprocessing } from "../data/index.js";
-import { codebookWidth, magnitudes, readSafetensors } from "../format/index.js";
+import { codebookWidth, headerSize, magnitudes, readSafetensors } from "../format/index.js";
 import { encodeModel, type InputPort, type ModelDef } from "../model/index.js";
 import {
   dimsOf,
@@ -37,7 +37,7 @@ interface LayerFacts {
   readonly zeroShare: number;
   /** Number of weights by absolute value, "0", "2^-7", ..., or by level of a codebook, "-12", "0", ... */
   readonly histogram: Readonly<Record<string, number>>;
-  /** Bytes in the file: codes, signs, tables of channels, scales, offsets. */
+  /** Bytes in the file, before it was packed: codes, signs, tables of channels, scales, offsets. */
   readonly bytes: number;
 }
 
@@ -66,6 +66,8 @@ interface Facts {
   readonly memory: MemoryUse;
   /** Bytes of the header: the graph, with what layers without stored tensors have in it, such as the indices of a gather. */
   readonly headerBytes: number;
+  /** Whether header and codes are entropy-coded in the file. */
+  readonly isPacked: boolean;
   readonly notes: Readonly<Record<string, string>>;
 }
 
@@ -86,14 +88,16 @@ export function inspectCommand(): Command {
 
 async function runInspect(path: string, options: NetworkArguments, { screen }: Context): Promise<void> {
   const { kind, def, bytes: file } = await readRunnable(path, options, screen.say);
-  const stored = kind === "model" ? file : encodeModel(def);
-  const { tensors } = readSafetensors(stored);
-  const sizes = new Map([...tensors].map(([name, tensor]) => [name, tensor.bytes.length]));
+  const { metadata, tensors } = readSafetensors(file);
+  const isPacked = metadata.kind === "packed";
+  // a packed file has the layers' tensors in two
+  const plain = kind === "model" && !isPacked ? tensors : readSafetensors(encodeModel(def)).tensors;
+  const sizes = new Map([...plain].map(([name, tensor]) => [name, tensor.bytes.length]));
   const facts: Facts = {
     name: def.name,
     kind,
     bytes: file.length,
-    checksum: readSafetensors(file).metadata.checksum,
+    checksum: metadata.checksum,
     inputs: def.inputs.map((port) => ({
       ...portFacts(port, def),
       encoding: encodingText(def.tensors[port.tensor].encoding),
@@ -103,7 +107,8 @@ async function runInspect(path: string, options: NetworkArguments, { screen }: C
     outputs: def.outputs.map((port) => portFacts(port, def)),
     labels: def.labels ?? [],
     layers: def.layers.map((layer) => layerFacts(layer, def, sizes)),
-    headerBytes: stored.length - [...sizes.values()].reduce((sum, size) => sum + size, 0),
+    headerBytes: headerSize(kind === "network" ? encodeModel(def) : file),
+    isPacked,
     memory: planMemory(def),
     notes: def.notes ?? {},
   };
@@ -236,6 +241,7 @@ function describe(facts: Facts, verbose: boolean): string {
     ...(facts.labels.length > 0 ? [labelsText(facts.labels, verbose)] : []),
     layers,
     `header with the graph, its indices and tables: ${bytes(facts.headerBytes)}`,
+    ...(facts.isPacked ? ["packed: bytes of layers are those before packing"] : []),
     ...histograms(facts.layers),
     `memory: ${bytes(total)} = constants ${bytes(constants)}, scratch ${bytes(scratch)}, activations ${bytes(arena)}, and guards`,
     ...Object.entries(facts.notes)

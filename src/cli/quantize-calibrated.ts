@@ -4,7 +4,7 @@ import { gzip } from "node:zlib";
 import { ShiftwiseError, writeAtomically } from "../base/index.js";
 import type { Augmentation, LabelledImages, Preprocessing, SamplesByInput } from "../data/index.js";
 import { lower } from "../graph/index.js";
-import { encodeModel, type ModelDef } from "../model/index.js";
+import { type ModelDef, packModel } from "../model/index.js";
 import {
   type AnswersMeasurement,
   answersOf,
@@ -155,7 +155,7 @@ export async function runCalibrated(path: string, options: CalibratedArguments, 
     ...(labels && { labels }),
     notes: { ...result.model.notes, ...prepared.notes },
   };
-  const file = encodeModel(model);
+  const file = packModel(model);
   await writeAtomically(out, file);
   await removeCheckpoint(checkpoint);
   const line = screen.progress("timing");

@@ -3,7 +3,7 @@ import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { ShiftwiseError, writeAtomically } from "../base/index.js";
 import { readWhole } from "../data/index.js";
-import { encodeModel } from "../model/index.js";
+import { packModel } from "../model/index.js";
 import { importExported } from "../onnx/index.js";
 import { type QuantizedLayer, quantizeReady } from "../pipeline/index.js";
 import { bytes, counted } from "../report/index.js";
@@ -26,7 +26,7 @@ export async function runReady(
   await checkOutputs([out], [path]);
   const origin = importExported(await readWhole(path));
   if (origin) {
-    const file = encodeModel(await modelWithNames(origin, options));
+    const file = packModel(await modelWithNames(origin, options));
     await writeAtomically(out, file);
     screen.result(
       { ready: [], bytes: file.length, out },
@@ -36,7 +36,7 @@ export async function runReady(
   }
   const network = await withNames(await readAnyNetwork(path, options, screen.say), options);
   const { model, layers, averageBits } = convert(network);
-  const file = encodeModel(model);
+  const file = packModel(model);
   await writeAtomically(out, file);
   const gzipBytes = (await promisify(gzip)(file, { level: 9 })).length;
   screen.result(

@@ -4,7 +4,7 @@ import { gzip } from "node:zlib";
 import { ShiftwiseError, writeAtomically } from "../base/index.js";
 import { type LabelledImages, size, type TrainTest } from "../data/index.js";
 import { lower, type Network } from "../graph/index.js";
-import { encodeModel, type ModelDef } from "../model/index.js";
+import { type ModelDef, packModel } from "../model/index.js";
 import type { Shape } from "../ops/index.js";
 import {
   checkFits,
@@ -119,7 +119,7 @@ export async function runRetrained(path: string, options: RetrainedArguments, co
   });
 
   const { model, history, tests, pruned } = quantized;
-  const file = encodeModel({ ...model, notes: { ...model.notes, ...notesFor(float, shift) } });
+  const file = packModel({ ...model, notes: { ...model.notes, ...notesFor(float, shift) } });
   await writeAtomically(out, file);
   await Promise.all(Object.values(checkpoints).map(removeCheckpoint));
   const result = {

@@ -2,7 +2,7 @@
 
 import { ShiftwiseError } from "../base/index.js";
 import { crc32, hex } from "./checksum.js";
-import { at, expect } from "./fields.js";
+import { at, expect, record } from "./fields.js";
 import {
   type Container,
   fileBytes,
@@ -14,7 +14,7 @@ import {
 } from "./safetensors.js";
 
 /** The kinds of file, and the newest version of each that this code reads. It reads every one from 1 on. */
-export const FORMAT_VERSIONS = { model: 2, network: 2, checkpoint: 1 } as const;
+export const FORMAT_VERSIONS = { model: 2, network: 2, checkpoint: 1, packed: 1 } as const;
 export type FileKind = keyof typeof FORMAT_VERSIONS;
 
 /** Tells from the first two bytes whether they are a gzip stream. */
@@ -23,6 +23,7 @@ export function isGzip(bytes: Uint8Array): boolean {
 }
 
 export interface OpenedFile {
+  readonly kind: FileKind;
   /** The version that the file was written in. */
   readonly version: number;
   /** The graph: parsed JSON that nothing has checked yet. */
@@ -31,11 +32,12 @@ export interface OpenedFile {
 }
 
 /**
- * Opens a shiftwise file of one kind.
+ * Opens a shiftwise file.
+ * @param kinds those that it may be of
  * @param where file name for error messages
  * @throws BAD_OPTION for a file name that is no text; BAD_FILE, TRUNCATED; CHECKSUM when graph or data are not those that were written
  */
-export function openFile(bytes: Uint8Array, kind: FileKind, where = ""): OpenedFile {
+export function openFile(bytes: Uint8Array, kinds: readonly FileKind[], where = ""): OpenedFile {
   expect(typeof where === "string", "where", "a text", where, "BAD_OPTION");
   const place = at(where, "__metadata__");
   const file = fileBytes(bytes, where);
@@ -43,21 +45,15 @@ export function openFile(bytes: Uint8Array, kind: FileKind, where = ""): OpenedF
     throw new ShiftwiseError("BAD_FILE", "the bytes are gzip-compressed: decompress them first", {
       where,
       expected: "a safetensors file",
-      found: "gzip signature 1f 8b",
     });
   }
   const { metadata, tensors, data }: Container = readSafetensors(file, where);
-  const wanted: Record<string, string> = { format: "shiftwise", kind };
-  for (const key of Object.keys(wanted)) {
-    expect(metadata[key] === wanted[key], `${place}.${key}`, `"${wanted[key]}"`, metadata[key] ?? "none");
-  }
-  const version = readVersion(metadata.version, kind, `${place}.version`);
-  for (const key of ["checksum", "graph"]) {
-    expect(metadata[key] !== undefined, place, `field "${key}"`, "none");
-  }
-  for (const key of Object.keys(metadata)) {
-    expect(key in wanted || ["version", "checksum", "graph"].includes(key), place, "no other field", key);
-  }
+  const { format = "none", kind = "none" } = metadata;
+  expect(format === "shiftwise", `${place}.format`, '"shiftwise"', format);
+  const isWanted = (kinds as readonly string[]).includes(kind);
+  expect(isWanted, `${place}.kind`, `"${kinds.join('" or "')}"`, kind);
+  const version = readVersion(metadata.version, kind as FileKind, `${place}.version`);
+  record(metadata, place, ["format", "kind", "version", "checksum", "graph"]);
   const graph = new TextEncoder().encode(metadata.graph);
   const sum = hex(crc32(graph, data));
   if (metadata.checksum !== sum) {
@@ -68,7 +64,7 @@ export function openFile(bytes: Uint8Array, kind: FileKind, where = ""): OpenedF
       found: sum,
     });
   }
-  return { version, graph: parseJson(graph, `${place}.graph`), tensors };
+  return { kind: kind as FileKind, version, graph: parseJson(graph, `${place}.graph`), tensors };
 }
 
 /** A file of a later version is refused in one line that says what to do. */
@@ -82,7 +78,7 @@ function readVersion(text: string | undefined, kind: FileKind, where: string): n
       found: text,
     });
   }
-  expect(version >= 1, where, `"1"${newest > 1 ? ` to "${newest}"` : ""}`, text ?? "none");
+  expect(version > 0, where, `"1" to "${newest}"`, text ?? "none");
   return version;
 }
 

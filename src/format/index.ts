@@ -24,12 +24,14 @@ export {
 } from "./container.js";
 export * as fields from "./fields.js";
 export { at, type Json } from "./fields.js";
+export { entropyBytes, headerSize, packFile } from "./pack.js";
 export {
   type Container,
   type Dtype,
   HEADER_LIMIT,
   type Header,
   headerLength,
+  parseJson,
   readHeader,
   readSafetensors,
   type StoredTensor,

@@ -121,7 +121,7 @@ export function encodeNetwork(network: Network, extra: NetworkExtra = {}): Uint8
  * @throws BAD_FILE, TRUNCATED, CHECKSUM, BAD_GRAPH
  */
 export function decodeNetwork(bytes: Uint8Array, where = ""): NetworkFile {
-  const file = openFile(bytes, "network", where);
+  const file = openFile(bytes, ["network"], where);
   const source = tensorSource(file.tensors, where);
   const place = at(where, "graph");
   const graph = record(

@@ -40,12 +40,13 @@ export type {
   TensorSpec,
   Weights,
 } from "../ops/index.js";
+export { decodeModel } from "./decode.js";
 export { type InputValues, type ReferenceResult, runReference } from "./execute.js";
 export type { InputPort, ModelDef, Port } from "./model.js";
-export { decodeModel } from "./read.js";
 export { validateModel } from "./validate.js";
-export { encodeModel } from "./write.js";
+export { encodeModel, packModel } from "./write.js";
 
 // for the other rooms
 
+export { readOpened } from "./read.js";
 export { ownModel } from "./validate.js";

@@ -1,5 +1,5 @@
 // read.ts: a model file's bytes to a ModelDef that is safe to run.
-import { at, fields as json, openFile, tensorSource } from "../format/index.js";
+import { at, fields as json, type OpenedFile, tensorSource } from "../format/index.js";
 import {
   LAYERS,
   type Layer,
@@ -17,14 +17,10 @@ import { validateModel } from "./validate.js";
 export const LAYER_FIELDS = ["name", "output"] as const;
 
 /**
- * Reads and validates a model file (docs/format.md).
- * @param bytes the whole file, not gzip-compressed
- * @param where file name for error messages
- * @param limit most bytes that the weights may take once they are unpacked, a byte a code
- * @throws BAD_FILE, TRUNCATED, CHECKSUM for the container; BAD_GRAPH, OVERFLOW for the model in it
+ * Reads the model in an opened file that is not packed. Parameters and errors as of `decodeModel`.
+ * @internal
  */
-export function decodeModel(bytes: Uint8Array, where = "", limit = Number.POSITIVE_INFINITY): ModelDef {
-  const file = openFile(bytes, "model", where);
+export function readOpened(file: OpenedFile, where: string, limit: number): ModelDef {
   const source = tensorSource(file.tensors, where, limit);
   const place = at(where, "graph");
   const graph = json.record(file.graph, place, ["name", "inputs", "outputs", "tensors", "layers"], ["labels", "notes"]);

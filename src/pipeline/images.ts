@@ -20,7 +20,7 @@ import {
   statedEncodings,
   withoutInputBounds,
 } from "../graph/index.js";
-import { encodeModel } from "../model/index.js";
+import { packModel } from "../model/index.js";
 import type { Encoding, WeightGrids } from "../ops/index.js";
 import {
   calibrate,
@@ -321,7 +321,7 @@ async function choose(
   const reached = await reach(found, goal, noise, async (widths) => {
     const rounding = await roundTo(byName(widths));
     const { network: rounded, grids } = rounding.result;
-    const file = encodeModel(lower(rounded, { grids: new Map([...ready, ...grids]) }));
+    const file = packModel(lower(rounded, { grids: new Map([...ready, ...grids]) }));
     return { ...rounding, bytes: file.length };
   });
   return { widths: byName(reached.widths), reached };

@@ -1,7 +1,7 @@
 // load.ts: a model's bytes from wherever they are: memory, a URL, a Response, a file; gzip decoded on the way.
 import { ShiftwiseError } from "../base/index.js";
-import { crc32, isGzip } from "../format/index.js";
-import { decodeModel, type ModelDef } from "../model/index.js";
+import { crc32, fields, isGzip, openFile, parseJson } from "../format/index.js";
+import { type ModelDef, readOpened } from "../model/index.js";
 import { openFeed } from "./feed.js";
 import type { Feed } from "./file-feed.js";
 import type { Unzip } from "./gzip.js";
@@ -37,9 +37,14 @@ export async function fetchModel(source: ModelSource, options: Limits = {}): Pro
 /** A model and the bytes of its file. Errors as for fetchModel. */
 async function readModel(from: Source, options: Limits): Promise<{ def: ModelDef; bytes: Uint8Array }> {
   const { where } = from;
+  const { memoryLimit = MEMORY_DEFAULT } = options;
   const bytes = await untilAborted(options.signal, where, contentOf(from, options));
   try {
-    return { def: decodeModel(bytes, where, options.memoryLimit ?? MEMORY_DEFAULT), bytes };
+    let file = openFile(bytes, ["model", "packed"], where);
+    if (file.kind === "packed") {
+      file = (await import("../format/packed.js")).unpackFile(file, where, memoryLimit, parseJson, fields.expect);
+    }
+    return { def: readOpened(file, where, memoryLimit), bytes };
   } catch (cause) {
     if (cause instanceof RangeError) throw new ShiftwiseError("OVERFLOW", "no memory for the model", { where, cause });
     throw await explained(cause, bytes, where);

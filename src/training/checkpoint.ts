@@ -99,7 +99,7 @@ export async function openCheckpoint(
   });
   if (!bytes) return null;
   // a Buffer's slices are views, a Uint8Array's are copies: readers count on the latter
-  const file = openFile(new Uint8Array(bytes), "checkpoint", path);
+  const file = openFile(new Uint8Array(bytes), ["checkpoint"], path);
   const graph = fields.record(file.graph, path, names);
   const saved = fields.texts(graph.run, fields.at(path, "run"));
   for (const name of new Set([...Object.keys(run), ...Object.keys(saved)])) {

@@ -68,6 +68,7 @@ test("rooms are entered by their doors", () => {
   const doors = [
     "base/thread.js",
     "data/browser.js",
+    "format/packed.js",
     "runtime/inside.js",
     "quantize/quantizers/index.js",
     ...rooms.map(({ name }) => `${name}/index.js`),

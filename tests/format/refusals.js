@@ -8,7 +8,7 @@ import { crc32, hex, openFile, readSafetensors, sealFile, writeSafetensors } fro
  */
 export function variants(valid, kind) {
   const { metadata, tensors, data } = readSafetensors(valid);
-  const { graph, version } = openFile(valid, kind);
+  const { graph, version } = openFile(valid, [kind]);
   const changed = (argument, change) => {
     change(argument);
     return argument;

@@ -19,6 +19,7 @@ import { graphRefusals } from "./refusals-graph.js";
 import { memoryRefusals } from "./refusals-memory.js";
 import { model, modelRefusals } from "./refusals-model.js";
 import { network, networkRefusals } from "./refusals-network.js";
+import { packed, packedRefusals } from "./refusals-packed.js";
 
 const doc = readFileSync(new URL("../../docs/format.md", import.meta.url), "utf8");
 const rows = [...doc.matchAll(/^\| `([a-z-]+)` \| .+ \| ([A-Z_]+|its own) \|$/gm)].map(([, rule, code]) => [
@@ -37,6 +38,7 @@ const suites = [
   { base: bookNetwork, refusals: graphRefusals(bookNetwork), read: decodeNetwork },
   { base: network, refusals: networkRefusals, read: decodeNetwork },
   { base: network, refusals: graphRefusals(network), read: decodeNetwork },
+  { base: packed, refusals: packedRefusals, read: decodeModel },
   { base: checkpoint, refusals: checkpointRefusals, read: readCheckpoint },
   { base: checkpoint, refusals: graphRefusals(checkpoint, ["firstLoss", "tests"]), read: readCheckpoint },
 ];
@@ -120,6 +122,7 @@ const READERS = {
   "format/fields.js": [],
   "format/codes.js": ["packCodes"],
   "format/codebook.js": ["packIndices"],
+  "format/packed.js": [],
   "model/read.js": [],
   "model/validate.js": [],
   ...Object.fromEntries(
@@ -140,6 +143,7 @@ const API_ONLY = [
   "isArray(",
   "a plain array",
   "unpacked <= limit",
+  "room <= limit",
   "a kind of layer",
   "kind of node",
   "KINDS, node.op",

@@ -5,7 +5,7 @@ export { crc32, hex } from "../../dist/format/index.js";
 export * as graph from "../../dist/graph/index.js";
 export { decodeNetwork, encodeNetwork, lower } from "../../dist/graph/index.js";
 export * as format from "../../dist/model/index.js";
-export { decodeModel, encodeModel, runReference, validateModel } from "../../dist/model/index.js";
+export { decodeModel, encodeModel, packModel, runReference, validateModel } from "../../dist/model/index.js";
 export * as onnx from "../../dist/onnx/index.js";
 export { CATALOG, evaluateModel, importOnnx, readModel } from "../../dist/onnx/index.js";
 export { readTensor } from "../../dist/onnx/tensor.js";

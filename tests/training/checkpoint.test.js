@@ -149,7 +149,7 @@ test("a damaged checkpoint is refused, whatever is damaged", async () => {
   const version = Buffer.from(bytes);
   version.write('"version":"9"', version.indexOf('"version":"1"'));
   await assert.rejects(attempt(version), { code: "BAD_FILE", found: "9" });
-  const { graph, tensors } = openFile(new Uint8Array(bytes), "checkpoint", path);
+  const { graph, tensors } = openFile(new Uint8Array(bytes), ["checkpoint"], path);
   for (const field of ["quantizing", "averaging", "cutting"]) {
     const changed = sealFile("checkpoint", { ...graph, [field]: "false" }, tensors);
     await assert.rejects(attempt(changed), { code: "BAD_FILE", where: `${path}: ${field}` });
@@ -169,7 +169,7 @@ test("a run that diverges leaves the checkpoint of the epoch before, finite, and
     );
   await assert.rejects(run(false), { code: "DIVERGED", where: /epoch 2, step \d+/ });
   const good = await readFile(path);
-  const { graph, tensors } = openFile(new Uint8Array(good), "checkpoint", path);
+  const { graph, tensors } = openFile(new Uint8Array(good), ["checkpoint"], path);
   assert.deepEqual([graph.position.epoch, graph.position.step], [1, 0]);
   const { network } = decodeNetwork(tensorSource(tensors, path).bytes("network", null), path);
   const values = new Float32Array(bitsOf(network).buffer);
@@ -220,7 +220,7 @@ test("a disk that takes no more leaves the checkpoint before it whole", {
 test("a checkpoint that stands where the run never does is refused, with what is wrong", async () => {
   const path = join(folder, "beyond.safetensors");
   await train(tinyNetwork(), data, { ...training, checkpoint: { path } });
-  const { graph, tensors } = openFile(new Uint8Array(await readFile(path)), "checkpoint", path);
+  const { graph, tensors } = openFile(new Uint8Array(await readFile(path)), ["checkpoint"], path);
   const attempt = async (change, more = {}) => {
     const kept = new Map([...tensors].map(([name, { dtype, shape, bytes }]) => [name, { dtype, shape, bytes }]));
     await writeFile(

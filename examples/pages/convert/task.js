@@ -1,7 +1,7 @@
 // task.js: a conversion inside the Worker: quantize, time both networks, run them on a picture.
 import { Model } from "shiftwise";
 import { quantizeFromImages, withNormalization } from "shiftwise/convert";
-import { encodeModel } from "shiftwise/format";
+import { packModel } from "shiftwise/format";
 import { lower } from "shiftwise/graph";
 
 /** Rounds in which both networks take turns, and the seconds after which no further one begins. */
@@ -44,7 +44,7 @@ export async function convert(read, { pictures: { count, pixels }, normalization
     carried.length > 0
       ? { ...result.model, notes: { ...result.model.notes, preprocessing: JSON.stringify(preprocessing) } }
       : result.model;
-  const file = encodeModel(model);
+  const file = packModel(model);
   valuesOf = (index) => {
     const values = inputs.map(({ name, shape }) => {
       const length = shape.reduce((a, b) => a * b);

@@ -1,8 +1,9 @@
 // survey.ts: what each layer could have, with what each choice costs in time, bytes and noise at the outputs.
 import { noiseOf } from "../../base/index.js";
 import type { Samples, SamplesByInput } from "../../data/browser.js";
+import { entropyBytes } from "../../format/index.js";
 import { lower, type Network } from "../../graph/index.js";
-import { encodeModel, type ModelDef } from "../../model/index.js";
+import { type ModelDef, packModel } from "../../model/index.js";
 import { largestOf, type WeightGrids } from "../../ops/index.js";
 import { type Crew, compensate, type Explored, type LayerRecords } from "../../rounding/index.js";
 import { firstOf } from "../../training/index.js";
@@ -90,18 +91,23 @@ export async function survey(
         ...choices[i],
         noise: noiseOf(one.snr) * share,
         milliseconds: timeOf(name, one),
-        bytes: (weights * choices[i].bits) / 8,
+        bytes: codeBytes(one, weights),
       })),
     };
   });
   const chosenOnes = new Set(layers.map(({ name }) => name));
   const others = predictModel(def, costs).filter((step) => !chosenOnes.has(step.name));
-  const codes = layers.reduce((sum, { weights }) => sum + (weights * base.bits) / 8, 0);
+  const codes = compared.layers.reduce((sum, { weights, explored: [own] }) => sum + codeBytes(own, weights), 0);
   return {
     layers,
     milliseconds: others.reduce((sum, step) => sum + step.milliseconds, 0),
-    bytes: encodeModel(def).length - codes,
+    bytes: packModel(def).length - codes,
   };
+}
+
+/** Predicts the bytes of a layer's codes from those of the channels that were tried. */
+function codeBytes({ codes }: Explored, weights: number): number {
+  return codes.length > 0 ? (entropyBytes(codes) * weights) / codes.length : 0;
 }
 
 /** Predicts the milliseconds of a layer of a model with other levels. */

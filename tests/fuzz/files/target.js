@@ -10,7 +10,7 @@ import { MODEL, makeModel } from "../models/generate.js";
 import { drawReals } from "../models/values.js";
 import { workOf } from "../models/work.js";
 import { mutateBytes, mutateTree } from "../mutate.js";
-import { decodeModel, decodeNetwork, encodeModel, encodeNetwork, lower, Model } from "../project.js";
+import { decodeModel, decodeNetwork, encodeModel, encodeNetwork, lower, Model, packModel } from "../project.js";
 import { createDraws, drawFrom, tape } from "../tape.js";
 import { putTogether, takeApart } from "./seal.js";
 
@@ -54,7 +54,10 @@ const CASES = fc.record({
 
 function baseOf(kind, model) {
   const draw = drawFrom(kind);
-  if (!draw.chance(0.15)) return encodeModel(makeModel(model).def);
+  if (!draw.chance(0.15)) {
+    const { def } = makeModel(model);
+    return draw.chance(0.3) ? packModel(def) : encodeModel(def);
+  }
   const { network, grids } = randomNetwork(draw.below(65536), draw.chance(0.5));
   return encodeNetwork(network, grids ? { grids } : {});
 }
@@ -98,9 +101,10 @@ export async function judgeFile(bytes) {
 }
 
 async function judgeModel(def) {
-  const written = encodeModel(def);
-  const again = decodeModel(written);
+  const again = decodeModel(encodeModel(def));
   if (!isDeepStrictEqual(again, def)) assert.deepEqual(again, def, "the file gives another model");
+  const unpacked = decodeModel(packModel(def));
+  if (!isDeepStrictEqual(unpacked, def)) assert.deepEqual(unpacked, def, "the packed file gives another model");
   if (workOf(def) > WORK_MOST) return "model: read";
   const random = createDraws(1);
   const inputs = () =>

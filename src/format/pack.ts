@@ -1,0 +1,248 @@
+// pack.ts: writes a packed file: a file's header and codes, entropy-coded (packed.ts).
+
+import { type FileKind, type OpenedFile, sealFile, storeBytes } from "./container.js";
+import { expect } from "./fields.js";
+import {
+  createBitCoder,
+  DIGIT_FORMS,
+  DIGITS_A_BYTE,
+  type DigitForm,
+  digitsIn,
+  FREQUENCY_BITS,
+  LETTERS_A_BYTE,
+  MATCH_LEAST,
+  STATE_LOW,
+  type Token,
+  tokenCoder,
+} from "./packed.js";
+import { readHeader } from "./safetensors.js";
+
+/** What a stream has to save to be worth the time of reading it: a part of this many of the bytes. */
+const WORTH = 32;
+
+const KIND: FileKind = "packed";
+
+/**
+ * Packs an opened file.
+ * @returns null where a part of it would break a rule of packed files
+ * @throws BAD_FILE for a tensor that is neither float32 nor bytes of one dimension
+ */
+export function packFile({ version, graph, tensors }: OpenedFile): Uint8Array | null {
+  const floats: Uint8Array[] = [];
+  const packed: Uint8Array[] = [];
+  const list = [];
+  for (const [name, { dtype, shape, bytes }] of tensors) {
+    if (dtype === "F32") {
+      floats.push(bytes);
+      list.push([name, shape]);
+      continue;
+    }
+    expect(dtype === "U8" && shape.length === 1, `tensor ${name}`, "F32, or U8 of one dimension", [dtype, shape]);
+    const stream = smallestStream(bytes);
+    packed.push(stream?.bytes ?? bytes);
+    list.push([name, bytes.length, ...(stream ? [stream.bytes.length, stream.form] : [])]);
+  }
+  const json = new TextEncoder().encode(JSON.stringify({ version, graph, tensors: list }));
+  const index = writeText(json);
+  if (json.length > index.length * LETTERS_A_BYTE) return null;
+  const all = joined(floats);
+  return sealFile(
+    KIND,
+    { index: [json.length, index.length] },
+    new Map([
+      ["floats", { dtype: "F32", shape: [all.length / 4], bytes: all }],
+      ["packed", storeBytes(joined([index, ...packed]))],
+    ]),
+  );
+}
+
+/**
+ * Counts the bytes of a file's header, and of the index that has most of it in a packed file.
+ * @throws as readHeader
+ */
+export function headerSize(file: Uint8Array): number {
+  const { metadata, start } = readHeader(file);
+  if (metadata.kind !== KIND) return start;
+  const { index } = JSON.parse(metadata.graph) as { index: [letters: number, bytes: number] };
+  return start + index[1];
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let from = 0;
+  for (const part of parts) {
+    all.set(part, from);
+    from += part.length;
+  }
+  return all;
+}
+
+/** The smallest stream of digits for some bytes, if one saves enough. */
+function smallestStream(bytes: Uint8Array): { form: number; bytes: Uint8Array } | null {
+  let best: { form: number; digits: Uint8Array; size: number } | null = null;
+  for (const [form, kind] of DIGIT_FORMS.entries()) {
+    const digits = digitsOf(bytes, kind);
+    if (!digits) continue;
+    const size = entropyBytes(digits) + kind.base;
+    if (!best || size < best.size) best = { form, digits, size };
+  }
+  if (!best) return null;
+  const stream = writeDigits(best.digits, DIGIT_FORMS[best.form].base);
+  return stream.length <= bytes.length - bytes.length / WORTH ? { form: best.form, bytes: stream } : null;
+}
+
+/** The digits in some bytes; null where the bytes hold something else as well. */
+function digitsOf(bytes: Uint8Array, form: DigitForm): Uint8Array | null {
+  const { base, per } = form;
+  const digits = new Uint8Array(digitsIn(bytes.length, form));
+  if (per) {
+    for (const [i, byte] of bytes.entries()) {
+      let rest = byte;
+      for (let j = 0; j < per; j++, rest = Math.floor(rest / base)) digits[per * i + j] = rest % base;
+      if (rest > 0) return null;
+    }
+    return digits;
+  }
+  const width = Math.log2(base);
+  for (let i = 0; i < digits.length; i++) {
+    const bit = i * width;
+    const two = bytes[Math.floor(bit / 8)] | ((bytes[Math.floor(bit / 8) + 1] ?? 0) << 8);
+    digits[i] = (two >> (bit % 8)) & (base - 1);
+  }
+  const used = digits.length * width;
+  const rest =
+    used % 8 === 0 || 8 * bytes.length === used ? 0 : bytes[bytes.length - 1] >> (used - 8 * (bytes.length - 1));
+  return rest === 0 ? digits : null;
+}
+
+/**
+ * Counts the bytes that digits take when each has a code by how often it comes: their entropy.
+ * @param digits integers from 0 to 255
+ */
+export function entropyBytes(digits: Uint8Array): number {
+  const bits = countsOf(digits, 256).reduce((sum, n) => (n > 0 ? sum - n * Math.log2(n / digits.length) : sum), 0);
+  return bits / 8;
+}
+
+function countsOf(digits: Uint8Array, base: number): number[] {
+  const counts = new Array<number>(base).fill(0);
+  for (const digit of digits) counts[digit]++;
+  return counts;
+}
+
+/** Frequencies with the sum 4096, none of which is 0 for a digit that comes. */
+function frequenciesOf(counts: readonly number[]): number[] {
+  const size = 1 << FREQUENCY_BITS;
+  const all = Math.max(
+    1,
+    counts.reduce((sum, n) => sum + n, 0),
+  );
+  const frequencies = counts.map((n) => (n > 0 ? Math.max(1, Math.round((n * size) / all)) : 0));
+  // the largest bears what rounding has left over
+  for (;;) {
+    const over = frequencies.reduce((sum, n) => sum + n, 0) - size;
+    if (over === 0) return frequencies;
+    const largest = frequencies.indexOf(Math.max(...frequencies));
+    frequencies[largest] -= Math.min(over, frequencies[largest] - 1);
+  }
+}
+
+/** Writes what `readDigits` reads. The last digit goes first: the reader undoes one step after the other. */
+export function writeDigits(digits: Uint8Array, base: number): Uint8Array {
+  const frequencies = frequenciesOf(countsOf(digits, base));
+  const starts: number[] = [];
+  for (let digit = 0, sum = 0; digit < base; digit++) {
+    starts.push(sum);
+    sum += frequencies[digit];
+  }
+  const head = frequencies.flatMap((n) => (n > 127 ? [128 | (n >> 8), n & 255] : [n]));
+  const tail: number[] = [];
+  let x = STATE_LOW;
+  for (let i = digits.length - 1; i >= 0; i--) {
+    const frequency = frequencies[digits[i]];
+    const most = (STATE_LOW / (1 << FREQUENCY_BITS)) * 256 * frequency;
+    for (; x >= most; x = Math.floor(x / 256)) tail.push(x % 256);
+    x = Math.floor(x / frequency) * (1 << FREQUENCY_BITS) + starts[digits[i]] + (x % frequency);
+  }
+  const state = [x & 255, (x >> 8) & 255, (x >> 16) & 255, x >> 24];
+  const used = head.length + 4 + tail.length;
+  const stream = new Uint8Array(Math.max(used, Math.ceil(digits.length / DIGITS_A_BYTE)));
+  stream.set(head);
+  stream.set(state, head.length);
+  stream.set(tail.reverse(), head.length + 4);
+  return stream;
+}
+
+/** What tokens cost about, in bits, by which a text is cut into them. */
+const COST = {
+  letter: 5.5,
+  match: (length: number, distance: number) => 9 + Math.log2(distance) + Math.log2(length),
+  same: (length: number) => 3 + 1.4 * Math.log2(length),
+};
+/** Earlier places with the same three letters that are looked at. */
+const CANDIDATES = 256;
+/** Longest match: what is longer comes in several. */
+const MATCH_MOST = 1024;
+
+/** The cheapest tokens of a text: the least cost of each of its beginnings, one letter after the other. */
+function tokensOf(text: Uint8Array): Token[] {
+  const cost = new Float64Array(text.length + 1).fill(Number.POSITIVE_INFINITY);
+  const lengths = new Int32Array(text.length + 1);
+  const distances = new Int32Array(text.length + 1);
+  // the distance of the last match on the way to a place
+  const lastAt = new Int32Array(text.length + 1);
+  const newest = new Map<number, number>();
+  const older = new Int32Array(text.length).fill(-1);
+  cost[0] = 0;
+  const offer = (at: number, length: number, distance: number, price: number): void => {
+    const to = at + Math.max(1, length);
+    if (cost[at] + price >= cost[to]) return;
+    cost[to] = cost[at] + price;
+    lengths[to] = length;
+    distances[to] = distance;
+    lastAt[to] = length > 0 ? distance : lastAt[at];
+  };
+  const common = (at: number, from: number): number => {
+    const most = Math.min(MATCH_MOST, text.length - at);
+    let length = 0;
+    while (length < most && text[at + length] === text[from + length]) length++;
+    return length;
+  };
+  for (let at = 0; at < text.length; at++) {
+    offer(at, 0, 0, COST.letter);
+    const last = lastAt[at];
+    if (last > 0) for (let n = common(at, at - last); n > 0; n--) offer(at, n, last, COST.same(n));
+    if (at + MATCH_LEAST > text.length) continue;
+    const key = text[at] | (text[at + 1] << 8) | (text[at + 2] << 16);
+    let longest = MATCH_LEAST - 1;
+    for (let from = newest.get(key) ?? -1, n = 0; from >= 0 && n < CANDIDATES; from = older[from], n++) {
+      const length = common(at, from);
+      for (let i = longest + 1; i <= length; i++) offer(at, i, at - from, COST.match(i, at - from));
+      longest = Math.max(longest, length);
+    }
+    older[at] = newest.get(key) ?? -1;
+    newest.set(key, at);
+  }
+  const tokens: Token[] = [];
+  for (let at = text.length; at > 0; at -= Math.max(1, lengths[at])) {
+    tokens.push({ length: lengths[at], distance: distances[at], letter: text[at - 1] });
+  }
+  return tokens.reverse();
+}
+
+/** Writes what `readText` reads. */
+export function writeText(text: Uint8Array): Uint8Array {
+  const bytes: number[] = [];
+  const { code, low } = createBitCoder(
+    (_, bit) => bit,
+    (byte) => bytes.push(byte),
+  );
+  const write = tokenCoder(code);
+  let at = 0;
+  for (const token of tokensOf(text)) {
+    write(token, text[at - 1] ?? 0);
+    at += Math.max(1, token.length);
+  }
+  for (let i = 24; i >= 0; i -= 8) bytes.push((low() >>> i) & 255);
+  return Uint8Array.from(bytes);
+}

@@ -1,0 +1,136 @@
+// packed.test.js: packed files: streams of digits against their plain twin, texts, and whole files, at every form and edge.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { brotliCompressSync } from "node:zlib";
+import fc from "fast-check";
+import { createRandom } from "../../dist/base/index.js";
+import {
+  entropyBytes,
+  fields,
+  headerSize,
+  openFile,
+  packFile,
+  parseJson,
+  readSafetensors,
+} from "../../dist/format/index.js";
+import { writeDigits, writeText } from "../../dist/format/pack.js";
+import { DIGIT_FORMS, digitsIn, readDigits, readText, unpackFile } from "../../dist/format/packed.js";
+import { decodeModel, encodeModel, packModel } from "../../dist/model/index.js";
+import { Model } from "../../dist/runtime/index.js";
+import { everything, tiny } from "../models/everything.js";
+import { putDigits, readDigitsPlain } from "../oracle/packed.js";
+import { sparseModel } from "./refusals-packed.js";
+
+const seed = 20261128;
+const { expect } = fields;
+
+for (const form of DIGIT_FORMS) {
+  const { base, per } = form;
+  test(`digits base ${base}, ${per || "several"} a byte: reading undoes writing and agrees with the plain twin`, () => {
+    const cases = fc.record({
+      length: fc.oneof(fc.constantFrom(0, 1, 2, 3, 7, 8, 9), fc.integer({ min: 0, max: 700 })),
+      zeros: fc.double({ min: 0, max: 1, noNaN: true }),
+      used: fc.integer({ min: 1, max: base }),
+      seed: fc.nat(),
+    });
+    fc.assert(
+      fc.property(cases, ({ length, zeros, used, seed }) => {
+        const random = createRandom(seed);
+        const count = digitsIn(length, form);
+        const digits = Array.from({ length: count }, () => (random.uniform() < zeros ? 0 : random.below(used)));
+        const stream = writeDigits(Uint8Array.from(digits), base);
+        assert.deepEqual(readDigitsPlain(stream, count, base), digits);
+        const bytes = putDigits(digits, form, length);
+        assert.deepEqual(readDigits(stream, length, form, "w", expect), bytes);
+      }),
+      { seed, numRuns: 150 },
+    );
+  });
+}
+
+test("a stream is within 1 % and its table of the entropy", () => {
+  const random = createRandom(seed);
+  for (const zeros of [0, 0.3, 0.9, 0.99]) {
+    const digits = Uint8Array.from({ length: 200_000 }, () => (random.uniform() < zeros ? 0 : random.below(9)));
+    const { length } = writeDigits(digits, 9);
+    const least = entropyBytes(digits);
+    assert.ok(length >= least && length <= 1.01 * least + 30, `${zeros}: ${length} bytes, entropy ${least}`);
+  }
+});
+
+test("texts of any bytes come back, and a graph takes little more than a general compressor makes of it", () => {
+  const read = (coded, length) => readText(coded, length, "t", expect);
+  fc.assert(
+    fc.property(
+      fc.oneof(fc.uint8Array({ maxLength: 300 }), fc.array(fc.constantFrom(1, 2, 255), { maxLength: 400 })),
+      (list) => {
+        const text = Uint8Array.from(list);
+        assert.deepEqual(read(writeText(text), text.length), text);
+      },
+    ),
+    { seed, numRuns: 300 },
+  );
+  const repeated = new Uint8Array(5000).fill(65);
+  assert.deepEqual(read(writeText(repeated), 5000), repeated);
+  const graph = new TextEncoder().encode(readSafetensors(encodeModel(everything())).metadata.graph);
+  assert.ok(writeText(graph).length < 1.15 * brotliCompressSync(graph).length);
+});
+
+test("a packed model is the model, and runs to the same bits", async () => {
+  for (const def of [tiny(), everything(), sparseModel()]) {
+    const file = packModel(def);
+    assert.deepEqual(decodeModel(file), def);
+    assert.ok(file.length <= encodeModel(def).length);
+    assert.deepEqual(packModel(decodeModel(file)), file, "the same model gives the same bytes");
+  }
+  const def = sparseModel();
+  const file = packModel(def);
+  assert.equal(openFile(file, ["packed"]).kind, "packed");
+  const [plain, packed] = [await Model.load(encodeModel(def)), await Model.load(file)];
+  const input = Float32Array.from({ length: 64 }, (_, i) => Math.sin(i));
+  assert.deepEqual(packed.runSync(input), plain.runSync(input));
+  for (const model of [plain, packed]) model.dispose();
+});
+
+test("a pruned layer takes the entropy of its codes and 5 %, and the header less than 6 %", () => {
+  const def = sparseModel(1024, 512);
+  const [{ weights, epilogue }] = def.layers;
+  const file = packModel(def);
+  const least = entropyBytes(Uint8Array.from(weights.codes, (code) => code + 8));
+  const floats = 4 * (epilogue.scale.length + epilogue.offset.length);
+  assert.ok(file.length > 20_000);
+  assert.ok(file.length <= 1.05 * (least + floats), `${file.length} bytes, entropy ${least}, floats ${floats}`);
+  assert.ok(headerSize(file) < 0.06 * file.length, `${headerSize(file)} bytes of header`);
+});
+
+test("the models of earlier versions are packed and read", () => {
+  const folder = new URL("../../examples/models/", import.meta.url);
+  for (const name of ["demo", "fashion-shift", "fashion/fashion-w2a8", "fashion/fashion-w5a8"]) {
+    const bytes = new Uint8Array(readFileSync(new URL(`${name}.safetensors`, folder)));
+    const opened = openFile(bytes, ["model"]);
+    const file = packFile(opened);
+    const back = unpackFile(openFile(file, ["packed"]), name, 1e9, parseJson, expect);
+    assert.deepEqual(back.graph, opened.graph);
+    assert.deepEqual(
+      [...back.tensors].map(([key, { dtype, shape, bytes }]) => [
+        key,
+        dtype,
+        [...shape],
+        Buffer.from(bytes).toString("hex"),
+      ]),
+      [...opened.tensors].map(([key, { dtype, shape, bytes }]) => [
+        key,
+        dtype,
+        [...shape],
+        Buffer.from(bytes).toString("hex"),
+      ]),
+    );
+    assert.ok(file.length < 0.95 * bytes.length);
+  }
+});
+
+test("what unpacks to more than the memory allowed is refused before it is made", () => {
+  const file = packModel(sparseModel(1024, 512));
+  assert.throws(() => decodeModel(file, "f.sw", 100_000), { code: "OVERFLOW" });
+});
