@@ -78,7 +78,7 @@ export interface ModelFile {
  */
 export async function readModelFile(path: string): Promise<ModelFile> {
   const bytes = await readOurs(path);
-  const isNetwork = checkKind(bytes, path, "model", ["model", "network"]) === "network";
+  const isNetwork = checkKind(bytes, path, "model", ["model", "packed", "network"]) === "network";
   if (!isNetwork) return { kind: "model", def: decodeModel(bytes, path), bytes };
   const { network, grids } = decodeNetwork(bytes, path);
   return { kind: "network", def: lower(network, { grids: grids.size > 0 ? grids : null }), bytes };

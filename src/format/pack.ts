@@ -19,6 +19,8 @@ import { readHeader } from "./safetensors.js";
 
 /** What a stream has to save to be worth the time of reading it: a part of this many of the bytes. */
 const WORTH = 32;
+/** Bytes by which the form of a tensor's digits is chosen. */
+const SAMPLE = 65536;
 
 const KIND: FileKind = "packed";
 
@@ -77,22 +79,24 @@ function joined(parts: readonly Uint8Array[]): Uint8Array {
   return all;
 }
 
-/** The smallest stream of digits for some bytes, if one saves enough. */
+/** The smallest stream of digits for some bytes, if one saves enough. The first bytes say which form is the best. */
 function smallestStream(bytes: Uint8Array): { form: number; bytes: Uint8Array } | null {
-  let best: { form: number; digits: Uint8Array; size: number } | null = null;
-  for (const [form, kind] of DIGIT_FORMS.entries()) {
-    const digits = digitsOf(bytes, kind);
+  const sample = bytes.subarray(0, SAMPLE);
+  const sizes = DIGIT_FORMS.flatMap((kind, form) => {
+    const digits = digitsOf(sample, kind, bytes.length > SAMPLE);
+    return digits ? [{ form, size: entropyBytes(digits) + kind.base }] : [];
+  }).sort((a, b) => a.size - b.size);
+  for (const { form } of sizes) {
+    const digits = digitsOf(bytes, DIGIT_FORMS[form]);
     if (!digits) continue;
-    const size = entropyBytes(digits) + kind.base;
-    if (!best || size < best.size) best = { form, digits, size };
+    const stream = writeDigits(digits, DIGIT_FORMS[form].base);
+    return stream.length <= bytes.length - bytes.length / WORTH ? { form, bytes: stream } : null;
   }
-  if (!best) return null;
-  const stream = writeDigits(best.digits, DIGIT_FORMS[best.form].base);
-  return stream.length <= bytes.length - bytes.length / WORTH ? { form: best.form, bytes: stream } : null;
+  return null;
 }
 
-/** The digits in some bytes; null where the bytes hold something else as well. */
-function digitsOf(bytes: Uint8Array, form: DigitForm): Uint8Array | null {
+/** The digits in some bytes; null where the bytes hold something else as well. More bytes may follow those that are `open`. */
+function digitsOf(bytes: Uint8Array, form: DigitForm, open = false): Uint8Array | null {
   const { base, per } = form;
   const digits = new Uint8Array(digitsIn(bytes.length, form));
   if (per) {
@@ -112,7 +116,7 @@ function digitsOf(bytes: Uint8Array, form: DigitForm): Uint8Array | null {
   const used = digits.length * width;
   const rest =
     used % 8 === 0 || 8 * bytes.length === used ? 0 : bytes[bytes.length - 1] >> (used - 8 * (bytes.length - 1));
-  return rest === 0 ? digits : null;
+  return rest === 0 || open ? digits : null;
 }
 
 /**
@@ -156,20 +160,21 @@ export function writeDigits(digits: Uint8Array, base: number): Uint8Array {
     sum += frequencies[digit];
   }
   const head = frequencies.flatMap((n) => (n > 127 ? [128 | (n >> 8), n & 255] : [n]));
-  const tail: number[] = [];
+  // a digit takes at most the bits of a frequency of 1; filled from the end
+  const tail = new Uint8Array(Math.ceil((digits.length * FREQUENCY_BITS) / 8) + 4);
+  let from = tail.length;
   let x = STATE_LOW;
   for (let i = digits.length - 1; i >= 0; i--) {
     const frequency = frequencies[digits[i]];
     const most = (STATE_LOW / (1 << FREQUENCY_BITS)) * 256 * frequency;
-    for (; x >= most; x = Math.floor(x / 256)) tail.push(x % 256);
+    for (; x >= most; x >>>= 8) tail[--from] = x;
     x = Math.floor(x / frequency) * (1 << FREQUENCY_BITS) + starts[digits[i]] + (x % frequency);
   }
-  const state = [x & 255, (x >> 8) & 255, (x >> 16) & 255, x >> 24];
-  const used = head.length + 4 + tail.length;
+  for (let shift = 24; shift >= 0; shift -= 8) tail[--from] = x >>> shift;
+  const used = head.length + tail.length - from;
   const stream = new Uint8Array(Math.max(used, Math.ceil(digits.length / DIGITS_A_BYTE)));
   stream.set(head);
-  stream.set(state, head.length);
-  stream.set(tail.reverse(), head.length + 4);
+  stream.set(tail.subarray(from), head.length);
   return stream;
 }
 
