@@ -17,7 +17,7 @@ import {
 } from "./packed.js";
 import { readHeader } from "./safetensors.js";
 
-/** What a stream has to save to be worth the time of reading it: a part of this many of the bytes. */
+/** The share of the bytes, 1 / 32, that a stream has to save to be worth the time of reading it. */
 const WORTH = 32;
 /** Bytes by which the form of a tensor's digits is chosen. */
 const SAMPLE = 65536;
@@ -178,7 +178,7 @@ export function writeDigits(digits: Uint8Array, base: number): Uint8Array {
   return stream;
 }
 
-/** What tokens cost about, in bits, by which a text is cut into them. */
+/** Bits that tokens cost about, by which a text is cut into them. */
 const COST = {
   letter: 5.5,
   match: (length: number, distance: number) => 9 + Math.log2(distance) + Math.log2(length),

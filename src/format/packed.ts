@@ -33,7 +33,7 @@ export const STATE_LOW = 2 ** 23;
 export const DIGITS_A_BYTE = 256;
 export const LETTERS_A_BYTE = 64;
 
-/** How digits lie in the bytes that are packed: `per` of them in each byte, base `base`; or, where `per` is 0, each in log2(base) bits. */
+/** A layout of digits in the bytes that are packed: `per` of them in each byte, base `base`; or, where `per` is 0, each in log2(base) bits. */
 export interface DigitForm {
   readonly base: number;
   readonly per: number;
@@ -226,7 +226,7 @@ const NUMBER_BITS = 25;
 /** Chances of a number: of the bits that it has, and for each such length of its bits behind those above them. */
 const NUMBER_SLOTS = 32 + NUMBER_BITS * 64;
 
-/** Where the chances of each kind of bit begin. */
+/** The place where the chances of each kind of bit begin. */
 const SLOTS = {
   isMatch: 0,
   isSameDistance: 2,

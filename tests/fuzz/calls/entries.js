@@ -187,6 +187,7 @@ export const ENTRIES = {
   runReference: { args: () => [sampleModel(), { x: values() }, () => {}], call: runReference },
   validateModel: { args: () => [sampleModel(), "here"], call: format.validateModel },
   encodeModel: { args: () => [sampleModel()], call: format.encodeModel },
+  packModel: { args: () => [sampleModel()], call: format.packModel },
   decodeModel: { args: () => [file(), "here"], call: format.decodeModel },
   encodeNetwork: { args: () => [copy(), { grids: new Map(), metadata: { a: "b" } }], call: graph.encodeNetwork },
   decodeNetwork: { args: () => [graph.encodeNetwork(network), "here"], call: graph.decodeNetwork },
