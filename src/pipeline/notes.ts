@@ -21,7 +21,7 @@ export interface RoundedLayer extends Omit<LayerReport, "explored">, QuantizedLa
 
 /** The result of a conversion; `Layer` is what it knows of each layer. */
 export interface ConversionResult<Layer extends QuantizedLayer = QuantizedLayer> {
-  /** The model that the runtime loads; `encodeModel` of shiftwise/format makes the file of it. */
+  /** The model that the runtime loads; `packModel` of shiftwise/format makes the file of it. */
   readonly model: ModelDef;
   /** The float network with quantize nodes and weights on their grids, of which the model was made. */
   readonly network: Network;

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { createRandom } from "../../dist/base/index.js";
 import { samplesOf } from "../../dist/data/index.js";
 import { buildNetwork, lower } from "../../dist/graph/index.js";
-import { encodeModel, runReference } from "../../dist/model/index.js";
+import { encodeModel, packModel, runReference } from "../../dist/model/index.js";
 import { DEFAULTS, quantizeFromImages, withNormalization } from "../../dist/pipeline/index.js";
 import { Model } from "../../dist/runtime/index.js";
 import { bitsOf } from "../training/helpers.js";
@@ -142,10 +142,10 @@ test("a goal chooses for each layer, and says what it was chosen from", async ()
   }
   assert.ok(low.averageBits < high.averageBits);
   assert.match(high.model.notes.weights, /goal lossless, 25 dB/);
-  const size = encodeModel(low.model).length + 512;
+  const size = packModel(low.model).length + 512;
   const small = await keep({ kind: "small", bytes: size });
   assert.equal(small.missed, null);
-  assert.ok(encodeModel(small.model).length <= size);
+  assert.ok(packModel(small.model).length <= size);
   const fixed = await keep({ kind: "lossless", snr: 12 }, { layers: new Map([["conv3", 5]]) });
   assert.equal(fixed.layers.find(({ name }) => name === "conv3").bits, 5);
 });

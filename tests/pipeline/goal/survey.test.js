@@ -57,7 +57,8 @@ test("every layer has its choices, and more bits cost more bytes and make less n
       CHOICES.map(({ bits, price }) => [bits, price]),
     );
     for (const { bits, bytes, milliseconds, noise } of choices) {
-      assert.equal(bytes, (weights * bits) / 8);
+      // the entropy of the codes
+      assert.ok(bytes > 0 && bytes <= (weights * bits) / 8, `${name}: ${bytes} bytes at ${bits} bits`);
       assert.ok(milliseconds > 0 && milliseconds < 1, `${name}: ${milliseconds} ms`);
       assert.ok(noise > 0 && noise < 1, `${name}: ${noise}`);
     }
