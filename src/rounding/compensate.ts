@@ -23,6 +23,7 @@ import { outputSnr, outputSums } from "./output-meter.js";
 import { pickColumns } from "./part-sums.js";
 import { inputVariances, isBlocked, type Part, partsOf } from "./parts.js";
 import { createRounder, ROUND, type Rounder } from "./rounding.js";
+import { type RowRounder, rowRounders } from "./row-rounder.js";
 import type { Segment } from "./segments.js";
 import { chunkOf } from "./walk.js";
 
@@ -168,11 +169,18 @@ export async function compensate(
   const reader = readerOf(network, samples);
   const module = compileModule();
   const room = createRoom(module);
-  const settings: Settings = { ...options, rounderOf: keepLast((n) => createRounder(n, room)) };
   const { follow = true, measure = true } = options;
   const twin = follow || measure ? (options.adapted ? "same" : "bare") : null;
   const { records, crew = aloneCrew() } = control;
   const lanes = await openLanes(network, twin, reader, chunkOf(network, reader.count), module, crew);
+  const settings: Settings = {
+    ...options,
+    rounderOf: rowRounders(
+      crew,
+      lanes.threads,
+      keepLast((n) => createRounder(n, room)),
+    ),
+  };
   const nodes = new Map(network.nodes.map((node) => [node.name, node]));
   const norms = new Map(findChains(network).map(({ head, norm }) => [head.name, norm]));
   const grids = new Map<string, WeightGrid>();
@@ -213,7 +221,7 @@ export async function compensate(
 }
 
 interface Settings extends CompensateOptions {
-  readonly rounderOf: (n: number) => Rounder;
+  readonly rounderOf: (rows: number, n: number) => RowRounder;
 }
 
 /** Makes room for one size at a time, since its matrices are large, and again only where the size is another. */
@@ -288,20 +296,21 @@ async function roundLayer(
     const damping = settings.damping ?? moments.damping;
     const columns = <T extends Float32Array | Uint8Array>(all: T): T =>
       pickColumns(all.subarray(from * width, (from + rows) * width) as T, width, first, n);
-    const rounder = rounderOf(n);
+    const rounder = rounderOf(rows, n);
     const original = Float64Array.from(columns(data));
-    rounder.prepare(keepsMean ? covariance : aboutZero(covariance, mean, mean), damping);
+    await rounder.prepare(keepsMean ? covariance : aboutZero(covariance, mean, mean), damping);
     const moved = drift && (keepsMean ? drift.covariance : aboutZero(drift.covariance, drift.mean, mean));
-    const target = moved ? rounder.follow(original, moved) : original;
+    const target = moved ? await rounder.follow(original, moved) : original;
     const spread = mean.reduce((sum, _, i) => sum + covariance[i * n + i] / n, 0);
     // above 0, and beside the others as good as 0
     const least = spread > 0 ? Math.min(TINY, TINY_SHARE * spread) : TINY;
     const importance = Float64Array.from(mean, (_, i) => covariance[i * n + i] + least);
     const channels = Array.from({ length: rows }, (_, r) => from + r);
     const chosen = states && columns(states);
-    const group = { channels, original, target, products: rounder.times(target), importance, states: chosen };
-    const price = plan.zeros > 0 ? priceFor(plan, createRowRounding(rounder, sampleOf(group), sweeps)) : plan.price;
-    const result = createRowRounding(rounder, group, sweeps)({ ...plan, price });
+    const group = { channels, original, target, products: await rounder.times(target), importance, states: chosen };
+    const price =
+      plan.zeros > 0 ? await priceFor(plan, createRowRounding(rounder, sampleOf(group), sweeps)) : plan.price;
+    const result = await createRowRounding(rounder, group, sweeps)({ ...plan, price });
     error += result.error;
     signal += energy(group);
     if (others.length > 0 && isExplored(from / rows, shape[0] / rows)) {
@@ -313,7 +322,7 @@ async function roundLayer(
         const same = others.findIndex(
           ({ tables, price, zeros }) => tables === other.tables && price === other.price && zeros === other.zeros,
         );
-        const found = done[same] ?? round({ ...other, price: priceFor(other, round) });
+        const found = done[same] ?? (await round({ ...other, price: await priceFor(other, round) }));
         done.push(found);
         errors[i] += found.error;
         tried[i].add(sample.channels, first, found);

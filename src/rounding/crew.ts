@@ -1,13 +1,13 @@
 // crew.ts: the threads that share the images of a rounding, or this one alone.
 import { ShiftwiseError } from "../base/index.js";
 import { coresHere, startThread, type Thread } from "../base/thread.js";
-import { type Answer, type Asked, createLane, type LaneRequest } from "./lane.js";
+import { type Answer, type Asked, createLane, type Found, type LaneRequest } from "./lane.js";
 
 /** The threads that lanes run on. Their results do not depend on their number. */
 export interface Crew {
   readonly threads: number;
   /** Asks one of them; each does what it is asked in order. @throws what the lane throws; IO where a thread has died; ABORTED */
-  ask(thread: number, request: LaneRequest): Promise<Float32Array | null>;
+  ask<T extends Found>(thread: number, request: LaneRequest): Promise<T>;
   /** Ends them. */
   end(): void;
 }
@@ -15,7 +15,11 @@ export interface Crew {
 /** This thread alone. */
 export function aloneCrew(): Crew {
   const lane = createLane();
-  return { threads: 1, ask: async (_, request) => lane(request), end: () => {} };
+  return {
+    threads: 1,
+    ask: async <T extends Found>(_: number, request: LaneRequest) => lane(request) as T,
+    end: () => {},
+  };
 }
 
 /** Threads of a rounding where nobody has said how many: further ones share less of the work. */
@@ -52,7 +56,7 @@ export async function startCrew(threads: number, signal?: AbortSignal): Promise<
   signal?.addEventListener("abort", stop, { once: true });
   return {
     threads,
-    ask: (thread, request) => members[thread].ask(request),
+    ask: <T extends Found>(thread: number, request: LaneRequest) => members[thread].ask(request) as Promise<T>,
     end() {
       signal?.removeEventListener("abort", stop);
       end(over());
@@ -68,13 +72,13 @@ function canShare(): boolean {
 }
 
 interface Member {
-  ask(request: LaneRequest): Promise<Float32Array | null>;
+  ask(request: LaneRequest): Promise<Found>;
   end(failure: ShiftwiseError): void;
 }
 
 /** @param onDeath hears why it has died */
 function startMember(onDeath: (failure: ShiftwiseError) => void): Promise<Member> {
-  const waiting = new Map<number, { resolve(found: Float32Array | null): void; reject(error: unknown): void }>();
+  const waiting = new Map<number, { resolve(found: Found): void; reject(error: unknown): void }>();
   let [next, failure]: [number, ShiftwiseError | null] = [0, null];
   let thread: Thread | null = null;
   return new Promise((resolve, reject) => {

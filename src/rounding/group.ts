@@ -1,7 +1,8 @@
 // group.ts: output channels of one group, and how their weights are rounded to levels.
 import { createScaleFitter, type LevelTable, priceOf, type RowFits } from "../quantize/index.js";
 import type { LayerPlan } from "./layer-plan.js";
-import type { Rounder, RoundingResult } from "./rounding.js";
+import type { RoundingResult } from "./rounding.js";
+import type { RowRounder } from "./row-rounder.js";
 
 /** Rows of one group, a row for each of its output channels, and what they are to come near to. */
 export interface GroupRows {
@@ -61,10 +62,10 @@ export type RoundedRows = RoundingResult & Pick<RowFits, "of">;
  * @param sweeps of coordinate descent
  */
 export function createRowRounding(
-  rounder: Rounder,
+  rounder: RowRounder,
   { channels, original, target, products, importance, states }: GroupRows,
   sweeps: number,
-): (plan: LayerPlan) => RoundedRows {
+): (plan: LayerPlan) => Promise<RoundedRows> {
   const fitter = createScaleFitter(target, importance);
   const plainFits = new Map<readonly LevelTable[], RowFits>();
   const fitPlain = (tables: readonly LevelTable[]): RowFits => {
@@ -72,12 +73,12 @@ export function createRowRounding(
     plainFits.set(tables, known);
     return known;
   };
-  return ({ tables, fits, price: share }) => {
+  return async ({ tables, fits, price: share }) => {
     const fitted = fits === "fit";
     const plain = fitted ? fitPlain(tables) : pickRows(fits, channels);
     const price = priceOf(share, plain.scales, importance);
     const own = fitted && price > 0 ? fitter.fit(tables, price) : plain;
-    const result = rounder.round({
+    const result = await rounder.round({
       target,
       products,
       states,
@@ -97,20 +98,20 @@ const PRICES = { least: -6, most: 14 };
 const HALVINGS = 10;
 
 /** The least price, nearly, at which a sample of rows has as large a share of zeros as a plan asks for; its own where it asks for none. */
-export function priceFor(plan: LayerPlan, round: (plan: LayerPlan) => RoundedRows): number {
+export async function priceFor(plan: LayerPlan, round: (plan: LayerPlan) => Promise<RoundedRows>): Promise<number> {
   if (plan.zeros === 0) return plan.price;
   const { tables } = plan;
   const zeroOf = tables.map(({ levels }) => levels.indexOf(0));
-  const shareAt = (price: number): number => {
-    const { codes, of } = round({ ...plan, price });
+  const shareAt = async (price: number): Promise<number> => {
+    const { codes, of } = await round({ ...plan, price });
     const n = codes.length / of.length;
     return codes.reduce((sum, code, i) => sum + (code === zeroOf[of[Math.floor(i / n)]] ? 1 : 0), 0) / codes.length;
   };
-  if (shareAt(0) >= plan.zeros) return 0;
+  if ((await shareAt(0)) >= plan.zeros) return 0;
   let { least, most } = PRICES;
   for (let i = 0; i < HALVINGS; i++) {
     const middle = (least + most) / 2;
-    if (shareAt(2 ** middle) >= plan.zeros) most = middle;
+    if ((await shareAt(2 ** middle)) >= plan.zeros) most = middle;
     else least = middle;
   }
   return 2 ** most;

@@ -6,6 +6,7 @@ import type { ConvNode, DenseNode, Node } from "../ops/index.js";
 import type { MomentTotals } from "./moments.js";
 import { addOutputs, type OutputSums } from "./output-meter.js";
 import { addMoments, type PartInputs } from "./part-sums.js";
+import { createRounder, type Rounder, type RoundingResult, type RoundingTask } from "./rounding.js";
 import { createWalk, type InputValues, type SegmentRun } from "./walk.js";
 
 /** The network that a lane runs, and its share of the images. */
@@ -21,7 +22,7 @@ export interface LaneSetup {
   readonly chunks: readonly number[];
 }
 
-/** The things that a lane is asked to do. All that come back are the values of `read`; sums go to memory that lanes share. */
+/** The things that a lane is asked to do. Sums over images go to memory that lanes share. */
 export type LaneRequest =
   | { readonly kind: "begin"; readonly setup: LaneSetup }
   | {
@@ -43,6 +44,16 @@ export type LaneRequest =
       readonly inputs: PartInputs;
       readonly totals: MomentTotals;
     }
+  | {
+      /** Takes up the covariance of a part, for rows of so many weights; see Rounder. */
+      readonly kind: "prepare";
+      readonly n: number;
+      readonly covariance: Float64Array;
+      readonly damping: number;
+    }
+  | { readonly kind: "follow"; readonly weights: Float64Array; readonly drift: Float64Array }
+  | { readonly kind: "times"; readonly weights: Float64Array }
+  | { readonly kind: "round"; readonly task: RoundingTask }
   | { readonly kind: "read"; readonly name: string; readonly chunk: number; readonly length: number };
 
 /** A request on its way to a thread, and what comes back. */
@@ -51,12 +62,15 @@ export interface Asked {
   readonly request: LaneRequest;
 }
 export type Answer = { readonly id: number } & (
-  | { readonly found: Float32Array | null }
+  | { readonly found: Found }
   | { readonly failure: { readonly code: ErrorCode; readonly message: string } }
 );
 
+/** Answers of a lane: the values of `read`, rows of `follow` and `times`, the result of `round`. */
+export type Found = Float32Array | Float64Array | RoundingResult | null;
+
 /** Does what it is asked to, with what it keeps from one request to the next. */
-export function createLane(): (request: LaneRequest) => Float32Array | null {
+export function createLane(): (request: LaneRequest) => Found {
   let lane: ReturnType<typeof openLane> | null = null;
   return (request) => {
     if (request.kind === "begin") lane = openLane(request.setup);
@@ -76,7 +90,8 @@ function openLane({ network, twin: kind, module, batch, count, chunks: own }: La
     const nodes = walk.segments[i].nodes.map((node) => changed.find(({ name }) => name === node.name) ?? node);
     return { own: walk.begin(i, nodes), twin: twin?.begin(i, twin.segments[i].nodes) ?? null };
   };
-  return (request: Exclude<LaneRequest, { kind: "begin" }>): Float32Array | null => {
+  let rounder: Rounder | null = null;
+  return (request: Exclude<LaneRequest, { kind: "begin" }>): Found => {
     switch (request.kind) {
       case "run": {
         const { segment, chunks, changed, values, outputs } = request;
@@ -100,6 +115,17 @@ function openLane({ network, twin: kind, module, batch, count, chunks: own }: La
         addMoments(layer, segment, [walk, twin], shares, batch, room, inputs, totals);
         return null;
       }
+      case "prepare":
+        // in the room of the moments, which are done
+        rounder = createRounder(request.n, room);
+        rounder.prepare(request.covariance, request.damping);
+        return null;
+      case "follow":
+        return rounder!.follow(request.weights, request.drift);
+      case "times":
+        return rounder!.times(request.weights);
+      case "round":
+        return rounder!.round(request.task);
       case "read": {
         const into = new Float32Array(request.length);
         walk.read(request.name, request.chunk, into);

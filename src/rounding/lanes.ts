@@ -15,6 +15,8 @@ export interface Lanes {
   readonly shapes: ReadonlyMap<string, Shape>;
   readonly images: number;
   readonly hasTwin: boolean;
+  /** Threads that have begun. */
+  readonly threads: number;
   /** Makes room for what lanes add to. */
   readonly allocate: Allocate;
   /**
@@ -56,6 +58,7 @@ export async function openLanes(
     shapes,
     images: count,
     hasTwin: twin !== null,
+    threads: used,
     allocate: crew.threads > 1 ? shared : unshared,
     run: (segment, changed, outputs) =>
       each(async (lane, chunks) => {
@@ -71,7 +74,7 @@ export async function openLanes(
       const [channels, height, width] = shapes.get(name)!;
       for (const chunk of all) {
         const length = sizeOf(chunk) * channels * height * width;
-        yield (await crew.ask(chunk % used, { kind: "read", name, chunk, length }))!;
+        yield await crew.ask<Float32Array>(chunk % used, { kind: "read", name, chunk, length });
       }
     },
   };

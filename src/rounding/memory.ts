@@ -17,6 +17,8 @@ export interface RoundingMemory {
 const BASE = 400e6;
 /** Bytes of a further thread: its program, and pieces of its own. */
 const THREAD = 350e6;
+/** Bytes of a number of the covariance that each thread has: float32 sums, and then two float64 matrices in their place. */
+const MATRICES = 16;
 /** Bytes of a weight: as it is, rounded, and whether it is frozen. */
 const WEIGHT = 9;
 /** Bytes of a weight of the layer at work: in both pieces of the network, and packed. */
@@ -47,7 +49,7 @@ export function roundingMemory(network: Network): RoundingMemory {
       THREAD +
       4 * weights +
       AT_WORK * most(({ weight }) => elements(weight.shape)) +
-      4 * most((node) => blockInputs(node) ** 2),
+      MATRICES * most((node) => blockInputs(node) ** 2),
   };
 }
 

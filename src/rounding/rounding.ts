@@ -40,10 +40,11 @@ export interface RoundingTask {
 export interface RoundingResult {
   /** rows x n. */
   readonly values: Float64Array;
-  /** Indices into the row's table. */
+  /** Indices into the row's table; 0 for a weight that is not rounded. */
   readonly codes: Uint8Array;
   readonly scales: Float64Array;
-  /** Sum over rows of (target - v) H (target - v)^T, damping included. */
+  /** (target - v) H (target - v)^T of each row, damping included, and the sum of them. */
+  readonly errors: Float64Array;
   readonly error: number;
 }
 
@@ -189,7 +190,7 @@ export function createRounder(n: number, room: Room): Rounder {
         doubles(levels, TABLES * TABLE).set(table.levels, t * TABLE);
         doubles(midpoints, TABLES * TABLE).set(table.midpoints, t * TABLE);
       }
-      let error = 0;
+      const errors = new Float64Array(target.length / n);
       eachBlock(target.length, (first, count) => {
         load(block.weights, target, first, count);
         load(block.errors, result, first, count);
@@ -208,9 +209,10 @@ export function createRounder(n: number, room: Room): Rounder {
         for (let c = 0; c < count; c++) {
           const table = tables[fits.of[first + c]].levels;
           for (let i = c * n; i < (c + 1) * n; i++) {
-            error += block.slopes[i] * block.errors[i];
+            errors[first + c] += block.slopes[i] * block.errors[i];
             // a rounded weight is its level to the bit, which its error would not give back; errors become new weights
             const rounded = block.states[i] === ROUND;
+            if (!rounded) block.codes[i] = 0;
             block.errors[i] = rounded ? block.scales[c] * table[block.codes[i]] : block.weights[i] - block.errors[i];
           }
         }
@@ -221,10 +223,12 @@ export function createRounder(n: number, room: Room): Rounder {
       given?.forEach((state, i) => {
         if (state === FIXED) result[i] = values[i];
       });
-      return { values: result, codes: found, scales: fitted, error };
+      return { values: result, codes: found, scales: fitted, errors, error: sumOf(errors) };
     },
   };
 }
+
+export const sumOf = (errors: Float64Array): number => errors.reduce((sum, error) => sum + error, 0);
 
 // functions of their own, since those that every rounder made anew would be compiled anew, too
 

@@ -3,11 +3,14 @@ import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 import { createRandom } from "../../dist/base/index.js";
 import { samplesOf } from "../../dist/data/index.js";
-import { compileModule } from "../../dist/engine/index.js";
+import { compileModule, createRoom } from "../../dist/engine/index.js";
 import { buildNetwork } from "../../dist/graph/index.js";
+import { levelTable } from "../../dist/quantize/channels.js";
 import { calibrate, collectHistograms, insertQuantizers, quantizationPoints } from "../../dist/quantize/index.js";
 import { startCrew } from "../../dist/rounding/crew.js";
 import { compensate, withCrew } from "../../dist/rounding/index.js";
+import { createRounder } from "../../dist/rounding/rounding.js";
+import { rowRounders } from "../../dist/rounding/row-rounder.js";
 import { activations } from "../../dist/training/index.js";
 import { bitsOf, disturb, squares } from "../training/helpers.js";
 
@@ -118,9 +121,43 @@ describe("threads of a rounding", () => {
   });
 });
 
-describe("a thread", () => {
-  const setup = (network) => ({ network, twin: null, module: compileModule(), batch: 1, count: 1, chunks: [0] });
+const setup = (network) => ({ network, twin: null, module: compileModule(), batch: 1, count: 1, chunks: [0] });
 
+test("rows that threads share are rounded as one thread rounds them", async () => {
+  const [rows, n] = [1201, 160];
+  const random = createRandom(8);
+  const inputs = Array.from({ length: 2 * n }, () => Float64Array.from({ length: n }, () => random.normal()));
+  const covariance = Float64Array.from({ length: n * n }, (_, at) =>
+    inputs.reduce((sum, x) => sum + x[Math.floor(at / n)] * x[at % n], 0),
+  );
+  const draw = () => Float64Array.from({ length: rows * n }, () => random.normal());
+  const [weights, drift] = [draw(), draw()];
+  const tables = [
+    [-4, -2, -1, 0, 1, 2, 4],
+    [-1, 0, 1],
+  ].map(levelTable);
+  const fits = {
+    scales: Float64Array.from({ length: rows }, () => 0.3 + random.uniform()),
+    of: Uint8Array.from({ length: rows }, (_, r) => r % 2),
+  };
+  const room = createRoom(compileModule());
+  const results = [];
+  for (const crew of crews) {
+    for (let t = 0; t < crew.threads; t++) await crew.ask(t, { kind: "begin", setup: setup(wide()) });
+    const rounder = rowRounders(crew, crew.threads, (size) => createRounder(size, room))(rows, n);
+    await rounder.prepare(covariance, 0.01);
+    const target = await rounder.follow(weights, drift);
+    const products = await rounder.times(target);
+    const task = { target, products, values: weights, tables, fits, refit: true, price: 0.1, sweeps: 2 };
+    const whole = await rounder.round({ ...task, states: null });
+    const states = Uint8Array.from({ length: rows * n }, (_, i) => i % 3);
+    results.push([target, products, whole, await rounder.round({ ...task, refit: false, states })]);
+  }
+  for (const other of results.slice(1)) assert.deepEqual(other, results[0]);
+  assert.notDeepEqual(results[0][0], weights);
+});
+
+describe("a thread", () => {
   test("that refuses what it is asked says why, and goes on", async () => {
     await withCrew(2, async (crew) => {
       const bad = { name: "bad", nodes: [{ op: "relu", name: "r", input: "nothing" }], outputs: ["r"] };
