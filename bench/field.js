@@ -66,7 +66,7 @@ for (const path of files) {
       results,
       failures,
       others,
-      models: models.map(({ id, snr, bytes }) => ({ id, snr, size: bytes.length })),
+      models: models.map(({ id, snr, bytes, size = bytes.length }) => ({ id, snr, size })),
     });
   } catch (error) {
     rows.push({ name: path, failures: [{ problem: error.message.split("\n")[0] }] });

@@ -9,7 +9,7 @@ import { macsOf } from "../networks.js";
 /**
  * @param path of the float network, which `train` or `results` wrote
  * @param models paths of models of it
- * @returns what prepareField gives, and network: the float network with its batch norm in the weights, as an exported file has it
+ * @returns what prepareField gives, of each model the size of its file, and network: the float network with its batch norm in the weights, as an exported file has it
  */
 export function prepareTrained(path, models) {
   const network = withoutNorms(decodeNetwork(new Uint8Array(readFileSync(path)), path).network);
@@ -31,9 +31,11 @@ export function prepareTrained(path, models) {
 }
 
 function prepareModel(path) {
-  const def = decodeModel(new Uint8Array(readFileSync(path)));
+  const file = new Uint8Array(readFileSync(path));
+  const def = decodeModel(file);
   const model = { ...def, inputs: def.inputs.map(({ normalization: _, ...port }) => port) };
-  return { id: basename(path, ".safetensors"), snr: Number.NaN, bytes: encodeModel(model), qdq: qdqOf(model) };
+  const id = basename(path, ".safetensors");
+  return { id, snr: Number.NaN, size: file.length, bytes: encodeModel(model), qdq: qdqOf(model) };
 }
 
 /** The model for int8 runtimes; null where its activations are no even steps. */
