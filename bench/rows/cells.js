@@ -1,6 +1,8 @@
 // cells.js: cells of the tables of docs/results.md, and a table of them.
 import { bytes, percent } from "../../dist/report/index.js";
 
+export { bytes, count, duration, milliseconds, ratio } from "../../dist/report/index.js";
+
 export const accuracy = (value) => (value === undefined ? "" : percent(value / 100));
 export const signed = (value, digits = 2) =>
   `${value > 0 ? "+" : value < 0 ? "−" : ""}${Math.abs(value).toFixed(digits)}`;

@@ -1,6 +1,5 @@
 // compared.js: the table of methods side by side, as `compare` gives them.
-import { bytes } from "../../dist/report/index.js";
-import { accuracy, points, table } from "./cells.js";
+import { accuracy, bytes, points, table } from "./cells.js";
 
 const REMARKS = { "bwn:1/1": "XNOR-Net" };
 

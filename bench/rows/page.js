@@ -3,9 +3,23 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { argv } from "node:process";
 import { fileURLToPath } from "node:url";
-import { bytes, count, duration, milliseconds, ratio } from "../../dist/report/index.js";
 import { summaryRows } from "../summary.js";
-import { accuracy, code, optional, points, short, signed, size, table, times } from "./cells.js";
+import {
+  accuracy,
+  bytes,
+  code,
+  count,
+  duration,
+  milliseconds,
+  optional,
+  points,
+  ratio,
+  short,
+  signed,
+  size,
+  table,
+  times,
+} from "./cells.js";
 import { compareTable } from "./compared.js";
 import { speedOf, vggSpeedTable, vggTable } from "./vgg.js";
 

@@ -1,8 +1,7 @@
 // vgg.js: the tables of docs/results.md about the VGG: its rows, methods side by side, and the speed of its models.
-import { bytes, milliseconds, ratio } from "../../dist/report/index.js";
 import { ratio as speedup } from "../summary.js";
 import { median } from "../timing.js";
-import { accuracy, code, optional, points, short, signed, table, times } from "./cells.js";
+import { accuracy, bytes, code, milliseconds, optional, points, ratio, short, signed, table, times } from "./cells.js";
 
 /** Rows that have run; points of other seeds stand beside those of seed 1. */
 export function vggTable(rows) {

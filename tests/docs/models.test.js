@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { openDataset } from "../../dist/data/index.js";
 import { goldenHash } from "../../dist/format/index.js";
+import { decodeModel, packModel } from "../../dist/model/index.js";
 import { image, measure } from "../../dist/pipeline/index.js";
 import { bytes, percent } from "../../dist/report/index.js";
 import { Model } from "../../dist/runtime/index.js";
@@ -29,7 +30,8 @@ const bytesOf = (row) => readFileSync(new URL(`${row}.safetensors`, folder));
 test("the models of the rows have the sizes that the results state", () => {
   assert.deepEqual(rows.sort(), ["fashion-w2a8", "fashion-w3a8", "fashion-w4a8", "fashion-w5a8"]);
   for (const row of rows) {
-    const stated = bytes(bytesOf(row).length);
+    // the files are those of before models were packed
+    const stated = bytes(packModel(decodeModel(bytesOf(row))).length);
     const cells = cellsOf(row).map((cell) => cell.trim());
     assert.ok(cells.includes(stated), `${row}: ${stated}`);
   }

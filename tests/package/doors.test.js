@@ -19,7 +19,7 @@ const INNER = {
   "bench/kernels.bench.js": "dist/runtime/inside.js",
   "bench/training.bench.js": "dist/engine/index.js",
   "bench/reference.js": "dist/ops/index.js",
-  "bench/rows/page.js": "dist/report/index.js",
+  "bench/rows/cells.js": "dist/report/index.js",
 };
 
 /** Scripts of a folder, without what is installed or built there. */
