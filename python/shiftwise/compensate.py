@@ -1,13 +1,16 @@
 """compensate.py: a portion rounded so that the weights still free make up for the errors of those that are rounded.
 
-The error of a layer's outputs under new weights v is (w - v) H (w - v)^T, H the mean of x x^T over the layer's inputs. Weights are
-met in the order of falling H_kk; the error of each one that is rounded is handed on to those behind it through the Cholesky factor
-of H^-1, and the free ones keep what they were given. src/rounding does the same for whole networks, with more care.
+A layer is to give what it gave before the portion, when its inputs y come from layers that are rounded already: the error of new
+weights v is the mean of (w x - v y)^2 over its inputs x before and y now. With H the mean of y y^T and C that of y x^T its slope is
+2 (v H - w C^T). Weights are met in the order of falling H_kk; the error of each one that is rounded is handed on to those behind it
+through the Cholesky factor of H^-1. Then each goes to its best level beside all others, and the free ones to their best value.
+src/rounding does the same for whole networks, with more care.
 """
 
 from __future__ import annotations
 
-from typing import Any, Iterable
+import copy
+from typing import Any, Iterable, Optional
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +21,8 @@ from .layers import TRANSPOSED, Layer, Weighted, rows_of, weight_of
 
 #: Share of the mean of H's diagonal that is added to it.
 DAMPING = 0.01
+#: Rounds of coordinate descent behind the errors' way through a row.
+SWEEPS = 2
 #: Output positions of a batch that are taken for each of a layer's inputs, and in any case.
 ROWS = 32
 FEWEST_ROWS = 4096
@@ -32,6 +37,14 @@ class Compensation:
 
     def __init__(self, batches: Iterable[Any]) -> None:
         self._batches = list(batches)
+        self._before: Optional[nn.Module] = None
+
+    def begin(self, model: nn.Module) -> None:
+        """Keeps the model as it is before a portion."""
+        self._before = copy.deepcopy(model)
+
+    def end(self) -> None:
+        self._before = None
 
     @torch.no_grad()
     def round(self, model: nn.Module, layer: Layer, grid: Grid, weight: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor]:
@@ -43,40 +56,61 @@ class Compensation:
         mask[chosen] = True
         now = rows_of(mask.reshape(weight.shape), layer.module)
         before = rows_of(grid.frozen, layer.module)
-        moments = self._moments(model, layer.module)
+        moments, crossed = self._moments(model, layer)
         each = rows.shape[0] // moments.shape[0]
         values, free = torch.zeros_like(rows), rows.clone()
         for g in range(moments.shape[0]):
             part = slice(g * each, (g + 1) * each)
-            values[part], free[part] = _round_rows(rows[part], now[part], before[part], moments[g], grid, part)
+            values[part], free[part] = _round_rows(
+                rows[part], now[part], before[part], moments[g], crossed[g], grid, part
+            )
         shape = weight.shape
         return weight_of(values.float(), layer.module, shape), weight_of(free.float(), layer.module, shape)
 
-    def _moments(self, model: nn.Module, module: Weighted) -> Tensor:
-        total: list[Tensor] = []
+    def _moments(self, model: nn.Module, layer: Layer) -> tuple[Tensor, Tensor]:
+        """Returns H and C of each group of channels."""
+        module = layer.module
+        groups = 1 if isinstance(module, nn.Linear) else module.groups
+        assert self._before is not None
+        before = self._before.get_submodule(layer.name)
+        total: Optional[tuple[Tensor, Tensor]] = None
+        for batch in self._batches:
+            args = batch if isinstance(batch, (tuple, list)) else (batch,)
+            y, x = (
+                _drawn(_patches(_input(one, at, args).float(), module), groups).double().reshape(-1, groups, depth).transpose(0, 1)
+                for one, at, depth in ((model, module, _depth(module)), (self._before, before, _depth(module)))
+            )
+            found = (y.transpose(1, 2) @ y, y.transpose(1, 2) @ x)
+            total = found if total is None else (total[0] + found[0], total[1] + found[1])
+        assert total is not None
+        return total
 
-        def listen(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            groups = 1 if isinstance(module, nn.Linear) else module.groups
-            x = _drawn(_patches(inputs[0].detach().float(), module), groups).double()
-            split = x.reshape(x.shape[0], groups, -1).transpose(0, 1)
-            found = split.transpose(1, 2) @ split
-            total[:] = [total[0] + found] if total else [found]
-            raise _Enough
 
-        training = model.training
-        model.eval()
-        handle = module.register_forward_pre_hook(listen)
-        try:
-            for batch in self._batches:
-                args = batch if isinstance(batch, (tuple, list)) else (batch,)
-                try:
-                    model(*args)
-                except _Enough:
-                    pass
-        finally:
-            handle.remove()
-            model.train(training)
-        return total[0]
+def _depth(module: Weighted) -> int:
+    """Returns how many inputs an output channel has."""
+    weight = module.weight
+    return weight[0].numel()
+
+
+def _input(model: nn.Module, module: nn.Module, args: tuple[Any, ...]) -> Tensor:
+    """Returns the input of a module when the model runs."""
+    found: list[Tensor] = []
+
+    def listen(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        found.append(inputs[0].detach())
+        raise _Enough
+
+    training = model.training
+    model.eval()
+    handle = module.register_forward_pre_hook(listen)
+    try:
+        model(*args)
+    except _Enough:
+        pass
+    finally:
+        handle.remove()
+        model.train(training)
+    return found[0]
 
 
 def _drawn(x: Tensor, groups: int) -> Tensor:
@@ -106,16 +140,19 @@ def _patches(x: Tensor, module: Weighted) -> Tensor:
 
 
 def _round_rows(
-    rows: Tensor, now: Tensor, before: Tensor, moment: Tensor, grid: Grid, part: slice
+    rows: Tensor, now: Tensor, before: Tensor, moment: Tensor, crossed: Tensor, grid: Grid, part: slice
 ) -> tuple[Tensor, Tensor]:
     depth = rows.shape[1]
     mean = float(moment.diagonal().mean())
-    damped = moment + torch.eye(depth, dtype=moment.dtype, device=moment.device) * (DAMPING * mean if mean > 0 else 1.0)
+    damping = torch.eye(depth, dtype=moment.dtype, device=moment.device) * (DAMPING * mean if mean > 0 else 1.0)
+    damped = moment + damping
     order = damped.diagonal().argsort(descending=True)
     damped = damped[order][:, order]
+    aim = rows[:, order] @ (crossed + damping)[order][:, order].T
     factor = torch.linalg.cholesky(torch.cholesky_inverse(torch.linalg.cholesky(damped)), upper=True)
-    w = rows[:, order].clone()
     now, before = now[:, order], before[:, order]
+    nothing = torch.zeros_like(now)
+    w = _descended(aim, rows[:, order], nothing, before, damped, grid, part)
     values = torch.zeros_like(w)
     for k in range(depth):
         full = grid.round_units(w[:, k : k + 1], part)[:, 0]
@@ -123,5 +160,23 @@ def _round_rows(
         error = torch.where(now[:, k], (w[:, k] - full) / factor[k, k], torch.zeros_like(full))
         # what is on the grid already does not move: nothing is handed on to it
         w[:, k + 1 :] -= (error[:, None] * factor[k, k + 1 :]) * ~before[:, k + 1 :]
+    w = _descended(aim, values, now, before, damped, grid, part)
     back = order.argsort()
-    return values[:, back], w[:, back]
+    return torch.where(now, w, values)[:, back], w[:, back]
+
+
+def _descended(
+    aim: Tensor, start: Tensor, now: Tensor, before: Tensor, moment: Tensor, grid: Grid, part: slice
+) -> Tensor:
+    """Returns weights with a smaller error: one after the other goes to its best value, or level, beside all others."""
+    w = start.clone()
+    slope = aim - w @ moment
+    for _ in range(SWEEPS):
+        for k in range(w.shape[1]):
+            best = w[:, k] + slope[:, k] / moment[k, k]
+            if now[:, k].any():
+                best = torch.where(now[:, k], grid.round_units(best[:, None], part)[:, 0], best)
+            moved = torch.where(before[:, k], w[:, k], best)
+            slope -= (moved - w[:, k])[:, None] * moment[k]
+            w[:, k] = moved
+    return w

@@ -198,6 +198,8 @@ class INQ:
     def _advance(self, at: int) -> None:
         """Chooses and rounds a portion, as advancePortion of src/quantize/inq.ts does."""
         random = Random(self.seed)
+        if self._compensation is not None:
+            self._compensation.begin(self.model)
         for layer, grid in self._layers:
             weight = grid(self._original(layer))
             if at == 0:
@@ -213,6 +215,8 @@ class INQ:
                 values, free = self._compensation.round(self.model, layer, grid, weight, chosen)
                 self._original(layer).copy_(free)
                 grid.freeze(chosen, values)
+        if self._compensation is not None:
+            self._compensation.end()
 
     def finish(self) -> nn.Module:
         """Returns the model with plain weights on their grids, new parameters without a parametrization.

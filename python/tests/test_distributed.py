@@ -66,7 +66,7 @@ def test_two_processes_have_the_loss_curve_of_one(folder):
     a, b = (torch.load(made / f"{name}.pt") for name in ("one", "two"))
     for name, value in a.items():
         if name.endswith("parametrizations.weight.0.levels"):
-            assert float((value == b[name]).float().mean()) > 0.9, name
+            assert float((value == b[name]).float().mean()) > 0.85, name
     assert (made / "one.onnx").stat().st_size == (made / "two.onnx").stat().st_size
 
 
