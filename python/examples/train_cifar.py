@@ -6,7 +6,7 @@
 ``--data`` is the binary version of CIFAR-10, a folder with Fashion-MNIST's four files, or the word synthetic. Without ``--float`` a float
 network is trained first. After every epoch rank 0 writes a checkpoint, from which ``--resume`` goes on to the same weights. The
 batch is that of all ranks together. Batch norm keeps its running statistics while weights are quantized, so that the number of ranks changes
-nothing but the last bits.
+nothing but the last bits. Behind the last portion they are measured anew.
 """
 
 from __future__ import annotations
@@ -231,6 +231,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=128, help="of all ranks together")
     parser.add_argument("--lr", type=float, default=0.01)
     parser.add_argument("--decay", type=float, default=5e-4)
+    parser.add_argument("--norms", type=int, default=40, help="batches that batch norm is measured anew on at the end; 0: none")
     parser.add_argument("--shift", type=int, default=2, help="pixels by which pictures are moved at most")
     parser.add_argument("--limit", type=int, help="training images that are used")
     parser.add_argument("--seed", type=int, default=1)
@@ -256,6 +257,33 @@ class Trainer:
         order = torch.randperm(len(pixels), generator=torch.Generator().manual_seed(options.seed))[: options.limit]
         self.pixels, self.labels = pixels[order], labels[order]
 
+    def pictures(self, chosen: Tensor, number: int, step: int) -> Tensor:
+        """The pictures of a step of an epoch, augmented and normalized."""
+        rng = torch.Generator().manual_seed((self.options.seed * 1000 + number) * 100000 + step)
+        return augmented(normalized(self.pixels[chosen]), self.options.shift, rng)
+
+    def measure_norms(self, model: nn.Module, number: int) -> None:
+        """Measures batch norm statistics anew, as the plain mean over some batches. The first rank does, whatever the number of ranks."""
+        norms = [one for one in model.modules() if isinstance(one, nn.BatchNorm2d)]
+        if self.rank == 0:
+            model.eval()
+            momenta = [norm.momentum for norm in norms]
+            for norm in norms:
+                norm.reset_running_stats()
+                norm.momentum = None
+                norm.train()
+            order = torch.randperm(len(self.pixels), generator=torch.Generator().manual_seed(1000 * self.options.seed + number))
+            with torch.no_grad():
+                for step, chosen in enumerate(order.split(self.options.batch)[: self.options.norms]):
+                    model(self.pictures(chosen, number, step))
+            for norm, momentum in zip(norms, momenta):
+                norm.momentum = momentum
+            model.eval()
+        if self.ranks > 1:
+            for norm in norms:
+                for tensor in norm.buffers():
+                    dist.broadcast(tensor, 0)
+
     def epoch(
         self, model: nn.Module, optimizer: torch.optim.Optimizer, rate: float, number: int, done: tuple[int, int],
         frozen: bool = False, teacher: Optional[nn.Module] = None,
@@ -273,8 +301,7 @@ class Trainer:
             for group in optimizer.param_groups:
                 group["lr"] = now
             mine = order[step * options.batch : (step + 1) * options.batch]
-            rng = torch.Generator().manual_seed((options.seed * 1000 + number) * 100000 + step)
-            x = augmented(normalized(self.pixels[mine]), options.shift, rng).chunk(self.ranks)[self.rank]
+            x = self.pictures(mine, number, step).chunk(self.ranks)[self.rank]
             # channels last is what convolutions on the CPU are fastest with
             x = x.contiguous(memory_format=torch.channels_last)
             labels = self.labels[mine].chunk(self.ranks)[self.rank]
@@ -379,6 +406,8 @@ def main() -> None:
                     write(state, options.checkpoint)
             number += 1
     advance(inq, len(options.portions) - 1, say)
+    if options.norms:
+        trainer.measure_norms(prepared, 100 + number)
     if rank == 0:
         found = answers(prepared, pixels)
         print(f"quantized: {share_right(found, labels):.4f}", flush=True)
