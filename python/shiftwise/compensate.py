@@ -56,19 +56,17 @@ class Compensation:
         mask[chosen] = True
         now = rows_of(mask.reshape(weight.shape), layer.module)
         before = rows_of(grid.frozen, layer.module)
-        moments, crossed = self._moments(model, layer)
+        moments, crossed = self._moments(model, layer, rows.shape[1])
         each = rows.shape[0] // moments.shape[0]
-        values, free = torch.zeros_like(rows), rows.clone()
-        for g in range(moments.shape[0]):
-            part = slice(g * each, (g + 1) * each)
-            values[part], free[part] = _round_rows(
-                rows[part], now[part], before[part], moments[g], crossed[g], grid, part
-            )
-        shape = weight.shape
-        return weight_of(values.float(), layer.module, shape), weight_of(free.float(), layer.module, shape)
+        parts = [slice(g * each, (g + 1) * each) for g in range(moments.shape[0])]
+        found = torch.cat(
+            [_round_rows(rows[p], now[p], before[p], moments[g], crossed[g], grid, p) for g, p in enumerate(parts)]
+        )
+        made = weight_of(found.float(), layer.module, weight.shape)
+        return made, made
 
-    def _moments(self, model: nn.Module, layer: Layer) -> tuple[Tensor, Tensor]:
-        """Returns H and C of each group of channels."""
+    def _moments(self, model: nn.Module, layer: Layer, depth: int) -> tuple[Tensor, Tensor]:
+        """Returns H and C of each group of channels, which read ``depth`` inputs."""
         module = layer.module
         groups = 1 if isinstance(module, nn.Linear) else module.groups
         assert self._before is not None
@@ -78,18 +76,12 @@ class Compensation:
             args = batch if isinstance(batch, (tuple, list)) else (batch,)
             y, x = (
                 _drawn(_patches(_input(one, at, args).float(), module), groups).double().reshape(-1, groups, depth).transpose(0, 1)
-                for one, at, depth in ((model, module, _depth(module)), (self._before, before, _depth(module)))
+                for one, at in ((model, module), (self._before, before))
             )
             found = (y.transpose(1, 2) @ y, y.transpose(1, 2) @ x)
             total = found if total is None else (total[0] + found[0], total[1] + found[1])
         assert total is not None
         return total
-
-
-def _depth(module: Weighted) -> int:
-    """Returns how many inputs an output channel has."""
-    weight = module.weight
-    return weight[0].numel()
 
 
 def _input(model: nn.Module, module: nn.Module, args: tuple[Any, ...]) -> Tensor:
@@ -141,7 +133,7 @@ def _patches(x: Tensor, module: Weighted) -> Tensor:
 
 def _round_rows(
     rows: Tensor, now: Tensor, before: Tensor, moment: Tensor, crossed: Tensor, grid: Grid, part: slice
-) -> tuple[Tensor, Tensor]:
+) -> Tensor:
     depth = rows.shape[1]
     mean = float(moment.diagonal().mean())
     damping = torch.eye(depth, dtype=moment.dtype, device=moment.device) * (DAMPING * mean if mean > 0 else 1.0)
@@ -161,8 +153,7 @@ def _round_rows(
         # what is on the grid already does not move: nothing is handed on to it
         w[:, k + 1 :] -= (error[:, None] * factor[k, k + 1 :]) * ~before[:, k + 1 :]
     w = _descended(aim, values, now, before, damped, grid, part)
-    back = order.argsort()
-    return torch.where(now, w, values)[:, back], w[:, back]
+    return w[:, order.argsort()]
 
 
 def _descended(

@@ -63,11 +63,18 @@ def folder(tmp_path_factory):
 def test_two_processes_have_the_loss_curve_of_one(folder):
     made, one, two = folder
     assert len(one) == 2 and two == pytest.approx(one, rel=2e-3)
-    a, b = (torch.load(made / f"{name}.pt") for name in ("one", "two"))
+    assert (made / "one.onnx").stat().st_size == (made / "two.onnx").stat().st_size
+
+
+def test_two_processes_have_the_levels_of_one(folder):
+    """Without compensation, which hands a tie that float error has decided otherwise on to all that follow."""
+    made, _, _ = folder
+    for ranks in (1, 2):
+        finish(start(made, ranks, "--compensate", "0", "--out", f"plain{ranks}.onnx"))
+    a, b = (torch.load(made / f"plain{ranks}.pt") for ranks in (1, 2))
     for name, value in a.items():
         if name.endswith("parametrizations.weight.0.levels"):
-            assert float((value == b[name]).float().mean()) > 0.85, name
-    assert (made / "one.onnx").stat().st_size == (made / "two.onnx").stat().st_size
+            assert float((value == b[name]).float().mean()) > 0.9, name
 
 
 def test_a_killed_rank_ends_the_run_which_resumes_to_the_same_weights(folder):
