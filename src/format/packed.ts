@@ -161,22 +161,16 @@ export function readDigits(
   const least = Math.ceil(count / DIGITS_A_BYTE);
   check(stream.length >= least, where, `at least ${least} bytes for ${count} digits`, stream.length);
 
-  // what the low bits of x say: the digit, its frequency, and the place among the numbers of this digit
+  // what the low bits of x say: its digit, the digit's frequency, and the place among the numbers of this digit, from the highest bit on
   const size = 1 << FREQUENCY_BITS;
-  const digitAt = new Uint8Array(size);
-  const frequencyAt = new Uint16Array(size);
-  const placeAt = new Uint16Array(size);
+  const known = new Uint32Array(size);
   let from = 0;
   let sum = 0;
   for (let digit = 0; digit < base; digit++) {
     let frequency = stream[from++];
     if (frequency > 127) frequency = ((frequency & 127) << 8) | stream[from++];
     check(sum + frequency <= size, where, `frequencies with the sum ${size}`, sum + frequency);
-    for (let i = 0; i < frequency; i++) {
-      digitAt[sum + i] = digit;
-      frequencyAt[sum + i] = frequency;
-      placeAt[sum + i] = i;
-    }
+    for (let i = 0; i < frequency; i++) known[sum + i] = (digit << 25) | (frequency << FREQUENCY_BITS) | i;
     sum += frequency;
   }
   check(sum === size, where, `frequencies with the sum ${size}`, sum);
@@ -186,22 +180,24 @@ export function readDigits(
 
   const bytes = new Uint8Array(length);
   const width = Math.log2(base);
+  const limit = base ** per;
   // digits that have come and are not in a byte yet, and the place of the next
   let held = 0;
   let next = per ? 1 : 0;
   for (let i = 0, out = 0; i < count; i++) {
-    const low = x & (size - 1);
-    x = frequencyAt[low] * (x >>> FREQUENCY_BITS) + placeAt[low];
+    const entry = known[x & (size - 1)];
+    x = ((entry >>> FREQUENCY_BITS) & 8191) * (x >>> FREQUENCY_BITS) + (entry & (size - 1));
     while (x < STATE_LOW) x = (x << 8) | stream[from++];
+    const digit = entry >>> 25;
     if (per) {
-      held += digitAt[low] * next;
+      held += digit * next;
       next *= base;
-      if ((i + 1) % per !== 0) continue;
+      if (next < limit) continue;
       bytes[out++] = held;
       held = 0;
       next = 1;
     } else {
-      held |= digitAt[low] << next;
+      held |= digit << next;
       next += width;
       if (next < 8 && i < count - 1) continue;
       bytes[out++] = held;
