@@ -91,8 +91,9 @@ async function runInspect(path: string, options: NetworkArguments, { screen }: C
   const { metadata, tensors } = readSafetensors(file);
   const isPacked = metadata.kind === "packed";
   // a packed file has the layers' tensors in two
-  const plain = kind === "model" && !isPacked ? tensors : readSafetensors(encodeModel(def)).tensors;
-  const sizes = new Map([...plain].map(([name, tensor]) => [name, tensor.bytes.length]));
+  const plain = kind === "network" || isPacked ? encodeModel(def) : file;
+  const stored = plain === file ? tensors : readSafetensors(plain).tensors;
+  const sizes = new Map([...stored].map(([name, tensor]) => [name, tensor.bytes.length]));
   const facts: Facts = {
     name: def.name,
     kind,
@@ -107,7 +108,7 @@ async function runInspect(path: string, options: NetworkArguments, { screen }: C
     outputs: def.outputs.map((port) => portFacts(port, def)),
     labels: def.labels ?? [],
     layers: def.layers.map((layer) => layerFacts(layer, def, sizes)),
-    headerBytes: headerSize(kind === "network" ? encodeModel(def) : file),
+    headerBytes: headerSize(isPacked ? file : plain),
     isPacked,
     memory: planMemory(def),
     notes: def.notes ?? {},
