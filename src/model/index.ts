@@ -43,8 +43,9 @@ export type {
 export { decodeModel } from "./decode.js";
 export { type InputValues, type ReferenceResult, runReference } from "./execute.js";
 export type { InputPort, ModelDef, Port } from "./model.js";
+export { packModel } from "./pack.js";
 export { validateModel } from "./validate.js";
-export { encodeModel, packModel } from "./write.js";
+export { encodeModel } from "./write.js";
 
 // for the other rooms
 

@@ -1,5 +1,5 @@
 // write.ts: a ModelDef to the bytes of a model file.
-import { openFile, packFile, sealFile } from "../format/index.js";
+import { type OpenedFile, sealFile } from "../format/index.js";
 import {
   layerKind,
   orderStores,
@@ -20,6 +20,17 @@ import { validateModel } from "./validate.js";
  * @throws what `validateModel` and `decodeModel` throw: nothing is ever written that cannot be read
  */
 export function encodeModel(def: ModelDef): Uint8Array {
+  const bytes = sealModel(modelContent(def));
+  decodeModel(bytes);
+  return bytes;
+}
+
+/** The bytes of a model file that is not packed. */
+export const sealModel = ({ graph, tensors, version }: OpenedFile): Uint8Array =>
+  sealFile("model", graph, tensors, version);
+
+/** A model as its file has it. @throws as `validateModel` */
+export function modelContent(def: ModelDef): OpenedFile {
   validateModel(def);
   const { name, labels, notes } = def;
   const shapeOf = (tensor: string) => def.tensors[tensor].shape;
@@ -43,22 +54,7 @@ export function encodeModel(def: ModelDef): Uint8Array {
   const shaped = [...graph.inputs, ...graph.outputs].some((port) => "dims" in port || "channelsLast" in port);
   const least = shaped ? PORT_SHAPES_SINCE : 1;
   const version = Math.max(least, ...def.layers.map((layer) => versionOf(layerKind(layer), layer)));
-  const bytes = sealFile("model", graph, orderStores(layers.map(({ store }) => store)), version);
-  decodeModel(bytes);
-  return bytes;
-}
-
-/**
- * Writes a model file whose header and codes are entropy-coded where that makes it smaller (docs/format.md). The same model
- * gives the same bytes.
- * @throws what `encodeModel` throws
- */
-export function packModel(def: ModelDef): Uint8Array {
-  const plain = encodeModel(def);
-  const packed = packFile(openFile(plain, ["model"]));
-  if (!packed || packed.length >= plain.length) return plain;
-  decodeModel(packed);
-  return packed;
+  return { kind: "model", version, graph, tensors: orderStores(layers.map(({ store }) => store)) };
 }
 
 function writePort({ name, tensor, ...given }: InputPort, shape: Shape): object {
