@@ -95,12 +95,12 @@ export function unpackCodes(packed: PackedCodes, count: number, bits: CodeBits, 
   const signs = new Uint8Array(signBytes + 1);
   signs.set(packed.signs);
   const codes = new Int8Array(length * per);
-  for (let i = 0, out = 0, s = 0; i < length; i++) {
-    const from = bytes[i] * per;
-    for (let j = 0; j < per; j++) {
-      const digit = digits[from + j];
+  for (let i = 0, s = 0; i < length; i++) {
+    // most bytes of a pruned layer hold zeros alone
+    for (let j = bytes[i] ? 0 : per; j < per; j++) {
+      const digit = digits[bytes[i] * per + j];
       const negative = -((signs[s >> 3] >> (s & 7)) & 1);
-      codes[out++] = (digit ^ negative) - negative;
+      codes[i * per + j] = (digit ^ negative) - negative;
       s += (digit + 7) >> 3; // 0 for digit 0, 1 for 1..8
     }
   }
