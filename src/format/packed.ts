@@ -39,7 +39,10 @@ export interface DigitForm {
   readonly per: number;
 }
 
-/** All forms: magnitudes of 5, 4, 3 and 2 bits, and indices of 1 to 7 bits. */
+/**
+ * All forms: magnitudes of 5, 4 and 3 bits, indices of 1 to 7 bits, and the bytes of each as one digit, which are read in fewer
+ * steps. A base is at most 256.
+ */
 export const DIGIT_FORMS: readonly DigitForm[] = [
   { base: 9, per: 2 },
   { base: 5, per: 3 },
@@ -51,6 +54,10 @@ export const DIGIT_FORMS: readonly DigitForm[] = [
   { base: 32, per: 0 },
   { base: 64, per: 0 },
   { base: 128, per: 0 },
+  { base: 81, per: 1 },
+  { base: 125, per: 1 },
+  { base: 243, per: 1 },
+  { base: 256, per: 1 },
 ];
 
 /** Counts the whole digits in some bytes. */
@@ -161,7 +168,7 @@ export function readDigits(
   const least = Math.ceil(count / DIGITS_A_BYTE);
   check(stream.length >= least, where, `at least ${least} bytes for ${count} digits`, stream.length);
 
-  // what the low bits of x say: its digit, the digit's frequency, and the place among the numbers of this digit, from the highest bit on
+  // what the low bits of x say: its digit, the digit's frequency - 1, and the place among the numbers of this digit, from the highest bit on
   const size = 1 << FREQUENCY_BITS;
   const known = new Uint32Array(size);
   let from = 0;
@@ -170,7 +177,8 @@ export function readDigits(
     let frequency = stream[from++];
     if (frequency > 127) frequency = ((frequency & 127) << 8) | stream[from++];
     check(sum + frequency <= size, where, `frequencies with the sum ${size}`, sum + frequency);
-    for (let i = 0; i < frequency; i++) known[sum + i] = (digit << 25) | (frequency << FREQUENCY_BITS) | i;
+    for (let i = 0; i < frequency; i++)
+      known[sum + i] = (digit << (2 * FREQUENCY_BITS)) | ((frequency - 1) << FREQUENCY_BITS) | i;
     sum += frequency;
   }
   check(sum === size, where, `frequencies with the sum ${size}`, sum);
@@ -186,9 +194,9 @@ export function readDigits(
   let next = per ? 1 : 0;
   for (let i = 0, out = 0; i < count; i++) {
     const entry = known[x & (size - 1)];
-    x = ((entry >>> FREQUENCY_BITS) & 8191) * (x >>> FREQUENCY_BITS) + (entry & (size - 1));
+    x = (((entry >>> FREQUENCY_BITS) & (size - 1)) + 1) * (x >>> FREQUENCY_BITS) + (entry & (size - 1));
     while (x < STATE_LOW) x = (x << 8) | stream[from++];
-    const digit = entry >>> 25;
+    const digit = entry >>> (2 * FREQUENCY_BITS);
     if (per) {
       held += digit * next;
       next *= base;
