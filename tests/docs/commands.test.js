@@ -85,6 +85,9 @@ before(async () => {
     mkdirSync(join(folder, name));
     for (let n = 0; n < 9; n++) writeFileSync(join(folder, name, `${n}.png`), await picture(n));
   }
+  await sharp(await picture(9))
+    .jpeg()
+    .toFile(join(folder, "photo.jpg"));
   mkdirSync(join(folder, "fashion-mnist"));
   for (const [set, count] of [
     ["train", 128],
