@@ -1,7 +1,19 @@
 // draw.js: a digit under the visitor's hand, and what two networks take it for.
 import { Model } from "shiftwise";
 import { createInk } from "./ink.js";
-import { $, frame, kilobytes, median, milliseconds, percent, restoreTheme, site, softmax, tell } from "./page.js";
+import {
+  $,
+  faster,
+  frame,
+  kilobytes,
+  median,
+  milliseconds,
+  percent,
+  restoreTheme,
+  site,
+  softmax,
+  tell,
+} from "./page.js";
 
 const KINDS = ["float", "shift"];
 const SIDE = 28;
@@ -103,7 +115,7 @@ async function compareTimes() {
   $("#shift-time").textContent = milliseconds(shift);
   // browsers that guard against fingerprinting have clocks of a hundred milliseconds
   const isMeasured = float > 0 && shift > 0;
-  $("#time-ratio").textContent = isMeasured ? `${(float / shift).toFixed(1)}x faster` : "below this clock's steps";
+  $("#time-ratio").textContent = isMeasured ? faster(float / shift) : "below this clock's steps";
   const [large, small] = KINDS.map((kind) => Number($(`#${kind}-size`).dataset.bytes));
   $("#size-ratio").textContent = `${(large / small).toFixed(1)}x smaller`;
 }

@@ -135,4 +135,7 @@ export function kilobytes(bytes) {
   return bytes >= 1e6 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1000).toFixed(1)} KB`;
 }
 
+/** How the time of one stands to that of another, of which it is so many times. */
+export const faster = (times) => (times >= 1 ? `${times.toFixed(1)}x faster` : `${(1 / times).toFixed(1)}x slower`);
+
 export const percent = (share) => `${(100 * share).toFixed(1)} %`;

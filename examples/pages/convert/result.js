@@ -1,5 +1,5 @@
 // result.js: what became of a network: figures, outputs picture by picture, layers, and the model to take away.
-import { $, kilobytes, milliseconds } from "../page.js";
+import { $, faster, kilobytes, milliseconds } from "../page.js";
 import { showLayers } from "./layers.js";
 import { showOutput } from "./outputs.js";
 import { takesPictures } from "./pictures.js";
@@ -48,7 +48,7 @@ function showFigures({ file, gzipBytes, speed, quality, averageBits }, { weights
       "One picture, this device",
       milliseconds(speed.shift),
       speed.float
-        ? `${faster(speed.float / speed.shift)} float32: ${milliseconds(speed.float)}`
+        ? `${faster(speed.float / speed.shift)} than float32: ${milliseconds(speed.float)}`
         : "float32 does not run here",
     ],
     ["Bits of a weight", averageBits.toFixed(2), "on average, of 32"],
@@ -68,8 +68,6 @@ function showFigures({ file, gzipBytes, speed, quality, averageBits }, { weights
       : []),
   ]);
 }
-
-const faster = (times) => (times >= 1 ? `${times.toFixed(1)}x faster than` : `${(1 / times).toFixed(1)}x slower than`);
 
 const MISSED = {
   activations: "8-bit activations lose more than the goal allows, so this is the nearest model.",
