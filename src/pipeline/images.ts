@@ -95,6 +95,9 @@ import { checkBits, checkLayers, defined } from "./settings.js";
 import { type Images, type ImagesByInput, type Source, sourceOf } from "./source.js";
 import { stillInputs } from "./still-inputs.js";
 
+/** With a goal, one of so many samples is held out. */
+const LEAST_FOR_GOALS = 2;
+
 /** The result of quantizeFromImages. */
 export interface ImageConversion extends ConversionResult<RoundedLayer> {
   /** The layers whose weights lay on a grid already: they are as they were, and not among `layers`. */
@@ -140,14 +143,16 @@ export async function quantizeFromImages(
   const { warnings, warn, heard } = createWarnings(control.onWarning);
   const network = withoutInputBounds(withoutTiny(float, warn));
   const source = sourceOf(network, images, warn);
-  const full = resolve(settings, source.pictures);
-  check(network, source, full);
+  const asked = resolve(settings, source.pictures);
+  check(network, source, asked);
+  const ready = readyIn(network, asked.layers);
+  const isReady = weightNodes(network).every(({ name }) => ready.has(name));
+  const full = isReady ? asked : measurable(asked, countOf(source.samples), warn);
   const { minutes, quantizer, activations } = full;
-  const ready = readyIn(network, full.layers);
   const { signal } = control;
   await heard();
   await control.onStep?.("calibrating");
-  const [samples, held] = holdOutSamples(source.samples);
+  const [samples, held] = holdOutSamples(source.samples, full.goal ? LEAST_FOR_GOALS : undefined);
   const bare = minutes > 0 ? recoverNorms(source.network, samples, ready) : source.network;
   const stated = settings.activations ? new Map<string, Encoding>() : statedEncodings(bare);
   const looked = tensorsToEqualize(bare);
@@ -259,6 +264,17 @@ function resolve(settings: ImageSettings, pictures: Pictures | null): ResolvedSe
   };
   const { levels } = full;
   return { ...full, quantizer: typeof levels === "string" ? quantizerNamed(levels, "levels") : levels };
+}
+
+/** What a model loses is measured on samples that it was not fitted to: a single one would praise any model. */
+function measurable(settings: ResolvedSettings, count: number, warn: (text: string) => void): ResolvedSettings {
+  const { goal, bits } = settings;
+  if (count >= LEAST_FOR_GOALS || !goal) return settings;
+  const isChosenByLoss = goal.kind === "lossless";
+  warn(
+    `one sample cannot tell what a model loses on others${isChosenByLoss ? `, so weights get ${bits} bits instead of a goal` : ""}; give eight samples or more`,
+  );
+  return isChosenByLoss ? { ...settings, goal: null } : settings;
 }
 
 /** Changes that leave a picture what it is; none for lines of uint8, for floats, and for pictures that belong to other inputs' values. */

@@ -20,17 +20,22 @@ const IMAGES = { many: 64, least: 8 };
 /** Every eighth image apart from the others, of fewer than 64 every fourth; where there are fewer than eight, all are on both sides. */
 export function holdOut(set: LearningSet): readonly [learned: LearningSet, held: LearningSet] {
   if (isSamples(set)) return holdOutSamples(set);
-  const [learned, held] = places(size(set));
-  return learned.length === held.length ? [set, set] : [subset(set, learned), subset(set, held)];
+  const parts = places(size(set), IMAGES.least);
+  return parts ? [subset(set, parts.learned), subset(set, parts.held)] : [set, set];
 }
 
 /**
  * The same images of samples as `holdOut` of a set.
+ * @param least so many samples or more are parted; default 8
  * @internal
  */
-export function holdOutSamples<S extends Samples | SamplesByInput>(samples: S): readonly [learned: S, held: S] {
-  const [learned, held] = places(countOf(samples));
-  if (learned.length === held.length) return [samples, samples];
+export function holdOutSamples<S extends Samples | SamplesByInput>(
+  samples: S,
+  least: number = IMAGES.least,
+): readonly [learned: S, held: S] {
+  const parts = places(countOf(samples), least);
+  if (!parts) return [samples, samples];
+  const { learned, held } = parts;
   return [eachInput(samples, (one) => picked(one, learned)), eachInput(samples, (one) => picked(one, held))];
 }
 
@@ -45,12 +50,12 @@ export function spreadOf(samples: Samples | SamplesByInput, count: number): Samp
   return eachInput(samples, (one) => picked(one, which));
 }
 
-/** @returns the same list twice where there are too few */
-function places(count: number): readonly [learned: number[], held: number[]] {
+/** @returns null where there are fewer than `least` */
+function places(count: number, least: number): { learned: number[]; held: number[] } | null {
+  if (count < least) return null;
   const all = Array.from({ length: count }, (_, i) => i);
-  if (count < IMAGES.least) return [all, all];
   const step = count < IMAGES.many ? HOLD_OUT.few : HOLD_OUT.many;
-  return [all.filter((i) => i % step !== 0), all.filter((i) => i % step === 0)];
+  return { learned: all.filter((i) => i % step !== 0), held: all.filter((i) => i % step === 0) };
 }
 
 function picked(samples: Samples, which: readonly number[]): Samples {

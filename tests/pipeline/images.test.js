@@ -150,6 +150,20 @@ test("a goal chooses for each layer, and says what it was chosen from", async ()
   assert.equal(fixed.layers.find(({ name }) => name === "conv3").bits, 5);
 });
 
+test("a goal holds one of two samples out, and one alone gets the bits of a conversion by hand, which is said", async () => {
+  const two = await quantizeFromImages(float, pictures(2));
+  assert.deepEqual([two.quality.heldOut, two.quality.images, two.warnings], [true, 1, []]);
+  const byHand = await quantizeFromImages(float, pictures(2), { bits: 4 });
+  assert.deepEqual([byHand.quality.heldOut, byHand.quality.images], [false, 2]);
+  const one = await quantizeFromImages(float, pictures(1));
+  assert.match(one.warnings.join(), /^one sample cannot tell .*, so weights get 4 bits instead of a goal; give eight/);
+  const plain = await quantizeFromImages(float, pictures(1), { bits: 4 });
+  assert.deepEqual([encodeModel(one.model), one.points], [encodeModel(plain.model), []]);
+  const fast = await quantizeFromImages(float, pictures(1), { goal: { kind: "fast", time: 0.8 } });
+  assert.match(fast.warnings.join(), /^one sample cannot tell what a model loses on others; give eight/);
+  assert.ok(fast.points.length > 0);
+});
+
 test("a goal that activations leave no room for is missed, and it is said", async () => {
   const { missed, points } = await quantizeFromImages(float, pictures(), { activations: { kind: "linear", bits: 3 } });
   assert.equal(missed, "activations");

@@ -17,7 +17,7 @@ test("each output has a row, measured on every fourth image of few", async () =>
     ],
   );
   for (const { snr } of quality.outputs) assert.ok(snr > 5 && snr < 60);
-  const few = await quantizeFromImages(given, pictures(4));
+  const few = await quantizeFromImages(given, pictures(4), { bits: 4 });
   assert.deepEqual([few.quality.images, few.quality.heldOut], [4, false]);
 });
 
