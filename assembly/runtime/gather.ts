@@ -50,11 +50,6 @@ export function tile_masks(job: GatherJob, masks: usize, pixel: i32): void {
   }
 }
 
-/** The values where the mask is set, elsewhere what padding holds. */
-function inside(values: v128, mask: v128, padding: v128): v128 {
-  return v128.or(v128.and(values, mask), v128.andnot(padding, mask));
-}
-
 /** Gathers the rows of `channels` u8 planes, from plane `channel` on; masks are those that tile_masks leaves. */
 export function gather_u8(job: GatherJob, patch: usize, masks: usize, channel: i32, channels: i32, pixel: i32): void {
   const planeBytes = job.planeBytes;
@@ -67,10 +62,10 @@ export function gather_u8(job: GatherJob, patch: usize, masks: usize, channel: i
     for (let tap = 0; tap < taps; tap++, patch += TILE) {
       const from = planes + <usize>load<i32>(offsets + ((<usize>tap) << 2));
       const mask = masks + <usize>tap * TILE;
-      v128.store(patch, inside(v128.load(from), v128.load(mask), zero));
-      v128.store(patch, inside(v128.load(from, 16), v128.load(mask, 16), zero), 16);
-      v128.store(patch, inside(v128.load(from, 32), v128.load(mask, 32), zero), 32);
-      v128.store(patch, inside(v128.load(from, 48), v128.load(mask, 48), zero), 48);
+      v128.store(patch, v128.bitselect(v128.load(from), zero, v128.load(mask)));
+      v128.store(patch, v128.bitselect(v128.load(from, 16), zero, v128.load(mask, 16)), 16);
+      v128.store(patch, v128.bitselect(v128.load(from, 32), zero, v128.load(mask, 32)), 32);
+      v128.store(patch, v128.bitselect(v128.load(from, 48), zero, v128.load(mask, 48)), 48);
     }
   }
 }
@@ -126,6 +121,17 @@ export function gather_u8_pointwise(job: GatherJob, patch: usize, channel: i32, 
     v128.store(patch, v128.load(from, 16), 16);
     v128.store(patch, v128.load(from, 32), 32);
     v128.store(patch, v128.load(from, 48), 48);
+  }
+}
+
+/** Writes the complements max - x of a patch's `bytes` bytes behind them. */
+export function complement_rows(patch: usize, bytes: i32, max: i32): void {
+  const most = i8x16.splat(<u8>max);
+  for (let to = patch + bytes, end = to + bytes; to < end; patch += TILE, to += TILE) {
+    v128.store(to, i8x16.sub(most, v128.load(patch)));
+    v128.store(to, i8x16.sub(most, v128.load(patch, 16)), 16);
+    v128.store(to, i8x16.sub(most, v128.load(patch, 32)), 32);
+    v128.store(to, i8x16.sub(most, v128.load(patch, 48)), 48);
   }
 }
 

@@ -1,5 +1,5 @@
 // bytes.ts: bucket sums of activations of few bits, in u8 lanes: those of assembly/runtime/shared/buckets.ts, which draws stream and sums.
-import { DOUBLE, END, PART_BYTES } from "../../src/runtime/layout";
+import { DOUBLE, END, PART_BYTES, RAISED } from "../../src/runtime/layout";
 import { ConvJob } from "../runtime/conv";
 import { end_px64 } from "../runtime/shared/short-epilogue";
 
@@ -92,6 +92,20 @@ function bucket_u8_px64(patch: usize, stream: usize, parts: usize, runBytes: usi
       b3 = i16x8.add(b3, b3);
     } else {
       // the lanes are a part: PARK and END
+      if (op & RAISED) {
+        // complements have raised the lanes: the bias that follows lowers them
+        const odd = v128.load16_splat(s);
+        const pair = i16x8.add(odd, i16x8.shl(odd, 8));
+        s += 2;
+        a0 = i16x8.add(a0, pair);
+        a1 = i16x8.add(a1, pair);
+        a2 = i16x8.add(a2, pair);
+        a3 = i16x8.add(a3, pair);
+        b0 = i16x8.add(b0, odd);
+        b1 = i16x8.add(b1, odd);
+        b2 = i16x8.add(b2, odd);
+        b3 = i16x8.add(b3, odd);
+      }
       v128.store(parts, a0);
       v128.store(parts, b0, 16);
       v128.store(parts, a1, 32);
@@ -101,7 +115,7 @@ function bucket_u8_px64(patch: usize, stream: usize, parts: usize, runBytes: usi
       v128.store(parts, a3, 96);
       v128.store(parts, b3, 112);
       // the factors follow the last segment
-      if (op == END) return s;
+      if (op & END) return s;
       // PARK: the next part starts at 0
       parts += PART_BYTES;
       a0 = i64x2.splat(0);

@@ -1,6 +1,6 @@
 // conv.ts: the steps of convolution layers: bucket sums for packed codes, a GEMM for float32.
 import { roundUp } from "../base/index.js";
-import { type ConvLayer, largestOf, zeroOf } from "../ops/index.js";
+import { type ConvLayer, elements, largestOf, type Shape, zeroOf } from "../ops/index.js";
 import { planCodes } from "./codes.js";
 import { planDepthwise } from "./depthwise.js";
 import { planEpilogue } from "./epilogue.js";
@@ -13,6 +13,22 @@ import { ConvJob, FloatJob } from "./wasm.generated.js";
 
 /** Pixels of a tile that conv_codes sums alone, activations of few bits as well. */
 const NARROW = 16;
+/** Rows that lie in the first-level cache together with their complements. */
+const ROWS_MAX = 384;
+/** Rows whose complements an output channel makes up for. */
+const OUTPUT_ROWS = 8;
+/** Pixels of a map that has too few tiles for the core to learn where the lists of rows end. */
+const PIXELS_MAX = 1000;
+
+/** Whether a layer that no kernel of depthwise layers runs adds complements of rows instead of subtracting rows. */
+export function addsComplements(
+  [inputs]: Shape,
+  output: Shape,
+  { kernel, groups }: Pick<ConvLayer, "kernel" | "groups">,
+): boolean {
+  const rows = inputs * elements(kernel);
+  return groups === 1 && rows <= ROWS_MAX && rows <= OUTPUT_ROWS * output[0] && planeSize(output) <= PIXELS_MAX;
+}
 
 /** Whether a convolution is a dense layer: one tap on one pixel, which is the input's only one and no padding. */
 export function isPointLayer(
@@ -39,10 +55,12 @@ function planBucketConv(context: PlanContext, layer: ConvLayer, weights: Integer
   const groupOutputs = outputs / groups;
   const sliding = perGroup === 1 && planDepthwise(context, layer, weights);
   if (sliding) return sliding;
-  const { codes, partsBytes } = planCodes(context, layer, weights);
-  const patch = planPatch(context, layer, zeroOf(encoding), perGroup, partsBytes);
+  const max = largestOf(encoding)!;
+  const complements = addsComplements(shape, output, layer);
+  const { codes, partsBytes } = planCodes(context, layer, weights, { complements });
+  const patch = planPatch(context, layer, zeroOf(encoding), perGroup, partsBytes, complements ? max : 0);
   const groupBytes = perGroup * patch.taps * TILE;
-  const run = Math.floor(255 / largestOf(encoding)!);
+  const run = Math.floor(255 / max);
   const job = memory.record(ConvJob, () => ({ ...codes, groupChannels: groupOutputs, groupBytes, run }));
   // one thread still gathers each patch once
   const blocks = groups === 1 ? blocksOf(planeSize(output), patch.tiles, outputs) : 1;

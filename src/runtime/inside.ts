@@ -1,11 +1,11 @@
 // inside.ts: the inner door of the runtime, for what times, checks or predicts single steps of a plan. No entry of the package.
 export { toReal } from "../ops/index.js";
-export { isPointLayer } from "./conv.js";
+export { addsComplements, isPointLayer } from "./conv.js";
 export { PRODUCT_MAX, TABLE_LEVELS } from "./dense.js";
 export { slidingOf } from "./depthwise.js";
 export { endsInBytes, isPlain } from "./epilogue.js";
 export { compileKernels, compileSteps, instantiate, needsSteps } from "./kernels.js";
-export { BLOCK, END, PARK, PART_ROWS, SHORT, TILE } from "./layout.js";
+export { BLOCK, DOUBLE, END, PARK, PART_ROWS, RAISED, SHORT, TILE } from "./layout.js";
 export { elementBytes } from "./memory.js";
 export { CHUNK_BYTES } from "./patch.js";
 export { needsPhases, planModel } from "./plan.js";

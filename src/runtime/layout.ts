@@ -16,6 +16,8 @@ export const PART_ROWS = 128;
 export const DOUBLE = 0;
 export const PARK = 1;
 export const END = 2;
+/** Added to the op of a part whose lanes the complements of rows have raised: a bias follows its rows. */
+export const RAISED = 4;
 
 /** The encodings of an epilogue. */
 export const LINEAR = 0;

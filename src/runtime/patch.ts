@@ -48,6 +48,7 @@ export interface PatchPlan {
  * @param fill raw value of padding
  * @param together channels whose rows must be in one patch: all of a convolution group, or 1 for pooling
  * @param sumsBytes scratch for sums
+ * @param max largest value, if the complements of all rows, max - x, are to lie behind them
  */
 export function planPatch(
   context: PlanContext,
@@ -55,6 +56,7 @@ export function planPatch(
   fill: number,
   together = 1,
   sumsBytes = SUMS_BYTES,
+  max = 0,
 ): PatchPlan {
   const { shape, encoding } = context.spec(layer.input);
   const output = context.spec(layer.output).shape;
@@ -68,7 +70,7 @@ export function planPatch(
   const { form, phases } = gatherOf(shape, output, window, float);
   const size = planeSize(output);
   const before = sumsBytes + elements(layer.kernel) * TILE;
-  memory.needScratch(before + chunk * rowBytes + SLACK);
+  memory.needScratch(before + chunk * rowBytes * (max ? 2 : 1) + SLACK);
   const taps = planTaps(memory, { form, phases }, shape, output, window, float ? 4 : 1);
   const job = memory.record(GatherJob, () => {
     const { address, planeBytes } = context.place(layer.input, phases ? "phases" : "raw");
@@ -109,6 +111,7 @@ export function planPatch(
         for (patch.channel = 0; patch.channel < shape[0]; patch.channel += chunk) {
           patch.channels = Math.min(chunk, shape[0] - patch.channel);
           gather(kernels);
+          if (max) kernels.complement_rows(patch.address, chunk * rowBytes, max);
           visit(patch);
         }
       }

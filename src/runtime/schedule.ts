@@ -3,7 +3,7 @@
 import { ShiftwiseError } from "../base/index.js";
 import { magnitudes } from "../format/index.js";
 import type { Weights } from "../ops/index.js";
-import { BLOCK, DOUBLE, END, PARK, PART_BYTES, SHORT } from "./layout.js";
+import { BLOCK, DOUBLE, END, PARK, PART_BYTES, RAISED, SHORT } from "./layout.js";
 
 /** Largest magnitude sum a signed 16-bit lane holds, and the most that its values can be apart. */
 const LANE_MAX = 32767;
@@ -77,6 +77,8 @@ export interface StreamForm {
   readonly rows?: Uint16Array;
   /** Whether a segment is a whole part, and a row's word is followed by 4 bits that say how far it is shifted. */
   readonly shifted?: boolean;
+  /** Whether `depth` rows more hold the complements of the rows, max - x, which are added instead of rows subtracted. */
+  readonly complements?: boolean;
 }
 
 /** The levels of a layer as sums of +- odd * 2^exponent: a way to take them apart. */
@@ -167,22 +169,23 @@ function sortChannel(
   }
 }
 
-const isPower = (factor: number): boolean => (factor & (factor - 1)) === 0;
+/** Whether a sum is one part that counts a power of two. */
+const isLone = ([factor, ...others]: readonly number[]): boolean =>
+  others.length === 0 && (factor & (factor - 1)) === 0;
 
 /** The factors of a channel's parts as the kernels read them: how many | factor 0 | factor 1 | ... , filled up with 0. */
 export function partFactors(factors: readonly number[]): Uint16Array {
   // a lone part may have a power of two only; others get a second one, times 0
-  const lone = factors.length === 1 && isPower(factors[0]);
   const even = factors.length + (factors.length % 2);
   const words = new Uint16Array(1 + even);
-  words[0] = lone ? 1 : even;
+  words[0] = isLone(factors) ? 1 : even;
   words.set(factors, 1);
   return words;
 }
 
 /** Makes each part one segment, whose words say how far a row is shifted; returns how many words are left. */
 function shiftRows(words: Uint16Array): number {
-  const sides: [number, number][][] = [[], []];
+  let sides: [number, number][][] = [[], []];
   let doubles = 0;
   let to = 0;
   for (let at = 0; at < words.length; ) {
@@ -191,11 +194,10 @@ function shiftRows(words: Uint16Array): number {
     for (let i = 0; i < adds + subs; i++) sides[i < adds ? 0 : 1].push([words[at++], doubles]);
     doubles++;
     if (op === DOUBLE) continue;
-    const [plus, minus] = sides;
-    words.set([plus.length, minus.length, op], to);
+    words.set([sides[0].length, sides[1].length, op], to);
     to += 3;
-    for (const [row, before] of [...plus, ...minus]) words[to++] = (row << 4) + doubles - before - 1;
-    for (const side of sides) side.length = 0;
+    for (const [row, before] of sides.flat()) words[to++] = (row << 4) + doubles - before - 1;
+    sides = [[], []];
     doubles = 0;
   }
   return to;
@@ -208,17 +210,24 @@ interface Parts {
 }
 
 /** The words that end_bytes reads. */
-function shortWords({ factors, lows }: Parts, { scale, offset }: ShortEnding, channel: number): Uint16Array {
+function shortWords(
+  { factors, lows }: Parts,
+  { scale, offset }: ShortEnding,
+  channel: number,
+  complements?: boolean,
+): Uint16Array {
   const words = new Uint16Array(SHORT_WORDS);
   // the least sum of a part becomes the least value of a lane
   const [bias, otherBias = 0] = lows.map((low) => low - LANE_MAX - 1);
   const [factor, other = 0] = factors;
-  // a power of two may move into the scale
-  const isLone = isPower(factor) && factors.length === 1;
-  words.set([SHORT + (isLone ? 1 : 2), bias, otherBias, 0, factor, other]);
-  new Int32Array(words.buffer)[3] = isLone ? bias : factor * bias + other * otherBias;
-  const ofChannel = [(isLone ? factor : 1) * (scale[channel] ?? scale[0]), offset[channel] ?? offset[0]];
+  // a lone power of two moves into the scale
+  const unit = isLone(factors) ? 1 : factor;
+  words.set([SHORT + (isLone(factors) ? 1 : 2), bias, otherBias, 0, factor, other]);
+  new Int32Array(words.buffer)[3] = unit * bias + other * otherBias;
+  const ofChannel = [(factor / unit) * (scale[channel] ?? scale[0]), offset[channel] ?? offset[0]];
   new Float32Array(words.buffer).set(ofChannel, 4);
+  // complements have raised the least sums to 0
+  if (complements) words.fill(LANE_MAX + 1, 1, 3);
   return words;
 }
 
@@ -244,7 +253,7 @@ export function compileSchedule(
   channels: number,
   max: number,
   where?: string,
-  { ending, rows: places, shifted }: StreamForm = {},
+  { ending, rows: places, shifted, complements }: StreamForm = {},
 ): Schedule {
   const { codes } = weights;
   const depth = codes.length / channels;
@@ -264,7 +273,7 @@ export function compileSchedule(
   const digitsMax = Math.ceil(EXPONENTS_MAX / 2);
   // a bucket is one part and one more for each time a lane fills up
   const partsMax = buckets + 2 * Math.ceil((digitsMax * depth) / cap) + 1;
-  const channelWords = digitsMax * depth + (3 * EXPONENTS_MAX + 4) * partsMax + SHORT_WORDS;
+  const channelWords = digitsMax * depth + (3 * EXPONENTS_MAX + 5) * partsMax + SHORT_WORDS;
   let stream = new Uint16Array(codes.length + channels * 3 * Math.min(buckets, depth) + channelWords);
   const starts = new Uint32Array(channels);
   const begin = new Uint32Array(2 * buckets + 1);
@@ -280,8 +289,8 @@ export function compileSchedule(
     return at - 1;
   };
   /** Lists the rows that begin at `from`. */
-  const list = (from: number, count: number): void => {
-    for (let i = from; i < from + count; i++) stream[at++] = places ? places[rows[i]] : rows[i];
+  const list = (from: number, count: number, behind = 0): void => {
+    for (let i = from; i < from + count; i++) stream[at++] = places ? places[rows[i]] : rows[i] + behind;
   };
 
   /** Cuts a channel, whose buckets `begin` has, into parts, and writes them if asked to; returns the parts and their time. */
@@ -294,9 +303,16 @@ export function compileSchedule(
     let last = -1; // the bucket under way
     let op = 0; // where the open segment's op goes
     const end = (ending: number): void => {
-      if (isWritten) stream[op] = ending;
+      const low = max * minusSum;
+      if (isWritten) {
+        stream[op] = ending;
+        if (complements && !isShort) {
+          stream[op] += RAISED;
+          stream[at++] = -low;
+        }
+      }
       factors.push(last < 0 ? 1 : odds[last] * 2 ** exponents[last]);
-      lows.push(max * minusSum);
+      lows.push(low);
       plusSum = 0;
       minusSum = 0;
       time += PART_TIME;
@@ -309,7 +325,8 @@ export function compileSchedule(
       const plusEnd = minus;
       const minusEnd = begin[2 * b + 2];
       if (plus === minusEnd) continue;
-      time += rowTime * (minusEnd - plus) + listTime * (Number(plusEnd > plus) + Number(minusEnd > minus));
+      const lists = complements ? 1 : Number(plusEnd > plus) + Number(minusEnd > minus);
+      time += rowTime * (minusEnd - plus) + listTime * lists;
       if (last >= 0) {
         const doubles = exponents[last] - exponents[b];
         const times = 2 ** doubles;
@@ -332,9 +349,9 @@ export function compileSchedule(
         const subs = Math.min(minusEnd - minus, isShort ? span - plusSum - minusSum : cap - minusSum);
         minusSum += subs;
         if (isWritten) {
-          op = segment(adds, subs);
+          op = complements ? segment(adds + subs, 0) : segment(adds, subs);
           list(plus, adds);
-          list(minus, subs);
+          list(minus, subs, complements ? depth : 0);
         }
         plus += adds;
         minus += subs;
@@ -386,7 +403,7 @@ export function compileSchedule(
     const start = at;
     const parts = cut(best, isShort, true);
     if (shifted) at = start + shiftRows(stream.subarray(start, at));
-    const words = isShort && ending ? shortWords(parts, ending, channel) : partFactors(parts.factors);
+    const words = isShort && ending ? shortWords(parts, ending, channel, complements) : partFactors(parts.factors);
     stream.set(words, at);
     at += words.length;
     most = Math.max(most, isShort ? SHORT_PARTS : words.length - 1);

@@ -23,5 +23,5 @@ test("the modules' texts are the modules", () => {
 
 test("every value has its text", () => {
   const texts = ["#", "$", "[", "]", "|", "}#", "}|", "~#", "~|"];
-  assert.deepEqual([...bytesOfText(texts.join(""))], [0, 1, 56, 57, 88, 89, 177, 178, 266 & 255]);
+  assert.deepEqual([...bytesOfText(texts.join(""))], [250, 251, 50, 51, 82, 83, 171, 172, 4]);
 });

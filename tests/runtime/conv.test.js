@@ -201,6 +201,75 @@ test("convolutions on levels of their own channels agree, however these are take
   }
 });
 
+test("sums with complements agree at the edges of rows, tiles and maps", async () => {
+  const tables = [
+    [-12, -8, -6, -4, -3, -2, -1, 0, 1, 2, 3, 4, 6, 8, 12],
+    [-63, -31, -5, 0, 17, 48],
+    [-4, -2, -1],
+  ];
+  const bare = { kernel: [1, 1], padding: [0, 0, 0, 0], tables };
+  const sizes = [1, 4, 7, 8, 14, 31].map((n) => [n, n]);
+  for (const [height, width] of [...sizes, [1, 15], [1, 17], [1, 63], [3, 21], [1, 65], [8, 125], [7, 143]]) {
+    for (const [input, residual] of [
+      [linear(), null],
+      [linear(255, 99), linear()],
+      [linear(15), null],
+      [linear(127, 3), LEVELS],
+      [LEVELS, null],
+    ]) {
+      const output = residual === LEVELS ? LEVELS : linear();
+      await check({ shape: [9, height, width], channels: 17, ...bare, input, residual, output }, width);
+      await check({ shape: [3, height, width], channels: 4, tables, input, residual, output }, height);
+    }
+  }
+  // rows at the limits below which complements serve, by channels and by the cache
+  for (const [inputs, channels] of [
+    [1, 1],
+    [8, 1],
+    [9, 1],
+    [383, 48],
+    [384, 48],
+    [385, 49],
+    [384, 47],
+  ]) {
+    for (const input of [linear(), linear(15)]) await check({ shape: [inputs, 7, 7], channels, ...bare, input });
+  }
+});
+
+test("sums with complements stay exact at the limits of a lane", async () => {
+  for (const max of [255, 127, 15]) {
+    for (const depth of [127, 128, 129, 257, 258, 384]) {
+      for (const pattern of [() => -1, () => 1, (i) => (i % 2 ? 1 : -1), (i) => (i % 3 ? -16 : 4), () => -16]) {
+        const levels = [-16, -1, 0, 1, 4];
+        const shape = [depth, 7, 7];
+        for (const output of [linear(), FLOAT32]) {
+          const def = convModel({
+            shape,
+            channels: 48,
+            kernel: [1, 1],
+            padding: [0, 0, 0, 0],
+            levels,
+            input: linear(max),
+            output,
+          });
+          const [{ weights, epilogue }] = def.layers;
+          weights.codes.forEach((_, i) => {
+            weights.codes[i] = levels.indexOf(pattern(i % depth));
+          });
+          epilogue.scale.fill(-0.01);
+          epilogue.offset.fill(100);
+          for (const sign of [0, 1, -1]) {
+            const x = Float32Array.from({ length: depth * 49 }, (_, i) => {
+              return 1e6 * (sign || Math.sign(pattern(Math.floor(i / 49))));
+            });
+            await assertAgree(def, { x }, `max ${max} depth ${depth} ${sign}`);
+          }
+        }
+      }
+    }
+  }
+});
+
 test("residual operands agree in every encoding", async () => {
   for (const residual of [linear(), linear(255, 100), LEVELS, FLOAT32]) {
     for (const output of [linear(), LEVELS, FLOAT32]) {

@@ -66,6 +66,73 @@ test("a schedule holds exactly the weights and never overflows a lane", () => {
   );
 });
 
+/** Walks a stream of complements with rows 0..max as the kernels do, mod 2^16; returns the channel's sum. */
+function sumOf({ stream, starts }, channel, rows, max) {
+  const both = [...rows, ...rows.map((x) => max - x)];
+  const parts = [];
+  let at = starts[channel] / 2;
+  let lane = 0;
+  for (let op = 0; !(op & 2); ) {
+    const [adds, subs, ending] = stream.subarray(at, at + 3);
+    assert.equal(subs, 0, "one list a segment");
+    at += 3;
+    for (let i = 0; i < adds; i++) lane += both[stream[at++]];
+    op = ending;
+    if (op === 0) {
+      lane *= 2;
+      continue;
+    }
+    if (op & 4) lane += stream[at++];
+    parts.push(lane);
+    lane = 0;
+  }
+  const head = stream[at];
+  const signed = (word) => (word << 16) >> 16;
+  if (head < 0x8000) return parts.reduce((sum, part, p) => sum + signed(part) * signed(stream[at + 1 + p]), 0);
+  const [bias, bias1, , factor, other, low, high] = stream.subarray(at + 1, at + 8);
+  const back = low + (signed(high) << 16);
+  if (head === 0x8001) return signed(factor) * (signed(parts[0] + bias) - back);
+  return signed(factor) * signed(parts[0] + bias) + signed(other) * signed((parts[1] ?? 0) + bias1) - back;
+}
+
+test("a schedule of complements has one list a segment, and its parts are exact mod 2^16", () => {
+  const ending = { scale: Float32Array.of(1), offset: Float32Array.of(0) };
+  const drawn = fc.record({
+    levels: fc.constantFrom(
+      [-12, -8, -6, -4, -3, -2, -1, 0, 1, 2, 3, 4, 6, 8, 12],
+      [-128, -64, -32, -16, -8, -4, -2, -1],
+      [-1, 0],
+      [-63, -31, 0, 7, 48],
+      [-16383, 0, 1, 16383],
+    ),
+    depth: fc.constantFrom(1, 2, 16, 27, 127, 128, 129, 257, 258, 384),
+    max: fc.constantFrom(1, 15, 127, 128, 255),
+    values: fc.constantFrom("low", "high", "worst", "best", "any"),
+    isShort: fc.boolean(),
+    seed: fc.nat(),
+  });
+  fc.assert(
+    fc.property(drawn, ({ levels, depth, max, values, isShort, seed }) => {
+      const random = createRandom(seed);
+      const codes = randomIndices(random, 2 * depth, levels);
+      const weights = { kind: "codebook", levels, codes };
+      const form = { complements: true, ending: isShort ? ending : undefined };
+      const schedule = compileSchedule(weights, 2, max, "", form);
+      for (const channel of [0, 1]) {
+        const own = Array.from(codes.subarray(channel * depth, (channel + 1) * depth), (code) => levels[code]);
+        const rows = own.map((level) => {
+          if (values === "any") return random.below(max + 1);
+          if (values === "low" || values === "high") return values === "high" ? max : 0;
+          return level > 0 === (values === "best") ? max : 0;
+        });
+        const expected = own.reduce((sum, level, k) => sum + level * rows[k], 0);
+        assert.equal(sumOf(schedule, channel, rows, max), expected);
+      }
+    }),
+    { seed: 13, numRuns: 500 },
+  );
+});
+
 test("a schedule of a codebook holds exactly its levels and never overflows a lane", () => {
   const drawn = fc.record({
     levels: fc.oneof(

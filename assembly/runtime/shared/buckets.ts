@@ -3,11 +3,13 @@
 // patch   depth rows of 64 u8 activations (gather.ts), 64 bytes apart: row k, lane j = activation k of output pixel j
 // stream  u16 words; an output channel is segments up to and with the one that ENDs, and the factors of its parts:
 //
-//           segment = adds | subs | op | adds x row index | subs x row index
+//           segment = adds | subs | op | adds x row index | subs x row index | bias, if the op is RAISED
 //
 //         Rows under `adds` count +1, rows under `subs` -1. Then op = DOUBLE doubles the lanes: the next segment belongs
 //         to the next smaller power of two (Horner's rule). PARK and END leave the lanes as a part of the sum; PARK zeroes
-//         them for the next. The host cuts parts so that no lane can leave its range.
+//         them for the next. The host cuts parts so that no lane can leave its range. Where complements of rows lie behind
+//         the rows (gather.ts), they are added instead of rows subtracted: subs is 0, and where the end of the channel does
+//         not do it, RAISED adds what lowers the lanes again.
 // parts   where the parts of the sum are left; lanes.ts draws them, and the factors that follow the stream
 //
 //   a row of the patch   | pixels 0..15 | 16..31 | 32..47 | 48..63 |     read as v0, v1, v2, v3
@@ -20,7 +22,7 @@
 // return one vector, not eight, and a loop over an array of sums would keep them in memory.
 //
 // No function here multiplies: a test reads the compiled text.
-import { DOUBLE, END, PART_BYTES } from "../../../src/runtime/layout";
+import { DOUBLE, END, PART_BYTES, RAISED } from "../../../src/runtime/layout";
 
 /**
  * Sums one channel of 64 pixels with activations 0..255, and returns the address of its factors. Lanes are exact while
@@ -90,6 +92,20 @@ export function bucket_swar_px64(patch: usize, stream: usize, parts: usize): usi
       b3 = i16x8.add(b3, b3);
     } else {
       // the lanes are a part: PARK and END
+      if (op & RAISED) {
+        // complements have raised the lanes: the bias that follows lowers them
+        const odd = v128.load16_splat(s);
+        const pair = i16x8.add(odd, i16x8.shl(odd, 8));
+        s += 2;
+        a0 = i16x8.add(a0, pair);
+        a1 = i16x8.add(a1, pair);
+        a2 = i16x8.add(a2, pair);
+        a3 = i16x8.add(a3, pair);
+        b0 = i16x8.add(b0, odd);
+        b1 = i16x8.add(b1, odd);
+        b2 = i16x8.add(b2, odd);
+        b3 = i16x8.add(b3, odd);
+      }
       v128.store(parts, a0);
       v128.store(parts, b0, 16);
       v128.store(parts, a1, 32);
@@ -99,7 +115,7 @@ export function bucket_swar_px64(patch: usize, stream: usize, parts: usize): usi
       v128.store(parts, a3, 96);
       v128.store(parts, b3, 112);
       // the factors follow the last segment
-      if (op == END) return s;
+      if (op & END) return s;
       // PARK: the next part starts at 0
       parts += PART_BYTES;
       a0 = i64x2.splat(0);
@@ -144,10 +160,16 @@ export function bucket_swar_px16(patch: usize, stream: usize, parts: usize): usi
       a = i16x8.add(a, a);
       b = i16x8.add(b, b);
     } else {
+      if (op & RAISED) {
+        const odd = v128.load16_splat(s);
+        s += 2;
+        a = i16x8.add(a, i16x8.add(odd, i16x8.shl(odd, 8)));
+        b = i16x8.add(b, odd);
+      }
       // the first 32 bytes of a part; nobody reads the others
       v128.store(parts, a);
       v128.store(parts, b, 16);
-      if (op == END) return s;
+      if (op & END) return s;
       parts += PART_BYTES;
       a = i64x2.splat(0);
       b = a;

@@ -97,7 +97,11 @@ function encode_plain_px16(
       z3 = f32x4.add(z3, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_u(r1)), residualScale));
       operand += 16;
     }
-    v128.store(out, i8x16.min_u(i8x16.max_u(rounded_bytes(z0, z1, z2, z3, round), low), high));
+    const bytes = i8x16.narrow_i16x8_u(
+      interleaved(f32x4.add(z0, round), f32x4.add(z2, round)),
+      interleaved(f32x4.add(z1, round), f32x4.add(z3, round)),
+    );
+    v128.store(out, i8x16.min_u(i8x16.max_u(bytes, low), high));
   }
 }
 
@@ -126,7 +130,13 @@ function end_bytes(epilogue: Epilogue, channel: i32, parts: usize, head: usize, 
       const z1 = scaled(i32x4.sub(i32x4.extend_high_i16x8_s(even), back), scale, offset);
       const z2 = scaled(i32x4.sub(i32x4.extend_low_i16x8_s(odds), back), scale, offset);
       const z3 = scaled(i32x4.sub(i32x4.extend_high_i16x8_s(odds), back), scale, offset);
-      v128.store(out, rounded_bytes(z0, z1, z2, z3, round));
+      v128.store(
+        out,
+        i8x16.narrow_i16x8_u(
+          interleaved(f32x4.add(z0, round), f32x4.add(z2, round)),
+          interleaved(f32x4.add(z1, round), f32x4.add(z3, round)),
+        ),
+      );
     }
     return;
   }
@@ -143,17 +153,17 @@ function end_bytes(epilogue: Epilogue, channel: i32, parts: usize, head: usize, 
     const z1 = scaled(i32x4.sub(joined_high(even0, even1, pair), back), scale, offset);
     const z2 = scaled(i32x4.sub(joined_low(odds0, odds1, pair), back), scale, offset);
     const z3 = scaled(i32x4.sub(joined_high(odds0, odds1, pair), back), scale, offset);
-    v128.store(out, rounded_bytes(z0, z1, z2, z3, round));
+    v128.store(
+      out,
+      i8x16.narrow_i16x8_u(
+        interleaved(f32x4.add(z0, round), f32x4.add(z2, round)),
+        interleaved(f32x4.add(z1, round), f32x4.add(z3, round)),
+      ),
+    );
   }
 }
 
-/** Pixels 0 2 4 6 | 8 10 12 14 | 1 3 5 7 | 9 11 13 15, each below 2^15, rounded to bytes in order, saturated. */
-function rounded_bytes(z0: v128, z1: v128, z2: v128, z3: v128, round: v128): v128 {
-  const first = interleaved(f32x4.add(z0, round), f32x4.add(z2, round));
-  return i8x16.narrow_i16x8_u(first, interleaved(f32x4.add(z1, round), f32x4.add(z3, round)));
-}
-
-/** The low 16 bits of four even and four odd lanes, in order. */
+/** The low 16 bits of four even and four odd lanes, in order: pixels 0 2 4 6 and 1 3 5 7 of 8. */
 function interleaved(even: v128, odd: v128): v128 {
   return i8x16.shuffle(even, i32x4.shl(odd, 16), 0, 1, 18, 19, 4, 5, 22, 23, 8, 9, 26, 27, 12, 13, 30, 31);
 }

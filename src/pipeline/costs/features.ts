@@ -11,6 +11,7 @@ export const COST_UNITS = frozenCopy({
   mask: "the padding mask of a tap, a tile",
   pointwiseRow: "a gathered row of 64 pixels, without padding",
   shiftedRow: "a gathered row, masked",
+  complementRow: "a row whose complement is laid behind the others",
   piece: "16 pixels of a gathered row that is put together from output rows",
   rowOfPieces: "a row that is put together",
   lookedUpRow: "a gathered row whose pixels are looked up",

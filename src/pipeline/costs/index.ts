@@ -5,5 +5,5 @@ export { type PredictedStep, predictLayer, predictModel } from "./predict.js";
 export { COSTS } from "./shipped.js";
 export { modelBranches } from "./steps.js";
 export { COST_TABLE, type CostTable, parseCosts } from "./table.js";
-export { geometryOf, type LayerGeometry } from "./weighted.js";
+export { complementsIn, geometryOf, type LayerGeometry } from "./weighted.js";
 export { type ChannelWork, channelWork, levelWork } from "./work.js";

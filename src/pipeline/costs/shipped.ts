@@ -14,6 +14,7 @@ export const COSTS: CostTable = frozenCopy({
     mask: 8.215,
     pointwiseRow: 2.373,
     shiftedRow: 3.788,
+    complementRow: 1.5,
     piece: 1.45,
     rowOfPieces: 5.217,
     lookedUpRow: 59.76,

@@ -36,7 +36,7 @@ import {
   countResample,
   countSoftmax,
 } from "./values.js";
-import { branchesOf, floatCounts, geometryOf, layerCounts } from "./weighted.js";
+import { branchesOf, complementsIn, floatCounts, geometryOf, layerCounts } from "./weighted.js";
 import { gatherPatches, isFloat, slidingIn, tilesOf } from "./windows.js";
 import { type ChannelWork, channelWork, type WorkForm } from "./work.js";
 
@@ -87,11 +87,12 @@ function worksOf(def: ModelDef): Works {
 
 /** Returns what a layer's streams depend on besides the weights. */
 function formOf(def: ModelDef, layer: Weighted, largest: Float64Array): WorkForm {
-  const { input, output, window, groups } = geometryOf(def, layer);
+  const geometry = geometryOf(def, layer);
+  const { input, output, window, groups } = geometry;
   if (window === null || layer.op === "dense") return { isShort: false };
   const sliding = input.shape[0] === groups ? slidingIn({ input, output, window }) : null;
   const isShort = endsInBytes({ spec: (tensor) => def.tensors[tensor] }, layer, largest);
-  return { isShort, shifted: sliding?.shifted };
+  return { isShort, shifted: sliding?.shifted, complements: complementsIn(geometry) };
 }
 
 function branchesIn(def: ModelDef, works: Works): number {

@@ -9,7 +9,7 @@ import {
   type TensorSpec,
   zeroOf,
 } from "../../ops/index.js";
-import { BLOCK, isPointLayer, TILE, windowOf } from "../../runtime/inside.js";
+import { addsComplements, BLOCK, isPointLayer, TILE, windowOf } from "../../runtime/inside.js";
 import { endLanes, endTiles, endVector } from "./endings.js";
 import { type Counts, sumOf } from "./features.js";
 import { gatherPatches, slidingIn, tilesOf } from "./windows.js";
@@ -101,12 +101,22 @@ export function layerCounts(geometry: LayerGeometry, work: ChannelWork, isPlain:
   // between two tiles lie the branches of the layer, or those of the channel alone
   const between = copied ? branchesOf(geometry, work) / channels : branchesOf(geometry, work);
   const missed = { ...work, lists: work.lists * missedShare(tiles, between, branches) };
+  const complementRow = complementsIn(geometry) ? tiles * depth : 0;
   return sumOf(
-    { step: 1, streamByte: (copied ? 1 : tiles) * beyond(streamBytes, SECOND_LEVEL) },
+    { step: 1, complementRow, streamByte: (copied ? 1 : tiles) * beyond(streamBytes, SECOND_LEVEL) },
     copied ? copiedSums(geometry, copied, missed) : gatherPatches(sliding, perGroup),
     copied ? {} : bucketSums(geometry, depth, missed),
     endTiles(ending, work, isPlain),
   );
+}
+
+/**
+ * Whether a layer's sums add complements of rows instead of subtracting rows.
+ * @internal
+ */
+export function complementsIn({ input, output, window, groups }: LayerGeometry): boolean {
+  if (window === null || (input.shape[0] === groups && slidingIn({ input, output, window }))) return false;
+  return addsComplements(input.shape, output.shape, { kernel: window.kernel, groups });
 }
 
 /** Bytes that are fetched from behind a cache: all of what is twice its size. */

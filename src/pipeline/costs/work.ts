@@ -6,6 +6,7 @@ import {
   type IntegerWeights,
   PARK,
   PRODUCT_MAX,
+  RAISED,
   SHORT,
   TABLE_LEVELS,
 } from "../../runtime/inside.js";
@@ -45,6 +46,8 @@ export interface WorkForm {
   readonly isShort?: boolean;
   /** Whether its rows are shifted one by one, as those of depthwise layers on small maps. */
   readonly shifted?: boolean;
+  /** Whether complements of rows are added instead of rows subtracted. */
+  readonly complements?: boolean;
 }
 
 /** An ending whose numbers do not matter. */
@@ -61,24 +64,24 @@ export function channelWork(
   weights: IntegerWeights,
   channels: number,
   max: number,
-  { isShort = true, shifted = false }: WorkForm = {},
+  { isShort = true, shifted = false, complements = false }: WorkForm = {},
 ): ChannelWork {
-  const form = { shifted, ending: isShort ? ENDING : undefined };
+  const form = { shifted, complements, ending: isShort ? ENDING : undefined };
   const { stream, starts } = compileSchedule(weights, channels, max, undefined, form);
   const run = Math.floor(255 / max);
   const runsOf = (rows: number): number => (run > 1 ? Math.ceil(rows / run) : 0);
   let [terms, segments, lists, runs, parks, pairs, lone, short, twin] = new Array<number>(9).fill(0);
   for (let channel = 0; channel < channels; channel++) {
     let at = starts[channel] / 2;
-    for (let op = PARK; op !== END; ) {
+    for (let op = PARK; !(op & END); ) {
       const [adds, subs] = [stream[at], stream[at + 1]];
       op = stream[at + 2];
-      at += 3 + adds + subs;
+      at += 3 + adds + subs + Number(op >= RAISED);
       segments++;
       terms += adds + subs;
       lists += Math.min(adds, 1) + Math.min(subs, 1);
       runs += runsOf(adds) + runsOf(subs);
-      if (op === PARK) parks++;
+      if (op & PARK) parks++;
     }
     if (stream[at] === SHORT + 1) short++;
     else if (stream[at] === SHORT + 2) twin++;

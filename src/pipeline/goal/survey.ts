@@ -7,7 +7,15 @@ import { type ModelDef, packModel } from "../../model/index.js";
 import { largestOf, type WeightGrids } from "../../ops/index.js";
 import { type Crew, compensate, type Explored, type LayerRecords } from "../../rounding/index.js";
 import { firstOf } from "../../training/index.js";
-import { type CostTable, geometryOf, levelWork, modelBranches, predictLayer, predictModel } from "../costs/index.js";
+import {
+  type CostTable,
+  complementsIn,
+  geometryOf,
+  levelWork,
+  modelBranches,
+  predictLayer,
+  predictModel,
+} from "../costs/index.js";
 import type { ImageControl } from "../image-settings.js";
 import { levelsOf, type Weighted, type Width } from "../levels.js";
 import { outputNoise } from "./gains.js";
@@ -122,6 +130,8 @@ function timesIn(def: ModelDef, costs: CostTable | undefined): (name: string, ex
     // powers of two stand at fractions of the largest
     const unit = tables.flat().reduce((least, level) => (level ? Math.min(least, Math.abs(level)) : least), Infinity);
     const levels = Int16Array.from(codes, (code, at) => tables[of[Math.floor(at / width)]][code] / unit);
-    return predictLayer(geometryOf(def, layer), levelWork(levels, of.length, max), costs, branches);
+    const geometry = geometryOf(def, layer);
+    const work = levelWork(levels, of.length, max, { complements: complementsIn(geometry) });
+    return predictLayer(geometry, work, costs, branches);
   };
 }

@@ -56,6 +56,16 @@ test("shifted rows need no segments but parts", () => {
   assert.deepEqual([terms, segments, lists, short], [5, 1, 2, 1]);
 });
 
+test("complements leave one list a segment", () => {
+  for (const isShort of [true, false]) {
+    const form = { isShort, complements: true };
+    const { terms, segments, lists } = levelWork([4, 1, -2, -4, -1], 1, 255, form);
+    assert.deepEqual([terms, segments, lists], [5, 3, 3]);
+    const parts = levelWork(new Int32Array(600).fill(-1), 1, 255, form);
+    assert.deepEqual([parts.terms, parts.lists, parts.parks], [600, 5, 4]);
+  }
+});
+
 test("runs are cut where activations of few bits outgrow 8 bits", () => {
   assert.equal(levelWork(new Int32Array(40).fill(1), 1, 15).runs, Math.ceil(40 / 17));
   assert.equal(levelWork(new Int32Array(40).fill(1), 1, 255).runs, 0);
