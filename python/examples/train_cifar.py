@@ -20,7 +20,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Callable, Optional
+from typing import Any, Callable, Optional
 
 import torch
 import torch.distributed as dist
@@ -213,38 +213,56 @@ def optimizer_of(model: nn.Module, rate: float, decay: float) -> torch.optim.Opt
     return torch.optim.SGD(groups, rate, momentum=0.9)
 
 
+def within(kind: Any, low: float, high: float = math.inf) -> Any:
+    """Returns the type of an option that is a number in low..high."""
+
+    def number(text: str) -> Any:
+        value = kind(text)
+        if not low <= value <= high:
+            expected = f"{low} or more" if high == math.inf else f"{low}..{high}"
+            raise argparse.ArgumentTypeError(f"expected {expected}, not {text}")
+        return value
+
+    number.__name__ = kind.__name__
+    return number
+
+
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True)
     parser.add_argument("--start", type=Path, help="safetensors of a state_dict that the float network starts from")
     parser.add_argument("--float", type=Path, help="state_dict of the float network; written where there is none")
-    parser.add_argument("--float-epochs", type=int, default=4)
-    parser.add_argument("--float-lr", type=float, default=0.1)
-    parser.add_argument("--bits", type=int, default=5, help="0: the float network alone")
+    parser.add_argument("--float-epochs", type=within(int, 0), default=4)
+    parser.add_argument("--float-lr", type=within(float, 0), default=0.1)
+    parser.add_argument("--bits", type=within(int, 0, 5), default=5, help="0: the float network alone")
     parser.add_argument("--scale", default="layer", choices=("layer", "channel"))
     parser.add_argument("--rule", choices=("max", "mse"))
-    parser.add_argument("--activations", type=int, default=8)
-    parser.add_argument("--epochs", type=int, nargs="+", default=[2], help="after each portion; of one number the last has none")
-    parser.add_argument("--portions", type=float, nargs="+", default=[0.5, 0.75, 0.875, 1])
-    parser.add_argument("--compensate", type=int, default=256, help="training images that portions are rounded on; 0: none")
-    parser.add_argument("--teach", type=float, default=0, help="share of the loss from the float network's answers, 0 to 1")
-    parser.add_argument("--batch", type=int, default=128, help="of all ranks together")
-    parser.add_argument("--lr", type=float, default=0.01)
-    parser.add_argument("--decay", type=float, default=5e-4)
-    parser.add_argument("--norms", type=int, default=40, help="batches that batch norm is measured anew on at the end; 0: none")
-    parser.add_argument("--shift", type=int, default=2, help="pixels by which pictures are moved at most")
-    parser.add_argument("--limit", type=int, help="training images that are used")
+    parser.add_argument("--activations", type=within(int, 1, 8), default=8)
+    parser.add_argument("--epochs", type=within(int, 0), nargs="+", default=[2], help="after each portion; of one number the last has none")
+    parser.add_argument("--portions", type=within(float, 0, 1), nargs="+", default=[0.5, 0.75, 0.875, 1])
+    parser.add_argument("--compensate", type=within(int, 0), default=256, help="training images that portions are rounded on; 0: none")
+    parser.add_argument("--teach", type=within(float, 0, 1), default=0, help="share of the loss from the float network's answers, 0 to 1")
+    parser.add_argument("--batch", type=within(int, 1), default=128, help="of all ranks together")
+    parser.add_argument("--lr", type=within(float, 0), default=0.01)
+    parser.add_argument("--decay", type=within(float, 0), default=5e-4)
+    parser.add_argument("--norms", type=within(int, 0), default=40, help="batches that batch norm is measured anew on at the end; 0: none")
+    parser.add_argument("--shift", type=within(int, 0), default=2, help="pixels by which pictures are moved at most")
+    parser.add_argument("--limit", type=within(int, 1), help="training images that are used")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--checkpoint", type=Path)
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--answers", type=Path, help="safetensors of what the rounded network says to the test pictures")
-    parser.add_argument("--integers", type=int, default=16, help="test pictures whose integer tensors are in --answers")
+    parser.add_argument("--integers", type=within(int, 0), default=16, help="test pictures whose integer tensors are in --answers")
     options = parser.parse_args()
     if len(options.epochs) == 1:
         options.epochs = [*(options.epochs * (len(options.portions) - 1)), 0]
     if len(options.epochs) != len(options.portions):
         parser.error(f"--epochs has {len(options.epochs)} numbers, --portions {len(options.portions)}")
+    if options.portions != sorted(set(options.portions)) or options.portions[0] <= 0 or options.portions[-1] != 1:
+        parser.error(f"--portions: expected shares that rise to 1, not {' '.join(map(str, options.portions))}")
+    if options.bits == 1:
+        parser.error("--bits: expected 2 to 5, or 0 for the float network alone, not 1")
     return options
 
 

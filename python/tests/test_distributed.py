@@ -51,6 +51,15 @@ def finish(processes):
     return [float(loss) for loss in re.findall(r"^epoch \d+: loss (\S+)", outputs[0], re.M)]
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    ["--norms -1", "--compensate -5", "--portions 0.5 0.3 1", "--portions 0.5 0.9", "--bits 1", "--bits 6", "--teach 1.5", "--epochs 1 1"],
+)
+def test_the_example_refuses_wrong_options_before_it_trains(tmp_path, wrong):
+    ran = subprocess.run([sys.executable, str(EXAMPLE), "--data", "synthetic", *wrong.split()], cwd=tmp_path, capture_output=True, text=True)
+    assert ran.returncode == 2 and wrong.split()[0] in ran.stderr.splitlines()[-1] and not ran.stdout
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A folder with the float network, and the loss and the result of one process and of two."""
