@@ -10,6 +10,7 @@ import {
   digitsIn,
   FREQUENCY_BITS,
   LETTERS_A_BYTE,
+  LETTERS_MOST,
   MATCH_LEAST,
   STATE_LOW,
   type Token,
@@ -30,7 +31,7 @@ const KIND: FileKind = "packed";
 
 /**
  * Packs an opened file.
- * @returns null where a part of it would break a rule of packed files
+ * @returns null where its header has more letters than a packed one may
  * @throws BAD_FILE for a tensor that is neither float32 nor bytes of one dimension
  */
 export function packFile({ version, graph, tensors }: OpenedFile): Uint8Array | null {
@@ -49,8 +50,8 @@ export function packFile({ version, graph, tensors }: OpenedFile): Uint8Array | 
     list.push([name, bytes.length, ...(stream ? [stream.bytes.length, stream.form] : [])]);
   }
   const json = new TextEncoder().encode(JSON.stringify({ version, graph, tensors: list }));
+  if (json.length > LETTERS_MOST) return null;
   const index = writeText(json);
-  if (json.length > index.length * LETTERS_A_BYTE) return null;
   const all = joined(floats);
   return sealFile(
     KIND,
@@ -169,7 +170,7 @@ function sizeOf(digits: Uint8Array, base: number, times: number): number {
   const counts = countsOf(digits, base);
   const frequencies = frequenciesOf(counts);
   const bits = counts.reduce((sum, n, i) => (n > 0 ? sum + n * (FREQUENCY_BITS - Math.log2(frequencies[i])) : sum), 0);
-  return headOf(frequencies).length + (times * bits) / 8;
+  return Math.max(headOf(frequencies).length + (times * bits) / 8, (times * digits.length) / DIGITS_A_BYTE);
 }
 
 /** Writes what `readDigits` reads. The last digit goes first: the reader undoes one step after the other. */
@@ -205,10 +206,12 @@ const COST = {
   match: (length: number, distance: number) => 9 + Math.log2(distance) + Math.log2(length),
   same: (length: number) => 3 + 1.4 * Math.log2(length),
 };
-/** Earlier places with the same three letters that are looked at. */
-const CANDIDATES = 256;
+/** Earlier places with the same three letters that are looked at: most, and letters at which there are as many as that. */
+const CANDIDATES = { most: 256, letters: 2 ** 17 };
 /** Longest match: what is longer comes in several. */
 const MATCH_MOST = 1024;
+/** A match of so many letters is taken as it is: no shorter one and no other is looked at. */
+const MATCH_ENOUGH = 64;
 
 /** The cheapest tokens of a text: the least cost of each of its beginnings, one letter after the other. */
 function tokensOf(text: Uint8Array): Token[] {
@@ -220,6 +223,7 @@ function tokensOf(text: Uint8Array): Token[] {
   const newest = new Map<number, number>();
   const older = new Int32Array(text.length).fill(-1);
   cost[0] = 0;
+  const candidates = Math.ceil(CANDIDATES.most * Math.min(1, CANDIDATES.letters / text.length));
   const offer = (at: number, length: number, distance: number, price: number): void => {
     const to = at + Math.max(1, length);
     if (cost[at] + price >= cost[to]) return;
@@ -237,14 +241,21 @@ function tokensOf(text: Uint8Array): Token[] {
   for (let at = 0; at < text.length; at++) {
     offer(at, 0, 0, COST.letter);
     const last = lastAt[at];
-    if (last > 0) for (let n = common(at, at - last); n > 0; n--) offer(at, n, last, COST.same(n));
+    if (last > 0) {
+      const n = common(at, at - last);
+      for (let i = n < MATCH_ENOUGH ? 1 : n; i <= n; i++) offer(at, i, last, COST.same(i));
+    }
     if (at + MATCH_LEAST > text.length) continue;
     const key = text[at] | (text[at + 1] << 8) | (text[at + 2] << 16);
     let longest = MATCH_LEAST - 1;
-    for (let from = newest.get(key) ?? -1, n = 0; from >= 0 && n < CANDIDATES; from = older[from], n++) {
+    for (let from = newest.get(key) ?? -1, n = 0; from >= 0 && n < candidates; from = older[from], n++) {
+      if (text[from + longest] !== text[at + longest]) continue;
       const length = common(at, from);
-      for (let i = longest + 1; i <= length; i++) offer(at, i, at - from, COST.match(i, at - from));
+      for (let i = length < MATCH_ENOUGH ? longest + 1 : length; i <= length; i++) {
+        offer(at, i, at - from, COST.match(i, at - from));
+      }
       longest = Math.max(longest, length);
+      if (longest >= MATCH_ENOUGH) break;
     }
     older[at] = newest.get(key) ?? -1;
     newest.set(key, at);
@@ -270,5 +281,6 @@ export function writeText(text: Uint8Array): Uint8Array {
     at += Math.max(1, token.length);
   }
   for (let i = 24; i >= 0; i -= 8) bytes.push((low() >>> i) & 255);
+  while (bytes.length * LETTERS_A_BYTE < text.length) bytes.push(0);
   return Uint8Array.from(bytes);
 }

@@ -29,9 +29,10 @@ type Expect = typeof expect;
 export const FREQUENCY_BITS = 12;
 /** The state in which a stream begins for the writer, and ends for the reader. */
 export const STATE_LOW = 2 ** 23;
-/** Most digits of a stream, and letters of an index, for each of their bytes. So a short file cannot cost much. */
-export const DIGITS_A_BYTE = 256;
+/** Most digits of a stream, and letters of an index, for each of their bytes, and letters at all. So a short file cannot cost much. */
+export const DIGITS_A_BYTE = 64;
 export const LETTERS_A_BYTE = 64;
+export const LETTERS_MOST = 2 ** 24;
 
 /** A layout of digits in the bytes that are packed: `per` of them in each byte, base `base`; or, where `per` is 0, each in log2(base) bits. */
 export interface DigitForm {
@@ -87,9 +88,14 @@ export function unpackFile(
   const { index: sizes, ...others } = Object(graph) as Json;
   const [letters, size] = integers(sizes, 2, place, check);
   check(Object.keys(others).length === 0, at("graph"), "the field index and no other", graph);
-  check(letters <= size * LETTERS_A_BYTE, place, `at most ${LETTERS_A_BYTE} letters a byte`, [letters, size]);
-  const index = parse(readText(packed.take(size), letters, place, check), place) as Json;
-  const isIndex = Object.keys(Object(index)).sort().join() === "graph,tensors,version" && Array.isArray(index.tensors);
+  const most = Math.min(size * LETTERS_A_BYTE, LETTERS_MOST);
+  check(letters <= most, place, `at most ${LETTERS_A_BYTE} letters a byte, and ${LETTERS_MOST}`, [letters, size]);
+  const text = readText(packed.take(size), letters, place, check);
+  const index = parse(text, place) as Json;
+  const isIndex =
+    text[0] === BRACE &&
+    Object.keys(Object(index)).sort().join() === "graph,tensors,version" &&
+    Array.isArray(index.tensors);
   check(isIndex, place, "graph, tensors and version", index);
   const version = index.version as number;
   check(version === 1 || version === 2, `${place}.version`, "1 or 2", version);
@@ -119,6 +125,9 @@ export function unpackFile(
   packed.end();
   return { kind: "model", version, graph: index.graph, tensors: inside };
 }
+
+/** The code of {. */
+const BRACE = 0x7b;
 
 /** The tensors of a packed file. */
 const PARTS = [
@@ -328,7 +337,7 @@ export function tokenCoder(code: CodeBit): (token: Token, before: number) => Tok
 
 const ANY: Token = { length: 0, distance: 0, letter: 0 };
 
-/** A text of `length` bytes, token by token. */
+/** A text of `length` bytes, token by token. Zero bytes fill the coded ones up to one for 64 letters. */
 export function readText(bytes: Uint8Array, length: number, where: string, check: Expect): Uint8Array {
   let x = 0;
   let from = 0;
@@ -349,6 +358,8 @@ export function readText(bytes: Uint8Array, length: number, where: string, check
     check(fits, where, `a distance in 1..${at} and a length in 1..${length - at}`, [token.distance, token.length]);
     for (const end = at + token.length; at < end; at++) text[at] = text[at - token.distance];
   }
-  check(from === bytes.length, where, `${from} bytes`, bytes.length);
+  const used = Math.max(from, Math.ceil(length / LETTERS_A_BYTE));
+  const isWhole = bytes.length === used && bytes.subarray(from).every((byte) => byte === 0);
+  check(isWhole, where, `${used} bytes`, bytes.length);
   return text;
 }

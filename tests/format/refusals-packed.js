@@ -75,6 +75,9 @@ const streamed = (other) =>
   changed(({ tensors }) => (tensors[at][2] = other.length), { behind: joined(other, rest.subarray(streamSize)) });
 const streamByte = (place, value) => streamed(patched({ bytes: stream }, place, value).bytes);
 
+/** A text that takes less than a byte for 64 letters, so that its coded bytes are filled up. */
+const filled = encoded(`${text}${" ".repeat(64_000)}`);
+
 /** A text of one match, which is coded as the writer would never. */
 const badMatch = writeText(encoded("a".repeat(50)));
 
@@ -94,16 +97,20 @@ export const packedRefusals = {
     [sealFile("packed", { index: [letters, -1] }, tensors), /index: .*2 integers/],
     [sealFile("packed", { index: [letters, size], more: 1 }, tensors), /graph: .*no other/],
     [sealFile("packed", { index: [size * 64 + 1, size] }, tensors), /index: .*64 letters a byte/],
+    [sealFile("packed", { index: [2 ** 24 + 1, 2 ** 20] }, tensors), /index: .*and 16777216/],
   ],
   "packed-text": [
     [sealFile("packed", { index: [letters, bytes.length + 1] }, tensors), /tensor packed: .*more from 0 on/],
     [withIndex(encoded(text), { coded: joined(writeText(encoded(text)), [0]) }), /index: .*bytes/],
     [withIndex(encoded(text), { coded: writeText(encoded(text)).subarray(0, 20) }), /index/],
     [withIndex(new Uint8Array(30), { coded: badMatch }), /index: .*distance|index/],
+    [withIndex(filled, { coded: writeText(filled).with(-1, 1) }), /index: .*bytes/],
+    [withIndex(filled, { coded: joined(writeText(filled), [0]) }), /index: .*bytes/],
     [sealFile("packed", { index: [letters, size] }, packedWith(patched(tensors.get("packed"), 3, 200, 9))), /index/],
   ],
   "packed-index": [
     [spelled("{"), /index: not JSON/],
+    [spelled(` ${text}`), /index: .*graph, tensors and version/],
     [spelled(`{"version":1,${text.slice(1)}`), /index: .*every key once/],
     [spelled("[]"), /index: .*graph, tensors and version/],
     [changed((i) => (i.more = 1)), /index: .*graph, tensors and version/],
