@@ -6,7 +6,7 @@ import { contentOf, readWhole } from "../data/index.js";
 import { isGzip, readSafetensors } from "../format/index.js";
 import { decodeNetwork, lower, type Network, type NetworkFile } from "../graph/index.js";
 import { decodeModel, type ModelDef } from "../model/index.js";
-import { type InputShape, importOnnxFile } from "../onnx/index.js";
+import { foreignKind, type InputShape, importOnnxFile } from "../onnx/index.js";
 import { type CostTable, parseCosts } from "../pipeline/index.js";
 
 /** A safetensors file begins with the length of its JSON header; no ONNX file has a brace there. */
@@ -28,14 +28,16 @@ function isOurs(bytes: Uint8Array): boolean {
  * Reads a file of ours, and says what another one is: its decoder would speak of a header's length.
  * @throws IO, BAD_FILE
  */
-async function readOurs(path: string): Promise<Uint8Array> {
+async function readOurs(path: string, expected: string = WANTED.model): Promise<Uint8Array> {
   const bytes = await readWhole(path);
   // a short file is for the decoders, which have their own word for gzip, too
-  if (bytes.length <= 8 || isOurs(bytes) || isGzip(bytes)) return bytes;
+  if ((bytes.length > 0 && bytes.length <= 8) || isOurs(bytes) || isGzip(bytes)) return bytes;
+  const foreign = foreignKind(bytes);
   throw new ShiftwiseError("BAD_FILE", "not a file of shiftwise", {
     where: path,
-    expected: "a model that quantize wrote, or a network that train wrote",
-    found: isContainer(bytes) ? "a safetensors file of another program: weights without a network" : contentOf(bytes),
+    expected,
+    // that with advice, else that which shows the beginning
+    found: foreign?.includes(":") ? foreign : contentOf(bytes),
   });
 }
 
@@ -72,12 +74,16 @@ export interface ModelFile {
   readonly bytes: Uint8Array;
 }
 
+/** Files that a command runs which takes ONNX, too. */
+export const RUNNABLE = `an ONNX file, ${WANTED.model}`;
+
 /**
  * Reads what the runtime can run: a model file, or a network file that is lowered, with its grids if it has some.
+ * @param expected what is said of a file of another program
  * @throws IO, BAD_FILE, TRUNCATED, CHECKSUM, BAD_GRAPH, OVERFLOW
  */
-export async function readModelFile(path: string): Promise<ModelFile> {
-  const bytes = await readOurs(path);
+export async function readModelFile(path: string, expected?: string): Promise<ModelFile> {
+  const bytes = await readOurs(path, expected);
   const isNetwork = checkKind(bytes, path, "model", ["model", "packed", "network"]) === "network";
   if (!isNetwork) return { kind: "model", def: decodeModel(bytes, path), bytes };
   const { network, grids } = decodeNetwork(bytes, path);

@@ -5,7 +5,7 @@ import { inputsOf, lower, type Network } from "../graph/index.js";
 import { encodeModel, type InputPort, type ModelDef } from "../model/index.js";
 import type { Normalization } from "../ops/index.js";
 import { headText, pixelHead, pixelsAsTheyAre, usualNormalization, withNormalization } from "../pipeline/index.js";
-import { isOnnx, type NetworkArguments, readAnyNetwork, readModelFile } from "./files.js";
+import { isOnnx, type NetworkArguments, RUNNABLE, readAnyNetwork, readModelFile } from "./files.js";
 import { carriedBy, normalizationText, type PreprocessingArguments, preprocessingFrom } from "./preprocessing.js";
 
 /** A file that runs. */
@@ -27,7 +27,7 @@ export async function readRunnable(
   options: NetworkArguments,
   say: (line: string) => void,
 ): Promise<Runnable> {
-  if (!(await isOnnx(path))) return { ...(await readModelFile(path)), network: null };
+  if (!(await isOnnx(path))) return { ...(await readModelFile(path, RUNNABLE)), network: null };
   const network = await readAnyNetwork(path, options, say);
   const def = lower(network, { grids: null });
   return { kind: "onnx", def, network, bytes: encodeModel(def) };

@@ -80,14 +80,28 @@ const isText = (text: string): boolean => /^[\t\n\r -~]+$/.test(text.slice(0, 25
 const SHOWN = 40;
 
 /**
+ * Names what bytes are that are no model, with what to do; undefined where that is not known.
+ * @internal
+ */
+export function foreignKind(bytes: Uint8Array): string | undefined {
+  const head = withoutMark(bytes);
+  return kindOf(head, startOf(head));
+}
+
+// a mark of UTF-8 says nothing
+const withoutMark = (bytes: Uint8Array): Uint8Array =>
+  bytes.subarray(bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0);
+const startOf = (head: Uint8Array): string => String.fromCharCode(...head.subarray(0, 2048));
+const kindOf = (head: Uint8Array, text: string): string | undefined => KINDS.find(([is]) => is(head, text))?.[1];
+
+/**
  * The error for bytes that do not read as a model. It names what they are, where that is known.
  * @param cause why they do not read
  */
 export function foreignFile(bytes: Uint8Array, where: string, cause: ShiftwiseError): ShiftwiseError {
-  // a mark of UTF-8 says nothing
-  const head = bytes.subarray(bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0);
-  const text = String.fromCharCode(...head.subarray(0, 2048));
-  const kind = KINDS.find(([is]) => is(head, text))?.[1];
+  const head = withoutMark(bytes);
+  const text = startOf(head);
+  const kind = kindOf(head, text);
   if (kind !== undefined) {
     const found = isText(text) ? { found: text.length > SHOWN ? `${text.slice(0, SHOWN)}...` : text } : {};
     return new ShiftwiseError("BAD_FILE", `not an ONNX model, but ${kind}`, { where, ...found, cause });

@@ -13,3 +13,7 @@ export type { InputNormalization, InputShape } from "./input.js";
 export { type OnnxInput, type OnnxModel, type OnnxNode, readModel } from "./model.js";
 export type { RemarkLevel } from "./surroundings.js";
 export type { ElementType, ExternalData, Value } from "./tensor.js";
+
+// for the other rooms
+
+export { foreignKind } from "./foreign.js";

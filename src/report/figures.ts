@@ -50,7 +50,8 @@ export function ratio(value: number): string {
   return `${value.toFixed(2)}x`;
 }
 
-/** Numbers with commas, each of at most four digits: "0.485, 0.003922". */
+/** Numbers with commas, each of at most four digits: "0.485, 0.003922". Where all are the same, that one. */
 export function figures(values: readonly number[]): string {
-  return values.map((value) => Number(value.toPrecision(4))).join(", ");
+  const differ = values.some((value) => value !== values[0]);
+  return (differ ? values : values.slice(0, 1)).map((value) => Number(value.toPrecision(4))).join(", ");
 }
