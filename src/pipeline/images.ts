@@ -266,7 +266,7 @@ function resolve(settings: ImageSettings, pictures: Pictures | null): ResolvedSe
   return { ...full, quantizer: typeof levels === "string" ? quantizerNamed(levels, "levels") : levels };
 }
 
-/** What a model loses is measured on samples that it was not fitted to: a single one would praise any model. */
+/** The settings, with no goal where it cannot be measured: a single sample, to which the model was fitted, would praise any model. */
 function measurable(settings: ResolvedSettings, count: number, warn: (text: string) => void): ResolvedSettings {
   const { goal, bits } = settings;
   if (count >= LEAST_FOR_GOALS || !goal) return settings;
