@@ -47,13 +47,13 @@ class Compensation:
         self._before = None
 
     @torch.no_grad()
-    def round(self, model: nn.Module, layer: Layer, grid: Grid, weight: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns the levels of all weights, of which the chosen count, and the weights with the errors taken up by the free ones."""
-        if isinstance(layer.module, TRANSPOSED):
-            return grid.rounded(weight, layer.module), weight
-        rows = rows_of(weight, layer.module).double()
+    def round(self, model: nn.Module, layer: Layer, grid: Grid, weight: Tensor, chosen: Tensor) -> Tensor:
+        """Returns the weights with the chosen on their levels and the errors taken up by the free ones."""
         mask = torch.zeros(weight.numel(), dtype=torch.bool, device=weight.device)
         mask[chosen] = True
+        if isinstance(layer.module, TRANSPOSED):
+            return torch.where(mask.reshape(weight.shape), grid.rounded(weight, layer.module), weight)
+        rows = rows_of(weight, layer.module).double()
         now = rows_of(mask.reshape(weight.shape), layer.module)
         before = rows_of(grid.frozen, layer.module)
         moments, crossed = self._moments(model, layer, rows.shape[1])
@@ -62,8 +62,7 @@ class Compensation:
         found = torch.cat(
             [_round_rows(rows[p], now[p], before[p], moments[g], crossed[g], grid, p) for g, p in enumerate(parts)]
         )
-        made = weight_of(found.float(), layer.module, weight.shape)
-        return made, made
+        return weight_of(found.float(), layer.module, weight.shape)
 
     def _moments(self, model: nn.Module, layer: Layer, depth: int) -> tuple[Tensor, Tensor]:
         """Returns H and C of each group of channels, which read ``depth`` inputs."""

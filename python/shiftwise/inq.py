@@ -212,9 +212,9 @@ class INQ:
             if self._compensation is None:
                 grid.freeze(chosen, grid.rounded(weight, layer.module))
             else:
-                values, free = self._compensation.round(self.model, layer, grid, weight, chosen)
-                self._original(layer).copy_(free)
-                grid.freeze(chosen, values)
+                made = self._compensation.round(self.model, layer, grid, weight, chosen)
+                self._original(layer).copy_(made)
+                grid.freeze(chosen, made)
         if self._compensation is not None:
             self._compensation.end()
 
