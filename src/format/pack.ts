@@ -94,9 +94,9 @@ function streamOf(bytes: Uint8Array): { form: number; bytes: Uint8Array } | null
       : [];
   });
   const most = Math.min(...found.map(({ size }) => size)) * (bytes.length > SHORT ? 1 + 1 / HASTE : 1);
-  const order = (size: number, steps: number): number => (size <= most ? steps : Number.MAX_SAFE_INTEGER + size);
-  found.sort((a, b) => order(a.size, a.steps) - order(b.size, b.steps));
-  for (const { form } of found) {
+  const small = found.filter(({ size }) => size <= most).sort((a, b) => a.steps - b.steps);
+  const others = found.filter(({ size }) => size > most).sort((a, b) => a.size - b.size);
+  for (const { form } of [...small, ...others]) {
     const digits = digitsOf(bytes, DIGIT_FORMS[form]);
     if (!digits) continue;
     const stream = writeDigits(digits, DIGIT_FORMS[form].base);
