@@ -146,8 +146,7 @@ export async function quantizeFromImages(
   const asked = resolve(settings, source.pictures);
   check(network, source, asked);
   const ready = readyIn(network, asked.layers);
-  const isReady = weightNodes(network).every(({ name }) => ready.has(name));
-  const full = isReady ? asked : measurable(asked, countOf(source.samples), warn);
+  const full = areReady(network, ready) ? asked : measurable(asked, countOf(source.samples), warn);
   const { minutes, quantizer, activations } = full;
   const { signal } = control;
   await heard();
@@ -266,6 +265,10 @@ function resolve(settings: ImageSettings, pictures: Pictures | null): ResolvedSe
   return { ...full, quantizer: typeof levels === "string" ? quantizerNamed(levels, "levels") : levels };
 }
 
+/** Whether all weights lie on grids already, so that nothing is to be chosen. */
+const areReady = (network: Network, ready: WeightGrids): boolean =>
+  weightNodes(network).every(({ name }) => ready.has(name));
+
 /** The settings, with no goal where it cannot be measured: a single sample, to which the model was fitted, would praise any model. */
 function measurable(settings: ResolvedSettings, count: number, warn: (text: string) => void): ResolvedSettings {
   const { goal, bits } = settings;
@@ -324,8 +327,8 @@ async function choose(
 ): Promise<Choice> {
   const { goal, budget, costs, layers } = settings;
   const byName = (widths: ReadonlyMap<string, Width>) => (node: Weighted) => widths.get(node.name)!;
-  const isReady = weightNodes(simulated).every(({ name }) => ready.has(name));
-  if (isReady || (goal === null && budget === null)) return { widths: widthsBy(network, settings), reached: null };
+  if (areReady(simulated, ready) || (goal === null && budget === null))
+    return { widths: widthsBy(network, settings), reached: null };
   const choices = goal ? choicesFor(layers) : widthsFor(settings);
   await control.onStep?.("comparing levels");
   const base = surveyWidth(settings);
