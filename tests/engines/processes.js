@@ -29,7 +29,7 @@ const run = (title, program, args = []) => ({
     const options = { cwd: folder, timeout: PROCESS_LIMIT, maxBuffer: 1e8 };
     const once = () => promisify(execFile)(program, [...args, "process.js"], options);
     const { stdout } = await once().catch((error) => {
-      // Node 20 was seen to hang in about one process of a hundred that starts and ends Workers; twice in a row is a fault
+      // a process that starts and ends Workers was seen not to end, twice in some 300, and it is not known why; twice in a row is a fault
       if (!error.killed) throw error;
       console.error(`${title} had no end in ${PROCESS_LIMIT / 1000} s and runs once more`);
       return once();
