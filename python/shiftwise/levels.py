@@ -146,7 +146,7 @@ _SIX = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 15, 16, 17, 18, 20, 24, 28, 30, 3
 
 #: Integers that are sums of at most two signed powers of two, by width: a channel has the table that errs least.
 TWO_TERM: dict[int, tuple[tuple[int, ...], ...]] = {
-    2: _with_mirrors([(-1, 0, 1, 2)]),
+    2: (*_with_mirrors([(-1, 0, 1, 2)]), (-3, -1, 1, 3)),
     3: _with_mirrors([_both((1, 2, 4), 6), _both((1, 2, 3), 4)]),
     4: _with_mirrors([_both((1, 2, 3, 4, 6, 8, 12), 16), _both((1, 2, 3, 4, 5, 6, 7), 8)]),
     5: _with_mirrors([_both((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 16, 20, 24), 28)]),
@@ -155,7 +155,9 @@ TWO_TERM: dict[int, tuple[tuple[int, ...], ...]] = {
 
 
 def fit_scales(rows: Tensor, tables: Sequence[LevelTable]) -> tuple[Tensor, Tensor]:
-    """Finds for every row the table and the scale with the least sum of squared errors, as src/quantize/channels.ts does.
+    """Finds for every row the table and the scale with the least sum of squared errors, as src/quantize/scale-fits.ts does.
+
+    A row with a weight of 0, such as a pruned one, takes a table that has a level 0, if there is one.
 
     Returns float64 scales and the numbers of the tables.
     """
@@ -183,7 +185,9 @@ def _fit_some(rows: Tensor, largest: Tensor, tables: Sequence[LevelTable]) -> tu
     least = torch.full((count,), math.inf, dtype=torch.float64, device=rows.device)
     scales = torch.ones_like(least)
     of = torch.zeros(count, dtype=torch.long, device=rows.device)
+    needs_zero = (rows == 0).any(dim=1) & any(0.0 in table.levels for table in tables)
     for t, table in enumerate(tables):
+        fitting = ~needs_zero if 0.0 not in table.levels else torch.ones_like(needs_zero)
         levels = torch.tensor(table.levels, dtype=torch.float64, device=rows.device)
         midpoints = torch.tensor(table.midpoints, dtype=torch.float64, device=rows.device)
         top = min(-table.levels[0], table.levels[-1])
@@ -198,7 +202,7 @@ def _fit_some(rows: Tensor, largest: Tensor, tables: Sequence[LevelTable]) -> tu
             product = moment.gather(1, edges).diff(dim=1)
             level = levels * own
             error = (level * (level * weight - 2 * product)).cumsum(dim=1)[:, -1]
-            better = error < least
+            better = (error < least) & fitting
             least = torch.where(better, error, least)
             scales = torch.where(better, scale, scales)
             of = torch.where(better, torch.full_like(of, t), of)

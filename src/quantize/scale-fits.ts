@@ -37,7 +37,8 @@ export interface RowFits {
  */
 export interface ScaleFitter {
   /**
-   * Finds for every row the table and the scale s > 0 with the least sum of importance (w - s level)^2, level the nearest.
+   * Finds for every row the table and the scale s > 0 with the least sum of importance (w - s level)^2, level the nearest. A row
+   * with a weight of 0, such as a pruned one, takes a table that has a level 0, if there is one.
    * @param price added to the error for each weight whose level is not 0; a weight takes level 0 where that is less in all
    */
   fit(tables: readonly LevelTable[], price?: number): RowFits;
@@ -60,15 +61,24 @@ export function fitScales(
 /**
  * Makes a fitter of rows.
  * @param importance one number a column, 0 or more.
+ * @param original the weights that `weights` come from: those tell which are 0
  * @internal
  */
-export function createScaleFitter(weights: Float64Array, importance: Float64Array): ScaleFitter {
+export function createScaleFitter(
+  weights: Float64Array,
+  importance: Float64Array,
+  original: Float64Array = weights,
+): ScaleFitter {
   const n = importance.length;
   const rows = weights.length / n;
   const kept: (RowSums | null)[] = [];
+  const count = (r: number): RowSums | null => {
+    const [from, to] = [r * n, (r + 1) * n];
+    return countRow(weights.subarray(from, to), importance, original.subarray(from, to).includes(0));
+  };
   const sumsOf = (r: number): RowSums | null => {
-    if (rows > KEPT) return countRow(weights.subarray(r * n, (r + 1) * n), importance);
-    if (kept.length <= r) kept.push(countRow(weights.subarray(r * n, (r + 1) * n), importance));
+    if (rows > KEPT) return count(r);
+    if (kept.length <= r) kept.push(count(r));
     return kept[r];
   };
   return {
@@ -90,6 +100,8 @@ export function createScaleFitter(weights: Float64Array, importance: Float64Arra
 interface RowSums {
   readonly largest: number;
   readonly count: number;
+  /** Whether one of the weights is 0. */
+  readonly sparse: boolean;
   /** The number of intervals up to each that have weights. */
   readonly places: Uint16Array;
   /** Sums over all weights of so many of these intervals: importance times w^0, w^1, and their number. */
@@ -102,7 +114,7 @@ interface RowSums {
 const [MASS, MOMENT, COUNTS] = [0, 1, 2].map(() => new Float64Array(BINS + 1));
 
 /** Returns null for a row that is as good as 0. */
-function countRow(row: Float64Array, importance: Float64Array): RowSums | null {
+function countRow(row: Float64Array, importance: Float64Array, sparse: boolean): RowSums | null {
   let largest = 0;
   for (let i = 0; i < row.length; i++) largest = Math.max(largest, Math.abs(row[i]));
   if (largest < SMALLEST_WEIGHT) return null;
@@ -130,16 +142,18 @@ function countRow(row: Float64Array, importance: Float64Array): RowSums | null {
     }
     places[bin] = place;
   }
-  return { largest, count: row.length, places, mass, moment, counts };
+  return { largest, count: row.length, sparse, places, mass, moment, counts };
 }
 
 function chooseFit(sums: RowSums, tables: readonly LevelTable[], price: number, fits: RowFits, r: number): void {
-  const { largest, count, mass } = sums;
+  const { largest, count, sparse, mass } = sums;
+  const needsZero = sparse && tables.some(({ levels }) => levels.includes(0));
   const relative = price / largest ** 2;
   const usual = mass[mass.length - 1] / count;
   let least = Number.POSITIVE_INFINITY;
   for (let t = 0; t < tables.length; t++) {
     const { levels } = tables[t];
+    if (needsZero && !levels.includes(0)) continue;
     const zero = price > 0 && usual > 0 ? levels.indexOf(0) : -1;
     // what comes to the end of the shorter side
     const top = Math.min(-levels[0], levels[levels.length - 1]);

@@ -66,7 +66,7 @@ export function createRowRounding(
   { channels, original, target, products, importance, states }: GroupRows,
   sweeps: number,
 ): (plan: LayerPlan) => Promise<RoundedRows> {
-  const fitter = createScaleFitter(target, importance);
+  const fitter = createScaleFitter(target, importance, original);
   const plainFits = new Map<readonly LevelTable[], RowFits>();
   const fitPlain = (tables: readonly LevelTable[]): RowFits => {
     const known = plainFits.get(tables) ?? fitter.fit(tables);

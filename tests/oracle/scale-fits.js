@@ -20,8 +20,11 @@ export function fitScales(weights, importance, tables, price = 0) {
     if (largest < SMALLEST_WEIGHT) continue;
     const error = errorOf(row, importance, largest, price);
     let least = Number.POSITIVE_INFINITY;
+    const withZero = tables.filter(({ levels }) => levels.includes(0));
     for (const [t, table] of tables.entries()) {
       const { levels } = table;
+      // a weight of 0 stays 0
+      if (row.includes(0) && withZero.length > 0 && !withZero.includes(table)) continue;
       // what comes to the end of the shorter side
       const top = Math.min(-levels[0], levels[levels.length - 1]);
       const end = top > 0 ? top : Math.max(-levels[0], levels[levels.length - 1]);

@@ -55,4 +55,16 @@ describe("createScaleFitter", () => {
       }
     }
   });
+
+  test("a row with a weight of 0 takes a table that has a level 0", () => {
+    const tables = quantizerNamed("two-term").tables(2).map(levelTable);
+    const even = [-3, -1, 1, 3, -3, -1, 1, 3];
+    const rows = Float64Array.from([even, even.with(5, 0)].flat(), (w) => w / 4);
+    const { of } = fitScales(rows, new Float64Array(8).fill(1), tables);
+    assert.equal(tables[of[0]].levels.includes(0), false);
+    assert.equal(tables[of[1]].levels.includes(0), true);
+    // the weights that the fit is made for may have moved since
+    const moved = rows.map((w) => w + 0.01);
+    assert.deepEqual(createScaleFitter(moved, new Float64Array(8).fill(1), rows).fit(tables).of, of);
+  });
 });

@@ -13,7 +13,7 @@ export const twoTerm = tableQuantizer(
   "two-term",
   "sums of at most two signed powers of two; a channel has the table and the scale of least squared error",
   new Map([
-    [2, withMirrors([[-1, 0, 1, 2]])],
+    [2, [...withMirrors([[-1, 0, 1, 2]]), [-3, -1, 1, 3]]],
     [3, withMirrors([both([1, 2, 4], 6), both([1, 2, 3], 4)])],
     [4, withMirrors([both([1, 2, 3, 4, 6, 8, 12], 16), both([1, 2, 3, 4, 5, 6, 7], 8)])],
     [5, withMirrors([both([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 16, 20, 24], 28)])],
