@@ -13,6 +13,7 @@ import { decodeNetwork, encodeNetwork, lower } from "../../dist/graph/index.js";
 import { packModel, ShiftwiseError } from "../../dist/model/index.js";
 import { importOnnxFile } from "../../dist/onnx/index.js";
 import { freshNetwork, normalizedFor, quantizeByRetraining, recipeFor, withNorms } from "../../dist/pipeline/index.js";
+import { quantizerNamed } from "../../dist/quantize/index.js";
 import { train, writeAtomically } from "../../dist/training/index.js";
 import { measureModel, round } from "./measure.js";
 import { showTraining } from "./screen.js";
@@ -87,6 +88,9 @@ const longer = (bits, times = 2) => ({ epochs: recipeFor(bits).epochs.map((n) =>
 /** Half of the loss from the labels: the folded network missed the bars at 5, 4 and 2 bits when the float one alone taught it. */
 const withLabels = { share: 0.5 };
 
+/** INQ's own levels, with a scale for every channel, where the recipe has sums of two powers. */
+const ownLevels = { quantizer: quantizerNamed("powers-paper") };
+
 /** `settings` is a recipe of quantizeByRetraining. */
 const row = (about, base, settings) => ({
   about,
@@ -97,8 +101,14 @@ const row = (about, base, settings) => ({
 export const trainingRows = {
   "resnet20-w5a8": row("ResNet-20, CIFAR-10 as JPEG, 5-bit weights", resnet20, onResnet20(5, longer(5))),
   "resnet20-w4a8": row("the same, 4-bit weights", resnet20, onResnet20(4)),
-  "resnet20-w3a8": row("the same, 3-bit weights", resnet20, onResnet20(3, longer(3))),
-  "resnet20-w2a8": row("the same, ternary weights", resnet20, onResnet20(2)),
+  "resnet20-w3a8": row("the same, 3-bit weights", resnet20, onResnet20(3)),
+  "resnet20-w2a8": row("the same, 2-bit weights", resnet20, onResnet20(2)),
+  "resnet20-w3a8-powers": row(
+    "3-bit weights, INQ's own levels",
+    resnet20,
+    onResnet20(3, { ...longer(3), ...ownLevels }),
+  ),
+  "resnet20-w2a8-powers": row("ternary weights", resnet20, onResnet20(2, ownLevels)),
   "resnet20-w5a4": row(
     "5-bit weights, 4-bit activations",
     resnet20,
@@ -120,15 +130,27 @@ export const trainingRows = {
     onResnet20(5, { ...longer(5, 4), ...withLabels }),
   ),
   "resnet20-folded-w4a8": row("the same, 4-bit weights", folded20, onResnet20(4, { ...longer(4, 4), ...withLabels })),
-  "resnet20-folded-w3a8": row("the same, 3-bit weights", folded20, onResnet20(3, { ...longer(3), ...withLabels })),
-  "resnet20-folded-w2a8": row("the same, ternary weights", folded20, onResnet20(2, { ...longer(2), ...withLabels })),
+  "resnet20-folded-w3a8": row(
+    "the same, 3-bit weights",
+    folded20,
+    onResnet20(3, { ...longer(3), ...withLabels, ...ownLevels }),
+  ),
+  "resnet20-folded-w2a8": row(
+    "the same, ternary weights",
+    folded20,
+    onResnet20(2, { ...longer(2), ...withLabels, ...ownLevels }),
+  ),
   "fashion-w5a8": row("demo network, Fashion-MNIST, 5-bit weights", fashion, onFashion(5)),
   "fashion-w4a8": row("the same, 4-bit weights", fashion, onFashion(4)),
-  "fashion-w3a8": row("the same, 3-bit weights", fashion, onFashion(3)),
-  "fashion-w2a8": row("the same, ternary weights", fashion, onFashion(2)),
+  "fashion-w3a8": row("the same, 3-bit weights", fashion, onFashion(3, ownLevels)),
+  "fashion-w2a8": row("the same, ternary weights", fashion, onFashion(2, ownLevels)),
   "fashion-w5a8-pruned90": row("90 % of the weights pruned, 5 bits", fashion, onFashion(5, { sparsity: 0.9 })),
   "fashion-w4a8-pruned90": row("the same, 4 bits for the others", fashion, onFashion(4, { sparsity: 0.9 })),
-  "fashion-w3a8-pruned90": row("the same, 3 bits for the others", fashion, onFashion(3, { sparsity: 0.9 })),
+  "fashion-w3a8-pruned90": row(
+    "the same, 3 bits for the others",
+    fashion,
+    onFashion(3, { sparsity: 0.9, ...ownLevels }),
+  ),
 };
 
 const FOUR_BITS = { kind: "linear", bits: 4 };

@@ -3,7 +3,7 @@ import { Option } from "commander";
 import { ShiftwiseError } from "../base/index.js";
 import type { Augmentation } from "../data/index.js";
 import type { InputShape } from "../onnx/index.js";
-import { DEFAULTS, type Goal } from "../pipeline/index.js";
+import { DEFAULTS, type Goal, NARROW_LEVELS } from "../pipeline/index.js";
 import { type ActivationScheme, checkBits, checkPortions, QUANTIZERS, type Quantizer } from "../quantize/index.js";
 
 function bad(option: string, expected: string, found: string): ShiftwiseError {
@@ -152,7 +152,7 @@ export function bitsOption(): Option {
 export function levelsOption(): Option {
   const names = QUANTIZERS.map(({ name }) => name);
   const { images, retraining } = DEFAULTS;
-  const defaults = `(default: ${images.levels}; with --data: ${retraining.levels})`;
+  const defaults = `(default: ${images.levels}; with --data: the recipe's, which are ${retraining.levels}, but ${NARROW_LEVELS} at 2 and 3 bits unless --recipe is paper)`;
   return new Option(
     "--levels <name>",
     `quantizer whose levels the weights get: ${names.join(", ")} ${defaults}`,

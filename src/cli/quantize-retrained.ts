@@ -91,7 +91,7 @@ export async function runRetrained(path: string, options: RetrainedArguments, co
   const named = read.labels || !classNames ? read : { ...read, labels: classNames };
   checkCompensation(options, size(data.train));
   const shown = await picturesToShow(options, { ...floatModel, labels: named.labels }, data, context);
-  const recipe = recipeOf(options);
+  const recipe = settingsOf(options);
 
   const { float, shift, quantized } = await resumable(first, async () => {
     const before = await test(floatModel, data, "testing float", context);
@@ -186,11 +186,16 @@ async function picturesToShow(
 
 const inputShape = ({ inputs, tensors }: ModelDef): Shape => tensors[inputs[0].tensor].shape;
 
+type RecipeArguments = Pick<RetrainedArguments, "bits" | "layer" | "recipe">;
+
+/** The recipe of the narrowest layer, of the widths that recipes are for. */
+export const recipeOf = ({ bits, layer, recipe }: RecipeArguments): ReturnType<typeof recipeFor> =>
+  recipeFor(paperBits(Math.min(bits, ...(layer?.values() ?? []))), recipe);
+
 /** The recipe, with what the command line gives in place of its own. */
-function recipeOf(options: RetrainedArguments): RetrainingRecipe & { readonly portions: readonly number[] } {
+function settingsOf(options: RetrainedArguments): RetrainingRecipe & { readonly portions: readonly number[] } {
   const { bits, layer, partition, ranking, scale, anneal, batchNorm, clip, augment, seed, threads } = options;
-  const quantizer = quantizerNamed(options.levels);
-  const recipe = recipeFor(paperBits(Math.min(bits, ...(layer?.values() ?? []))), options.recipe);
+  const recipe = recipeOf(options);
   const portions = options.portions ?? recipe.portions;
   const epochs = options.epochs ?? (options.portions ? [DEFAULTS.retraining.epochs] : recipe.epochs);
   return {
@@ -199,7 +204,7 @@ function recipeOf(options: RetrainedArguments): RetrainingRecipe & { readonly po
     ...defined({ compensate: options.compensate, share: options.distill, learningRate: options.lr }),
     bits,
     layers: layer,
-    ...(!quantizer.exponents && { quantizer }),
+    quantizer: quantizerNamed(options.levels),
     activations: options.activations,
     portions,
     epochs: epochs.length > 1 ? epochs : epochsOver(portions, epochs[0]),

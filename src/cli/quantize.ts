@@ -23,7 +23,7 @@ import { addNaming } from "./naming.js";
 import { addPreprocessing } from "./preprocessing.js";
 import { type CalibratedArguments, runCalibrated } from "./quantize-calibrated.js";
 import { runReady } from "./quantize-ready.js";
-import { type RetrainedArguments, runRetrained } from "./quantize-retrained.js";
+import { type RetrainedArguments, recipeOf, runRetrained } from "./quantize-retrained.js";
 import { addReport } from "./report.js";
 import { addTrainingOptions } from "./training.js";
 
@@ -142,7 +142,8 @@ export function quantizeCommand(): Command {
     withContext(given, (context) => {
       checkWay(command, given);
       const goal = chosenGoal(command, given);
-      const { levels, bits } = given.data === undefined ? images : retraining;
+      const { bits } = given.data === undefined ? images : retraining;
+      const levels = given.data === undefined ? images.levels : recipeOf({ bits, ...given }).quantizer.name;
       const options: Given = { levels, bits, ...given };
       if (goal === null && options.budget === undefined) checkLevels(quantizerNamed(options.levels), options.bits);
       if (options.data !== undefined) return runRetrained(path, options, context);

@@ -34,7 +34,7 @@ export const DEFAULTS = frozenCopy({
   retraining: {
     /** Bits of the weights. */
     bits: 5,
-    /** INQ's own. */
+    /** INQ's own; recipeFor has others at 2 and 3 bits. */
     levels: "powers-paper",
     batchSize: 128,
     weightDecay: 5e-4,

@@ -38,7 +38,7 @@ export type { ConversionResult, QuantizedLayer, RoundedLayer } from "./notes.js"
 export { measureOutputs, type OutputsMeasurement } from "./outputs.js";
 export type { Quality } from "./quality.js";
 export { quantizeReady } from "./ready.js";
-export { epochsOver, RECIPES, type RecipeName, type RetrainingRecipe, recipeFor } from "./recipes.js";
+export { epochsOver, NARROW_LEVELS, RECIPES, type RecipeName, type RetrainingRecipe, recipeFor } from "./recipes.js";
 export { quantizeByRetraining, type RetrainingControl, type RetrainingConversion } from "./retraining.js";
 export type { Images, ImagesByInput } from "./source.js";
 

@@ -1,6 +1,6 @@
 // recipes.ts: how INQ goes about a bit width: as the paper did, and as has measured best here.
 import { frozenCopy, given, is } from "../base/index.js";
-import { type ActivationScheme, checkBits, portionsFor } from "../quantize/index.js";
+import { type ActivationScheme, checkBits, portionsFor, quantizerNamed } from "../quantize/index.js";
 import type { RetrainOptions } from "../training/index.js";
 import { DEFAULTS } from "./defaults.js";
 
@@ -25,6 +25,8 @@ export interface RetrainingRecipe extends Omit<RetrainOptions, "distill" | "prun
   readonly pruneEpochs?: number;
 }
 
+/** The levels of 2 and 3 bits: at these widths INQ's own leave codes unused, and lose the most by it. */
+export const NARROW_LEVELS = "two-term";
 /** Training images that portions are rounded on. */
 const COMPENSATE = 256;
 /** Longest gradient: with batch norm frozen, the steps behind a coarse portion can outgrow each other until the loss diverges. */
@@ -38,9 +40,9 @@ const CUTTING = 1 / 3;
 
 /**
  * Gives the settings of quantizeByRetraining for a width. "tuned": fewer portions with a fine tail, rounded with compensation,
- * one schedule over the run; the float network alone teaches and batch norm keeps its statistics; at 2 and 3 bits besides a
- * scale for every channel. "paper": the paper's portions, plain rounding, n1 by Eq. 3, one scale a layer, the schedule anew in
- * each portion, the loss of the labels.
+ * one schedule over the run; the float network alone teaches and batch norm keeps its statistics; at 2 and 3 bits besides
+ * levels that are sums of two powers, with tables and a scale for every channel. "paper": the paper's levels and portions, plain
+ * rounding, n1 by Eq. 3, one scale a layer, the schedule anew in each portion, the loss of the labels.
  * @param bits of the weights, of several widths the fewest.
  * @throws BAD_OPTION for bits outside 2..5, or another name.
  */
@@ -67,7 +69,9 @@ function ownOf(name: RecipeName, width: number) {
   if (name === "paper") {
     const portions = portionsFor(width);
     const labels = { anneal: "portion", batchNorm: "train", learningRate: 0.01, share: 0, clip: undefined } as const;
+    const quantizer = quantizerNamed(DEFAULTS.retraining.levels);
     return {
+      quantizer,
       portions,
       epochs: epochsOver(portions, PAPER_EPOCHS),
       rule: "max",
@@ -78,9 +82,13 @@ function ownOf(name: RecipeName, width: number) {
   }
   const teaching = { batchNorm: "frozen", learningRate: 0.02, clip: CLIP, share: 1 } as const;
   const common = { compensate: COMPENSATE, anneal: "run", rule: undefined, ...teaching } as const;
-  if (width >= 4) return { portions: [0.5, 0.8, 1], epochs: [1, 1, 0], scale: "layer", ...common } as const;
+  if (width >= 4) {
+    const quantizer = quantizerNamed(DEFAULTS.retraining.levels);
+    return { quantizer, portions: [0.5, 0.8, 1], epochs: [1, 1, 0], scale: "layer", ...common } as const;
+  }
+  const quantizer = quantizerNamed(NARROW_LEVELS);
   const portions = width === 3 ? [0.4, 0.7, 0.85, 0.95, 1] : [0.3, 0.6, 0.8, 0.95, 1];
-  return { portions, epochs: [1, 1, 2, 2, 1], scale: "channel", ...common } as const;
+  return { quantizer, portions, epochs: [1, 1, 2, 2, 1], scale: "channel", ...common } as const;
 }
 
 /**
