@@ -152,10 +152,10 @@ export function bitsOption(): Option {
 export function levelsOption(): Option {
   const names = QUANTIZERS.map(({ name }) => name);
   const { images, retraining } = DEFAULTS;
-  const defaults = `(default: ${images.levels}; with --data: the recipe's, which are ${retraining.levels}, but ${NARROW_LEVELS} at 2 and 3 bits unless --recipe is paper)`;
+  const recipes = `the tuned recipe has ${NARROW_LEVELS} at 2 and 3 bits, and otherwise ${retraining.levels}, as the paper's has at all`;
   return new Option(
     "--levels <name>",
-    `quantizer whose levels the weights get: ${names.join(", ")} ${defaults}`,
+    `quantizer whose levels the weights get: ${names.join(", ")}; ${recipes} (default: ${images.levels}; with --data: the recipe's)`,
   ).argParser(choice("--levels", names));
 }
 

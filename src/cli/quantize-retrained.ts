@@ -20,7 +20,7 @@ import {
   type RetrainingRecipe,
   recipeFor,
 } from "../pipeline/index.js";
-import { type ActivationScheme, type Partition, paperBits, quantizerNamed } from "../quantize/index.js";
+import { type ActivationScheme, type Partition, paperBits, type Quantizer, quantizerNamed } from "../quantize/index.js";
 import { bytes, type Column, count, counted, duration, milliseconds, percent, ratio, table } from "../report/index.js";
 import type { EpochRecord } from "../training/index.js";
 import { answersShown, comparedText, openAnswers } from "./answers.js";
@@ -196,6 +196,8 @@ export const recipeOf = ({ bits, layer, recipe }: RecipeArguments): ReturnType<t
 function settingsOf(options: RetrainedArguments): RetrainingRecipe & { readonly portions: readonly number[] } {
   const { bits, layer, partition, ranking, scale, anneal, batchNorm, clip, augment, seed, threads } = options;
   const recipe = recipeOf(options);
+  const quantizer = quantizerNamed(options.levels);
+  checkScale(scale, quantizer);
   const portions = options.portions ?? recipe.portions;
   const epochs = options.epochs ?? (options.portions ? [DEFAULTS.retraining.epochs] : recipe.epochs);
   return {
@@ -204,7 +206,7 @@ function settingsOf(options: RetrainedArguments): RetrainingRecipe & { readonly 
     ...defined({ compensate: options.compensate, share: options.distill, learningRate: options.lr }),
     bits,
     layers: layer,
-    quantizer: quantizerNamed(options.levels),
+    quantizer,
     activations: options.activations,
     portions,
     epochs: epochs.length > 1 ? epochs : epochsOver(portions, epochs[0]),
@@ -212,6 +214,16 @@ function settingsOf(options: RetrainedArguments): RetrainingRecipe & { readonly 
     sparsity: options.prune,
     pruneEpochs: options.pruneEpochs,
   };
+}
+
+/** @throws BAD_OPTION for one scale a layer where tables have one for every channel. */
+function checkScale(scale: RetrainedArguments["scale"], { name, exponents }: Quantizer): void {
+  if (scale !== "layer" || exponents) return;
+  throw new ShiftwiseError("BAD_OPTION", "levels that have a scale for every channel", {
+    where: "--scale",
+    expected: "channel, or --levels powers-paper beside it",
+    found: `layer, with --levels ${name}`,
+  });
 }
 
 /** @throws BAD_OPTION for more images than there are, which the library would take as all. */

@@ -38,7 +38,7 @@ describe("quantize --data", () => {
     const { notes } = modelAt(out);
     assert.match(
       notes.weights,
-      /^INQ, 2 bits, .*, a scale for every channel, rounded with compensation on 200 images$/,
+      /^INQ, 2 bits of two-term, .*, a scale for every channel, rounded with compensation on 200 images$/,
     );
     assert.match(
       notes.retraining,
@@ -59,7 +59,23 @@ describe("quantize --data", () => {
       "--batch-norm",
       "train",
     ];
-    const order = ["--ranking", "global", "--portions", ".5,1", "--epochs", "0,1", "--layer", "conv1=5"];
+    await assertFails(
+      ["quantize", ...common, "--bits", 3, ...plain],
+      "BAD_OPTION",
+      /--scale: .*found layer, with --levels two-term/,
+    );
+    const order = [
+      "--levels",
+      "powers-paper",
+      "--ranking",
+      "global",
+      "--portions",
+      ".5,1",
+      "--epochs",
+      "0,1",
+      "--layer",
+      "conv1=5",
+    ];
     const { portions } = await shiftwiseJson(["quantize", ...common, "--bits", 3, ...plain, ...order]);
     assert.equal(portions[0].trainingAccuracy, null);
     assert.equal(typeof portions[1].trainingAccuracy, "number");

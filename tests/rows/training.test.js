@@ -7,19 +7,22 @@ import { trainingRows, vggRows } from "../../bench/rows/training.js";
 import { checkPortions } from "../../dist/quantize/index.js";
 
 /** Most epochs of retraining, pruning included, that the project allows itself. */
-const LIMITS = { w5a8: 8, w4a8: 12, w3a8: 16, w2a8: 24, w5a4: 12, "w5a8-random": 8 };
+const LIMITS = { w5a8: 8, w4a8: 12, w3a8: 16, w2a8: 24, w5a4: 12 };
 const PRUNED_LIMITS = { w5a8: 16, w4a8: 16, w3a8: 20 };
 const sum = (numbers) => numbers.reduce((total, n) => total + n, 0);
 
 test("every row has the bits of its name, portions that rise to 1 and epochs within its limit", () => {
   for (const [name, { settings, about }] of Object.entries(trainingRows)) {
-    const [, kind, weights, activations, pruned] = /-(w([2-5])a(\d)(?:-random)?)(?:-pruned(\d+))?$/.exec(name);
+    const [, kind, weights, activations, own, pruned] = /-(w([2-5])a(\d))(-random|-powers)?(?:-pruned(\d+))?$/.exec(
+      name,
+    );
     assert.deepEqual([settings.bits, settings.activations.bits], [Number(weights), Number(activations)], name);
     checkPortions(settings.portions);
     assert.equal(settings.epochs.length, settings.portions.length, name);
     const pruning = settings.sparsity > 0 ? settings.pruneEpochs : 0;
     assert.ok(sum(settings.epochs) + pruning <= (pruned ? PRUNED_LIMITS : LIMITS)[kind], name);
-    assert.equal(settings.partition === "random", name.endsWith("-random"), name);
+    assert.equal(settings.partition === "random", own === "-random", name);
+    if (own === "-powers") assert.equal(settings.quantizer.name, "powers-paper", name);
     assert.equal(settings.sparsity, Number(pruned ?? 0) / 100, name);
     assert.ok(about.length > 0);
   }
