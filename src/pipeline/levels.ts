@@ -61,7 +61,7 @@ export function widthsBy(network: Network, settings: ResolvedSettings): (node: W
 
 /** The prices that a goal chooses from, by bits: where they are few, zeros are better had with fewer bits. */
 const PRICES: ReadonlyMap<number, readonly number[]> = new Map([
-  [2, [0]],
+  [2, [0, 0.1]],
   [3, [0, 0.3, 1]],
   [4, [0, 0.3, 1, 2]],
   [5, [0, 1]],
