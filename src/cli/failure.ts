@@ -8,7 +8,7 @@ const FLAGS: Readonly<Record<string, string>> = {
   ...{ batchSize: "--batch", learningRate: "--lr", layers: "--layer", sparsity: "--prune", share: "--distill" },
   ...{ pruneEpochs: "--prune-epochs", batchNorm: "--batch-norm", twoTerm: "--two-term" },
   ...Object.fromEntries(
-    "activations,anneal,augment,bits,budget,clip,compensate,epochs,levels,methods,minutes,partition,portions,ranking,scale,seed,threads"
+    "activations,anneal,augment,bits,budget,clip,compensate,epochs,levels,loss,methods,minutes,partition,portions,ranking,scale,seed,threads"
       .split(",")
       .map((name) => [name, `--${name}`]),
   ),

@@ -289,6 +289,17 @@ function sizeRows({ float, bytes: size, msPerSample }: Pick<Summary, "float" | "
   ];
 }
 
+/** The share of the float network's time above which the model counts as slower. */
+const SLOWER = 1.05;
+
+/** A line for a model that is slower than its float network. */
+function slowText({ float, msPerSample }: Pick<Summary, "float" | "msPerSample">): string[] {
+  if (float.msPerSample === null || msPerSample === null || msPerSample <= SLOWER * float.msPerSample) return [];
+  return [
+    "the model was slower than the float network: layers with few weights and steps without weights gain no time, and other work on this machine moves such figures. `shiftwise profile` shows what takes the time",
+  ];
+}
+
 function layersSections(layers: readonly RoundedLayer[]): Section[] {
   if (layers.length === 0) return [];
   return [
@@ -366,12 +377,13 @@ function describe(
     ...(distillation ? [taughtText(distillation, quality)] : []),
     ...pointsText(file.points, file.missed),
     ...qualityText(quality, file.assumedPreprocessing),
-    ...(file.points.length > 0 && quality.heldOut
+    ...(file.points.length > 0 && quality.heldOut && file.missed === null
       ? ["the goal was reached on these samples, so others may lose a little more: eval --against measures them"]
       : []),
     ...val,
     `in this runtime, one thread:`,
     table(SIZE_COLUMNS, sizeRows(file)),
+    ...slowText(file),
     `${out}: ${bytes(file.bytes)}, gzip ${bytes(gzipBytes)}, in ${duration(seconds)}`,
   ].join("\n");
 }
@@ -380,6 +392,9 @@ function describe(
 function samplesText({ images, heldOut }: Quality): string {
   return heldOut ? `${counted(images, "sample")} held out` : `the ${counted(images, "sample")} that calibrated it`;
 }
+
+/** Samples held out below which figures are doubted, and the samples of which so many are held out. */
+const [FEW, ENOUGH] = [8, 32];
 
 /** A row for each output, and advice where one keeps little. */
 function qualityText(quality: Quality, assumed: object | null): string[] {
@@ -390,6 +405,9 @@ function qualityText(quality: Quality, assumed: object | null): string[] {
     ...(quality.heldOut
       ? []
       : ["figures on samples that calibrated flatter the model: of eight samples or more some are held out"]),
+    ...(quality.images < FEW
+      ? [`so few samples do not tell much: of ${ENOUGH} samples or more, ${FEW} or more are held out`]
+      : []),
     ...(advice && assumed && Object.keys(assumed).length > 0
       ? [
           "how pixels become values was assumed. If that is wrong, so are these figures: try --range, --mean and --std first",

@@ -48,6 +48,7 @@ import {
   fidelityTo,
   firstOf,
   holdOutSamples,
+  type OutputFidelity,
   recoverNorms,
   sampleActivations,
 } from "../training/index.js";
@@ -56,6 +57,8 @@ import {
   dealBits,
   type Goal,
   goalText,
+  LOSSLESS,
+  leastAgreement,
   type Point,
   type Reached,
   reach,
@@ -215,8 +218,8 @@ export async function quantizeFromImages(
     calibrated:
       held === samples ? null : limitOf(fidelityTo(source.network, firstOf(samples, countOf(held)))(simulated)),
   });
-  const others = richerSettings(network, full);
-  const advice = poor && adviceOn(poor, ceiling(), made.layers, others, activations);
+  const others = richerSettings(network, full, reached);
+  const advice = poor && adviceOn(poor, ceiling(), made.layers, others, activations, full.goal !== null);
   return {
     model: { ...lower(rounded.network, { grids }), notes: notesFor(full, taught, ready.size, stated.size) },
     network: rounded.network,
@@ -329,21 +332,32 @@ async function choose(
   const byName = (widths: ReadonlyMap<string, Width>) => (node: Weighted) => widths.get(node.name)!;
   if (areReady(simulated, ready) || (goal === null && budget === null))
     return { widths: widthsBy(network, settings), reached: null };
+  const ceiling = goal && limit().outputs;
+  if (ceiling) checkAnswers(goal, ceiling);
   const choices = goal ? choicesFor(layers) : widthsFor(settings);
   await control.onStep?.("comparing levels");
   const base = surveyWidth(settings);
   const found = await recorded((records) =>
     survey(simulated, samples, ready, base, choices, costs, { ...control, records }),
   );
-  if (!goal) return { widths: byName(dealBits(found, budget!)), reached: null };
-  const noise = worstNoise(limit().outputs);
-  const reached = await reach(found, goal, noise, async (widths) => {
+  if (!ceiling) return { widths: byName(dealBits(found, budget!)), reached: null };
+  const reached = await reach(found, goal, worstNoise(ceiling), async (widths) => {
     const rounding = await roundTo(byName(widths));
     const { network: rounded, grids } = rounding.result;
     const file = packModel(lower(rounded, { grids: new Map([...ready, ...grids]) }));
     return { ...rounding, bytes: file.length };
   });
   return { widths: byName(reached.widths), reached };
+}
+
+/** @throws BAD_OPTION for a goal of equal answers where no output has answers */
+function checkAnswers(goal: Goal, outputs: readonly OutputFidelity[]): void {
+  if (goal.kind !== "lossless" || goal.agreement === undefined || leastAgreement(outputs) !== null) return;
+  throw new ShiftwiseError("BAD_OPTION", "no output has answers that could be equal", {
+    where: "loss",
+    expected: "dB, such as 24: only the logits or softmax of a network's one output, and whole numbers, are answers",
+    found: `${100 * goal.agreement} % of the answers of ${outputs.map(({ name }) => `"${name}"`).join(", ")}`,
+  });
 }
 
 /** Runs a rounding with the records of its layers, where a run has a checkpoint. */
@@ -381,10 +395,14 @@ function teach(
 }
 
 /** Settings that all layers lose less with, as the command spells them. */
-function richerSettings(network: Network, settings: ResolvedSettings): string[] {
+function richerSettings(
+  network: Network,
+  settings: ResolvedSettings,
+  reached: Reached<CompensateResult> | null,
+): string[] {
   const { quantizer, bits, twoTerm, minutes, budget, price, goal } = settings;
   const training = `--minutes ${minutes === 0 ? 1 : 2 * minutes}`;
-  if (goal) return [...higherGoal(goal), training];
+  if (goal) return [...higherGoal(goal, reached), training];
   const used = new Set(weightNodes(network).map(widthSettings(network, settings)));
   const sums = quantizerNamed("two-term");
   const powers = quantizer.name === "powers" || quantizer.name === DEFAULTS.retraining.levels;
@@ -403,15 +421,19 @@ function richerSettings(network: Network, settings: ResolvedSettings): string[] 
   return [...ways.flatMap(([helps, option]) => (helps ? [option] : [])), ...cheaper, training];
 }
 
-/** A goal that keeps more, as the command spells it; none where it already asks for all that can be had. */
-function higherGoal(goal: Goal): string[] {
+/** A goal that keeps more than what was reached, as the command spells it; none where it already asks for all that can be had. */
+function higherGoal(goal: Goal, reached: Reached<CompensateResult> | null): string[] {
+  const chosen = reached?.points.find((point) => point.chosen);
   switch (goal.kind) {
     case "lossless":
       return [];
-    case "fast":
-      return [`--time ${Number((1.2 * goal.time).toPrecision(2))}`];
+    case "fast": {
+      const share = chosen ? chosen.milliseconds / reached!.losslessTime : 0;
+      const time = Number((1.2 * Math.max(goal.time, share)).toPrecision(2));
+      return [time < 1 ? `--time ${time}` : `--loss ${LOSSLESS}`];
+    }
     case "small":
-      return [`--size ${Math.ceil((1.2 * goal.bytes) / 1000)}KB`];
+      return [`--size ${Math.ceil((1.2 * Math.max(goal.bytes, chosen?.bytes ?? 0)) / 1000)}KB`];
   }
 }
 

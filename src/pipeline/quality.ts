@@ -2,6 +2,7 @@
 import { EXACT, noiseOf, shellWord } from "../base/index.js";
 import type { ActivationScheme } from "../quantize/index.js";
 import type { OutputFidelity } from "../training/index.js";
+import { LOSSLESS } from "./goal/goal.js";
 import { type RoundedLayer, schemeText } from "./notes.js";
 
 /** The outputs of a model against those of the float network. */
@@ -15,7 +16,7 @@ export interface Quality {
 }
 
 /** The dB that are hardly seen any more: in the answer of a distribution, in other outputs, such as boxes and maps, and in any. */
-const ENOUGH = { answers: 20, values: 25, all: 30 };
+const ENOUGH = { answers: 20, values: LOSSLESS, all: 30 };
 /** The share of equal answers that is enough whatever the dB, of as many as can tell it. */
 const ENOUGH_AGREEMENT = 0.98;
 const ENOUGH_ANSWERS = 50;
@@ -64,6 +65,7 @@ export interface Ceiling {
  * Says what an output keeps, and what takes most of the noise away.
  * @param layers what each loses by its own rounding, and with one bit more
  * @param others settings that take noise from every layer, as the command spells them; the last one trains
+ * @param dealsAnew whether the other layers are chosen anew where one is set
  */
 export function adviceOn(
   { name, snr, kl, agreement }: OutputFidelity,
@@ -71,6 +73,7 @@ export function adviceOn(
   layers: readonly RoundedLayer[],
   others: readonly string[],
   activations: ActivationScheme,
+  dealsAnew = false,
 ): string {
   // the noise of numbers that only name something says little
   const names = kl === null && agreement !== null;
@@ -92,7 +95,7 @@ export function adviceOn(
   const named = few.slice(0, count).map(({ layer, bits }) => `--layer ${shellWord(`${layer}=${bits}`)}`);
   const all = others.join(" or ");
   if (named.length > 0) {
-    const most = `${named.join(" ")} takes away ${Math.round(100 * shareOf(count))} % of what the layers' rounding adds`;
+    const most = `${named.join(" ")} takes away ${Math.round(100 * shareOf(count))} % of what the layers' rounding adds${dealsAnew ? ", if the goal then leaves the other layers as they are" : ""}`;
     return `${kept}. ${most}; ${all} takes some from every layer`;
   }
   const why = gains.length === 0 ? "All layers have as many bits as there are" : "The loss is spread over all layers";

@@ -4,17 +4,21 @@ import { type Samples, type SamplesByInput, samplesReader } from "../data/browse
 import { pause } from "../engine/index.js";
 import type { ModelDef } from "../model/index.js";
 import { Model } from "../runtime/index.js";
-import { type MeasureControl, median } from "./measure.js";
+import type { MeasureControl } from "./measure.js";
 
-/** Samples that are run again and again, timed turns after one to warm up, and the seconds after which no turn begins. */
+/** Samples that are run again and again, timed turns after those that warm up, and the seconds after which no turn begins. */
 const SAMPLES = 4;
-const TURNS = 9;
+const TURNS = 16;
+const WARM_UPS = 2;
 const SECONDS = 6;
+/** Milliseconds that a turn lasts at least: shorter ones would measure the clock. */
+const TURN = 8;
 
 /**
- * Runs models in turns, so that whatever else the machine does hits all of them alike.
+ * Runs models in turns, so that whatever else the machine does hits all of them alike. Other work only lengthens times, so the
+ * lower quartile stands for each.
  * @param defs models with the same inputs
- * @returns the median of each in milliseconds a sample
+ * @returns milliseconds a sample of each
  * @throws ABORTED; what Model.from throws
  * @internal
  */
@@ -33,21 +37,23 @@ export async function compareModelTimes(
     const count = Math.min(SAMPLES, reader.count);
     let given = Array.from({ length: count }, (_, i) => Object.fromEntries(reader.read(i, 1)));
     const times: number[][] = models.map(() => []);
+    const rounds = models.map(() => 1);
     const start = performance.now();
-    for (let turn = -1; turn < TURNS; turn++) {
+    for (let turn = -WARM_UPS; turn < TURNS; turn++) {
       for (const [m, model] of models.entries()) {
         const begin = performance.now();
-        for (const values of given) model.runSync(values);
+        for (let round = 0; round < rounds[m]; round++) for (const values of given) model.runSync(values);
         const time = performance.now() - begin;
-        if (turn >= 0) times[m].push(time / given.length);
+        if (turn >= 0) times[m].push(time / (rounds[m] * given.length));
         // one sample of a slow network tells enough
         else if (time > 250 * SECONDS) given = given.slice(0, 1);
+        else if (turn === -1) rounds[m] = Math.max(1, Math.ceil(TURN / time));
         if (signal?.aborted) throw new ShiftwiseError("ABORTED", "stopped while measuring time");
         await pause();
       }
       if (turn >= 0 && performance.now() - start > 1000 * SECONDS) break;
     }
-    return times.map((one) => median(Float64Array.from(one)));
+    return times.map((one) => one.sort((a, b) => a - b)[one.length >> 2]);
   } finally {
     for (const model of models) model.dispose();
   }

@@ -164,6 +164,22 @@ test("a goal holds one of two samples out, and one alone gets the bits of a conv
   assert.ok(fast.points.length > 0);
 });
 
+test("a goal of equal answers is refused where no output has answers, before anything is rounded", async () => {
+  const { nodes } = float;
+  const map = { ...float, outputs: [nodes.find(({ op }) => op === "relu").name] };
+  const steps = [];
+  await assert.rejects(
+    quantizeFromImages(
+      map,
+      pictures(),
+      { goal: { kind: "lossless", agreement: 0.98 } },
+      { onStep: (step) => steps.push(step) },
+    ),
+    { code: "BAD_OPTION", where: "loss", found: /^98 % of the answers of "/ },
+  );
+  assert.deepEqual(steps, ["calibrating"]);
+});
+
 test("a goal that activations leave no room for is missed, and it is said", async () => {
   const { missed, points } = await quantizeFromImages(float, pictures(), { activations: { kind: "linear", bits: 3 } });
   assert.equal(missed, "activations");
@@ -267,7 +283,7 @@ test("lines of pixels are not cropped and flipped", async () => {
   const line = b.finish([b.dense(b.relu(b.dense(b.input([144, 1, 1]), 12)), 3)]);
   const normalization = { mean: Array(144).fill(0.4), std: Array(144).fill(0.3) };
   const pixels = { ...pictures(), shape: [144, 1, 1], normalization };
-  const settings = { minutes: 0.01, bits: 2, twoTerm: null, batchSize: 8, learningRate: 0.03 };
+  const settings = { minutes: 0.01, bits: 2, levels: "powers", twoTerm: null, batchSize: 8, learningRate: 0.03 };
   const { distillation } = await quantizeFromImages(line, pixels, settings);
   const moved = await quantizeFromImages(line, pixels, { ...settings, augment: { crop: 1 } });
   assert.ok(distillation.attempts[0].found.distance < moved.distillation.attempts[0].found.distance);

@@ -30,6 +30,8 @@ export interface Reached<R> extends Trial<R> {
   readonly points: readonly Point[];
   /** Null where the goal is reached; else what stood in the way. */
   readonly missed: "activations" | "weights" | "time" | "size" | null;
+  /** The predicted milliseconds of the lossless model, of which the goal fast is a share. */
+  readonly losslessTime: number;
 }
 
 /** The result of a trial, and what it keeps. */
@@ -50,6 +52,8 @@ const ROOM = 0.15;
 const BESIDE = 0.6;
 /** The largest factor by which a trial changes what the next one aims at. */
 const CORRECTION = 8;
+/** Share of the cost of the cheapest model by which the nearest one may lie above it, where a goal is out of reach: it keeps far more. */
+const SLACK = 0.02;
 /** Bytes of a file that are left for notes. */
 const NOTES = 512;
 /** dB from the chosen point at which others are predicted. */
@@ -88,12 +92,20 @@ export async function reach<R>(
     widths: new Map(found.layers.map(({ name }, i) => [name, chosen.choices[i]])),
     points: pointsAround(found, tried, chosen, limit, both),
     missed,
+    losslessTime: lossless,
   });
+  const lossless = losslessTime(found, limit, both);
+  /** What a goal that is out of reach may cost all the same. */
+  const nearest = (cost: Costs, others: number): number => {
+    const least = sumOf(dealt(found, cost, { cost: 0 }), cost);
+    return least + SLACK * (others + least);
+  };
 
   if (goal.kind === "fast") {
-    const most = goal.time * losslessTime(found, limit, both) - found.milliseconds;
+    const most = goal.time * lossless - found.milliseconds;
     const choices = dealt(found, MILLISECONDS, { cost: most });
-    return end(await attempt(choices), sumOf(choices, MILLISECONDS) > most * (1 + 1e-9) ? "time" : null);
+    if (sumOf(choices, MILLISECONDS) <= most * (1 + 1e-9)) return end(await attempt(choices), null);
+    return end(await attempt(dealt(found, MILLISECONDS, { cost: nearest(MILLISECONDS, found.milliseconds) })), "time");
   }
   if (goal.kind === "small") {
     let room = goal.bytes - NOTES - found.bytes;
@@ -104,7 +116,8 @@ export async function reach<R>(
       // tables of levels take bytes, too, which depend on the choices
       room = Math.min(room, sumOf(made.choices, BYTES)) - over;
       const isLeast = sumOf(dealt(found, BYTES, { cost: room }), BYTES) >= sumOf(made.choices, BYTES);
-      if (isLeast || i + 1 >= trials) return end(made, "size");
+      if (isLeast) return end(await attempt(dealt(found, BYTES, { cost: nearest(BYTES, found.bytes) })), "size");
+      if (i + 1 >= trials) return end(made, "size");
     }
   }
 
@@ -130,8 +143,8 @@ export async function reach<R>(
     if (made.noise >= (limit + room) / 10 ** (NEAR / 10) && goal.agreement === undefined) break;
   }
   if (best) return end(best, null);
-  const nearest = tried.reduce((least, one) => (one.noise < least.noise ? one : least));
-  return end(nearest, goal.agreement === undefined && limit >= allowed / 2 ? "activations" : "weights");
+  const quietest = tried.reduce((least, one) => (one.noise < least.noise ? one : least));
+  return end(quietest, goal.agreement === undefined && limit >= allowed / 2 ? "activations" : "weights");
 }
 
 /** dB that the search for a share of equal answers starts at. */

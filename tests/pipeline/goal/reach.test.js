@@ -134,6 +134,26 @@ test("sizes and times out of reach give the nearest model", async () => {
   assert.deepEqual([small.missed, chosenOf(small).bytes], ["size", 700]);
   const fast = await reach(made(), { kind: "fast", time: 0.01 }, 0, finds(0, 1, []));
   assert.deepEqual([fast.missed, chosenOf(fast).milliseconds], ["time", 4]);
+  assert.ok(fast.losslessTime > 4);
+});
+
+test("what is out of reach may cost 2 % more than the least, which keeps far more", async () => {
+  const survey = made();
+  for (const { choices } of survey.layers) {
+    for (const [step, choice] of choices.entries()) {
+      choice.milliseconds = 1 + 0.01 * step;
+      choice.bytes = 200 + 2 * step;
+    }
+  }
+  const fast = await reach(survey, { kind: "fast", time: 0.01 }, 0, finds(0, 1, []));
+  const least = 1 + 3;
+  assert.equal(fast.missed, "time");
+  assert.ok(chosenOf(fast).milliseconds > least && chosenOf(fast).milliseconds <= 1.02 * least);
+  const tried = [];
+  const small = await reach(survey, { kind: "small", bytes: 10 }, 0, finds(0, 1, tried));
+  assert.equal(small.missed, "size");
+  assert.ok(chosenOf(small).bytes > 700 && chosenOf(small).bytes <= 1.02 * 700);
+  assert.ok(tried.at(-1) > tried[0] + 3, "dB");
 });
 
 test("outputs that only name something count by their answers, and values that are not finite as lost", async () => {
