@@ -43,8 +43,8 @@ import {
   withPreprocessing,
 } from "./preprocessing.js";
 import { type ReportArguments, writeReport } from "./report.js";
-import { measureShown, showTraining } from "./shown.js";
-import { addRate, addTrainingOptions, type TrainingArguments } from "./training.js";
+import { measureShown, sayDoubts, showTraining } from "./shown.js";
+import { addRate, addTrainingOptions, batchFor, type TrainingArguments } from "./training.js";
 
 interface CompareArguments extends TrainingArguments, NetworkArguments, PreprocessingArguments {
   readonly json?: boolean;
@@ -139,7 +139,7 @@ async function runCompare(options: CompareArguments, resume: boolean, context: C
   await checkOutputs([options.out], [options.net]);
   // a network that says nothing about pixels takes them as the set's own call for
   const classes = classCount(stated);
-  const data = await openLabelledSet(options.data, classes, stated.labels);
+  const data = await openLabelledSet(options.data, classes, stated.labels, screen.say);
   const network = inputOf(stated).normalization ? stated : withNormalization(stated, data.train.normalization);
   if (network !== stated) {
     screen.say(
@@ -151,6 +151,7 @@ async function runCompare(options: CompareArguments, resume: boolean, context: C
   if (options.models !== undefined) await makeFolder(options.models);
   await checkOutputs(kept, [options.net]);
   const training = trainingImages(data.train, options);
+  const batchSize = batchFor(options, size(training));
 
   const rows: Row[] = [];
   const executors: Classifier[] = [];
@@ -173,10 +174,11 @@ async function runCompare(options: CompareArguments, resume: boolean, context: C
     return file;
   };
   await add({ model: floatModel, weightBits: 32, activationBits: 32, huffmanBytes: null }, "float32");
+  await sayDoubts(executors[0], data, rows[0], context);
   for (const method of options.methods) {
     const path = modelPath(options, method);
     const known = path && resume ? await readResult(path) : null;
-    const result = known ?? (await makeModel(network, training, method, options, context));
+    const result = known ?? (await makeModel(network, training, method, { ...options, batchSize }, context));
     const noted = { ...result, model: { ...result.model, notes: notesOf(method, result) } };
     const file = await add(noted, method.name);
     if (path && !known) await writeAtomically(path, file);
@@ -226,12 +228,12 @@ async function makeModel(
   network: Network,
   dataset: Dataset,
   method: Method,
-  { epochs, batch, lr, augment, seed, threads }: CompareArguments,
+  { epochs, batchSize, lr, augment, seed, threads }: CompareArguments & { readonly batchSize: number },
   { screen, signal }: Context,
 ): Promise<MethodResult> {
   const line = screen.progress(method.name);
   const { weightDecay } = DEFAULTS.retraining;
-  const common = { batchSize: batch, learningRate: lr, weightDecay, schedule: { kind: "cosine" }, augment } as const;
+  const common = { batchSize, learningRate: lr, weightDecay, schedule: { kind: "cosine" }, augment } as const;
   const { model, averageBits, huffmanBytes } = await quantizeByMethod(
     network,
     dataset,

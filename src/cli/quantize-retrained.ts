@@ -38,8 +38,8 @@ import { openLabelledSet, picturesOf } from "./labelled-set.js";
 import { type NamingArguments, withNames } from "./naming.js";
 import { type PreprocessingArguments, preprocessingFrom, withPreprocessing } from "./preprocessing.js";
 import { answersSections, fileFact, type ReportArguments, writeReport } from "./report.js";
-import { measureShown, showSteps, showTraining } from "./shown.js";
-import { resumable, type TrainingArguments } from "./training.js";
+import { measureShown, sayDoubts, showSteps, showTraining } from "./shown.js";
+import { batchFor, resumable, type TrainingArguments } from "./training.js";
 
 export interface RetrainedArguments
   extends PreprocessingArguments,
@@ -85,16 +85,16 @@ export async function runRetrained(path: string, options: RetrainedArguments, co
   // one that an earlier run left would be taken for this run's when its pruning is resumed
   else if (prunes) await removeCheckpoint(checkpoints.retraining);
   const floatModel = lower(read, { grids: null });
-  const data = await openLabelledSet(options.data, classesOf(floatModel), read.labels);
+  const data = await openLabelledSet(options.data, classesOf(floatModel), read.labels, context.screen.say);
   checkFits(floatModel, data.test);
   const { classNames } = data.train;
   const named = read.labels || !classNames ? read : { ...read, labels: classNames };
   checkCompensation(options, size(data.train));
   const shown = await picturesToShow(options, { ...floatModel, labels: named.labels }, data, context);
-  const recipe = settingsOf(options);
+  const recipe = settingsOf(options, size(data.train));
 
   const { float, shift, quantized } = await resumable(first, async () => {
-    const before = await test(floatModel, data, "testing float", context);
+    const before = await test(floatModel, data, "testing float", context, true);
     const { screen, signal } = context;
     const resume = options.resume === true;
     const steps = showSteps(screen);
@@ -193,7 +193,10 @@ export const recipeOf = ({ bits, layer, recipe }: RecipeArguments): ReturnType<t
   recipeFor(paperBits(Math.min(bits, ...(layer?.values() ?? []))), recipe);
 
 /** The recipe, with what the command line gives in place of its own. */
-function settingsOf(options: RetrainedArguments): RetrainingRecipe & { readonly portions: readonly number[] } {
+function settingsOf(
+  options: RetrainedArguments,
+  images: number,
+): RetrainingRecipe & { readonly portions: readonly number[] } {
   const { bits, layer, partition, ranking, scale, anneal, batchNorm, clip, augment, seed, threads } = options;
   const recipe = recipeOf(options);
   const quantizer = quantizerNamed(options.levels);
@@ -210,7 +213,7 @@ function settingsOf(options: RetrainedArguments): RetrainingRecipe & { readonly 
     activations: options.activations,
     portions,
     epochs: epochs.length > 1 ? epochs : epochsOver(portions, epochs[0]),
-    batchSize: options.batch,
+    batchSize: batchFor(options, images),
     sparsity: options.prune,
     pruneEpochs: options.pruneEpochs,
   };
@@ -236,15 +239,22 @@ function checkCompensation({ compensate = 0 }: RetrainedArguments, images: numbe
   });
 }
 
-/** The network, which must say what its pixels are. */
+/** The network. @throws UNSUPPORTED where neither it nor options say how its pixels become values */
 async function labelledNetwork(
   path: string,
   options: RetrainedArguments,
   say: (line: string) => void,
 ): Promise<Network> {
   const network = await withNames(await readAnyNetwork(path, options, say), options);
-  const preprocessing = await preprocessingFrom(options, inputOf(network).name);
-  return preprocessing ? withPreprocessing(network, preprocessing) : network;
+  const input = inputOf(network);
+  const preprocessing = await preprocessingFrom(options, input.name);
+  if (preprocessing) return withPreprocessing(network, preprocessing);
+  if (input.normalization) return network;
+  throw new ShiftwiseError("UNSUPPORTED", "nothing says how pixels become values", {
+    where: path,
+    expected: "--range, or --mean and --std, as in training",
+    found: "neither in the file nor among the options",
+  });
 }
 
 /** Accuracies in percent, after the portion's retraining. */
@@ -286,15 +296,23 @@ function describe(result: RetrainedResult): string {
   return [
     table(PORTION_COLUMNS, portionRows(result)),
     `float32: ${percent(float.accuracy / 100)} of ${count(total)} test images, ${milliseconds(float.msPerImage)} an image`,
-    `shift:   ${percent(accuracy / 100)}, ${milliseconds(msPerImage)} an image, ${faster} faster`,
+    `model:   ${percent(accuracy / 100)}, ${milliseconds(msPerImage)} an image, ${faster} faster`,
     ...(pruned > 0 ? [`${percent(pruned)} of the weights pruned`] : []),
     `${out}: ${bytes(result.bytes)}, gzip ${bytes(gzipBytes)}, in ${duration(seconds)}`,
   ].join("\n");
 }
 
-async function test(def: ModelDef, data: TrainTest, label: string, context: Context): Promise<Measurement> {
+/** @param doubts whether to say that its answers are hardly better than guessing */
+async function test(
+  def: ModelDef,
+  data: TrainTest,
+  label: string,
+  context: Context,
+  doubts = false,
+): Promise<Measurement> {
   const executor = await createClassifier(def);
   const result = await measureShown(executor, data.test, label, context);
+  if (doubts) await sayDoubts(executor, data, result, context);
   executor.dispose();
   return result;
 }

@@ -1,7 +1,7 @@
 // shown.ts: the library's work on progress lines.
-import type { Dataset } from "../data/index.js";
+import { type Dataset, sampleImages, size, type TrainTest } from "../data/index.js";
 import { type Classifier, type Measurement, type ModelAnswers, measure, verdictOn } from "../pipeline/index.js";
-import { type Column, percent, table } from "../report/index.js";
+import { type Column, counted, percent, table } from "../report/index.js";
 import type { OutputFidelity, Progress } from "../training/index.js";
 import type { Context } from "./command.js";
 import { decibelText } from "./layers.js";
@@ -71,6 +71,32 @@ export function doubtText(
   return [
     `this is hardly better than guessing among ${classes} classes: check how pixels become values (--range, --mean, --std, --channels) and how classes are numbered (--labels)`,
   ];
+}
+
+/** Training images at most that are measured, too, where there are too few to test. */
+const MORE_IMAGES = 256;
+
+/**
+ * Says before a training whether the float network answers hardly better than guessing: so do wrong pixels and wrong numbers of classes.
+ * @param tested its answers on the test images; where those are too few to tell, training images count, too
+ */
+export async function sayDoubts(
+  executor: Classifier,
+  { train, test }: TrainTest,
+  tested: Pick<Measurement, "accuracy">,
+  context: Context,
+): Promise<void> {
+  let total = size(test);
+  let correct = (tested.accuracy / 100) * total;
+  if (total < TELLING) {
+    const more = sampleImages(train, Math.min(size(train), MORE_IMAGES), 1);
+    const found = await measureShown(executor, more, "checking float", context);
+    [correct, total] = [correct + found.correct, total + found.total];
+  }
+  const share = correct / total;
+  for (const text of doubtText({ accuracy: 100 * share, shift: null }, total, test.classes)) {
+    context.screen.say(`the float network has ${percent(share)} of ${counted(total, "picture")} right: ${text}`);
+  }
 }
 
 /** A progress line for each step of a conversion; a step that begins ends the one before. */

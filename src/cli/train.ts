@@ -1,7 +1,7 @@
 // train.ts: shiftwise train: a float network from labelled images.
 import type { Command } from "commander";
 import { writeAtomically } from "../base/index.js";
-import { openDataset } from "../data/index.js";
+import { openDataset, size } from "../data/index.js";
 import { encodeNetwork, lower } from "../graph/index.js";
 import { checkFits, createClassifier, DEFAULTS, freshNetwork, NETWORKS, type NetworkName } from "../pipeline/index.js";
 import { bytes, count, duration, percent } from "../report/index.js";
@@ -9,8 +9,9 @@ import { train } from "../training/index.js";
 import { choice, evenInteger, integer } from "./arguments.js";
 import { type Context, newCommand, withContext } from "./command.js";
 import { checkCheckpoint, checkOutputs, checkpointPath, removeCheckpoint } from "./files.js";
+import { sayHeldOut } from "./labelled-set.js";
 import { measureShown, showTraining } from "./shown.js";
-import { addRate, addTrainingOptions, resumable, type TrainingArguments } from "./training.js";
+import { addRate, addTrainingOptions, batchFor, resumable, type TrainingArguments } from "./training.js";
 
 interface TrainArguments extends TrainingArguments {
   readonly json?: boolean;
@@ -50,6 +51,8 @@ async function runTrain(options: TrainArguments, context: Context): Promise<void
   await checkOutputs([out, checkpoint]);
   if (options.resume) await checkCheckpoint(checkpoint);
   const data = await openDataset(options.data, { classes: options.classes });
+  sayHeldOut(data, screen.say);
+  const batchSize = batchFor(options, size(data.train));
   const network = freshNetwork(options.net, data.train, seed, options.width);
 
   const measured = await resumable(checkpoint, async () => {
@@ -59,7 +62,7 @@ async function runTrain(options: TrainArguments, context: Context): Promise<void
       data.train,
       {
         epochs: options.epochs,
-        batchSize: options.batch,
+        batchSize,
         learningRate: options.lr,
         weightDecay: DEFAULTS.retraining.weightDecay,
         schedule: { kind: "cosine", warmUp: Math.min(1, options.epochs / 4) },

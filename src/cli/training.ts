@@ -8,7 +8,8 @@ import { augmentation, augmentText, integer, positive } from "./arguments.js";
 
 /** The values of the options that addTrainingOptions and addRate add. */
 export interface TrainingArguments {
-  readonly batch: number;
+  /** Absent unless given: see batchFor. */
+  readonly batch?: number;
   readonly lr: number;
   readonly augment: Augmentation;
   readonly seed: number;
@@ -27,10 +28,10 @@ export function addTrainingOptions(
   const { augment, batchSize } = DEFAULTS.retraining;
   const shown = (text: string, other?: string): string => (other ? `${text}; ${other}` : text);
   return command
-    .addOption(
-      new Option("--batch <n>", "number of images in a step")
-        .argParser(integer("--batch", 1))
-        .default(batchSize, shown(String(batchSize), others.batch)),
+    .option(
+      "--batch <n>",
+      `number of images in a step; all where there are fewer (default: ${shown(String(batchSize), others.batch)})`,
+      integer("--batch", 1),
     )
     .addOption(
       new Option(
@@ -48,6 +49,20 @@ export function addTrainingOptions(
       DEFAULTS.commandThreads,
     )
     .option("--resume", "continue from the checkpoint of an interrupted run of the same command");
+}
+
+/**
+ * Images in a step: those of --batch, else the usual number, or all where there are fewer.
+ * @throws BAD_OPTION for a --batch of more than there are
+ */
+export function batchFor({ batch }: Pick<TrainingArguments, "batch">, images: number): number {
+  if (batch === undefined) return Math.min(DEFAULTS.retraining.batchSize, images);
+  if (batch <= images) return batch;
+  throw new ShiftwiseError("BAD_OPTION", "a step of more images than there are to train on", {
+    where: "--batch",
+    expected: `${images} or fewer`,
+    found: batch,
+  });
 }
 
 /** --lr with a default of the command's own. */

@@ -50,7 +50,8 @@ export async function loadClassFolders(folder: string, entries: readonly string[
       found: `${all.length} of ${seen.size} classes`,
     });
   }
-  return greyWhereGrey(await encodedSet({ entries: train, where: folder }, { entries: test, where: folder }));
+  const set = await encodedSet({ entries: train, where: folder }, { entries: test, where: folder });
+  return { ...greyWhereGrey(set), heldOut: true };
 }
 
 /** The first folder below, which is the class; empty for a picture outside of such. */
@@ -78,13 +79,14 @@ async function picturesIn(folder: string): Promise<EncodedImage[]> {
 }
 
 /** Keeps one of three planes where all are the same, as a network of grey pictures takes them. */
-function greyWhereGrey({ train, test }: TrainTest): TrainTest {
-  if (![train, test].every(isGrey)) return { train, test };
+function greyWhereGrey(set: TrainTest): TrainTest {
+  const { train, test } = set;
+  if (![train, test].every(isGrey)) return set;
   const [, height, width] = train.shape;
   const shape = [1, height, width] as const;
   const images = onePlane(train);
   const common = { shape, normalization: computeNormalization(images, shape) };
-  return { train: { ...train, ...common, images }, test: { ...test, ...common, images: onePlane(test) } };
+  return { ...set, train: { ...train, ...common, images }, test: { ...test, ...common, images: onePlane(test) } };
 }
 
 function isGrey(part: Dataset): boolean {

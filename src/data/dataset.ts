@@ -73,6 +73,10 @@ export function lengthOf([channels, height, width]: Shape): number {
 export interface TrainTest {
   readonly train: Dataset;
   readonly test: Dataset;
+  /** Whether the classes were numbered in the order of their names, since the set has no order of its own. */
+  readonly numbered?: boolean;
+  /** Whether the test images were held out of the set, since it is not in two parts. */
+  readonly heldOut?: boolean;
 }
 
 /** Number of images. */

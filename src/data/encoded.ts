@@ -45,7 +45,7 @@ export async function encodedSet(training: EncodedPart, testing: EncodedPart): P
   const test = await decodeAll(testing, shape, classNames);
   const normalization = computeNormalization(train.images, shape);
   const common = { shape, classes: classNames.length, classNames, normalization };
-  return { train: { ...train, ...common }, test: { ...test, ...common } };
+  return { train: { ...train, ...common }, test: { ...test, ...common }, numbered: true };
 }
 
 /** Images as channel planes, and their labels. */

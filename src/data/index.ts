@@ -43,5 +43,6 @@ export { loadTarFolder } from "./tar.js";
 // for the other rooms
 
 export { readWhole } from "./bytes.js";
+export { numberedText } from "./labelled.js";
 export { CHANNELS, readPreprocessings } from "./preprocessing.js";
 export { contentOf } from "./signatures.js";

@@ -349,12 +349,22 @@ function numbered({ items, classNames: own }: Found, network: Answerer, where: s
     );
   }
   const numbers = new Map(texts.map((text, i) => [text, i]));
-  const differ = known ? "; the model calls its classes otherwise" : "";
   return {
     labels: (label: string | number) => numbers.get(String(label))!,
     classNames: known ?? texts,
-    remarks: [`numbered the classes in the order of their names: 0 is ${texts[0]}, 1 is ${texts[1]}${differ}`],
+    remarks: [numberedText(texts, known !== null)],
   };
+}
+
+/**
+ * The remark on classes that were numbered in the order of their names.
+ * @param differ whether the network has other names for them
+ * @internal
+ */
+export function numberedText(names: readonly string[], differ: boolean): string {
+  const first = names.slice(0, 2).map((name, i) => `${i} is ${name}`);
+  const more = differ ? "; the model calls its classes otherwise" : "";
+  return `numbered the classes in the order of their names: ${first.join(", ")}${more}`;
 }
 
 /** Pixels as the network reads them: as they are where they fit, else as a picture of any size. */

@@ -65,11 +65,20 @@ function classifierPorts(def: ModelDef) {
   validateModel(def);
   const { name, inputs, outputs } = def;
   const [input, output] = [inputs[0], outputs[0]];
-  if (inputs.length === 1 && outputs.length === 1 && input.normalization) return { input, output };
-  throw new ShiftwiseError("UNSUPPORTED", "not a classifier of images", {
+  const counted = (ports: readonly unknown[], noun: string): string =>
+    `${ports.length} ${noun}${ports.length === 1 ? "" : "s"}`;
+  if (inputs.length !== 1 || outputs.length !== 1) {
+    throw new ShiftwiseError("UNSUPPORTED", "not a classifier of images", {
+      where: name,
+      expected: "one input and one output; eval --against compares others with their float network",
+      found: `${counted(inputs, "input")}, ${counted(outputs, "output")}`,
+    });
+  }
+  if (input.normalization) return { input, output };
+  throw new ShiftwiseError("UNSUPPORTED", "nothing says how pixels become values", {
     where: name,
-    expected: "one input with normalization and one output; eval --against compares others with their float network",
-    found: `${inputs.length} inputs, ${outputs.length} outputs`,
+    expected: "a normalization of the input; on the command line --range, or --mean and --std, as in training",
+    found: `none of input "${input.name}"`,
   });
 }
 
