@@ -17,7 +17,8 @@ import { openSamples } from "./samples.js";
 
 interface DiffArguments extends PreprocessingArguments, NetworkArguments, ReportArguments {
   readonly json?: boolean;
-  readonly data: string;
+  readonly data?: string;
+  readonly calibrate?: string;
   readonly images: number;
 }
 
@@ -29,7 +30,8 @@ export function diffCommand(): Command {
   const command = newCommand("diff", "compare two networks layer by layer: dB of every tensor, and where they part")
     .argument("<float>", "the network that is right: an ONNX file, or a network that train wrote")
     .argument("<model>", "a model that was made of it, or another network with the same layers")
-    .requiredOption("--data <path>", "pictures or arrays to run, as of quantize --calibrate")
+    .option("--data <path>", "pictures to run; of labelled ones --report shows the answers that changed")
+    .option("--calibrate <path>", "pictures or arrays without labels to run in place of --data, as of quantize")
     .option("--images <n>", "largest number of them", integer("--images", 1), IMAGES);
   addReport(command);
   addPreprocessing(command);
@@ -40,19 +42,19 @@ export function diffCommand(): Command {
 
 async function runDiff(first: string, second: string, options: DiffArguments, context: Context): Promise<void> {
   const { screen, signal } = context;
-  const { report } = options;
+  const { report, data, calibrate } = options;
+  const path = data ?? calibrate;
+  if (path === undefined || (data !== undefined && calibrate !== undefined)) {
+    throw new ShiftwiseError("BAD_OPTION", "what to compare on", {
+      where: "diff",
+      expected: "--data, or --calibrate, pictures or arrays without labels",
+      found: path === undefined ? "neither" : "both",
+    });
+  }
   if (report !== undefined) await checkOutputs([report], [first, second]);
   const other = await readRunnable(second, options, screen.say);
   const network = takingAs(await readAnyNetwork(first, options, screen.say), other.def);
-  const prepared = await openSamples(
-    network,
-    options.data,
-    options.images,
-    options,
-    "to compare on",
-    screen,
-    other.def,
-  );
+  const prepared = await openSamples(network, path, options.images, options, "to compare on", screen, other.def);
   const before = lower(prepared.network, { grids: null });
   checkInputs(before, other.def, second);
   const line = screen.progress("comparing layers");
@@ -70,8 +72,8 @@ async function runDiff(first: string, second: string, options: DiffArguments, co
       `${before.name}: two networks layer by layer`,
       [
         ["first", first],
-        ["second", fileFact(second, other.bytes.length)],
-        ["samples", `${on} of ${options.data}`],
+        ["second", fileFact(second, other.size)],
+        ["samples", `${on} of ${path}`],
       ],
       [
         {
@@ -114,7 +116,7 @@ async function sectionsOnAnswers(
   options: DiffArguments,
   context: Context,
 ): Promise<Section[]> {
-  if (answersOf(other.def) === null || other.def.inputs.length > 1) return [];
+  if (options.data === undefined || answersOf(other.def) === null || other.def.inputs.length > 1) return [];
   const { def, preprocessing } = await takingPictures(other, options, context.screen.say);
   const images = await openAnswers(options.data, def, preprocessing, options.images, context);
   if (!images) return [];

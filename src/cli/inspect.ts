@@ -14,12 +14,11 @@ import {
 } from "../ops/index.js";
 import { bytes, count, percent, table } from "../report/index.js";
 import { type MemoryUse, planMemory } from "../runtime/index.js";
-import { constantOption, inputShapeOption, nameList } from "./arguments.js";
 import { type Context, newCommand, withContext } from "./command.js";
 import type { NetworkArguments } from "./files.js";
 import { carriedBy, normalizationText, PREPROCESSING_NOTE } from "./preprocessing.js";
 import { oneLine } from "./printable.js";
-import { readRunnable } from "./runnable.js";
+import { addOnnxOptions, readRunnable } from "./runnable.js";
 
 interface LayerFacts {
   readonly name: string;
@@ -72,22 +71,18 @@ interface Facts {
 }
 
 export function inspectCommand(): Command {
-  return newCommand("inspect", "show a model's layers, encodings, codes, bytes, memory and notes")
-    .argument("<model>", "model file, an ONNX file, or a float network file; the last two are shown as they would run")
-    .option(
-      "--input-shape <CxHxW>",
-      "size of an ONNX file's input where the file leaves it open: 3x224x224, 1x8000, or name=1x8000",
-      inputShapeOption,
-    )
-    .option("--outputs <names>", "values of an ONNX file that become the outputs, with commas", nameList("--outputs"))
-    .option("--constant <name=value>", "constant that replaces an ONNX file's input; may be repeated", constantOption)
-    .action((path: string, options: NetworkArguments & { readonly json?: boolean }) =>
-      withContext(options, (context) => runInspect(path, options, context)),
-    );
+  const command = newCommand("inspect", "show a model's layers, encodings, codes, bytes, memory and notes").argument(
+    "<model>",
+    "model file, an ONNX file, or a float network file; the last two are shown as they would run",
+  );
+  addOnnxOptions(command);
+  return command.action((path: string, options: NetworkArguments & { readonly json?: boolean }) =>
+    withContext(options, (context) => runInspect(path, options, context)),
+  );
 }
 
 async function runInspect(path: string, options: NetworkArguments, { screen }: Context): Promise<void> {
-  const { kind, def, bytes: file } = await readRunnable(path, options, screen.say);
+  const { kind, def, bytes: file, size } = await readRunnable(path, options, screen.say);
   const { metadata, tensors } = readSafetensors(file);
   const isPacked = metadata.kind === "packed";
   // a packed file has the layers' tensors in two
@@ -97,7 +92,7 @@ async function runInspect(path: string, options: NetworkArguments, { screen }: C
   const facts: Facts = {
     name: def.name,
     kind,
-    bytes: file.length,
+    bytes: size,
     checksum: metadata.checksum,
     inputs: def.inputs.map((port) => ({
       ...portFacts(port, def),

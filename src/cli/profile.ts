@@ -8,9 +8,10 @@ import { milliseconds, percent, table } from "../report/index.js";
 import { type Inputs, Model } from "../runtime/index.js";
 import { integer } from "./arguments.js";
 import { type Context, newCommand, withContext } from "./command.js";
-import { readModelFile } from "./files.js";
+import type { NetworkArguments } from "./files.js";
+import { addOnnxOptions, readRunnable } from "./runnable.js";
 
-interface ProfileArguments {
+interface ProfileArguments extends NetworkArguments {
   readonly json?: boolean;
   readonly runs: number;
 }
@@ -28,16 +29,17 @@ interface LayerTime {
 const WARM_UP_RUNS = 20;
 
 export function profileCommand(): Command {
-  return newCommand("profile", "measure the time of every layer of a model")
-    .argument("<model>", "model file, or a float network file")
-    .option("--runs <n>", "number of timed runs after a warm-up", integer("--runs", 1, 1_000_000), 100)
-    .action((path: string, options: ProfileArguments) =>
-      withContext(options, (context) => runProfile(path, options, context)),
-    );
+  const command = newCommand("profile", "measure the time of every layer of a model")
+    .argument("<model>", "model file, an ONNX file, or a float network file; the last two run in float32")
+    .option("--runs <n>", "number of timed runs after a warm-up", integer("--runs", 1, 1_000_000), 100);
+  addOnnxOptions(command);
+  return command.action((path: string, options: ProfileArguments) =>
+    withContext(options, (context) => runProfile(path, options, context)),
+  );
 }
 
 async function runProfile(path: string, options: ProfileArguments, { screen, signal }: Context): Promise<void> {
-  const { def } = await readModelFile(path);
+  const { def } = await readRunnable(path, options, screen.say);
   const model = await Model.from(def);
   const inputs = randomInputs(model);
   for (let run = 0; run < WARM_UP_RUNS; run++) model.runSync(inputs);
