@@ -19,13 +19,14 @@ interface PredictArguments extends PreprocessingArguments, NetworkArguments, Pic
   readonly top: number;
 }
 
-/** An output that is no vector of classes, in figures. */
+/** An output in figures, and its classes where it is a vector. */
 interface OutputFacts {
   readonly name: string;
   readonly shape: readonly number[];
   readonly least: number;
   readonly mean: number;
   readonly greatest: number;
+  readonly top: TopClass[] | null;
 }
 
 export function predictCommand(): Command {
@@ -61,26 +62,27 @@ async function runPredict(
         picture,
       );
       const outputs = run(pixels);
-      const isClassifier = answersOf(def) !== null;
+      const facts = [...outputs].map(([name, values]) => factsOf(def, name, values, options.top, labels));
+      const vectors = facts.flatMap(({ top }) => (top ? [top] : []));
       results.push({
         picture,
-        top: isClassifier ? topK(outputs.get(def.outputs[0].name)!, options.top, labels) : null,
-        outputs: isClassifier ? null : [...outputs].map(([name, values]) => factsOf(def, name, values)),
+        top: vectors.length === 1 ? vectors[0] : null,
+        outputs: answersOf(def) === null ? facts : null,
       });
     }
   } finally {
     dispose();
   }
   const text = results.map(({ picture, top, outputs }) =>
-    [`${picture}:`, top ? table(GUESS_COLUMNS, top.map(guessRow)) : table(OUTPUT_COLUMNS, outputs!.map(factRow))].join(
-      "\n",
-    ),
+    [`${picture}:`, ...(outputs ? outputsText(outputs) : [guessTable(top!)])].join("\n"),
   );
   screen.result({ results }, text.join("\n"));
 }
 
 const GUESS_COLUMNS: readonly Column[] = [["class", "right"], ["name"], ["share", "right"]];
 const guessRow = ({ index, label, share }: TopClass): string[] => [String(index), oneLine(label), percent(share)];
+
+const guessTable = (top: readonly TopClass[]): string => table(GUESS_COLUMNS, top.map(guessRow));
 
 const OUTPUT_COLUMNS: readonly Column[] = [
   ["output"],
@@ -95,7 +97,23 @@ const factRow = ({ name, shape, ...values }: OutputFacts): string[] => [
   ...[values.least, values.mean, values.greatest].map((value) => String(Number(value.toPrecision(4)))),
 ];
 
-function factsOf(def: ModelDef, name: string, values: Float32Array): OutputFacts {
+/** The classes of each vector, and the others' figures in one table. */
+function outputsText(outputs: readonly OutputFacts[]): string[] {
+  const others = outputs.filter(({ top }) => !top);
+  return [
+    ...outputs.flatMap(({ name, top }) => (top ? [`output ${oneLine(name)}:`, guessTable(top)] : [])),
+    ...(others.length > 0 ? [table(OUTPUT_COLUMNS, others.map(factRow))] : []),
+  ];
+}
+
+/** @param labels names, which an output has that has as many values */
+function factsOf(
+  def: ModelDef,
+  name: string,
+  values: Float32Array,
+  most: number,
+  labels: readonly string[] | undefined,
+): OutputFacts {
   const { tensor } = def.outputs.find((port) => port.name === name)!;
   const { shape } = def.tensors[tensor];
   let [least, greatest, sum] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0];
@@ -104,5 +122,9 @@ function factsOf(def: ModelDef, name: string, values: Float32Array): OutputFacts
     greatest = Math.max(greatest, value);
     sum += value;
   }
-  return { name, shape, least, mean: sum / elements(shape), greatest };
+  const [classes, height, width] = shape;
+  // a network of one output is known by its names; of several one may be no vector of classes
+  const own = def.outputs.length === 1 || labels?.length === classes ? labels : undefined;
+  const top = classes > 1 && height * width === 1 ? topK(values, most, own) : null;
+  return { name, shape, least, mean: sum / elements(shape), greatest, top };
 }

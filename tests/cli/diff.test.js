@@ -1,6 +1,6 @@
 // diff.test.js: quantize with --val and --report, diff and predict on one small network of pictures.
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, describe, test } from "node:test";
 import { createRandom } from "../../dist/base/index.js";
@@ -77,6 +77,10 @@ describe("quantize --val, diff and predict", () => {
     const same = await shiftwise(["diff", at("net.safetensors"), at("net.safetensors"), "--data", at("pictures")]);
     assert.match(same.stdout, /no tensor is below 20 dB/);
     assert.match(same.stdout, / exact │/);
+    const unlabelled = ["diff", at("net.onnx"), at("model.safetensors"), "--calibrate", at("pictures")];
+    assert.deepEqual((await shiftwiseJson(unlabelled)).tensors, tensors);
+    await assertFails([...unlabelled, "--data", at("pictures")], "BAD_OPTION", /what to compare on; .*found both$/);
+    await assertFails(unlabelled.slice(0, 3), "BAD_OPTION", /what to compare on; .*found neither$/);
     await assertFails(
       ["diff", at("model.safetensors"), at("net.onnx"), "--data", at("pictures")],
       "BAD_FILE",
@@ -100,5 +104,27 @@ describe("quantize --val, diff and predict", () => {
     const facts = await shiftwiseJson(["inspect", at("net.onnx")]);
     assert.equal(facts.kind, "onnx");
     assert.deepEqual(facts.inputs[0].normalization, { mean: [0], std: [1] });
+    assert.equal(facts.bytes, statSync(at("net.onnx")).size);
+  });
+
+  test("profile runs an ONNX file in float32", async () => {
+    const { layers } = await shiftwiseJson(["profile", at("net.onnx"), "--runs", 1]);
+    assert.ok(layers.some(({ op }) => op === "conv"));
+    const found = await shiftwise(["profile", at("pictures", "cat", "0.bmp")]);
+    assert.match(found.stderr, /expected an ONNX file, a model/);
+  });
+
+  test("predict names the classes of each output that is a vector", async () => {
+    const b = buildNetwork("two", createRandom(2));
+    const map = b.conv(b.input([1, 8, 8], { mean: [0], std: [1] }), 2, { bias: true });
+    writeFileSync(at("two.safetensors"), encodeNetwork(b.finish([map, b.dense(map, 3)])));
+    const args = ["predict", at("two.safetensors"), at("pictures", "dog", "1.bmp")];
+    const [{ top, outputs }] = (await shiftwiseJson(args)).results;
+    assert.equal(outputs[0].top, null);
+    assert.equal(outputs[1].top.length, 3);
+    assert.deepEqual(top, outputs[1].top);
+    const { stdout } = await shiftwise(args);
+    assert.ok(stdout.includes(`output ${outputs[1].name}:\n`));
+    assert.match(stdout, /class │ name +│ +share.*output +│ shape/s);
   });
 });
