@@ -1,6 +1,7 @@
 // index.ts: the door of the ground floor: errors, checks of arguments, random numbers, files written whole, addresses and records
 // of wasm.
 export { type Address, NOWHERE, plus, roundUp } from "./address.js";
+export { alternatives } from "./alternatives.js";
 export { checkWritable, writeAtomically } from "./atomic.js";
 export { decibels, EXACT, noiseOf, squaresAboutMean } from "./decibels.js";
 export { described, type ErrorCode, type ErrorDetails, type ErrorValue, guarded, ShiftwiseError } from "./error.js";

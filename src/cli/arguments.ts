@@ -1,6 +1,6 @@
 // arguments.ts: the words of a command line to checked values; each parser throws BAD_OPTION naming its option.
 import { Option } from "commander";
-import { ShiftwiseError } from "../base/index.js";
+import { alternatives, ShiftwiseError } from "../base/index.js";
 import type { Augmentation } from "../data/index.js";
 import type { InputShape } from "../onnx/index.js";
 import { DEFAULTS, type Goal, NARROW_LEVELS } from "../pipeline/index.js";
@@ -152,10 +152,9 @@ export function bitsOption(): Option {
 export function levelsOption(): Option {
   const names = QUANTIZERS.map(({ name }) => name);
   const { images, retraining } = DEFAULTS;
-  const recipes = `the tuned recipe has ${NARROW_LEVELS} at 2 and 3 bits, and otherwise ${retraining.levels}, as the paper's has at all`;
   return new Option(
     "--levels <name>",
-    `quantizer whose levels the weights get: ${names.join(", ")}; ${recipes} (default: ${images.levels}; with --data: the recipe's)`,
+    `quantizer whose levels the weights get: ${names.join(", ")}. The recipe tuned of --data takes ${NARROW_LEVELS} at 2 and 3 bits, and ${retraining.levels} at others. The recipe paper takes ${retraining.levels} at all bits (default: ${images.levels}; with --data: the recipe's)`,
   ).argParser(choice("--levels", names));
 }
 
@@ -164,7 +163,7 @@ export function checkLevels(quantizer: Quantizer, bits: number): void {
   if (!quantizer.bits.includes(bits)) {
     const others = QUANTIZERS.filter((one) => one.bits.includes(bits)).map(({ name }) => name);
     const elsewhere = others.length > 0 ? `, or --levels ${others.join(" or ")} for ${bits}` : "";
-    const own = `${quantizer.bits.join(" or ")} with --levels ${quantizer.name}`;
+    const own = `${alternatives(quantizer.bits)} with --levels ${quantizer.name}`;
     throw bad("--bits", `${own}${elsewhere}`, String(bits));
   }
 }

@@ -30,7 +30,7 @@ export interface ModelAnswers {
   readonly correct: number;
   /** Percent of the pictures. */
   readonly accuracy: number;
-  /** Percent of the pictures whose class is among the five largest values; null for five classes or fewer. */
+  /** Percent of the pictures whose class is among the five largest values; null for fewer than ten classes. */
   readonly top5: number | null;
   /** Median over the pictures. */
   readonly msPerImage: number;
@@ -73,6 +73,8 @@ export interface AnswersMeasurement {
 /** Pictures that are kept to be shown. */
 const CHANGED_MOST = 24;
 const TOP = 5;
+/** Classes of which five are few enough to count. */
+const MANY = 10;
 
 /**
  * A model as a function of one picture's planes, which gives all outputs by name.
@@ -241,7 +243,7 @@ function createTally(classes: number) {
       return {
         correct,
         accuracy: (100 * correct) / total,
-        top5: classes > TOP ? (100 * near) / total : null,
+        top5: classes >= MANY ? (100 * near) / total : null,
         msPerImage: times.length > 0 ? median(Float64Array.from(times)) : 0,
         shift: above1 > total / 3 ? 1 : below1 > total / 3 ? -1 : null,
         worst: [...pairs]

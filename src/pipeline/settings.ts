@@ -1,5 +1,5 @@
 // settings.ts: what settings, callbacks and networks of several conversions have in common.
-import { is, ShiftwiseError } from "../base/index.js";
+import { alternatives, is, ShiftwiseError } from "../base/index.js";
 import type { Network } from "../graph/index.js";
 import { type Quantizer, weightNodes } from "../quantize/index.js";
 import { COMMON } from "../training/index.js";
@@ -23,7 +23,7 @@ export const CONTROL = {
 /** @throws BAD_OPTION for bits that a quantizer has not */
 export function checkBits(bits: number, quantizer: Quantizer): void {
   if (!quantizer.bits.includes(bits)) {
-    throw is.refused("bits", `${quantizer.bits.join(", ")} for ${quantizer.name}`, bits);
+    throw is.refused("bits", `${alternatives(quantizer.bits)} for ${quantizer.name}`, bits);
   }
 }
 

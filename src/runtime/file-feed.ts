@@ -22,7 +22,9 @@ const PIECE = 1 << 18;
  */
 export async function feedOfFile(where: string, Failure: typeof ShiftwiseError): Promise<Feed> {
   const failed = (cause: unknown): never => {
-    const found = cause instanceof Error ? cause.message : String(cause);
+    const text = cause instanceof Error ? cause.message : String(cause);
+    // "ENOENT: no such file or directory, open '...'": the error names the file already
+    const found = text.replace(/^[A-Z0-9_]+: /, "").replace(/, [a-z]+( '.*')?$/s, "");
     throw new Failure("IO", "cannot read the model", { where, found, cause });
   };
   // not an import: bundlers for the browser must not find one

@@ -54,7 +54,7 @@ describe("eval --data", () => {
   test("a model, a float network and an ONNX file answer alike", async () => {
     for (const file of ["model.safetensors", "net.safetensors", "net.onnx"]) {
       const found = await shiftwiseJson(["eval", at(file), "--data", pictures, "--range", 1]);
-      assert.deepEqual([found.accuracy, found.correct, found.total, found.top5], [100, 12, 12, 100], file);
+      assert.deepEqual([found.accuracy, found.correct, found.total, found.top5], [100, 12, 12, null], file);
       assert.deepEqual(found.classNames, [..."abcdef"]);
       assert.deepEqual(found.worst, []);
     }
@@ -65,7 +65,7 @@ describe("eval --data", () => {
     assert.equal(correct, 5);
     assert.deepEqual(worst, [{ class: 1, images: 2, correct: 1, takenFor: 0, times: 1 }]);
     const { stdout } = await shiftwise(["eval", at("model.safetensors"), "--data", at("wrong.csv")]);
-    assert.match(stdout, /83\.33 % of 6 images correct \(5\), 100\.00 % among the first five/);
+    assert.match(stdout, /83\.33 % of 6 images correct \(5\), [\d.]+ ms an image/);
     assert.match(stdout, /│ b +│ +2 │ +50\.00 % │ a \(1\) /);
     const shifted = await shiftwise(["eval", at("model.safetensors"), "--data", at("one.csv")]);
     assert.match(shifted.stdout, /most answers are the number of the right class minus 1: the labels may count from 1/);

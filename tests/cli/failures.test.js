@@ -63,7 +63,7 @@ describe("bad input", () => {
       [["train", "--data", "x", "--out", "y", "--augment", "zoom"], /--augment: .*found zoom/],
       [
         ["quantize", "n", "--data", "x", "--out", "y", "--bits", "7"],
-        /expected 2 or 3 or 4 or 5 with --levels powers-paper; found 7/,
+        /expected 2 to 5 with --levels powers-paper; found 7/,
       ],
       [["quantize", "n", "--data", "x", "--out", "y", "--portions", ".5,.4,1"], /portions\[1\]: .*found 0.4/],
       [["quantize", "n", "--data", "x", "--out", "y", "--portions", ".5"], /the last portion must be 1/],

@@ -173,7 +173,7 @@ describe("quantize --data", () => {
       [["--two-term", "none"], /--two-term: /],
       [
         ["--levels", "apot", "--bits", 6],
-        /--bits: .*expected 2 or 3 or 4 or 5 with --levels apot, or --levels two-term or .*; found 6/,
+        /--bits: .*expected 2 to 5 with --levels apot, or --levels two-term or .*; found 6/,
       ],
       [["--levels", "magic"], /--levels: .*expected powers or powers-paper or two-term or weq .*found magic/],
       [["--layer", "conv99=4"], /--layer: .*found conv99/],
