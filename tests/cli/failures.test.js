@@ -225,7 +225,7 @@ describe("bad input", () => {
 
     test("fewer images than a batch", async () => {
       const args = ["train", "--data", data, "--out", at("never.safetensors"), "--batch", "201"];
-      await assertFails(args, "BAD_OPTION", /--batch: .*at most 200 images; found 201/);
+      await assertFails(args, "BAD_OPTION", /--batch: .*expected 200 or fewer; found 201/);
     });
   });
 
