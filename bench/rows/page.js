@@ -52,21 +52,25 @@ function demoTable({ float, shift }) {
   );
 }
 
+const hasRun = ({ quantized }) => quantized !== undefined;
+
 function trainingTable(rows) {
   return table(
     ["row", "float32", "quantized", "points", "asked", "epochs", "time", "file", "with gzip", "golden hash"],
-    rows.map((row) => [
-      code(row.row),
-      accuracy(row.float),
-      accuracy(row.quantized),
-      points(row.delta),
-      optional(row.asked, (asked) => `≥ ${signed(asked, 1)}`),
-      String(row.epochs),
-      optional(row.seconds, duration),
-      size(row.bytes),
-      size(row.gzipBytes),
-      code(row.goldenHash),
-    ]),
+    rows
+      .filter(hasRun)
+      .map((row) => [
+        code(row.row),
+        accuracy(row.float),
+        accuracy(row.quantized),
+        points(row.delta),
+        optional(row.asked, (asked) => `≥ ${signed(asked, 1)}`),
+        String(row.epochs),
+        optional(row.seconds, duration),
+        size(row.bytes),
+        size(row.gzipBytes),
+        code(row.goldenHash),
+      ]),
   );
 }
 
@@ -81,7 +85,7 @@ function compressionTable(rows) {
   return table(
     ["row", "points", "32 / (bits × share left)", "file", "file with gzip"],
     rows
-      .filter(({ row }) => !/a4$|-random$|-folded-/.test(row))
+      .filter((row) => hasRun(row) && !/a4$|-random$|-folded-/.test(row.row))
       .map((row) => [
         code(row.row),
         points(row.delta),
