@@ -58,21 +58,25 @@ export function className(names: readonly string[] | null | undefined, number: n
   return name === undefined ? String(number) : oneLine(name);
 }
 
-export const ANSWER_COLUMNS: readonly Column[] = [
-  ["network"],
-  ["right", "right"],
-  ["among the first 5", "right"],
-  ["a picture", "right"],
-];
-
-/** A row for each model. */
-export function answerRows(names: readonly string[], { models }: AnswersMeasurement): string[][] {
-  return models.map(({ accuracy, top5, msPerImage }, i) => [
+/** Columns and a row for each model; of few classes nothing is said of the first five. */
+export function answersTable(
+  names: readonly string[],
+  { models }: AnswersMeasurement,
+): { readonly columns: readonly Column[]; readonly rows: string[][] } {
+  const isShown = models.some(({ top5 }) => top5 !== null);
+  const columns: readonly Column[] = [
+    ["network"],
+    ["right", "right"],
+    ...(isShown ? [["among the first 5", "right"] as const] : []),
+    ["a picture", "right"],
+  ];
+  const rows = models.map(({ accuracy, top5, msPerImage }, i) => [
     names[i],
     percent(accuracy / 100),
-    top5 === null ? "" : percent(top5 / 100),
+    ...(isShown ? [top5 === null ? "" : percent(top5 / 100)] : []),
     milliseconds(msPerImage),
   ]);
+  return { columns, rows };
 }
 
 export const WORST_COLUMNS: readonly Column[] = [
@@ -96,9 +100,10 @@ export function worstRows(worst: readonly ClassErrors[], names: readonly string[
 
 /** Lines on two models: accuracies side by side, and how many answers changed. */
 export function comparedText(names: readonly string[], found: AnswersMeasurement): string[] {
+  const { columns, rows } = answersTable(names, found);
   return [
     `on ${counted(found.total, "labelled picture")}:`,
-    table(ANSWER_COLUMNS, answerRows(names, found)),
+    table(columns, rows),
     `${count(found.changes)} of ${counted(found.total, "answer")} changed`,
   ];
 }

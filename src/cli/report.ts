@@ -7,7 +7,7 @@ import type { Shape } from "../ops/index.js";
 import type { AnswersMeasurement } from "../pipeline/index.js";
 import { bytes, counted, type ReportPicture, reportPage, type Section } from "../report/index.js";
 import type { OutputFidelity } from "../training/index.js";
-import { ANSWER_COLUMNS, answerRows, className, WORST_COLUMNS, worstRows } from "./answers.js";
+import { answersTable, className, WORST_COLUMNS, worstRows } from "./answers.js";
 import { OUTPUT_COLUMNS, outputRows } from "./shown.js";
 
 export interface ReportArguments {
@@ -82,8 +82,7 @@ export function answersSections(
     {
       title: "Accuracy",
       text: [`On ${counted(found.total, "labelled picture")}.`],
-      columns: ANSWER_COLUMNS,
-      rows: answerRows(names, found),
+      ...answersTable(names, found),
     },
     ...(found.outputs.length > 0 ? [outputsSection(`Outputs of ${names[1]} against ${names[0]}`, found.outputs)] : []),
     ...(worst.length > 0

@@ -29,7 +29,8 @@ describe("interrupted training", () => {
   const folder = temporaryFolder();
   const data = join(folder, "data");
   const float = join(folder, "float.safetensors");
-  const common = ["--data", data, "--batch", 10, "--threads", 1];
+  // remarks go to standard error, which leaves standard output to the result
+  const common = ["--json", "--data", data, "--batch", 10, "--threads", 1];
 
   before(() => {
     mkdirSync(data);

@@ -135,7 +135,7 @@ describe("quantize --calibrate", () => {
     const { stdout } = await shiftwise(["inspect", out]);
     assert.match(stdout, /codebooks, \|level\| +│ +levels │ +tables │ +range/);
     assert.match(stdout, new RegExp(`conv3 +│ +\\d+ │ +${weighted[2].tables} │`));
-    await assertFails(["quantize", ...told, "--bits", 7], "BAD_OPTION", /--bits/, /4 or 5 or 6 with --levels two-term/);
+    await assertFails(["quantize", ...told, "--bits", 7], "BAD_OPTION", /--bits/, /2 to 6 with --levels two-term/);
   });
 
   test("eval compares every output with the float network's", async () => {

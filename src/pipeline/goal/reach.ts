@@ -95,7 +95,7 @@ export async function reach<R>(
     losslessTime: lossless,
   });
   const lossless = losslessTime(found, limit, both);
-  /** What a goal that is out of reach may cost all the same. */
+  /** The cost that a goal which is out of reach may have all the same. */
   const nearest = (cost: Costs, others: number): number => {
     const least = sumOf(dealt(found, cost, { cost: 0 }), cost);
     return least + SLACK * (others + least);
