@@ -356,7 +356,7 @@ function checkAnswers(goal: Goal, outputs: readonly OutputFidelity[]): void {
   throw new ShiftwiseError("BAD_OPTION", "no output has answers that could be equal", {
     where: "loss",
     expected: "dB, such as 24: only the logits or softmax of a network's one output, and whole numbers, are answers",
-    found: `${100 * goal.agreement} % of the answers of ${outputs.map(({ name }) => `"${name}"`).join(", ")}`,
+    found: `${Number((100 * goal.agreement).toFixed(2))} % of the answers of ${outputs.map(({ name }) => `"${name}"`).join(", ")}`,
   });
 }
 
