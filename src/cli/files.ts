@@ -1,6 +1,7 @@
 // files.ts: model and network files as commands take and leave them.
 import { access, mkdir, realpath, rm } from "node:fs/promises";
 import { resolve } from "node:path";
+import type { Command } from "commander";
 import { checkWritable, reason, ShiftwiseError } from "../base/index.js";
 import { contentOf, readWhole } from "../data/index.js";
 import { isGzip, readSafetensors } from "../format/index.js";
@@ -8,6 +9,7 @@ import { decodeNetwork, lower, type Network, type NetworkFile } from "../graph/i
 import { decodeModel, type ModelDef } from "../model/index.js";
 import { foreignKind, type InputShape, importOnnxFile } from "../onnx/index.js";
 import { type CostTable, parseCosts } from "../pipeline/index.js";
+import { constantOption, inputShapeOption, nameList } from "./arguments.js";
 
 /** A safetensors file begins with the length of its JSON header; no ONNX file has a brace there. */
 const BRACE = 0x7b;
@@ -116,6 +118,22 @@ export interface NetworkArguments {
   readonly constant?: Readonly<Record<string, readonly number[]>>;
   /** Say also what is only worth knowing. */
   readonly verbose?: boolean;
+}
+
+/** Adds the options of NetworkArguments that say how an ONNX file is read. */
+export function addNetworkOptions(command: Command): void {
+  command
+    .option(
+      "--input-shape <CxHxW>",
+      "size of the input where the file leaves it open, with all its axes: 3x224x224, 1x8000, or name=1x8000",
+      inputShapeOption,
+    )
+    .option(
+      "--outputs <names>",
+      "values that become the outputs, with commas; nodes behind them are left out",
+      nameList("--outputs"),
+    )
+    .option("--constant <name=value>", "constant that replaces an input; may be repeated", constantOption);
 }
 
 /**

@@ -15,10 +15,10 @@ import {
 import { bytes, count, percent, table } from "../report/index.js";
 import { type MemoryUse, planMemory } from "../runtime/index.js";
 import { type Context, newCommand, withContext } from "./command.js";
-import type { NetworkArguments } from "./files.js";
+import { addNetworkOptions, type NetworkArguments } from "./files.js";
 import { carriedBy, normalizationText, PREPROCESSING_NOTE } from "./preprocessing.js";
 import { oneLine } from "./printable.js";
-import { addOnnxOptions, readRunnable } from "./runnable.js";
+import { readRunnable } from "./runnable.js";
 
 interface LayerFacts {
   readonly name: string;
@@ -75,7 +75,7 @@ export function inspectCommand(): Command {
     "<model>",
     "model file, an ONNX file, or a float network file; the last two are shown as they would run",
   );
-  addOnnxOptions(command);
+  addNetworkOptions(command);
   return command.action((path: string, options: NetworkArguments & { readonly json?: boolean }) =>
     withContext(options, (context) => runInspect(path, options, context)),
   );

@@ -6,7 +6,8 @@ import type { ModelDef } from "../model/index.js";
 import type { Normalization } from "../ops/index.js";
 import { inputOf, withNormalization } from "../pipeline/index.js";
 import { figures } from "../report/index.js";
-import { choice, constantOption, inputShapeOption, integer, nameList, numberList } from "./arguments.js";
+import { choice, integer, numberList } from "./arguments.js";
+import { addNetworkOptions } from "./files.js";
 
 export interface PreprocessingArguments {
   readonly preprocess?: string;
@@ -110,18 +111,8 @@ export function addPreprocessing(command: Command): void {
       "--resize <n>",
       "length of the shorter side to which a picture is scaled before its middle is cut out",
       integer("--resize", 1, 4096),
-    )
-    .option(
-      "--input-shape <CxHxW>",
-      "size of the input where the file leaves it open, with all its axes: 3x224x224, 1x8000, or name=1x8000",
-      inputShapeOption,
-    )
-    .option(
-      "--outputs <names>",
-      "values that become the outputs, with commas; nodes behind them are left out",
-      nameList("--outputs"),
-    )
-    .option("--constant <name=value>", "constant that replaces an input; may be repeated", constantOption);
+    );
+  addNetworkOptions(command);
 }
 
 const pixelRange = (text: string): number => Number(choice("--range", ["1", "255"])(text));

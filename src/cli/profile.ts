@@ -8,8 +8,8 @@ import { milliseconds, percent, table } from "../report/index.js";
 import { type Inputs, Model } from "../runtime/index.js";
 import { integer } from "./arguments.js";
 import { type Context, newCommand, withContext } from "./command.js";
-import type { NetworkArguments } from "./files.js";
-import { addOnnxOptions, readRunnable } from "./runnable.js";
+import { addNetworkOptions, type NetworkArguments } from "./files.js";
+import { readRunnable } from "./runnable.js";
 
 interface ProfileArguments extends NetworkArguments {
   readonly json?: boolean;
@@ -32,7 +32,7 @@ export function profileCommand(): Command {
   const command = newCommand("profile", "measure the time of every layer of a model")
     .argument("<model>", "model file, an ONNX file, or a float network file; the last two run in float32")
     .option("--runs <n>", "number of timed runs after a warm-up", integer("--runs", 1, 1_000_000), 100);
-  addOnnxOptions(command);
+  addNetworkOptions(command);
   return command.action((path: string, options: ProfileArguments) =>
     withContext(options, (context) => runProfile(path, options, context)),
   );

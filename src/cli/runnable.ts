@@ -1,27 +1,13 @@
 // runnable.ts: whatever a command can run: a model, a float network of ours, or ONNX, and how it takes pictures.
 import { stat } from "node:fs/promises";
-import type { Command } from "commander";
 import type { Preprocessing } from "../data/index.js";
 import { normalizationOf } from "../data/index.js";
 import { inputsOf, lower, type Network } from "../graph/index.js";
 import { encodeModel, type InputPort, type ModelDef } from "../model/index.js";
 import type { Normalization } from "../ops/index.js";
 import { headText, pixelHead, pixelsAsTheyAre, usualNormalization, withNormalization } from "../pipeline/index.js";
-import { constantOption, inputShapeOption, nameList } from "./arguments.js";
 import { isOnnx, type NetworkArguments, RUNNABLE, readAnyNetwork, readModelFile } from "./files.js";
 import { carriedBy, normalizationText, type PreprocessingArguments, preprocessingFrom } from "./preprocessing.js";
-
-/** Adds the options of how an ONNX file is read. */
-export function addOnnxOptions(command: Command): void {
-  command
-    .option(
-      "--input-shape <CxHxW>",
-      "size of an ONNX file's input where the file leaves it open: 3x224x224, 1x8000, or name=1x8000",
-      inputShapeOption,
-    )
-    .option("--outputs <names>", "values of an ONNX file that become the outputs, with commas", nameList("--outputs"))
-    .option("--constant <name=value>", "constant that replaces an ONNX file's input; may be repeated", constantOption);
-}
 
 /** A file that runs. */
 export interface Runnable {
