@@ -40,6 +40,7 @@ import {
   normalizationText,
   type PreprocessingArguments,
   preprocessingFrom,
+  withOwnScaling,
   withPreprocessing,
 } from "./preprocessing.js";
 import { type ReportArguments, writeReport } from "./report.js";
@@ -133,7 +134,7 @@ async function runCompare(options: CompareArguments, resume: boolean, context: C
   const start = performance.now();
   const read = await readAnyNetwork(options.net, options, screen.say);
   const preprocessing = await preprocessingFrom(options, inputOf(read).name);
-  const stated = preprocessing ? withPreprocessing(read, preprocessing) : read;
+  const stated = preprocessing ? withPreprocessing(read, preprocessing) : withOwnScaling(read, screen.say);
   for (const method of options.methods) checkMethod(stated, method);
   const kept = options.methods.flatMap((method) => modelPath(options, method) ?? []);
   await checkOutputs([options.out], [options.net]);

@@ -4,7 +4,7 @@ import { CHANNELS, normalizationOf, type Preprocessing, readPreprocessing, readP
 import type { Network } from "../graph/index.js";
 import type { ModelDef } from "../model/index.js";
 import type { Normalization } from "../ops/index.js";
-import { inputOf, withNormalization } from "../pipeline/index.js";
+import { headText, inputOf, pixelHead, pixelsAsTheyAre, withNormalization } from "../pipeline/index.js";
 import { figures } from "../report/index.js";
 import { choice, integer, numberList } from "./arguments.js";
 import { addNetworkOptions } from "./files.js";
@@ -57,6 +57,19 @@ function withOptions(file: Preprocessing | null, options: PreprocessingArguments
 /** The network whose one input takes pixels so. @throws BAD_OPTION for numbers that are not one a channel; as inputOf */
 export function withPreprocessing(network: Network, preprocessing: Preprocessing): Network {
   return withNormalization(network, normalizationOf(preprocessing, inputOf(network).shape[0]));
+}
+
+/**
+ * The network taking pixels as they are where it does not say how they become values, but its own first nodes scale them.
+ * @param say hears of that
+ * @throws as inputOf
+ */
+export function withOwnScaling(network: Network, say: (line: string) => void): Network {
+  const input = inputOf(network);
+  const head = input.normalization ? null : pixelHead(network, input);
+  if (!head) return network;
+  say(headText(head));
+  return withNormalization(network, pixelsAsTheyAre(input.shape[0]));
 }
 
 /** The note in which a model carries how its pictures are made: fields of Preprocessing by input, in JSON. */

@@ -36,7 +36,7 @@ import {
 } from "./files.js";
 import { openLabelledSet, picturesOf } from "./labelled-set.js";
 import { type NamingArguments, withNames } from "./naming.js";
-import { type PreprocessingArguments, preprocessingFrom, withPreprocessing } from "./preprocessing.js";
+import { type PreprocessingArguments, preprocessingFrom, withOwnScaling, withPreprocessing } from "./preprocessing.js";
 import { answersSections, fileFact, type ReportArguments, writeReport } from "./report.js";
 import { measureShown, sayDoubts, showSteps, showTraining } from "./shown.js";
 import { batchFor, resumable, type TrainingArguments } from "./training.js";
@@ -239,17 +239,16 @@ function checkCompensation({ compensate = 0 }: RetrainedArguments, images: numbe
   });
 }
 
-/** The network. @throws UNSUPPORTED where neither it nor options say how its pixels become values */
+/** The network. @throws UNSUPPORTED where neither it, nor its first nodes, nor options say how its pixels become values */
 async function labelledNetwork(
   path: string,
   options: RetrainedArguments,
   say: (line: string) => void,
 ): Promise<Network> {
-  const network = await withNames(await readAnyNetwork(path, options, say), options);
-  const input = inputOf(network);
-  const preprocessing = await preprocessingFrom(options, input.name);
-  if (preprocessing) return withPreprocessing(network, preprocessing);
-  if (input.normalization) return network;
+  const read = await withNames(await readAnyNetwork(path, options, say), options);
+  const preprocessing = await preprocessingFrom(options, inputOf(read).name);
+  const network = preprocessing ? withPreprocessing(read, preprocessing) : withOwnScaling(read, say);
+  if (inputOf(network).normalization) return network;
   throw new ShiftwiseError("UNSUPPORTED", "nothing says how pixels become values", {
     where: path,
     expected: "--range, or --mean and --std, as in training",

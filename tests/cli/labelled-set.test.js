@@ -1,12 +1,14 @@
 // labelled-set.test.js: what quantize --data, compare and train say of a small set before they train.
 import assert from "node:assert/strict";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, describe, test } from "node:test";
 import { createRandom } from "../../dist/base/index.js";
 import { buildNetwork, encodeNetwork, lower } from "../../dist/graph/index.js";
+import { decodeModel } from "../../dist/model/index.js";
 import { exportOnnx } from "../../dist/onnx/index.js";
 import { bmp } from "../data/bmp.js";
+import { build, floats, scalar } from "../onnx/build.js";
 import { shiftwise, temporaryFolder } from "./helpers.js";
 
 const NAMES = ["bar", "beam", "coin"];
@@ -80,6 +82,29 @@ describe("a labelled folder of 60 pictures", () => {
       assert.match(stderr, /^error BAD_OPTION: --batch: .*; expected 48 or fewer; found 49$/m);
       assert.doesNotMatch(stderr, /testing|training|calibrating/);
     }
+  });
+
+  test("a network whose own first nodes scale pixels takes them as they are", async () => {
+    const nodes = [
+      ["Div", "x all", "p"],
+      ["Conv", "p w", "a"],
+      ["GlobalAveragePool", "a", "g"],
+      ["Flatten", "g", "y"],
+    ];
+    const constants = { all: scalar(255), w: floats([3, 1, 3, 3]) };
+    writeFileSync(at("scales.onnx"), build({ nodes, constants, x: [1, 1, 12, 12] }));
+    const common = ["--data", data, "--threads", 1];
+    for (const args of [
+      ["quantize", at("scales.onnx"), ...common, "--out", out, "--epochs", 1, "--portions", 1],
+      ["compare", "--net", at("scales.onnx"), ...common, "--out", at("compare.html"), "--methods", "inq:5/8@0"],
+    ]) {
+      const { status, stdout, stderr } = await shiftwise(args);
+      assert.equal(status, 0, stderr);
+      assert.match(stdout, /^the network's own first nodes, up to "p", make 0\.\.1 of pixels 0\.\.255/m);
+      assert.doesNotMatch(stdout, /assumed/);
+    }
+    const { normalization } = decodeModel(new Uint8Array(readFileSync(out))).inputs[0];
+    assert.deepEqual(normalization, { mean: [0], std: [1 / 255] });
   });
 
   test("a network that says nothing of pixels names the options that do", async () => {
