@@ -4,7 +4,7 @@ import { CHANNELS, normalizationOf, type Preprocessing, readPreprocessing, readP
 import type { Network } from "../graph/index.js";
 import type { ModelDef } from "../model/index.js";
 import type { Normalization } from "../ops/index.js";
-import { headText, inputOf, pixelHead, pixelsAsTheyAre, withNormalization } from "../pipeline/index.js";
+import { inputOf, pixelHead, withNormalization } from "../pipeline/index.js";
 import { figures } from "../report/index.js";
 import { choice, integer, numberList } from "./arguments.js";
 import { addNetworkOptions } from "./files.js";
@@ -68,8 +68,8 @@ export function withOwnScaling(network: Network, say: (line: string) => void): N
   const input = inputOf(network);
   const head = input.normalization ? null : pixelHead(network, input);
   if (!head) return network;
-  say(headText(head));
-  return withNormalization(network, pixelsAsTheyAre(input.shape[0]));
+  say(head.text);
+  return withNormalization(network, head.normalization);
 }
 
 /** The note in which a model carries how its pictures are made: fields of Preprocessing by input, in JSON. */

@@ -5,7 +5,7 @@ import { normalizationOf } from "../data/index.js";
 import { inputsOf, lower, type Network } from "../graph/index.js";
 import { encodeModel, type InputPort, type ModelDef } from "../model/index.js";
 import type { Normalization } from "../ops/index.js";
-import { headText, pixelHead, pixelsAsTheyAre, usualNormalization, withNormalization } from "../pipeline/index.js";
+import { pixelHead, usualNormalization, withNormalization } from "../pipeline/index.js";
 import { isOnnx, type NetworkArguments, RUNNABLE, readAnyNetwork, readModelFile } from "./files.js";
 import { carriedBy, normalizationText, type PreprocessingArguments, preprocessingFrom } from "./preprocessing.js";
 
@@ -83,8 +83,8 @@ function unsaid(
   const node = network && inputsOf(network).find((one) => one.name === name);
   const head = network && node ? pixelHead(network, node) : null;
   if (head) {
-    say(headText(head, ""));
-    return pixelsAsTheyAre(channels);
+    say(head.text);
+    return head.normalization;
   }
   const usual = usualNormalization(channels);
   say(

@@ -3,7 +3,7 @@ import { type Calibration, normalizationOf, openCalibrations, type Preprocessing
 import { inputsOf, type Network } from "../graph/index.js";
 import type { ModelDef } from "../model/index.js";
 import type { Normalization } from "../ops/index.js";
-import { headText, pixelHead, pixelsAsTheyAre, usualNormalization, withNormalization } from "../pipeline/index.js";
+import { pixelHead, usualNormalization, withNormalization } from "../pipeline/index.js";
 import { count } from "../report/index.js";
 import {
   carriedBy,
@@ -75,10 +75,10 @@ async function prepare(
     const own = preprocessingOf(name);
     const how = { ...carriedBy(model, name), ...options };
     const head = own || normalization ? null : pixelHead(network, input);
-    const stated = normalization ?? (head && pixelsAsTheyAre(shape[0]));
+    const stated = normalization ?? head?.normalization;
     const known = own ? { ...carriedBy(model, name), ...own } : stated ? described(stated, how) : null;
     if (known) chosen.set(name, known);
-    if (head) said.push([name, headText(head, of)]);
+    if (head) said.push([name, head.text]);
     else if (!own && normalization) said.push([name, `as the network says: ${pixelText(normalization, of)}`]);
     if (known?.channels === "bgr" || options.channels === "bgr") {
       said.push([

@@ -78,7 +78,7 @@ export { checkMethod } from "./methods.js";
 export { inputOf, NETWORKS } from "./network.js";
 export { schemeText } from "./notes.js";
 export { partWays, type TensorDifference } from "./part-ways.js";
-export { headText, pixelHead, pixelsAsTheyAre } from "./pixel-head.js";
+export { pixelHead } from "./pixel-head.js";
 export { verdictOn } from "./quality.js";
 export { defined } from "./settings.js";
 export { compareModelTimes } from "./times.js";

@@ -1,6 +1,6 @@
 // pixel-head.ts: whether a network's own first nodes scale pixels 0..255, as those that divide by 255 do.
 import type { Samples } from "../data/browser.js";
-import { inferShapes, liveNodes, type Network, readersOf } from "../graph/index.js";
+import { inferShapes, inputsOf, liveNodes, type Network, readersOf } from "../graph/index.js";
 import { elements, type InputNode, type Node, type Normalization, nodeInputs } from "../ops/index.js";
 import { sampleActivations } from "../training/index.js";
 
@@ -11,6 +11,10 @@ export interface PixelHead {
   /** The values that 0 and 255 become, over all channels. */
   readonly low: number;
   readonly high: number;
+  /** Leaves pixels as they are, for these nodes to scale. */
+  readonly normalization: Normalization;
+  /** A sentence that says so. */
+  readonly text: string;
 }
 
 /** Kinds of nodes that scale values, or only move them. */
@@ -68,23 +72,10 @@ function measured(network: Network, input: InputNode, last: string): PixelHead |
     low = Math.min(low, dark[i], bright[i]);
     high = Math.max(high, dark[i], bright[i]);
   }
-  return { last, low, high };
-}
-
-/**
- * The normalization of pixels that go in as they are.
- * @internal
- */
-export function pixelsAsTheyAre(channels: number): Normalization {
-  return { mean: new Array<number>(channels).fill(0), std: new Array<number>(channels).fill(1 / 255) };
-}
-
-/**
- * A sentence about pixels that go in as they are.
- * @param of " of " and the input's name, or nothing
- * @internal
- */
-export function headText({ last, low, high }: PixelHead, of = ""): string {
+  const [channels] = input.shape;
+  const normalization = { mean: Array<number>(channels).fill(0), std: Array<number>(channels).fill(1 / 255) };
   const [from, to] = [low, high].map((value) => Number(value.toPrecision(3)));
-  return `the network's own first nodes, up to "${last}", make ${from}..${to} of pixels 0..255: pixels${of} go in as they are`;
+  const of = inputsOf(network).length > 1 ? ` of ${input.name}` : "";
+  const text = `the network's own first nodes, up to "${last}", make ${from}..${to} of pixels 0..255: pixels${of} go in as they are`;
+  return { last, low, high, normalization, text };
 }

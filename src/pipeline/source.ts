@@ -6,7 +6,7 @@ import type { Calibration } from "../data/index.js";
 import { inputsOf, type Network } from "../graph/index.js";
 import type { InputNode, Normalization } from "../ops/index.js";
 import { usualNormalization, withNormalization } from "./network.js";
-import { headText, pixelHead, pixelsAsTheyAre } from "./pixel-head.js";
+import { pixelHead } from "./pixel-head.js";
 import { unlikelyRange } from "./pixel-range.js";
 
 /**
@@ -106,11 +106,10 @@ function ofInput(
   }
   const assumed = usualNormalization(shape[0]);
   const head = pixelHead(network, input);
-  const whole = pixelsAsTheyAre(shape[0]);
-  const normalization = own ?? pixels.normalization ?? (head ? whole : assumed);
+  const normalization = own ?? pixels.normalization ?? head?.normalization ?? assumed;
   const of = inputsOf(network).length > 1 ? ` of ${name}` : "";
-  if (head && !own && !pixels.normalization) warn(headText(head, of));
-  else if (head && !sameNormalization(normalization, whole)) {
+  if (head && !own && !pixels.normalization) warn(head.text);
+  else if (head && !sameNormalization(normalization, head.normalization)) {
     warn(
       `the network's own first nodes, up to "${head.last}", scale pixels${of} of 0..255, but these are scaled before: --range 255 alone leaves them as they are`,
     );
