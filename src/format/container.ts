@@ -14,7 +14,7 @@ import {
 } from "./safetensors.js";
 
 /** The kinds of file, and the newest version of each that this code reads. It reads every one from 1 on. */
-export const FORMAT_VERSIONS = { model: 2, network: 2, checkpoint: 1, packed: 1 } as const;
+export const FORMAT_VERSIONS = { model: 2, network: 2, checkpoint: 1, packed: 2 } as const;
 export type FileKind = keyof typeof FORMAT_VERSIONS;
 
 /** Tells from the first two bytes whether they are a gzip stream. */

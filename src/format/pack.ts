@@ -5,18 +5,19 @@ import { expect } from "./fields.js";
 import {
   createBitCoder,
   DIGIT_FORMS,
-  DIGITS_A_BYTE,
   type DigitForm,
+  digitsAPart,
   digitsIn,
   FREQUENCY_BITS,
   LETTERS_A_BYTE,
   LETTERS_MOST,
+  leastBytes,
   MATCH_LEAST,
   STATE_LOW,
   type Token,
   tokenCoder,
 } from "./packed.js";
-import { readHeader } from "./safetensors.js";
+import { readHeader, type StoredTensor } from "./safetensors.js";
 
 /** The share of the bytes, 1 / 32, that a stream has to save to be worth the time of reading it. */
 const WORTH = 32;
@@ -37,17 +38,21 @@ const KIND: FileKind = "packed";
 export function packFile({ version, graph, tensors }: OpenedFile): Uint8Array | null {
   const floats: Uint8Array[] = [];
   const packed: Uint8Array[] = [];
-  const list = [];
-  for (const [name, { dtype, shape, bytes }] of tensors) {
+  const list: (string | number | readonly number[])[][] = [];
+  let newest = 1;
+  for (const [name, { dtype, shape, bytes }] of tablesFirst(tensors)) {
     if (dtype === "F32") {
       floats.push(bytes);
       list.push([name, shape]);
       continue;
     }
     expect(dtype === "U8" && shape.length === 1, `tensor ${name}`, "F32, or U8 of one dimension", [dtype, shape]);
-    const stream = streamOf(bytes);
+    const chooser = tablesOf(name);
+    const stream = streamOf(bytes, tensors.get(chooser)?.bytes);
     packed.push(stream?.bytes ?? bytes);
-    list.push([name, bytes.length, ...(stream ? [stream.bytes.length, stream.form] : [])]);
+    const place = stream?.isChosen ? [list.findIndex(([other]) => other === chooser)] : [];
+    if (place.length > 0) newest = 2;
+    list.push([name, bytes.length, ...(stream ? [stream.bytes.length, stream.form, ...place] : [])]);
   }
   const json = new TextEncoder().encode(JSON.stringify({ version, graph, tensors: list }));
   if (json.length > LETTERS_MOST) return null;
@@ -60,7 +65,18 @@ export function packFile({ version, graph, tensors }: OpenedFile): Uint8Array | 
       ["floats", { dtype: "F32", shape: [all.length / 4], bytes: all }],
       ["packed", storeBytes(joined([index, ...packed]))],
     ]),
+    newest,
   );
+}
+
+/** The name of the tensor with the tables of levels of a layer's channels; a name of no tensor for what are no codes. */
+const tablesOf = (name: string): string => (name.endsWith(".codes") ? name.replace(/codes$/, "books") : "");
+
+/** Tensors in the order of a packed file: what chooses among tables of frequencies goes before the digits. */
+function tablesFirst(tensors: OpenedFile["tensors"]): [string, StoredTensor][] {
+  const isChooser = ([name]: [string, StoredTensor]): boolean => name.endsWith(".books");
+  const list = [...tensors];
+  return [...list.filter(isChooser), ...list.filter((entry) => !isChooser(entry))];
 }
 
 /**
@@ -84,23 +100,31 @@ function joined(parts: readonly Uint8Array[]): Uint8Array {
   return all;
 }
 
-/** A small stream of digits for some bytes, if one saves enough. The first bytes say which form is the best. */
-function streamOf(bytes: Uint8Array): { form: number; bytes: Uint8Array } | null {
-  const sample = bytes.subarray(0, SAMPLE);
+/**
+ * A small stream of digits for some bytes, if one saves enough. The first bytes say which form is the best.
+ * @param tables the table of levels of each channel, if channels have some: a table of frequencies each is tried, too
+ */
+function streamOf(
+  bytes: Uint8Array,
+  tables?: Uint8Array,
+): { form: number; isChosen: boolean; bytes: Uint8Array } | null {
   const found = DIGIT_FORMS.flatMap((kind, form) => {
-    const digits = digitsOf(sample, kind, bytes.length > SAMPLE);
-    return digits
-      ? [{ form, steps: digits.length, size: sizeOf(digits, kind.base, bytes.length / sample.length) }]
-      : [];
+    const digits = digitsOf(bytes.subarray(0, SAMPLE), kind, bytes.length > SAMPLE);
+    if (!digits) return [];
+    const count = digitsIn(bytes.length, kind);
+    return [undefined, ...(tables && tables.length > 0 ? [tables] : [])].map((chooser) => {
+      return { form, chooser, steps: count, size: sizeOf(digits, kind.base, count, chooser) };
+    });
   });
   const most = Math.min(...found.map(({ size }) => size)) * (bytes.length > SHORT ? 1 + 1 / HASTE : 1);
-  const small = found.filter(({ size }) => size <= most).sort((a, b) => a.steps - b.steps);
+  const small = found.filter(({ size }) => size <= most).sort((a, b) => a.steps - b.steps || a.size - b.size);
   const others = found.filter(({ size }) => size > most).sort((a, b) => a.size - b.size);
-  for (const { form } of [...small, ...others]) {
+  for (const { form, chooser } of [...small, ...others]) {
     const digits = digitsOf(bytes, DIGIT_FORMS[form]);
     if (!digits) continue;
-    const stream = writeDigits(digits, DIGIT_FORMS[form].base);
-    return stream.length <= bytes.length - bytes.length / WORTH ? { form, bytes: stream } : null;
+    const stream = writeDigits(digits, DIGIT_FORMS[form].base, chooser);
+    const isWorth = stream.length <= bytes.length - bytes.length / WORTH;
+    return isWorth ? { form, isChosen: chooser !== undefined, bytes: stream } : null;
   }
   return null;
 }
@@ -165,36 +189,62 @@ function frequenciesOf(counts: readonly number[]): number[] {
 const headOf = (frequencies: readonly number[]): number[] =>
   frequencies.flatMap((n) => (n > 127 ? [128 | (n >> 8), n & 255] : [n]));
 
-/** About the bytes of a stream of so many times these digits. */
-function sizeOf(digits: Uint8Array, base: number, times: number): number {
-  const counts = countsOf(digits, base);
-  const frequencies = frequenciesOf(counts);
-  const bits = counts.reduce((sum, n, i) => (n > 0 ? sum + n * (FREQUENCY_BITS - Math.log2(frequencies[i])) : sum), 0);
-  return Math.max(headOf(frequencies).length + (times * bits) / 8, (times * digits.length) / DIGITS_A_BYTE);
+/** The digits by their table of frequencies. `count` digits are cut into parts, whatever of them are given. */
+function byTable(digits: Uint8Array, base: number, count: number, tables: Uint8Array): number[][] {
+  const aPart = digitsAPart(count, tables.length);
+  const counts = Array.from({ length: Math.max(...tables) + 1 }, () => new Array<number>(base).fill(0));
+  for (const [part, table] of tables.entries()) {
+    const end = part === tables.length - 1 ? digits.length : (part + 1) * aPart;
+    for (const digit of digits.subarray(part * aPart, end)) counts[table][digit]++;
+  }
+  return counts;
 }
 
-/** Writes what `readDigits` reads. The last digit goes first: the reader undoes one step after the other. */
-export function writeDigits(digits: Uint8Array, base: number): Uint8Array {
-  const frequencies = frequenciesOf(countsOf(digits, base));
-  const starts: number[] = [];
-  for (let digit = 0, sum = 0; digit < base; digit++) {
-    starts.push(sum);
-    sum += frequencies[digit];
-  }
-  const head = headOf(frequencies);
+/** About the bytes of a stream of `count` digits, the first of which are given. */
+function sizeOf(digits: Uint8Array, base: number, count: number, tables?: Uint8Array): number {
+  const all = byTable(digits, base, count, tables ?? new Uint8Array(1));
+  const times = digits.length > 0 ? count / digits.length : 1;
+  const bytes = all.map((counts) => {
+    const frequencies = frequenciesOf(counts);
+    const bits = counts.reduce(
+      (sum, n, i) => (n > 0 ? sum + n * (FREQUENCY_BITS - Math.log2(frequencies[i])) : sum),
+      0,
+    );
+    return headOf(frequencies).length + (times * bits) / 8;
+  });
+  return Math.max(
+    bytes.reduce((sum, n) => sum + n, 0),
+    leastBytes(count, tables ? all.length : 0),
+  );
+}
+
+/**
+ * Writes what `readDigits` reads. The last digit goes first: the reader undoes one step after the other.
+ * @param tables of each part, the number of its table of frequencies
+ */
+export function writeDigits(digits: Uint8Array, base: number, tables?: Uint8Array): Uint8Array {
+  const tableOf = tables ?? new Uint8Array(1);
+  const all = byTable(digits, base, digits.length, tableOf).map(frequenciesOf);
+  const starts = all.map((frequencies) => {
+    let sum = 0;
+    return frequencies.map((frequency) => (sum += frequency) - frequency);
+  });
+  const head = all.flatMap(headOf);
+  const aPart = digitsAPart(digits.length, tableOf.length);
   // a digit takes at most the bits of a frequency of 1; filled from the end
   const tail = new Uint8Array(Math.ceil((digits.length * FREQUENCY_BITS) / 8) + 4);
   let from = tail.length;
   let x = STATE_LOW;
   for (let i = digits.length - 1; i >= 0; i--) {
-    const frequency = frequencies[digits[i]];
+    const table = tableOf[Math.min(tableOf.length - 1, Math.floor(i / aPart))];
+    const frequency = all[table][digits[i]];
     const most = (STATE_LOW / (1 << FREQUENCY_BITS)) * 256 * frequency;
     for (; x >= most; x >>>= 8) tail[--from] = x;
-    x = Math.floor(x / frequency) * (1 << FREQUENCY_BITS) + starts[digits[i]] + (x % frequency);
+    x = Math.floor(x / frequency) * (1 << FREQUENCY_BITS) + starts[table][digits[i]] + (x % frequency);
   }
   for (let shift = 24; shift >= 0; shift -= 8) tail[--from] = x >>> shift;
   const used = head.length + tail.length - from;
-  const stream = new Uint8Array(Math.max(used, Math.ceil(digits.length / DIGITS_A_BYTE)));
+  const stream = new Uint8Array(Math.max(used, leastBytes(digits.length, tables ? all.length : 0)));
   stream.set(head);
   stream.set(tail.subarray(from), head.length);
   return stream;

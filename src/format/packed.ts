@@ -18,6 +18,9 @@
 //             │ 1 or 2 bytes; their sum 4096 │ significant first   │ below 2^23; x ends there │
 //             └──────────────────────────────┴─────────────────────┴──────────────────────────┘
 //
+// A stream may have several tables of frequencies, one behind the other. Then another tensor has a byte for each of the equal
+// parts of the digits: the table of that part. So the channels of a layer that have different levels have different frequencies.
+//
 // Nothing but types is imported: a file that the entry and a part loaded later share would be cut off from the entry by bundlers.
 import type { OpenedFile } from "./container.js";
 import type { expect, Json } from "./fields.js";
@@ -33,6 +36,8 @@ export const STATE_LOW = 2 ** 23;
 export const DIGITS_A_BYTE = 64;
 export const LETTERS_A_BYTE = 64;
 export const LETTERS_MOST = 2 ** 24;
+/** Least bytes of a stream for each table of frequencies, where another tensor chooses among them. */
+export const BYTES_A_TABLE = 64;
 
 /** A layout of digits in the bytes that are packed: `per` of them in each byte, base `base`; or, where `per` is 0, each in log2(base) bits. */
 export interface DigitForm {
@@ -67,6 +72,14 @@ export function digitsIn(bytes: number, { base, per }: DigitForm): number {
 }
 
 /**
+ * The digits of each part of a stream but the last, which has the rest.
+ * @param parts how many there are, from 1 on
+ */
+export function digitsAPart(digits: number, parts: number): number {
+  return Math.max(1, Math.floor(digits / parts));
+}
+
+/**
  * Opens the model file that a packed one holds.
  * @param packed the packed file, opened
  * @param limit most bytes that its tensors may take
@@ -74,7 +87,7 @@ export function digitsIn(bytes: number, { base, per }: DigitForm): number {
  * @throws BAD_FILE; OVERFLOW beyond the limit
  */
 export function unpackFile(
-  { graph, tensors }: OpenedFile,
+  { version: coding, graph, tensors }: OpenedFile,
   where: string,
   limit: number,
   parse: typeof parseJson,
@@ -116,9 +129,13 @@ export function unpackFile(
       inside.set(name, { dtype: isFloat ? "F32" : "U8", shape, bytes: (isFloat ? floats : packed).take(length) });
       continue;
     }
-    const [bytes, form] = integers(coded, 2, p, check);
+    const [bytes, form, chooser] = integers(coded, coding > 1 && coded.length > 2 ? 3 : 2, p, check);
     check(form < DIGIT_FORMS.length, p, `a form below ${DIGIT_FORMS.length}`, form);
-    const digits = readDigits(packed.take(bytes), length, DIGIT_FORMS[form], at(`tensor ${name}`), check);
+    const tables = chooser === undefined ? null : ([...inside.values()][chooser] ?? null);
+    const isChosen = chooser === undefined || (tables?.dtype === "U8" && tables.bytes.length > 0);
+    check(isChosen, p, "the place of an earlier U8 tensor that is not empty", chooser);
+    const stream = packed.take(bytes);
+    const digits = readDigits(stream, length, DIGIT_FORMS[form], at(`tensor ${name}`), check, tables?.bytes);
     inside.set(name, { dtype: "U8", shape, bytes: digits });
   }
   floats.end();
@@ -164,33 +181,41 @@ function partOf(
   };
 }
 
-/** A stream of digits, put into bytes again. */
+/**
+ * A stream of digits, put into bytes again.
+ * @param tables of each part, the number of its table of frequencies; without it there is one of each
+ */
 export function readDigits(
   stream: Uint8Array,
   length: number,
   form: DigitForm,
   where: string,
   check: Expect,
+  tables?: Uint8Array,
 ): Uint8Array {
   const { base, per } = form;
   const count = digitsIn(length, form);
-  const least = Math.ceil(count / DIGITS_A_BYTE);
+  const tableOf = tables ?? new Uint8Array(1);
+  const many = tableOf.reduce((most, table) => Math.max(most, table), 0) + 1;
+  const least = leastBytes(count, tables ? many : 0);
   check(stream.length >= least, where, `at least ${least} bytes for ${count} digits`, stream.length);
 
   // what the low bits of x say: its digit, the digit's frequency - 1, and the place among the numbers of this digit, from the highest bit on
   const size = 1 << FREQUENCY_BITS;
-  const known = new Uint32Array(size);
+  const known = new Uint32Array(size * many);
   let from = 0;
-  let sum = 0;
-  for (let digit = 0; digit < base; digit++) {
-    let frequency = stream[from++];
-    if (frequency > 127) frequency = ((frequency & 127) << 8) | stream[from++];
-    check(sum + frequency <= size, where, `frequencies with the sum ${size}`, sum + frequency);
-    for (let i = 0; i < frequency; i++)
-      known[sum + i] = (digit << (2 * FREQUENCY_BITS)) | ((frequency - 1) << FREQUENCY_BITS) | i;
-    sum += frequency;
+  for (let table = 0; table < known.length; table += size) {
+    let sum = 0;
+    for (let digit = 0; digit < base; digit++) {
+      let frequency = stream[from++];
+      if (frequency > 127) frequency = ((frequency & 127) << 8) | stream[from++];
+      check(sum + frequency <= size, where, `frequencies with the sum ${size}`, sum + frequency);
+      for (let i = 0; i < frequency; i++)
+        known[table + sum + i] = (digit << (2 * FREQUENCY_BITS)) | ((frequency - 1) << FREQUENCY_BITS) | i;
+      sum += frequency;
+    }
+    check(sum === size, where, `frequencies with the sum ${size}`, sum);
   }
-  check(sum === size, where, `frequencies with the sum ${size}`, sum);
   let x = stream[from] | (stream[from + 1] << 8) | (stream[from + 2] << 16) | (stream[from + 3] << 24);
   check(from + 4 <= stream.length && x >= STATE_LOW, where, "a state of 4 bytes in 2^23..2^31 - 1", x);
   from += 4;
@@ -201,33 +226,45 @@ export function readDigits(
   // digits that have come and are not in a byte yet, and the place of the next
   let held = 0;
   let next = per ? 1 : 0;
-  for (let i = 0, out = 0; i < count; i++) {
-    const entry = known[x & (size - 1)];
-    x = (((entry >>> FREQUENCY_BITS) & (size - 1)) + 1) * (x >>> FREQUENCY_BITS) + (entry & (size - 1));
-    while (x < STATE_LOW) x = (x << 8) | stream[from++];
-    const digit = entry >>> (2 * FREQUENCY_BITS);
-    if (per) {
-      held += digit * next;
-      next *= base;
-      if (next < limit) continue;
-      bytes[out++] = held;
-      held = 0;
-      next = 1;
-    } else {
-      held |= digit << next;
-      next += width;
-      if (next < 8 && i < count - 1) continue;
-      bytes[out++] = held;
-      held >>= 8;
-      next -= 8;
-      // the last byte may begin in the last digit
-      if (i === count - 1 && next > 0) bytes[out] = held;
+  const aPart = digitsAPart(count, tableOf.length);
+  for (let i = 0, out = 0, part = 0; i < count; part++) {
+    const table = tableOf[part] * size;
+    for (const end = part < tableOf.length - 1 ? i + aPart : count; i < end; i++) {
+      const entry = known[table + (x & (size - 1))];
+      x = (((entry >>> FREQUENCY_BITS) & (size - 1)) + 1) * (x >>> FREQUENCY_BITS) + (entry & (size - 1));
+      while (x < STATE_LOW) x = (x << 8) | stream[from++];
+      const digit = entry >>> (2 * FREQUENCY_BITS);
+      if (per) {
+        held += digit * next;
+        next *= base;
+        if (next < limit) continue;
+        bytes[out++] = held;
+        held = 0;
+        next = 1;
+      } else {
+        held |= digit << next;
+        next += width;
+        if (next < 8 && i < count - 1) continue;
+        bytes[out++] = held;
+        held >>= 8;
+        next -= 8;
+        // the last byte may begin in the last digit
+        if (i === count - 1 && next > 0) bytes[out] = held;
+      }
     }
   }
   const used = Math.max(from, least);
   const isWhole = x === STATE_LOW && stream.length === used && stream.subarray(from).every((byte) => byte === 0);
   check(isWhole, where, `a stream that ends in the state 2^23 with its ${used} bytes`, [x, stream.length]);
   return bytes;
+}
+
+/**
+ * The least bytes of a stream: one that is shorter is filled up with zero bytes.
+ * @param tables of frequencies, among which another tensor chooses; 0 where none does
+ */
+export function leastBytes(digits: number, tables: number): number {
+  return Math.max(Math.ceil(digits / DIGITS_A_BYTE), BYTES_A_TABLE * tables);
 }
 
 /** Bits of a literal's context: the upper ones of the letter before it. */

@@ -20,7 +20,7 @@ import { decodeModel, encodeModel, packModel } from "../../dist/model/index.js";
 import { Model } from "../../dist/runtime/index.js";
 import { everything, tiny } from "../models/everything.js";
 import { putDigits, readDigitsPlain } from "../oracle/packed.js";
-import { sparseModel } from "./refusals-packed.js";
+import { sparseBooks, sparseModel } from "./refusals-packed.js";
 
 const seed = 20261128;
 const { expect } = fields;
@@ -32,17 +32,18 @@ for (const form of DIGIT_FORMS) {
       length: fc.oneof(fc.constantFrom(0, 1, 2, 3, 7, 8, 9), fc.integer({ min: 0, max: 700 })),
       zeros: fc.double({ min: 0, max: 1, noNaN: true }),
       used: fc.integer({ min: 1, max: base }),
+      tables: fc.option(fc.uint8Array({ minLength: 1, maxLength: 40, max: 5 }), { nil: undefined }),
       seed: fc.nat(),
     });
     fc.assert(
-      fc.property(cases, ({ length, zeros, used, seed }) => {
+      fc.property(cases, ({ length, zeros, used, tables, seed }) => {
         const random = createRandom(seed);
         const count = digitsIn(length, form);
         const digits = Array.from({ length: count }, () => (random.uniform() < zeros ? 0 : random.below(used)));
-        const stream = writeDigits(Uint8Array.from(digits), base);
-        assert.deepEqual(readDigitsPlain(stream, count, base), digits);
+        const stream = writeDigits(Uint8Array.from(digits), base, tables);
+        assert.deepEqual(readDigitsPlain(stream, count, base, tables), digits);
         const bytes = putDigits(digits, form, length);
-        assert.deepEqual(readDigits(stream, length, form, "w", expect), bytes);
+        assert.deepEqual(readDigits(stream, length, form, "w", expect, tables), bytes);
       }),
       { seed, numRuns: 150 },
     );
@@ -117,6 +118,29 @@ test("a pruned layer takes the entropy of its codes and 5 %, and the header less
   const sparser = { ...def, layers: [{ ...def.layers[0], weights: { ...weights, codes } }] };
   const few = entropyBytes(Uint8Array.from(codes, (code) => code + 8));
   assert.ok(packModel(sparser).length - headerSize(packModel(sparser)) <= 1.05 * (few + floats));
+});
+
+test("a pruned layer whose channels have different levels takes the entropy of its codes and 5 %", async () => {
+  const def = sparseBooks(1024, 512);
+  const [{ weights, epilogue }] = def.layers;
+  const file = packModel(def);
+  assert.equal(openFile(file, ["packed"]).version, 2);
+  assert.deepEqual(decodeModel(file), def);
+  const floats = 4 * (epilogue.scale.length + epilogue.offset.length);
+  // the place of a level in the channel's table, by table: what a stream knows
+  const least = weights.books.tables.reduce((sum, table, t) => {
+    const codes = weights.codes.filter((_, i) => weights.books.of[Math.floor(i / 1024)] === t);
+    return sum + entropyBytes(codes.map((code) => table.indexOf(weights.levels[code])));
+  }, entropyBytes(weights.books.of));
+  assert.ok(file.length <= 1.05 * (least + floats), `${file.length} bytes, entropy ${least}, floats ${floats}`);
+  const [plain, packed] = [await Model.load(encodeModel(def)), await Model.load(file)];
+  const input = Float32Array.from({ length: 1024 }, (_, i) => Math.sin(i));
+  assert.deepEqual(packed.runSync(input), plain.runSync(input));
+  for (const model of [plain, packed]) model.dispose();
+});
+
+test("a layer of which all channels have the same levels is packed as before", () => {
+  assert.equal(openFile(packModel(sparseModel()), ["packed"]).version, 1);
 });
 
 test("the models of earlier versions are packed and read", () => {

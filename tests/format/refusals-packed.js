@@ -4,7 +4,7 @@ import { createRandom } from "../../dist/base/index.js";
 import { fields, openFile, sealFile, storeBytes } from "../../dist/format/index.js";
 import { writeDigits, writeText } from "../../dist/format/pack.js";
 import { readText } from "../../dist/format/packed.js";
-import { packModel } from "../../dist/model/index.js";
+import { decodeModel, packModel } from "../../dist/model/index.js";
 import { patched, variants } from "./refusals.js";
 
 /** A dense layer of which nine weights of ten are 0. */
@@ -30,6 +30,26 @@ export function sparseModel(inputs = 64, outputs = 48) {
       },
     ],
   };
+}
+
+/** The same layer with one of four tables for each channel, in which 0 has the place 3 or 4. */
+export function sparseBooks(inputs = 64, outputs = 48) {
+  const def = sparseModel(inputs, outputs);
+  const random = createRandom(11);
+  const tables = [
+    [-4, -2, -1, 0, 1, 2, 4, 8],
+    [-8, -4, -2, -1, 0, 1, 2, 4],
+    [-3, -2, -1, 0, 1, 2, 3, 4],
+    [-4, -3, -2, -1, 0, 1, 2, 3],
+  ];
+  const levels = [...new Set(tables.flat())].sort((a, b) => a - b);
+  const of = Uint8Array.from({ length: outputs }, () => random.below(tables.length));
+  const codes = Uint8Array.from({ length: inputs * outputs }, (_, i) => {
+    const table = tables[of[Math.floor(i / inputs)]];
+    return levels.indexOf(random.uniform() < 0.9 ? 0 : table[random.below(table.length)]);
+  });
+  const [layer] = def.layers;
+  return { ...def, layers: [{ ...layer, weights: { kind: "codebook", levels, codes, books: { tables, of } } }] };
 }
 
 const valid = packModel(sparseModel());
@@ -74,6 +94,28 @@ const entry = (i, change) => changed(({ tensors }) => change(tensors[i]));
 const streamed = (other) =>
   changed(({ tensors }) => (tensors[at][2] = other.length), { behind: joined(other, rest.subarray(streamSize)) });
 const streamByte = (place, value) => streamed(patched({ bytes: stream }, place, value).bytes);
+
+/** The layer with tables of channels: its index is changed, its version is another, or its codes are another stream. */
+const booked = openFile(packModel(sparseBooks()), ["packed"]);
+const bookedBytes = booked.tensors.get("packed").bytes;
+const [bookedLetters, bookedSize] = booked.graph.index;
+const bookedText = readText(bookedBytes.subarray(0, bookedSize), bookedLetters, "", fields.expect);
+const codesAt = JSON.parse(new TextDecoder().decode(bookedText)).tensors.findIndex(([name]) => name === "d.codes");
+function withTables(change, { version = 2, stream } = {}) {
+  const index = JSON.parse(new TextDecoder().decode(bookedText));
+  const entry = index.tensors[codesAt];
+  if (entry.length !== 5) throw new Error("the codes have one table of frequencies");
+  const own = bookedBytes.subarray(bookedBytes.length - entry[2]);
+  const before = bookedBytes.subarray(bookedSize, bookedBytes.length - entry[2]);
+  if (stream) entry[2] = stream(own).length;
+  change?.(entry, index);
+  const letters = encoded(index);
+  const coded = writeText(letters);
+  const bytes = joined(coded, before, stream ? stream(own) : own);
+  const parts = new Map(booked.tensors).set("packed", storeBytes(bytes));
+  return sealFile("packed", { index: [letters.length, coded.length] }, parts, version);
+}
+decodeModel(withTables());
 
 /** A text that takes less than a byte for 64 letters, so that its coded bytes are filled up. */
 const filled = encoded(`${text}${" ".repeat(64_000)}`);
@@ -129,6 +171,22 @@ export const packedRefusals = {
     [entry(at, (e) => e.pop()), /tensors\[2\]: .*2 integers/],
     [entry(at, (e) => e.push(1)), /tensors\[2\]: .*2 integers/],
     [entry(at, (e) => (e[3] = 14)), /tensors\[2\]: .*a form below 14/],
+    [withTables(null, { version: 1 }), /tensors\[\d\]: .*2 integers/],
+    [withTables((e) => e.push(0)), /tensors\[\d\]: .*3 integers/],
+    [withTables((e) => (e[4] = -1)), /tensors\[\d\]: .*3 integers/],
+    [withTables((e) => (e[4] = codesAt)), /tensors\[\d\]: .*earlier U8 tensor/],
+    [withTables((e) => (e[4] = 99)), /tensors\[\d\]: .*earlier U8 tensor/],
+    [
+      withTables((e, { tensors }) => (e[4] = tensors.findIndex(([name]) => name === "d.scale"))),
+      /tensors\[\d\]: .*earlier U8 tensor/,
+    ],
+    [
+      withTables((e, { tensors }) => {
+        tensors.unshift(["none", 0]);
+        e[4] = 0;
+      }),
+      /tensors\[\d\]: .*is not empty/,
+    ],
   ],
   "packed-tiling": [
     [entry(0, (e) => (e[1] = [1000])), /tensor floats: .*more from 0 on/],
@@ -140,6 +198,8 @@ export const packedRefusals = {
     [streamed(joined([1, 1, 1, 1, 1, 1, 1, 1, 1], stream.subarray(FREQUENCIES))), /tensor d.codes: .*sum 4096/],
     [streamed(joined([0x90, 1, 0, 0, 0, 0, 0, 0, 0, 0], stream.subarray(FREQUENCIES))), /tensor d.codes: .*sum 4096/],
     [streamed(new Uint8Array(3)), /tensor d.codes: .*at least \d+ bytes/],
+    [withTables(null, { stream: (own) => own.subarray(0, 255) }), /tensor d.codes: .*at least 256 bytes/],
+    [withTables(null, { stream: (own) => joined(new Uint8Array(9), own) }), /tensor d.codes: .*sum 4096/],
   ],
   "packed-state": [
     [streamByte(FREQUENCIES + 3, 0), /tensor d.codes: .*state of 4 bytes/],

@@ -1,17 +1,23 @@
 // packed.js: a stream of digits as it is defined, with exact integers, without tables and without checks.
 
-/** The digits of a stream: the reader's steps on BigInts, each digit found by counting frequencies up. */
-export function readDigitsPlain(stream, count, base) {
+/**
+ * The digits of a stream: the reader's steps on BigInts, each digit found by counting frequencies up.
+ * @param tables of each part, the number of its table of frequencies
+ */
+export function readDigitsPlain(stream, count, base, tables = [0]) {
   const bytes = [...stream];
-  const frequencies = [];
-  for (let digit = 0; digit < base; digit++) {
-    const first = bytes.shift();
-    frequencies.push(BigInt(first < 128 ? first : (first - 128) * 256 + bytes.shift()));
-  }
+  const all = Array.from({ length: Math.max(...tables) + 1 }, () =>
+    Array.from({ length: base }, () => {
+      const first = bytes.shift();
+      return BigInt(first < 128 ? first : (first - 128) * 256 + bytes.shift());
+    }),
+  );
+  const part = Math.max(1, Math.floor(count / tables.length));
   let x = 0n;
   for (const byte of bytes.splice(0, 4).reverse()) x = x * 256n + BigInt(byte);
   const digits = [];
   for (let i = 0; i < count; i++) {
+    const frequencies = all[tables[Math.min(tables.length - 1, Math.floor(i / part))]];
     const low = x % 4096n;
     let digit = 0;
     let below = 0n;
