@@ -5,6 +5,7 @@ import type { Command } from "commander";
 import { checkWritable, reason, ShiftwiseError } from "../base/index.js";
 import { contentOf, readWhole } from "../data/index.js";
 import { isGzip, readSafetensors } from "../format/index.js";
+import { isOnnx, kindText } from "../format/signatures.js";
 import { decodeNetwork, lower, type Network, type NetworkFile } from "../graph/index.js";
 import { decodeModel, type ModelDef } from "../model/index.js";
 import { foreignKind, type InputShape, importOnnxFile } from "../onnx/index.js";
@@ -34,12 +35,12 @@ async function readOurs(path: string, expected: string = WANTED.model): Promise<
   const bytes = await readWhole(path);
   // a short file is for the decoders, which have their own word for gzip, too
   if ((bytes.length > 0 && bytes.length <= 8) || isOurs(bytes) || isGzip(bytes)) return bytes;
-  const foreign = foreignKind(bytes);
+  const kind = foreignKind(bytes);
   throw new ShiftwiseError("BAD_FILE", "not a file of shiftwise", {
     where: path,
     expected,
     // that with advice, else that which shows the beginning
-    found: foreign?.includes(":") ? foreign : contentOf(bytes),
+    found: kind?.advice === undefined ? contentOf(bytes) : kindText(kind),
   });
 }
 
@@ -106,9 +107,9 @@ export async function readNetworkFile(path: string): Promise<NetworkFile> {
  * Whether a file is an ONNX network, as far as its first bytes tell.
  * @throws IO
  */
-export async function isOnnx(path: string): Promise<boolean> {
+export async function isOnnxFile(path: string): Promise<boolean> {
   const bytes = await readWhole(path);
-  return !isOurs(bytes) && contentOf(bytes) === "an ONNX network";
+  return !isOurs(bytes) && isOnnx(bytes);
 }
 
 /** The options about an ONNX file. */

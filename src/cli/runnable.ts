@@ -6,7 +6,7 @@ import { inputsOf, lower, type Network } from "../graph/index.js";
 import { encodeModel, type InputPort, type ModelDef } from "../model/index.js";
 import type { Normalization } from "../ops/index.js";
 import { pixelHead, usualNormalization, withNormalization } from "../pipeline/index.js";
-import { isOnnx, type NetworkArguments, RUNNABLE, readAnyNetwork, readModelFile } from "./files.js";
+import { isOnnxFile, type NetworkArguments, RUNNABLE, readAnyNetwork, readModelFile } from "./files.js";
 import { carriedBy, normalizationText, type PreprocessingArguments, preprocessingFrom } from "./preprocessing.js";
 
 /** A file that runs. */
@@ -30,7 +30,7 @@ export async function readRunnable(
   options: NetworkArguments,
   say: (line: string) => void,
 ): Promise<Runnable> {
-  if (!(await isOnnx(path))) {
+  if (!(await isOnnxFile(path))) {
     const file = await readModelFile(path, RUNNABLE);
     return { ...file, network: null, size: file.bytes.length };
   }

@@ -1,11 +1,12 @@
 // arrays.ts: arrays from files, which of several is meant, and their rows as samples.
 
 import { ShiftwiseError } from "../base/index.js";
+import { isArrayFile, isZip } from "../format/signatures.js";
 import type { Shape } from "../ops/index.js";
 import { fitOf, imagesOf, layoutsOf, plainSizes } from "./fit.js";
 import { parseIdx } from "./idx.js";
 import { type NpyArray, readNpy, readNpz } from "./npy.js";
-import { contentOf, isArrayFile, isIdx, isZip } from "./signatures.js";
+import { contentOf, isIdx } from "./signatures.js";
 
 /** Arrays by name; the name of a single array is empty. */
 export type Arrays = ReadonlyMap<string, NpyArray>;

@@ -3,6 +3,7 @@
 import { stat } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { given, is, type Kind, reason, ShiftwiseError } from "../base/index.js";
+import { pictureKind } from "../format/signatures.js";
 import { SHAPE, type Shape } from "../ops/index.js";
 import { type Arrays, arraysOf, type Chosen, chooseArray, chooseArrays, remarksOn, rowsOf } from "./arrays.js";
 import { allocate, listFolder, readBytes } from "./bytes.js";
@@ -13,7 +14,6 @@ import type { NpyArray } from "./npy.js";
 import { LIMIT, readAll, readPictures, spread } from "./pictures.js";
 import { normalizationOf, PREPROCESSING, type Preprocessing } from "./preprocessing.js";
 import { type Pictures, type Samples, samplesOf } from "./samples.js";
-import { imageKind } from "./signatures.js";
 
 /** Samples to calibrate with; `pictures` where they are pixels, which training can go on with. */
 export interface Calibration {
@@ -176,7 +176,7 @@ async function openSource(given: string, shape: Shape, preprocessing: Preprocess
   const { path, wanted, found } = await locate(given);
   if (found === "folder") return openFolder(path, shape, preprocessing, limit);
   const bytes = await readBytes(path);
-  if (imageKind(bytes)) return readPictures([path], shape, preprocessing, path);
+  if (pictureKind(bytes)) return readPictures([path], shape, preprocessing, path);
   return { arrays: arraysOf(bytes, path), wanted, path, remarks: [] };
 }
 

@@ -2,7 +2,8 @@
 import { type FileHandle, open, readdir, realpath, stat } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { reason, ShiftwiseError } from "../base/index.js";
-import { contentOf, imageKind, isArrayFile, isHidden } from "./signatures.js";
+import { isArrayFile, pictureKind } from "../format/signatures.js";
+import { contentOf, isHidden } from "./signatures.js";
 
 /** The contents of a folder and those in it, each path once, sorted. */
 export interface Found {
@@ -51,7 +52,7 @@ export async function searchFolder(folder: string): Promise<Found> {
         else if (ARRAY.test(entry.name)) arrays.push(at);
         else {
           const head = await readHead(at);
-          if (imageKind(head)) pictures.push(at);
+          if (pictureKind(head)) pictures.push(at);
           else if (isArrayFile(head)) arrays.push(at);
           else others.push(`${relative(folder, at)} (${contentOf(head)})`);
         }

@@ -1,8 +1,9 @@
 // image.ts: one encoded image (JPEG, PNG, WebP, ...) to RGB pixels, through the optional package sharp.
 import type { Sharp } from "sharp";
 import { given, is, type Kind, reason, ShiftwiseError } from "../base/index.js";
+import { pictureKind } from "../format/signatures.js";
 import { decodeBmp } from "./bmp.js";
-import { contentOf, imageKind } from "./signatures.js";
+import { contentOf } from "./signatures.js";
 
 /** A decoded picture. */
 export interface Image {
@@ -35,7 +36,7 @@ const FEW_PIXELS = 2 ** 22;
  */
 export async function decodeImage(bytes: Uint8Array, where: string): Promise<Image> {
   given({ bytes, where }, { bytes: is.bytes, where: is.text });
-  const kind = imageKind(bytes);
+  const kind = pictureKind(bytes);
   if (kind === "BMP") return decodeBmp(bytes, MOST_PIXELS, where);
   if (kind === null) {
     const message = bytes.length === 0 ? "an empty file" : "cannot decode the image";

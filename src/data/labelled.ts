@@ -2,6 +2,7 @@
 import { stat } from "node:fs/promises";
 import { basename, dirname, join, relative, sep } from "node:path";
 import { given, is, reason, ShiftwiseError } from "../base/index.js";
+import { isArrayFile, isTar, isZip, pictureKind } from "../format/signatures.js";
 import { SHAPE, type Shape } from "../ops/index.js";
 import { type Arrays, arraysOf } from "./arrays.js";
 import { listFolder, readBytes, readWhole } from "./bytes.js";
@@ -16,7 +17,7 @@ import { isTable, readTable } from "./label-table.js";
 import type { NpyArray } from "./npy.js";
 import { LIMIT, spread } from "./pictures.js";
 import { PREPROCESSING, type Preprocessing, prepareImage } from "./preprocessing.js";
-import { contentOf, imageKind, isIdx, isZip } from "./signatures.js";
+import { contentOf, isIdx } from "./signatures.js";
 import { readArchive } from "./tar.js";
 
 /** A network that answers: what it reads, and what its classes are called. */
@@ -162,16 +163,15 @@ const decoded = async (path: string): Promise<Image> => decodeImage(await readWh
 async function searchFile(path: string): Promise<Found | null> {
   if (isTable(path)) return ofTable(path);
   const bytes = await readBytes(path);
-  if (imageKind(bytes)) return null;
+  if (pictureKind(bytes)) return null;
   if (isZip(bytes)) return ofArrays(arraysOf(bytes, path), path);
   if (isIdx(bytes)) return ofIdx(bytes, path);
-  const kind = contentOf(bytes);
-  if (kind === "a tar archive") return ofArchive(path);
-  if (kind.startsWith("a NumPy array")) return null;
+  if (isTar(bytes)) return ofArchive(path);
+  if (isArrayFile(bytes)) return null;
   if (/^(test|data)_batch/.test(basename(path))) {
     return ofPlanes({ ...parseCifar(bytes, path), shape: [3, 32, 32] as const }, CLASS_NAMES);
   }
-  throw nothing(path, kind);
+  throw nothing(path, contentOf(bytes));
 }
 
 function ofDataset({ images, labels, shape, classNames }: Dataset): Found {

@@ -121,13 +121,13 @@ describe("bad input", () => {
 
     test("what another file is", async () => {
       const kinds = [
-        ["<!doctype html><title>404</title>", /an HTML or XML page: /],
+        ["<!doctype html><title>404</title>", /an HTML page: /],
         ["version https://git-lfs.github.com/spec/v1\noid sha256:00", /a Git LFS pointer, .*git lfs pull/],
-        ["PK\x03\x04 and so on", /expected an ONNX file, a model .*; found a zip archive/],
+        ["PK\x03\x04 and so on", /expected an ONNX file, a model .*; found a ZIP archive: unpack/],
         ["PK\x03\x04 archive/data.pkl", /a PyTorch checkpoint .*torch.onnx.export/],
         ["\x1c\0\0\0TFL3 and so on", /a TensorFlow Lite model: .*tf2onnx/],
         ["", /an empty file/],
-        [Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0]), /found PNG/],
+        [Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0]), /found a picture \(PNG\)/],
       ];
       for (const [content, pattern] of kinds) {
         const lines = await assertFails(

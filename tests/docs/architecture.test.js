@@ -69,6 +69,7 @@ test("rooms are entered by their doors", () => {
     "base/thread.js",
     "data/browser.js",
     "format/packed.js",
+    "format/signatures.js",
     "runtime/inside.js",
     "quantize/quantizers/index.js",
     ...rooms.map(({ name }) => `${name}/index.js`),

@@ -12,6 +12,7 @@ import { lower } from "../../dist/graph/index.js";
 import { encodeModel } from "../../dist/model/index.js";
 import { importOnnx, importOnnxFile } from "../../dist/onnx/index.js";
 import { Model } from "../../dist/runtime/index.js";
+import { build } from "./build.js";
 
 const VALID = readFileSync(fileURLToPath(new URL("cases/tiny_softmax.onnx", import.meta.url)));
 const text = (string) => new TextEncoder().encode(string);
@@ -39,8 +40,8 @@ const SAVED_MODEL = Uint8Array.of(
 const FILES = {
   "empty.onnx": [new Uint8Array(), /an empty file/],
   "zeros.onnx": [new Uint8Array(4096), /a file of zeros/],
-  "page.onnx": [text("<!DOCTYPE html>\n<html><head><title>404</title></head></html>"), /an HTML or XML page/],
-  "xml.onnx": [text('\n<?xml version="1.0"?><Error><Code>NoSuchKey</Code></Error>'), /an HTML or XML page/],
+  "page.onnx": [text("<!DOCTYPE html>\n<html><head><title>404</title></head></html>"), /an HTML page: the address led/],
+  "xml.onnx": [text('\n<?xml version="1.0"?><Error><Code>NoSuchKey</Code></Error>'), /an XML file: the address led/],
   "pointer.onnx": [
     text("version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 45\n"),
     /Git LFS pointer.*git lfs pull/,
@@ -49,16 +50,16 @@ const FILES = {
     zipSync({ "net/data.pkl": new Uint8Array(9), "net/version": text("3") }),
     /PyTorch checkpoint.*torch\.onnx\.export/,
   ],
-  "old.pth": [latin("\x80\x02\x8a\x0a"), /Python pickle.*torch\.onnx\.export/],
+  "old.pth": [latin("\x80\x02\x8a\x0a"), /pickle \(of Python\).*torch\.onnx\.export/],
   "net.keras": [zipSync({ "config.json": text("{}") }), /Keras model.*tf2onnx/],
   "net.mlpackage": [zipSync({ "Data/com.apple.CoreML/model.mlmodel": text("x") }), /Core ML package/],
-  "files.zip": [zipSync({ "notes.txt": text("x") }), /zip archive/],
+  "files.zip": [zipSync({ "notes.txt": text("x") }), /ZIP archive/],
   "net.mlmodel": [latin("\x08\x04\x12\x21\x0a\x09\x0a\x05image\xff"), /Core ML model/],
   "files.tar": [latin(`${"net/".padEnd(257)}ustar`, 512), /tar archive: unpack it/],
   "engine.trt": [latin("ftrt"), /TensorRT engine/],
   "llama.gguf": [latin("GGUF"), /GGUF/],
   "net.xml": [text('<?xml version="1.0"?>\n<net name="a" version="11">'), /OpenVINO model/],
-  "bom.onnx": [text("\ufeff<!DOCTYPE html><html>"), /an HTML or XML page/],
+  "bom.onnx": [text("\ufeff<!DOCTYPE html><html>"), /an HTML page/],
   "gone.onnx": [text("404: Not Found"), /message of a server: the address led to an error.*found 404: Not Found/],
   "entry.onnx": [text("Entry not found"), /message of a server/],
   "net.cfg": [text("[net]\nbatch=1\n"), /a text file; found \[net\]/],
@@ -75,7 +76,8 @@ const FILES = {
   "net.onnx.gz": [gzipSync(VALID), /gzip file: unpack it/],
   "array.npy": [latin("\x93NUMPY\x01"), /NumPy array/],
   "model.json": [text('{"format": "graph-model"}'), /JSON file/],
-  "picture.onnx": [latin("\xff\xd8\xff\xe0"), /an image/],
+  "paper.onnx": [latin("%PDF-1.7"), /a PDF/],
+  "picture.onnx": [latin("\xff\xd8\xff\xe0"), /a picture \(JPEG\)/],
   "notes.onnx": [text("These are notes about a network.\n"), /a text file/],
 };
 
@@ -105,6 +107,17 @@ test("a file that is cut off", () => {
       code: "TRUNCATED",
       message: `net.onnx: the file is cut off: it ends before its last message does; found ${length} bytes`,
     });
+  }
+});
+
+test("a file that is cut off, with names as TensorFlow has them", () => {
+  const nodes = [
+    ["Relu", "x", "serving_default"],
+    ["Relu", "serving_default", "y"],
+  ];
+  const bytes = build({ nodes, x: [1, 3, 4, 4] });
+  for (const cut of [1, 9, 40]) {
+    assert.throws(() => importOnnx(bytes.subarray(0, bytes.length - cut)), { code: "TRUNCATED" }, `${cut}`);
   }
 });
 
