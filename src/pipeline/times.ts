@@ -1,4 +1,4 @@
-// times.ts: milliseconds of several models on the same samples, in turns.
+// times.ts: milliseconds of several models on the same sample, in turns.
 import { ShiftwiseError } from "../base/index.js";
 import { type Samples, type SamplesByInput, samplesReader } from "../data/browser.js";
 import { pause } from "../engine/index.js";
@@ -6,16 +6,15 @@ import type { ModelDef } from "../model/index.js";
 import { Model } from "../runtime/index.js";
 import type { MeasureControl } from "./measure.js";
 
-/** Samples that are run again and again, timed turns after those that warm up, and the seconds after which no turn begins. */
-const SAMPLES = 4;
-const TURNS = 16;
+/** Timed turns after those that warm up, and the seconds after which no turn begins. */
+const TURNS = 24;
 const WARM_UPS = 2;
-const SECONDS = 6;
+const SECONDS = 3;
 /** Milliseconds that a turn lasts at least: shorter ones would measure the clock. */
 const TURN = 8;
 
 /**
- * Runs models in turns, so that whatever else the machine does hits all of them alike. Other work only lengthens times, so the
+ * Runs models on the first sample in turns, so that whatever else the machine does hits all of them alike. Other work only lengthens times, so the
  * lower quartile stands for each.
  * @param defs models with the same inputs
  * @returns milliseconds a sample of each
@@ -34,19 +33,16 @@ export async function compareModelTimes(
     }
     const inputs = defs[0].inputs.map(({ name, tensor }) => ({ name, shape: defs[0].tensors[tensor].shape }));
     const reader = samplesReader(inputs, samples, defs[0].name);
-    const count = Math.min(SAMPLES, reader.count);
-    let given = Array.from({ length: count }, (_, i) => Object.fromEntries(reader.read(i, 1)));
+    const given = Object.fromEntries(reader.read(0, 1));
     const times: number[][] = models.map(() => []);
     const rounds = models.map(() => 1);
     const start = performance.now();
     for (let turn = -WARM_UPS; turn < TURNS; turn++) {
       for (const [m, model] of models.entries()) {
         const begin = performance.now();
-        for (let round = 0; round < rounds[m]; round++) for (const values of given) model.runSync(values);
+        for (let round = 0; round < rounds[m]; round++) model.runSync(given);
         const time = performance.now() - begin;
-        if (turn >= 0) times[m].push(time / (rounds[m] * given.length));
-        // one sample of a slow network tells enough
-        else if (time > 250 * SECONDS) given = given.slice(0, 1);
+        if (turn >= 0) times[m].push(time / rounds[m]);
         else if (turn === -1) rounds[m] = Math.max(1, Math.ceil(TURN / time));
         if (signal?.aborted) throw new ShiftwiseError("ABORTED", "stopped while measuring time");
         await pause();
