@@ -1,8 +1,6 @@
-// index.ts: the door of the ground floor: errors, checks of arguments, random numbers, files written whole, addresses and records
-// of wasm.
+// index.ts: the door of the ground floor: errors, checks of arguments, random numbers, addresses and records of wasm.
 export { type Address, NOWHERE, plus, roundUp } from "./address.js";
 export { alternatives } from "./alternatives.js";
-export { checkWritable, writeAtomically } from "./atomic.js";
 export { decibels, EXACT, noiseOf, squaresAboutMean } from "./decibels.js";
 export { described, type ErrorCode, type ErrorDetails, type ErrorValue, guarded, ShiftwiseError } from "./error.js";
 export { frozenCopy, looseCopy } from "./frozen.js";
@@ -13,7 +11,6 @@ export { arrayKind, isArray, isBuffer, isShared, ownView } from "./kinds.js";
 export { expectNoPromise } from "./listener.js";
 export { canonicalNaNs, canonicalWord, firstNonFinite } from "./nan.js";
 export { createRandom, type Random, type Shuffleable } from "./random.js";
-export { reason } from "./reason.js";
 export { shellWord } from "./shell.js";
 export { encode, type Layout, type Pointer } from "./struct.js";
 export { bytesOfText } from "./text.js";

@@ -1,6 +1,6 @@
 // calibrate-costs.ts: shiftwise calibrate-costs: how long each unit of the kernels' work takes on this machine.
 import type { Command } from "commander";
-import { writeAtomically } from "../base/index.js";
+import { writeAtomically } from "../base/system.js";
 import { type Calibration, COST_UNITS, calibrateCosts } from "../pipeline/index.js";
 import { count, percent, table } from "../report/index.js";
 import { integer } from "./arguments.js";

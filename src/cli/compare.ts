@@ -2,7 +2,8 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
-import { reason, ShiftwiseError, writeAtomically } from "../base/index.js";
+import { ShiftwiseError } from "../base/index.js";
+import { reason, writeAtomically } from "../base/system.js";
 import { type Dataset, sampleImages, size, type TrainTest } from "../data/index.js";
 import { classCount, lower, type Network } from "../graph/index.js";
 import { decodeModel, type ModelDef, packModel } from "../model/index.js";

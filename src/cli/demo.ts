@@ -6,7 +6,7 @@ import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import type { Command } from "commander";
-import { writeAtomically } from "../base/index.js";
+import { writeAtomically } from "../base/system.js";
 import { type Augmentation, generate, size, type TrainTest } from "../data/index.js";
 import { goldenHash } from "../format/index.js";
 import { lower, type Network } from "../graph/index.js";

@@ -1,6 +1,6 @@
 // export.ts: shiftwise export: a model file as standard ONNX, which other runtimes run and Netron shows.
 import type { Command } from "commander";
-import { writeAtomically } from "../base/index.js";
+import { writeAtomically } from "../base/system.js";
 import { exportOnnx } from "../onnx/index.js";
 import { bytes, counted } from "../report/index.js";
 import { choice } from "./arguments.js";

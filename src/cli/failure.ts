@@ -1,6 +1,7 @@
 // failure.ts: what a person reads when a command fails, and the status it exits with.
 import { CommanderError } from "commander";
-import { reason, ShiftwiseError } from "../base/index.js";
+import { ShiftwiseError } from "../base/index.js";
+import { reason } from "../base/system.js";
 import { oneLine, printable } from "./printable.js";
 
 /** Settings of the library by the options that set them. */

@@ -2,7 +2,8 @@
 import { access, mkdir, realpath, rm } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Command } from "commander";
-import { checkWritable, reason, ShiftwiseError } from "../base/index.js";
+import { ShiftwiseError } from "../base/index.js";
+import { checkWritable, reason } from "../base/system.js";
 import { contentOf, readWhole } from "../data/index.js";
 import { isGzip, readSafetensors } from "../format/index.js";
 import { isOnnx, kindText } from "../format/signatures.js";

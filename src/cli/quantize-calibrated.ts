@@ -1,7 +1,8 @@
 // quantize-calibrated.ts: shiftwise quantize --calibrate: a network, ONNX or our own, to a model without labels.
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import { ShiftwiseError, writeAtomically } from "../base/index.js";
+import { ShiftwiseError } from "../base/index.js";
+import { writeAtomically } from "../base/system.js";
 import type { Augmentation, LabelledImages, Preprocessing, SamplesByInput } from "../data/index.js";
 import { lower } from "../graph/index.js";
 import { type ModelDef, packModel } from "../model/index.js";

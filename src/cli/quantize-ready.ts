@@ -1,7 +1,8 @@
 // quantize-ready.ts: shiftwise quantize without images: a network that was quantized elsewhere, as it came.
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import { ShiftwiseError, writeAtomically } from "../base/index.js";
+import { ShiftwiseError } from "../base/index.js";
+import { writeAtomically } from "../base/system.js";
 import { readWhole } from "../data/index.js";
 import { packModel } from "../model/index.js";
 import { importExported } from "../onnx/index.js";

@@ -1,7 +1,8 @@
 // quantize-retrained.ts: shiftwise quantize --data: INQ with retraining on labelled images.
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import { ShiftwiseError, writeAtomically } from "../base/index.js";
+import { ShiftwiseError } from "../base/index.js";
+import { writeAtomically } from "../base/system.js";
 import { type LabelledImages, size, type TrainTest } from "../data/index.js";
 import { lower, type Network } from "../graph/index.js";
 import { type ModelDef, packModel } from "../model/index.js";

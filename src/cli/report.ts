@@ -1,7 +1,8 @@
 // report.ts: the option --report, and what commands put on its page.
 import { cpus } from "node:os";
 import type { Command } from "commander";
-import { shellWord, writeAtomically } from "../base/index.js";
+import { shellWord } from "../base/index.js";
+import { writeAtomically } from "../base/system.js";
 import type { LabelledImages } from "../data/index.js";
 import type { Shape } from "../ops/index.js";
 import type { AnswersMeasurement } from "../pipeline/index.js";

@@ -1,6 +1,6 @@
 // train.ts: shiftwise train: a float network from labelled images.
 import type { Command } from "commander";
-import { writeAtomically } from "../base/index.js";
+import { writeAtomically } from "../base/system.js";
 import { openDataset, size } from "../data/index.js";
 import { encodeNetwork, lower } from "../graph/index.js";
 import { checkFits, createClassifier, DEFAULTS, freshNetwork, NETWORKS, type NetworkName } from "../pipeline/index.js";

@@ -3,7 +3,8 @@ import { createReadStream, type Stats } from "node:fs";
 import { readdir, readFile, realpath, stat } from "node:fs/promises";
 import { promisify } from "node:util";
 import { constants, gunzip, gunzipSync } from "node:zlib";
-import { reason, ShiftwiseError } from "../base/index.js";
+import { ShiftwiseError } from "../base/index.js";
+import { reason } from "../base/system.js";
 import { isGzip } from "../format/index.js";
 
 /** Bytes of the largest file that is read, and of the most that one unpacks to. */

@@ -2,7 +2,8 @@
 
 import { stat } from "node:fs/promises";
 import { join, relative } from "node:path";
-import { given, is, type Kind, reason, ShiftwiseError } from "../base/index.js";
+import { given, is, type Kind, ShiftwiseError } from "../base/index.js";
+import { reason } from "../base/system.js";
 import { pictureKind } from "../format/signatures.js";
 import { SHAPE, type Shape } from "../ops/index.js";
 import { type Arrays, arraysOf, type Chosen, chooseArray, chooseArrays, remarksOn, rowsOf } from "./arrays.js";

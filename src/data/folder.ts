@@ -1,7 +1,8 @@
 // folder.ts: the pictures and arrays in a folder as people have them: links, hidden files, other files, broken ones.
 import { type FileHandle, open, readdir, realpath, stat } from "node:fs/promises";
 import { join, relative } from "node:path";
-import { reason, ShiftwiseError } from "../base/index.js";
+import { ShiftwiseError } from "../base/index.js";
+import { reason } from "../base/system.js";
 import { isArrayFile, pictureKind } from "../format/signatures.js";
 import { contentOf, isHidden } from "./signatures.js";
 

@@ -1,6 +1,7 @@
 // image.ts: one encoded image (JPEG, PNG, WebP, ...) to RGB pixels, through the optional package sharp.
 import type { Sharp } from "sharp";
-import { given, is, type Kind, reason, ShiftwiseError } from "../base/index.js";
+import { given, is, type Kind, ShiftwiseError } from "../base/index.js";
+import { reason } from "../base/system.js";
 import { pictureKind } from "../format/signatures.js";
 import { decodeBmp } from "./bmp.js";
 import { contentOf } from "./signatures.js";

@@ -1,7 +1,8 @@
 // labelled.ts: labelled pictures as people have them, one at a time, prepared as a network reads them.
 import { stat } from "node:fs/promises";
 import { basename, dirname, join, relative, sep } from "node:path";
-import { given, is, reason, ShiftwiseError } from "../base/index.js";
+import { given, is, ShiftwiseError } from "../base/index.js";
+import { reason } from "../base/system.js";
 import { isArrayFile, isTar, isZip, pictureKind } from "../format/signatures.js";
 import { SHAPE, type Shape } from "../ops/index.js";
 import { type Arrays, arraysOf } from "./arrays.js";

@@ -1,6 +1,7 @@
 // open.ts: a data set by the name or folder a person gives.
 import { stat } from "node:fs/promises";
-import { given, is, reason, ShiftwiseError } from "../base/index.js";
+import { given, is, ShiftwiseError } from "../base/index.js";
+import { reason } from "../base/system.js";
 import { listFolder } from "./bytes.js";
 import { loadCifarFolder, looksLikeCifar } from "./cifar.js";
 import { loadClassFolders } from "./class-folders.js";

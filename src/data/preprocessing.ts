@@ -1,6 +1,7 @@
 // preprocessing.ts: how an image file becomes what a network reads: size, channels, range, mean and deviation.
 
-import { frozenCopy, given, is, reason, ShiftwiseError } from "../base/index.js";
+import { frozenCopy, given, is, ShiftwiseError } from "../base/index.js";
+import { reason } from "../base/system.js";
 import { fields } from "../format/index.js";
 import { type Normalization, SHAPE, type Shape } from "../ops/index.js";
 import { readWhole } from "./bytes.js";

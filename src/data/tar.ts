@@ -2,7 +2,8 @@
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { extract } from "tar-stream";
-import { given, is, reason, ShiftwiseError } from "../base/index.js";
+import { given, is, ShiftwiseError } from "../base/index.js";
+import { reason } from "../base/system.js";
 import { readBytes } from "./bytes.js";
 import type { TrainTest } from "./dataset.js";
 import { type EncodedImage, encodedSet } from "./encoded.js";

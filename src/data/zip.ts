@@ -1,6 +1,7 @@
 // zip.ts: the files in a ZIP archive, unpacked within limits and held against their checksums.
 import { unzipSync } from "fflate";
-import { reason, ShiftwiseError } from "../base/index.js";
+import { ShiftwiseError } from "../base/index.js";
+import { reason } from "../base/system.js";
 import { crc32, hex } from "../format/index.js";
 import { unpackLimit } from "./bytes.js";
 

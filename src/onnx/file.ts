@@ -1,6 +1,7 @@
 // file.ts: a model from a file of the disk, with the data that lies beside it.
 
-import { given, is, reason, ShiftwiseError } from "../base/index.js";
+import { given, is, ShiftwiseError } from "../base/index.js";
+import { reason } from "../base/system.js";
 import type { Network } from "../graph/index.js";
 import type { ImportOptions } from "./given.js";
 import { IMPORT_OPTIONS } from "./given.js";

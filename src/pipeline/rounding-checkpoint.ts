@@ -1,5 +1,5 @@
 // rounding-checkpoint.ts: the layers that a conversion has rounded, in a file from which an interrupted one goes on.
-import { writeAtomically } from "../base/index.js";
+import { writeAtomically } from "../base/system.js";
 import { type Samples, type SamplesByInput, samplesReader } from "../data/browser.js";
 import {
   crc32,

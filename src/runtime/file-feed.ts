@@ -1,5 +1,6 @@
 // file-feed.ts: the bytes of a file in Node, piece after piece; loaded where there is one to read.
 import type { ShiftwiseError } from "../base/index.js";
+import { reason } from "../base/system.js";
 
 export interface Feed {
   /** Bytes that are to come; null where the sender does not say. */
@@ -22,10 +23,7 @@ const PIECE = 1 << 18;
  */
 export async function feedOfFile(where: string, Failure: typeof ShiftwiseError): Promise<Feed> {
   const failed = (cause: unknown): never => {
-    const text = cause instanceof Error ? cause.message : String(cause);
-    // "ENOENT: no such file or directory, open '...'": the error names the file already
-    const found = text.replace(/^[A-Z0-9_]+: /, "").replace(/, [a-z]+( '.*')?$/s, "");
-    throw new Failure("IO", "cannot read the model", { where, found, cause });
+    throw new Failure("IO", "cannot read the model", { where, found: reason(cause), cause });
   };
   // not an import: bundlers for the browser must not find one
   const { constants, open } = process.getBuiltinModule("node:fs/promises");

@@ -1,6 +1,7 @@
 // checkpoint.ts: everything a run needs to go on as if it had never stopped, in one file.
 
-import { reason, ShiftwiseError, writeAtomically } from "../base/index.js";
+import { ShiftwiseError } from "../base/index.js";
+import { reason, writeAtomically } from "../base/system.js";
 import type { ParameterLayout } from "../engine/index.js";
 import {
   fields,

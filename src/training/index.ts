@@ -1,5 +1,5 @@
 // index.ts: the door of the training room: float training, INQ retraining, evaluation, and the engine beneath them.
-export { checkWritable, writeAtomically } from "../base/index.js";
+export { checkWritable, writeAtomically } from "../base/system.js";
 export {
   type Aim,
   type BatchLoss,

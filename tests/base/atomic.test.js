@@ -7,7 +7,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
-import { checkWritable, writeAtomically } from "../../dist/base/index.js";
+import { checkWritable, writeAtomically } from "../../dist/base/system.js";
 
 const folder = mkdtempSync(join(tmpdir(), "shiftwise-atomic-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -31,7 +31,7 @@ const program = (text) => [
   "--input-type=module",
   "-e",
   `import fs from "node:fs"; import { open } from "node:fs/promises";
-   import { checkWritable, writeAtomically } from "${new URL("../../dist/base/index.js", import.meta.url)}";
+   import { checkWritable, writeAtomically } from "${new URL("../../dist/base/system.js", import.meta.url)}";
    ${text}`,
 ];
 

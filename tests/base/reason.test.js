@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readdir, readFile, rename } from "node:fs/promises";
 import { test } from "node:test";
-import { reason } from "../../dist/base/index.js";
+import { reason } from "../../dist/base/system.js";
 
 test("a system's words without its code, call and paths", async () => {
   const found = async (work) => reason(await work().then(assert.fail, (cause) => cause));

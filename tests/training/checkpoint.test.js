@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { writeAtomically } from "../../dist/base/index.js";
+import { writeAtomically } from "../../dist/base/system.js";
 import { openFile, sealFile, tensorSource } from "../../dist/format/index.js";
 import { decodeNetwork } from "../../dist/graph/index.js";
 import { retrain, train } from "../../dist/training/index.js";
