@@ -84,7 +84,8 @@ function needed(value: number | undefined, option: string, expected: string): nu
 const MISSED = {
   activations:
     "the goal is out of reach: rounded activations alone lose nearly as much as it allows. This is the nearest model whose weights add little to that",
-  weights: "the goal is out of reach: the weights lose more even with 6 bits. This is the nearest model",
+  weights:
+    "the goal is out of reach: the weights lose more even with the most bits that they may have. This is the nearest model",
   time: "the goal is out of reach: no choice is as fast. This is the best of those that take at most 2 % more than the fastest",
   size: "the goal is out of reach: no choice is as small. This is the best of those that take at most 2 % more than the smallest",
 } as const satisfies Record<NonNullable<ImageConversion["missed"]>, string>;

@@ -145,7 +145,7 @@ export async function runCalibrated(path: string, options: CalibratedArguments, 
         checkpoint: { path: checkpoint, resume: options.resume },
         onStep: steps.begin,
         onProgress: steps.update,
-        onWarning: screen.say,
+        onWarning: (text) => screen.say(`warning: ${text}`),
       },
     );
   const result = await resumable(checkpoint, convert);
@@ -180,7 +180,9 @@ export async function runCalibrated(path: string, options: CalibratedArguments, 
     goal: aim,
     points: result.points,
     missed: result.missed,
+    unjudged: result.unjudged,
     quality: result.quality,
+    softmax: softmaxOutputs(model),
     activations: schemeName(options.activations ?? DEFAULTS.activations),
     assumedPreprocessing: calibrations.size > 1 ? assumed : (Object.values(assumed)[0] ?? null),
     images: prepared.count,
@@ -232,6 +234,12 @@ async function timesOf(
     screen.say(`no times: the float network takes more memory than this runtime allows (${error.message})`);
     return defs.map(() => null);
   }
+}
+
+/** The outputs that a softmax makes. */
+function softmaxOutputs({ outputs, layers }: ModelDef): string[] {
+  const made = new Set(layers.filter(({ op }) => op === "softmax").map(({ output }) => output));
+  return outputs.filter(({ tensor }) => made.has(tensor)).map(({ name }) => name);
 }
 
 /** The bytes of a float network's weights. */
@@ -286,9 +294,13 @@ function sizeRows({ float, bytes: size, msPerSample }: Pick<Summary, "float" | "
     float.msPerSample === null || msPerSample === null ? "" : `, ${ratio(float.msPerSample / msPerSample)} as fast`;
   return [
     ["float32", bytes(float.bytes), time(float.msPerSample), ""],
-    ["model", bytes(size), time(msPerSample), `${ratio(float.bytes / size)} smaller${faster}`],
+    ["model", bytes(size), time(msPerSample), `${comparedSize(size, float.bytes)}${faster}`],
   ];
 }
+
+/** Says how many times smaller, or larger, a file is. */
+const comparedSize = (size: number, before: number): string =>
+  size > before ? `${ratio(size / before)} larger` : `${ratio(before / size)} smaller`;
 
 /** The share of the float network's time above which the model counts as slower. */
 const SLOWER = 1.05;
@@ -351,7 +363,10 @@ interface Summary {
   readonly averageBits: number;
   readonly points: readonly Point[];
   readonly missed: ImageConversion["missed"];
+  readonly unjudged: ImageConversion["unjudged"];
   readonly quality: Quality;
+  /** The names of the outputs that a softmax makes. */
+  readonly softmax: readonly string[];
   /** The preprocessing of the one input, or by input; null or empty where nothing was assumed. */
   readonly assumedPreprocessing: Preprocessing | Readonly<Record<string, Preprocessing>> | null;
   readonly distillation: DistillationOutcome | null;
@@ -378,9 +393,8 @@ function describe(
     ...(distillation ? [taughtText(distillation, quality)] : []),
     ...pointsText(file.points, file.missed),
     ...qualityText(quality, file.assumedPreprocessing),
-    ...(file.points.length > 0 && quality.heldOut && file.missed === null
-      ? ["the goal was reached on these samples, so others may lose a little more: eval --against measures them"]
-      : []),
+    ...judgedText(quality, file),
+    ...softmaxText(file.softmax),
     ...val,
     `in this runtime, one thread:`,
     table(SIZE_COLUMNS, sizeRows(file)),
@@ -403,11 +417,10 @@ function qualityText(quality: Quality, assumed: object | null): string[] {
   return [
     `outputs against the float network's, on ${samplesText(quality)}:`,
     outputsText(outputs),
-    ...(quality.heldOut
-      ? []
-      : ["figures on samples that calibrated flatter the model: of eight samples or more some are held out"]),
-    ...(quality.images < FEW
-      ? [`so few samples do not tell much: of ${ENOUGH} samples or more, ${FEW} or more are held out`]
+    ...(quality.images < FEW && outputs.some(({ differs }) => differs)
+      ? [
+          `${quality.heldOut ? "so few samples do not tell much" : "figures on the samples that calibrated flatter the model"}: of ${ENOUGH} samples or more, ${FEW} or more are held out`,
+        ]
       : []),
     ...(advice && assumed && Object.keys(assumed).length > 0
       ? [
@@ -415,6 +428,25 @@ function qualityText(quality: Quality, assumed: object | null): string[] {
         ]
       : []),
     ...(advice ? [advice] : []),
+  ];
+}
+
+/** Says whether the goal was reached, where it does not show yet. */
+function judgedText(
+  { heldOut }: Quality,
+  { points, missed, unjudged }: Pick<Summary, "points" | "missed" | "unjudged">,
+): string[] {
+  if (unjudged) return ["nothing could judge the goal: see the warning above"];
+  if (points.length === 0 || !heldOut || missed !== null) return [];
+  return ["the goal was reached on these samples, so others may lose a little more: eval --against measures them"];
+}
+
+/** Says which outputs a softmax ends in. */
+function softmaxText(names: readonly string[]): string[] {
+  if (names.length === 0) return [];
+  const many = names.length > 1;
+  return [
+    `output${many ? "s" : ""} ${names.map((name) => `"${name}"`).join(", ")} end${many ? "" : "s"} in the network's own softmax, which the model keeps: take the values as shares, without another softmax`,
   ];
 }
 

@@ -24,12 +24,6 @@ export async function measureShown(
 const FEW = 100;
 const ofFew = (equal: number, all: number): string => (all < FEW ? ` (${Math.round(equal)} of ${all})` : "");
 
-/** Why an output has no signal to noise. */
-const LACKS = {
-  variation: "all values of the float network are the same",
-  "finite values": "some values are not finite",
-} as const;
-
 export const OUTPUT_COLUMNS: readonly Column[] = [
   ["output"],
   ["signal to noise", "right"],
@@ -48,8 +42,19 @@ export function outputRows(outputs: readonly OutputFidelity[]): string[][] {
 
 /** The same as a table, and a line for each output of which that cannot be said. */
 export function outputsText(outputs: readonly OutputFidelity[]): string {
-  const lacking = outputs.flatMap(({ name, lacks }) => (lacks ? [`—: of output "${name}" ${LACKS[lacks]}`] : []));
-  return [table(OUTPUT_COLUMNS, outputRows(outputs)), ...lacking].join("\n");
+  const broken = outputs.filter(({ lacks }) => lacks === "finite values");
+  const still = outputs.filter(({ differs, lacks }) => !differs && lacks !== "finite values");
+  const many = still.length > 1;
+  const names = still.map(({ name }) => `"${name}"`).join(", ");
+  return [
+    table(OUTPUT_COLUMNS, outputRows(outputs)),
+    ...broken.map(({ name }) => `—: of output "${name}" some values are not finite`),
+    ...(still.length > 0
+      ? [
+          `not judged: output${many ? "s" : ""} ${names} ${many ? "do" : "does"} not differ from sample to sample here, so the figures say nothing of other samples`,
+        ]
+      : []),
+  ].join("\n");
 }
 
 /** Pictures from which an accuracy says something. */

@@ -54,11 +54,11 @@ import {
 } from "../training/index.js";
 import { DEFAULTS } from "./defaults.js";
 import {
+  cautious,
   dealBits,
   type Goal,
   goalText,
   LOSSLESS,
-  leastAgreement,
   type Point,
   type Reached,
   reach,
@@ -96,7 +96,8 @@ import { conversionRecord, openRoundingCheckpoint } from "./rounding-checkpoint.
 import { roundingThreads } from "./rounding-threads.js";
 import { checkBits, checkLayers, defined } from "./settings.js";
 import { type Images, type ImagesByInput, type Source, sourceOf } from "./source.js";
-import { stillInputs } from "./still-inputs.js";
+import { type StillInputs, stillInputs } from "./still-inputs.js";
+import { type Judgement, judgementOf, type Unjudged } from "./unjudged.js";
 
 /** With a goal, one of so many samples is held out. */
 const LEAST_FOR_GOALS = 2;
@@ -116,6 +117,12 @@ export interface ImageConversion extends ConversionResult<RoundedLayer> {
    * the least time or size there is. The model is the nearest one then. Null where the goal is reached, and without one.
    */
   readonly missed: Reached<unknown>["missed"];
+  /**
+   * Why nothing could judge the goal. Then the goal lossless gives the bits of a conversion by hand, and the others go by what each
+   * layer loses by itself; `quality` says of each output whether it differs from sample to sample. Null where the goal was judged, and
+   * without one.
+   */
+  readonly unjudged: Unjudged | null;
   /** Null without self-distillation. */
   readonly distillation: DistillationOutcome | null;
 }
@@ -146,10 +153,9 @@ export async function quantizeFromImages(
   const { warnings, warn, heard } = createWarnings(control.onWarning);
   const network = withoutInputBounds(withoutTiny(float, warn));
   const source = sourceOf(network, images, warn);
-  const asked = resolve(settings, source.pictures);
-  check(network, source, asked);
-  const ready = readyIn(network, asked.layers);
-  const full = areReady(network, ready) ? asked : measurable(asked, countOf(source.samples), warn);
+  const full = resolve(settings, source.pictures);
+  check(network, source, full);
+  const ready = readyIn(network, full.layers);
   const { minutes, quantizer, activations } = full;
   const { signal } = control;
   await heard();
@@ -160,7 +166,6 @@ export async function quantizeFromImages(
   const looked = tensorsToEqualize(bare);
   const ranges = await collectRanges(bare, looked, interruptible(sampleActivations(bare, samples, looked), signal));
   const still = stillInputs(bare, ranges, countOf(samples));
-  if (still) warn(still);
   // channels of another range would move weights off their grids, and tensors out of what was said of them
   const start = ready.size > 0 || stated.size > 0 ? bare : equalize(bare, ranges);
   const points = quantizationPoints(start);
@@ -168,10 +173,14 @@ export async function quantizeFromImages(
   const fitted = calibrate(start, histograms, { activations });
   const simulated = insertQuantizers(start, new Map([...fitted, ...stated]));
 
+  const measure = fidelityTo(source.network, held, held === samples ? null : samples);
+  const judgement = judged(source, held, network, ready, full, () => measure(simulated).outputs, still);
+  const { unjudged = null } = judgement ?? {};
+  for (const text of unjudged ? [judgement!.text] : [still?.text, judgement?.text]) if (text) warn(text);
+  const settled = unjudged && full.goal?.kind === "lossless" ? { ...full, goal: null } : full;
   const used = withinMemory(simulated, samples, full.memory, settings.memory !== undefined, warn);
   await heard();
 
-  const measure = fidelityTo(source.network, held);
   const checkpoint =
     control.checkpoint &&
     (await openRoundingCheckpoint(control.checkpoint, conversionRecord(source.network, used, full)));
@@ -193,8 +202,7 @@ export async function quantizeFromImages(
       );
       return { result, outputs: measure(result.network).outputs };
     };
-    const limit = () => measure(simulated);
-    const { widths, reached } = await choose(network, simulated, used, ready, full, limit, roundTo, recorded, {
+    const { widths, reached } = await choose(network, simulated, used, ready, settled, judgement, roundTo, recorded, {
       ...control,
       crew,
     });
@@ -209,6 +217,8 @@ export async function quantizeFromImages(
   }
   const rounded = taught ?? plain!.result;
   const outputs = taught?.after.outputs ?? plain!.outputs;
+  // a teacher holds none out of fewer samples than a goal does
+  const [learned, measured] = taught ? holdOutSamples(source.samples) : [samples, held];
   const grids = new Map([...ready, ...rounded.grids]);
   const made = outcome(network, widths, rounded.layers, readyLayers(network, ready));
   const poor = neediest(outputs);
@@ -218,17 +228,18 @@ export async function quantizeFromImages(
     calibrated:
       held === samples ? null : limitOf(fidelityTo(source.network, firstOf(samples, countOf(held)))(simulated)),
   });
-  const others = richerSettings(network, full, reached);
-  const advice = poor && adviceOn(poor, ceiling(), made.layers, others, activations, full.goal !== null);
+  const others = richerSettings(network, settled, reached);
+  const advice = poor && adviceOn(poor, ceiling(), made.layers, others, activations, settled.goal !== null);
   return {
-    model: { ...lower(rounded.network, { grids }), notes: notesFor(full, taught, ready.size, stated.size) },
+    model: { ...lower(rounded.network, { grids }), notes: notesFor(settled, taught, ready.size, stated.size) },
     network: rounded.network,
     grids,
     ...made,
     statedRanges: stated.size,
     points: reached?.points ?? [],
     missed: reached?.missed ?? null,
-    quality: { images: countOf(held), heldOut: held !== samples, outputs, advice },
+    unjudged,
+    quality: { images: countOf(measured), heldOut: measured !== learned, outputs, advice },
     warnings,
     distillation: taught && {
       epochs: taught.epochs,
@@ -272,15 +283,23 @@ function resolve(settings: ImageSettings, pictures: Pictures | null): ResolvedSe
 const areReady = (network: Network, ready: WeightGrids): boolean =>
   weightNodes(network).every(({ name }) => ready.has(name));
 
-/** The settings, with no goal where it cannot be measured: a single sample, to which the model was fitted, would praise any model. */
-function measurable(settings: ResolvedSettings, count: number, warn: (text: string) => void): ResolvedSettings {
-  const { goal, bits } = settings;
-  if (count >= LEAST_FOR_GOALS || !goal) return settings;
-  const isChosenByLoss = goal.kind === "lossless";
-  warn(
-    `one sample cannot tell what a model loses on others${isChosenByLoss ? `, so weights get ${bits} bits instead of a goal` : ""}; give eight samples or more`,
-  );
-  return isChosenByLoss ? { ...settings, goal: null } : settings;
+/**
+ * Judges whether the goal can be judged; null without one, and where nothing is left to choose.
+ * @param limit outputs with rounded activations and float weights
+ */
+function judged(
+  { network, samples }: Source,
+  held: Samples | SamplesByInput,
+  original: Network,
+  ready: WeightGrids,
+  { goal, bits }: ResolvedSettings,
+  limit: () => readonly OutputFidelity[],
+  still: StillInputs | null,
+): (Judgement & { readonly limit: readonly OutputFidelity[] }) | null {
+  if (!goal || areReady(original, ready)) return null;
+  const outputs = limit();
+  checkAnswers(goal, outputs);
+  return { ...judgementOf(network, goal, outputs, held, samples, bits, still), limit: outputs };
 }
 
 /** Changes that leave a picture what it is; none for lines of uint8, for floats, and for pictures that belong to other inputs' values. */
@@ -323,7 +342,7 @@ async function choose(
   samples: Samples | SamplesByInput,
   ready: WeightGrids,
   settings: ResolvedSettings,
-  limit: () => Divergence,
+  judgement: (Judgement & { readonly limit: readonly OutputFidelity[] }) | null,
   roundTo: (widths: (node: Weighted) => Width) => Promise<Rounding>,
   recorded: Recorded,
   control: ImageControl & { readonly crew: Crew },
@@ -332,16 +351,16 @@ async function choose(
   const byName = (widths: ReadonlyMap<string, Width>) => (node: Weighted) => widths.get(node.name)!;
   if (areReady(simulated, ready) || (goal === null && budget === null))
     return { widths: widthsBy(network, settings), reached: null };
-  const ceiling = goal && limit().outputs;
-  if (ceiling) checkAnswers(goal, ceiling);
   const choices = goal ? choicesFor(layers) : widthsFor(settings);
   await control.onStep?.("comparing levels");
   const base = surveyWidth(settings);
+  const telling = judgement?.telling ?? simulated.outputs.map(() => true);
   const found = await recorded((records) =>
-    survey(simulated, samples, ready, base, choices, costs, { ...control, records }),
+    survey(simulated, samples, ready, base, choices, telling, costs, { ...control, records }),
   );
-  if (!ceiling) return { widths: byName(dealBits(found, budget!)), reached: null };
-  const reached = await reach(found, goal, worstNoise(ceiling), async (widths) => {
+  if (!goal) return { widths: byName(dealBits(found, budget!)), reached: null };
+  const seen = goal.kind === "lossless" ? cautious(found, base) : found;
+  const reached = await reach(seen, goal, worstNoise(judgement!.limit), async (widths) => {
     const rounding = await roundTo(byName(widths));
     const { network: rounded, grids } = rounding.result;
     const file = packModel(lower(rounded, { grids: new Map([...ready, ...grids]) }));
@@ -352,7 +371,8 @@ async function choose(
 
 /** @throws BAD_OPTION for a goal of equal answers where no output has answers */
 function checkAnswers(goal: Goal, outputs: readonly OutputFidelity[]): void {
-  if (goal.kind !== "lossless" || goal.agreement === undefined || leastAgreement(outputs) !== null) return;
+  if (goal.kind !== "lossless" || goal.agreement === undefined) return;
+  if (outputs.some(({ agreement }) => agreement !== null)) return;
   throw new ShiftwiseError("BAD_OPTION", "no output has answers that could be equal", {
     where: "loss",
     expected: "dB, such as 24: only the logits or softmax of a network's one output, and whole numbers, are answers",

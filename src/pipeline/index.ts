@@ -41,6 +41,7 @@ export { quantizeReady } from "./ready.js";
 export { epochsOver, NARROW_LEVELS, RECIPES, type RecipeName, type RetrainingRecipe, recipeFor } from "./recipes.js";
 export { quantizeByRetraining, type RetrainingControl, type RetrainingConversion } from "./retraining.js";
 export type { Images, ImagesByInput } from "./source.js";
+export type { Unjudged } from "./unjudged.js";
 
 // for the other rooms
 

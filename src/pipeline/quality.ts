@@ -37,8 +37,9 @@ const answersAlike = ({ agreement, answers }: OutputFidelity): boolean =>
  */
 export function verdictOn(
   output: OutputFidelity,
-): "" | "exact" | "very close" | "close" | "same answers" | "fair" | "far" {
-  const { snr } = output;
+): "" | "not judged" | "exact" | "very close" | "close" | "same answers" | "fair" | "far" {
+  const { snr, differs } = output;
+  if (!differs) return "not judged";
   if (snr === null) return "";
   if (snr >= EXACT) return "exact";
   if (snr >= ENOUGH.all) return "very close";
@@ -47,9 +48,11 @@ export function verdictOn(
   return snr >= ENOUGH.answers ? "fair" : "far";
 }
 
-/** The output that most needs help; null where all keep enough. */
+/** The output that most needs help, of those that differ from sample to sample; null where all keep enough. */
 export function neediest(outputs: readonly OutputFidelity[]): OutputFidelity | null {
-  const poor = outputs.filter((one) => one.snr !== null && one.snr < enoughFor(one) && !answersAlike(one));
+  const poor = outputs.filter(
+    (one) => one.differs && one.snr !== null && one.snr < enoughFor(one) && !answersAlike(one),
+  );
   return poor.reduce<OutputFidelity | null>((least, one) => (least && least.snr! <= one.snr! ? least : one), null);
 }
 

@@ -7,17 +7,23 @@ const NOTHING = 1e-12;
 /** Layers that the warning names. */
 const NAMED = 3;
 
+/** The first layer whose inputs do not vary, and a sentence on all of them. */
+export interface StillInputs {
+  readonly first: string;
+  readonly text: string;
+}
+
 /**
  * Names the layers whose inputs do not vary, and the likeliest cause.
  * @param ranges of the tensors that layers read, over all samples
  * @param samples their number
- * @returns a sentence; null where all inputs vary
+ * @returns null where all inputs vary
  */
 export function stillInputs(
   network: Network,
   ranges: ReadonlyMap<string, ChannelRanges>,
   samples: number,
-): string | null {
+): StillInputs | null {
   const isStill = (tensor: string): boolean => {
     const own = ranges.get(tensor);
     return own?.variance.every((v, c) => v <= NOTHING * Math.max(own.low[c] ** 2, own.high[c] ** 2)) ?? false;
@@ -28,9 +34,10 @@ export function stillInputs(
   const more = still.length > NAMED ? ` and ${still.length - NAMED} more` : "";
   const cause =
     samples === 1
-      ? "there is one sample only"
+      ? "there is one sample only to calibrate with"
       : network.nodes.some(({ op, name }) => op === "input" && isStill(name))
         ? "the samples are all the same value: are they black, or empty?"
         : "the samples may be all alike, their range may be wrong, or the layers before are dead";
-  return `the inputs of ${names.join(", ")}${more} do not vary over the samples, so nothing says how to round there: ${cause}`;
+  const text = `the inputs of ${names.join(", ")}${more} do not vary over the samples, so nothing says how to round there: ${cause}`;
+  return { first: still[0].name, text };
 }

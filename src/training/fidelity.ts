@@ -4,10 +4,16 @@ import { countOf, type Samples, type SamplesByInput } from "../data/browser.js";
 import { inferShapes, type Network } from "../graph/index.js";
 import { elements, nodeKind, type Shape, softmax, stridesOf } from "../ops/index.js";
 import { imagesAtOnce, sampleActivations } from "./activations.js";
+import { createDifference } from "./difference.js";
 
 /** The difference of an output from the float network's. */
 export interface OutputFidelity {
   readonly name: string;
+  /**
+   * Whether the float network's values differ from sample to sample. Where they do not, as of one sample, the figures say nothing of
+   * other samples.
+   */
+  readonly differs: boolean;
   /**
    * Signal to noise in dB: variance of all the float network's values over the mean squared error. 300 for no error; null where
    * there is no ratio.
@@ -45,10 +51,15 @@ const KEPT = 2 ** 24;
 /**
  * Measures networks against `float`. Outputs are compared batch by batch, since they may be large; those of the float network
  * are kept where they are not.
+ * @param others samples that a single one of `samples` has to differ from
  * @returns a function that runs both networks on all samples
  * @internal
  */
-export function fidelityTo(float: Network, samples: Samples | SamplesByInput): (network: Network) => Divergence {
+export function fidelityTo(
+  float: Network,
+  samples: Samples | SamplesByInput,
+  others: Samples | SamplesByInput | null = null,
+): (network: Network) => Divergence {
   const shapes = inferShapes(float);
   const sizes = float.outputs.map((name) => elements(shapes.get(name)!));
   const keeps = sizes.reduce((sum, size) => sum + size, 0) * countOf(samples) <= KEPT;
@@ -70,7 +81,8 @@ export function fidelityTo(float: Network, samples: Samples | SamplesByInput): (
     }
   }
   return (network) => {
-    const { add, read } = createFidelity(float);
+    const { add, read, see } = createFidelity(float);
+    if (others && countOf(samples) === 1) seeOthers(float, others, see);
     // one of them may have room for fewer images at a time
     const batch = imagesAtOnce([float, network], countOf(samples));
     const found = sampleActivations(network, samples, network.outputs, batch);
@@ -79,7 +91,15 @@ export function fidelityTo(float: Network, samples: Samples | SamplesByInput): (
   };
 }
 
-/** Sums of what differs between a float network's outputs and others'. */
+/** Shows a float network's outputs for samples that are not compared, until each differs. */
+function seeOthers(float: Network, others: Samples | SamplesByInput, see: Fidelity["see"]): void {
+  for (const values of sampleActivations(float, others, float.outputs)) if (see(values)) return;
+}
+
+/**
+ * Sums of what differs between a float network's outputs and others'.
+ * @internal
+ */
 export interface Fidelity {
   /**
    * Counts a batch in.
@@ -90,6 +110,8 @@ export interface Fidelity {
     found: ReadonlyMap<string, Float32Array>,
     names: readonly string[],
   ): void;
+  /** Looks at more of the float network's outputs for what differs from sample to sample alone; returns whether all do. */
+  see(expected: ReadonlyMap<string, Float32Array>): boolean;
   read(): Divergence;
 }
 
@@ -120,6 +142,9 @@ export function createFidelityOf(compared: readonly Compared[]): Fidelity {
   return {
     add(expected, found, names) {
       for (const [i, { add }] of meters.entries()) add(expected.get(compared[i].name)!, found.get(names[i])!);
+    },
+    see(expected) {
+      return meters.map(({ see }, i) => see(expected.get(compared[i].name)!)).every(Boolean);
     },
     read() {
       const outputs = meters.map(({ read }) => read());
@@ -152,6 +177,8 @@ export function linesOf(network: Network, output: string, shape: Shape): Lines |
 interface Meter {
   /** Counts a batch in, both (count, channels, height, width). */
   add(expected: Float32Array, found: Float32Array): void;
+  /** Returns whether samples differ, these among them. */
+  see(expected: Float32Array): boolean;
   read(): OutputFidelity;
   /** Returns what training brings down: `kl`, or the mean squared error over the variance, which counts as 1 where there is none. */
   distance(): number;
@@ -164,6 +191,7 @@ function createMeter({ name, shape, lines }: Compared): Meter {
   const [p, q] = [0, 1].map(() => new Float64Array(length));
   let [count, sum, square, error, kl, agreeing, equal] = [0, 0, 0, 0, 0, 0, 0];
   let whole = true;
+  const difference = createDifference(size);
   let origin = 0;
   const compareLine = (expected: Float32Array, found: Float32Array, first: number): void => {
     for (let k = 0; k < length; k++) {
@@ -182,6 +210,7 @@ function createMeter({ name, shape, lines }: Compared): Meter {
   return {
     add(expected, found) {
       if (count === 0) origin = expected[0];
+      difference.add(expected);
       for (let i = 0; i < expected.length; i++) {
         sum += expected[i] - origin;
         square += (expected[i] - origin) ** 2;
@@ -192,11 +221,16 @@ function createMeter({ name, shape, lines }: Compared): Meter {
       }
       count += expected.length;
     },
+    see(expected) {
+      difference.add(expected);
+      return difference.isSeen();
+    },
     read() {
       const snr = decibels(signal(), error);
       const distributions = count / length;
       return {
         name,
+        differs: difference.isSeen() && signal() > 0,
         snr,
         lacks: snr !== null ? null : Number.isFinite(error + square) ? "variation" : "finite values",
         kl: lines && divergence(),

@@ -36,7 +36,7 @@ export function holdOutSamples<S extends Samples | SamplesByInput>(
   const parts = places(countOf(samples), least);
   if (!parts) return [samples, samples];
   const { learned, held } = parts;
-  return [eachInput(samples, (one) => picked(one, learned)), eachInput(samples, (one) => picked(one, held))];
+  return [samplesAt(samples, learned), samplesAt(samples, held)];
 }
 
 /**
@@ -47,6 +47,14 @@ export function holdOutSamples<S extends Samples | SamplesByInput>(
 export function spreadOf(samples: Samples | SamplesByInput, count: number): Samples | SamplesByInput {
   const all = countOf(samples);
   const which = Array.from({ length: count }, (_, i) => Math.floor((i * all) / count));
+  return samplesAt(samples, which);
+}
+
+/**
+ * The samples at some places.
+ * @internal
+ */
+export function samplesAt<S extends Samples | SamplesByInput>(samples: S, which: readonly number[]): S {
   return eachInput(samples, (one) => picked(one, which));
 }
 

@@ -57,7 +57,7 @@ export { type TrainOptions, type TrainResult, train } from "./train.js";
 
 export { imagesAtOnce, sampleActivations } from "./activations.js";
 export { openCheckpoint } from "./checkpoint.js";
-export { createFidelity, createFidelityOf, fidelityTo, type Lines } from "./fidelity.js";
+export { createFidelity, createFidelityOf, type Fidelity, fidelityTo, type Lines } from "./fidelity.js";
 export { COMMON } from "./given.js";
-export { holdOutSamples, spreadOf } from "./hold-out.js";
+export { holdOutSamples, samplesAt, spreadOf } from "./hold-out.js";
 export { firstOf } from "./lessons.js";

@@ -245,14 +245,72 @@ describe("quantize --calibrate", () => {
     assert.doesNotMatch(stdout, /NaN|Infinity/);
     assert.match(stdout, /│ +— │/);
     assert.match(stdout, /^—: the output does not vary in the float network, so there is no signal$/m);
+    assert.match(stdout, /^warning: the inputs of "conv1".* do not vary over the samples/m);
     assert.match(stdout, /^outputs .*, on the 4 samples that calibrated it:$/m);
-    assert.match(stdout, /^figures on samples that calibrated flatter the model/m);
+    assert.match(stdout, /│ not judged │/);
+    assert.match(stdout, /^not judged: output "dense1" does not differ from sample to sample here/m);
+    assert.doesNotMatch(stdout, /flatter/);
     const { layers } = await shiftwiseJson(args);
     assert.equal(layers.at(-1).outputSnr, null);
     const taught = await shiftwise([...args, "--minutes", 0.005, "--threads", 1]);
     assert.match(taught.stdout, /^distance from the float network on the 4 samples that calibrated it/m);
     assert.doesNotMatch(taught.stdout, /held out:/);
     rmSync(still);
+  });
+
+  test("does not call a goal reached that nothing can judge", async () => {
+    const still = join(folder, "still.npy");
+    for (const [pixels, unjudged, text] of [
+      [Buffer.alloc(12 * 144, 7), "equal samples", /^warning: the 12 samples are equal/m],
+      [npy(1).subarray(128), "one sample", /^warning: one sample cannot tell/m],
+    ]) {
+      writeFileSync(still, Buffer.concat([npy(pixels.length / 144).subarray(0, 128), pixels]));
+      const args = ["quantize", path, "--calibrate", still, "--range", 1, "--out", out];
+      for (const goal of [[], ["--size", "20KB"]]) {
+        const { status, stdout } = await shiftwise([...args, ...goal]);
+        assert.equal(status, 0);
+        assert.equal([...stdout.matchAll(/^warning: /gm)].length, 1, stdout);
+        assert.match(stdout, text);
+        assert.match(stdout, /^nothing could judge the goal: see the warning above$/m);
+        assert.doesNotMatch(stdout, /goal was reached|close|held out, so|flatter|so few samples/);
+      }
+      const result = await shiftwiseJson(args);
+      assert.equal(result.unjudged, unjudged);
+      assert.equal(result.quality.outputs[0].differs, false);
+    }
+    rmSync(still);
+    assert.equal((await shiftwiseJson(["quantize", ...common])).unjudged, null);
+  });
+
+  test("says how many samples figures want, once", async () => {
+    const few = join(folder, "few.npy");
+    writeFileSync(few, npy(5));
+    const args = ["quantize", path, "--calibrate", few, "--range", 1, "--out", out];
+    for (const [options, text] of [
+      [["--bits", 4], /^figures on the samples that calibrated flatter the model: of 32 samples or more, 8 or more/m],
+      [[], /^so few samples do not tell much: of 32 samples or more, 8 or more are held out$/m],
+    ]) {
+      const { stdout } = await shiftwise([...args, ...options]);
+      assert.match(stdout, text);
+      assert.equal(stdout.match(/samples or more/g).length, 1);
+    }
+    rmSync(few);
+  });
+
+  test("calls a file that is larger so, and names outputs that end in a softmax", async () => {
+    const b = buildNetwork("tiny", createRandom(5));
+    const tiny = join(folder, "tiny.safetensors");
+    writeFileSync(tiny, encodeNetwork(b.finish([b.softmax(b.dense(b.globalAvgPool(b.input([1, 12, 12])), 3))])));
+    const args = ["quantize", tiny, "--calibrate", images, "--range", 1, "--out", out, "--bits", 4];
+    const { stdout } = await shiftwise(args);
+    assert.match(stdout, /│ model +│ +\d+ B │ .*\d\.\d+x larger, /);
+    assert.doesNotMatch(stdout, /smaller/);
+    assert.match(stdout, /^output "softmax1" ends in the network's own softmax, which the model keeps/m);
+    assert.deepEqual((await shiftwiseJson(args)).softmax, ["softmax1"]);
+    const plain = await shiftwise(["quantize", ...common, "--bits", 4]);
+    assert.match(plain.stdout, /x smaller, /);
+    assert.doesNotMatch(plain.stdout, /softmax/);
+    rmSync(tiny);
   });
 
   test("lists the layers that lose most, and all on demand", async () => {

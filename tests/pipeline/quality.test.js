@@ -40,7 +40,9 @@ test("a classifier has its share of equal answers", async () => {
   }
 });
 
-const output = (snr, agreement = null, kl = null, answers = 64) => ({ name: "boxes", snr, kl, agreement, answers });
+const output = (snr, agreement = null, kl = null, answers = 64) => ({
+  ...{ name: "boxes", differs: true, snr, kl, agreement, answers },
+});
 const LINEAR = { kind: "linear", bits: 8 };
 const advise = (one, found, layers, others, { calibrated = null, activations = LINEAR } = {}) =>
   adviceOn(one, { found, calibrated }, layers, others, activations);

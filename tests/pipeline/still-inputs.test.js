@@ -22,7 +22,7 @@ function samplesOf(count, value) {
 }
 
 async function warningsOf(samples) {
-  const { warnings } = await quantizeFromImages(network(), samples);
+  const { warnings } = await quantizeFromImages(network(), samples, { bits: 4 });
   return warnings.filter((text) => text.includes("do not vary"));
 }
 

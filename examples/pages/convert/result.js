@@ -6,6 +6,7 @@ import { takesPictures } from "./pictures.js";
 import { bullets, decibels, definitions, element, product, sentence } from "./words.js";
 
 const ratio = (a, b) => `${(a / b).toFixed(1)}x`;
+const sized = (size, before) => (size > before ? `${ratio(size, before)} larger` : `${ratio(before, size)} smaller`);
 
 /**
  * Shows the result.
@@ -17,7 +18,9 @@ const ratio = (a, b) => `${(a / b).toFixed(1)}x`;
  */
 export function showResult(result, { facts, file, used, seconds, choose }) {
   const { quality, layers } = result;
-  const worst = quality.outputs.reduce((a, b) => ((b.snr ?? 999) < (a.snr ?? 999) ? b : a));
+  // what is the same for all pictures tells nothing
+  const ratioOf = ({ differs, snr }) => (differs ? snr : null);
+  const worst = quality.outputs.map(ratioOf).reduce((a, b) => ((b ?? 999) < (a ?? 999) ? b : a));
   $("#result-time").textContent = `in ${seconds} s, in this tab`;
   showFigures(result, facts, worst);
   $("#verdict").textContent = verdict(result, worst);
@@ -39,11 +42,7 @@ function showFigures({ file, gzipBytes, speed, quality, averageBits }, { weights
   const pictures = quality.images === 1 ? "picture" : "pictures";
   const answers = quality.outputs.find(({ agreement }) => agreement !== null);
   definitions($("#figures"), [
-    [
-      "Model file",
-      kilobytes(file.length),
-      `${ratio(float, file.length)} smaller than ${kilobytes(float)} of float32${gzip}`,
-    ],
+    ["Model file", kilobytes(file.length), `${sized(file.length, float)} than ${kilobytes(float)} of float32${gzip}`],
     [
       "One picture, this device",
       milliseconds(speed.shift),
@@ -54,7 +53,7 @@ function showFigures({ file, gzipBytes, speed, quality, averageBits }, { weights
     ["Bits of a weight", averageBits.toFixed(2), "on average, of 32"],
     [
       "Outputs keep",
-      decibels(worst.snr, " dB"),
+      decibels(worst, " dB"),
       quality.heldOut ? `on ${quality.images} ${pictures} held out` : "on the pictures it was fitted to",
     ],
     ...(answers
@@ -76,7 +75,7 @@ const MISSED = {
   size: "No model of this network is so small; this one is the smallest.",
 };
 
-function verdict({ missed, executor }, { snr }) {
+function verdict({ missed, executor }, snr) {
   const words = [closeness(snr)];
   if (missed) words.push(MISSED[missed]);
   if (executor === "plain") {
@@ -87,7 +86,7 @@ function verdict({ missed, executor }, { snr }) {
 
 function closeness(snr) {
   if (snr === null)
-    return "The float network's output does not vary over these pictures, so its loss cannot be measured.";
+    return "The float network's output does not vary from picture to picture, so its loss cannot be measured. Take more, or other pictures.";
   if (snr >= 24) return "Very close to the float network.";
   if (snr >= 18) return "Close: answers that were a near thing may change. More pictures or more bits help.";
   if (snr >= 10) {

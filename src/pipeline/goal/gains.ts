@@ -4,7 +4,7 @@ import { compileModule, createVariants, pause } from "../../engine/index.js";
 import { findChains, inferShapes, inputsOf, type Network, removeQuantizers } from "../../graph/index.js";
 import { elements, type WeightGrids } from "../../ops/index.js";
 import { weightNodes } from "../../quantize/index.js";
-import { createFidelity, imagesAtOnce } from "../../training/index.js";
+import { createFidelity, type Fidelity, imagesAtOnce } from "../../training/index.js";
 import { checkSignal } from "../interruptible.js";
 import { worstNoise } from "./goal.js";
 
@@ -17,6 +17,7 @@ const SAMPLES = { least: 2, most: 32 };
  * @param simulated the network before rounding; its quantize nodes are left out
  * @param rounded the same with all layers rounded, each to do what it did before
  * @param ready layers that were not rounded
+ * @param telling whether each output counts
  * @param onLayer hears how many layers are done, in parts of the images
  * @returns noise as a share of the signal, by the layer's name
  */
@@ -25,6 +26,7 @@ export async function outputNoise(
   rounded: Network,
   samples: Samples | SamplesByInput,
   ready: WeightGrids,
+  telling: readonly boolean[],
   signal: AbortSignal | undefined,
   onLayer: (done: number, total: number, layer: string) => void | Promise<void>,
 ): Promise<ReadonlyMap<string, number>> {
@@ -57,5 +59,10 @@ export async function outputNoise(
       checkSignal(signal);
     }
   }
-  return new Map(layers.map(({ name }, i) => [name, worstNoise(meters[i].read().outputs)]));
+  const noise = (meter: Fidelity): number => {
+    const counted = meter.read().outputs.filter((_, i) => telling[i]);
+    // few samples may be alike where others are not
+    return worstNoise(counted.map((output) => ({ ...output, differs: true })));
+  };
+  return new Map(layers.map(({ name }, i) => [name, noise(meters[i])]));
 }

@@ -64,11 +64,17 @@ const OTHER_ANSWERS = 0.02;
 const isNames = ({ kl, agreement }: OutputFidelity): boolean => kl === null && agreement !== null;
 
 /**
- * The noise of the output that has most, as a share of its signal. Answers change with the amplitude of noise, the root of its
- * energy: so much stands in for dB where an output has none.
+ * Whether an output can tell what a model loses: what is the same for all samples says nothing of others.
+ * @internal
+ */
+export const isTelling = ({ differs, lacks }: OutputFidelity): boolean => differs || lacks === "finite values";
+
+/**
+ * The noise of the output that has most, as a share of its signal, of those that can tell it. Answers change with the amplitude
+ * of noise, the root of its energy: so much stands in for dB where an output has none.
  */
 export function worstNoise(outputs: readonly OutputFidelity[]): number {
-  return outputs.reduce((most, output) => {
+  return outputs.filter(isTelling).reduce((most, output) => {
     if (output.lacks === "finite values") return Math.max(most, 1);
     const noise = isNames(output)
       ? noiseOf(LOSSLESS) * ((1 - output.agreement!) / OTHER_ANSWERS) ** 2
@@ -77,8 +83,8 @@ export function worstNoise(outputs: readonly OutputFidelity[]): number {
   }, 0);
 }
 
-/** The least share of equal answers of all outputs; null where none has answers. */
+/** The least share of equal answers of all outputs that can tell it; null where none has answers. */
 export function leastAgreement(outputs: readonly OutputFidelity[]): number | null {
-  const shares = outputs.flatMap(({ agreement }) => (agreement === null ? [] : [agreement]));
+  const shares = outputs.filter(isTelling).flatMap(({ agreement }) => (agreement === null ? [] : [agreement]));
   return shares.length === 0 ? null : Math.min(...shares);
 }

@@ -1,5 +1,5 @@
 // index.ts: the door of goals: levels, bits and zeros for every layer, by what they cost and what they keep.
 export { dealBits } from "./budget.js";
-export { GOAL, type Goal, goalText, LOSSLESS, leastAgreement, worstNoise } from "./goal.js";
+export { GOAL, type Goal, goalText, isTelling, LOSSLESS, leastAgreement, worstNoise } from "./goal.js";
 export { type Point, type Reached, reach, type Trial } from "./reach.js";
-export { survey } from "./survey.js";
+export { cautious, survey } from "./survey.js";

@@ -54,8 +54,8 @@ const BESIDE = 0.6;
 const CORRECTION = 8;
 /** Share of the cost of the cheapest model by which the nearest one may lie above it, where a goal is out of reach: it keeps far more. */
 const SLACK = 0.02;
-/** Bytes of a file that are left for notes. */
-const NOTES = 512;
+/** Bytes of a file that are left for notes, at most and as a share of all. */
+const NOTES = { most: 512, share: 1 / 8 };
 /** dB from the chosen point at which others are predicted. */
 const STEPS = [8, 4, -4, -8];
 
@@ -108,10 +108,11 @@ export async function reach<R>(
     return end(await attempt(dealt(found, MILLISECONDS, { cost: nearest(MILLISECONDS, found.milliseconds) })), "time");
   }
   if (goal.kind === "small") {
-    let room = goal.bytes - NOTES - found.bytes;
+    const notes = Math.min(NOTES.most, NOTES.share * goal.bytes);
+    let room = goal.bytes - notes - found.bytes;
     for (let i = 0; ; i++) {
       const made = await attempt(dealt(found, BYTES, { cost: room }));
-      const over = made.bytes + NOTES - goal.bytes;
+      const over = made.bytes + notes - goal.bytes;
       if (over <= 0) return end(made, null);
       // tables of levels take bytes, too, which depend on the choices
       room = Math.min(room, sumOf(made.choices, BYTES)) - over;

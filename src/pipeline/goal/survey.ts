@@ -1,5 +1,5 @@
 // survey.ts: what each layer could have, with what each choice costs in time, bytes and noise at the outputs.
-import { noiseOf } from "../../base/index.js";
+import { EXACT, noiseOf } from "../../base/index.js";
 import type { Samples, SamplesByInput } from "../../data/browser.js";
 import { entropyBytes } from "../../format/index.js";
 import { lower, type Network } from "../../graph/index.js";
@@ -35,6 +35,8 @@ export interface LayerSurvey {
   readonly name: string;
   readonly weights: number;
   readonly choices: readonly LayerChoice[];
+  /** Whether its rounding was seen at an output. Where it was not, noise is that of its own outputs, or a guess. */
+  readonly isSeen: boolean;
 }
 
 /** The layers of a network with their choices, and what the rest costs. */
@@ -51,6 +53,14 @@ const SAMPLES = 32;
 const SWEEPS = 1;
 /** Shares of a survey's time: rounding, and measuring what each layer costs the outputs. */
 const ROUNDING = 0.7;
+/** Noise at the outputs that is rounding error alone, or none. */
+const UNSEEN = 1e-12;
+
+/** The noise of a layer whose outputs say nothing of it: a quarter for each bit more. */
+const guessed = ({ bits, price }: Width): number => (1 + price) * 4 ** (1 - bits);
+
+/** The noise of a layer's own outputs. */
+const ownNoise = (width: Width, { snr }: Explored): number => (snr === null ? guessed(width) : noiseOf(snr));
 
 /**
  * Rounds each layer with each of its choices, in its place in the network, and measures and predicts what they cost.
@@ -58,6 +68,7 @@ const ROUNDING = 0.7;
  * @param ready layers that are not rounded, and have no choices
  * @param base the width of all layers while one is compared
  * @param choicesOf the choices of a layer, at least one
+ * @param telling whether each output counts
  */
 export async function survey(
   simulated: Network,
@@ -65,6 +76,7 @@ export async function survey(
   ready: WeightGrids,
   base: Width,
   choicesOf: (node: Weighted) => readonly Width[],
+  telling: readonly boolean[],
   costs: CostTable | undefined,
   { signal, onProgress, records, crew }: ImageControl & { readonly records?: LayerRecords; readonly crew?: Crew },
 ): Promise<Survey> {
@@ -81,23 +93,24 @@ export async function survey(
     },
     { signal, records, crew, onProgress: (done, total, layer) => onProgress?.((ROUNDING * done) / total, layer) },
   );
-  const found = await outputNoise(simulated, compared.network, few, ready, signal, (done, total, layer) =>
+  const found = await outputNoise(simulated, compared.network, few, ready, telling, signal, (done, total, layer) =>
     onProgress?.(ROUNDING + ((1 - ROUNDING) * done) / total, layer),
   );
   const def = lower(compared.network, { grids: new Map([...ready, ...compared.grids]) });
   const timeOf = timesIn(def, costs);
   const byName = new Map(simulated.nodes.map((node) => [node.name, node]));
-  // where no output varies, the layers' own outputs have to do
-  const isBlind = [...found.values()].every((noise) => noise === 0);
   const layers = compared.layers.map(({ name, weights, explored: [own, ...explored] }): LayerSurvey => {
     const choices = choicesOf(byName.get(name) as Weighted);
-    const share = isBlind ? 1 : found.get(name)! / (noiseOf(own.snr) || 1);
+    const noise = found.get(name)!;
+    const isSeen = noise > UNSEEN || own.snr === EXACT;
+    const share = isSeen ? noise / ownNoise(base, own) : 1;
     return {
       name,
       weights,
+      isSeen,
       choices: explored.map((one, i) => ({
         ...choices[i],
-        noise: noiseOf(one.snr) * share,
+        noise: ownNoise(choices[i], one) * share,
         milliseconds: timeOf(name, one),
         bytes: codeBytes(one, weights),
       })),
@@ -111,6 +124,16 @@ export async function survey(
     milliseconds: others.reduce((sum, step) => sum + step.milliseconds, 0),
     bytes: packModel(def).length - codes,
   };
+}
+
+/** The same with one choice, `base`, where it is one, for layers whose rounding was not seen: nothing says that they may have less. */
+export function cautious(found: Survey, base: Width): Survey {
+  const layers = found.layers.map((layer) => {
+    if (layer.isSeen) return layer;
+    const same = layer.choices.filter(({ bits, price }) => bits === base.bits && price === base.price);
+    return { ...layer, choices: (same.length > 0 ? same : layer.choices).map((one) => ({ ...one, noise: 0 })) };
+  });
+  return { ...found, layers };
 }
 
 /** Predicts the bytes of a layer's codes from those of the channels that were tried. */

@@ -24,6 +24,7 @@ function made(shares = [0.2, 0.1, 0.05]) {
 
 const output = (snr, agreement = null, kl = agreement === null ? null : 0) => ({
   name: "y",
+  differs: true,
   snr,
   lacks: null,
   kl,
@@ -107,8 +108,11 @@ test("where the widest levels are not enough, they are the nearest model, and it
   );
 });
 
+/** 1150 bytes, and an eighth of all for notes. */
+const SMALL = Math.ceil((1150 * 8) / 7);
+
 test("small keeps within the bytes, fast within the time, and both keep all that fits", async () => {
-  const small = await reach(made(), { kind: "small", bytes: 1150 + 512 }, 0, finds(0, 1, []));
+  const small = await reach(made(), { kind: "small", bytes: SMALL }, 0, finds(0, 1, []));
   assert.equal(small.missed, null);
   assert.equal(chosenOf(small).bytes, 1100);
   const lossless = chosenOf(await reach(made(), { kind: "lossless" }, 0, finds(0, 1, [])));
@@ -124,9 +128,24 @@ test("small comes within its bytes where files are larger than was predicted", a
     return { ...found, bytes: found.bytes + 250 };
   };
   const tried = [];
-  const { missed, points } = await reach(made(), { kind: "small", bytes: 1150 + 512 }, 0, larger(tried));
+  const { missed, points } = await reach(made(), { kind: "small", bytes: SMALL }, 0, larger(tried));
   assert.deepEqual([missed, tried.length], [null, 2]);
   assert.equal(points.find(({ chosen }) => chosen).bytes, 900 + 250);
+});
+
+test("of a large file 512 bytes are left for notes, and of a small one an eighth", async () => {
+  for (const [bytes, room] of [
+    [800, 700],
+    [100_000, 99_488],
+  ]) {
+    const only = (choice) => {
+      const survey = made();
+      for (const { choices } of survey.layers) choices.splice(0, 5, { ...choices[0], bytes: choice });
+      return reach(survey, { kind: "small", bytes }, 0, finds(0, 1, []));
+    };
+    assert.equal((await only((room - 100) / 3)).missed, null);
+    assert.equal((await only((room - 99) / 3)).missed, "size");
+  }
 });
 
 test("sizes and times out of reach give the nearest model", async () => {

@@ -39,7 +39,7 @@ test("every layer has its choices, and more bits cost more bytes and make less n
   const float = network();
   const { samples, network: quantized } = await simulated(float);
   const heard = [];
-  const found = await survey(quantized, samples, new Map(), width(4), () => CHOICES, undefined, {
+  const found = await survey(quantized, samples, new Map(), width(4), () => CHOICES, [true], undefined, {
     onProgress: (share) => heard.push(share),
   });
   assert.deepEqual(
@@ -78,7 +78,7 @@ test("every layer has its choices, and more bits cost more bytes and make less n
 test("a survey stops where it is asked to", async () => {
   const { samples, network: quantized } = await simulated(network());
   const control = new AbortController();
-  const stopped = survey(quantized, samples, new Map(), width(4), () => CHOICES, undefined, {
+  const stopped = survey(quantized, samples, new Map(), width(4), () => CHOICES, [true], undefined, {
     signal: control.signal,
     onProgress: (share) => share > 0.7 && control.abort(),
   });

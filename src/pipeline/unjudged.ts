@@ -1,0 +1,109 @@
+// unjudged.ts: goals that nothing can judge: samples that are all alike, and networks that make the same of all of them.
+import { countOf, type Samples, type SamplesByInput, samplesReader } from "../data/browser.js";
+import { inferShapes, inputsOf, type Network } from "../graph/index.js";
+import { elements } from "../ops/index.js";
+import type { OutputFidelity } from "../training/index.js";
+import { type Goal, isTelling } from "./goal/index.js";
+import type { StillInputs } from "./still-inputs.js";
+
+/**
+ * The reason why nothing tells what a model loses on samples that nobody has seen: there is one sample, or one is held out for an output of one
+ * number; all samples are equal; or the float network makes the same of all of them.
+ */
+export type Unjudged = "one sample" | "equal samples" | "equal outputs";
+
+/** The judgement of a goal, before anything is rounded. */
+export interface Judgement {
+  readonly unjudged: Unjudged | null;
+  /** Whether each output counts; all do where none can judge. */
+  readonly telling: readonly boolean[];
+  /** A warning; null where all outputs judge. */
+  readonly text: string | null;
+}
+
+/**
+ * Says whether a goal can be judged.
+ * @param outputs those of the network against itself, or against itself with rounded activations, on the samples held out
+ * @param held the samples held out
+ * @param all these and the ones that calibrate
+ * @param bits of the weights where they take the goal's place
+ * @param still layers whose inputs do not vary
+ */
+export function judgementOf(
+  network: Network,
+  goal: Goal,
+  outputs: readonly OutputFidelity[],
+  held: Samples | SamplesByInput,
+  all: Samples | SamplesByInput,
+  bits: number,
+  still: StillInputs | null,
+): Judgement {
+  const wantsAnswers = goal.kind === "lossless" && goal.agreement !== undefined;
+  const telling = outputs.map((output) => isTelling(output) && (!wantsAnswers || output.agreement !== null));
+  if (telling.some(Boolean)) return { unjudged: null, telling, text: unheardText(outputs) };
+  const unjudged = whyUnjudged(network, held, all);
+  const text = unjudgedText(unjudged, network, held, all, goal.kind === "lossless" ? bits : null, still);
+  return { unjudged, telling: telling.map(() => true), text };
+}
+
+/** Says why no output of a network can judge a goal. */
+function whyUnjudged(network: Network, held: Samples | SamplesByInput, all: Samples | SamplesByInput): Unjudged {
+  if (countOf(all) === 1) return "one sample";
+  const isOne = countOf(held) === 1;
+  if (areEqual(network, isOne ? all : held)) return "equal samples";
+  const shapes = inferShapes(network);
+  const isNumber = network.outputs.every((name) => elements(shapes.get(name)!) === 1);
+  return isOne && isNumber ? "one sample" : "equal outputs";
+}
+
+/** Whether all samples are the same to the bit. */
+function areEqual(network: Network, samples: Samples | SamplesByInput): boolean {
+  const { count, read } = samplesReader(inputsOf(network), samples, network.name);
+  const first = read(0, 1);
+  for (let i = 1; i < count; i++) {
+    for (const [name, values] of read(i, 1)) {
+      const other = first.get(name)!;
+      if (!values.every((value, at) => value === other[at])) return false;
+    }
+  }
+  return true;
+}
+
+const MORE = "give 32 samples or more, of the kind that the model will see";
+
+/** Says that a goal is not judged, what comes of that, and what to do. */
+function unjudgedText(
+  why: Unjudged,
+  network: Network,
+  held: Samples | SamplesByInput,
+  all: Samples | SamplesByInput,
+  bits: number | null,
+  still: StillInputs | null,
+): string {
+  const result =
+    bits === null ? "layers go by what each loses by itself" : `weights get ${bits} bits instead of a goal`;
+  switch (why) {
+    case "one sample": {
+      const one = countOf(all) > 1 ? "one sample held out, whose output is one number," : "one sample";
+      return `${one} cannot tell what a model loses on others, so ${result}; ${MORE}`;
+    }
+    case "equal samples": {
+      const which = areEqual(network, all) ? `${countOf(all)} samples` : `${countOf(held)} samples held out`;
+      return `the ${which} are equal, which cannot tell what a model loses on others, so ${result}. Are they black, empty, or copies? If so, ${MORE}`;
+    }
+    case "equal outputs": {
+      const cause = still
+        ? `Nothing that varies reaches layer "${still.first}": the layers before it are dead`
+        : "Its answers are always the same, or its last layers are dead or at a bound";
+      return `the float network makes the same of all samples, though they differ, which cannot tell what a model loses on others, so ${result}. ${cause}, or the samples are in another range than in training`;
+    }
+  }
+}
+
+/** Names outputs that do not count for a goal beside others that do; null where all do. */
+function unheardText(outputs: readonly OutputFidelity[]): string | null {
+  const names = outputs.filter((output) => !isTelling(output)).map(({ name }) => `"${name}"`);
+  if (names.length === 0) return null;
+  const [which, are, them] = names.length > 1 ? ["outputs", "are", "them"] : ["output", "is", "it"];
+  return `${which} ${names.join(", ")} of the float network ${are} the same for all samples, so the goal is judged by the others alone: layers before ${them} may be dead, or ${them === "it" ? "it needs" : "they need"} other samples`;
+}
