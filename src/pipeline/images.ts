@@ -90,6 +90,7 @@ import {
 import { withinMemory } from "./memory.js";
 import { checkFloat, withoutTiny } from "./network.js";
 import { type ConversionResult, createWarnings, type QuantizedLayer, type RoundedLayer, schemeText } from "./notes.js";
+import { withoutOutliers } from "./outliers.js";
 import { adviceOn, neediest, type Quality } from "./quality.js";
 import { readyIn, readyLayers } from "./ready.js";
 import { conversionRecord, openRoundingCheckpoint } from "./rounding-checkpoint.js";
@@ -152,14 +153,15 @@ export async function quantizeFromImages(
   checkSignal(control.signal);
   const { warnings, warn, heard } = createWarnings(control.onWarning);
   const network = withoutInputBounds(withoutTiny(float, warn));
-  const source = sourceOf(network, images, warn);
-  const full = resolve(settings, source.pictures);
-  check(network, source, full);
+  const taken = sourceOf(network, images, warn);
+  const full = resolve(settings, taken.pictures);
+  check(network, taken, full);
   const ready = readyIn(network, full.layers);
   const { minutes, quantizer, activations } = full;
   const { signal } = control;
   await heard();
   await control.onStep?.("calibrating");
+  const source = await withoutOutliers(taken, warn, signal);
   const [samples, held] = holdOutSamples(source.samples, full.goal ? LEAST_FOR_GOALS : undefined);
   const bare = minutes > 0 ? recoverNorms(source.network, samples, ready) : source.network;
   const stated = settings.activations ? new Map<string, Encoding>() : statedEncodings(bare);
