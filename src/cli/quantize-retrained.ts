@@ -10,7 +10,6 @@ import type { Shape } from "../ops/index.js";
 import {
   checkFits,
   classesOf,
-  createClassifier,
   DEFAULTS,
   defined,
   epochsOver,
@@ -39,7 +38,7 @@ import { openLabelledSet, picturesOf } from "./labelled-set.js";
 import { type NamingArguments, withNames } from "./naming.js";
 import { type PreprocessingArguments, preprocessingFrom, withOwnScaling, withPreprocessing } from "./preprocessing.js";
 import { answersSections, fileFact, type ReportArguments, writeReport } from "./report.js";
-import { measureShown, sayDoubts, showSteps, showTraining } from "./shown.js";
+import { measureModel, sayDoubts, showSteps, showTraining } from "./shown.js";
 import { batchFor, resumable, type TrainingArguments } from "./training.js";
 
 export interface RetrainedArguments
@@ -95,7 +94,9 @@ export async function runRetrained(path: string, options: RetrainedArguments, co
   const recipe = settingsOf(options, size(data.train));
 
   const { float, shift, quantized } = await resumable(first, async () => {
-    const before = await test(floatModel, data, "testing float", context, true);
+    const before = await measureModel(floatModel, data.test, "testing float", context, (executor, tested) =>
+      sayDoubts(executor, data, tested, context),
+    );
     const { screen, signal } = context;
     const resume = options.resume === true;
     const steps = showSteps(screen);
@@ -115,7 +116,7 @@ export async function runRetrained(path: string, options: RetrainedArguments, co
       },
     });
     steps.done();
-    const after = await test(quantized.model, data, "testing", context);
+    const after = await measureModel(quantized.model, data.test, "testing", context);
     return { float: before, shift: after, quantized };
   });
 
@@ -300,21 +301,6 @@ function describe(result: RetrainedResult): string {
     ...(pruned > 0 ? [`${percent(pruned)} of the weights pruned`] : []),
     `${out}: ${bytes(result.bytes)}, gzip ${bytes(gzipBytes)}, in ${duration(seconds)}`,
   ].join("\n");
-}
-
-/** @param doubts whether to say that its answers are hardly better than guessing */
-async function test(
-  def: ModelDef,
-  data: TrainTest,
-  label: string,
-  context: Context,
-  doubts = false,
-): Promise<Measurement> {
-  const executor = await createClassifier(def);
-  const result = await measureShown(executor, data.test, label, context);
-  if (doubts) await sayDoubts(executor, data, result, context);
-  executor.dispose();
-  return result;
 }
 
 /** Returns a share in percent; 1e-4 of one are the noise of the product. */

@@ -1,6 +1,15 @@
 // shown.ts: the library's work on progress lines.
+
 import { type Dataset, sampleImages, size, type TrainTest } from "../data/index.js";
-import { type Classifier, type Measurement, type ModelAnswers, measure, verdictOn } from "../pipeline/index.js";
+import type { ModelDef } from "../model/index.js";
+import {
+  type Classifier,
+  createClassifier,
+  type Measurement,
+  type ModelAnswers,
+  measure,
+  verdictOn,
+} from "../pipeline/index.js";
 import { type Column, counted, percent, table } from "../report/index.js";
 import type { OutputFidelity, Progress } from "../training/index.js";
 import type { Context } from "./command.js";
@@ -18,6 +27,24 @@ export async function measureShown(
   const result = await measure(executor, dataset, { signal, onProgress: (share) => line.update(share) });
   line.done(percent(result.accuracy / 100));
   return result;
+}
+
+/**
+ * Does the same for a model that nothing else runs.
+ * @param also is given what runs it, as long as that is there, and what was measured
+ */
+export async function measureModel(
+  def: ModelDef,
+  dataset: Dataset,
+  label: string,
+  context: Context,
+  also: (executor: Classifier, measured: Measurement) => Promise<void> = async () => {},
+): Promise<Measurement> {
+  const executor = await createClassifier(def);
+  const measured = await measureShown(executor, dataset, label, context);
+  await also(executor, measured);
+  executor.dispose();
+  return measured;
 }
 
 /** Below so many answers a share says more than was counted. */

@@ -3,14 +3,14 @@ import type { Command } from "commander";
 import { writeAtomically } from "../base/system.js";
 import { openDataset, size } from "../data/index.js";
 import { encodeNetwork, lower } from "../graph/index.js";
-import { checkFits, createClassifier, DEFAULTS, freshNetwork, NETWORKS, type NetworkName } from "../pipeline/index.js";
+import { checkFits, DEFAULTS, freshNetwork, NETWORKS, type NetworkName } from "../pipeline/index.js";
 import { bytes, count, duration, percent } from "../report/index.js";
 import { train } from "../training/index.js";
 import { choice, evenInteger, integer } from "./arguments.js";
 import { type Context, newCommand, withContext } from "./command.js";
 import { checkCheckpoint, checkOutputs, checkpointPath, removeCheckpoint } from "./files.js";
 import { sayHeldOut } from "./labelled-set.js";
-import { measureShown, showTraining } from "./shown.js";
+import { measureModel, showTraining } from "./shown.js";
 import { addRate, addTrainingOptions, batchFor, resumable, type TrainingArguments } from "./training.js";
 
 interface TrainArguments extends TrainingArguments {
@@ -77,10 +77,7 @@ async function runTrain(options: TrainArguments, context: Context): Promise<void
 
     const def = lower(network, { grids: null });
     checkFits(def, data.test);
-    const executor = await createClassifier(def);
-    const result = await measureShown(executor, data.test, "testing", context);
-    executor.dispose();
-    return result;
+    return measureModel(def, data.test, "testing", context);
   });
   const metadata = { accuracy: `${percent(measured.accuracy / 100)} of ${measured.total} test images` };
   const file = encodeNetwork(network, { metadata });
