@@ -178,7 +178,8 @@ export async function quantizeFromImages(
   const measure = fidelityTo(source.network, held, held === samples ? null : samples);
   const judgement = judged(source, held, network, ready, full, () => measure(simulated).outputs, still);
   const { unjudged = null } = judgement ?? {};
-  for (const text of unjudged ? [judgement!.text] : [still?.text, judgement?.text]) if (text) warn(text);
+  if (still && !unjudged) warn(still.text);
+  for (const text of judgement?.texts ?? []) warn(text);
   const settled = unjudged && full.goal?.kind === "lossless" ? { ...full, goal: null } : full;
   const used = withinMemory(simulated, samples, full.memory, settings.memory !== undefined, warn);
   await heard();

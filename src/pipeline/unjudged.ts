@@ -3,7 +3,7 @@ import { countOf, type Samples, type SamplesByInput, samplesReader } from "../da
 import { inferShapes, inputsOf, type Network } from "../graph/index.js";
 import { elements } from "../ops/index.js";
 import type { OutputFidelity } from "../training/index.js";
-import { type Goal, isTelling } from "./goal/index.js";
+import { type Goal, isTelling, LOSSLESS } from "./goal/index.js";
 import type { StillInputs } from "./still-inputs.js";
 
 /**
@@ -17,8 +17,8 @@ export interface Judgement {
   readonly unjudged: Unjudged | null;
   /** Whether each output counts; all do where none can judge. */
   readonly telling: readonly boolean[];
-  /** A warning; null where all outputs judge. */
-  readonly text: string | null;
+  /** Warnings; none where all outputs judge. */
+  readonly texts: readonly string[];
 }
 
 /**
@@ -40,10 +40,15 @@ export function judgementOf(
 ): Judgement {
   const wantsAnswers = goal.kind === "lossless" && goal.agreement !== undefined;
   const telling = outputs.map((output) => isTelling(output) && (!wantsAnswers || output.agreement !== null));
-  if (telling.some(Boolean)) return { unjudged: null, telling, text: unheardText(outputs) };
+  if (telling.some(Boolean))
+    return {
+      unjudged: null,
+      telling,
+      texts: [...unheardText(outputs), ...outputs.flatMap((one) => nearlyText(one, goal))],
+    };
   const unjudged = whyUnjudged(network, held, all);
   const text = unjudgedText(unjudged, network, held, all, goal.kind === "lossless" ? bits : null, still);
-  return { unjudged, telling: telling.map(() => true), text };
+  return { unjudged, telling: telling.map(() => true), texts: [text] };
 }
 
 /** Says why no output of a network can judge a goal. */
@@ -69,6 +74,8 @@ function areEqual(network: Network, samples: Samples | SamplesByInput): boolean 
   return true;
 }
 
+/** The share of an output's variance between samples below which its dB say little of what differs. */
+const LITTLE = 0.01;
 const MORE = "give 32 samples or more, of the kind that the model will see";
 
 /** Says that a goal is not judged, what comes of that, and what to do. */
@@ -100,10 +107,23 @@ function unjudgedText(
   }
 }
 
-/** Names outputs that do not count for a goal beside others that do; null where all do. */
-function unheardText(outputs: readonly OutputFidelity[]): string | null {
+/** Names outputs that do not count for a goal beside others that do. */
+function unheardText(outputs: readonly OutputFidelity[]): string[] {
   const names = outputs.filter((output) => !isTelling(output)).map(({ name }) => `"${name}"`);
-  if (names.length === 0) return null;
+  if (names.length === 0) return [];
   const [which, are, them] = names.length > 1 ? ["outputs", "are", "them"] : ["output", "is", "it"];
-  return `${which} ${names.join(", ")} of the float network ${are} the same for all samples, so the goal is judged by the others alone: layers before ${them} may be dead, or ${them === "it" ? "it needs" : "they need"} other samples`;
+  return [
+    `${which} ${names.join(", ")} of the float network ${are} the same for all samples, so the goal is judged by the others alone: layers before ${them} may be dead, or ${them === "it" ? "it needs" : "they need"} other samples`,
+  ];
+}
+
+/** Says of an output that is no list of names how little of what its dB count differs from sample to sample. */
+function nearlyText({ name, differs, between, kl, agreement }: OutputFidelity, goal: Goal): string[] {
+  if (!differs || between === null || between >= LITTLE || (kl === null && agreement !== null)) return [];
+  const less = Math.round(-10 * Math.log10(Math.max(between, 1e-12)));
+  const share = Number((100 * between).toPrecision(2));
+  const wanted = goal.kind === "lossless" ? (goal.snr ?? LOSSLESS) : LOSSLESS;
+  return [
+    `output "${name}" is nearly the same for all samples: ${share} % of its variance lies between them, so ${less} of its dB say nothing of what differs. Give samples that differ more there, or ask for ${wanted + less} dB (--loss ${wanted + less}), which keeps ${wanted} of that`,
+  ];
 }

@@ -15,6 +15,11 @@ export interface OutputFidelity {
    */
   readonly differs: boolean;
   /**
+   * The share of the values' variance that lies between samples, 0..1, estimated on up to 4,096 values; the rest is the same for all
+   * of them. Null where nothing varies.
+   */
+  readonly between: number | null;
+  /**
    * Signal to noise in dB: variance of all the float network's values over the mean squared error. 300 for no error; null where
    * there is no ratio.
    */
@@ -231,6 +236,7 @@ function createMeter({ name, shape, lines }: Compared): Meter {
       return {
         name,
         differs: difference.isSeen() && signal() > 0,
+        between: difference.share(),
         snr,
         lacks: snr !== null ? null : Number.isFinite(error + square) ? "variation" : "finite values",
         kl: lines && divergence(),

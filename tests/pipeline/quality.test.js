@@ -41,7 +41,7 @@ test("a classifier has its share of equal answers", async () => {
 });
 
 const output = (snr, agreement = null, kl = null, answers = 64) => ({
-  ...{ name: "boxes", differs: true, snr, kl, agreement, answers },
+  ...{ name: "boxes", differs: true, between: 1, snr, kl, agreement, answers },
 });
 const LINEAR = { kind: "linear", bits: 8 };
 const advise = (one, found, layers, others, { calibrated = null, activations = LINEAR } = {}) =>

@@ -166,6 +166,43 @@ test("an output that is the same for all samples is named, and the others judge;
   }
 });
 
+test("of an output that is nearly the same for all samples it is said how many dB that takes", async () => {
+  for (const offset of [0, 1, 30, 300]) {
+    const network = changed(classifier(), "dense1", ({ bias }) => {
+      bias.data.set([offset, 0, -offset, 0]);
+    });
+    for (const goal of [
+      { kind: "lossless", snr: 20 },
+      { kind: "small", bytes: 100_000 },
+    ]) {
+      const { unjudged, warnings, quality } = await quantizeFromImages(network, varied(24), { goal });
+      assert.equal(unjudged, null);
+      const [{ between }] = quality.outputs;
+      assert.ok(offset < 300 || between < 0.001, `${between}`);
+      assert.equal(warnings.length, between < 0.01 ? 1 : 0, `${between}`);
+      if (between >= 0.01) continue;
+      const less = Math.round(-10 * Math.log10(between));
+      const wanted = less + (goal.snr ?? 24);
+      assert.match(
+        warnings[0],
+        new RegExp(
+          `^output "dense1" is nearly the same for all samples: .*, so ${less} of its dB say .*--loss ${wanted}\\)`,
+        ),
+      );
+    }
+    if (offset === 0) assert.ok((await quantizeFromImages(network, varied(24))).quality.outputs[0].between > 0.01);
+  }
+});
+
+test("a softmax that is sure of one class for all samples cannot judge", async () => {
+  const b = buildNetwork("sure", createRandom(6));
+  const scores = b.dense(b.globalAvgPool(b.relu(b.conv(b.input(SHAPE), 6, { bias: true }))), 3);
+  const network = changed(b.finish([b.softmax(scores)]), "dense1", ({ bias }) => {
+    bias.data.set([60, 0, 0]);
+  });
+  assert.equal((await quantizeFromImages(network, varied(24))).unjudged, "equal outputs");
+});
+
 test("bits of a layer that was given some stay, whether its rounding is seen or not", async () => {
   const layers = new Map([["conv4", 2]]);
   for (const [network, samples] of [

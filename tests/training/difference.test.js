@@ -55,3 +55,26 @@ test("what differs by rounding alone is the same, and zeros are", () => {
   assert.equal(differ([zeros, near], 300, false), true);
   assert.equal(differ([zeros, zeros.map((_, i) => (i === 299 ? 1e-30 : 0))], 300, false), true);
 });
+
+test("the share of the variance between samples is that of all values, of many nearly", () => {
+  const random = createRandom(8);
+  for (const size of [1, 7, 4096, 30_000]) {
+    for (const scale of [1, 0.1, 0.001]) {
+      const shared = valuesOf(size, random);
+      const samples = Array.from({ length: 30 }, () => shared.map((value) => 5 + value + scale * random.normal()));
+      const { add, share } = createDifference(size);
+      for (const sample of samples) add(sample);
+      const expected = size === 1 ? 1 : scale ** 2 / (1 + scale ** 2);
+      const found = share();
+      if (size === 1) assert.equal(found, 1);
+      // thirty samples of few values have less or more by chance
+      else assert.ok(found > expected / 3 && found < Math.min(3 * expected, 1), `${size}, ${scale}: ${found}`);
+    }
+  }
+  const { add, share } = createDifference(3);
+  assert.equal(share(), null);
+  add(Float32Array.of(2, 2, 2));
+  assert.equal(share(), null);
+  add(Float32Array.of(4, 4, 4));
+  assert.equal(share(), 1);
+});

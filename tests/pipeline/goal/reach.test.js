@@ -25,6 +25,7 @@ function made(shares = [0.2, 0.1, 0.05]) {
 const output = (snr, agreement = null, kl = agreement === null ? null : 0) => ({
   name: "y",
   differs: true,
+  between: 1,
   snr,
   lacks: null,
   kl,
