@@ -14,6 +14,13 @@ const MARK_BYTES = 8;
 /** Keeps functions of more than a few instructions out of those that call them. */
 const SHORT = ["--shrinkLevel", "1"];
 
+// What src/runtime/kernels.ts changes in the text of a module before it is compiled, by pieces of as many bytes.
+//   the end of the import "memory" with a maximum: one of its own, and one that is shared with other threads
+//   oddsOf (assembly/runtime/shared/lanes.ts): v128.const, i8x16.swizzle; and i32.const 8, i16x8.shr_u, nop ...
+const ODDS = [253, 12, 1, 255, 3, 255, 5, 255, 7, 255, 9, 255, 11, 255, 13, 255, 15, 255, 253, 14];
+const SHIFT = [65, 8, 253, 141, 1, ...Array(15).fill(1)];
+const FORMS = { OWN: [121, 2, 1], SHARED: [121, 2, 3], ODDS, SHIFT };
+
 /** Every function that these files export is a kernel; what kernels share stands in the folder `shared`. */
 const entriesOf = (folder) =>
   readdirSync(`assembly/${folder}`)
@@ -26,16 +33,17 @@ const entriesOf = (folder) =>
 const sums = entriesOf("runtime");
 const steps = entriesOf("steps");
 const training = await compile("training", entriesOf("training"));
-const whole = await compile("runtime", [...sums, ...steps]);
+const whole = await compile("runtime", [...sums, ...steps], [], withShifts);
 write("engine", "wasm", training.types, { TRAINING_WASM_TEXT: textOf(training.bytes) });
 write("runtime", "wasm", whole.types, {
   RUNTIME_WASM_TEXT: textOf((await compile("halves/sums", sums, SHORT)).bytes),
+  ...Object.fromEntries(Object.entries(FORMS).map(([name, bytes]) => [name, textOf(Uint8Array.from(bytes))])),
   RUNTIME_MARK: whole.bytes.subarray(-MARK_BYTES).join(),
 });
 write("runtime", "steps-wasm", "", { STEPS_WASM_TEXT: textOf((await compile("halves/steps", steps)).bytes) });
 
-/** Compiles a module of these files to build/<name>.wasm. */
-async function compile(name, entries, options = []) {
+/** Compiles a module of these files to build/<name>.wasm, changed in the end. */
+async function compile(name, entries, options = [], change = (code) => code) {
   const outFile = `build/${name}.wasm`;
   rmSync(outFile, { force: true });
   let types = "";
@@ -47,7 +55,7 @@ async function compile(name, entries, options = []) {
   process.stdout.write(stdout.toString());
   process.stderr.write(stderr.toString());
   if (error) process.exit(1);
-  const bytes = marked(readFileSync(outFile));
+  const bytes = marked(change(readFileSync(outFile)));
   writeFileSync(outFile, bytes);
   const imports = WebAssembly.Module.imports(new WebAssembly.Module(bytes)).map((i) => `${i.module}.${i.name}`);
   if (imports.join() !== "env.memory") {
@@ -69,10 +77,17 @@ function write(room, name, types, texts) {
       ...(base.length > 0 ? [`import type { ${base.join(", ")} } from "${up}/base/index.js";`] : []),
       "",
       ...(types ? [types] : []),
-      ...Object.entries(texts).map(([key, text]) => `export const ${key} =\n  "${text}";`),
+      ...Object.entries(texts).map(([key, text]) => `export const ${key} =\n  ${JSON.stringify(text)};`),
       "",
     ].join("\n"),
   );
+}
+
+/** A module with shifts in the place of look-ups. */
+function withShifts(code) {
+  const look = Buffer.from(ODDS);
+  for (let at = code.indexOf(look); at >= 0; at = code.indexOf(look, at)) code.set(SHIFT, at);
+  return code;
 }
 
 /**

@@ -16,6 +16,7 @@
 //              adds | subs | op | adds x (16 offset + shift) | subs x (...)           of all exponents of a part
 import { DOUBLE, END, PART_BYTES, TILE } from "../../src/runtime/layout";
 import { Epilogue } from "./shared/epilogue";
+import { oddsOf } from "./shared/lanes";
 import { end_px64 } from "./shared/short-epilogue";
 
 /** The weights of a depthwise convolution, and how it ends: stream, starts and epilogue as in a ConvJob. */
@@ -100,13 +101,13 @@ function channel_px64(
           v2 = v128.load(row, 32),
           v3 = v128.load(row, 48);
         a0 = i16x8.add(a0, v0);
-        b0 = i16x8.add(b0, i16x8.shr_u(v0, 8));
+        b0 = i16x8.add(b0, oddsOf(v0));
         a1 = i16x8.add(a1, v1);
-        b1 = i16x8.add(b1, i16x8.shr_u(v1, 8));
+        b1 = i16x8.add(b1, oddsOf(v1));
         a2 = i16x8.add(a2, v2);
-        b2 = i16x8.add(b2, i16x8.shr_u(v2, 8));
+        b2 = i16x8.add(b2, oddsOf(v2));
         a3 = i16x8.add(a3, v3);
-        b3 = i16x8.add(b3, i16x8.shr_u(v3, 8));
+        b3 = i16x8.add(b3, oddsOf(v3));
       }
       // taps that count -1
       end = s + (subs << 1);
@@ -118,13 +119,13 @@ function channel_px64(
           v2 = v128.load(row, 32),
           v3 = v128.load(row, 48);
         a0 = i16x8.sub(a0, v0);
-        b0 = i16x8.sub(b0, i16x8.shr_u(v0, 8));
+        b0 = i16x8.sub(b0, oddsOf(v0));
         a1 = i16x8.sub(a1, v1);
-        b1 = i16x8.sub(b1, i16x8.shr_u(v1, 8));
+        b1 = i16x8.sub(b1, oddsOf(v1));
         a2 = i16x8.sub(a2, v2);
-        b2 = i16x8.sub(b2, i16x8.shr_u(v2, 8));
+        b2 = i16x8.sub(b2, oddsOf(v2));
         a3 = i16x8.sub(a3, v3);
-        b3 = i16x8.sub(b3, i16x8.shr_u(v3, 8));
+        b3 = i16x8.sub(b3, oddsOf(v3));
       }
       if (op == DOUBLE) {
         // on to the next smaller power of two
@@ -194,9 +195,9 @@ function channel_px32(
         const v0 = v128.load(row),
           v1 = v128.load(row, 16);
         a0 = i16x8.add(a0, i16x8.shl(v0, word));
-        b0 = i16x8.add(b0, i16x8.shl(i16x8.shr_u(v0, 8), word));
+        b0 = i16x8.add(b0, i16x8.shl(oddsOf(v0), word));
         a1 = i16x8.add(a1, i16x8.shl(v1, word));
-        b1 = i16x8.add(b1, i16x8.shl(i16x8.shr_u(v1, 8), word));
+        b1 = i16x8.add(b1, i16x8.shl(oddsOf(v1), word));
       }
       end = s + (subs << 1);
       // taps that count -2^exponent
@@ -207,9 +208,9 @@ function channel_px32(
         const v0 = v128.load(row),
           v1 = v128.load(row, 16);
         a0 = i16x8.sub(a0, i16x8.shl(v0, word));
-        b0 = i16x8.sub(b0, i16x8.shl(i16x8.shr_u(v0, 8), word));
+        b0 = i16x8.sub(b0, i16x8.shl(oddsOf(v0), word));
         a1 = i16x8.sub(a1, i16x8.shl(v1, word));
-        b1 = i16x8.sub(b1, i16x8.shl(i16x8.shr_u(v1, 8), word));
+        b1 = i16x8.sub(b1, i16x8.shl(oddsOf(v1), word));
       }
       v128.store(part, a0);
       v128.store(part, b0, 16);

@@ -3,19 +3,13 @@ import { bytesOfText, ShiftwiseError } from "../base/index.js";
 import type { ModelDef } from "../model/index.js";
 import { elements, type Layer, largestOf } from "../ops/index.js";
 import { gatherOf, windowOf } from "./taps.js";
-import { type Kernels as Exports, RUNTIME_WASM_TEXT } from "./wasm.generated.js";
+import { type Kernels as Exports, ODDS, OWN, RUNTIME_WASM_TEXT, SHARED, SHIFT } from "./wasm.generated.js";
 
 /** The exports of assembly/runtime and assembly/steps, documented there. */
 export type Kernels = Exports & {
   /** The memory they work on, for the steps that are plain TypeScript. */
   readonly buffer: ArrayBufferLike;
 };
-
-// Behind the 8 bytes of magic and version the module has its types, then its one import, the memory:
-//   ... 3 "env" 6 "memory" 2 flags minimum maximum        flags: 1 has a maximum, 3 is shared as well
-const IMPORT = [3, ..."env", 6, ..."memory", 2, 1].map((part) =>
-  typeof part === "string" ? part.charCodeAt(0) : part,
-);
 
 /**
  * The layers whose kernels are a module of their own, assembly/steps, which is loaded where a model has one of them. Those of
@@ -76,22 +70,17 @@ export const compileSteps: Compile = /* @__PURE__ */ once(
 );
 
 async function compile(text: () => string | Promise<string>, shared: boolean): Promise<WebAssembly.Module> {
-  const bytes = bytesOfText(await text());
+  let code = await text();
+  if (shared) code = code.replace(OWN, SHARED);
+  // errors have a line in JavaScriptCore
+  if (!("line" in Error())) code = code.split(ODDS).join(SHIFT);
   try {
-    if (shared) declareShared(bytes);
-    return await WebAssembly.compile(bytes);
+    return await WebAssembly.compile(bytesOfText(code));
   } catch (cause) {
     throw new ShiftwiseError("UNSUPPORTED", "WebAssembly with SIMD is not available; use the plain executor", {
       cause,
     });
   }
-}
-
-/** The code is the same for both kinds of memory; only the flag of the import differs. */
-function declareShared(bytes: Uint8Array): void {
-  const at = bytes.findIndex((_, i) => IMPORT.every((byte, j) => bytes[i + j] === byte));
-  if (at < 0) throw new Error("no memory import found in the module");
-  bytes[at + IMPORT.length - 1] = 3;
 }
 
 /** @param modules whose exports together are all that a plan calls */

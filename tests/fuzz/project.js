@@ -26,3 +26,4 @@ export * as quantize from "../../dist/quantize/index.js";
 export { goldenHash, Model, planMemory } from "../../dist/runtime/index.js";
 export { WorkerModel } from "../../dist/runtime/worker-model/remote.js";
 export * as training from "../../dist/training/index.js";
+export { lookUps } from "../runtime/forms.js";

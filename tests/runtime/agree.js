@@ -2,17 +2,20 @@
 import assert from "node:assert/strict";
 import { runReference } from "../../dist/model/index.js";
 import { Model } from "../../dist/runtime/index.js";
+import { lookUps } from "./forms.js";
 
 export async function assertAgree(def, inputs, message = "") {
   const expected = runReference(def, inputs);
-  const model = await Model.from(def);
-  const outputs = model.trace(inputs, (tensor, raw) => {
-    assertSameBits(raw, expected.tensors.get(tensor), `${message} tensor ${tensor}`);
-  });
-  for (const [name, values] of Object.entries(expected.outputs)) {
-    assertSameBits(outputs[name], values, `${message} output ${name}`);
+  for (const options of [{}, { module: lookUps }]) {
+    const model = await Model.from(def, options);
+    const outputs = model.trace(inputs, (tensor, raw) => {
+      assertSameBits(raw, expected.tensors.get(tensor), `${message} tensor ${tensor}`);
+    });
+    for (const [name, values] of Object.entries(expected.outputs)) {
+      assertSameBits(outputs[name], values, `${message} output ${name}`);
+    }
+    model.dispose();
   }
-  model.dispose();
   return expected;
 }
 

@@ -2,14 +2,17 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { bytesOfText } from "../../dist/base/index.js";
 import { lower } from "../../dist/graph/index.js";
 import { runReference } from "../../dist/model/index.js";
 import { STEP_NAMES } from "../../dist/ops/index.js";
 import { Model } from "../../dist/runtime/index.js";
 import { compileKernels, compileSteps, instantiate, needsSteps, planModel } from "../../dist/runtime/inside.js";
 import * as codes from "../../dist/runtime/step-codes.js";
+import { ODDS, OWN, SHARED, SHIFT } from "../../dist/runtime/wasm.generated.js";
 import { randomNetwork } from "../graph/random_networks.js";
 import { FLOAT32, modelOf } from "../models/layers.js";
+import { shifts } from "./forms.js";
 
 const whole = new WebAssembly.Module(readFileSync(new URL("../../build/runtime.wasm", import.meta.url)));
 const kernelsOf = (module) =>
@@ -21,6 +24,19 @@ test("every kernel of runtime.wasm is in one of the halves", async () => {
   const [sums, steps] = [kernelsOf(await compileKernels(false)), kernelsOf(await compileSteps(false))];
   assert.ok(sums.includes("conv_codes") && steps.includes("apply_steps"));
   assert.deepEqual([...sums, ...steps].sort(), kernelsOf(whole));
+});
+
+test("where errors have a line the kernels look odd pixels up, elsewhere they shift, and one memory is imported", async () => {
+  const [look, shift, own, common] = [ODDS, SHIFT, OWN, SHARED].map((text) => Buffer.from(bytesOfText(text)));
+  const count = (bytes, piece) => bytes.toString("latin1").split(piece.toString("latin1")).length - 1;
+  const bytes = ["sums", "steps"].map((half) =>
+    readFileSync(new URL(`../../build/halves/${half}.wasm`, import.meta.url)),
+  );
+  assert.equal(look.length, shift.length);
+  assert.equal(shifts, count(bytes[0], look) + count(bytes[1], look));
+  assert.ok(count(bytes[0], look) >= 20 && count(bytes[1], look) >= 8);
+  for (const half of bytes) assert.deepEqual([count(half, own), count(half, common)], [1, 0]);
+  assert.equal("line" in Error(), false, "this engine is not JavaScriptCore");
 });
 
 test("a model that does not need the second half calls nothing of it", async () => {

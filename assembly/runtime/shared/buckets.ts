@@ -23,6 +23,7 @@
 //
 // No function here multiplies: a test reads the compiled text.
 import { DOUBLE, END, PART_BYTES, RAISED } from "../../../src/runtime/layout";
+import { oddsOf } from "./lanes";
 
 /**
  * Sums one channel of 64 pixels with activations 0..255, and returns the address of its factors. Lanes are exact while
@@ -54,13 +55,13 @@ export function bucket_swar_px64(patch: usize, stream: usize, parts: usize): usi
         v3 = v128.load(row, 48);
       s += 2;
       a0 = i16x8.add(a0, v0);
-      b0 = i16x8.add(b0, i16x8.shr_u(v0, 8));
+      b0 = i16x8.add(b0, oddsOf(v0));
       a1 = i16x8.add(a1, v1);
-      b1 = i16x8.add(b1, i16x8.shr_u(v1, 8));
+      b1 = i16x8.add(b1, oddsOf(v1));
       a2 = i16x8.add(a2, v2);
-      b2 = i16x8.add(b2, i16x8.shr_u(v2, 8));
+      b2 = i16x8.add(b2, oddsOf(v2));
       a3 = i16x8.add(a3, v3);
-      b3 = i16x8.add(b3, i16x8.shr_u(v3, 8));
+      b3 = i16x8.add(b3, oddsOf(v3));
     }
     // rows with a weight of -1: the same, subtracted
     end = s + (subs << 1);
@@ -72,13 +73,13 @@ export function bucket_swar_px64(patch: usize, stream: usize, parts: usize): usi
         v3 = v128.load(row, 48);
       s += 2;
       a0 = i16x8.sub(a0, v0);
-      b0 = i16x8.sub(b0, i16x8.shr_u(v0, 8));
+      b0 = i16x8.sub(b0, oddsOf(v0));
       a1 = i16x8.sub(a1, v1);
-      b1 = i16x8.sub(b1, i16x8.shr_u(v1, 8));
+      b1 = i16x8.sub(b1, oddsOf(v1));
       a2 = i16x8.sub(a2, v2);
-      b2 = i16x8.sub(b2, i16x8.shr_u(v2, 8));
+      b2 = i16x8.sub(b2, oddsOf(v2));
       a3 = i16x8.sub(a3, v3);
-      b3 = i16x8.sub(b3, i16x8.shr_u(v3, 8));
+      b3 = i16x8.sub(b3, oddsOf(v3));
     }
     if (op == DOUBLE) {
       // on to the next smaller power of two: what has been summed so far counts twice
