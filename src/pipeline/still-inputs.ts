@@ -32,12 +32,16 @@ export function stillInputs(
   if (still.length === 0) return null;
   const names = still.slice(0, NAMED).map(({ name }) => `"${name}"`);
   const more = still.length > NAMED ? ` and ${still.length - NAMED} more` : "";
+  const inputs = network.nodes.filter(({ op }) => op === "input");
+  const stillOnes = inputs.filter(({ name }) => isStill(name)).map(({ name }) => `"${name}"`);
   const cause =
     samples === 1
       ? "there is one sample only to calibrate with"
-      : network.nodes.some(({ op, name }) => op === "input" && isStill(name))
-        ? "the samples are all the same value: are they black, or empty?"
-        : "the samples may be all alike, their range may be wrong, or the layers before are dead";
+      : stillOnes.length === 0
+        ? "the samples may be all alike, their range may be wrong, or the layers before are dead"
+        : inputs.length === stillOnes.length
+          ? "the samples are all the same value: are they black, or empty?"
+          : `all samples of input ${stillOnes.join(", ")} are the same value`;
   const text = `the inputs of ${names.join(", ")}${more} do not vary over the samples, so nothing says how to round there: ${cause}`;
   return { first: still[0].name, text };
 }

@@ -50,3 +50,20 @@ test("samples that are all alike name the layers behind pools, and that", async 
   const [text] = await warningsOf(samplesOf(9, (_, i) => noise[i]));
   assert.match(text, new RegExp(`inputs of "${last}" do not vary.*all alike`));
 });
+
+test("of several inputs the one is named whose samples are the same value", async () => {
+  const b = buildNetwork("pair", createRandom(5));
+  const [x, u] = [b.input([10, 1, 1]), b.input([10, 1, 1])];
+  const [of, still] = [b.dense(x, 6), b.dense(u, 6)];
+  const pair = b.finish([b.dense(b.relu(b.add(of, still)), 3)]);
+  const varied = {
+    shape: [10, 1, 1],
+    count: 12,
+    read: (from, count) => Float32Array.from({ length: 10 * count }, (_, i) => noise[10 * from + i]),
+  };
+  const constant = { ...varied, read: (_, count) => new Float32Array(10 * count).fill(1) };
+  const { warnings } = await quantizeFromImages(pair, { [x]: varied, [u]: constant });
+  assert.deepEqual(warnings, [
+    `the inputs of "${still}" do not vary over the samples, so nothing says how to round there: all samples of input "${u}" are the same value`,
+  ]);
+});
