@@ -258,6 +258,25 @@ browserTest("Convert: an image as output, and an input that takes no pictures", 
   await context.close();
 });
 
+browserTest("Convert: pictures that are all alike cannot tell what a model loses, which is said", async () => {
+  const { page, context, errors } = await open("/convert/");
+  const raw = { width: 16, height: 16, channels: 3 };
+  const black = await sharp(Buffer.alloc(768), { raw }).png().toBuffer();
+  await page.setInputFiles(
+    "#picture-files",
+    Array.from({ length: 9 }, (_, i) => file(`${i}.png`, black, "image/png")),
+  );
+  await give(page, small);
+  await says(page, "#state", /Ready/);
+  await button(page, "Convert").click();
+  await done(page);
+  assert.match(await text(page, "#verdict"), /^The float network's output does not vary from picture to picture/);
+  assert.match(await text(page, "#warnings"), /The 9 samples are equal.*so weights get 4 bits instead of a goal/);
+  assert.doesNotMatch(await text(page, "#results"), /Very close|Outputs keep\d/);
+  assert.deepEqual(errors, []);
+  await context.close();
+});
+
 browserTest("Convert: pictures that do not decode are left out and named", async () => {
   const { page, context, errors } = await open("/convert/");
   await page.setInputFiles("#picture-files", [
