@@ -108,7 +108,7 @@ export async function runRetrained(path: string, options: RetrainedArguments, co
         step = next;
       },
       onProgress: (progress) => showTraining(steps, step === "pruning" ? "stage" : "portion")(progress),
-      onWarning: screen.say,
+      onWarning: (text) => screen.say(`warning: ${text}`),
       test: data.test,
       checkpoints: {
         pruning: { path: checkpoints.pruning, resume },
