@@ -2,7 +2,7 @@
 import { countOf, type Samples, type SamplesByInput, samplesReader } from "../data/browser.js";
 import { inferShapes, inputsOf, type Network } from "../graph/index.js";
 import { elements } from "../ops/index.js";
-import type { OutputFidelity } from "../training/index.js";
+import { type OutputFidelity, samplesToHold } from "../training/index.js";
 import { type Goal, isTelling, LOSSLESS } from "./goal/index.js";
 import type { StillInputs } from "./still-inputs.js";
 
@@ -44,7 +44,15 @@ export function judgementOf(
     return {
       unjudged: null,
       telling,
-      texts: [...unheardText(outputs), ...outputs.flatMap((one) => nearlyText(one, goal))],
+      texts: [
+        ...unheardText(outputs),
+        ...outputs.flatMap((one) => nearlyText(one, goal)),
+        ...fewAnswersText(
+          outputs.filter((_, i) => telling[i]),
+          countOf(held),
+          goal,
+        ),
+      ],
     };
   const unjudged = whyUnjudged(network, held, all);
   const text = unjudgedText(unjudged, network, held, all, goal.kind === "lossless" ? bits : null, still);
@@ -125,5 +133,17 @@ function nearlyText({ name, differs, between, kl, agreement }: OutputFidelity, g
   const wanted = goal.kind === "lossless" ? (goal.snr ?? LOSSLESS) : LOSSLESS;
   return [
     `output "${name}" is nearly the same for all samples: ${share} % of its variance lies between them, so ${less} of its dB say nothing of what differs. Give samples that differ more there, or ask for ${wanted + less} dB (--loss ${wanted + less}), which keeps ${wanted} of that`,
+  ];
+}
+
+/** Says that so few answers cannot show the share of them that a goal asks for. */
+function fewAnswersText(outputs: readonly OutputFidelity[], held: number, goal: Goal): string[] {
+  if (goal.kind !== "lossless" || goal.agreement === undefined || goal.agreement === 1) return [];
+  const answers = Math.min(...outputs.map((output) => output.answers!));
+  const enough = Math.round(1 / (1 - goal.agreement));
+  if (answers >= enough) return [];
+  const samples = samplesToHold(Math.ceil((enough * held) / answers));
+  return [
+    `${answers} answer${answers === 1 ? "" : "s"} of the samples held out cannot tell ${Number((100 * goal.agreement).toFixed(2))} % from all: give ${samples} samples or more`,
   ];
 }

@@ -58,6 +58,13 @@ export function samplesAt<S extends Samples | SamplesByInput>(samples: S, which:
   return eachInput(samples, (one) => picked(one, which));
 }
 
+/**
+ * The number of samples of which so many are held out.
+ * @internal
+ */
+export const samplesToHold = (held: number): number =>
+  held * HOLD_OUT.few < IMAGES.many ? held * HOLD_OUT.few : Math.max(held * HOLD_OUT.many, IMAGES.many);
+
 /** @returns null where there are fewer than `least` */
 function places(count: number, least: number): { learned: number[]; held: number[] } | null {
   if (count < least) return null;

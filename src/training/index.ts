@@ -59,5 +59,5 @@ export { imagesAtOnce, sampleActivations } from "./activations.js";
 export { openCheckpoint } from "./checkpoint.js";
 export { createFidelity, createFidelityOf, type Fidelity, fidelityTo, type Lines } from "./fidelity.js";
 export { COMMON } from "./given.js";
-export { holdOutSamples, samplesAt, spreadOf } from "./hold-out.js";
+export { holdOutSamples, samplesAt, samplesToHold, spreadOf } from "./hold-out.js";
 export { firstOf } from "./lessons.js";

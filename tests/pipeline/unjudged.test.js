@@ -228,6 +228,26 @@ test("a goal of equal answers is not judged where the only output with answers i
   assert.ok(found.layers.every(({ bits }) => bits >= 4));
 });
 
+test("a share of equal answers that few answers cannot show is said to be so, with the samples that it takes", async () => {
+  const warned = async (count, agreement) => {
+    const few = samplesOf(count, (sample, i) => noise[(sample % 40) * LENGTH + i] * (1 + (sample >> 3) / 8));
+    const goal = { kind: "lossless", agreement };
+    const { warnings } = await quantizeFromImages(classifier(), few, { goal });
+    return warnings.filter((text) => text.includes("cannot tell"));
+  };
+  const [text, ...more] = await warned(8, 0.9);
+  assert.deepEqual(more, []);
+  assert.match(text, /^2 answers of the samples held out cannot tell 90 % from all: give 40 samples or more$/);
+  assert.match((await warned(3, 0.98))[0], /^1 answer .* cannot tell 98 % from all: give 400 samples or more$/);
+  for (const [count, agreement] of [
+    [40, 0.9],
+    [8, 0.5],
+    [8, 1],
+  ]) {
+    assert.deepEqual(await warned(count, agreement), []);
+  }
+});
+
 test("what a teacher reaches on the samples that it taught with is not called held out", async () => {
   const settings = { minutes: 0.005, batchSize: 4 };
   const few = await quantizeFromImages(classifier(), varied(3), settings);
