@@ -134,7 +134,8 @@ export async function quantizeByMethod(
   const epochs = method.epochs ?? settings.epochs;
   const bits = await widthsFor(network, images, method, settings);
   const train = TRAININGS[method.retraining ?? "straight-through"];
-  const { network: logits, grids } = await train(network, images, method, bits, epochs, settings, control);
+  const { training } = settings;
+  const { network: logits, grids } = await train({ network, dataset: images, method, bits, epochs, training, control });
   const trained = { network: whole(logits), grids };
   const counts = countsOf(network);
   const all = typeof bits === "number" ? new Map(counts.map(({ name }) => [name, bits])) : bits;
@@ -169,6 +170,18 @@ async function widthsFor(
   return budgetBits(measured, average);
 }
 
+/** A retraining that is to be done. */
+interface Task {
+  /** The network whose weights are changed. */
+  readonly network: Network;
+  readonly dataset: Dataset;
+  readonly method: Method;
+  readonly bits: LayerBits;
+  readonly epochs: number;
+  readonly training: CommonOptions;
+  readonly control: Control;
+}
+
 interface Trained {
   /** With quantize nodes. */
   readonly network: Network;
@@ -186,15 +199,8 @@ function calibrationFor(activations: ActivationScheme): CalibrationOptions {
  * weights do not go with the batch norm statistics of the float network, so before the first epoch they would say nothing.
  * The rate falls along one cosine.
  */
-async function straightThrough(
-  network: Network,
-  dataset: Dataset,
-  { activations: scheme, quantizer }: Method,
-  bits: LayerBits,
-  epochs: number,
-  { training }: MethodSettings,
-  control: Control,
-): Promise<Trained> {
+async function straightThrough({ network, dataset, method, bits, epochs, training, control }: Task): Promise<Trained> {
+  const { activations: scheme, quantizer } = method;
   const seed = training.seed ?? 1;
   if (epochs === 0) {
     const grids = quantizeWeights(network, quantizer, bits);
@@ -237,15 +243,8 @@ const SCALED_BITS = 3;
  * INQ in as many epochs as the others have, spread over its portions, the rate falling along one cosine; 3 bits and fewer with
  * a scale a channel. Without retraining it is plain rounding: the paper's at 5 and 4 bits, with n1 by least squared error at 3 and 2.
  */
-async function incremental(
-  network: Network,
-  dataset: Dataset,
-  { activations: scheme, quantizer }: Method,
-  bits: LayerBits,
-  epochs: number,
-  { training }: MethodSettings,
-  control: Control,
-): Promise<Trained> {
+async function incremental({ network, dataset, method, bits, epochs, training, control }: Task): Promise<Trained> {
+  const { activations: scheme, quantizer } = method;
   const simulated = await withQuantizers(network, dataset, calibrationFor(scheme), training.seed ?? 1, control.signal);
   if (epochs === 0) {
     const { grids } = await retrain(
@@ -276,7 +275,9 @@ async function incremental(
   return { network: simulated, grids };
 }
 
-const TRAININGS: { readonly [Retraining in NonNullable<Method["retraining"]>]: typeof incremental } = {
+const TRAININGS: {
+  readonly [Retraining in NonNullable<Method["retraining"]>]: (task: Task) => Promise<Trained>;
+} = {
   portions: incremental,
   "straight-through": straightThrough,
 };
