@@ -7,6 +7,7 @@ export { frozenCopy, looseCopy } from "./frozen.js";
 export { given } from "./given.js";
 export type { Kind } from "./is.js";
 export * as is from "./is.js";
+export { joined } from "./joined.js";
 export { arrayKind, isArray, isBuffer, isShared, ownView } from "./kinds.js";
 export { expectNoPromise } from "./listener.js";
 export { canonicalNaNs, canonicalWord, firstNonFinite } from "./nan.js";

@@ -1,5 +1,6 @@
 // pack.ts: writes a packed file: a file's header and codes, entropy-coded (packed.ts).
 
+import { joined } from "../base/index.js";
 import { type FileKind, type OpenedFile, sealFile, storeBytes } from "./container.js";
 import { expect } from "./fields.js";
 import {
@@ -57,13 +58,13 @@ export function packFile({ version, graph, tensors }: OpenedFile): Uint8Array | 
   const json = new TextEncoder().encode(JSON.stringify({ version, graph, tensors: list }));
   if (json.length > LETTERS_MOST) return null;
   const index = writeText(json);
-  const all = joined(floats);
+  const all = joined(Uint8Array, floats);
   return sealFile(
     KIND,
     { index: [json.length, index.length] },
     new Map([
       ["floats", { dtype: "F32", shape: [all.length / 4], bytes: all }],
-      ["packed", storeBytes(joined([index, ...packed]))],
+      ["packed", storeBytes(joined(Uint8Array, [index, ...packed]))],
     ]),
     newest,
   );
@@ -88,16 +89,6 @@ export function headerSize(file: Uint8Array): number {
   if (metadata.kind !== KIND) return start;
   const { index } = JSON.parse(metadata.graph) as { index: [letters: number, bytes: number] };
   return start + index[1];
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let from = 0;
-  for (const part of parts) {
-    all.set(part, from);
-    from += part.length;
-  }
-  return all;
 }
 
 /**

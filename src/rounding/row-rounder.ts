@@ -1,4 +1,5 @@
 // row-rounder.ts: a rounder whose rows are shared by the threads of a crew: rows of one matrix do not depend on one another.
+import { joined } from "../base/index.js";
 import type { Crew } from "./crew.js";
 import { type Rounder, type RoundingResult, type RoundingTask, sumOf } from "./rounding.js";
 
@@ -53,13 +54,13 @@ function sharedRounder(crew: Crew, threads: number, n: number): RowRounder {
           drift: some(drift, first, last),
         }),
       );
-      return joined(found);
+      return joined(Float64Array, found);
     },
     async times(weights) {
       const found = await share(weights.length / n, (t, first, last) =>
         crew.ask<Float64Array>(t, { kind: "times", weights: some(weights, first, last) }),
       );
-      return joined(found);
+      return joined(Float64Array, found);
     },
     async round(task: RoundingTask): Promise<RoundingResult> {
       const { target, products, states, values, fits } = task;
@@ -76,30 +77,19 @@ function sharedRounder(crew: Crew, threads: number, n: number): RowRounder {
           },
         }),
       );
-      const codes = new Uint8Array(target.length);
-      let at = 0;
-      for (const part of found) {
-        codes.set(part.codes, at);
-        at += part.codes.length;
-      }
-      const errors = joined(found.map((part) => part.errors));
+      const all = (key: "values" | "scales" | "errors"): Float64Array => {
+        const parts = found.map((part) => part[key]);
+        return joined(Float64Array, parts);
+      };
+      const codes = found.map((part) => part.codes);
+      const errors = all("errors");
       return {
-        values: joined(found.map((part) => part.values)),
-        codes,
-        scales: joined(found.map(({ scales }) => scales)),
+        values: all("values"),
+        codes: joined(Uint8Array, codes),
+        scales: all("scales"),
         errors,
         error: sumOf(errors),
       };
     },
   };
-}
-
-function joined(parts: readonly Float64Array[]): Float64Array {
-  const all = new Float64Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }
