@@ -37,9 +37,10 @@ const imagenet = (model, preprocessing, size, firstClass = 0) => ({
 const resnet20 = cifar("resnet20_cifar10_bn", IMAGENET);
 const folded = cifar("resnet20_cifar10_folded", IMAGENET);
 const resnet8 = cifar("resnet8_cifar10", { range: 255 });
-const squeezenet = imagenet("squeezenet1.1", IMAGENET, 224);
+// the pictures have 227x227 pixels: 224x224 are cut out, and none is scaled
+const squeezenet = imagenet("squeezenet1.1", { ...IMAGENET, resize: 227 }, 224);
 // its class 0 is the background
-const mobilenet = imagenet("mobilenet_v2_1.0_224", { range: 255, mean: [127.5], std: [127.5] }, 224, 1);
+const mobilenet = imagenet("mobilenet_v2_1.0_224", { range: 255, mean: [127.5], std: [127.5], resize: 227 }, 224, 1);
 const vww = imagenet("vww_mobilenetv1_025_96", { resize: 96 }, 96);
 
 /** Other than the library's defaults. */

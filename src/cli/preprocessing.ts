@@ -122,7 +122,7 @@ export function addPreprocessing(command: Command): void {
     .option("--channels <order>", "order of the channels: rgb, bgr or grey", choice("--channels", CHANNELS))
     .option(
       "--resize <n>",
-      "length of the shorter side to which a picture is scaled before its middle is cut out",
+      "length of the shorter side to which a picture is scaled before its middle is cut out (default: the largest middle part is scaled to the input)",
       integer("--resize", 1, 4096),
     );
   addNetworkOptions(command);

@@ -1,7 +1,7 @@
 // node-picture.ts: a picture as Node has it, a file, its bytes or raw pixels, to the pixels that a model's input takes.
 import { arrayKind, given, is, isBuffer, ownView, ShiftwiseError } from "../base/index.js";
 import { readWhole } from "./bytes.js";
-import { decodeImage, type Image, MOST_PIXELS, resizeImage } from "./image.js";
+import { decodeImage, type Image, MOST_PIXELS } from "./image.js";
 import { CHANNELS, PICTURE_INPUT, type PictureInput, type Preprocessing, prepareImage } from "./preprocessing.js";
 
 /** Raw pixels, row by row: grey, RGB or RGBA, of 8 bits each. */
@@ -44,27 +44,7 @@ export async function readPicture(
   given({ input, options }, { input: PICTURE_INPUT, options: OPTIONS });
   const { resize = input.resize, channels = input.channels } = options;
   const { image, where } = await imageOf(source);
-  const [, height, width] = input.shape;
-  const whole = resize === undefined ? await fitted(image, width, height, where) : image;
-  return prepareImage(whole, input, { resize, channels }, where);
-}
-
-/** The largest middle part with the proportions of a size, in that size. */
-async function fitted(image: Image, width: number, height: number, where: string): Promise<Image> {
-  const scale = Math.min(image.width / width, image.height / height);
-  const part = middle(image, Math.max(1, Math.round(width * scale)), Math.max(1, Math.round(height * scale)));
-  return part.width === width && part.height === height ? part : resizeImage(part, width, height, where);
-}
-
-function middle({ width: all, height: rows, pixels }: Image, width: number, height: number): Image {
-  if (width === all && height === rows) return { width, height, pixels };
-  const [left, top] = [(all - width) >> 1, (rows - height) >> 1];
-  const part = new Uint8Array(3 * width * height);
-  for (let y = 0; y < height; y++) {
-    const from = 3 * ((top + y) * all + left);
-    part.set(pixels.subarray(from, from + 3 * width), 3 * y * width);
-  }
-  return { width, height, pixels: part };
+  return prepareImage(image, input, { resize, channels }, where);
 }
 
 async function imageOf(source: unknown): Promise<{ readonly image: Image; readonly where: string }> {

@@ -8,11 +8,11 @@ import { readWhole } from "./bytes.js";
 import { IMAGE, type Image, MOST_PIXELS, resizeImage } from "./image.js";
 
 /**
- * The steps from a picture to an input, in this order: the shorter side is resized to `resize`, the middle is cut out,
+ * The steps from a picture to an input, in this order: the shorter side is resized to `resize` and the middle is cut out,
  * the channels are put in order, a pixel 0..255 becomes (pixel * range / 255 - mean[c]) / std[c].
  */
 export interface Preprocessing {
-  /** Length of the shorter side, 1..4096. Default: none; an image that is smaller than the network's input is enlarged. */
+  /** Length of the shorter side, 1..4096. Default: none; the largest middle part with the input's proportions gets the input's size. */
   readonly resize?: number;
   /** Default "grey", 0.299 R + 0.587 G + 0.114 B, for networks of one channel, else "rgb". */
   readonly channels?: "rgb" | "bgr" | "grey";
@@ -136,7 +136,8 @@ export const PICTURE_INPUT = is.either(
 );
 
 /**
- * The middle of an image as pixels of the size a network reads.
+ * The middle of an image as pixels of the size a network reads: with `resize` what is cut out after the shorter side has that
+ * length, else the largest middle part with the input's proportions. So `readPicture` and browsers do it.
  * @param input the model's input, `model.inputs[0]`: pixels come in its order; a shape alone stands for channel planes
  * @throws BAD_OPTION for channels that the shape has not; BAD_DATA for an image so narrow that it would become huge; what
  *   resizeImage throws.
@@ -162,18 +163,9 @@ export async function prepareImage(
       found: channels,
     });
   }
-  const least = Math.max(width / image.width, height / image.height);
-  const factor = Math.max(resize === undefined ? 1 : resize / Math.min(image.width, image.height), least);
-  const across = Math.max(Math.round(image.width * factor), width);
-  const down = Math.max(Math.round(image.height * factor), height);
-  if (across * down > MOST_PIXELS) {
-    throw new ShiftwiseError("BAD_DATA", "an image too long for its width", {
-      where,
-      expected: `at most ${MOST_PIXELS} pixels once it has the network's size`,
-      found: `${image.width}x${image.height}, which becomes ${across}x${down}`,
-    });
-  }
-  const sized = factor === 1 ? image : await resizeImage(image, across, down, where);
+  const sized = await (resize === undefined
+    ? fitted(image, width, height, where)
+    : scaled(image, resize, width, height, where));
   const top = Math.floor((sized.height - height) / 2);
   const left = Math.floor((sized.width - width) / 2);
   const pixels = new Uint8Array(depth * height * width);
@@ -188,4 +180,38 @@ export async function prepareImage(
     }
   }
   return pixels;
+}
+
+/** The largest middle part with the proportions of a size, in that size. */
+async function fitted(image: Image, width: number, height: number, where: string): Promise<Image> {
+  const scale = Math.min(image.width / width, image.height / height);
+  const part = middle(image, Math.max(1, Math.round(width * scale)), Math.max(1, Math.round(height * scale)));
+  return part.width === width && part.height === height ? part : resizeImage(part, width, height, where);
+}
+
+function middle({ width: all, height: rows, pixels }: Image, width: number, height: number): Image {
+  if (width === all && height === rows) return { width, height, pixels };
+  const [left, top] = [(all - width) >> 1, (rows - height) >> 1];
+  const part = new Uint8Array(3 * width * height);
+  for (let y = 0; y < height; y++) {
+    const from = 3 * ((top + y) * all + left);
+    part.set(pixels.subarray(from, from + 3 * width), 3 * y * width);
+  }
+  return { width, height, pixels: part };
+}
+
+/** The image with its shorter side in a length, or larger where it would not cover a size. */
+async function scaled(image: Image, shorter: number, width: number, height: number, where: string): Promise<Image> {
+  const least = Math.max(width / image.width, height / image.height);
+  const factor = Math.max(shorter / Math.min(image.width, image.height), least);
+  const across = Math.max(Math.round(image.width * factor), width);
+  const down = Math.max(Math.round(image.height * factor), height);
+  if (across * down > MOST_PIXELS) {
+    throw new ShiftwiseError("BAD_DATA", "an image too long for its width", {
+      where,
+      expected: `at most ${MOST_PIXELS} pixels once it has the network's size`,
+      found: `${image.width}x${image.height}, which becomes ${across}x${down}`,
+    });
+  }
+  return factor === 1 ? image : resizeImage(image, across, down, where);
 }

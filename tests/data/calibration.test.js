@@ -7,6 +7,7 @@ import { after, describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { zipSync } from "fflate";
 import { openCalibration, openCalibrations, samplesOf, unlabelled } from "../../dist/data/index.js";
+import { readPicture } from "../../dist/data/node.js";
 
 const sharp = await import("sharp").then(
   ({ default: found }) => found,
@@ -50,13 +51,28 @@ describe("openCalibration", () => {
     writeFileSync(join(images, "b", "2.png"), await picture(5, 4, (x, y) => 10 * x + y));
     writeFileSync(join(images, "a.png"), await picture(2, 2, () => 200));
     writeFileSync(join(images, "notes.txt"), "no image");
-    const { pictures, samples } = await openCalibration(images, [3, 2, 2], { mean: [0.5], std: [0.25] });
+    const { pictures, samples } = await openCalibration(images, [3, 2, 2], { resize: 4, mean: [0.5], std: [0.25] });
     assert.equal(samples.count, 2);
     assert.deepEqual([...pictures.images.subarray(0, 4)], [200, 200, 200, 200]);
     assert.deepEqual([...pictures.images.subarray(12)], [11, 21, 12, 22, 100, 100, 100, 100, 7, 7, 7, 7]);
     assert.ok(Math.abs(samples.read(1, 1)[0] - (11 / 255 - 0.5) / 0.25) < 1e-6);
-    const one = await openCalibration(images, [3, 2, 2], { channels: "bgr" }, 1);
+    const one = await openCalibration(images, [3, 2, 2], { resize: 4, channels: "bgr" }, 1);
     assert.deepEqual([...one.pictures.images], [7, 7, 7, 7, 100, 100, 100, 100, 200, 200, 200, 200]);
+  });
+
+  test("without resize takes the largest middle part of a picture, as readPicture does", { skip }, async () => {
+    const images = mkdtempSync(join(folder, "parts-"));
+    // 40 columns of 120, or 30 rows of 90, are bright: the largest middle part with the input's proportions
+    const wide = await picture(120, 40, (x) => (x >= 40 && x < 80 ? 250 : 10));
+    const high = await picture(30, 90, (_, y) => (y >= 30 && y < 60 ? 250 : 10));
+    writeFileSync(join(images, "a.png"), wide);
+    writeFileSync(join(images, "b.png"), high);
+    const { pictures } = await openCalibration(images, [3, 20, 20], {});
+    for (const [i, file] of ["a.png", "b.png"].entries()) {
+      const pixels = pictures.images.subarray(1200 * i, 1200 * (i + 1));
+      assert.ok(pixels.subarray(0, 400).every((value) => value === 250));
+      assert.deepEqual(pixels, await readPicture(join(images, file), { shape: [3, 20, 20] }));
+    }
   });
 
   test("resizes the shorter side, enlarges what is too small, makes grey", { skip }, async () => {
