@@ -205,9 +205,16 @@ export async function quantizeFromImages(
       );
       return { result, outputs: measure(result.network).outputs };
     };
-    const { widths, reached } = await choose(network, simulated, used, ready, settled, judgement, roundTo, recorded, {
-      ...control,
-      crew,
+    const { widths, reached } = await choose({
+      network,
+      simulated,
+      samples: used,
+      ready,
+      settings: settled,
+      judgement,
+      roundTo,
+      recorded,
+      control: { ...control, crew },
     });
     return { widths, reached, plain: minutes > 0 ? null : (reached ?? (await roundTo(widths))) };
   };
@@ -286,6 +293,9 @@ function resolve(settings: ImageSettings, pictures: Pictures | null): ResolvedSe
 const areReady = (network: Network, ready: WeightGrids): boolean =>
   weightNodes(network).every(({ name }) => ready.has(name));
 
+/** A judgement, with the outputs of rounded activations and float weights. */
+type Judged = Judgement & { readonly limit: readonly OutputFidelity[] };
+
 /**
  * Judges whether the goal can be judged; null without one, and where nothing is left to choose.
  * @param limit outputs with rounded activations and float weights
@@ -298,7 +308,7 @@ function judged(
   { goal, bits }: ResolvedSettings,
   limit: () => readonly OutputFidelity[],
   still: StillInputs | null,
-): (Judgement & { readonly limit: readonly OutputFidelity[] }) | null {
+): Judged | null {
   if (!goal || areReady(original, ready)) return null;
   const outputs = limit();
   checkAnswers(goal, outputs);
@@ -338,18 +348,23 @@ function check(
   if (budget === null) checkBits(bits, quantizer);
 }
 
+/** All that widths are chosen by. */
+interface Choosing {
+  readonly network: Network;
+  /** The same with quantize nodes. */
+  readonly simulated: Network;
+  readonly samples: Samples | SamplesByInput;
+  readonly ready: WeightGrids;
+  readonly settings: ResolvedSettings;
+  readonly judgement: Judged | null;
+  readonly roundTo: (widths: (node: Weighted) => Width) => Promise<Rounding>;
+  readonly recorded: Recorded;
+  readonly control: ImageControl & { readonly crew: Crew };
+}
+
 /** The widths that the settings name, or that were dealt out; of a goal also what it has led to. */
-async function choose(
-  network: Network,
-  simulated: Network,
-  samples: Samples | SamplesByInput,
-  ready: WeightGrids,
-  settings: ResolvedSettings,
-  judgement: (Judgement & { readonly limit: readonly OutputFidelity[] }) | null,
-  roundTo: (widths: (node: Weighted) => Width) => Promise<Rounding>,
-  recorded: Recorded,
-  control: ImageControl & { readonly crew: Crew },
-): Promise<Choice> {
+async function choose(choosing: Choosing): Promise<Choice> {
+  const { network, simulated, samples, ready, settings, judgement, roundTo, recorded, control } = choosing;
   const { goal, budget, costs, layers } = settings;
   const byName = (widths: ReadonlyMap<string, Width>) => (node: Weighted) => widths.get(node.name)!;
   if (areReady(simulated, ready) || (goal === null && budget === null))
