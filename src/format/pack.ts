@@ -7,7 +7,6 @@ import {
   createBitCoder,
   DIGIT_FORMS,
   type DigitForm,
-  digitsAPart,
   digitsIn,
   FREQUENCY_BITS,
   LETTERS_A_BYTE,
@@ -16,6 +15,7 @@ import {
   MATCH_LEAST,
   STATE_LOW,
   type Token,
+  tablesIn,
   tokenCoder,
 } from "./packed.js";
 import { readHeader, type StoredTensor } from "./safetensors.js";
@@ -103,7 +103,8 @@ function streamOf(
     const digits = digitsOf(bytes.subarray(0, SAMPLE), kind, bytes.length > SAMPLE);
     if (!digits) return [];
     const count = digitsIn(bytes.length, kind);
-    return [undefined, ...(tables && tables.length > 0 ? [tables] : [])].map((chooser) => {
+    const isFit = tables && tables.length > 0 && tables.length <= count;
+    return [undefined, ...(isFit ? [tables] : [])].map((chooser) => {
       return { form, chooser, steps: count, size: sizeOf(digits, kind.base, count, chooser) };
     });
   });
@@ -182,8 +183,8 @@ const headOf = (frequencies: readonly number[]): number[] =>
 
 /** The digits by their table of frequencies. `count` digits are cut into parts, whatever of them are given. */
 function byTable(digits: Uint8Array, base: number, count: number, tables: Uint8Array): number[][] {
-  const aPart = digitsAPart(count, tables.length);
-  const counts = Array.from({ length: Math.max(...tables) + 1 }, () => new Array<number>(base).fill(0));
+  const aPart = Math.floor(count / tables.length);
+  const counts = Array.from({ length: tablesIn(tables) }, () => new Array<number>(base).fill(0));
   for (const [part, table] of tables.entries()) {
     const end = part === tables.length - 1 ? digits.length : (part + 1) * aPart;
     for (const digit of digits.subarray(part * aPart, end)) counts[table][digit]++;
@@ -221,7 +222,7 @@ export function writeDigits(digits: Uint8Array, base: number, tables?: Uint8Arra
     return frequencies.map((frequency) => (sum += frequency) - frequency);
   });
   const head = all.flatMap(headOf);
-  const aPart = digitsAPart(digits.length, tableOf.length);
+  const aPart = Math.floor(digits.length / tableOf.length);
   // a digit takes at most the bits of a frequency of 1; filled from the end
   const tail = new Uint8Array(Math.ceil((digits.length * FREQUENCY_BITS) / 8) + 4);
   let from = tail.length;

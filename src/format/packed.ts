@@ -71,12 +71,9 @@ export function digitsIn(bytes: number, { base, per }: DigitForm): number {
   return per ? bytes * per : Math.floor((8 * bytes) / Math.log2(base));
 }
 
-/**
- * The digits of each part of a stream but the last, which has the rest.
- * @param parts how many there are, from 1 on
- */
-export function digitsAPart(digits: number, parts: number): number {
-  return Math.max(1, Math.floor(digits / parts));
+/** Counts the tables of frequencies that parts choose: one more than the highest of their numbers. */
+export function tablesIn(parts: Uint8Array): number {
+  return parts.reduce((most, table) => Math.max(most, table), 0) + 1;
 }
 
 /**
@@ -114,6 +111,7 @@ export function unpackFile(
   check(version === 1 || version === 2, `${place}.version`, "1 or 2", version);
 
   const inside = new Map<string, StoredTensor>();
+  const list: StoredTensor[] = [];
   let room = 0;
   for (const [i, entry] of (index.tensors as unknown[]).entries()) {
     const p = `${place}.tensors[${i}]`;
@@ -121,22 +119,24 @@ export function unpackFile(
     check(typeof name === "string" && !inside.has(name), p, "a name that no other tensor has", entry);
     const isFloat = Array.isArray(extent);
     const shape = integers(isFloat ? extent : [extent], isFloat ? extent.length : 1, p, check);
-    const length = shape.reduce((product, n) => product * n, isFloat ? 4 : 1);
+    const length = shape.includes(0) ? 0 : shape.reduce((product, n) => product * n, isFloat ? 4 : 1);
     room += length;
     check(room <= limit, where, `at most ${limit} bytes of tensors, or a higher memoryLimit`, room, "OVERFLOW");
     check(!isFloat || coded.length === 0, p, "a name and a shape", entry);
     if (coded.length === 0) {
-      inside.set(name, { dtype: isFloat ? "F32" : "U8", shape, bytes: (isFloat ? floats : packed).take(length) });
+      list.push({ dtype: isFloat ? "F32" : "U8", shape, bytes: (isFloat ? floats : packed).take(length) });
+      inside.set(name, list[i]);
       continue;
     }
     const [bytes, form, chooser] = integers(coded, coding > 1 && coded.length > 2 ? 3 : 2, p, check);
     check(form < DIGIT_FORMS.length, p, `a form below ${DIGIT_FORMS.length}`, form);
-    const tables = chooser === undefined ? null : ([...inside.values()][chooser] ?? null);
+    const tables = chooser === undefined ? undefined : list[chooser];
     const isChosen = chooser === undefined || (tables?.dtype === "U8" && tables.bytes.length > 0);
     check(isChosen, p, "the place of an earlier U8 tensor that is not empty", chooser);
     const stream = packed.take(bytes);
     const digits = readDigits(stream, length, DIGIT_FORMS[form], at(`tensor ${name}`), check, tables?.bytes);
-    inside.set(name, { dtype: "U8", shape, bytes: digits });
+    list.push({ dtype: "U8", shape, bytes: digits });
+    inside.set(name, list[i]);
   }
   floats.end();
   packed.end();
@@ -196,7 +196,9 @@ export function readDigits(
   const { base, per } = form;
   const count = digitsIn(length, form);
   const tableOf = tables ?? new Uint8Array(1);
-  const many = tableOf.reduce((most, table) => Math.max(most, table), 0) + 1;
+  // before anything is done for each part: many streams may name the same tensor
+  check(!tables || tables.length <= count, where, `at most ${count} parts for ${count} digits`, tables?.length);
+  const many = tablesIn(tableOf);
   const least = leastBytes(count, tables ? many : 0);
   check(stream.length >= least, where, `at least ${least} bytes for ${count} digits`, stream.length);
 
@@ -226,7 +228,7 @@ export function readDigits(
   // digits that have come and are not in a byte yet, and the place of the next
   let held = 0;
   let next = per ? 1 : 0;
-  const aPart = digitsAPart(count, tableOf.length);
+  const aPart = Math.floor(count / tableOf.length);
   for (let i = 0, out = 0, part = 0; i < count; part++) {
     const table = tableOf[part] * size;
     for (const end = part < tableOf.length - 1 ? i + aPart : count; i < end; i++) {

@@ -13,6 +13,8 @@ import {
   packFile,
   parseJson,
   readSafetensors,
+  sealFile,
+  storeBytes,
 } from "../../dist/format/index.js";
 import { writeDigits, writeText } from "../../dist/format/pack.js";
 import { DIGIT_FORMS, digitsIn, readDigits, readText, unpackFile } from "../../dist/format/packed.js";
@@ -32,13 +34,14 @@ for (const form of DIGIT_FORMS) {
       length: fc.oneof(fc.constantFrom(0, 1, 2, 3, 7, 8, 9), fc.integer({ min: 0, max: 700 })),
       zeros: fc.double({ min: 0, max: 1, noNaN: true }),
       used: fc.integer({ min: 1, max: base }),
-      tables: fc.option(fc.uint8Array({ minLength: 1, maxLength: 40, max: 5 }), { nil: undefined }),
+      parts: fc.uint8Array({ maxLength: 40, max: 5 }),
       seed: fc.nat(),
     });
     fc.assert(
-      fc.property(cases, ({ length, zeros, used, tables, seed }) => {
+      fc.property(cases, ({ length, zeros, used, parts, seed }) => {
         const random = createRandom(seed);
         const count = digitsIn(length, form);
+        const tables = parts.length > 0 && parts.length <= count ? parts : undefined;
         const digits = Array.from({ length: count }, () => (random.uniform() < zeros ? 0 : random.below(used)));
         const stream = writeDigits(Uint8Array.from(digits), base, tables);
         assert.deepEqual(readDigitsPlain(stream, count, base, tables), digits);
@@ -167,6 +170,42 @@ test("the models of earlier versions are packed and read", () => {
     );
     assert.ok(file.length < 0.95 * bytes.length);
   }
+});
+
+test("a small file costs little, whatever its streams say of tables", () => {
+  // many streams of a few digits name one tensor of many parts, which takes few bytes itself
+  const parts = packFile(openFile(encodeModel(sparseBooks(64, 48)), ["model"]));
+  const { graph, tensors } = openFile(parts, ["packed"]);
+  const [letters, size] = graph.index;
+  const bytes = tensors.get("packed").bytes;
+  const index = JSON.parse(new TextDecoder().decode(readText(bytes.subarray(0, size), letters, "", expect)));
+  const many = writeDigits(new Uint8Array(2 ** 20), 256);
+  const short = writeDigits(new Uint8Array(2), 256, Uint8Array.of(0));
+  const streams = 2000;
+  index.tensors = [["books", 2 ** 20, many.length, 13]];
+  for (let i = 0; i < streams; i++) index.tensors.push([`t${i}`, 2, short.length, 13, 0]);
+  const text = new TextEncoder().encode(JSON.stringify(index));
+  const coded = writeText(text);
+  const all = new Uint8Array(coded.length + many.length + streams * short.length);
+  all.set(coded);
+  all.set(many, coded.length);
+  for (let i = 0; i < streams; i++) all.set(short, coded.length + many.length + i * short.length);
+  const hostile = sealFile(
+    "packed",
+    { index: [text.length, coded.length] },
+    new Map([
+      ["floats", { dtype: "F32", shape: [0], bytes: new Uint8Array(0) }],
+      ["packed", storeBytes(all)],
+    ]),
+    2,
+  );
+  const refused = { code: "BAD_FILE", where: /tensor t0/, expected: "at most 2 parts for 2 digits" };
+  assert.throws(() => unpackFile(openFile(hostile, ["packed"]), "", 1e9, parseJson, expect), refused);
+});
+
+test("a layer of very many channels is packed", () => {
+  const def = sparseBooks(4, 150_000);
+  assert.deepEqual(decodeModel(packModel(def)), def);
 });
 
 test("what unpacks to more than the memory allowed is refused before it is made", () => {

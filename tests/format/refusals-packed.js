@@ -167,6 +167,7 @@ export const packedRefusals = {
     [entry(0, (e) => (e[1] = [-1])), /tensors\[0\]: .*integers/],
     [entry(0, (e) => (e[1] = ["48"])), /tensors\[0\]: .*integers/],
     [entry(0, (e) => e.push(1)), /tensors\[0\]: .*a name and a shape/],
+    [entry(0, (e) => (e[1] = [...new Array(40).fill(2 ** 31 - 1), 0])), /tensor floats: .*bytes/],
     [entry(at, (e) => (e[1] = 1.5)), /tensors\[2\]: .*1 integers/],
     [entry(at, (e) => e.pop()), /tensors\[2\]: .*2 integers/],
     [entry(at, (e) => e.push(1)), /tensors\[2\]: .*2 integers/],
@@ -199,6 +200,11 @@ export const packedRefusals = {
     [streamed(joined([0x90, 1, 0, 0, 0, 0, 0, 0, 0, 0], stream.subarray(FREQUENCIES))), /tensor d.codes: .*sum 4096/],
     [streamed(new Uint8Array(3)), /tensor d.codes: .*at least \d+ bytes/],
     [withTables(null, { stream: (own) => own.subarray(0, 255) }), /tensor d.codes: .*at least 256 bytes/],
+    [
+      // 48 parts, and the bytes of two digits
+      withTables((e) => (e[1] = 1)),
+      /tensor d.codes: .*at most 2 parts for 2 digits/,
+    ],
     [withTables(null, { stream: (own) => joined(new Uint8Array(9), own) }), /tensor d.codes: .*sum 4096/],
   ],
   "packed-state": [

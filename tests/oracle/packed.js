@@ -12,7 +12,7 @@ export function readDigitsPlain(stream, count, base, tables = [0]) {
       return BigInt(first < 128 ? first : (first - 128) * 256 + bytes.shift());
     }),
   );
-  const part = Math.max(1, Math.floor(count / tables.length));
+  const part = Math.floor(count / tables.length);
   let x = 0n;
   for (const byte of bytes.splice(0, 4).reverse()) x = x * 256n + BigInt(byte);
   const digits = [];
