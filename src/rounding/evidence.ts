@@ -57,6 +57,7 @@ export function dampingBy({ blocks, squares, traces }: Evidence, covariance: Flo
   const within = traces / blocks / trace;
   const variance = Math.max(squares / blocks - within ** 2 * whole, 0) / (blocks - 1);
   const distance = within ** 2 * (whole - trace ** 2 / n);
-  const share = Math.min((within * variance) / distance, 1);
+  // blocks of one sample each say nothing: 0 / 0
+  const share = Math.min((within * variance) / distance, 1) || 0;
   return Math.min(Math.max(share / (1 - share), LEAST), MOST);
 }

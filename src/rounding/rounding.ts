@@ -145,7 +145,7 @@ export function createRounder(n: number, room: Room): Rounder {
     prepare(given, damping) {
       let mean = 0;
       for (let i = 0; i < n; i++) mean += given[i * n + i] / n;
-      if (!Number.isFinite(mean)) {
+      if (!Number.isFinite(mean + damping)) {
         throw new ShiftwiseError("BAD_DATA", "inputs of a layer that are not finite", { where: "covariance" });
       }
       // inputs that never change leave all roundings equally good

@@ -167,6 +167,20 @@ test("a goal holds one of two samples out, and one alone gets the bits of a conv
   assert.ok(fast.points.length > 0);
 });
 
+test("few vectors of whole numbers are rounded on as others are", async () => {
+  const random = createRandom(9);
+  const b = buildNetwork("vectors", createRandom(4));
+  const vectors = b.finish([b.dense(b.relu(b.dense(b.input([12, 1, 1]), 8)), 3)]);
+  for (const count of [2, 3, 4, 5, 9]) {
+    const values = Float32Array.from({ length: 12 * count }, () => random.below(5) - 2);
+    const samples = { shape: [12, 1, 1], count, read: (from, n) => values.slice(12 * from, 12 * (from + n)) };
+    for (const settings of [{ bits: 4 }, { goal: { kind: "fast", time: 2 } }]) {
+      const { layers } = await quantizeFromImages(vectors, samples, settings);
+      assert.ok(layers.every(({ weightSnr }) => weightSnr > 0));
+    }
+  }
+});
+
 test("a goal of equal answers is refused where no output has answers, before anything is rounded", async () => {
   const { nodes } = float;
   const map = { ...float, outputs: [nodes.find(({ op }) => op === "relu").name] };

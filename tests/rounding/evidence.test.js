@@ -96,6 +96,18 @@ describe("damping by evidence", () => {
     assert.equal(dampingBy(evidenceOf(still), new Float64Array(9), 3), 0.01);
   });
 
+  test("is the least for blocks of one sample each, of whole numbers and of others, and a number for one input", () => {
+    const random = createRandom(8);
+    for (const value of [() => random.below(7) - 3, () => random.normal()]) {
+      for (const n of [1, 2, 5]) {
+        const blocks = Array.from({ length: 3 }, () => [Array.from({ length: n }, value)]);
+        const damping = dampingBy(evidenceOf(blocks), covarianceOf(blocks.flat()).covariance, n);
+        assert.ok(damping >= 0.01 && damping <= 10, `${damping}`);
+        if (n > 1) assert.equal(damping, 0.01);
+      }
+    }
+  });
+
   test("has a bound where samples say nothing but how much inputs vary", () => {
     const random = createRandom(9);
     const blocks = Array.from({ length: 8 }, () => [0, 1].map(() => Array.from({ length: 60 }, () => random.normal())));
