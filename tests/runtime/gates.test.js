@@ -7,6 +7,7 @@ import { gateOf } from "../../dist/runtime/gates.js";
 import { Model } from "../../dist/runtime/index.js";
 import { FLOAT32, linear, modelOf } from "../models/layers.js";
 import { KNOWN, SWISH, step } from "../ops/steps.js";
+import { assertAgree } from "./agree.js";
 
 const TIMES = (factor) => [step("constant", [], factor), step("mul", [2, 3])];
 const HARD = [step("hardSigmoid", [0], 1 / 6, 0.5), step("mul", [0, 1])];
@@ -83,6 +84,25 @@ test("the integers at every place where they change", async () => {
     }
   }
   assert.ok(functions >= 26 && count > 100_000, `${functions} functions of ${count} numbers`);
+});
+
+test("planes of every length around eight pixels, and what overflows in any of them", async () => {
+  const random = createRandom(12);
+  for (const [name, steps] of Object.entries(FUNCTIONS)) {
+    for (const width of [1, 3, 4, 5, 7, 8, 9, 11, 12, 13, 15, 16, 17, 49]) {
+      const tensors = {
+        x: { shape: [3, 1, width], encoding: FLOAT32 },
+        y: { shape: [3, 1, width], encoding: linear(255, 128, 0.03) },
+      };
+      const layer = { op: "elementwise", name: "f", input: "x", output: "y", steps };
+      const def = { ...modelOf(tensors, [layer]), outputs: [{ name: "y", tensor: "y" }] };
+      for (const odd of [0, 3.4e38, -3.4e38, 1e-40]) {
+        const x = Float32Array.from({ length: 3 * width }, () => 4 * random.normal());
+        x[random.below(x.length)] = odd;
+        await assertAgree(def, { x }, `${name}, ${width} pixels, ${odd}:`);
+      }
+    }
+  }
 });
 
 test("functions of other forms, and steps too fine for float32, have no gate", () => {
