@@ -68,6 +68,15 @@ export async function checkWritable(path: string): Promise<void> {
   await throughFileBeside(path, await findTarget(path), (beside) => files().rm(beside));
 }
 
+/**
+ * The path of the file that a write to a path ends up in, behind all symbolic links.
+ * @throws IO as writeAtomically does.
+ */
+export async function targetOf(path: string): Promise<string> {
+  given({ path }, { path: is.text });
+  return (await findTarget(path)).path;
+}
+
 /** Makes an empty file beside the target for `use`, which renames or removes it; if it fails, the file is removed. */
 async function throughFileBeside(
   path: string,

@@ -1,3 +1,3 @@
 // system.ts: the ground floor's door to the files of the system: written whole, and why it refused. The runtime loads it to read one.
-export { checkWritable, writeAtomically } from "./atomic.js";
+export { checkWritable, targetOf, writeAtomically } from "./atomic.js";
 export { reason } from "./reason.js";

@@ -5,7 +5,7 @@ import { type Calibration, COST_UNITS, calibrateCosts } from "../pipeline/index.
 import { count, percent, table } from "../report/index.js";
 import { integer } from "./arguments.js";
 import { type Context, newCommand, withContext } from "./command.js";
-import { checkOutputs } from "./files.js";
+import { checkOutputs } from "./outputs.js";
 
 interface CalibrateCostsArguments {
   readonly json?: boolean;
@@ -28,7 +28,7 @@ async function runCalibrateCosts(
   { out, models, runs }: CalibrateCostsArguments,
   { screen, signal }: Context,
 ): Promise<void> {
-  if (out !== undefined) await checkOutputs([out]);
+  await checkOutputs([out]);
   const line = screen.progress("timing kernels");
   const found = await calibrateCosts({ models, rounds: runs, signal, onProgress: (share) => line.update(share) });
   line.done();

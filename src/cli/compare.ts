@@ -33,9 +33,10 @@ import {
 } from "../report/index.js";
 import { allOr, integer } from "./arguments.js";
 import { type Context, newCommand, withContext } from "./command.js";
-import { checkOutputs, makeFolder, type NetworkArguments, readAnyNetwork } from "./files.js";
+import { makeFolder, type NetworkArguments, readAnyNetwork } from "./files.js";
 import { openLabelledSet } from "./labelled-set.js";
 import { METHOD_NAMES, METHODS, parseMethod } from "./methods.js";
+import { checkApart, checkOutputs } from "./outputs.js";
 import {
   addPreprocessing,
   normalizationText,
@@ -133,12 +134,13 @@ export function compareCommand(): Command {
 async function runCompare(options: CompareArguments, resume: boolean, context: Context): Promise<void> {
   const { screen, signal } = context;
   const start = performance.now();
+  const kept = options.methods.flatMap((method) => modelPath(options, method) ?? []);
+  await checkOutputs([options.out], options);
+  await checkApart([options.out, ...kept], options);
   const read = await readAnyNetwork(options.net, options, screen.say);
   const preprocessing = await preprocessingFrom(options, inputOf(read).name);
   const stated = preprocessing ? withPreprocessing(read, preprocessing) : withOwnScaling(read, screen.say);
   for (const method of options.methods) checkMethod(stated, method);
-  const kept = options.methods.flatMap((method) => modelPath(options, method) ?? []);
-  await checkOutputs([options.out], [options.net]);
   // a network that says nothing about pixels takes them as the set's own call for
   const classes = classCount(stated);
   const data = await openLabelledSet(options.data, classes, stated.labels, screen.say);
@@ -151,7 +153,7 @@ async function runCompare(options: CompareArguments, resume: boolean, context: C
   const floatModel = lower(network, { grids: null });
   checkFits(floatModel, data.test);
   if (options.models !== undefined) await makeFolder(options.models);
-  await checkOutputs(kept, [options.net]);
+  await checkOutputs(kept);
   const training = trainingImages(data.train, options);
   const batchSize = batchFor(options, size(training));
 

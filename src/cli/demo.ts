@@ -29,7 +29,7 @@ import { Model } from "../runtime/index.js";
 import { train } from "../training/index.js";
 import { activationsOption, bitsOption, integer } from "./arguments.js";
 import { type Context, newCommand, withContext } from "./command.js";
-import { checkOutputs } from "./files.js";
+import { checkOutputs } from "./outputs.js";
 import { measureShown, showTraining } from "./shown.js";
 
 export interface DemoArguments {

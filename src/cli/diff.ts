@@ -8,8 +8,9 @@ import { type Column, counted, type Section, table } from "../report/index.js";
 import { answersShown, openAnswers } from "./answers.js";
 import { integer } from "./arguments.js";
 import { type Context, newCommand, withContext } from "./command.js";
-import { checkOutputs, type NetworkArguments, readAnyNetwork } from "./files.js";
+import { type NetworkArguments, readAnyNetwork } from "./files.js";
 import { decibelText } from "./layers.js";
+import { checkOutputs } from "./outputs.js";
 import { addPreprocessing, type PreprocessingArguments } from "./preprocessing.js";
 import { addReport, answersSections, fileFact, type ReportArguments, writeReport } from "./report.js";
 import { type Runnable, readRunnable, takingAs, takingPictures } from "./runnable.js";
@@ -51,7 +52,7 @@ async function runDiff(first: string, second: string, options: DiffArguments, co
       found: path === undefined ? "neither" : "both",
     });
   }
-  if (report !== undefined) await checkOutputs([report], [first, second]);
+  await checkOutputs([report], options, [first, second]);
   const other = await readRunnable(second, options, screen.say);
   const network = takingAs(await readAnyNetwork(first, options, screen.say), other.def);
   const prepared = await openSamples(network, path, options.images, options, "to compare on", screen, other.def);

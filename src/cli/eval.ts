@@ -9,8 +9,9 @@ import { count, counted, milliseconds, percent } from "../report/index.js";
 import { answersShown, comparedText, openAnswers, worstText } from "./answers.js";
 import { choice, integer } from "./arguments.js";
 import { type Context, newCommand, withContext } from "./command.js";
-import { checkOutputs, type NetworkArguments, readAnyNetwork } from "./files.js";
+import { type NetworkArguments, readAnyNetwork } from "./files.js";
 import { type NamingArguments, readLabels } from "./naming.js";
+import { checkOutputs } from "./outputs.js";
 import { addPreprocessing, type PreprocessingArguments } from "./preprocessing.js";
 import { addReport, answersSections, outputsSection, type ReportArguments, writeReport } from "./report.js";
 import { type Runnable, readRunnable, takingAs, takingPictures } from "./runnable.js";
@@ -76,7 +77,7 @@ async function runEval(path: string, options: EvalArguments, context: Context): 
         [data && "--data", against && "--against", calibrate && "--calibrate"].filter(Boolean).join(" ") || "neither",
     });
   }
-  if (options.report !== undefined) await checkOutputs([options.report], [path]);
+  await checkOutputs([options.report], options, [path]);
   const file = await readRunnable(path, options, screen.say);
   const labels = options.labels === undefined ? file.def.labels : await readLabels(options.labels);
   const named: Runnable = labels ? { ...file, def: { ...file.def, labels } } : file;

@@ -5,7 +5,8 @@ import { exportOnnx } from "../onnx/index.js";
 import { bytes, counted } from "../report/index.js";
 import { choice } from "./arguments.js";
 import { type Context, newCommand, withContext } from "./command.js";
-import { checkOutputs, readModelFile } from "./files.js";
+import { readModelFile } from "./files.js";
+import { checkOutputs } from "./outputs.js";
 
 const FORMS = ["float32", "qdq"] as const;
 
@@ -29,8 +30,8 @@ export function exportCommand(): Command {
 }
 
 async function run(path: string, { onnx: out, form }: ExportArguments, { screen }: Context): Promise<void> {
+  await checkOutputs([out], {}, [path]);
   const { def } = await readModelFile(path);
-  await checkOutputs([out], [path]);
   const file = exportOnnx(def, { form });
   await writeAtomically(out, file);
   const weights = def.layers.reduce((sum, layer) => {

@@ -1,9 +1,8 @@
 // files.ts: model and network files as commands take and leave them.
-import { access, mkdir, realpath, rm } from "node:fs/promises";
-import { resolve } from "node:path";
+import { access, mkdir, rm } from "node:fs/promises";
 import type { Command } from "commander";
 import { ShiftwiseError } from "../base/index.js";
-import { checkWritable, reason } from "../base/system.js";
+import { reason } from "../base/system.js";
 import { contentOf, readWhole } from "../data/index.js";
 import { isGzip, readSafetensors } from "../format/index.js";
 import { isOnnx, kindText } from "../format/signatures.js";
@@ -20,7 +19,7 @@ const isContainer = (bytes: Uint8Array): boolean => bytes[8] === BRACE;
 const HEADER_MOST = 2 ** 24;
 
 /** Whether a container is ours, if a damaged one: others have weights alone. */
-function isOurs(bytes: Uint8Array): boolean {
+export function isOurs(bytes: Uint8Array): boolean {
   if (!isContainer(bytes)) return false;
   const { buffer, byteOffset } = bytes;
   const length = Number(new DataView(buffer, byteOffset).getBigUint64(0, true));
@@ -172,29 +171,6 @@ export async function readAnyNetwork(
  */
 export async function readCosts(path: string): Promise<CostTable> {
   return parseCosts(new TextDecoder().decode(await readWhole(path)), path);
-}
-
-/**
- * Finds out before hours of work whether the files that a command makes can be written, and would not replace what it reads.
- * @throws IO as writeAtomically does; BAD_OPTION for "-", which is no file here, and for an input.
- */
-export async function checkOutputs(outputs: readonly string[], inputs: readonly string[] = []): Promise<void> {
-  const real = (path: string) => realpath(path).catch(() => resolve(path));
-  const read = await Promise.all(inputs.map(real));
-  for (const path of outputs) {
-    if (path === "-") {
-      throw new ShiftwiseError("BAD_OPTION", "the result is no stream", {
-        where: path,
-        expected: "the name of a file",
-      });
-    }
-    await checkWritable(path);
-    if (!read.includes(await real(path))) continue;
-    throw new ShiftwiseError("BAD_OPTION", "the file that is read would be replaced", {
-      where: path,
-      expected: "another name for what is written",
-    });
-  }
 }
 
 /**

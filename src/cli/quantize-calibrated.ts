@@ -37,7 +37,6 @@ import { schemeName } from "./arguments.js";
 import type { Context } from "./command.js";
 import {
   checkCheckpoint,
-  checkOutputs,
   checkpointPath,
   type NetworkArguments,
   readAnyNetwork,
@@ -47,6 +46,7 @@ import {
 import { type GoalArguments, POINT_COLUMNS, pointRows, pointsText } from "./goal.js";
 import { decibelText, LAYER_COLUMNS, layerRows, layersText } from "./layers.js";
 import { type NamingArguments, withNames } from "./naming.js";
+import { checkOutputs } from "./outputs.js";
 import type { PreprocessingArguments } from "./preprocessing.js";
 import { readyText } from "./quantize-ready.js";
 import { answersSections, fileFact, outputsSection, type ReportArguments, writeReport } from "./report.js";
@@ -98,14 +98,13 @@ export interface CalibratedArguments
 export async function runCalibrated(path: string, options: CalibratedArguments, context: Context): Promise<void> {
   const { screen, signal } = context;
   const { out, aim } = options;
-  const costs = options.costs === undefined ? undefined : await readCosts(options.costs);
   const start = performance.now();
   const checkpoint = checkpointPath(out);
-  await checkOutputs([out, checkpoint], [path, options.calibrate, options.calibrate.replace(/#[^#]*$/, "")]);
+  await checkOutputs([out, checkpoint, options.report], options, [path]);
+  const costs = options.costs === undefined ? undefined : await readCosts(options.costs);
   if (options.resume) await checkCheckpoint(checkpoint);
   const read = await withNames(await readAnyNetwork(path, options, screen.say), options);
   const { calibrate, images, report } = options;
-  if (report !== undefined) await checkOutputs([report], [path]);
   const prepared = await openSamples(read, calibrate, images, options, "to calibrate with", screen);
   const { network, calibrations, assumed } = prepared;
   const inFloat = (): ModelDef => ({ ...lower(network, { grids: null }), notes: prepared.notes });

@@ -9,8 +9,9 @@ import { importExported } from "../onnx/index.js";
 import { type QuantizedLayer, quantizeReady } from "../pipeline/index.js";
 import { bytes, counted } from "../report/index.js";
 import type { Context } from "./command.js";
-import { checkOutputs, type NetworkArguments, readAnyNetwork } from "./files.js";
+import { type NetworkArguments, readAnyNetwork } from "./files.js";
 import { modelWithNames, type NamingArguments, withNames } from "./naming.js";
+import { checkOutputs } from "./outputs.js";
 
 /** Layers that a line names. */
 const NAMED_MAX = 12;
@@ -24,7 +25,7 @@ export async function runReady(
   { out, ...options }: NetworkArguments & NamingArguments & { readonly out: string },
   { screen }: Context,
 ): Promise<void> {
-  await checkOutputs([out], [path]);
+  await checkOutputs([out], options, [path]);
   const origin = importExported(await readWhole(path));
   if (origin) {
     const file = packModel(await modelWithNames(origin, options));

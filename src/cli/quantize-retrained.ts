@@ -26,16 +26,10 @@ import type { EpochRecord } from "../training/index.js";
 import { answersShown, comparedText, openAnswers } from "./answers.js";
 import { schemeName } from "./arguments.js";
 import type { Context } from "./command.js";
-import {
-  checkCheckpoint,
-  checkOutputs,
-  checkpointPath,
-  type NetworkArguments,
-  readAnyNetwork,
-  removeCheckpoint,
-} from "./files.js";
+import { checkCheckpoint, checkpointPath, type NetworkArguments, readAnyNetwork, removeCheckpoint } from "./files.js";
 import { openLabelledSet, picturesOf } from "./labelled-set.js";
 import { type NamingArguments, withNames } from "./naming.js";
+import { checkOutputs } from "./outputs.js";
 import { type PreprocessingArguments, preprocessingFrom, withOwnScaling, withPreprocessing } from "./preprocessing.js";
 import { answersSections, fileFact, type ReportArguments, writeReport } from "./report.js";
 import { measureModel, sayDoubts, showSteps, showTraining } from "./shown.js";
@@ -76,14 +70,14 @@ export async function runRetrained(path: string, options: RetrainedArguments, co
   const { out, bits } = options;
   const start = performance.now();
   const checkpoints = { pruning: `${checkpointPath(out)}.pruning`, retraining: checkpointPath(out) };
-  const read = await labelledNetwork(path, options, context.screen.say);
   const prunes = options.prune > 0;
-  await checkOutputs([out, checkpoints.retraining, ...(prunes ? [checkpoints.pruning] : [])], [path]);
+  const written = [out, checkpoints.retraining, ...(prunes ? [checkpoints.pruning] : []), options.report];
+  await checkOutputs(written, options, [path]);
   const first = prunes ? checkpoints.pruning : checkpoints.retraining;
-  if (options.report !== undefined) await checkOutputs([options.report], [path]);
   if (options.resume) await checkCheckpoint(first);
+  const read = await labelledNetwork(path, options, context.screen.say);
   // one that an earlier run left would be taken for this run's when its pruning is resumed
-  else if (prunes) await removeCheckpoint(checkpoints.retraining);
+  if (!options.resume && prunes) await removeCheckpoint(checkpoints.retraining);
   const floatModel = lower(read, { grids: null });
   const data = await openLabelledSet(options.data, classesOf(floatModel), read.labels, context.screen.say);
   checkFits(floatModel, data.test);

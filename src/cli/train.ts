@@ -8,8 +8,9 @@ import { bytes, count, duration, percent } from "../report/index.js";
 import { train } from "../training/index.js";
 import { choice, evenInteger, integer } from "./arguments.js";
 import { type Context, newCommand, withContext } from "./command.js";
-import { checkCheckpoint, checkOutputs, checkpointPath, removeCheckpoint } from "./files.js";
+import { checkCheckpoint, checkpointPath, removeCheckpoint } from "./files.js";
 import { sayHeldOut } from "./labelled-set.js";
+import { checkOutputs } from "./outputs.js";
 import { measureModel, showTraining } from "./shown.js";
 import { addRate, addTrainingOptions, batchFor, resumable, type TrainingArguments } from "./training.js";
 
@@ -48,7 +49,7 @@ async function runTrain(options: TrainArguments, context: Context): Promise<void
   const { out, seed, threads } = options;
   const start = performance.now();
   const checkpoint = checkpointPath(out);
-  await checkOutputs([out, checkpoint]);
+  await checkOutputs([out, checkpoint], options);
   if (options.resume) await checkCheckpoint(checkpoint);
   const data = await openDataset(options.data, { classes: options.classes });
   sayHeldOut(data, screen.say);

@@ -43,6 +43,7 @@ export { loadTarFolder } from "./tar.js";
 // for the other rooms
 
 export { readWhole } from "./bytes.js";
+export { isTable, readTable } from "./label-table.js";
 export { numberedText } from "./labelled.js";
 export { CHANNELS, readPreprocessings } from "./preprocessing.js";
 export { contentOf } from "./signatures.js";

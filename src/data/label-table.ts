@@ -13,13 +13,17 @@ const EXPECTED = "a picture and its label on each line, with a comma, a tab or a
 const FILE_COLUMNS = /^(file(_?name)?|path|image(_?(id|path|name))?|img|picture|name)$/i;
 const LABEL_COLUMNS = /^(label(_?(id|name))?|class(_?(id|name))?|category|target|y)$/i;
 
-/** Whether a file is a table by its name. */
+/**
+ * Whether a file is a table by its name.
+ * @internal
+ */
 export const isTable = (path: string): boolean => /\.(csv|tsv|txt|lst|list)$/i.test(path);
 
 /**
  * Reads pictures and labels: of a table with a heading the columns that are called file, path or image, and label or class; else the
  * first column and the second. Lines that begin with # are left out.
  * @throws IO; BAD_FILE for a line without a label, or a file that is no text
+ * @internal
  */
 export async function readTable(path: string): Promise<LabelRow[]> {
   const bytes = await readWhole(path);
