@@ -103,8 +103,10 @@ function unjudgedText(
       return `${one} cannot tell what a model loses on others, so ${result}; ${MORE}`;
     }
     case "equal samples": {
-      const which = areEqual(network, all) ? `${countOf(all)} samples` : `${countOf(held)} samples held out`;
-      return `the ${which} are equal, which cannot tell what a model loses on others, so ${result}. Are they black, empty, or copies? If so, ${MORE}`;
+      const isAll = areEqual(network, all);
+      const which = isAll ? `${countOf(all)} samples` : `${countOf(held)} samples held out`;
+      const ranges = isAll ? ", and ranges of activations fit these samples alone" : "";
+      return `the ${which} are equal, which cannot tell what a model loses on others, so ${result}${ranges}. Are they black, empty, or copies? If so, ${MORE}`;
     }
     case "equal outputs": {
       const cause = still
