@@ -2,7 +2,7 @@
 //
 // Whatever lies in the input as it is to lie in the result is copied as one: planes, rows, or lines of a permuted tensor.
 
-/** How the elements that are gathered lie: whole planes, whole rows, or each by its own column. */
+/** How the elements that are gathered lie: whole planes, whole rows, or by their columns. */
 const PLANES = 2;
 const ROWS = 1;
 
@@ -41,6 +41,12 @@ export function gather_elements(job: GatherElementsJob, first: i32, last: i32): 
   const height = job.height,
     width = job.width;
   const rowBytes = (<usize>width) << shift;
+  // before rows are filled: blocks keep notes where their first row will be
+  // rows of one element, as in 1-D networks, are the columns of a single row that begins at 0
+  const line = job.form == ROWS && width == 1;
+  if (line) gather_blocks(job, first, last, job.rows, height, 0, 1);
+  else if (job.form != PLANES && job.form != ROWS)
+    gather_blocks(job, first, last, job.columns, width, job.rows, height);
   for (let channel = first; channel < last; channel++) {
     let to = job.out + <usize>channel * job.outBytes;
     const source = load<i32>(job.channels + ((<usize>channel) << 2));
@@ -53,25 +59,146 @@ export function gather_elements(job: GatherElementsJob, first: i32, last: i32): 
       memory.copy(to, plane + ((<usize>load<i32>(job.rows)) << shift), rowBytes * <usize>height);
       continue;
     }
+    if (line) continue;
     for (let y = 0; y < height; y++, to += rowBytes) {
       const start = load<i32>(job.rows + ((<usize>y) << 2));
-      const row = plane + ((<usize>start) << shift);
       if (start < 0) fill_elements(to, width, job.fill, float);
-      else if (job.form == ROWS) memory.copy(to, row, rowBytes);
-      else if (float) gather_row<u32>(job, row, to);
-      else gather_row<u8>(job, row, to);
+      else if (job.form == ROWS) memory.copy(to, plane + ((<usize>start) << shift), rowBytes);
     }
   }
 }
 
-/** Gathers one row, each element by its column. */
-function gather_row<T>(job: GatherElementsJob, row: usize, to: usize): void {
-  const fill = <T>job.fill;
-  let columns = job.columns;
-  for (const end = columns + ((<usize>job.width) << 2); columns < end; columns += 4, to += sizeof<T>()) {
-    const column = load<i32>(columns);
-    store<T>(to, column < 0 ? fill : load<T>(row + <usize>column * sizeof<T>()));
+/**
+ * Gathers as many columns at once as a vector has, or half of one; the last ones overlap where the width is no multiple.
+ * @param rows where each row begins, or 0: the only row begins at 0
+ */
+function gather_blocks(
+  job: GatherElementsJob,
+  first: i32,
+  last: i32,
+  columns: usize,
+  width: i32,
+  rows: usize,
+  height: i32,
+): void {
+  const half = !job.float && width < 16;
+  const block = job.float ? 4 : half ? 8 : 16;
+  const rowBytes = (<usize>width) << (job.float ? 2 : 0);
+  if (width < block || job.planeBytes < 16) {
+    gather_columns(job, first, last, columns, 0, width, rowBytes, rows, height);
+    return;
   }
+  for (let x = 0; x < width; x += block) {
+    const from = min(x, width - block);
+    if (gather_block(job, first, last, columns, from, block, half, rowBytes, rows, height)) continue;
+    gather_columns(job, first, last, columns, from, block, rowBytes, rows, height);
+  }
+}
+
+/** Gathers `count` columns from one on, each by itself, in the rows that are not filled. */
+function gather_columns(
+  job: GatherElementsJob,
+  first: i32,
+  last: i32,
+  columns: usize,
+  from: i32,
+  count: i32,
+  rowBytes: usize,
+  rows: usize,
+  height: i32,
+): void {
+  if (job.float) gather_each<u32>(job, first, last, columns, from, count, rowBytes, rows, height);
+  else gather_each<u8>(job, first, last, columns, from, count, rowBytes, rows, height);
+}
+
+function gather_each<T>(
+  job: GatherElementsJob,
+  first: i32,
+  last: i32,
+  columns: usize,
+  from: i32,
+  count: i32,
+  rowBytes: usize,
+  rows: usize,
+  height: i32,
+): void {
+  const fill = <T>job.fill;
+  const begin = columns + ((<usize>from) << 2),
+    end = begin + ((<usize>count) << 2);
+  for (let channel = first; channel < last; channel++) {
+    const source = load<i32>(job.channels + ((<usize>channel) << 2));
+    if (source < 0) continue;
+    const plane = job.planes + <usize>source * job.planeBytes;
+    let out = job.out + <usize>channel * job.outBytes + <usize>from * sizeof<T>();
+    for (let y = 0; y < height; y++, out += rowBytes) {
+      const start = rows ? load<i32>(rows + ((<usize>y) << 2)) : 0;
+      if (start < 0) continue;
+      const row = plane + <usize>start * sizeof<T>();
+      let to = out;
+      for (let at = begin; at < end; at += 4, to += sizeof<T>()) {
+        const column = load<i32>(at);
+        store<T>(to, column < 0 ? fill : load<T>(row + <usize>column * sizeof<T>()));
+      }
+    }
+  }
+}
+
+/**
+ * Gathers a block of columns of every row by one look-up in 16 bytes of the input, as when a map is enlarged.
+ * @param half whether the block has 8 bytes
+ * @returns false where the columns are further from each other, or some are filled: nothing is gathered then
+ */
+function gather_block(
+  job: GatherElementsJob,
+  first: i32,
+  last: i32,
+  columns: usize,
+  from: i32,
+  block: i32,
+  half: bool,
+  rowBytes: usize,
+  rows: usize,
+  height: i32,
+): bool {
+  const float = job.float;
+  const shift: usize = float ? 2 : 0;
+  const begin = columns + ((<usize>from) << 2);
+  let low = i32.MAX_VALUE,
+    high = -1;
+  for (let j = 0; j < block; j++) {
+    const column = load<i32>(begin + ((<usize>j) << 2));
+    if (column < 0) return false;
+    low = min(low, column);
+    high = max(high, column);
+  }
+  if ((high - low + 1) << (<i32>shift) > 16) return false;
+  // places in the 16 bytes: the result's own bytes hold them until it is there
+  const out = job.out + ((<usize>from) << shift);
+  const held = out + <usize>first * job.outBytes;
+  for (let j = 0; j < block; j++) {
+    const place = load<i32>(begin + ((<usize>j) << 2)) - low;
+    if (float) store<u32>(held + ((<usize>j) << 2), 0x03020100 + place * 0x04040404);
+    else store<u8>(held + <usize>j, place);
+  }
+  const places = half ? v128.load64_zero(held) : v128.load(held);
+  for (let channel = first; channel < last; channel++) {
+    const source = load<i32>(job.channels + ((<usize>channel) << 2));
+    if (source < 0) continue;
+    let to = out + <usize>channel * job.outBytes;
+    const plane = job.planes + <usize>source * job.planeBytes;
+    // the last 16 bytes of the plane
+    const most = plane + job.planeBytes - 16;
+    for (let y = 0; y < height; y++, to += rowBytes) {
+      const start = rows ? load<i32>(rows + ((<usize>y) << 2)) : 0;
+      if (start < 0) continue;
+      const at = plane + ((<usize>(start + low)) << shift);
+      const over = at > most ? at - most : 0;
+      const bytes = i8x16.swizzle(v128.load(at - over), i8x16.add(places, i8x16.splat(<i8>over)));
+      if (half) v128.store64_lane(to, bytes, 0);
+      else v128.store(to, bytes);
+    }
+  }
+  return true;
 }
 
 /** The order of the axes of a tensor. A line is what no plane's end cuts in the result, walked `between` elements a step. */

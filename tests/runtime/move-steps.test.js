@@ -38,6 +38,38 @@ test("gathers of whole planes, whole rows and single elements, and of what is no
   }
 });
 
+test("gathers of neighbours: enlarged maps, turned rows, steps, at every width about a block's", async () => {
+  const random = createRandom(6);
+  const ways = {
+    enlarged: (n, k) => Array.from({ length: n * k }, (_, i) => Math.floor(i / k)),
+    turned: (n) => Array.from({ length: n }, (_, i) => n - 1 - i),
+    stepped: (n, k) => Array.from({ length: Math.ceil(n / k) }, (_, i) => i * k),
+    parted: (n, k) => Array.from({ length: n }, (_, i) => (i % (3 + k) === 0 ? -1 : Math.max(0, i - k))),
+    near: (n) => Array.from({ length: n }, (_, i) => Math.min(n - 1, Math.max(0, i + random.below(9) - 4))),
+  };
+  for (const [name, way] of Object.entries(ways)) {
+    for (const width of [1, 2, 3, 4, 5, 7, 8, 9, 14, 15, 16, 17, 31, 32, 33, 70]) {
+      for (const encoding of [FLOAT32, linear(255, 100)]) {
+        const shape = [1 + random.below(5), 1 + random.below(4), width];
+        const k = 1 + random.below(4);
+        const columns = way(width, k);
+        const channels = [...Array(shape[0]).keys(), ...(random.below(2) ? [-1] : [])].reverse();
+        const rows = [...(random.below(2) ? [-1] : []), ...way(shape[1], k)];
+        const to = { shape: [channels.length, rows.length, columns.length], encoding };
+        const def = single({ op: "gather", channels, rows, columns, value: 1.5 }, { shape, encoding }, to);
+        const what = `${name} by ${k}, width ${width}`;
+        // the same as rows of one element
+        const high = { shape: [shape[0], width, 1], encoding };
+        const line = { op: "gather", channels, rows: columns, columns: [0], value: 1.5 };
+        const tall = single(line, high, { shape: [channels.length, columns.length, 1], encoding });
+        await assertAgree(tall, inputsFor(tall, width), `${what} as rows`);
+        const { outputs } = await assertAgree(def, inputsFor(def, width), what);
+        if (width % 16 === 1) await assertThreadsAgree(def, inputsFor(def, width), outputs.y);
+      }
+    }
+  }
+});
+
 test("constants of planes and of vectors, where they lie and inside a concatenation", async () => {
   for (const shape of [
     [3, 5, 7],
