@@ -86,8 +86,8 @@ const MISSED = {
     "the goal is out of reach: rounded activations alone lose nearly as much as it allows. This is the nearest model whose weights add little to that",
   weights:
     "the goal is out of reach: the weights lose more even with the most bits that they may have. This is the nearest model",
-  time: "the goal is out of reach: no choice is as fast. This is the best of those that take at most 2 % more than the fastest",
-  size: "the goal is out of reach: no choice is as small. This is the best of those that take at most 2 % more than the smallest",
+  time: "the goal is out of reach: no choice is as fast, as far as can be predicted. This is the best of those that take at most 2 % more than the fastest",
+  size: "the goal is out of reach: no model that was tried is as small. This is the best of those that take at most 2 % more than the smallest",
 } as const satisfies Record<NonNullable<ImageConversion["missed"]>, string>;
 
 export const POINT_COLUMNS: readonly Column[] = [
@@ -112,11 +112,21 @@ export function pointRows(points: readonly Point[]): string[][] {
 }
 
 /** Lines on what a goal was chosen from; none without points. */
-export function pointsText(points: readonly Point[], missed: ImageConversion["missed"]): string[] {
+export function pointsText(
+  goal: Goal | null,
+  { points, missed, losslessTime }: Pick<ImageConversion, "points" | "missed" | "losslessTime">,
+): string[] {
   if (points.length === 0) return [];
+  const smallest = Math.min(...points.filter(({ measured }) => measured).map((point) => point.bytes));
   return [
     "what this model was chosen from, with the worst output's figures; --loss, --time and --size ask for another point:",
     table(POINT_COLUMNS, pointRows(points)),
+    ...(goal?.kind === "fast" && losslessTime !== null
+      ? [
+          `the lossless model takes ${milliseconds(losslessTime)}, and ${goal.time} of that is ${milliseconds(goal.time * losslessTime)}, all predicted`,
+        ]
+      : []),
     ...(missed ? [MISSED[missed]] : []),
+    ...(missed === "size" ? [`the smallest file of those tried has ${smallest} bytes`] : []),
   ];
 }

@@ -111,11 +111,13 @@ export async function runCalibrated(path: string, options: CalibratedArguments, 
   // wrong data is to be known before the work
   const val = options.val === undefined ? null : await openVal(options.val, inFloat(), options, context);
 
+  const labels = network.labels ?? val?.images.classNames;
+
   const steps = showSteps(screen);
   const { batch, lr, budget, augment, portions } = options;
   const convert = () =>
     quantizeFromImages(
-      network,
+      labels ? { ...network, labels } : network,
       calibrations,
       {
         activations: options.activations,
@@ -132,6 +134,7 @@ export async function runCalibrated(path: string, options: CalibratedArguments, 
             }),
         memory: options.memory,
         minutes: options.minutes,
+        notes: prepared.notes,
         portions,
         learningRate: lr,
         batchSize: batch,
@@ -149,12 +152,7 @@ export async function runCalibrated(path: string, options: CalibratedArguments, 
     );
   const result = await resumable(checkpoint, convert);
   steps.done();
-  const labels = result.model.labels ?? val?.images.classNames;
-  const model = {
-    ...result.model,
-    ...(labels && { labels }),
-    notes: { ...result.model.notes, ...prepared.notes },
-  };
+  const model = { ...result.model, notes: result.model.notes ?? {} };
   const file = packModel(model);
   await writeAtomically(out, file);
   await removeCheckpoint(checkpoint);
@@ -179,6 +177,7 @@ export async function runCalibrated(path: string, options: CalibratedArguments, 
     goal: aim,
     points: result.points,
     missed: result.missed,
+    losslessTime: result.losslessTime,
     unjudged: result.unjudged,
     quality: result.quality,
     softmax: softmaxOutputs(model),
@@ -361,7 +360,9 @@ interface Summary {
   readonly statedRanges: number;
   readonly averageBits: number;
   readonly points: readonly Point[];
+  readonly goal: Goal | null;
   readonly missed: ImageConversion["missed"];
+  readonly losslessTime: number | null;
   readonly unjudged: ImageConversion["unjudged"];
   readonly quality: Quality;
   /** The names of the outputs that a softmax makes. */
@@ -390,7 +391,7 @@ function describe(
     ...(statedRanges > 0 ? [`${counted(statedRanges, "tensor")} rounded as the file says`] : []),
     `${averageBits.toFixed(2)} bits a weight on average`,
     ...(distillation ? [taughtText(distillation, quality)] : []),
-    ...pointsText(file.points, file.missed),
+    ...pointsText(file.goal, file),
     ...qualityText(quality, file.assumedPreprocessing),
     ...judgedText(quality, file),
     ...softmaxText(file.softmax),

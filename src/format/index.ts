@@ -24,7 +24,7 @@ export {
 } from "./container.js";
 export * as fields from "./fields.js";
 export { at, type Json } from "./fields.js";
-export { entropyBytes, headerSize, packFile } from "./pack.js";
+export { entropyBytes, headerSize, packedSize, packFile } from "./pack.js";
 export {
   type Container,
   type Dtype,

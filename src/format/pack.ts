@@ -121,6 +121,14 @@ function streamOf(
   return null;
 }
 
+/**
+ * Counts the bytes that those of a tensor take in a packed file.
+ * @param tables the table of levels of each channel, if they are codes of channels that have some
+ */
+export function packedSize(bytes: Uint8Array, tables?: Uint8Array): number {
+  return streamOf(bytes, tables)?.bytes.length ?? bytes.length;
+}
+
 /** The digits in some bytes; null where the bytes hold something else as well. More bytes may follow those that are `open`. */
 function digitsOf(bytes: Uint8Array, form: DigitForm, open = false): Uint8Array | null {
   const { base, per } = form;

@@ -52,6 +52,8 @@ export interface ImageSettings {
   /** Default: crop by a fourteenth of the width and flip pictures of a network of one input; nothing for other samples. */
   readonly augment?: Augmentation;
   readonly seed?: number;
+  /** Notes that the model carries beside its own; the goal small counts them. */
+  readonly notes?: Readonly<Record<string, string>>;
   /**
    * Threads that round weights, and that self-distillation trains on. The result of rounding does not depend on their number, that of
    * distillation does. Default: two for rounding, where the machine has two cores and memory can be shared, and one for distillation.
@@ -77,6 +79,7 @@ export const IMAGE_SETTINGS = is.exactly<ImageSettings>({
   batchSize: is.optional(TRAINING.batchSize),
   augment: is.optional(AUGMENTATION),
   seed: TRAINING.seed,
+  notes: is.optional(is.dictionary(is.text)),
   threads: TRAINING.threads,
 });
 

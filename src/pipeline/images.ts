@@ -20,7 +20,7 @@ import {
   statedEncodings,
   withoutInputBounds,
 } from "../graph/index.js";
-import { packModel } from "../model/index.js";
+import { type ModelDef, packModel } from "../model/index.js";
 import type { Encoding, WeightGrids } from "../ops/index.js";
 import {
   calibrate,
@@ -118,6 +118,8 @@ export interface ImageConversion extends ConversionResult<RoundedLayer> {
    * the least time or size there is. The model is the nearest one then. Null where the goal is reached, and without one.
    */
   readonly missed: Reached<unknown>["missed"];
+  /** The predicted milliseconds of the lossless model, of which the goal fast is a share; null without that goal. */
+  readonly losslessTime: number | null;
   /**
    * Why nothing could judge the goal. Then the goal lossless gives the bits of a conversion by hand, and the others go by what each
    * layer loses by itself; `quality` says of each output whether it differs from sample to sample. Null where the goal was judged, and
@@ -193,6 +195,10 @@ export async function quantizeFromImages(
     (widths: (node: Weighted) => Width) =>
     (node: Weighted): LayerLevels | null =>
       ready.has(node.name) ? null : levelsOf(node, widths(node));
+  const modelOf = ({ network: made, grids }: Grids, distilled: DistillResult | null): ModelDef => ({
+    ...lower(made, { grids: new Map([...ready, ...grids]) }),
+    notes: { ...notesFor(settled, distilled, ready.size, stated.size), ...full.notes },
+  });
   const byCrew = async (crew: Crew) => {
     const roundTo = async (widths: (node: Weighted) => Width): Promise<Rounding> => {
       const explore = (node: Weighted): LayerLevels[] => {
@@ -214,6 +220,7 @@ export async function quantizeFromImages(
       judgement,
       roundTo,
       recorded,
+      fileOf: (made) => packModel(modelOf(made, null)),
       control: { ...control, crew },
     });
     return { widths, reached, plain: minutes > 0 ? null : (reached ?? (await roundTo(widths))) };
@@ -239,15 +246,16 @@ export async function quantizeFromImages(
       held === samples ? null : limitOf(fidelityTo(source.network, firstOf(samples, countOf(held)))(simulated)),
   });
   const others = richerSettings(network, settled, reached);
-  const advice = poor && adviceOn(poor, ceiling(), made.layers, others, activations, settled.goal !== null);
+  const advice = poor && adviceOn(poor, ceiling(), made.layers, others, activations, settled.goal);
   return {
-    model: { ...lower(rounded.network, { grids }), notes: notesFor(settled, taught, ready.size, stated.size) },
+    model: modelOf(rounded, taught),
     network: rounded.network,
     grids,
     ...made,
     statedRanges: stated.size,
     points: reached?.points ?? [],
     missed: reached?.missed ?? null,
+    losslessTime: reached?.losslessTime ?? null,
     unjudged,
     quality: { images: countOf(measured), heldOut: measured !== learned, outputs, advice },
     warnings,
@@ -280,7 +288,7 @@ function resolve(settings: ImageSettings, pictures: Pictures | null): ResolvedSe
     });
   }
   const full = {
-    ...{ activations, seed, threads, ...common, layers: new Map(), budget: null },
+    ...{ activations, seed, threads, ...common, layers: new Map(), budget: null, notes: {} },
     augment: usualChanges(pictures),
     ...defined(settings),
     goal,
@@ -359,12 +367,14 @@ interface Choosing {
   readonly judgement: Judged | null;
   readonly roundTo: (widths: (node: Weighted) => Width) => Promise<Rounding>;
   readonly recorded: Recorded;
+  /** The file of a rounding's model. */
+  readonly fileOf: (made: Grids) => Uint8Array;
   readonly control: ImageControl & { readonly crew: Crew };
 }
 
 /** The widths that the settings name, or that were dealt out; of a goal also what it has led to. */
 async function choose(choosing: Choosing): Promise<Choice> {
-  const { network, simulated, samples, ready, settings, judgement, roundTo, recorded, control } = choosing;
+  const { network, simulated, samples, ready, settings, judgement, roundTo, recorded, fileOf, control } = choosing;
   const { goal, budget, costs, layers } = settings;
   const byName = (widths: ReadonlyMap<string, Width>) => (node: Weighted) => widths.get(node.name)!;
   if (areReady(simulated, ready) || (goal === null && budget === null))
@@ -380,9 +390,7 @@ async function choose(choosing: Choosing): Promise<Choice> {
   const seen = goal.kind === "lossless" ? cautious(found, base) : found;
   const reached = await reach(seen, goal, worstNoise(judgement!.limit), async (widths) => {
     const rounding = await roundTo(byName(widths));
-    const { network: rounded, grids } = rounding.result;
-    const file = packModel(lower(rounded, { grids: new Map([...ready, ...grids]) }));
-    return { ...rounding, bytes: file.length };
+    return { ...rounding, bytes: fileOf(rounding.result).length };
   });
   return { widths: byName(reached.widths), reached };
 }
@@ -403,6 +411,8 @@ type Recorded = <T>(rounding: (records?: LayerRecords) => Promise<T>) => Promise
 
 /** A rounding of the whole network, and what it keeps. */
 type Rounding = Omit<Trial<CompensateResult>, "bytes">;
+
+type Grids = Pick<CompensateResult, "network" | "grids">;
 
 interface Choice {
   readonly widths: (node: Weighted) => Width;
@@ -466,7 +476,7 @@ function higherGoal(goal: Goal, reached: Reached<CompensateResult> | null): stri
     case "lossless":
       return [];
     case "fast": {
-      const share = chosen ? chosen.milliseconds / reached!.losslessTime : 0;
+      const share = chosen ? chosen.milliseconds / reached!.losslessTime! : 0;
       const time = Number((1.2 * Math.max(goal.time, share)).toPrecision(2));
       return [time < 1 ? `--time ${time}` : `--loss ${LOSSLESS}`];
     }

@@ -2,7 +2,7 @@
 import { EXACT, noiseOf, shellWord } from "../base/index.js";
 import type { ActivationScheme } from "../quantize/index.js";
 import type { OutputFidelity } from "../training/index.js";
-import { LOSSLESS } from "./goal/goal.js";
+import { type Goal, LOSSLESS } from "./goal/goal.js";
 import { type RoundedLayer, schemeText } from "./notes.js";
 
 /** The outputs of a model against those of the float network. */
@@ -68,7 +68,7 @@ export interface Ceiling {
  * Says what an output keeps, and what takes most of the noise away.
  * @param layers what each loses by its own rounding, and with one bit more
  * @param others settings that take noise from every layer, as the command spells them; the last one trains
- * @param dealsAnew whether the other layers are chosen anew where one is set
+ * @param goal by which the other layers are chosen anew where one is set
  */
 export function adviceOn(
   { name, snr, kl, agreement }: OutputFidelity,
@@ -76,7 +76,7 @@ export function adviceOn(
   layers: readonly RoundedLayer[],
   others: readonly string[],
   activations: ActivationScheme,
-  dealsAnew = false,
+  goal: Goal | null = null,
 ): string {
   // the noise of numbers that only name something says little
   const names = kl === null && agreement !== null;
@@ -97,8 +97,9 @@ export function adviceOn(
   const count = few.findIndex((_, i) => shareOf(i + 1) >= WORTH) + 1;
   const named = few.slice(0, count).map(({ layer, bits }) => `--layer ${shellWord(`${layer}=${bits}`)}`);
   const all = others.join(" or ");
-  if (named.length > 0) {
-    const most = `${named.join(" ")} takes away ${Math.round(100 * shareOf(count))} % of what the layers' rounding adds${dealsAnew ? ", if the goal then leaves the other layers as they are" : ""}`;
+  // within a size or a time the other layers would have to pay
+  if (named.length > 0 && (goal === null || goal.kind === "lossless")) {
+    const most = `${named.join(" ")} takes away ${Math.round(100 * shareOf(count))} % of what the layers' rounding adds${goal ? ", if the goal then leaves the other layers as they are" : ""}`;
     return `${kept}. ${most}; ${all} takes some from every layer`;
   }
   const why = gains.length === 0 ? "All layers have as many bits as there are" : "The loss is spread over all layers";

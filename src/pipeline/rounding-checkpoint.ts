@@ -74,11 +74,11 @@ export function conversionRecord(
   const sums = Array.from({ length: count }, (_, i) =>
     sum(...Array.from(read(i, 1).values(), (v) => new Uint8Array(v.buffer, v.byteOffset, v.byteLength))),
   );
-  const { goal, activations, bits, twoTerm, price, zeros, budget, memory } = settings;
+  const { goal, activations, bits, twoTerm, price, zeros, budget, memory, notes } = settings;
   const record = {
     network: `${network.name} ${sum(encodeNetwork(network))}`,
     samples: `${count} ${sum(new TextEncoder().encode(sums.join()))}`,
-    ...{ goal, activations, bits, twoTerm, price, zeros, budget, memory },
+    ...{ goal, activations, bits, twoTerm, price, zeros, budget, memory, notes },
     levels: quantizer.name,
     layers: [...layers],
     costs: costs ?? null,

@@ -203,11 +203,18 @@ describe("quantize --calibrate", () => {
     const { goal, points, missed, bytes } = await shiftwiseJson(["quantize", ...common, "--size", "10KB"]);
     assert.deepEqual(goal, { kind: "small", bytes: 10_000 });
     assert.equal(points.filter(({ chosen }) => chosen).length, 1);
+    assert.equal(points.find(({ chosen }) => chosen).bytes, bytes);
     if (missed === null) assert.ok(bytes <= 10_000);
     const fast = await shiftwiseJson(["quantize", ...common, "--time", ".8"]);
     assert.deepEqual(fast.goal, { kind: "fast", time: 0.8 });
+    const shown = await shiftwise(["quantize", ...common, "--time", 0.8]);
+    assert.match(shown.stdout, /^the lossless model takes [\d.]+ \S+, and 0.8 of that is [\d.]+ \S+, all predicted$/m);
+    if (fast.missed === null) {
+      assert.ok(fast.points.find(({ chosen }) => chosen).milliseconds <= 0.8 * fast.losslessTime * 1.000001);
+    }
     const none = await shiftwise(["quantize", ...common, "--size", 1]);
-    assert.match(none.stdout, /the goal is out of reach: no choice is as small/);
+    assert.match(none.stdout, /the goal is out of reach: no model that was tried is as small/);
+    assert.match(none.stdout, /the smallest file of those tried has \d+ bytes/);
     assert.doesNotMatch(none.stdout, /the goal was reached/);
   });
 

@@ -142,12 +142,60 @@ test("a goal chooses for each layer, and says what it was chosen from", async ()
   }
   assert.ok(low.averageBits < high.averageBits);
   assert.match(high.model.notes.weights, /goal lossless, 25 dB/);
-  const size = packModel(low.model).length + 512;
+  const size = packModel(low.model).length;
   const small = await keep({ kind: "small", bytes: size });
   assert.equal(small.missed, null);
   assert.ok(packModel(small.model).length <= size);
   const fixed = await keep({ kind: "lossless", snr: 12 }, { layers: new Map([["conv3", 5]]) });
   assert.equal(fixed.layers.find(({ name }) => name === "conv3").bits, 5);
+});
+
+/** A small network of random depth and widths. */
+function randomNetwork(seed) {
+  const random = createRandom(seed);
+  const b = buildNetwork("random", random);
+  let [x, channels] = [b.input([1 + random.below(2), 10, 10]), 0];
+  for (let i = 1 + random.below(3); i >= 0; i--) {
+    const groups = i > 0 || channels === 0 || random.uniform() < 0.5 ? 1 : channels;
+    channels = groups > 1 ? channels : 3 + random.below(14);
+    x = b.relu(b.conv(x, channels, { groups, bias: true, stride: i === 1 ? 2 : 1 }));
+  }
+  return b.finish([b.dense(b.globalAvgPool(x), 3 + random.below(5))]);
+}
+
+test("a size gives the best of the models that were measured within it, by the bytes of their files as they are written", async () => {
+  const notes = { origin: "a note that the file carries, too" };
+  for (let seed = 1; seed <= 6; seed++) {
+    const random = createRandom(100 + seed);
+    const own = randomNetwork(seed);
+    const [{ shape }] = own.nodes;
+    const length = shape[0] * 100;
+    const values = Float32Array.from({ length: 32 * length }, () => random.normal());
+    const samples = { shape, count: 32, read: (at, n) => values.subarray(at * length, (at + n) * length) };
+    const all = [];
+    const convert = async (goal) => {
+      const { model, points, missed } = await quantizeFromImages(own, samples, { goal, notes });
+      const chosen = points.find((point) => point.chosen);
+      const measured = points.filter((point) => point.measured);
+      const where = `seed ${seed}, ${JSON.stringify(goal)}: ${JSON.stringify(measured)}`;
+      assert.equal(packModel(model).length, chosen.bytes, where);
+      assert.equal(model.notes.origin, notes.origin);
+      const smallest = Math.min(...measured.map(({ bytes }) => bytes));
+      all.push(...measured);
+      return { chosen, measured, missed, smallest, where };
+    };
+    const { chosen: lossless } = await convert({ kind: "lossless" });
+    for (const share of [0.4 + 0.3 * random.uniform(), 0.7 + 0.2 * random.uniform(), 1]) {
+      const bytes = Math.round(share * lossless.bytes);
+      const { chosen, measured, missed, smallest, where } = await convert({ kind: "small", bytes });
+      assert.equal(missed, smallest <= bytes ? null : "size", where);
+      const most = missed ? 1.02 * smallest : bytes;
+      assert.ok(chosen.bytes <= most, where);
+      for (const other of measured) assert.ok(other.bytes > most || other.snr <= chosen.snr, where);
+      // what is said to be out of reach is so: nothing that any other goal has led to is as small
+      if (missed) assert.ok(Math.min(...all.map((one) => one.bytes)) > bytes, where);
+    }
+  }
 });
 
 test("a goal holds one of two samples out, and one alone gets the bits of a conversion by hand, which is said", async () => {

@@ -36,14 +36,12 @@ export async function convert(read, { pictures: { count, pixels }, normalization
     onStep: (step) => postMessage({ kind: "step", step }),
     onProgress: (share, detail) => postMessage({ kind: "progress", share, detail }),
   };
-  const result = await quantizeFromImages(network, images, settings, control);
-  postMessage({ kind: "step", step: "measuring" });
   const carried = Object.keys(rule).length > 0 ? inputs.filter(({ name }) => pixels[name]) : [];
   const preprocessing = Object.fromEntries(carried.map(({ name }) => [name, rule]));
-  const model =
-    carried.length > 0
-      ? { ...result.model, notes: { ...result.model.notes, preprocessing: JSON.stringify(preprocessing) } }
-      : result.model;
+  const notes = carried.length > 0 ? { preprocessing: JSON.stringify(preprocessing) } : {};
+  const result = await quantizeFromImages(network, images, { ...settings, notes }, control);
+  postMessage({ kind: "step", step: "measuring" });
+  const { model } = result;
   const file = packModel(model);
   valuesOf = (index) => {
     const values = inputs.map(({ name, shape }) => {

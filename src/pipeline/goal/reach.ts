@@ -1,9 +1,21 @@
 // reach.ts: choices for a goal: dealt out by what they are predicted to cost, tried, and dealt out again by what was found.
 import { noiseOf } from "../../base/index.js";
-import { type Choice, deal } from "../../quantize/index.js";
-import type { OutputFidelity } from "../../training/index.js";
 import type { Width } from "../levels.js";
-import { type Goal, LOSSLESS, leastAgreement, worstNoise } from "./goal.js";
+import {
+  BYTES,
+  type Costs,
+  dealt,
+  MILLISECONDS,
+  NOISE,
+  sumOf,
+  type Trial,
+  type Trials,
+  type Tried,
+  timeAndSize,
+  trialOf,
+} from "./deals.js";
+import { type Goal, isTelling, LOSSLESS, leastAgreement, worstNoise } from "./goal.js";
+import { withinSize, withinTime } from "./limited.js";
 import type { LayerChoice, Survey } from "./survey.js";
 
 /** A way to quantize a network, with what it costs and keeps. */
@@ -30,16 +42,8 @@ export interface Reached<R> extends Trial<R> {
   readonly points: readonly Point[];
   /** Null where the goal is reached; else what stood in the way. */
   readonly missed: "activations" | "weights" | "time" | "size" | null;
-  /** The predicted milliseconds of the lossless model, of which the goal fast is a share. */
-  readonly losslessTime: number;
-}
-
-/** The result of a trial, and what it keeps. */
-export interface Trial<R> {
-  readonly result: R;
-  readonly outputs: readonly OutputFidelity[];
-  /** Bytes of the model's file without notes. */
-  readonly bytes: number;
+  /** The predicted milliseconds of the lossless model, of which the goal fast is a share; null for other goals. */
+  readonly losslessTime: number | null;
 }
 
 /** Roundings of the whole network, at most; twice as many where none reaches the goal. */
@@ -52,17 +56,10 @@ const ROOM = 0.15;
 const BESIDE = 0.6;
 /** The largest factor by which a trial changes what the next one aims at. */
 const CORRECTION = 8;
-/** Share of the cost of the cheapest model by which the nearest one may lie above it, where a goal is out of reach: it keeps far more. */
-const SLACK = 0.02;
-/** Bytes of a file that are left for notes, at most and as a share of all. */
-const NOTES = { most: 512, share: 1 / 8 };
+/** Trials that the time of the lossless model is predicted from, and the dB between its noise and theirs at which one is enough. */
+const REFERENCES = { most: 2, near: 2 };
 /** dB from the chosen point at which others are predicted. */
 const STEPS = [8, 4, -4, -8];
-
-type Costs = (choice: LayerChoice) => number;
-const MILLISECONDS: Costs = ({ milliseconds }) => milliseconds;
-const BYTES: Costs = ({ bytes }) => bytes;
-const NOISE: Costs = ({ noise }) => noise;
 
 /**
  * Chooses for a goal.
@@ -80,46 +77,32 @@ export async function reach<R>(
   const both = timeAndSize(found);
   const tried: Tried<R>[] = [];
   const attempt = async (choices: readonly LayerChoice[]): Promise<Tried<R>> => {
+    const known = trialOf(tried, choices);
+    if (known) return known;
     const { result, outputs, bytes } = await trial(new Map(found.layers.map(({ name }, i) => [name, choices[i]])));
     const made = { choices, result, outputs, bytes, noise: worstNoise(outputs) };
     tried.push(made);
     return made;
   };
-  const end = (chosen: Tried<R>, missed: Reached<R>["missed"]): Reached<R> => ({
+  const end = (chosen: Tried<R>, missed: Reached<R>["missed"], losslessTime: number | null = null): Reached<R> => ({
     result: chosen.result,
     outputs: chosen.outputs,
     bytes: chosen.bytes,
     widths: new Map(found.layers.map(({ name }, i) => [name, chosen.choices[i]])),
     points: pointsAround(found, tried, chosen, limit, both),
     missed,
-    losslessTime: lossless,
+    losslessTime,
   });
-  const lossless = losslessTime(found, limit, both);
-  /** The cost that a goal which is out of reach may have all the same. */
-  const nearest = (cost: Costs, others: number): number => {
-    const least = sumOf(dealt(found, cost, { cost: 0 }), cost);
-    return least + SLACK * (others + least);
-  };
+  const tries: Trials<R> = { found, tried, attempt };
 
   if (goal.kind === "fast") {
-    const most = goal.time * lossless - found.milliseconds;
-    const choices = dealt(found, MILLISECONDS, { cost: most });
-    if (sumOf(choices, MILLISECONDS) <= most * (1 + 1e-9)) return end(await attempt(choices), null);
-    return end(await attempt(dealt(found, MILLISECONDS, { cost: nearest(MILLISECONDS, found.milliseconds) })), "time");
+    const lossless = await losslessTime(tries, limit, both);
+    const { chosen, isWithin } = await withinTime(tries, goal.time * lossless);
+    return end(chosen, isWithin ? null : "time", lossless);
   }
   if (goal.kind === "small") {
-    const notes = Math.min(NOTES.most, NOTES.share * goal.bytes);
-    let room = goal.bytes - notes - found.bytes;
-    for (let i = 0; ; i++) {
-      const made = await attempt(dealt(found, BYTES, { cost: room }));
-      const over = made.bytes + notes - goal.bytes;
-      if (over <= 0) return end(made, null);
-      // tables of levels take bytes, too, which depend on the choices
-      room = Math.min(room, sumOf(made.choices, BYTES)) - over;
-      const isLeast = sumOf(dealt(found, BYTES, { cost: room }), BYTES) >= sumOf(made.choices, BYTES);
-      if (isLeast) return end(await attempt(dealt(found, BYTES, { cost: nearest(BYTES, found.bytes) })), "size");
-      if (i + 1 >= trials) return end(made, "size");
-    }
+    const { chosen, isWithin } = await withinSize(tries, goal.bytes, trials);
+    return end(chosen, isWithin ? null : "size");
   }
 
   const allowed = goal.agreement === undefined ? noiseOf(goal.snr ?? LOSSLESS) : noiseOf(START);
@@ -131,16 +114,18 @@ export async function reach<R>(
   /** The part of a trial that the goal limits: the noise of its weights, or the square of its other answers. */
   const loss = ({ outputs, noise }: Tried<R>): number =>
     goal.agreement === undefined ? noise - limit : otherAnswers(leastAgreement(outputs) ?? 1);
+  /** The cost by the file's real size. */
+  const costOf = ({ choices, bytes }: Tried<R>): number => both({ milliseconds: sumOf(choices, MILLISECONDS), bytes });
   let best: Tried<R> | null = null;
   const losses: Loss[] = [];
   for (let i = 0; i < (best ? trials : 2 * trials); i++) {
     const choices = dealt(found, both, { noise: aim(losses, most, room) });
-    if (tried.some((one) => one.choices.every((choice, at) => choice === choices[at]))) break;
+    if (trialOf(tried, choices)) break;
     const made = await attempt(choices);
     const lost = loss(made);
     losses.push({ predicted: sumOf(choices, NOISE), lost });
     if (lost > most) continue;
-    if (!best || sumOf(choices, both) < sumOf(best.choices, both)) best = made;
+    if (!best || costOf(made) < costOf(best)) best = made;
     if (made.noise >= (limit + room) / 10 ** (NEAR / 10) && goal.agreement === undefined) break;
   }
   if (best) return end(best, null);
@@ -187,11 +172,6 @@ function aim(losses: readonly Loss[], most: number, first: number): number {
   return margin * near.predicted * Math.min(Math.max(change, 1 / CORRECTION), CORRECTION);
 }
 
-interface Tried<R> extends Trial<R> {
-  readonly choices: readonly LayerChoice[];
-  readonly noise: number;
-}
-
 /** Whether activations leave room for rounded weights in the noise allowed. */
 const leavesRoom = (allowed: number, limit: number): boolean => allowed * (1 - ROOM) >= limit;
 
@@ -199,25 +179,21 @@ const leavesRoom = (allowed: number, limit: number): boolean => allowed * (1 - R
 const roomFor = (allowed: number, limit: number): number =>
   leavesRoom(allowed, limit) ? allowed - limit : BESIDE * limit;
 
-const sumOf = (choices: readonly LayerChoice[], of: Costs): number => choices.reduce((sum, one) => sum + of(one), 0);
-
-/** The choices for a limit of the costs, or of noise. */
-function dealt({ layers }: Survey, cost: Costs, limit: { cost: number } | { noise: number }): LayerChoice[] {
-  const things = layers.map(({ choices }) => choices.map((one): Choice => ({ cost: cost(one), noise: one.noise })));
-  return deal(things, limit).map((choice, i) => layers[i].choices[choice]);
-}
-
-/** Time and size in one unit: shares of what all layers take with their widest choices. Time counts three times. */
-function timeAndSize({ layers }: Survey): Costs {
-  const widest = layers.map(({ choices }) => choices.reduce((most, one) => (one.bits > most.bits ? one : most)));
-  const [time, size] = [sumOf(widest, MILLISECONDS) || 1, sumOf(widest, BYTES) || 1];
-  return ({ milliseconds, bytes }) => (3 * milliseconds) / time + bytes / size;
-}
-
-/** Predicts the milliseconds of the lossless model. */
-function losslessTime(found: Survey, limit: number, both: Costs): number {
+/**
+ * Predicts the milliseconds of the lossless model from a trial of what it is expected to be: the noise found there says what noise
+ * to predict for the one that keeps so much.
+ */
+async function losslessTime<R>({ found, attempt }: Trials<R>, limit: number, both: Costs): Promise<number> {
   const room = roomFor(noiseOf(LOSSLESS), limit);
-  return found.milliseconds + sumOf(dealt(found, both, { noise: room }), MILLISECONDS);
+  const losses: Loss[] = [];
+  for (let i = 0; i < REFERENCES.most; i++) {
+    const choices = dealt(found, both, { noise: aim(losses, room, room) });
+    const { noise, outputs } = await attempt(choices);
+    if (!outputs.some(isTelling)) break;
+    losses.push({ predicted: sumOf(choices, NOISE), lost: noise - limit });
+    if (Math.abs(10 * Math.log10(noise / (limit + room))) <= REFERENCES.near) break;
+  }
+  return found.milliseconds + sumOf(dealt(found, both, { noise: aim(losses, room, room) }), MILLISECONDS);
 }
 
 /** The points that were tried, and what is predicted around the chosen one. */

@@ -1,7 +1,7 @@
 // survey.ts: what each layer could have, with what each choice costs in time, bytes and noise at the outputs.
 import { EXACT, noiseOf } from "../../base/index.js";
 import type { Samples, SamplesByInput } from "../../data/browser.js";
-import { entropyBytes } from "../../format/index.js";
+import { packedSize, packIndices } from "../../format/index.js";
 import { lower, type Network } from "../../graph/index.js";
 import { type ModelDef, packModel } from "../../model/index.js";
 import { largestOf, type WeightGrids } from "../../ops/index.js";
@@ -136,9 +136,12 @@ export function cautious(found: Survey, base: Width): Survey {
   return { ...found, layers };
 }
 
-/** Predicts the bytes of a layer's codes from those of the channels that were tried. */
-function codeBytes({ codes }: Explored, weights: number): number {
-  return codes.length > 0 ? (entropyBytes(codes) * weights) / codes.length : 0;
+/** Predicts the bytes of a layer's codes from those of the channels that were tried, as a file packs them. */
+function codeBytes({ codes, of, tables }: Explored, weights: number): number {
+  if (codes.length === 0) return 0;
+  const packed = packIndices(codes, Math.max(...tables.map(({ length }) => length)));
+  const bytes = tables.length > 1 ? packedSize(packed, of) + packedSize(of) : packedSize(packed);
+  return (bytes * weights) / codes.length;
 }
 
 /** Predicts the milliseconds of a layer of a model with other levels. */

@@ -1,6 +1,7 @@
 // reach.test.js: choices for goals on made-up surveys: what is tried, what comes of wrong predictions, and goals out of reach.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { createRandom } from "../../../dist/base/index.js";
 import { reach } from "../../../dist/pipeline/goal/index.js";
 
 /** Layers whose noise is a quarter for each bit more; `share` is the noise at 2 bits. */
@@ -109,11 +110,8 @@ test("where the widest levels are not enough, they are the nearest model, and it
   );
 });
 
-/** 1150 bytes, and an eighth of all for notes. */
-const SMALL = Math.ceil((1150 * 8) / 7);
-
 test("small keeps within the bytes, fast within the time, and both keep all that fits", async () => {
-  const small = await reach(made(), { kind: "small", bytes: SMALL }, 0, finds(0, 1, []));
+  const small = await reach(made(), { kind: "small", bytes: 1150 }, 0, finds(0, 1, []));
   assert.equal(small.missed, null);
   assert.equal(chosenOf(small).bytes, 1100);
   const lossless = chosenOf(await reach(made(), { kind: "lossless" }, 0, finds(0, 1, [])));
@@ -123,29 +121,100 @@ test("small keeps within the bytes, fast within the time, and both keep all that
   assert.ok(milliseconds <= 0.8 * lossless.milliseconds && milliseconds > 0.8 * lossless.milliseconds - 0.5);
 });
 
-test("small comes within its bytes where files are larger than was predicted", async () => {
-  const larger = (tried) => async (widths) => {
-    const found = await finds(0, 1, tried)(widths);
-    return { ...found, bytes: found.bytes + 250 };
-  };
-  const tried = [];
-  const { missed, points } = await reach(made(), { kind: "small", bytes: SMALL }, 0, larger(tried));
-  assert.deepEqual([missed, tried.length], [null, 2]);
-  assert.equal(points.find(({ chosen }) => chosen).bytes, 900 + 250);
+for (const [factor, offset] of [
+  [1, 250],
+  [1, -250],
+  [0.7, 0],
+  [1.4, 30],
+]) {
+  test(`small fills its bytes where files have ${factor} of what was predicted and ${offset} bytes more`, async () => {
+    const file = (bytes) => Math.round(factor * bytes) + offset;
+    const other = async (widths) => {
+      const found = await finds(0, 1, [])(widths);
+      return { ...found, bytes: file(found.bytes) };
+    };
+    // every file there is, from 700 to 1900 bytes by prediction
+    const limit = file(1250);
+    const { missed, points, bytes } = await reach(made(), { kind: "small", bytes: limit }, 0, other);
+    assert.equal(missed, null);
+    assert.equal(bytes, file(1200));
+    assert.ok(points.filter(({ measured }) => measured).length <= 4);
+  });
+}
+
+test("the time of the lossless model, which fast is a share of, is corrected by what a trial has shown", async () => {
+  for (const factor of [0.1, 0.3, 1, 3, 8]) {
+    const lossless = chosenOf(await reach(made(), { kind: "lossless" }, 1e-5, finds(1e-5, factor, [])));
+    const tried = [];
+    const fast = await reach(made(), { kind: "fast", time: 0.75 }, 1e-5, finds(1e-5, factor, tried));
+    assert.ok(Math.abs(fast.losslessTime - lossless.milliseconds) <= 1, `${factor}: ${fast.losslessTime}`);
+    const most = 0.75 * fast.losslessTime;
+    const { milliseconds } = chosenOf(fast);
+    assert.ok(milliseconds <= most + 1e-9 && milliseconds > most - 0.5, `${factor}: ${milliseconds} of ${most}`);
+    assert.ok(tried.length <= 3);
+  }
 });
 
-test("of a large file 512 bytes are left for notes, and of a small one an eighth", async () => {
-  for (const [bytes, room] of [
-    [800, 700],
-    [100_000, 99_488],
-  ]) {
-    const only = (choice) => {
-      const survey = made();
-      for (const { choices } of survey.layers) choices.splice(0, 5, { ...choices[0], bytes: choice });
-      return reach(survey, { kind: "small", bytes }, 0, finds(0, 1, []));
-    };
-    assert.equal((await only((room - 100) / 3)).missed, null);
-    assert.equal((await only((room - 99) / 3)).missed, "size");
+/** A survey whose files and noise are not what it predicts: each choice of a layer by factors of its own. */
+function erring(seed) {
+  const random = createRandom(seed);
+  const survey = made(Array.from({ length: 2 + random.below(6) }, () => 0.3 * random.uniform() ** 2));
+  const real = new Map();
+  for (const { choices } of survey.layers) {
+    const [layerBytes, layerNoise] = [0.8 + 0.4 * random.uniform(), 0.5 + random.uniform()];
+    for (const choice of choices) {
+      const own = (width) => 1 + width * (random.uniform() - 0.5);
+      real.set(choice, { bytes: layerBytes * own(0.1) * choice.bytes, noise: layerNoise * own(0.2) * choice.noise });
+    }
+  }
+  const offset = random.below(200);
+  const trial = async (widths) => {
+    const all = [...widths.values()].map((choice) => real.get(choice));
+    const noise = all.reduce((sum, one) => sum + one.noise, 0);
+    const bytes = Math.round(all.reduce((sum, one) => sum + one.bytes, offset));
+    return { result: 0, outputs: [output(-10 * Math.log10(noise))], bytes };
+  };
+  return { survey, trial, random };
+}
+
+test("small is the best model that was measured within its bytes, and a stricter limit gives none that is larger and worse", async () => {
+  for (let seed = 0; seed < 60; seed++) {
+    const { survey, trial, random } = erring(seed);
+    const widest = (await trial(new Map(survey.layers.map(({ name, choices }) => [name, choices.at(-1)])))).bytes;
+    const limits = Array.from({ length: 8 }, () => Math.round(widest * (0.2 + 0.8 * random.uniform())));
+    const results = [];
+    for (const limit of limits.sort((a, b) => a - b)) {
+      const { missed, bytes, points } = await reach(survey, { kind: "small", bytes: limit }, 0, trial);
+      const measured = points.filter((point) => point.measured);
+      const chosen = points.find((point) => point.chosen);
+      const where = `seed ${seed}, ${limit} bytes: ${JSON.stringify(measured.map((point) => [point.bytes, point.snr]))}`;
+      assert.equal(chosen.bytes, bytes, where);
+      const smallest = Math.min(...measured.map((point) => point.bytes));
+      assert.equal(missed, smallest <= limit ? null : "size", where);
+      const most = missed ? 1.02 * smallest : limit;
+      assert.ok(bytes <= most, where);
+      for (const other of measured) assert.ok(other.bytes > most || other.snr <= chosen.snr, where);
+      results.push({ limit, bytes, snr: chosen.snr, where });
+    }
+    for (const [i, strict] of results.entries()) {
+      for (const loose of results.slice(i + 1)) {
+        assert.ok(strict.bytes <= loose.bytes || strict.snr >= loose.snr, `${strict.where}\n${loose.where}`);
+      }
+    }
+  }
+});
+
+test("lossless takes no model that is larger and keeps less than another that was tried", async () => {
+  for (let seed = 0; seed < 60; seed++) {
+    const { survey, trial } = erring(seed);
+    for (const snr of [10, 17, 24]) {
+      const { points } = await reach(survey, { kind: "lossless", snr }, 0, trial);
+      const chosen = points.find((point) => point.chosen);
+      for (const other of points.filter(({ measured }) => measured)) {
+        const isBetter = other.bytes < chosen.bytes && other.snr > chosen.snr;
+        assert.ok(!isBetter || other.milliseconds > chosen.milliseconds, `seed ${seed}, ${snr} dB`);
+      }
+    }
   }
 });
 
