@@ -3,6 +3,7 @@ export { type Address, NOWHERE, plus, roundUp } from "./address.js";
 export { alternatives } from "./alternatives.js";
 export { decibels, EXACT, noiseOf, squaresAboutMean } from "./decibels.js";
 export { described, type ErrorCode, type ErrorDetails, type ErrorValue, guarded, ShiftwiseError } from "./error.js";
+export { greatestOf, leastOf } from "./extremes.js";
 export { frozenCopy, looseCopy } from "./frozen.js";
 export { given } from "./given.js";
 export type { Kind } from "./is.js";

@@ -1,5 +1,7 @@
 // inspect.ts: shiftwise inspect: what a model file holds, without running it.
+
 import type { Command } from "commander";
+import { greatestOf } from "../base/index.js";
 import type { Preprocessing } from "../data/index.js";
 import { codebookWidth, headerSize, magnitudes, readSafetensors } from "../format/index.js";
 import { encodeModel, type InputPort, type ModelDef } from "../model/index.js";
@@ -290,7 +292,7 @@ function bookTable(layers: readonly LayerFacts[]): string {
     }
     return { name, levels, shares, tables };
   });
-  const most = Math.max(...books.map(({ shares }) => shares.length));
+  const most = greatestOf(books.map(({ shares }) => shares.length));
   const octaves = Array.from({ length: most }, (_, octave) => octave).filter((octave) =>
     books.some(({ shares }) => shares[octave] !== undefined),
   );

@@ -1,6 +1,6 @@
 // file.ts: a trainable network to bytes and back (docs/format.md, kind "network").
 
-import { given, is } from "../base/index.js";
+import { given, greatestOf, is } from "../base/index.js";
 import {
   at,
   type Check,
@@ -108,7 +108,7 @@ export function encodeNetwork(network: Network, extra: NetworkExtra = {}): Uint8
   );
   const booked = [...grids.values()].some((grid) => grid.kind === "codebook" && grid.books);
   const since = ports || booked || inputsOf(network).length > 1 ? SECOND : 1;
-  const version = Math.max(since, ...network.nodes.map((node) => versionOf(nodeKind(node), node)));
+  const version = Math.max(since, greatestOf(network.nodes.map((node) => versionOf(nodeKind(node), node))));
   const graph = { name, nodes: nodes.map(({ json }) => json), outputs, labels, ports, grids: numbers, metadata };
   const bytes = sealFile("network", graph, tensors, version);
   decodeNetwork(bytes);

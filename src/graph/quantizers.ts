@@ -100,8 +100,10 @@ export function encodingGroups(network: Network): string[][] {
       const into = group.get(first)!;
       const from = group.get(other)!;
       if (into === from) continue;
-      into.push(...from);
-      for (const name of from) group.set(name, into);
+      for (const name of from) {
+        into.push(name);
+        group.set(name, into);
+      }
     }
   }
   const order = new Map(points.map((name, i) => [name, i]));

@@ -1,4 +1,5 @@
 // write.ts: a ModelDef to the bytes of a model file.
+import { greatestOf } from "../base/index.js";
 import { type OpenedFile, sealFile } from "../format/index.js";
 import {
   layerKind,
@@ -53,7 +54,7 @@ export function modelContent(def: ModelDef): OpenedFile {
   };
   const shaped = [...graph.inputs, ...graph.outputs].some((port) => "dims" in port || "channelsLast" in port);
   const least = shaped ? PORT_SHAPES_SINCE : 1;
-  const version = Math.max(least, ...def.layers.map((layer) => versionOf(layerKind(layer), layer)));
+  const version = Math.max(least, greatestOf(def.layers.map((layer) => versionOf(layerKind(layer), layer))));
   return { kind: "model", version, graph, tensors: orderStores(layers.map(({ store }) => store)) };
 }
 

@@ -1,5 +1,5 @@
 // methods.ts: one of the methods that papers compare: a float network to a model.
-import { given, is, ShiftwiseError } from "../base/index.js";
+import { given, is, leastOf, ShiftwiseError } from "../base/index.js";
 import { type Dataset, sampleImages, size } from "../data/browser.js";
 import { lower, type Network } from "../graph/index.js";
 import type { ModelDef } from "../model/index.js";
@@ -256,7 +256,7 @@ async function incremental({ network, dataset, method, bits, epochs, training, c
     return { network: simulated, grids };
   }
   const plan = portionsWithin(portionsFor(paperBits(bits)), epochs);
-  const fewest = typeof bits === "number" ? bits : Math.min(...bits.values());
+  const fewest = typeof bits === "number" ? bits : leastOf(bits.values());
   const { grids } = await retrain(
     simulated,
     dataset,

@@ -1,4 +1,5 @@
 // pixel-range.ts: whether pixels become a network's input as in training, by the statistics that its batch norms have kept.
+import { greatestOf } from "../base/index.js";
 import { type Samples, samplesOf } from "../data/browser.js";
 import { inferShapes, liveNodes, type Network } from "../graph/index.js";
 import { type BatchNormNode, type InputNode, type Node, type Normalization, nodeInputs } from "../ops/index.js";
@@ -109,7 +110,7 @@ function distanceFrom(head: Network, samples: Samples, norms: readonly BatchNorm
       addTo(sums[i], batch.get(input)!, height * width);
     }
   }
-  return Math.max(...norms.map((norm, i) => divergence(norm, sums[i])));
+  return greatestOf(norms.map((norm, i) => divergence(norm, sums[i])));
 }
 
 /** Adds a batch, (count, channels, plane). */

@@ -1,7 +1,7 @@
 // equalize.ts: gives channels that share one encoding a common range, without changing what the network computes: a factor
 // goes into the layer that makes a channel, its inverse into the weights that read it.
 
-import { given, is, ShiftwiseError } from "../base/index.js";
+import { given, greatestOf, is, ShiftwiseError } from "../base/index.js";
 import {
   type Chain,
   encodingGroups,
@@ -104,7 +104,7 @@ function equalizeGroup(
   const all = <K extends "low" | "high" | "variance">(field: K): Float64Array =>
     Float64Array.from(parts.flatMap(({ name }) => [...rangesOf(name)[field]]));
   const noise = noiseModel(network, journey, all("variance"), (name) => rangesOf(name).variance);
-  const headroom = Math.max(...names.map((name) => 1 + UNSEEN / Math.sqrt(rangesOf(name).count)));
+  const headroom = greatestOf(names.map((name) => 1 + UNSEEN / Math.sqrt(rangesOf(name).count)));
   const shared: SharedChannels = { low: all("low"), high: all("high"), weight: noise.weight, headroom };
   const open = parts.filter(
     ({ chain, channels }) =>

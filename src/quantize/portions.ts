@@ -1,6 +1,6 @@
 // portions.ts: INQ's accumulated portions, what share of every layer is on the grid after each step.
 
-import { frozenCopy, given, is, type Kind, ShiftwiseError } from "../base/index.js";
+import { frozenCopy, given, is, type Kind, leastOf, ShiftwiseError } from "../base/index.js";
 import type { CodeBits } from "../format/index.js";
 
 /** One width for every conv and dense node, or a width for each by node name. */
@@ -39,7 +39,7 @@ export function portionsFor(bits: LayerBits): readonly number[] {
   if (typeof bits === "number") return PRESETS[checkBits(bits)];
   if (bits.size === 0) throw new ShiftwiseError("BAD_OPTION", "no layer to quantize", { found: "none", where: "bits" });
   const widths = [...bits].map(([name, width]) => checkBits(width, `bits of ${name}`));
-  return PRESETS[checkBits(Math.min(...widths))];
+  return PRESETS[checkBits(leastOf(widths))];
 }
 
 /**

@@ -1,6 +1,6 @@
 // quantizer.ts: what every weight quantizer is: float weights of a layer to codes of a table of integer levels.
 
-import { is, type Kind, ShiftwiseError } from "../base/index.js";
+import { greatestOf, is, type Kind, ShiftwiseError } from "../base/index.js";
 import { LEVEL_MAX, LEVELS_MAX } from "../format/index.js";
 import { BOOKS, type ChannelBooks } from "../ops/index.js";
 import { SMALLEST_SCALE } from "./channels.js";
@@ -179,7 +179,7 @@ function depthOf({ shape }: LayerInfo): number {
 
 /** A level table must be one that the accumulators hold, for any activations of 8 bits. */
 function checkSums(levels: readonly number[], layer: LayerInfo): void {
-  const top = Math.max(...levels.map(Math.abs));
+  const top = greatestOf(levels.map(Math.abs));
   const sum = top * depthOf(layer) * ACTIVATION_MAX;
   if (levels.length >= 2 && levels.length <= LEVELS_MAX && top <= LEVEL_MAX && sum <= INT32_MAX) return;
   throw new ShiftwiseError("OVERFLOW", "levels that no lane can hold", {

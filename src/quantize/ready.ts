@@ -3,7 +3,7 @@
 // A channel of float32 weights lies on a grid if one scale s and integers L give each of them to the bit, w = fround(s L).
 // Each integer is tried for the smallest weight, the smallest first, and with it s is known to a few float32 numbers.
 
-import { given } from "../base/index.js";
+import { given, greatestOf } from "../base/index.js";
 import { codebookWidth, LEVEL_MAX, LEVELS_MAX } from "../format/index.js";
 import { NETWORK, type Network } from "../graph/index.js";
 import type { WeightGrid, WeightGrids } from "../ops/index.js";
@@ -104,7 +104,7 @@ function powersGrid(
     // the lowest of the exponents has to be a normal number, too
     if (n1 + 1 - 2 ** (bits - 2) >= -126) return { kind: "powers", bits, n1, scale: null, frozen };
   }
-  const longest = Math.max(...channels.map(exponentsIn));
+  const longest = greatestOf(channels.map(exponentsIn));
   if (longest > EXPONENTS_MAX) return null;
   const scale = Float32Array.from(channels, (one) => (one.length > 0 ? one[one.length - 1] : 1));
   return { kind: "powers", bits: widthFor(longest), n1: 0, scale, frozen };

@@ -1,4 +1,5 @@
 // scatter.ts: named points in a chart, as SVG.
+import { greatestOf, leastOf } from "../base/index.js";
 import { escaped } from "./html.js";
 
 export interface Point {
@@ -40,8 +41,11 @@ const numeral = (value: number): string => Number(value.toPrecision(6)).toLocale
 /** The chart as SVG; every point has its name beside it, and with its numbers as its title. */
 export function scatter({ title, x, y, points }: ScatterChart): string {
   const [top, right, bottom, left] = ROOM;
-  const across = ticks(Math.min(0, ...points.map((point) => point.x)), Math.max(...points.map((point) => point.x)));
-  const up = ticks(Math.min(...points.map((point) => point.y)), Math.max(...points.map((point) => point.y)));
+  const across = ticks(
+    Math.min(0, leastOf(points.map((point) => point.x))),
+    greatestOf(points.map((point) => point.x)),
+  );
+  const up = ticks(leastOf(points.map((point) => point.y)), greatestOf(points.map((point) => point.y)));
   const px = (value: number) => left + ((value - across[0]) / (across.at(-1)! - across[0])) * (WIDTH - left - right);
   const py = (value: number) => HEIGHT - bottom - ((value - up[0]) / (up.at(-1)! - up[0])) * (HEIGHT - top - bottom);
   const at = (value: number): string => value.toFixed(1);

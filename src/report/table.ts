@@ -17,6 +17,6 @@ export function table(columns: readonly Column[], rows: readonly (readonly strin
     colAligns: columns.map(([, align]) => align ?? "left"),
     style: { head: [], border: [], compact: true },
   });
-  built.push(...rows.map((row) => [...row]));
+  for (const row of rows) built.push([...row]);
   return built.toString();
 }

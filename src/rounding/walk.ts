@@ -1,4 +1,5 @@
 // walk.ts: a network run over all images segment by segment, what later segments read kept in between.
+import { leastOf } from "../base/index.js";
 import { createRoom, imagesWithin } from "../engine/index.js";
 import { inferShapes, type Network } from "../graph/index.js";
 import type { Node, Shape } from "../ops/index.js";
@@ -27,7 +28,7 @@ export function chunkOf(network: Network, count: number): number {
       CHUNK,
     );
   });
-  return Math.min(...rooms, Math.ceil(count / CHUNKS));
+  return Math.min(leastOf(rooms), Math.ceil(count / CHUNKS));
 }
 
 /** The values of a network's inputs, (count, channels, height, width) each. */
