@@ -4,7 +4,14 @@ import { alternatives, ShiftwiseError } from "../base/index.js";
 import type { Augmentation } from "../data/index.js";
 import type { InputShape } from "../onnx/index.js";
 import { DEFAULTS, type Goal, NARROW_LEVELS } from "../pipeline/index.js";
-import { type ActivationScheme, checkBits, checkPortions, QUANTIZERS, type Quantizer } from "../quantize/index.js";
+import {
+  type ActivationScheme,
+  checkBits,
+  checkPortions,
+  MOST_ZEROS,
+  QUANTIZERS,
+  type Quantizer,
+} from "../quantize/index.js";
 
 function bad(option: string, expected: string, found: string): ShiftwiseError {
   return new ShiftwiseError("BAD_OPTION", "bad value", { where: option, expected, found });
@@ -61,6 +68,15 @@ export function share(option: string): (text: string) => number {
   };
 }
 
+/** A share of zeros that leaves some weights. */
+export function zeroShare(option: string): (text: string) => number {
+  return (text) => {
+    const value = numeric(text);
+    if (!(value >= 0 && value <= MOST_ZEROS)) throw bad(option, `a share in 0..${MOST_ZEROS}`, text);
+    return value;
+  };
+}
+
 /** Numbers of epochs with commas: one for all portions, or one a portion. */
 export function epochList(text: string): readonly number[] {
   return text.split(",").map(integer("--epochs", 0));
@@ -109,6 +125,7 @@ export function constantOption(
 export function layerBits(text: string, known: ReadonlyMap<string, number> = new Map()): ReadonlyMap<string, number> {
   const [, name, bits] = /^(.+)=([1-8])$/.exec(text) ?? [];
   if (!name) throw bad("--layer", "name=1 to name=8", text);
+  if (known.has(name)) throw bad("--layer", `${name} once`, `${name}=${known.get(name)} and ${text}`);
   return new Map([...known, [name, Number(bits)]]);
 }
 

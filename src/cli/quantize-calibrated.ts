@@ -9,6 +9,7 @@ import { type ModelDef, packModel } from "../model/index.js";
 import {
   type AnswersMeasurement,
   answersOf,
+  checkImageSettings,
   compareModelTimes,
   DEFAULTS,
   type DistillationOutcome,
@@ -105,6 +106,22 @@ export async function runCalibrated(path: string, options: CalibratedArguments, 
   if (options.resume) await checkCheckpoint(checkpoint);
   const read = await withNames(await readAnyNetwork(path, options, screen.say), options);
   const { calibrate, images, report } = options;
+  const { batch, lr, budget, augment, portions } = options;
+  const chosen = {
+    activations: options.activations,
+    layers: options.layer,
+    ...(aim
+      ? { goal: aim, costs }
+      : {
+          bits: options.bits,
+          levels: options.levels,
+          twoTerm: options.twoTerm || null,
+          budget,
+          price: options.price,
+          zeros: options.zeros,
+        }),
+  };
+  checkImageSettings(read, chosen);
   const prepared = await openSamples(read, calibrate, images, options, "to calibrate with", screen);
   const { network, calibrations, assumed } = prepared;
   const inFloat = (): ModelDef => ({ ...lower(network, { grids: null }), notes: prepared.notes });
@@ -114,24 +131,12 @@ export async function runCalibrated(path: string, options: CalibratedArguments, 
   const labels = network.labels ?? val?.images.classNames;
 
   const steps = showSteps(screen);
-  const { batch, lr, budget, augment, portions } = options;
   const convert = () =>
     quantizeFromImages(
       labels ? { ...network, labels } : network,
       calibrations,
       {
-        activations: options.activations,
-        layers: options.layer,
-        ...(aim
-          ? { goal: aim, costs }
-          : {
-              bits: options.bits,
-              levels: options.levels,
-              twoTerm: options.twoTerm || null,
-              budget,
-              price: options.price,
-              zeros: options.zeros,
-            }),
+        ...chosen,
         memory: options.memory,
         minutes: options.minutes,
         notes: prepared.notes,

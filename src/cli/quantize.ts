@@ -16,6 +16,7 @@ import {
   positive,
   share,
   sizeOption,
+  zeroShare,
 } from "./arguments.js";
 import { newCommand, withContext } from "./command.js";
 import { addGoal, GOAL_OPTIONS, type GoalArguments, goalOf } from "./goal.js";
@@ -106,7 +107,7 @@ export function quantizeCommand(): Command {
     .option(
       "--zeros <share>",
       "share of the weights that are to be 0 in every layer, such as 0.8; other weights make up for them",
-      share("--zeros"),
+      zeroShare("--zeros"),
       images.zeros,
     )
     .option(
@@ -141,6 +142,7 @@ export function quantizeCommand(): Command {
   return command.action((path: string, given: Omit<Given, Defaulted> & Partial<Pick<Given, Defaulted>>) =>
     withContext(given, (context) => {
       checkWay(command, given);
+      checkEffect(command, given);
       const goal = chosenGoal(command, given);
       const { bits } = given.data === undefined ? images : retraining;
       const levels = given.data === undefined ? images.levels : recipeOf({ bits, ...given }).quantizer.name;
@@ -211,6 +213,29 @@ function checkWay(
     expected: none ? "--data, labelled images to retrain on, or --calibrate, images without labels" : there,
     found: none ? "neither" : here,
   });
+}
+
+/** Options that only a training reads: with --calibrate there is one with --minutes alone. */
+const TRAINING = ["portions", "lr", "batch", "augment"];
+/** Options in whose place a budget chooses. */
+const DEALT = ["bits", "twoTerm"];
+
+/** @throws BAD_OPTION for options that others of the same way leave without effect. */
+function checkEffect(
+  command: Command,
+  { calibrate, minutes, budget }: { readonly calibrate?: string; readonly minutes: number; readonly budget?: number },
+): void {
+  const refuse = (names: readonly string[], expected: string, found: string): void => {
+    const option = command.options.find(
+      (one) => names.includes(one.attributeName()) && isGiven(command, one.attributeName()),
+    );
+    if (!option) return;
+    const where = String(option.long);
+    throw new ShiftwiseError("BAD_OPTION", "option without effect", { where, expected, found });
+  };
+  if (calibrate === undefined) return;
+  if (minutes === 0) refuse(TRAINING, "--minutes above 0, for which it sets the training", "no --minutes");
+  if (budget !== undefined) refuse(DEALT, "--budget alone, which chooses the bits of each layer", "--budget");
 }
 
 /** Adds the options of INQ. */

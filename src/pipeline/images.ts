@@ -1,7 +1,7 @@
 // images.ts: a float network to the model that runs in integers, from images without labels: rounding that compensates, and
 // a float network that teaches.
 
-import { given, ShiftwiseError } from "../base/index.js";
+import { alternatives, given, ShiftwiseError } from "../base/index.js";
 import {
   type Augmentation,
   countOf,
@@ -329,12 +329,19 @@ function usualChanges(pictures: Pictures | null): Augmentation {
   return height > 1 && width > 1 ? { crop: Math.max(1, Math.round(width / 14)), flip: true } : {};
 }
 
+/**
+ * Refuses settings that do not fit a network or one another, before there are images.
+ * @throws BAD_OPTION
+ * @internal
+ */
+export function checkImageSettings(network: Network, settings: ImageSettings): void {
+  given({ options: settings }, { options: IMAGE_SETTINGS });
+  checkChosen(network, resolve(settings, null));
+}
+
 /** Checks what no rule for a single setting can tell. */
-function check(
-  network: Network,
-  { pictures }: Source,
-  { augment, layers, quantizer, bits, budget, price, zeros, portions }: ResolvedSettings,
-): void {
+function check(network: Network, { pictures }: Source, settings: ResolvedSettings): void {
+  const { augment } = settings;
   const change = Object.entries(augment).find(([, value]) => value);
   if (change && !pictures) {
     throw new ShiftwiseError("BAD_OPTION", "only pictures of one input can be augmented", {
@@ -343,6 +350,13 @@ function check(
       found: `${change.join(" ")} for ${inputsOf(network).length > 1 ? "several inputs" : "an array of floats"}`,
     });
   }
+  checkChosen(network, settings);
+}
+
+function checkChosen(
+  network: Network,
+  { layers, quantizer, bits, budget, price, zeros, portions }: ResolvedSettings,
+): void {
   const other = price > 0 ? "price" : budget !== null ? "budget" : null;
   if (zeros > 0 && other) {
     throw new ShiftwiseError("BAD_OPTION", "a share of zeros has its own price, in every layer", {
@@ -354,6 +368,13 @@ function check(
   checkLayers(network, layers, [...new Set([...quantizer.bits, ...WIDTHS])]);
   checkPortions(portions);
   if (budget === null) checkBits(bits, quantizer);
+  else if (quantizer.bits.filter((width) => WIDTHS.includes(width)).length < 2) {
+    throw new ShiftwiseError("BAD_OPTION", "levels without bits to choose from", {
+      where: "levels",
+      expected: "levels of several numbers of bits beside a budget, such as two-term",
+      found: `${quantizer.name}, of ${alternatives(quantizer.bits)}`,
+    });
+  }
 }
 
 /** All that widths are chosen by. */

@@ -9,7 +9,16 @@ import { spreadOf } from "../training/index.js";
 const LEAST = 8;
 
 /** Bytes as a person reads them. */
-const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
+function gigabytes(bytes: number): string {
+  const [unit, size] = (
+    [
+      ["GB", 1e9],
+      ["MB", 1e6],
+      ["KB", 1e3],
+    ] as const
+  ).find(([, one]) => bytes >= one) ?? ["B", 1];
+  return `${(bytes / size).toFixed(size === 1 ? 0 : 1)} ${unit}`;
+}
 
 /**
  * Takes some of the samples, evenly spread, where all would take more memory than is allowed.

@@ -41,6 +41,32 @@ describe("quantize --calibrate", () => {
     writeFileSync(images, npy(24));
   });
 
+  describe("options that would have no effect, or that nothing could follow, before samples are read", () => {
+    const refused = [
+      [["--levels", "bwn", "--budget", 3], /levels without bits to choose from; .*found bwn, of 1/],
+      [["--levels", "ttq", "--budget", 3], /levels without bits to choose from; .*found ttq, of 2/],
+      [["--levels", "twn", "--budget", 3], /levels without bits to choose from; .*found twn, of 2/],
+      [["--bits", 6, "--budget", 3], /--bits: option without effect; .*found --budget/],
+      [["--two-term", 6, "--budget", 3], /--two-term: option without effect; .*found --budget/],
+      [["--lr", 0.1], /--lr: option without effect; .*found no --minutes/],
+      [["--portions", "0.5,1"], /--portions: option without effect; .*found no --minutes/],
+      [["--batch", 4], /--batch: option without effect; .*found no --minutes/],
+      [["--augment", "none", "--minutes", 0], /--augment: option without effect; .*found no --minutes/],
+      [["--layer", "conv1=3", "--layer", "conv1=4"], /--layer: .*expected conv1 once; found conv1=3 and conv1=4/],
+      [["--layer", "nope=3"], /bits for a layer that has no weights; .*found nope/],
+      [["--zeros", -0.1], /--zeros: .*a share in 0\.\.0\.99; found -0\.1/],
+      [["--zeros", 1], /--zeros: .*a share in 0\.\.0\.99; found 1/],
+      [["--zeros", 0.5, "--price", 1], /zeros: a share of zeros has its own price/],
+      [["--zeros", 0.5, "--budget", 3], /zeros: a share of zeros has its own price/],
+    ];
+    for (const [options, pattern] of refused) {
+      test(options.join(" "), async () => {
+        const args = ["quantize", path, "--calibrate", join(folder, "no such samples"), "--out", out, ...options];
+        await assertFails(args, "BAD_OPTION", pattern);
+      });
+    }
+  });
+
   test("writes a model, and says layer by layer what was lost", async () => {
     const result = await shiftwiseJson(["quantize", ...common, "--bits", 4]);
     assert.deepEqual(
@@ -183,7 +209,7 @@ describe("quantize --calibrate", () => {
   });
 
   test("defaults that are given change nothing", async () => {
-    const more = "--minutes 0 --images 512 --portions 1 --lr 0.003 --batch 32 --seed 1 --threads 2";
+    const more = "--minutes 0 --images 512 --seed 1 --threads 2";
     for (const [few, all] of [
       ["", "--goal lossless --loss 24"],
       ["--bits 4", "--bits 4 --two-term 6 --levels two-term --price 0 --zeros 0"],
