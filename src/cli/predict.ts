@@ -1,6 +1,8 @@
 // predict.ts: shiftwise predict: what a network says to pictures, with names.
 import type { Command } from "commander";
-import { decodeImage, prepareImage, readWhole } from "../data/index.js";
+import { ShiftwiseError } from "../base/index.js";
+import { contentOf, decodeImage, prepareImage, readWhole } from "../data/index.js";
+import { isArrayFile } from "../format/signatures.js";
 import type { ModelDef } from "../model/index.js";
 import { elements } from "../ops/index.js";
 import { answersOf, createPictureRunner } from "../pipeline/index.js";
@@ -55,12 +57,9 @@ async function runPredict(
   const results: { picture: string; top: TopClass[] | null; outputs: OutputFacts[] | null }[] = [];
   try {
     for (const picture of pictures) {
-      const pixels = await prepareImage(
-        await decodeImage(await readWhole(picture), picture),
-        shape,
-        preprocessing,
-        picture,
-      );
+      const bytes = await readWhole(picture);
+      checkPicture(bytes, picture);
+      const pixels = await prepareImage(await decodeImage(bytes, picture), shape, preprocessing, picture);
       const outputs = run(pixels);
       const facts = [...outputs].map(([name, values]) => factsOf(def, name, values, options.top, labels));
       const vectors = facts.flatMap(({ top }) => (top ? [top] : []));
@@ -77,6 +76,16 @@ async function runPredict(
     [`${picture}:`, ...(outputs ? outputsText(outputs) : [guessTable(top!)])].join("\n"),
   );
   screen.result({ results }, text.join("\n"));
+}
+
+/** @throws BAD_DATA for an array, with the ways that take those */
+function checkPicture(bytes: Uint8Array, where: string): void {
+  if (!isArrayFile(bytes)) return;
+  throw new ShiftwiseError("BAD_DATA", "no picture", {
+    where,
+    expected: "a picture; eval --against a float network --calibrate takes arrays, and so does run of a model in code",
+    found: contentOf(bytes),
+  });
 }
 
 const GUESS_COLUMNS: readonly Column[] = [["class", "right"], ["name"], ["share", "right"]];

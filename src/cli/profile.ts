@@ -72,7 +72,7 @@ function describe(layers: readonly LayerTime[], total: number): string {
     return [name, op, milliseconds(ms), percent(ms / total), macs > 0 ? (macs / ms / 1e6).toFixed(1) : ""];
   });
   const columns = [["step"], ["op"], ["time", "right"], ["share", "right"], ["GMAC/s", "right"]] as const;
-  return `${table(columns, rows)}\n${milliseconds(total)} an image`;
+  return `${table(columns, rows)}\n${milliseconds(total)} a run`;
 }
 
 /** Multiply-accumulates of each layer with weights: outputs times the weights that each one sums over. */

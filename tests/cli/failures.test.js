@@ -247,6 +247,11 @@ describe("bad input", () => {
     }
   });
 
+  test("predict: an array in place of a picture is told the ways that take arrays", async () => {
+    const array = put("x.npy", Buffer.from("\x93NUMPY\x01\0v\0{}", "latin1"));
+    await assertFails(["predict", model, array], "BAD_DATA", /eval --against .*takes arrays.*found a NumPy array/);
+  });
+
   describe("outputs that would be lost, or lose something", () => {
     test("a pipe, and a dash", { skip: process.platform === "win32" }, async () => {
       const pipe = at("pipe");
