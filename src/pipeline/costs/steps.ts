@@ -89,7 +89,7 @@ function worksOf(def: ModelDef): Works {
 function formOf(def: ModelDef, layer: Weighted, largest: Float64Array): WorkForm {
   const geometry = geometryOf(def, layer);
   const { input, output, window, groups } = geometry;
-  if (window === null || layer.op === "dense") return { isShort: false };
+  if (window === null || layer.op === "dense") return { dense: true };
   const sliding = input.shape[0] === groups ? slidingIn({ input, output, window }) : null;
   const isShort = endsInBytes({ spec: (tensor) => def.tensors[tensor] }, layer, largest);
   return { isShort, shifted: sliding?.shifted, complements: complementsIn(geometry) };

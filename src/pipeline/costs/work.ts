@@ -42,6 +42,8 @@ export interface ChannelWork {
  * @internal
  */
 export interface WorkForm {
+  /** Whether it is a dense layer: it has no stream, and may have more inputs than one. */
+  readonly dense?: boolean;
   /** Whether its results are bytes that only saturation clamps: sums of one part or two end the short way. */
   readonly isShort?: boolean;
   /** Whether its rows are shifted one by one, as those of depthwise layers on small maps. */
@@ -64,8 +66,10 @@ export function channelWork(
   weights: IntegerWeights,
   channels: number,
   max: number,
-  { isShort = true, shifted = false, complements = false }: WorkForm = {},
+  { dense = false, isShort = true, shifted = false, complements = false }: WorkForm = {},
 ): ChannelWork {
+  const passes = passesOf(levelsOf(weights));
+  if (dense) return { ...NO_STREAM, passes };
   const form = { shifted, complements, ending: isShort ? ENDING : undefined };
   const { stream, starts } = compileSchedule(weights, channels, max, undefined, form);
   const run = Math.floor(255 / max);
@@ -99,9 +103,12 @@ export function channelWork(
     lone: mean(lone),
     short: mean(short),
     twin: mean(twin),
-    passes: passesOf(levelsOf(weights)),
+    passes,
   };
 }
+
+/** The counts of a channel without a stream. */
+const NO_STREAM = { terms: 0, segments: 0, lists: 0, runs: 0, parks: 0, pairs: 0, lone: 0, short: 0, twin: 0 };
 
 /**
  * Counts the work of channels whose weights are given as integers: the levels that they have in the sums.

@@ -157,7 +157,8 @@ function timesIn(def: ModelDef, costs: CostTable | undefined): (name: string, ex
     const unit = tables.flat().reduce((least, level) => (level ? Math.min(least, Math.abs(level)) : least), Infinity);
     const levels = Int16Array.from(codes, (code, at) => tables[of[Math.floor(at / width)]][code] / unit);
     const geometry = geometryOf(def, layer);
-    const work = levelWork(levels, of.length, max, { complements: complementsIn(geometry) });
+    const form = { dense: geometry.window === null, complements: complementsIn(geometry) };
+    const work = levelWork(levels, of.length, max, form);
     return predictLayer(geometry, work, costs, branches);
   };
 }

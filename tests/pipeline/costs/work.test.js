@@ -71,6 +71,14 @@ test("runs are cut where activations of few bits outgrow 8 bits", () => {
   assert.equal(levelWork(new Int32Array(40).fill(1), 1, 255).runs, 0);
 });
 
+test("a dense layer may have more inputs than a stream has rows", () => {
+  const levels = Int16Array.from({ length: 2 * 70_000 }, (_, i) => (i % 3) - 1);
+  assert.throws(() => levelWork(levels, 2, 255), { code: "OVERFLOW" });
+  const { passes, ...others } = levelWork(levels, 2, 255, { dense: true });
+  assert.equal(passes, 1);
+  assert.deepEqual([...new Set(Object.values(others))], [0]);
+});
+
 test("walks of a dense layer: one a table of 16 levels, two where products are large", () => {
   const levels = (count, top) => Int32Array.from({ length: count }, (_, i) => (i === 0 ? top : i));
   assert.equal(levelWork(levels(17, 17), 1, 255).passes, 2);
