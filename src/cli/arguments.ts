@@ -211,11 +211,28 @@ export function augmentText(augment: Augmentation): string {
     .join(",");
 }
 
+/** A share of a time: "0.75" or "75%". */
+export function shareOption(option: string): (text: string) => number {
+  return (text) => {
+    const [, number = "", unit] = /^(.+?)\s*(%)?$/.exec(text.trim()) ?? [];
+    const value = unit ? Number((numeric(number) / 100).toPrecision(12)) : numeric(number);
+    if (!(value > 0 && value < Number.POSITIVE_INFINITY)) throw bad(option, "a share, such as 0.75 or 75%", text);
+    return value;
+  };
+}
+
+/** The least number of --loss without a unit: less may be meant as a share. */
+const LEAST_BARE = 3;
+
 /** "24" dB or "98%" of equal answers, as a goal that keeps so much. */
 export function lossOption(text: string): Goal {
   const [, number = "", unit] = /^([\d.]+)\s*(dB|%)?$/i.exec(text.trim()) ?? [];
   const value = numeric(number);
   if (unit === "%" && value > 0 && value <= 100) return { kind: "lossless", agreement: value / 100 };
+  if (unit === undefined && value > 0 && value < LEAST_BARE) {
+    const share = value <= 1 ? `${Number((100 * value).toPrecision(6))}%` : "98%";
+    throw bad("--loss", `a share of equal answers, such as ${share}, or dB with their unit: ${value}dB`, text);
+  }
   if (unit !== "%" && value > 0 && value < 300) return { kind: "lossless", snr: value };
   throw bad("--loss", "dB that every output keeps, such as 24, or a share of equal answers, such as 98%", text);
 }

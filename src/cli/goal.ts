@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { ShiftwiseError } from "../base/index.js";
 import { DEFAULTS, type Goal, type ImageConversion, type Point } from "../pipeline/index.js";
 import { bytes, type Column, milliseconds, percent, table } from "../report/index.js";
-import { choice, lossOption, positive, sizeOption } from "./arguments.js";
+import { choice, lossOption, shareOption, sizeOption } from "./arguments.js";
 import { decibelText } from "./layers.js";
 
 export interface GoalArguments {
@@ -38,8 +38,8 @@ export function addGoal(command: Command): void {
     )
     .option(
       "--time <share>",
-      "with the goal fast: most of the time that the lossless model of 24 dB takes, such as 0.75; both are predicted",
-      positive("--time"),
+      "with the goal fast: most of the time that the lossless model of 24 dB takes, such as 0.75 or 75%; both are predicted",
+      shareOption("--time"),
     )
     .option("--size <bytes>", "with the goal small: most bytes of the file, such as 300KB", sizeOption("--size"))
     .option(
@@ -59,8 +59,8 @@ export function goalOf(given: GoalArguments): Goal | undefined {
   if (other) {
     throw new ShiftwiseError("BAD_OPTION", "options of two goals", {
       where: `--${MEASURES[other]}`,
-      expected: `--${MEASURES[kind]} alone with the goal ${kind}`,
-      found: `--${MEASURES[other]}, which is for the goal ${other}`,
+      expected: `one of them: choose --${MEASURES[kind]} (goal ${kind}) or --${MEASURES[other]} (goal ${other})`,
+      found: "both",
     });
   }
   switch (kind) {

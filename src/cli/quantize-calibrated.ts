@@ -8,6 +8,7 @@ import { lower } from "../graph/index.js";
 import { type ModelDef, packModel } from "../model/index.js";
 import {
   type AnswersMeasurement,
+  answersFor,
   answersOf,
   checkImageSettings,
   compareModelTimes,
@@ -438,11 +439,19 @@ function qualityText(quality: Quality, assumed: object | null): string[] {
 
 /** Says whether the goal was reached, where it does not show yet. */
 function judgedText(
-  { heldOut }: Quality,
-  { points, missed, unjudged }: Pick<Summary, "points" | "missed" | "unjudged">,
+  { heldOut, outputs }: Quality,
+  { goal, points, missed, unjudged }: Pick<Summary, "goal" | "points" | "missed" | "unjudged">,
 ): string[] {
   if (unjudged) return ["nothing could judge the goal: see the warning above"];
   if (points.length === 0 || !heldOut || missed !== null) return [];
+  if (goal?.kind === "lossless" && goal.agreement !== undefined && goal.agreement < 1) {
+    const answers = Math.min(...outputs.flatMap((one) => (one.differs && one.answers !== null ? [one.answers] : [])));
+    if (answers < answersFor(goal.agreement)) {
+      return [
+        `nothing says that the goal is reached: ${counted(answers, "answer")} held out are too few, see the warning above`,
+      ];
+    }
+  }
   return ["the goal was reached on these samples, so others may lose a little more: eval --against measures them"];
 }
 

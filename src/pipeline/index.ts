@@ -84,3 +84,4 @@ export { pixelHead } from "./pixel-head.js";
 export { verdictOn } from "./quality.js";
 export { defined } from "./settings.js";
 export { compareModelTimes } from "./times.js";
+export { answersFor } from "./unjudged.js";

@@ -138,14 +138,23 @@ function nearlyText({ name, differs, between, kl, agreement }: OutputFidelity, g
   ];
 }
 
+/** Answers by which any share of them is judged, at least. */
+const LEAST_ANSWERS = 50;
+
+/**
+ * The answers that it takes to tell a share of them from all.
+ * @internal
+ */
+export const answersFor = (agreement: number): number => Math.max(LEAST_ANSWERS, Math.round(1 / (1 - agreement)));
+
 /** Says that so few answers cannot show the share of them that a goal asks for. */
 function fewAnswersText(outputs: readonly OutputFidelity[], held: number, goal: Goal): string[] {
   if (goal.kind !== "lossless" || goal.agreement === undefined || goal.agreement === 1) return [];
   const answers = Math.min(...outputs.map((output) => output.answers!));
-  const enough = Math.round(1 / (1 - goal.agreement));
+  const enough = answersFor(goal.agreement);
   if (answers >= enough) return [];
   const samples = samplesToHold(Math.ceil((enough * held) / answers));
   return [
-    `${answers} answer${answers === 1 ? "" : "s"} of the samples held out cannot tell ${Number((100 * goal.agreement).toFixed(2))} % from all: give ${samples} samples or more`,
+    `${answers} answer${answers === 1 ? "" : "s"} of the samples held out cannot tell ${Number((100 * goal.agreement).toFixed(2))} % from all, as each is ${Number((100 / answers).toPrecision(2))} %: give ${samples} samples or more, of which ${enough} answers or more are held out`,
   ];
 }

@@ -1,6 +1,7 @@
 // arguments.test.js: words of the command line to values.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { createRandom } from "../../dist/base/index.js";
 import {
   activationScheme,
   allOr,
@@ -9,11 +10,13 @@ import {
   constantOption,
   inputShapeOption,
   integer,
+  lossOption,
   nameList,
   notNegative,
   portionList,
   positive,
   schemeName,
+  shareOption,
   weightBits,
 } from "../../dist/cli/arguments.js";
 import { schemeText } from "../../dist/pipeline/index.js";
@@ -47,7 +50,7 @@ test("numbers of 0 or more, and the word all", () => {
 
 /** What help says of a default that is no value. */
 const WORDS =
-  /^(the recipe's|a file in a temporary folder|flip, and crop by a fourteenth of the width, of pictures for one input)$/;
+  /^(the recipe's|a file in a temporary folder|flip, and crop by a fourteenth of the width, of pictures for one input|the largest middle part is scaled to the input)$/;
 
 test("every default that help shows is taken when it is given", async () => {
   let count = 0;
@@ -115,6 +118,43 @@ test("augmentation lists", () => {
   for (const text of ["", "flip=1", "crop", "crop=-1", "crop=4,", "rotate=3"]) {
     assert.throws(() => augmentation(text), { ...refused, where: "--augment" });
   }
+});
+
+test("losses: dB, or a share of equal answers; what may be meant as either needs its unit", () => {
+  assert.deepEqual(lossOption("24"), { kind: "lossless", snr: 24 });
+  assert.deepEqual(lossOption("3"), { kind: "lossless", snr: 3 });
+  assert.deepEqual(lossOption("2.5dB"), { kind: "lossless", snr: 2.5 });
+  assert.deepEqual(lossOption("98%"), { kind: "lossless", agreement: 0.98 });
+  const random = createRandom(5);
+  for (let i = 0; i < 100; i++) {
+    const text = `${Number((3 * random.uniform()).toFixed(1 + random.below(3))) || 0.5}`;
+    if (text === "3") continue;
+    const share = Number(text) <= 1 ? `${Number((100 * text).toPrecision(6))}%` : "98%";
+    assert.throws(
+      () => lossOption(text),
+      ({ code, where, expected }) =>
+        code === "BAD_OPTION" &&
+        where === "--loss" &&
+        expected.includes(` ${share},`) &&
+        expected.endsWith(`: ${text}dB`),
+      text,
+    );
+  }
+});
+
+test("shares of a time: numbers or percent", () => {
+  const share = shareOption("--time");
+  for (const [text, value] of [
+    ["0.75", 0.75],
+    ["75%", 0.75],
+    ["7 %", 0.07],
+    ["120%", 1.2],
+    [".8", 0.8],
+  ]) {
+    assert.equal(share(text), value);
+  }
+  for (const text of ["", "%", "0", "0%", "-5%", "75KB", "a%"])
+    assert.throws(() => share(text), { code: "BAD_OPTION" });
 });
 
 test("choices", () => {

@@ -244,6 +244,15 @@ describe("quantize --calibrate", () => {
     assert.doesNotMatch(none.stdout, /the goal was reached/);
   });
 
+  test("calls no share of equal answers reached that few answers cannot show", async () => {
+    const { status, stdout, stderr } = await shiftwise(["quantize", ...common, "--loss", "50%"]);
+    assert.equal(status, 0);
+    assert.match(stdout + stderr, /answers of the samples held out cannot tell 50 % from all, .*: give 400 samples/);
+    assert.doesNotMatch(stdout, /the goal was reached/);
+    if (!/out of reach/.test(stdout))
+      assert.match(stdout, /nothing says that the goal is reached: \d answers held out/);
+  });
+
   test("refuses two goals, a goal without its measure, and a goal beside options by hand", async () => {
     for (const [args, where] of [
       [["--goal", "fast"], "--time"],
@@ -254,6 +263,9 @@ describe("quantize --calibrate", () => {
       [["--goal", "lossless", "--budget", 4], "--budget"],
       [["--size", "many"], "--size"],
       [["--loss", "101%"], "--loss"],
+      [["--loss", "0.98"], "--loss"],
+      [["--loss", 20, "--size", "1KB"], "--size"],
+      [["--time", "75KB"], "--time"],
       [["--goal", "best"], "--goal"],
     ]) {
       const { status, stderr } = await shiftwise(["quantize", ...common, ...args]);

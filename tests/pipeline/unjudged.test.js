@@ -237,11 +237,18 @@ test("a share of equal answers that few answers cannot show is said to be so, wi
   };
   const [text, ...more] = await warned(8, 0.9);
   assert.deepEqual(more, []);
-  assert.match(text, /^2 answers of the samples held out cannot tell 90 % from all: give 40 samples or more$/);
-  assert.match((await warned(3, 0.98))[0], /^1 answer .* cannot tell 98 % from all: give 400 samples or more$/);
+  assert.match(
+    text,
+    /^2 answers of the samples held out cannot tell 90 % from all, as each is 50 %: give 400 samples or more, of which 50 answers or more are held out$/,
+  );
+  assert.match(
+    (await warned(3, 0.98))[0],
+    /^1 answer .* cannot tell 98 % from all, as each is 100 %: give 400 samples or more, of/,
+  );
+  assert.match((await warned(40, 0.9))[0], /^10 answers .*, as each is 10 %: give 400/);
   for (const [count, agreement] of [
-    [40, 0.9],
-    [8, 0.5],
+    [400, 0.9],
+    [400, 0.98],
     [8, 1],
   ]) {
     assert.deepEqual(await warned(count, agreement), []);
