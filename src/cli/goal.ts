@@ -83,7 +83,7 @@ function needed(value: number | undefined, option: string, expected: string): nu
 /** Says what stands between a model and its goal. */
 const MISSED = {
   activations:
-    "the goal is out of reach: rounded activations alone lose nearly as much as it allows. This is the nearest model whose weights add little to that",
+    "the goal is out of reach: rounded activations alone lose as much as it allows, or nearly. This is the nearest model whose weights add little to that",
   weights:
     "the goal is out of reach: the weights lose more even with the most bits that they may have. This is the nearest model",
   time: "the goal is out of reach: no choice is as fast, as far as can be predicted. This is the best of those that take at most 2 % more than the fastest",

@@ -425,12 +425,12 @@ function qualityText(quality: Quality, assumed: object | null): string[] {
     outputsText(outputs),
     ...(quality.images < FEW && outputs.some(({ differs }) => differs)
       ? [
-          `${quality.heldOut ? "so few samples do not tell much" : "figures on the samples that calibrated flatter the model"}: of ${ENOUGH} samples or more, ${FEW} or more are held out`,
+          `${quality.heldOut ? "so few samples do not tell much" : "figures on the samples that calibrated flatter the model"}: give ${ENOUGH} or more, of which ${FEW} or more are held out`,
         ]
       : []),
     ...(advice && assumed && Object.keys(assumed).length > 0
       ? [
-          "how pixels become values was assumed. If that is wrong, so are these figures: try --range, --mean and --std first",
+          "warning: how pixels become values was assumed. If that is wrong, so are these figures: try --range, --mean and --std first",
         ]
       : []),
     ...(advice ? [advice] : []),

@@ -332,8 +332,8 @@ describe("quantize --calibrate", () => {
     writeFileSync(few, npy(5));
     const args = ["quantize", path, "--calibrate", few, "--range", 1, "--out", out];
     for (const [options, text] of [
-      [["--bits", 4], /^figures on the samples that calibrated flatter the model: of 32 samples or more, 8 or more/m],
-      [[], /^so few samples do not tell much: of 32 samples or more, 8 or more are held out$/m],
+      [["--bits", 4], /^figures on the samples that calibrated flatter the model: give 32 or more, of which 8 or more/m],
+      [[], /^so few samples do not tell much: give 32 or more, of which 8 or more are held out$/m],
     ]) {
       const { stdout } = await shiftwise([...args, ...options]);
       assert.match(stdout, text);
