@@ -134,7 +134,7 @@ function nearlyText({ name, differs, between, kl, agreement }: OutputFidelity, g
   const share = Number((100 * between).toPrecision(2));
   const wanted = goal.kind === "lossless" ? (goal.snr ?? LOSSLESS) : LOSSLESS;
   return [
-    `output "${name}" is nearly the same for all samples: ${share} % of its variance lies between them, so ${less} of its dB say nothing of what differs. Give samples that differ more there, or ask for ${wanted + less} dB (--loss ${wanted + less}), which keeps ${wanted} of that`,
+    `output "${name}" is nearly the same for all samples: ${share} % of its variance lies between them, so ${less} of its dB say nothing of what differs. If pixels had another range in training, set it (--range, --mean, --std). Else give samples that differ more, or ask for ${wanted + less} dB (--loss ${wanted + less}), which keeps ${wanted} of that`,
   ];
 }
 
