@@ -1,5 +1,4 @@
 // bars.ts: named values as bars beside each other, which any width shows.
-import { greatestOf } from "../base/index.js";
 import { escaped } from "./html.js";
 
 /** Bars from 0 to the largest value. */
@@ -13,7 +12,7 @@ export interface BarChart {
 
 /** The chart as HTML. */
 export function bars({ label, low = Number.NEGATIVE_INFINITY, bars: all }: BarChart): string {
-  const largest = Math.max(greatestOf(all.map(({ value }) => value ?? 0)), Number.MIN_VALUE);
+  const largest = all.reduce((most, { value }) => Math.max(most, value ?? 0), Number.MIN_VALUE);
   const cells = all.map(({ name, value, text }) => {
     const share = Math.max(0, Math.min(1, (value ?? 0) / largest));
     const kind = value !== null && value < low ? "b low" : "b";

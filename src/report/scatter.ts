@@ -1,5 +1,4 @@
 // scatter.ts: named points in a chart, as SVG.
-import { greatestOf, leastOf } from "../base/index.js";
 import { escaped } from "./html.js";
 
 export interface Point {
@@ -36,16 +35,20 @@ function ticks(low: number, high: number): number[] {
   return Array.from({ length: Math.max(count, 1) + 1 }, (_, i) => (first + i) * step);
 }
 
+/** The least and the greatest of the values of points, of which there may be many, and of others. */
+function rangeOf(others: readonly number[], points: readonly Point[], of: (point: Point) => number): [number, number] {
+  let [low, high] = [Math.min(...others), Math.max(...others)];
+  for (const point of points) [low, high] = [Math.min(low, of(point)), Math.max(high, of(point))];
+  return [low, high];
+}
+
 const numeral = (value: number): string => Number(value.toPrecision(6)).toLocaleString("en-US");
 
 /** The chart as SVG; every point has its name beside it, and with its numbers as its title. */
 export function scatter({ title, x, y, points }: ScatterChart): string {
   const [top, right, bottom, left] = ROOM;
-  const across = ticks(
-    Math.min(0, leastOf(points.map((point) => point.x))),
-    greatestOf(points.map((point) => point.x)),
-  );
-  const up = ticks(leastOf(points.map((point) => point.y)), greatestOf(points.map((point) => point.y)));
+  const across = ticks(...rangeOf([0], points, (point) => point.x));
+  const up = ticks(...rangeOf([], points, (point) => point.y));
   const px = (value: number) => left + ((value - across[0]) / (across.at(-1)! - across[0])) * (WIDTH - left - right);
   const py = (value: number) => HEIGHT - bottom - ((value - up[0]) / (up.at(-1)! - up[0])) * (HEIGHT - top - bottom);
   const at = (value: number): string => value.toFixed(1);

@@ -332,7 +332,10 @@ describe("quantize --calibrate", () => {
     writeFileSync(few, npy(5));
     const args = ["quantize", path, "--calibrate", few, "--range", 1, "--out", out];
     for (const [options, text] of [
-      [["--bits", 4], /^figures on the samples that calibrated flatter the model: give 32 or more, of which 8 or more/m],
+      [
+        ["--bits", 4],
+        /^figures on the samples that calibrated flatter the model: give 32 or more, of which 8 or more/m,
+      ],
       [[], /^so few samples do not tell much: give 32 or more, of which 8 or more are held out$/m],
     ]) {
       const { stdout } = await shiftwise([...args, ...options]);

@@ -104,7 +104,7 @@ test("other first nodes say nothing about pixels", () => {
 });
 
 const pictures = {
-  images: Uint8Array.from({ length: 768 * 8 }, (_, i) => (i * 7919) % 256),
+  images: Uint8Array.from({ length: 768 * 8 }, (_, i) => ((i * 7919) % 256) * ((1 + Math.floor(i / 768)) / 8)),
   shape: [3, 16, 16],
 };
 
