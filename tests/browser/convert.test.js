@@ -226,7 +226,7 @@ browserTest("Convert: weights beside the network, class names, and both wrong", 
   const w = { ...tensor, floatData: [], dataLocation: 1, externalData: [{ key: "location", value: "big.data" }] };
   const big = file("big.onnx", build({ ...conv([4, 3, 3, 3]), x: [1, 3, 8, 8], constants: { w } }));
   await give(page, file("names.txt", "one\ntwo", "text/plain"));
-  assert.match(await text(page, "#message"), /Class names belong to a network/);
+  await says(page, "#message", /Class names belong to a network/);
   await give(page, big);
   await says(page, "#refusal-head", /choose big\.data together with big\.onnx/);
   await give(page, big, file("big.data", values));
