@@ -41,9 +41,9 @@ export function gather_elements(job: GatherElementsJob, first: i32, last: i32): 
   const height = job.height,
     width = job.width;
   const rowBytes = (<usize>width) << shift;
-  // before rows are filled: blocks keep notes where their first row will be
   // rows of one element, as in 1-D networks, are the columns of a single row that begins at 0
   const line = job.form == ROWS && width == 1;
+  // before rows are filled: blocks keep notes where their first row will be
   if (line) gather_blocks(job, first, last, job.rows, height, 0, 1);
   else if (job.form != PLANES && job.form != ROWS)
     gather_blocks(job, first, last, job.columns, width, job.rows, height);
