@@ -21,36 +21,16 @@ const GATES: { readonly [Fn in Step["fn"]]?: (alpha: number, beta: number) => Ga
   hardSwish: () => ({ ...SIGMOID, hard: 1, k: 1 / 6, c: 0.5, a: 1, b: 0 }),
 };
 
-/**
- * The vectors of assembly/steps/function.ts: engines make a constant anew wherever it is used. Bounds of the exponent, what
- * rounds it, and 2^f by its powers from f^5 to 1; then what rounds z, and half a step less 2^-10.
- */
-export const GATE_CONSTANTS = /* @__PURE__ */ Float32Array.of(
-  -126,
-  128,
-  1.5 * 2 ** 23,
-  0.001326472731307149,
-  0.009671512991189957,
-  0.05550733581185341,
-  0.24022242426872253,
-  0.6931470036506653,
-  1,
-  2 ** 23,
-  0.5 - 2 ** -10,
-);
-
 /** Largest terms, in steps of the result, of which float32 says enough: docs/kernels.md. */
 const TERM_MAX = 1024;
-const BEND_MIN = 1e-30;
+const isModerate = (x: number): boolean => Math.abs(x) >= 1e-30 && Math.abs(x) <= 1e30;
+/** Most steps of a gate, so that no product of them leaves the numbers of float64. */
+const STEPS_MAX = 15;
 
-/**
- * The gate of a function in steps, in units of a result's steps: a gate times the input or a number. Null for other functions, and
- * where float32 may err by 2^-10 for a value that rounds to an integer of the result.
- * @param most the most that its results are multiplied by
- */
-export function gateOf(steps: readonly Step[], scale: number, most = 1): Gate | null {
+/** The gate of a function in steps: a gate times the input or a number. Null for other functions. */
+export function gateOf(steps: readonly Step[]): Gate | null {
   const [{ fn, parameters }] = steps;
-  let gate = GATES[fn]?.(parameters[0], parameters[1]);
+  let gate = steps.length > STEPS_MAX ? null : GATES[fn]?.(parameters[0], parameters[1]);
   // the value that is the gate so far: 0 is the input, k the result of the k-th step
   let at = 1;
   for (let i = 1; gate && i < steps.length; i++) {
@@ -59,17 +39,33 @@ export function gateOf(steps: readonly Step[], scale: number, most = 1): Gate | 
     const other = of[0] === at ? of[1] : of[0];
     const number = steps[other - 1];
     if (then !== "mul" || !of.includes(at)) return null;
-    if (number?.fn === "constant") gate = times(gate, number.parameters[0]);
-    else if (other === 0 && gate.a === 0 && gate.d === 0) gate = { ...gate, a: gate.b, b: 0 };
+    if (number?.fn === "constant") {
+      const [factor] = number.parameters;
+      if (!isModerate(factor)) return null;
+      gate = times(gate, factor);
+    } else if (other === 0 && gate.a === 0 && gate.d === 0) gate = { ...gate, a: gate.b, b: 0 };
     else return null;
     at = i + 1;
   }
-  if (!gate) return null;
+  return gate ?? null;
+}
+
+/**
+ * A gate in units of a result's steps, as GateJob has it. Null where float32 may err by 2^-10 for a value that rounds to an
+ * integer of the result.
+ */
+export function integerGate(gate: Gate, scale: number) {
   const { hard, k, c, a, b, d } = times(gate, 1 / scale);
-  const bend = most * (Math.abs(c) + 1);
-  const slope = (Math.abs(a / k) * bend * bend) / most;
-  const largest = Math.max(slope / 2, bend * Math.abs(b), most * Math.abs(d));
-  return largest <= TERM_MAX && Math.abs(k) >= BEND_MIN ? { hard, k: hard ? k : -k * Math.LOG2E, c, a, b, d } : null;
+  const bend = Math.abs(c) + 1;
+  const slope = Math.abs(a / k) * bend * bend;
+  const largest = Math.max(slope / 2, bend * Math.abs(b), Math.abs(d));
+  return largest <= TERM_MAX && isModerate(k) ? { hard, k: hard ? k : -k * Math.LOG2E, c, a, b, d } : null;
+}
+
+/** A gate as SigmoidJob has it. Null for those of other forms. */
+export function sigmoidOf({ hard, k, a, b, d }: Gate) {
+  const product: 0 | 1 = a === 0 ? 0 : 1;
+  return hard || d !== 0 ? null : { k: -k * Math.LOG2E, product, factor: product ? a : b };
 }
 
 function times(gate: Gate, factor: number): Gate {

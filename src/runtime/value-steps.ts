@@ -16,8 +16,8 @@ import {
   zeroOf,
 } from "../ops/index.js";
 import { planEncoding } from "./epilogue.js";
-import { GATE_CONSTANTS, gateOf } from "./gates.js";
-import { copy, elementBytes, isFloat } from "./memory.js";
+import { gateOf, integerGate, sigmoidOf } from "./gates.js";
+import { elementBytes, isFloat } from "./memory.js";
 import { type PlanContext, planeSize, planesOf, type Step, unitsOf } from "./step.js";
 import {
   BinaryJob,
@@ -26,6 +26,7 @@ import {
   GateJob,
   Operand,
   ResampleJob,
+  SigmoidJob,
   SoftmaxJob,
   TableJob,
 } from "./wasm.generated.js";
@@ -33,6 +34,8 @@ import {
 /** Bytes of a value of a block, and what kernels may write behind the last: assembly/steps/function.ts and block.ts. */
 const VALUE_BYTES = 512;
 const ROOM = 64;
+/** Bytes of constants behind the blocks: assembly/steps/gate.ts. */
+const CONSTANTS_BYTES = 96;
 /** Bytes of two blocks of float32: assembly/steps/binary.ts. */
 const PAIR_BYTES = 2048;
 /** Most lines of columns that are kept: assembly/steps/resample.ts. */
@@ -134,20 +137,23 @@ function planSteps(
   const steps = memory.constant(Uint8Array.from(records.flatMap((bytes) => [...bytes]))) as Pointer<FunctionStep>;
   const [a, b = NOWHERE as Pointer<Operand>] = inputs.map((tensor) => planOperand(context, tensor, shape));
   const result = planEncoding(context, layer.output, 1);
-  const gains = NOWHERE;
-  const job = memory.record(FunctionJob, () => ({ a, b, steps, count: parts.length, ...gridOf(shape), result, gains }));
-  memory.needScratch((inputs.length + parts.length) * VALUE_BYTES + ROOM);
-  const gate = inputs.length === 1 && encoding.kind === "linear" ? gateOf(parts, encoding.scale) : null;
-  if (gate) {
-    const table = memory.shared("gate", 4 * GATE_CONSTANTS.length, (to) => copy(to, GATE_CONSTANTS));
-    const gateJob = memory.record(GateJob, () => ({ steps: job, table, ...gate }));
-    return stepOf(layer, unitsOf(shape), (kernels, first, last, scratch) =>
-      kernels.apply_gate(gateJob, first, last, scratch),
+  const job = memory.record(FunctionJob, () => ({ a, b, steps, count: parts.length, ...gridOf(shape), result }));
+  memory.needScratch((inputs.length + parts.length) * VALUE_BYTES + ROOM + CONSTANTS_BYTES);
+  const gate = inputs.length === 1 && gateOf(parts);
+  const integer = gate && encoding.kind === "linear" && integerGate(gate, encoding.scale);
+  const sigmoid = gate && sigmoidOf(gate);
+  const units = unitsOf(shape);
+  if (integer) {
+    const gateJob = memory.record(GateJob, () => ({ steps: job, ...integer }));
+    return stepOf(layer, units, (kernels, first, last, scratch) => kernels.apply_gate(gateJob, first, last, scratch));
+  }
+  if (sigmoid) {
+    const sigmoidJob = memory.record(SigmoidJob, () => ({ steps: job, ...sigmoid }));
+    return stepOf(layer, units, (kernels, first, last, scratch) =>
+      kernels.apply_sigmoid(sigmoidJob, first, last, scratch),
     );
   }
-  return stepOf(layer, unitsOf(shape), (kernels, first, last, scratch) =>
-    kernels.apply_steps(job, first, last, scratch),
-  );
+  return stepOf(layer, units, (kernels, first, last, scratch) => kernels.apply_steps(job, first, last, scratch));
 }
 
 /** Functions that are one operation of float32. */

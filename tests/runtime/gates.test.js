@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createRandom } from "../../dist/base/index.js";
 import { encoderOf, stepsOf } from "../../dist/ops/index.js";
-import { gateOf } from "../../dist/runtime/gates.js";
+import { gateOf, integerGate, sigmoidOf } from "../../dist/runtime/gates.js";
 import { Model } from "../../dist/runtime/index.js";
 import { FLOAT32, linear, modelOf } from "../models/layers.js";
 import { KNOWN, SWISH, step } from "../ops/steps.js";
@@ -54,6 +54,14 @@ function edgesOf(encode, random) {
   return [...numbers, 0, 1e30, -1e30, 3.4e38, -3.4e38, 1e-40, 88, -88, 89, -89, 127, -127].filter(Number.isFinite);
 }
 
+/** The model of a function of 3 planes. */
+function functionOf(steps, width, encoding) {
+  const shape = [3, 1, width];
+  const tensors = { x: { shape, encoding: FLOAT32 }, y: { shape, encoding } };
+  const layer = { op: "elementwise", name: "f", input: "x", output: "y", steps };
+  return { ...modelOf(tensors, [layer]), outputs: [{ name: "y", tensor: "y" }] };
+}
+
 test("the integers at every place where they change", async () => {
   const random = createRandom(11);
   let [count, functions] = [0, 0];
@@ -64,7 +72,7 @@ test("the integers at every place where they change", async () => {
       linear(200, 9, 1 / 254.5),
       linear(15, 3, 0.5),
     ]) {
-      if (!gateOf(steps, encoding.scale)) continue;
+      if (!integerGate(gateOf(steps), encoding.scale)) continue;
       const f = stepsOf(steps);
       const encode = (x) => encoderOf(encoding)(f(x));
       const x = Float32Array.from(edgesOf(encode, random));
@@ -90,12 +98,7 @@ test("planes of every length around eight pixels, and what overflows in any of t
   const random = createRandom(12);
   for (const [name, steps] of Object.entries(FUNCTIONS)) {
     for (const width of [1, 3, 4, 5, 7, 8, 9, 11, 12, 13, 15, 16, 17, 49]) {
-      const tensors = {
-        x: { shape: [3, 1, width], encoding: FLOAT32 },
-        y: { shape: [3, 1, width], encoding: linear(255, 128, 0.03) },
-      };
-      const layer = { op: "elementwise", name: "f", input: "x", output: "y", steps };
-      const def = { ...modelOf(tensors, [layer]), outputs: [{ name: "y", tensor: "y" }] };
+      const def = functionOf(steps, width, linear(255, 128, 0.03));
       for (const odd of [0, 3.4e38, -3.4e38, 1e-40]) {
         const x = Float32Array.from({ length: 3 * width }, () => 4 * random.normal());
         x[random.below(x.length)] = odd;
@@ -105,17 +108,83 @@ test("planes of every length around eight pixels, and what overflows in any of t
   }
 });
 
+/** The functions whose float32 results are told by fewer operations in float64. */
+const SIGMOIDS = {
+  sigmoid: FUNCTIONS.sigmoid,
+  swish: SWISH,
+  "swish, turned over": FUNCTIONS["swish, turned over"],
+  "a factor first": [step("sigmoid", [0]), step("constant", [], 1e-20), step("mul", [1, 2]), step("mul", [0, 3])],
+};
+
+test("the float32 results, above all those near the middle between two numbers, and those without all of their bits", async () => {
+  const random = createRandom(13);
+  const wide = new Float64Array(1);
+  const words = new Uint32Array(wide.buffer);
+  for (const [name, steps] of Object.entries(SIGMOIDS)) {
+    const f = stepsOf(steps);
+    const numbers = [0, -0, 3.4e38, -3.4e38, 1e-45, -1e-45, 1e-38, 1.2e-38, 2.4e-38, -1e-40];
+    for (const x of [83.17, 88.5, 89, 102.9, 104, 690, 701, 710]) numbers.push(x, -x);
+    let middles = 0;
+    while (middles < 300) {
+      const x = Math.fround(random.normal() * 10 ** (random.below(4) - 2));
+      wide[0] = f(x);
+      // float32 leaves the lowest 29 bits out
+      const distance = Math.abs((words[0] & 0x1fffffff) - 0x10000000);
+      if (distance < 40_000) middles++;
+      if (distance < 40_000 || random.below(500) === 0) numbers.push(x);
+    }
+    for (let n = 0; n < 3000; n++) numbers.push(Math.fround(random.normal() * 10 ** (random.below(80) - 44)));
+    // a block is computed in one way or the other: edges stand beside other numbers, and in blocks of their own
+    const x = Float32Array.from(numbers.flatMap((number) => [number, random.normal(), 1]));
+    const { layers, tensors, outputs } = functionOf(steps, numbers.length, FLOAT32);
+    const quotient = { op: "binary", name: "t", fn: "div", input: "x", other: "z", output: "t" };
+    const both = { ...tensors, z: tensors.x, t: tensors.x };
+    const def = { ...modelOf(both, [quotient, { ...layers[0], input: "t" }], ["x", "z"]), outputs };
+    for (const odd of [1, 0]) {
+      // infinities of both signs, and one number that is none
+      const z = Float32Array.from(x, (_, i) => (i % 97 === 96 ? odd : 1));
+      x[96] = 0;
+      await assertAgree(def, { x, z }, `${name}, ${odd}:`);
+    }
+  }
+});
+
+const LEVELS = {
+  kind: "levels",
+  scale: Math.fround(0.131),
+  levels: [0, 1, 2, 4, 8, 16],
+  thresholds: [0.75, 1.5, 3, 6, 12],
+};
+
+test("float32 results of planes of every length around four pixels and a block, and of activations of few levels", async () => {
+  const random = createRandom(14);
+  for (const [name, steps] of Object.entries(SIGMOIDS)) {
+    for (const width of [1, 3, 4, 5, 49, 63, 64, 65, 67, 128, 131]) {
+      for (const encoding of [FLOAT32, linear(255, 128, 1e-6), LEVELS]) {
+        const x = Float32Array.from({ length: 3 * width }, () => 4 * random.normal());
+        await assertAgree(functionOf(steps, width, encoding), { x }, `${name}, ${width} pixels, ${encoding.kind}:`);
+      }
+    }
+  }
+});
+
 test("functions of other forms, and steps too fine for float32, have no gate", () => {
   const [, gelu, mish, bent] = KNOWN;
-  for (const steps of [gelu, mish, bent, [step("sigmoid", [0]), step("mul", [1, 1])], [step("exp", [0])]]) {
-    assert.equal(gateOf(steps, 0.05), null);
-  }
   const squared = [...SWISH, step("mul", [2, 0])];
   const twice = [step("tanh", [0]), step("mul", [0, 1])];
-  for (const steps of [squared, twice]) assert.equal(gateOf(steps, 0.05), null);
-  assert.equal(gateOf(SWISH, 1e-4), null);
-  assert.equal(gateOf(SWISH, 0.05, 110), null);
-  assert.ok(gateOf(SWISH, 0.05, 100));
-  assert.equal(gateOf(FUNCTIONS.tanh, 1e-3), null);
-  assert.equal(gateOf([step("hardSigmoid", [0], 0, 0.5)], 0.05), null);
+  const itself = [step("sigmoid", [0]), step("mul", [1, 1])];
+  const vanishing = [...SWISH, step("constant", [], 1e-40), step("mul", [2, 3])];
+  const long = [
+    ...SWISH,
+    ...Array.from({ length: 8 }, (_, i) => [step("constant", [], 2), step("mul", [2 * i + 2, 2 * i + 3])]).flat(),
+  ];
+  for (const steps of [gelu, mish, bent, itself, [step("exp", [0])], squared, twice, vanishing, long]) {
+    assert.equal(gateOf(steps), null);
+  }
+  assert.ok(integerGate(gateOf(SWISH), 1e-3));
+  assert.equal(integerGate(gateOf(SWISH), 1e-4), null);
+  assert.equal(integerGate(gateOf(FUNCTIONS.tanh), 1e-3), null);
+  assert.equal(integerGate(gateOf([step("hardSigmoid", [0], 0, 0.5)]), 0.05), null);
+  for (const name of ["tanh", "hard swish", "hard sigmoid"]) assert.equal(sigmoidOf(gateOf(FUNCTIONS[name])), null);
+  for (const steps of Object.values(SIGMOIDS)) assert.ok(sigmoidOf(gateOf(steps)));
 });

@@ -5,13 +5,13 @@
 
 import * as fn from "../../../src/runtime/step-codes";
 import { Epilogue } from "../../runtime/shared/epilogue";
-import { multiply_f64, Operand, read_f64, write_f64 } from "./block";
+import { Operand, read_f64, write_f64 } from "./block";
 import { atan_f64, erf_f64, log_f64, power_f64, wave_f64 } from "./elementary";
 import { elu_block, exp_block, sigmoid_block, tanh_block } from "./exponential";
 
 /** Pixels of a block, and the bytes of its values; the second half of a block serves to read it. */
 export const BLOCK = 64;
-const BLOCK_BYTES: usize = 512;
+export const BLOCK_BYTES: usize = 512;
 
 /** A function, and the planes that it is of. */
 @unmanaged
@@ -26,8 +26,6 @@ export class FunctionJob {
   size!: i32;
   width!: i32;
   result: Epilogue = changetype<Epilogue>(0);
-  /** A float32 for each channel that the float32 results are multiplied by, or 0. */
-  gains!: usize;
 }
 
 /** A step: its function, the values that it reads by their place in the scratch memory, in bytes, and its parameters. */
@@ -56,10 +54,7 @@ export function apply_block(job: FunctionJob, channel: i32, pixel: i32, count: i
     run_step(changetype<FunctionStep>(step), scratch, to, count);
     to += BLOCK_BYTES;
   }
-  to -= BLOCK_BYTES;
-  const gains = job.gains;
-  if (gains) multiply_f64(to, count, load<f32>(gains + ((<usize>channel) << 2)));
-  write_f64(job.result, channel, pixel, count, to);
+  write_f64(job.result, channel, pixel, count, to - BLOCK_BYTES);
 }
 
 /** Runs one step over a block. */
