@@ -1,10 +1,25 @@
-// function.ts: functions of one value and of two, step by step in float64.
-import { apply_block, BLOCK, FunctionJob } from "./shared/steps";
+// function.ts: functions of one value and of two: those with a gate in few operations, others step by step in float64.
+import { LINEAR } from "../../src/runtime/layout";
+import { gate_integers, gateOf, is_sigmoid, NEAR_MAX, near_of, sigmoid_values } from "./shared/gate";
+import { apply_block, BLOCK, FunctionJob, gain_of } from "./shared/steps";
 
 /** Makes channels first..last-1. */
 export function apply_steps(job: FunctionJob, first: i32, last: i32, scratch: usize): void {
-  const size = job.size;
+  const size = job.size,
+    result = job.result;
+  const gate = gateOf(job, scratch);
   for (let channel = first; channel < last; channel++) {
+    if (gate) {
+      const near = result.kind == LINEAR ? near_of(gate, result, gain_of(job, channel)) : 1;
+      if (near <= NEAR_MAX) {
+        gate_integers(gate, near, job, channel, scratch);
+        continue;
+      }
+      if (is_sigmoid(gate)) {
+        sigmoid_values(gate, job, channel, scratch);
+        continue;
+      }
+    }
     for (let pixel = 0; pixel < size; pixel += BLOCK) {
       apply_block(job, channel, pixel, min(BLOCK, size - pixel), scratch);
     }

@@ -13,8 +13,11 @@ import {
   writeSafetensors,
 } from "./safetensors.js";
 
-/** The kinds of file, and the newest version of each that this code reads. It reads every one from 1 on. */
-export const FORMAT_VERSIONS = { model: 2, network: 2, checkpoint: 1, packed: 2 } as const;
+/**
+ * The kinds of file, and the newest version of each that this code reads. It reads every one from 1 on. There is no version 3,
+ * which is one bit away from 1 and from 2: the checksum does not cover the version.
+ */
+export const FORMAT_VERSIONS = { model: 4, network: 2, checkpoint: 1, packed: 2 } as const;
 export type FileKind = keyof typeof FORMAT_VERSIONS;
 
 /** Tells from the first two bytes whether they are a gzip stream. */
@@ -70,7 +73,7 @@ export function openFile(bytes: Uint8Array, kinds: readonly FileKind[], where = 
 /** A file of a later version is refused in one line that says what to do. */
 function readVersion(text: string | undefined, kind: FileKind, where: string): number {
   const newest = FORMAT_VERSIONS[kind];
-  const version = /^[1-9]\d{0,5}$/.test(text ?? "") ? Number(text) : 0;
+  const version = /^(?!3$)[1-9]\d{0,5}$/.test(text ?? "") ? Number(text) : 0;
   if (version > newest) {
     throw new ShiftwiseError("BAD_FILE", `this ${kind} was written by a later shiftwise: update shiftwise to read it`, {
       where,
@@ -78,7 +81,7 @@ function readVersion(text: string | undefined, kind: FileKind, where: string): n
       found: text,
     });
   }
-  expect(version > 0, where, `"1" to "${newest}"`, text ?? "none");
+  expect(version > 0, where, `"1" to "${newest}", without "3"`, text ?? "none");
   return version;
 }
 

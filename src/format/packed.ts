@@ -108,7 +108,7 @@ export function unpackFile(
     Array.isArray(index.tensors);
   check(isIndex, place, "graph, tensors and version", index);
   const version = index.version as number;
-  check(version === 1 || version === 2, `${place}.version`, "1 or 2", version);
+  check([1, 2, 4].includes(version), `${place}.version`, "1, 2 or 4", version);
 
   const inside = new Map<string, StoredTensor>();
   const list: StoredTensor[] = [];

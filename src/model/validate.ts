@@ -112,7 +112,7 @@ function checkModel(def: ModelDef, where: string): ModelDef {
 }
 
 /** Fields that hold typed arrays, whose kinds are for the layers to check. */
-const TYPED = ["codes", "of", "values", "scale", "offset"];
+const TYPED = ["codes", "of", "values", "scale", "offset", "gains"];
 
 /** All other lists are plain arrays, as JSON has them: typed ones lack some of their ways. */
 function checkLists(def: ModelDef, check: Check): void {

@@ -1,10 +1,14 @@
 // binary.ts: functions of two values.
 
 import type { Check } from "../format/index.js";
+import type { ActivationLayer } from "./activation.js";
 import { BINARY_SINCE, type BinaryName, binaryOf } from "./binary-functions.js";
+import type { ConstantLayer } from "./constant.js";
+import type { ElementwiseLayer } from "./elementwise.js";
 import { choice, type Field, tensor, twoTensors } from "./field.js";
 import { broadcastShape, elements } from "./geometry.js";
 import type { LayerKind, NodeKind } from "./kind.js";
+import type { Lowering } from "./lowering.js";
 import { decoderOf, encoderOf } from "./numeric.js";
 import type { Shape } from "./tensor.js";
 import { checkShape } from "./window.js";
@@ -71,7 +75,44 @@ export const binaryNode: NodeKind<BinaryNode> = {
     check(inputs.length === 2, "inputs", "two inputs", inputs.length);
     return meet(node.fn, inputs[0], inputs[1], check);
   },
-  lower({ op, name, fn: given }, { sources: [input, other], output, encoding, push }) {
+  lower({ op, name, fn: given }, lowering) {
+    if (given === "mul" && lowerGains(name, lowering)) return;
+    const {
+      sources: [input, other],
+      output,
+      encoding,
+      push,
+    } = lowering;
     push<BinaryLayer>({ op, name, input, other, output, fn: given }, encoding);
   },
 };
+
+/**
+ * Makes one layer of a function of float32 planes and a product with a number for each channel that alone reads it, as
+ * equalization puts behind functions: the values between them are neither written nor read.
+ * @returns whether it has
+ */
+function lowerGains(
+  name: string,
+  { sources: [input, other], output, encoding, spec, soleWriter, push, remove }: Lowering,
+): boolean {
+  const { shape } = spec(input);
+  const { shape: ofGains } = spec(other);
+  const fits = elements(shape) > shape[0] && elements(ofGains) === shape[0] && ofGains[0] === shape[0];
+  if (encoding.kind === "float32" || !fits) return false;
+  const gains = soleWriter<ConstantLayer>("constant", other);
+  const [single, stepped] = [
+    soleWriter<ActivationLayer>("activation", input),
+    soleWriter<ElementwiseLayer>("elementwise", input),
+  ];
+  const steps = single ? [{ fn: single.fn, parameters: single.parameters, of: [0] }] : stepped?.steps;
+  const before = single ?? stepped;
+  if (!gains || !before || !steps || stepped?.gains || spec(before.input).encoding.kind !== "float32") return false;
+  remove(gains);
+  remove(before);
+  push<ElementwiseLayer>(
+    { op: "elementwise", name, input: before.input, output, steps, gains: gains.values },
+    encoding,
+  );
+  return true;
+}

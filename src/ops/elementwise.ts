@@ -1,9 +1,11 @@
 // elementwise.ts: a function of one value, put together from others, as a layer and a node: GELU, Mish, x sigmoid(x).
-import { type Check, isWritable, fields as json } from "../format/index.js";
+import { firstNonFinite, isArray } from "../base/index.js";
+import { type Check, isWritable, fields as json, storeFloats } from "../format/index.js";
 import { BINARY_FUNCTIONS, BINARY_SLOPES, type BinaryName } from "./binary-functions.js";
 import { atan, cos, erf, log, roundEven, sin } from "./elementary.js";
-import { type Field, tensor } from "./field.js";
+import { type Field, optional, tensor } from "./field.js";
 import { type ActivationName, exp, FUNCTIONS, slopeOf, type UnaryFunction } from "./functions.js";
+import { elements } from "./geometry.js";
 import type { LayerKind, NodeKind } from "./kind.js";
 import { applied } from "./numeric.js";
 import { checkShape } from "./window.js";
@@ -19,7 +21,8 @@ export interface Step {
 
 /**
  * A function of every real value: the result of the last step. All steps are computed in float64. Any encodings: of a tensor
- * of integers the layer is a table of at most 256 entries.
+ * of integers the layer is a table of at most 256 entries. With gains the result is rounded to float32 and multiplied by the
+ * gain of its channel; these are for planes of float32 only.
  */
 export interface ElementwiseLayer {
   readonly op: "elementwise";
@@ -27,6 +30,8 @@ export interface ElementwiseLayer {
   readonly input: string;
   readonly output: string;
   readonly steps: readonly Step[];
+  /** One float32 for each channel. */
+  readonly gains?: Float32Array;
 }
 
 /** A function of every value, as the layer has it. */
@@ -205,14 +210,36 @@ const stepsField: Field<readonly Step[]> = {
   write: (steps) => steps,
 };
 
+const gainsField: Field<Float32Array> = /* @__PURE__ */ optional({
+  since: 4,
+  read: (value, place, { name, source }) => source.floats(`${name}.gains`, [json.integer(value, place, 1)]),
+  write(gains, { store }) {
+    store("gains", storeFloats([gains.length], gains));
+    return gains.length;
+  },
+});
+
 export const elementwiseLayer: LayerKind<ElementwiseLayer> = {
   since: 2,
-  fields: { input: tensor, steps: stepsField },
-  check(layer, [input], output, check: Check) {
+  fields: { input: tensor, steps: stepsField, gains: gainsField },
+  check(layer, [{ shape, encoding }], output, check: Check) {
     checkSteps(layer, check, isWritable);
-    checkShape(output, input.shape, check);
+    checkShape(output, shape, check);
+    const { gains } = layer;
+    const fits =
+      gains === undefined ||
+      (encoding.kind === "float32" &&
+        elements(shape) > shape[0] &&
+        isArray(gains, "Float32Array") &&
+        gains.length === shape[0] &&
+        firstNonFinite(gains) < 0);
+    check(fits, "gains", "a Float32Array with a finite number for each plane of a float32 input", gains);
   },
-  run: ({ steps }, [input], output) => applied(stepsOf(steps), input, output),
+  run({ steps, gains }, [input], output) {
+    const f = stepsOf(steps);
+    const gainOf = (i: number): number => gains![Math.floor((i * gains!.length) / input.raw.length)];
+    return applied(gains ? (x, i) => Math.fround(f(x)) * gainOf(i) : f, input, output);
+  },
 };
 
 export const elementwiseNode: NodeKind<ElementwiseNode> = {

@@ -118,9 +118,9 @@ function digitValue(m: number): number {
   return m === 0 ? 0 : Math.sign(m) * 2 ** (Math.abs(m) - 1);
 }
 
-/** A function of every real value of a tensor, as raw values of another. */
-export function applied(f: (x: number) => number, { spec, raw }: Values, output: TensorSpec): Float32Array {
+/** A function of every real value of a tensor, and of its place, as raw values of another. */
+export function applied(f: (x: number, i: number) => number, { spec, raw }: Values, output: TensorSpec): Float32Array {
   const real = decoderOf(spec.encoding);
   const encode = encoderOf(output.encoding);
-  return raw.map((value) => encode(f(real(value))));
+  return raw.map((value, i) => encode(f(real(value), i)));
 }

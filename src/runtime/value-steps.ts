@@ -16,26 +16,13 @@ import {
   zeroOf,
 } from "../ops/index.js";
 import { planEncoding } from "./epilogue.js";
-import { gateOf, integerGate, sigmoidOf } from "./gates.js";
 import { elementBytes, isFloat } from "./memory.js";
 import { type PlanContext, planeSize, planesOf, type Step, unitsOf } from "./step.js";
-import {
-  BinaryJob,
-  FunctionJob,
-  FunctionStep,
-  GateJob,
-  Operand,
-  ResampleJob,
-  SigmoidJob,
-  SoftmaxJob,
-  TableJob,
-} from "./wasm.generated.js";
+import { BinaryJob, FunctionJob, FunctionStep, Operand, ResampleJob, SoftmaxJob, TableJob } from "./wasm.generated.js";
 
 /** Bytes of a value of a block, and what kernels may write behind the last: assembly/steps/function.ts and block.ts. */
 const VALUE_BYTES = 512;
 const ROOM = 64;
-/** Bytes of constants behind the blocks: assembly/steps/gate.ts. */
-const CONSTANTS_BYTES = 96;
 /** Bytes of two blocks of float32: assembly/steps/binary.ts. */
 const PAIR_BYTES = 2048;
 /** Most lines of columns that are kept: assembly/steps/resample.ts. */
@@ -118,12 +105,12 @@ function stepOf({ name, op }: Pick<Step, "name" | "op">, units: number, run: Ste
 /** A function in steps. */
 function planSteps(
   context: PlanContext,
-  layer: Pick<Step, "name" | "op"> & { readonly output: string },
+  layer: Pick<Step, "name" | "op"> & Pick<ElementwiseLayer, "output" | "gains">,
   inputs: readonly string[],
   parts: readonly Part[],
 ): Step {
   const { memory } = context;
-  const { shape, encoding } = context.spec(layer.output);
+  const { shape } = context.spec(layer.output);
   const records = parts.map(({ fn, parameters: [first = 0, second = 0], of: [x = 0, y = 0, z = 0] }) =>
     encode(FunctionStep, {
       code: codeOf(fn),
@@ -137,23 +124,13 @@ function planSteps(
   const steps = memory.constant(Uint8Array.from(records.flatMap((bytes) => [...bytes]))) as Pointer<FunctionStep>;
   const [a, b = NOWHERE as Pointer<Operand>] = inputs.map((tensor) => planOperand(context, tensor, shape));
   const result = planEncoding(context, layer.output, 1);
-  const job = memory.record(FunctionJob, () => ({ a, b, steps, count: parts.length, ...gridOf(shape), result }));
-  memory.needScratch((inputs.length + parts.length) * VALUE_BYTES + ROOM + CONSTANTS_BYTES);
-  const gate = inputs.length === 1 && gateOf(parts);
-  const integer = gate && encoding.kind === "linear" && integerGate(gate, encoding.scale);
-  const sigmoid = gate && sigmoidOf(gate);
-  const units = unitsOf(shape);
-  if (integer) {
-    const gateJob = memory.record(GateJob, () => ({ steps: job, ...integer }));
-    return stepOf(layer, units, (kernels, first, last, scratch) => kernels.apply_gate(gateJob, first, last, scratch));
-  }
-  if (sigmoid) {
-    const sigmoidJob = memory.record(SigmoidJob, () => ({ steps: job, ...sigmoid }));
-    return stepOf(layer, units, (kernels, first, last, scratch) =>
-      kernels.apply_sigmoid(sigmoidJob, first, last, scratch),
-    );
-  }
-  return stepOf(layer, units, (kernels, first, last, scratch) => kernels.apply_steps(job, first, last, scratch));
+  const gains = layer.gains ? memory.constant(layer.gains) : NOWHERE;
+  const job = memory.record(FunctionJob, () => ({ a, b, steps, count: parts.length, ...gridOf(shape), result, gains }));
+  // the last block has the numbers of a gate
+  memory.needScratch((inputs.length + parts.length + 1) * VALUE_BYTES);
+  return stepOf(layer, unitsOf(shape), (kernels, first, last, scratch) =>
+    kernels.apply_steps(job, first, last, scratch),
+  );
 }
 
 /** Functions that are one operation of float32. */

@@ -120,6 +120,7 @@ function mayLack(field, op, { kind }) {
   if (field === "tables") return kind === "codebook";
   if (field === "max") return op === "relu";
   if (field === "residual") return op === "conv";
+  if (field === "gains") return op === "elementwise";
   if (field === "dims") return op !== "permute";
   if (field === "dilation") return op === "maxPool";
   return OPTIONAL.includes(field);

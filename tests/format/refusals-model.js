@@ -189,6 +189,10 @@ export const modelRefusals = {
     [layer("elementwise", (l) => (l.steps[4].of = [4, 0, 0])), /elementwise: steps: .*found 2/],
     [layer("elementwise", (l) => (l.steps = [{ fn: "constant", parameters: [1], of: [] }])), /elementwise: steps/],
   ],
+  gains: [
+    [poisoned("elementwise.gains"), /elementwise: gains: .*a finite number/],
+    [tensor("h", (t) => (t.encoding = { kind: "linear", scale: 1, zero: 0, max: 255 })), /elementwise: gains/],
+  ],
   "binary-shape": [
     [layer("binary", (l) => (l.other = "a")), /layer binary: other/],
     [tensor("v", (t) => (t.shape = [2, 4, 1])), /layer binary: output: .*shape 2x4x5/],

@@ -157,8 +157,8 @@ export const packedRefusals = {
     [spelled("[]"), /index: .*graph, tensors and version/],
     [changed((i) => (i.more = 1)), /index: .*graph, tensors and version/],
     [changed((i) => (i.tensors = {})), /index: .*graph, tensors and version/],
-    [changed((i) => (i.version = 3)), /index.version: .*1 or 2/],
-    [changed((i) => (i.version = "1")), /index.version: .*1 or 2/],
+    [changed((i) => (i.version = 3)), /index.version: .*1, 2 or 4/],
+    [changed((i) => (i.version = "1")), /index.version: .*1, 2 or 4/],
   ],
   "packed-entry": [
     [changed((i) => (i.tensors[0] = "d.scale")), /tensors\[0\]: .*a name/],

@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { createRandom } from "../../dist/base/index.js";
 import { buildNetwork, demoNetwork, inferShapes, lower } from "../../dist/graph/index.js";
 import { decodeModel, encodeModel } from "../../dist/model/index.js";
+import { KNOWN } from "../ops/steps.js";
 import { toReal } from "../oracle/encodings.js";
 import { runModel } from "../oracle/model.js";
 import { evaluate } from "../oracle/network.js";
@@ -283,6 +284,47 @@ test("-0 in a network is 0 in its model, as a file would have it", () => {
   const def = lower(b.finish([b.activation(padded, "elu", [-0])]), { grids: null });
   assert.deepEqual([def.layers[0].value, def.layers[1].parameters], [0, [0]]);
   assert.deepEqual(decodeModel(encodeModel(def)), def);
+});
+
+test("a function of real planes and a product that alone reads it are one layer where the product is rounded", () => {
+  const make = ({ shape = [8, 1, 1], turned = false, rounded = true, plain = false, of = "conv", shared = false }) => {
+    const def = assertSame(
+      written((b, x) => {
+        const real = of === "conv" ? b.conv(x, 8) : of === "pixel" ? b.dense(x, 8) : b.quantize(b.conv(x, 8), SIGNED);
+        const f = plain ? b.activation(real, "tanh") : b.elementwise(real, KNOWN[0]);
+        const size = shape.reduce((product, n) => product * n);
+        const gains = b.constant(
+          shape,
+          Float32Array.from({ length: size }, (_, i) => (i - 2.5) / 3),
+        );
+        const product = b.binary("mul", ...(turned ? [gains, f] : [f, gains]));
+        const made = rounded ? b.quantize(product, SIGNED) : product;
+        return shared ? b.add(made, f) : made;
+      }),
+    );
+    return def.layers.filter(({ op }) => ["elementwise", "activation", "binary", "constant"].includes(op));
+  };
+  for (const plain of [false, true]) {
+    const layers = make({ plain });
+    assert.deepEqual(
+      layers.map(({ op, name, gains }) => [op, name, gains?.length]),
+      [["elementwise", "mul1", 8]],
+    );
+  }
+  const apart = [
+    { turned: true },
+    { rounded: false },
+    { shared: true },
+    { shape: [1, 6, 6] },
+    { shape: [1, 1, 1] },
+    { of: "integers" },
+    { of: "pixel" },
+  ];
+  for (const options of apart) {
+    const layers = make(options);
+    assert.equal(layers.length, 3, JSON.stringify(options));
+    assert.ok(layers.every(({ gains }) => gains === undefined));
+  }
 });
 
 test("a slice and the pad behind it are one gather, unless something else reads the slice", () => {

@@ -187,6 +187,14 @@ export function randomNetwork(seed, quantized) {
       const values = Float32Array.from({ length }, () => (chance(0.5) ? 1 : -1) * (0.5 + random.uniform()));
       push(b.binary(fn, input, chance(0.5) && fn !== "div" ? input : push(b.constant(shape, values))));
     },
+    gained: () => {
+      const input = some();
+      const [channels] = shapeOf(input);
+      const gains = Float32Array.from({ length: channels }, () => (chance(0.5) ? 1 : -1) * (0.5 + random.uniform()));
+      const made = chance(0.5) ? b.elementwise(input, pick(KNOWN)) : b.activation(input, "tanh");
+      push(b.binary("mul", chance(0.2) ? push(made) : made, b.constant([channels, 1, 1], gains)));
+      if (quantized && chance(0.7)) quantize(b.last);
+    },
     gate: () => {
       const input = some();
       push(b.binary("mul", input, push(b.activation(push(b.globalAvgPool(input)), "sigmoid"))));

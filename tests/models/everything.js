@@ -127,6 +127,7 @@ export function everything() {
           { fn: "less", parameters: [], of: [0, 1] },
           { fn: "where", parameters: [], of: [4, 3, 0] },
         ],
+        gains: Float32Array.of(0.5, -1.25),
       },
       { op: "constant", name: "constant", output: "k", values: Float32Array.of(0.5, -1, 2, 0) },
       { op: "binary", name: "binary", input: "l", other: "k", output: "v", fn: "prelu" },

@@ -305,9 +305,15 @@ for (const [name, steps] of Object.entries(FUNCTIONS)) {
     const gains = b.constant([16, 1, 1], new Float32Array(16).fill(1.7));
     const own = b.elementwise(real, steps);
     const scaled = b.quantize(b.binary("mul", own, gains), byte(1 / 64, 40));
+    // a product that alone reads a function is one layer with it
+    const each = b.constant(
+      [16, 1, 1],
+      Float32Array.from({ length: 16 }, (_, i) => (i - 4) / 7),
+    );
+    const joined = b.quantize(b.binary("mul", b.elementwise(real, steps), each), byte(1 / 64, 40));
     const made = b.quantize(b.elementwise(real, steps), byte(1 / 64, 40));
     const table = b.elementwise(made, steps);
-    const network = b.finish([b.conv(made, 4), b.conv(scaled, 4), table, own]);
+    const network = b.finish([b.conv(made, 4), b.conv(scaled, 4), b.conv(joined, 4), table, own]);
     const grids = new Map();
     for (const node of network.nodes) {
       if (node.op !== "conv") continue;
@@ -325,6 +331,7 @@ for (const [name, steps] of Object.entries(FUNCTIONS)) {
       });
     }
     const def = lower(network, { grids });
+    assert.equal(def.layers.filter((layer) => layer.gains).length, 1);
     const data = Float32Array.from({ length: 3 * 96 * 96 }, () => random.normal());
     const expected = (await Model.from(def)).runSync(data);
     for (const form of FORMS) {

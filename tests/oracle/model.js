@@ -37,7 +37,10 @@ export function runModel(def, image) {
       const sums = SUMS[layer.op]?.(call, zeroOf(specs[0].encoding));
       if (sums) return finished(layer, sums, encoding, layer.residual && raw.get(layer.residual.tensor));
       const real = inputs.map((values, k) => values.map((value) => toReal(value, specs[k].encoding)));
-      return NODES[layer.op].forward({ ...call, inputs: real }).map((value) => toRaw(value, encoding));
+      const results = NODES[layer.op].forward({ ...call, inputs: real });
+      const { gains } = layer;
+      const gained = (value, i) => (gains ? Math.fround(value) * gains[Math.floor(i / (shape[1] * shape[2]))] : value);
+      return results.map((value, i) => toRaw(gained(value, i), encoding));
     };
     raw.set(layer.output, values());
   }

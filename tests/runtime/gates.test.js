@@ -3,11 +3,17 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createRandom } from "../../dist/base/index.js";
 import { encoderOf, stepsOf } from "../../dist/ops/index.js";
-import { gateOf, integerGate, sigmoidOf } from "../../dist/runtime/gates.js";
 import { Model } from "../../dist/runtime/index.js";
 import { FLOAT32, linear, modelOf } from "../models/layers.js";
 import { KNOWN, SWISH, step } from "../ops/steps.js";
 import { assertAgree } from "./agree.js";
+
+const LEVELS = {
+  kind: "levels",
+  scale: Math.fround(0.131),
+  levels: [0, 1, 2, 4, 8, 16],
+  thresholds: [0.75, 1.5, 3, 6, 12],
+};
 
 const TIMES = (factor) => [step("constant", [], factor), step("mul", [2, 3])];
 const HARD = [step("hardSigmoid", [0], 1 / 6, 0.5), step("mul", [0, 1])];
@@ -31,11 +37,11 @@ function beside(x, steps) {
 }
 
 /** Numbers of float32 on both sides of every place where the integer changes, and all around. */
-function edgesOf(encode, random) {
+function edgesOf(encode, scale, random) {
   const numbers = [];
   let last = null;
   for (let k = -4000; k <= 4000; k++) {
-    const x = Math.fround(k / 200 + 0.001);
+    const x = Math.fround((k / 200 + 0.001) * Math.min(1, 100 * scale));
     const code = encode(x);
     if (last !== null && code !== last.code) {
       let [low, high] = [last.x, x];
@@ -71,11 +77,12 @@ test("the integers at every place where they change", async () => {
       linear(255, 128, 0.008),
       linear(200, 9, 1 / 254.5),
       linear(15, 3, 0.5),
+      linear(255, 128, 1e-3),
+      linear(255, 200, 1.3e-4),
     ]) {
-      if (!integerGate(gateOf(steps), encoding.scale)) continue;
       const f = stepsOf(steps);
       const encode = (x) => encoderOf(encoding)(f(x));
-      const x = Float32Array.from(edgesOf(encode, random));
+      const x = Float32Array.from(edgesOf(encode, encoding.scale, random));
       const shape = [1, 1, x.length];
       const layer = { op: "elementwise", name: "f", input: "x", output: "y", steps };
       const tensors = { x: { shape, encoding: FLOAT32 }, y: { shape, encoding } };
@@ -149,13 +156,6 @@ test("the float32 results, above all those near the middle between two numbers, 
   }
 });
 
-const LEVELS = {
-  kind: "levels",
-  scale: Math.fround(0.131),
-  levels: [0, 1, 2, 4, 8, 16],
-  thresholds: [0.75, 1.5, 3, 6, 12],
-};
-
 test("float32 results of planes of every length around four pixels and a block, and of activations of few levels", async () => {
   const random = createRandom(14);
   for (const [name, steps] of Object.entries(SIGMOIDS)) {
@@ -168,23 +168,52 @@ test("float32 results of planes of every length around four pixels and a block, 
   }
 });
 
-test("functions of other forms, and steps too fine for float32, have no gate", () => {
-  const [, gelu, mish, bent] = KNOWN;
-  const squared = [...SWISH, step("mul", [2, 0])];
-  const twice = [step("tanh", [0]), step("mul", [0, 1])];
-  const itself = [step("sigmoid", [0]), step("mul", [1, 1])];
-  const vanishing = [...SWISH, step("constant", [], 1e-40), step("mul", [2, 3])];
-  const long = [
-    ...SWISH,
-    ...Array.from({ length: 8 }, (_, i) => [step("constant", [], 2), step("mul", [2 * i + 2, 2 * i + 3])]).flat(),
+test("functions that look like gates and are none, and those that leave the numbers of float32 on the way", async () => {
+  const random = createRandom(15);
+  const doubled = Array.from({ length: 8 }, (_, i) => [step("constant", [], 2), step("mul", [2 * i + 2, 2 * i + 3])]);
+  const others = [
+    ...KNOWN,
+    [step("sigmoid", [0]), step("mul", [1, 1])],
+    [...SWISH, step("mul", [2, 0])],
+    [step("tanh", [0]), step("mul", [0, 1])],
+    [step("constant", [], 0.5), step("mul", [0, 1]), step("sigmoid", [2])],
+    [step("sigmoid", [0]), step("tanh", [0]), step("mul", [1, 2])],
+    [step("hardSigmoid", [0], 0, 0.5)],
+    [step("hardSigmoid", [0], 1e-35, 0.5), step("mul", [0, 1])],
+    [...SWISH, step("constant", [], 1e-40), step("mul", [2, 3])],
+    [...SWISH, step("constant", [], 0), step("mul", [2, 3])],
+    [...SWISH, ...doubled.flat()],
+    [
+      step("sigmoid", [0]),
+      step("constant", [], 1e-300),
+      step("mul", [1, 2]),
+      step("constant", [], 1e300),
+      step("mul", [3, 4]),
+    ],
   ];
-  for (const steps of [gelu, mish, bent, itself, [step("exp", [0])], squared, twice, vanishing, long]) {
-    assert.equal(gateOf(steps), null);
+  for (const [i, steps] of others.entries()) {
+    for (const encoding of [FLOAT32, linear(255, 128, 0.03), linear(255, 3, 1e-5), LEVELS]) {
+      const x = Float32Array.from({ length: 3 * 67 }, () => 4 * random.normal());
+      x.set([0, -0, 1e-40, 88, -88, 3e38, -3e38], 11);
+      await assertAgree(functionOf(steps, 67, encoding), { x }, `function ${i} to ${encoding.kind}:`);
+    }
   }
-  assert.ok(integerGate(gateOf(SWISH), 1e-3));
-  assert.equal(integerGate(gateOf(SWISH), 1e-4), null);
-  assert.equal(integerGate(gateOf(FUNCTIONS.tanh), 1e-3), null);
-  assert.equal(integerGate(gateOf([step("hardSigmoid", [0], 0, 0.5)]), 0.05), null);
-  for (const name of ["tanh", "hard swish", "hard sigmoid"]) assert.equal(sigmoidOf(gateOf(FUNCTIONS[name])), null);
-  for (const steps of Object.values(SIGMOIDS)) assert.ok(sigmoidOf(gateOf(steps)));
+});
+
+test("gains of channels: of every function, small, large, negative and 0", async () => {
+  const random = createRandom(16);
+  const more = [
+    ...Object.entries(FUNCTIONS),
+    ...KNOWN.map((steps, i) => [`known ${i}`, steps]),
+    ["sine", [step("sin", [0])]],
+  ];
+  for (const [name, steps] of more) {
+    for (const encoding of [FLOAT32, linear(255, 128, 0.03), linear(15, 3, 0.5), linear(255, 9, 1e-6), LEVELS]) {
+      const def = functionOf(steps, 67, encoding);
+      const gains = Float32Array.of(random.normal(), [0, -30, 1e-3, 2000][random.below(4)], -random.uniform());
+      const layers = [{ ...def.layers[0], gains }];
+      const x = Float32Array.from({ length: 3 * 67 }, () => 4 * random.normal());
+      await assertAgree({ ...def, layers }, { x }, `${name} to ${encoding.kind}, times ${gains.join()}:`);
+    }
+  }
 });

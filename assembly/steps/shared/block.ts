@@ -123,6 +123,15 @@ function encode_f32(result: Epilogue, count: i32, values: usize): void {
   }
 }
 
+/** Rounds float64 values to float32 and multiplies them by another; they stay float64. */
+export function multiply_f64(values: usize, count: i32, factor: f32): void {
+  const four = f32x4.splat(factor);
+  for (const end = values + ((<usize>count) << 3); values < end; values += 16) {
+    const rounded = f32x4.demote_f64x2_zero(v128.load(values));
+    v128.store(values, f64x2.promote_low_f32x4(f32x4.mul(rounded, four)));
+  }
+}
+
 /** Rounds `count` float64 values to float32 and encodes them in place, as encode_f32 does. */
 export function encode_f64(result: Epilogue, count: i32, values: usize): void {
   let to = values;

@@ -5,7 +5,7 @@
 
 import * as fn from "../../../src/runtime/step-codes";
 import { Epilogue } from "../../runtime/shared/epilogue";
-import { Operand, read_f64, write_f64 } from "./block";
+import { multiply_f64, Operand, read_f64, write_f64 } from "./block";
 import { atan_f64, erf_f64, log_f64, power_f64, wave_f64 } from "./elementary";
 import { elu_block, exp_block, sigmoid_block, tanh_block } from "./exponential";
 
@@ -26,6 +26,8 @@ export class FunctionJob {
   size!: i32;
   width!: i32;
   result: Epilogue = changetype<Epilogue>(0);
+  /** A float32 for each channel that the float32 results are multiplied by, or 0. */
+  gains!: usize;
 }
 
 /** A step: its function, the values that it reads by their place in the scratch memory, in bytes, and its parameters. */
@@ -37,6 +39,11 @@ export class FunctionStep {
   z!: i32;
   first!: f64;
   second!: f64;
+}
+
+/** The number that the float32 results of a channel are multiplied by. */
+export function gain_of(job: FunctionJob, channel: i32): f32 {
+  return job.gains ? load<f32>(job.gains + ((<usize>channel) << 2)) : 1;
 }
 
 /** Makes `count` pixels of a channel, at most 64. */
@@ -54,7 +61,9 @@ export function apply_block(job: FunctionJob, channel: i32, pixel: i32, count: i
     run_step(changetype<FunctionStep>(step), scratch, to, count);
     to += BLOCK_BYTES;
   }
-  write_f64(job.result, channel, pixel, count, to - BLOCK_BYTES);
+  to -= BLOCK_BYTES;
+  if (job.gains) multiply_f64(to, count, gain_of(job, channel));
+  write_f64(job.result, channel, pixel, count, to);
 }
 
 /** Runs one step over a block. */

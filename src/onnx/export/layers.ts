@@ -40,7 +40,7 @@ const EXPORTS = {
   constant: ({ g, def }, { output, values }) => g.floats(values, [1, ...def.tensors[output].shape]),
   activation: (context, { fn, parameters, input, output }) =>
     applied(context, [{ fn, parameters, of: [0] }], input, output),
-  elementwise: (context, { steps, input, output }) => applied(context, steps, input, output),
+  elementwise: (context, { steps, input, output, gains }) => applied(context, steps, input, output, gains),
   binary(context, { input, other, output, fn }) {
     return encoded(context, BINARY[fn](context.g, [realOf(context, input), realOf(context, other)], []), output);
   },
@@ -58,7 +58,13 @@ export const exportLayer: Export<Layer> = (context, layer) => (EXPORTS[layer.op]
  * A function of every value. Of integers it is a table. In a model that rounds to integers it is computed in float64, as the
  * model does, if runtimes have its operators for that: another last bit would make another integer of some.
  */
-function applied(context: FormContext, steps: readonly Step[], input: string, output: string): string {
+function applied(
+  context: FormContext,
+  steps: readonly Step[],
+  input: string,
+  output: string,
+  gains?: Float32Array,
+): string {
   const { g, def, value } = context;
   const from = def.tensors[input].encoding;
   if (from.kind !== "float32") {
@@ -67,13 +73,15 @@ function applied(context: FormContext, steps: readonly Step[], input: string, ou
     const table = Float32Array.from({ length: 256 }, (_, raw) => f(real(raw)));
     return encoded(context, g.node("Gather", [g.floats(table), g.node("Cast", [value(input)], { to: INT32 })]), output);
   }
+  const multiplied = (real: string): string =>
+    gains ? g.node("Mul", [real, g.floats(gains, [1, gains.length, 1, 1])]) : real;
   // another layer may round what this one leaves in float32
   const rounds = Object.values(def.tensors).some(({ encoding }) => encoding.kind !== "float32");
   if (!rounds || !steps.every(({ fn }) => IN_DOUBLES.has(fn))) {
-    return encoded(context, stepped(g, steps, value(input)), output);
+    return encoded(context, multiplied(stepped(g, steps, value(input))), output);
   }
   const wide = stepped(g.inDoubles(), steps, g.node("Cast", [value(input)], { to: DOUBLE }));
-  return encoded(context, g.node("Cast", [wide], { to: FLOAT }), output);
+  return encoded(context, multiplied(g.node("Cast", [wide], { to: FLOAT })), output);
 }
 
 /** Element types of ONNX. */
