@@ -126,8 +126,8 @@ function planSteps(
   const result = planEncoding(context, layer.output, 1);
   const gains = layer.gains ? memory.constant(layer.gains) : NOWHERE;
   const job = memory.record(FunctionJob, () => ({ a, b, steps, count: parts.length, ...gridOf(shape), result, gains }));
-  // the last block has the numbers of a gate
-  memory.needScratch((inputs.length + parts.length + 1) * VALUE_BYTES);
+  // the last blocks have the numbers of a gate
+  memory.needScratch((inputs.length + parts.length + 3) * VALUE_BYTES);
   return stepOf(layer, unitsOf(shape), (kernels, first, last, scratch) =>
     kernels.apply_steps(job, first, last, scratch),
   );

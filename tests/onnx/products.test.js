@@ -13,6 +13,35 @@ const w = (...dims) => floats(dims);
 const swap = (perm) => ["Transpose", "x", "t", { perm }];
 const einsum = (equation, a = "x", b = "t") => ["Einsum", `${a} ${b}`, "y", { equation }];
 
+test("GELU behind a product is one node, of tokens and of maps whose channels come last", () => {
+  for (const x of [
+    [1, 5, 8],
+    [1, 4, 5, 8],
+  ]) {
+    const network = importOnnx(
+      build({
+        x,
+        constants: { w: w(8, 12), b: w(12), root: scalar(Math.SQRT2), one: scalar(1), half: floats([1], [0.5]) },
+        nodes: [
+          ["MatMul", "x w", "p"],
+          ["Add", "p b", "a"],
+          ["Div", "a root", "d"],
+          ["Erf", "d", "e"],
+          ["Add", "e one", "f"],
+          ["Mul", "a f", "g"],
+          ["Mul", "g half", "y"],
+        ],
+      }),
+    );
+    const functions = network.nodes.filter(({ op }) => op === "elementwise");
+    assert.deepEqual(
+      functions.map(({ steps }) => steps.filter(({ fn }) => fn !== "constant").map(({ fn }) => fn)),
+      [["div", "erf", "add", "mul", "mul"]],
+    );
+    assert.ok(!network.nodes.some(({ op }) => op === "binary"));
+  }
+});
+
 /** What, and the parts of a model. */
 const CASES = {
   "x xT": { nodes: [swap([0, 1, 3, 2]), ["MatMul", "x t", "y"]] },

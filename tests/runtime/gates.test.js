@@ -17,6 +17,29 @@ const LEVELS = {
 
 const TIMES = (factor) => [step("constant", [], factor), step("mul", [2, 3])];
 const HARD = [step("hardSigmoid", [0], 1 / 6, 0.5), step("mul", [0, 1])];
+/** The ways in which files have GELU, and its kin. */
+const GELUS = {
+  gelu: KNOWN[1],
+  "gelu, halved first": [
+    step("constant", [], 0.5),
+    step("mul", [0, 1]),
+    step("constant", [], Math.SQRT2),
+    step("div", [0, 3]),
+    step("erf", [4]),
+    step("constant", [], 1),
+    step("add", [6, 5]),
+    step("mul", [2, 7]),
+  ],
+  erf: [step("erf", [0])],
+  "x erf(-x / 3)": [step("constant", [], -3), step("div", [0, 1]), step("erf", [2]), step("mul", [3, 0])],
+  "quick gelu": [step("constant", [], 1.702), step("mul", [0, 1]), step("sigmoid", [2]), step("mul", [0, 3])],
+  "x tanh(x)": [step("tanh", [0]), step("mul", [0, 1])],
+  square: [step("mul", [0, 0]), step("constant", [], -0.3), step("mul", [1, 2])],
+  affine: [step("constant", [], 3), step("mul", [1, 0]), step("constant", [], 0.7), step("sub", [2, 3])],
+  "1 - swish": [...SWISH, step("constant", [], 1), step("sub", [3, 2])],
+  "x + sigmoid(x) + 2": [step("sigmoid", [0]), step("add", [1, 0]), step("constant", [], 2), step("add", [3, 2])],
+  "x hardSigmoid(x) + x": [step("hardSigmoid", [0], 0.2, 0.5), step("mul", [0, 1]), step("add", [2, 0])],
+};
 const FUNCTIONS = {
   sigmoid: [step("sigmoid", [0])],
   tanh: [step("tanh", [0])],
@@ -25,6 +48,7 @@ const FUNCTIONS = {
   "hard swish": [step("hardSwish", [0])],
   "hard swish in steps": HARD,
   "hard sigmoid": [step("hardSigmoid", [0], -0.3, 0.6)],
+  ...GELUS,
 };
 
 const float = new Float32Array(1);
@@ -120,6 +144,7 @@ const SIGMOIDS = {
   sigmoid: FUNCTIONS.sigmoid,
   swish: SWISH,
   "swish, turned over": FUNCTIONS["swish, turned over"],
+  "quick gelu": GELUS["quick gelu"],
   "a factor first": [step("sigmoid", [0]), step("constant", [], 1e-20), step("mul", [1, 2]), step("mul", [0, 3])],
 };
 
@@ -175,8 +200,19 @@ test("functions that look like gates and are none, and those that leave the numb
     ...KNOWN,
     [step("sigmoid", [0]), step("mul", [1, 1])],
     [...SWISH, step("mul", [2, 0])],
-    [step("tanh", [0]), step("mul", [0, 1])],
-    [step("constant", [], 0.5), step("mul", [0, 1]), step("sigmoid", [2])],
+    [step("tanh", [0]), step("constant", [], 1), step("add", [1, 2])],
+    [
+      step("sigmoid", [0]),
+      step("constant", [], 1e20),
+      step("add", [1, 2]),
+      step("constant", [], -1e20),
+      step("add", [3, 4]),
+    ],
+    [step("mul", [0, 0]), step("sigmoid", [1])],
+    [step("sigmoid", [0]), step("erf", [0]), step("mul", [1, 2])],
+    [step("constant", [], 3), step("sigmoid", [1]), step("mul", [0, 2])],
+    [step("constant", [], 3), step("div", [1, 0]), step("sigmoid", [2])],
+    [step("sigmoid", [0]), step("div", [0, 1])],
     [step("sigmoid", [0]), step("tanh", [0]), step("mul", [1, 2])],
     [step("hardSigmoid", [0], 0, 0.5)],
     [step("hardSigmoid", [0], 1e-35, 0.5), step("mul", [0, 1])],

@@ -1,9 +1,9 @@
 // gate.ts: functions with a gate, of float32 planes, in fewer operations than their steps have, and with the same results.
 //
-//   f(x) = (a x + b) gate(x) + d        gate: 1 / (1 + exp(-k x)), or k x + c between 0 and 1
+//   f(x) = (a x + b) gate(k x) + d + e x      gate(t): 1 / (1 + exp(-t)), erf(t), t + c between 0 and 1, t, or none
 //
-// SiLU, sigmoid, tanh, hard swish and hard sigmoid are of this form. Where the result is an integer, f is computed in float32, in
-// units of the result's steps, and errs by less than near_of for every value that rounds to one of the result's integers. Else
+// SiLU, sigmoid, tanh, GELU, hard swish, hard sigmoid, squares and factors are of this form. Where the result is an integer, f is computed in float32,
+// in units of the result's steps, and errs by less than near_of for every value that rounds to one of the result's integers. Else
 // SiLU and sigmoid are computed in float64, and err by less than ERROR units in the last place (docs/kernels.md). So wherever
 // a value lies further than that from the middle between two results, rounding gives that of the exact value; elsewhere, in
 // one vector or block of a hundred and more, the steps are run.
@@ -23,111 +23,167 @@ const ERROR: i32 = 16384;
 const STEPS_MAX: i32 = 15;
 const LOG2E: f64 = Math.LOG2E;
 
+/** A value (a x + b) gate + d + e x; a number has d alone, a multiple of the input e alone. */
+@unmanaged
+class Value {
+  a!: f64;
+  b!: f64;
+  d!: f64;
+  e!: f64;
+}
+
+/** The kinds of gates. */
+const NONE: i32 = 0;
+const SIGMOID: i32 = 1;
+const ERF: i32 = 2;
+const HARD: i32 = 3;
+const INPUT: i32 = 4;
+
 /**
- * The numbers of a gate, and the vectors of the loops: engines make a constant anew, in three instructions, wherever it is used. It lies in
- * the scratch memory, behind the blocks of the steps.
+ * A function with a gate. Behind it lie the vectors of the loops: engines make a constant anew, in three instructions, wherever
+ * it is used.
+ *
+ *   scratch   | blocks of the steps | 64 bytes | Gate | constants of float32 | of float64 | Values of the steps |
  */
 @unmanaged
 export class Gate {
+  kind!: i32;
   k!: f64;
   c!: f64;
   a!: f64;
   b!: f64;
   d!: f64;
-  /** Whether the gate is k x + c between 0 and 1. */
-  hard!: bool;
+  e!: f64;
 }
 
-/** Bytes of a gate; the constants follow. */
-const GATE_BYTES: usize = 48;
+const GATE_BYTES: usize = 64;
+const NARROW_BYTES: usize = 96;
 const WIDE_BYTES: usize = 96;
 
 function isModerate(x: f64): bool {
   return abs(x) >= 1e-30 && abs(x) <= 1e30;
 }
 
-/** The gate that a function in steps is: a gate times the input or numbers. Null for other functions. */
+function isNumber(value: Value): bool {
+  return value.a == 0 && value.b == 0 && value.e == 0;
+}
+
+/** Whether a value is the input times a number. */
+function isLinear(value: Value): bool {
+  return value.a == 0 && value.b == 0 && value.d == 0 && isModerate(value.e);
+}
+
+function fill(to: Value, a: f64, b: f64, d: f64, e: f64): bool {
+  to.a = a;
+  to.b = b;
+  to.d = d;
+  to.e = e;
+  return true;
+}
+
+/** The function with a gate that steps compute. Null for other functions. */
 export function gateOf(job: FunctionJob, scratch: usize): Gate | null {
-  const to = scratch + <usize>(job.count + 1) * BLOCK_BYTES + 64;
-  const gate = changetype<Gate>(to);
-  let step = job.steps;
-  if (changetype<usize>(job.b) || !job.a.float || job.count > STEPS_MAX || step.x != 0) return null;
-  gate.hard = false;
-  gate.k = 1;
-  gate.c = 0;
-  gate.a = 0;
-  gate.b = 1;
-  gate.d = 0;
-  switch (step.code) {
-    case fn.SIGMOID:
-      break;
-    case fn.TANH:
-      gate.k = 2;
-      gate.b = 2;
-      gate.d = -1;
-      break;
-    case fn.HARD_SIGMOID:
-      gate.hard = true;
-      gate.k = step.first;
-      gate.c = step.second;
-      break;
-    case fn.HARD_SWISH:
-      gate.hard = true;
-      gate.k = 1.0 / 6.0;
-      gate.c = 0.5;
-      gate.a = 1;
-      gate.b = 0;
-      break;
-    default:
-      return null;
+  if (changetype<usize>(job.b) || !job.a.float || job.count > STEPS_MAX) return null;
+  const gate = changetype<Gate>(scratch + <usize>(job.count + 1) * BLOCK_BYTES + 64);
+  const constants = changetype<usize>(gate) + GATE_BYTES;
+  gate.kind = NONE;
+  let to = constants + NARROW_BYTES + WIDE_BYTES;
+  const values = to;
+  fill(changetype<Value>(to), 0, 0, 0, 1);
+  let step = changetype<usize>(job.steps);
+  for (const end = step + <usize>job.count * offsetof<FunctionStep>(); step < end; step += offsetof<FunctionStep>()) {
+    to += offsetof<Value>();
+    if (!take_step(gate, changetype<FunctionStep>(step), values, changetype<Value>(to))) return null;
   }
-  // the place of the value that is the gate so far; 0 is that of the input
-  let at: i32 = <i32>BLOCK_BYTES;
-  for (let i = 1; i < job.count; i++) {
-    step = step_at(job, i);
-    if (step.code == fn.CONSTANT) continue;
-    if (step.code != fn.MUL || (step.x != at && step.y != at)) return null;
-    const other = step.x == at ? step.y : step.x;
-    if (other == 0) {
-      if (gate.a != 0 || gate.d != 0) return null;
-      gate.a = gate.b;
-      gate.b = 0;
-    } else {
-      const number = step_at(job, other / <i32>BLOCK_BYTES - 1);
-      if (number.code != fn.CONSTANT || !isModerate(number.first)) return null;
-      gate.a *= number.first;
-      gate.b *= number.first;
-      gate.d *= number.first;
-    }
-    at = (i + 1) * <i32>BLOCK_BYTES;
-  }
-  put_constants(to + GATE_BYTES);
-  put_wide_constants(to + GATE_BYTES + WIDE_BYTES);
+  const last = changetype<Value>(to);
+  gate.a = last.a;
+  gate.b = last.b;
+  gate.d = last.d;
+  gate.e = last.e;
+  put_constants(constants);
+  put_wide_constants(constants + NARROW_BYTES);
   return gate;
 }
 
-function step_at(job: FunctionJob, i: i32): FunctionStep {
-  return changetype<FunctionStep>(changetype<usize>(job.steps) + <usize>i * offsetof<FunctionStep>());
+function value_at(values: usize, place: i32): Value {
+  return changetype<Value>(values + (<usize>place / BLOCK_BYTES) * offsetof<Value>());
+}
+
+/** Writes the value of a step, or says that it has another form. */
+function take_step(gate: Gate, step: FunctionStep, values: usize, to: Value): bool {
+  const x = value_at(values, step.x),
+    y = value_at(values, step.y);
+  switch (step.code) {
+    case fn.CONSTANT:
+      return fill(to, 0, 0, step.first, 0);
+    case fn.ADD:
+      return add(x, y, 1, to);
+    case fn.SUB:
+      return add(x, y, -1, to);
+    case fn.MUL:
+      if (isNumber(x) && isModerate(x.d)) return fill(to, y.a * x.d, y.b * x.d, y.d * x.d, y.e * x.d);
+      if (isNumber(y) && isModerate(y.d)) return fill(to, x.a * y.d, x.b * y.d, x.d * y.d, x.e * y.d);
+      if (isLinear(x) && isLinear(y)) return open_gate(gate, INPUT, x, 1 / x.e, 0) && fill(to, x.e * y.e, 0, 0, 0);
+      if (isLinear(x) && y.a == 0 && y.e == 0) return fill(to, y.b * x.e, 0, 0, y.d * x.e);
+      if (isLinear(y) && x.a == 0 && x.e == 0) return fill(to, x.b * y.e, 0, 0, x.d * y.e);
+      return false;
+    case fn.DIV:
+      if (!isNumber(y) || !isModerate(y.d)) return false;
+      return fill(to, x.a / y.d, x.b / y.d, x.d / y.d, x.e / y.d);
+    case fn.SIGMOID:
+      return open_gate(gate, SIGMOID, x, 1, 0) && fill(to, 0, 1, 0, 0);
+    case fn.TANH:
+      return open_gate(gate, SIGMOID, x, 2, 0) && fill(to, 0, 2, -1, 0);
+    case fn.ERF:
+      return open_gate(gate, ERF, x, 1, 0) && fill(to, 0, 1, 0, 0);
+    case fn.HARD_SIGMOID:
+      return open_gate(gate, HARD, x, step.first, step.second) && fill(to, 0, 1, 0, 0);
+    case fn.HARD_SWISH:
+      return open_gate(gate, HARD, x, 1.0 / 6.0, 0.5) && fill(to, x.e, 0, 0, 0);
+    default:
+      return false;
+  }
+}
+
+/** A sum or difference in which nothing cancels: else the steps may have lost bits that the terms have. */
+function add(x: Value, y: Value, sign: f64, to: Value): bool {
+  if ((x.a != 0 && y.a != 0) || (x.b != 0 && y.b != 0) || (x.d != 0 && y.d != 0) || (x.e != 0 && y.e != 0))
+    return false;
+  return fill(to, x.a + sign * y.a, x.b + sign * y.b, x.d + sign * y.d, x.e + sign * y.e);
+}
+
+/** Takes the one gate of a function, of a multiple of the input. */
+function open_gate(gate: Gate, kind: i32, inner: Value, k: f64, c: f64): bool {
+  if (gate.kind != NONE || !isLinear(inner) || !isModerate(k * inner.e)) return false;
+  gate.kind = kind;
+  gate.k = k * inner.e;
+  gate.c = c;
+  return true;
 }
 
 /**
  * The distance from a middle, in steps of the result, within which float32 does not say a channel's integers. Of the results that
- * are integers, the terms below count most where the gate bends: |a x| < 2 |a / k| there, and of a hard gate |k x| <= 1 + |c|.
+ * are integers, the terms below count most where the gate bends: |a x| < 2 |a / k| there for a sigmoid, 4 |a / k| for erf, which
+ * errs by 2.3e-6, and of a hard gate |k x| <= 1 + |c|. A sum with e x may cancel until the gate is 0 or 1.
  */
 export function near_of(gate: Gate, result: Epilogue, gain: f32): f64 {
-  if (!isModerate(gate.k)) return Infinity;
   const scale = abs(<f64>load<f32>(result.scale) * <f64>gain);
   const c = abs(gate.c);
-  const bend = gate.hard ? (0.75 + c / 2) * (1 + c) : 1;
-  return ERROR_LEAST + ERROR_EACH * scale * (bend * (abs(gate.a / gate.k) + abs(gate.b)) + abs(gate.d));
+  // without a gate, and of squares, an error is a small part of the result
+  if (gate.kind == NONE || gate.kind == INPUT) return ERROR_LEAST + ERROR_EACH * scale * abs(gate.d);
+  let bend = gate.kind == HARD ? (0.75 + c / 2) * (1 + c) : 1;
+  if (gate.kind == ERF || gate.e != 0) bend = 40 * (1 + c) * (1 + c);
+  const terms = bend * (abs(gate.a / gate.k) + abs(gate.b) + abs(gate.e / gate.k)) + abs(gate.d);
+  return ERROR_LEAST + ERROR_EACH * scale * terms;
 }
 
 /** Whether it is a product of a sigmoid with a number, or with the input and a number. */
 export function is_sigmoid(gate: Gate): bool {
-  return !gate.hard && gate.d == 0 && isModerate(gate.a != 0 ? gate.a : gate.b);
+  const isProduct = gate.d == 0 && gate.e == 0 && (gate.a == 0 || gate.b == 0);
+  return gate.kind == SIGMOID && isProduct && isModerate(gate.a + gate.b);
 }
 
-/** Bounds of the exponent, what rounds it, and 2^f by its powers from f^5 to 1; then what rounds z. */
+/** Bounds of the exponent, what rounds it, and 2^f by its powers from f^5 to 1; what rounds z; t P(t^2) / Q(t^2), which is erf(t) up to 4. */
 function put_constants(to: usize): void {
   store<f32>(to, -126);
   store<f32>(to, 128, 4);
@@ -139,6 +195,17 @@ function put_constants(to: usize): void {
   store<f32>(to, 0.6931470036506653, 28);
   store<f32>(to, 1, 32);
   store<f32>(to, 8388608, 36);
+  store<f32>(to, -1.2100697404093808e-6, 40);
+  store<f32>(to, 0.00021292857127264142, 44);
+  store<f32>(to, 0.008713464252650738, 48);
+  store<f32>(to, 0.06844808906316757, 52);
+  store<f32>(to, 0.3314175605773926, 56);
+  store<f32>(to, 1.128385305404663, 60);
+  store<f32>(to, 0.0019954854272008164, 64);
+  store<f32>(to, 0.025412007013114458, 68);
+  store<f32>(to, 0.16961716907909263, 72);
+  store<f32>(to, 0.6270790328176543, 76);
+  store<f32>(to, 4, 80);
 }
 
 /** Makes a channel of integers. */
@@ -146,13 +213,14 @@ export function gate_integers(gate: Gate, near: f64, exact: FunctionJob, channel
   const from = exact.a,
     result = exact.result;
   const size = exact.size,
-    hard = gate.hard;
+    kind = gate.kind;
   const gain = <f64>gain_of(exact, channel) * <f64>load<f32>(result.scale);
   const a = f32x4.splat(<f32>(gate.a * gain)),
     b = f32x4.splat(<f32>(gate.b * gain)),
     c = f32x4.splat(<f32>gate.c),
     d = f32x4.splat(<f32>(gate.d * gain + <f64>load<f32>(result.offset))),
-    k = f32x4.splat(<f32>(hard ? gate.k : gate.k * -LOG2E));
+    e = f32x4.splat(<f32>(gate.e * gain)),
+    k = f32x4.splat(<f32>(kind == SIGMOID ? gate.k * -LOG2E : gate.k));
   const low = v128.load32_splat(changetype<usize>(result) + offsetof<Epilogue>("low")),
     high = v128.load32_splat(changetype<usize>(result) + offsetof<Epilogue>("high"));
   const constants = changetype<usize>(gate) + GATE_BYTES;
@@ -167,20 +235,51 @@ export function gate_integers(gate: Gate, near: f64, exact: FunctionJob, channel
     one = v128.load32_splat(constants, 32);
   const round = v128.load32_splat(constants, 36),
     far = f32x4.splat(<f32>(0.5 - near));
-  let at = from.planes + <usize>channel * from.planeBytes;
-  let to = result.out + <usize>channel * result.outBytes;
+  const plane = from.planes + <usize>channel * from.planeBytes;
+  const out = result.out + <usize>channel * result.outBytes;
+  if (size < 8) {
+    apply_block(exact, channel, 0, size, scratch);
+    return;
+  }
+  // 8 pixels at a time, whose operations do not wait for each other; the last ones again with those before them
   let pixel = 0;
-  // 8 pixels at a time, whose operations do not wait for each other
-  for (; pixel + 8 <= size; pixel += 8, at += 32, to += 8) {
+  while (true) {
+    const at = plane + ((<usize>pixel) << 2);
     const x = v128.load(at),
       y = v128.load(at, 16);
     let p: v128, q: v128;
-    if (hard) {
+    if (kind == HARD) {
       const zero = f32x4.sub(one, one);
       p = f32x4.pmin(f32x4.pmax(f32x4.add(f32x4.mul(x, k), c), zero), one);
       q = f32x4.pmin(f32x4.pmax(f32x4.add(f32x4.mul(y, k), c), zero), one);
-      p = f32x4.mul(f32x4.add(f32x4.mul(x, a), b), p);
-      q = f32x4.mul(f32x4.add(f32x4.mul(y, a), b), q);
+    } else if (kind == NONE || kind == INPUT) {
+      p = x;
+      q = y;
+    } else if (kind == ERF) {
+      const four = v128.load32_splat(constants, 80);
+      const t = f32x4.pmin(f32x4.pmax(f32x4.mul(x, k), f32x4.neg(four)), four),
+        u = f32x4.pmin(f32x4.pmax(f32x4.mul(y, k), f32x4.neg(four)), four);
+      const f = f32x4.mul(t, t),
+        g = f32x4.mul(u, u);
+      p = f32x4.add(f32x4.mul(v128.load32_splat(constants, 40), f), v128.load32_splat(constants, 44));
+      q = f32x4.add(f32x4.mul(v128.load32_splat(constants, 40), g), v128.load32_splat(constants, 44));
+      for (let i: usize = 48; i < 64; i += 4) {
+        const next = v128.load32_splat(constants + i);
+        p = f32x4.add(f32x4.mul(p, f), next);
+        q = f32x4.add(f32x4.mul(q, g), next);
+      }
+      let m = v128.load32_splat(constants, 64),
+        n = m;
+      for (let i: usize = 68; i < 80; i += 4) {
+        const next = v128.load32_splat(constants + i);
+        m = f32x4.add(f32x4.mul(m, f), next);
+        n = f32x4.add(f32x4.mul(n, g), next);
+      }
+      p = f32x4.div(f32x4.mul(p, t), f32x4.add(f32x4.mul(m, f), one));
+      q = f32x4.div(f32x4.mul(q, u), f32x4.add(f32x4.mul(n, g), one));
+      // from 4 on it is 1, to the bit
+      p = f32x4.pmin(f32x4.pmax(p, f32x4.neg(one)), one);
+      q = f32x4.pmin(f32x4.pmax(q, f32x4.neg(one)), one);
     } else {
       const t = f32x4.pmin(f32x4.pmax(f32x4.mul(x, k), least), most),
         u = f32x4.pmin(f32x4.pmax(f32x4.mul(y, k), least), most);
@@ -200,11 +299,12 @@ export function gate_integers(gate: Gate, near: f64, exact: FunctionJob, channel
       q = f32x4.add(f32x4.mul(f32x4.add(f32x4.mul(q45, g2), q23), g2), q01);
       p = f32x4.add(i32x4.add(p, i32x4.shl(n, 23)), one);
       q = f32x4.add(i32x4.add(q, i32x4.shl(m, 23)), one);
-      p = f32x4.div(f32x4.add(f32x4.mul(x, a), b), p);
-      q = f32x4.div(f32x4.add(f32x4.mul(y, a), b), q);
+      p = f32x4.div(one, p);
+      q = f32x4.div(one, q);
     }
-    p = f32x4.add(p, d);
-    q = f32x4.add(q, d);
+    // d last: a x and e x may be large, and cancel
+    p = f32x4.add(f32x4.add(f32x4.mul(f32x4.add(f32x4.mul(x, a), b), p), f32x4.mul(x, e)), d);
+    q = f32x4.add(f32x4.add(f32x4.mul(f32x4.add(f32x4.mul(y, a), b), q), f32x4.mul(y, e)), d);
     const z = f32x4.pmin(f32x4.pmax(low, p), high),
       w = f32x4.pmin(f32x4.pmax(low, q), high);
     const first = f32x4.add(z, round),
@@ -217,46 +317,12 @@ export function gate_integers(gate: Gate, near: f64, exact: FunctionJob, channel
     const both = f32x4.add(p, q);
     if (v128.any_true(v128.or(f32x4.gt(rest, far), f32x4.ne(both, both)))) {
       apply_block(exact, channel, pixel, 8, scratch);
-      continue;
-    }
-    const words = i16x8.narrow_i32x4_s(i32x4.sub(first, round), i32x4.sub(second, round));
-    v128.store64_lane(to, i8x16.narrow_i16x8_u(words, words), 0);
-  }
-  for (; pixel < size; pixel += 4, at += 16, to += 4) {
-    const x = v128.load(at);
-    let z = f32x4.add(f32x4.mul(x, a), b);
-    const inner = f32x4.mul(x, k);
-    if (hard) {
-      z = f32x4.mul(z, f32x4.pmin(f32x4.pmax(f32x4.add(inner, c), f32x4.sub(one, one)), one));
     } else {
-      // 2^t is 2^n 2^f, |f| <= 1/2; 2^128 is Infinity, and 2^-126 nothing beside 1; a NaN stays one
-      const t = f32x4.pmin(f32x4.pmax(inner, least), most);
-      const n = f32x4.add(t, turn);
-      const f = f32x4.sub(t, f32x4.sub(n, turn));
-      let power = f32x4.add(f32x4.mul(c5, f), c4);
-      power = f32x4.add(f32x4.mul(power, f), c3);
-      power = f32x4.add(f32x4.mul(power, f), c2);
-      power = f32x4.add(f32x4.mul(power, f), c1);
-      power = f32x4.add(f32x4.mul(power, f), one);
-      z = f32x4.div(z, f32x4.add(i32x4.add(power, i32x4.shl(n, 23)), one));
+      const words = i16x8.narrow_i32x4_s(i32x4.sub(first, round), i32x4.sub(second, round));
+      v128.store64_lane(out + pixel, i8x16.narrow_i16x8_u(words, words), 0);
     }
-    const sum = f32x4.add(z, d);
-    z = f32x4.pmin(f32x4.pmax(low, sum), high);
-    // adding 2^23 rounds it, and leaves the integer in the low bits
-    const shifted = f32x4.add(z, round);
-    const rest = f32x4.abs(f32x4.sub(z, f32x4.sub(shifted, round)));
-    // near a middle, or no number
-    if (v128.any_true(v128.or(f32x4.gt(rest, far), f32x4.ne(sum, sum)))) {
-      apply_block(exact, channel, pixel, min(4, size - pixel), scratch);
-      continue;
-    }
-    const words = i16x8.narrow_i32x4_s(i32x4.sub(shifted, round), shifted);
-    const bytes = i8x16.narrow_i16x8_u(words, words);
-    if (pixel + 4 <= size) v128.store32_lane(to, bytes, 0);
-    else {
-      v128.store(scratch, bytes);
-      memory.copy(to, scratch, <usize>(size - pixel));
-    }
+    if (pixel == size - 8) break;
+    pixel = min(pixel + 8, size - 8);
   }
 }
 
@@ -278,7 +344,7 @@ function put_wide_constants(to: usize): void {
 
 /** Makes a channel of float32, or of integers that float32 does not say. */
 export function sigmoid_values(gate: Gate, exact: FunctionJob, channel: i32, scratch: usize): void {
-  const constants = changetype<usize>(gate) + GATE_BYTES + WIDE_BYTES;
+  const constants = changetype<usize>(gate) + GATE_BYTES + NARROW_BYTES;
   const least = v128.load64_splat(constants),
     most = v128.load64_splat(constants, 8),
     turn = v128.load64_splat(constants, 16),

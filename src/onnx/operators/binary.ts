@@ -54,6 +54,10 @@ function withNumber<S extends Specs>(
       const [x, other] = isActivation(a) ? [a, b] : [b as Activation, a];
       const number = isActivation(other) || other.dims.length > x.dims.length ? null : onlyNumber(other);
       if (number === null) return [combined(conversion, fn, a, b)];
+      // the same products, which kernels take many at a time
+      if (fn === "pow" && x === a && number === 2) return [stepped(conversion, x, inSteps(["mul", [0, 0]]))];
+      if (fn === "pow" && x === a && number === 3)
+        return [stepped(conversion, x, inSteps(["mul", [0, 0]], ["mul", [1, 0]]))];
       return [stepped(conversion, x, inSteps(["constant", [], number], [fn, x === a ? [0, 1] : [1, 0]]))];
     },
   });
@@ -161,7 +165,15 @@ export function combined(
     const made = fn === "add" ? ({ op: "add", inputs } as const) : ({ op: "binary", fn, inputs } as const);
     return { node: draft.add(name, made, shape), dims };
   }
-  const shapes = meetingShapes(conversion, [a.dims, b.dims, dims]);
+  // one number meets an array as it lies, so that all steps of a function of this array are of one shape
+  const array = [a, b].find((operand) => isActivation(operand) && sameShape(operand.dims, dims)) as
+    | Activation
+    | undefined;
+  const single = [a, b].some((operand) => !isActivation(operand) && operand.data.length === 1);
+  const lies = array && single ? draft.shapeOf(array.node) : null;
+  const shapes = lies
+    ? [...[a, b].map((operand): Shape => (operand === array ? lies : [1, 1, 1])), lies]
+    : meetingShapes(conversion, [a.dims, b.dims, dims]);
   const [left, right] = [a, b].map((operand, i) => {
     if (isActivation(operand)) return draft.shaped(operand, shapes[i]);
     const value = draft.parameter(finite(conversion, operand), shapes[i]);
