@@ -91,6 +91,8 @@ export const COST_UNITS = frozenCopy({
   blockFloat: "a float32 value read or written as a real value",
   shortStep: "a step of a function: an instruction or a few",
   seriesStep: "a step of a function that is a series: exp, tanh",
+  gate: "an integer that is a function with a gate, as SiLU and GELU, or none",
+  wideGate: "a float32 value that is SiLU or sigmoid",
   paired: "a sum or product of two values",
   pairedInteger: "an integer that is one of them",
   columnTap: "a tap of an interpolation along a row",

@@ -233,19 +233,27 @@ function movingProbe(draft: Draft): void {
   const moved = order.map((axis) => shape[axis]) as unknown as Shape;
   add({ op: "permute", input, dims: [...shape], order }, moved);
   add({ op: "activation", input, fn: pick(random, ["sigmoid", "tanh", "hardSwish"]), parameters: [] });
-  const gelu = [
+  const bell = [
     { fn: "mul", parameters: [], of: [0, 0] },
-    { fn: "sigmoid", parameters: [], of: [1] },
+    { fn: "exp", parameters: [], of: [1] },
     { fn: "mul", parameters: [], of: [0, 2] },
   ] as const;
-  add({ op: "elementwise", input, steps: gelu.slice(0, 1 + random.below(3)) });
+  add({ op: "elementwise", input, steps: bell.slice(0, 1 + random.below(3)) });
+  const fn = pick(random, ["sigmoid", "tanh", "erf", "hardSwish"] as const);
+  const gate = [
+    { fn, parameters: [], of: [0] },
+    { fn: "mul", parameters: [], of: [0, 1] },
+  ] as const;
+  const real = draft.input(shape, FLOAT32);
+  add({ op: "elementwise", input: real, steps: gate }, shape, linear());
+  add({ op: "elementwise", input: real, steps: [{ ...gate[0], fn: "sigmoid" }, gate[1]] }, shape, FLOAT32);
   add({ op: "binary", input, other: reversed, fn: pick(random, ["mul", "sub", "max"]) });
-  const gate = add({ op: "avgPool", input, kernel: [size, size], stride: [1, 1], epilogue: draft.plainEnding() }, [
+  const mean = add({ op: "avgPool", input, kernel: [size, size], stride: [1, 1], epilogue: draft.plainEnding() }, [
     channels,
     1,
     1,
   ]);
-  add({ op: "binary", input, other: gate, fn: "mul" });
+  add({ op: "binary", input, other: mean, fn: "mul" });
   const taps = { indices: Array.from({ length: 2 * size }, (_, i) => i >> 1), weights: new Array(2 * size).fill(0.5) };
   add({ op: "resample", input, rows: taps, columns: taps });
   add({ op: "softmax", input, axis: pick(random, [0, 1, 2]) });

@@ -43,6 +43,9 @@ const SHORT: ReadonlySet<StepName> = new Set<StepName>([
   ] as const),
   ...(["mul", "prelu", "sub", "clip", "hardSigmoid", "hardSwish", "leakyRelu"] as const),
 ]);
+/** The functions that are gates, and those that they may be joined by: assembly/steps/shared/gate.ts. */
+const GATES: ReadonlySet<StepName> = new Set<StepName>(["sigmoid", "tanh", "erf", "hardSigmoid", "hardSwish"]);
+const JOINS: ReadonlySet<StepName> = new Set<StepName>(["constant", "add", "sub", "mul", "div"]);
 /** Functions of two values that have a kernel of their own. */
 const PAIRS: ReadonlySet<string> = new Set(["add", "sub", "mul", "div"]);
 
@@ -87,8 +90,15 @@ function countFunction(
   { input, output }: ActivationLayer | ElementwiseLayer,
   steps: readonly { readonly fn: StepName }[],
 ): Counts {
-  if (!isFloat(tensors[input])) return { step: 1, looked: elements(tensors[output].shape) };
-  return countSteps(tensors[output], [tensors[input]], steps);
+  const out = tensors[output];
+  if (!isFloat(tensors[input])) return { step: 1, looked: elements(out.shape) };
+  const gates = steps.filter(({ fn }) => GATES.has(fn));
+  if (gates.length <= 1 && steps.every((step) => gates.includes(step) || JOINS.has(step.fn))) {
+    if (out.encoding.kind === "linear") return { step: 1, gate: blocksOf(out) };
+    const isProduct = gates[0]?.fn === "sigmoid" && steps.every(({ fn }) => !["add", "sub"].includes(fn));
+    if (isProduct) return { step: 1, wideGate: blocksOf(out) };
+  }
+  return countSteps(out, [tensors[input]], steps);
 }
 
 function countSteps(

@@ -46,7 +46,7 @@ test("a layer by its geometry and its mean channel costs what it costs in its mo
       const alone = predictLayer(geometry, work, COSTS, modelBranches(def));
       const whole = predicted.get(layer.name);
       // the model knows besides which sums need the long ending, and what ends the short way
-      assert.ok(alone < 1.3 * whole && alone > 0.5 * whole, `${def.name} ${layer.name} ${alone} ${whole}`);
+      assert.ok(alone < 1.4 * whole && alone > 0.5 * whole, `${def.name} ${layer.name} ${alone} ${whole}`);
       compared++;
     }
   }
