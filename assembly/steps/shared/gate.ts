@@ -2,11 +2,11 @@
 //
 //   f(x) = (a x + b) gate(k x) + d + e x      gate(t): 1 / (1 + exp(-t)), erf(t), t + c between 0 and 1, t, or none
 //
-// SiLU, sigmoid, tanh, GELU, hard swish, hard sigmoid, squares and factors are of this form. Where the result is an integer, f is computed in float32,
-// in units of the result's steps, and errs by less than near_of for every value that rounds to one of the result's integers. Else
-// SiLU and sigmoid are computed in float64, and err by less than ERROR units in the last place (docs/kernels.md). So wherever
-// a value lies further than that from the middle between two results, rounding gives that of the exact value; elsewhere, in
-// one vector or block of a hundred and more, the steps are run.
+// SiLU, sigmoid, tanh, GELU, hard swish, hard sigmoid, squares and factors are of this form. Where the result is an integer, f is
+// computed in float32, in units of the result's steps, and errs by less than near_of for every value that rounds to one of the
+// result's integers. Else SiLU and sigmoid are computed in float64, and err by less than ERROR units in the last place
+// (docs/kernels.md). So wherever a value lies further than that from the middle between two results, rounding gives that of
+// the exact value; elsewhere, in one vector or block of a hundred and more, the steps are run.
 import * as fn from "../../../src/runtime/step-codes";
 import { Epilogue } from "../../runtime/shared/epilogue";
 import { write_f32 } from "./block";
@@ -48,6 +48,8 @@ const INPUT: i32 = 4;
 @unmanaged
 export class Gate {
   kind!: i32;
+  /** Whether a step adds: a sum with 0 has no sign of its own. */
+  hasSum!: bool;
   k!: f64;
   c!: f64;
   a!: f64;
@@ -87,6 +89,7 @@ export function gateOf(job: FunctionJob, scratch: usize): Gate | null {
   const gate = changetype<Gate>(scratch + <usize>(job.count + 1) * BLOCK_BYTES + 64);
   const constants = changetype<usize>(gate) + GATE_BYTES;
   gate.kind = NONE;
+  gate.hasSum = false;
   let to = constants + NARROW_BYTES + WIDE_BYTES;
   const values = to;
   fill(changetype<Value>(to), 0, 0, 0, 1);
@@ -117,9 +120,9 @@ function take_step(gate: Gate, step: FunctionStep, values: usize, to: Value): bo
     case fn.CONSTANT:
       return fill(to, 0, 0, step.first, 0);
     case fn.ADD:
-      return add(x, y, 1, to);
+      return add(gate, x, y, 1, to);
     case fn.SUB:
-      return add(x, y, -1, to);
+      return add(gate, x, y, -1, to);
     case fn.MUL:
       if (isNumber(x) && isModerate(x.d)) return fill(to, y.a * x.d, y.b * x.d, y.d * x.d, y.e * x.d);
       if (isNumber(y) && isModerate(y.d)) return fill(to, x.a * y.d, x.b * y.d, x.d * y.d, x.e * y.d);
@@ -146,7 +149,8 @@ function take_step(gate: Gate, step: FunctionStep, values: usize, to: Value): bo
 }
 
 /** A sum or difference in which nothing cancels: else the steps may have lost bits that the terms have. */
-function add(x: Value, y: Value, sign: f64, to: Value): bool {
+function add(gate: Gate, x: Value, y: Value, sign: f64, to: Value): bool {
+  gate.hasSum = true;
   if ((x.a != 0 && y.a != 0) || (x.b != 0 && y.b != 0) || (x.d != 0 && y.d != 0) || (x.e != 0 && y.e != 0))
     return false;
   return fill(to, x.a + sign * y.a, x.b + sign * y.b, x.d + sign * y.d, x.e + sign * y.e);
@@ -180,7 +184,7 @@ export function near_of(gate: Gate, result: Epilogue, gain: f32): f64 {
 /** Whether it is a product of a sigmoid with a number, or with the input and a number. */
 export function is_sigmoid(gate: Gate): bool {
   const isProduct = gate.d == 0 && gate.e == 0 && (gate.a == 0 || gate.b == 0);
-  return gate.kind == SIGMOID && isProduct && isModerate(gate.a + gate.b);
+  return gate.kind == SIGMOID && !gate.hasSum && isProduct && isModerate(gate.a + gate.b);
 }
 
 /** Bounds of the exponent, what rounds it, and 2^f by its powers from f^5 to 1; what rounds z; t P(t^2) / Q(t^2), which is erf(t) up to 4. */
