@@ -256,3 +256,51 @@ test("gains of channels: of every function, small, large, negative and 0", async
     }
   }
 });
+
+/** A function of steps that gates may be joined by, whose numbers are of any size. */
+function randomGate(random) {
+  const steps = [];
+  const place = () => random.below(steps.length + 1);
+  const number = () => (random.below(2) === 0 ? random.normal() : random.normal() * 10 ** (random.below(13) - 6));
+  let last = 0;
+  for (let count = 2 + random.below(5); count > 0; count--) {
+    const kind = random.below(7);
+    if (kind < 2) {
+      const fn = ["sigmoid", "tanh", "erf", "hardSwish", "hardSigmoid"][random.below(5)];
+      const parameters = fn === "hardSigmoid" ? [random.normal(), random.normal()] : [];
+      last = steps.push(step(fn, [last], ...parameters));
+      continue;
+    }
+    const other = kind < 5 ? steps.push(step("constant", [], number())) : place();
+    const of = random.below(3) === 0 ? [other, last] : [last, other];
+    last = steps.push(step(["add", "sub", "mul", "mul", "div"][random.below(5)], of));
+  }
+  return read(steps);
+}
+
+/** The steps that the last one depends on, in order. */
+function read(steps) {
+  const needed = new Set([steps.length]);
+  for (let i = steps.length; i > 0; i--) if (needed.has(i)) for (const k of steps[i - 1].of) needed.add(k);
+  const kept = steps.map((_, i) => i + 1).filter((i) => needed.has(i));
+  const to = new Map([[0, 0], ...kept.map((i, n) => [i, n + 1])]);
+  return needed.has(0) ? kept.map((i) => ({ ...steps[i - 1], of: steps[i - 1].of.map((k) => to.get(k)) })) : SWISH;
+}
+
+test("random functions of gates, numbers, sums, products and quotients", async () => {
+  const random = createRandom(17);
+  for (let n = 0; n < 600; n++) {
+    const steps = randomGate(random);
+    const f = stepsOf(steps);
+    const spread = 10 ** (random.below(5) - 2);
+    const x = Float32Array.from({ length: 3 * 67 }, () => spread * random.normal());
+    const most = x.reduce((sum, value) => Math.max(sum, Math.abs(f(value))), 0);
+    const fine = (Number.isFinite(most) && most > 1e-30 && most < 1e30 ? most : 1) / [40, 127, 2000][random.below(3)];
+    const encoding = [FLOAT32, linear(255, random.below(256), fine)][random.below(2)];
+    await assertAgree(
+      functionOf(steps, 67, encoding),
+      { x },
+      `${JSON.stringify(steps)} to ${JSON.stringify(encoding)}`,
+    );
+  }
+});
