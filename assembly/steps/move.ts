@@ -246,32 +246,145 @@ function permute_elements<T>(job: PermuteJob, first: i32, last: i32, index: usiz
     place += (rest % length) * load<i32>(job.steps + k);
     rest /= length;
   }
+  // where lines of the result lie side by side in the input, squares of elements are turned at once
+  const side: i32 = sizeof<T>() == 1 ? 8 : 4;
+  const beside = lastAxis - 4;
+  const whole = line * load<i32>(job.lengths + lastAxis);
+  const turns = beside >= 0 && line >= side && step > 1 && load<i32>(job.steps + beside) == 1;
   for (let i = begin, end = last * job.size; i < end; i += line) {
     const out = job.out + <usize>((i / outPlane) * outStride + (i % outPlane)) * sizeof<T>();
-    const within = place % inPlane;
-    const start = job.planes + <usize>((place / inPlane) * inStride + within) * sizeof<T>();
-    // a line stays in one plane, or takes the same place of every plane, or goes from plane to plane as it comes
-    const between = within + step * (line - 1) < inPlane ? step : step % inPlane == 0 ? (step / inPlane) * inStride : 0;
-    if (between == 1) memory.copy(out, start, <usize>line * sizeof<T>());
-    else if (between > 0) {
-      const far = <usize>between * sizeof<T>();
-      let from = start;
-      for (let to = out, stop = out + <usize>line * sizeof<T>(); to < stop; to += sizeof<T>(), from += far) {
-        store<T>(to, load<T>(from));
+    let k = lastAxis,
+      by = 1;
+    if (
+      turns &&
+      i + side * whole <= end &&
+      load<i32>(index + lastAxis) == 0 &&
+      load<i32>(index + beside) + side <= load<i32>(job.lengths + beside) &&
+      (whole == outPlane || (i % outPlane) + side * whole <= outPlane)
+    ) {
+      const apart = <usize>(whole == outPlane ? outStride : whole) * sizeof<T>();
+      for (let n = 0; n < whole; n += line) {
+        turn_lines<T>(job, place + n * step, out + <usize>n * sizeof<T>(), apart);
       }
-    } else {
-      for (let k = 0, at = place; k < line; k++, at += step) {
-        const from = job.planes + <usize>((at / inPlane) * inStride + (at % inPlane)) * sizeof<T>();
-        store<T>(out + <usize>k * sizeof<T>(), load<T>(from));
-      }
-    }
-    for (let k = lastAxis; k >= 0; k -= 4) {
-      place += load<i32>(job.steps + k);
-      const next = load<i32>(index + k) + 1;
+      i += side * whole - line;
+      k = beside;
+      by = side;
+    } else copy_line<T>(job, place, out);
+    // on to the next line
+    for (; k >= 0; k -= 4) {
+      place += load<i32>(job.steps + k) * by;
+      const next = load<i32>(index + k) + by;
       store<i32>(index + k, next);
       if (next < load<i32>(job.lengths + k)) break;
       place -= load<i32>(job.steps + k) * next;
       store<i32>(index + k, 0);
+      by = 1;
     }
   }
+}
+
+/** Copies one line: it stays in one plane, or takes the same place of every plane, or goes from plane to plane as it comes. */
+function copy_line<T>(job: PermuteJob, place: i32, out: usize): void {
+  const inPlane = job.plane,
+    inStride = job.planeBytes / sizeof<T>(),
+    line = job.line,
+    step = job.step;
+  const within = place % inPlane;
+  const start = job.planes + <usize>((place / inPlane) * inStride + within) * sizeof<T>();
+  const between = within + step * (line - 1) < inPlane ? step : step % inPlane == 0 ? (step / inPlane) * inStride : 0;
+  if (between == 1) memory.copy(out, start, <usize>line * sizeof<T>());
+  else if (between > 0) {
+    const far = <usize>between * sizeof<T>();
+    let from = start;
+    for (let to = out, stop = out + <usize>line * sizeof<T>(); to < stop; to += sizeof<T>(), from += far) {
+      store<T>(to, load<T>(from));
+    }
+  } else {
+    for (let k = 0, at = place; k < line; k++, at += step) {
+      const from = job.planes + <usize>((at / inPlane) * inStride + (at % inPlane)) * sizeof<T>();
+      store<T>(out + <usize>k * sizeof<T>(), load<T>(from));
+    }
+  }
+}
+
+/**
+ * Copies as many lines as a square has, which begin side by side in the input; their elements lie a step apart.
+ *
+ *   input, a step apart    a0 b0 c0 ..     result, apart    a0 a1 a2 ..
+ *                          a1 b1 c1 ..                      b0 b1 b2 ..
+ */
+function turn_lines<T>(job: PermuteJob, place: i32, out: usize, apart: usize): void {
+  const side: i32 = sizeof<T>() == 1 ? 8 : 4;
+  const inPlane = job.plane,
+    inStride = job.planeBytes / sizeof<T>(),
+    line = job.line,
+    step = job.step;
+  const within = place % inPlane;
+  const isWithin = within + side + step * (line - 1) <= inPlane;
+  if (!isWithin && (step % inPlane != 0 || within + side > inPlane)) {
+    for (let j = 0; j < side; j++) copy_line<T>(job, place + j, out + <usize>j * apart);
+    return;
+  }
+  const start = job.planes + <usize>((place / inPlane) * inStride + within) * sizeof<T>();
+  const far = <usize>(isWithin ? step : (step / inPlane) * inStride) * sizeof<T>();
+  // the last square overlaps the one before
+  for (let k = 0; ; k = min(k + side, line - side)) {
+    const from = start + <usize>k * far,
+      to = out + <usize>k * sizeof<T>();
+    if (sizeof<T>() == 1) turn_bytes(from, far, to, apart);
+    else turn_words(from, far, to, apart);
+    if (k == line - side) break;
+  }
+}
+
+/** Turns 8 x 8 bytes: pairs of rows, fours of them, all eight. */
+function turn_bytes(from: usize, far: usize, to: usize, apart: usize): void {
+  const far2 = 2 * far,
+    apart2 = 2 * apart;
+  let a = v128.load64_lane(from + far, v128.load64_zero(from), 1);
+  a = i8x16.shuffle(a, a, 0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15);
+  from += far2;
+  let b = v128.load64_lane(from + far, v128.load64_zero(from), 1);
+  b = i8x16.shuffle(b, b, 0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15);
+  from += far2;
+  let c = v128.load64_lane(from + far, v128.load64_zero(from), 1);
+  c = i8x16.shuffle(c, c, 0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15);
+  from += far2;
+  let d = v128.load64_lane(from + far, v128.load64_zero(from), 1);
+  d = i8x16.shuffle(d, d, 0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15);
+  const ab = i16x8.shuffle(a, b, 0, 8, 1, 9, 2, 10, 3, 11),
+    cd = i16x8.shuffle(c, d, 0, 8, 1, 9, 2, 10, 3, 11),
+    AB = i16x8.shuffle(a, b, 4, 12, 5, 13, 6, 14, 7, 15),
+    CD = i16x8.shuffle(c, d, 4, 12, 5, 13, 6, 14, 7, 15);
+  let two = i32x4.shuffle(ab, cd, 0, 4, 1, 5);
+  v128.store64_lane(to, two, 0);
+  v128.store64_lane(to + apart, two, 1);
+  to += apart2;
+  two = i32x4.shuffle(ab, cd, 2, 6, 3, 7);
+  v128.store64_lane(to, two, 0);
+  v128.store64_lane(to + apart, two, 1);
+  to += apart2;
+  two = i32x4.shuffle(AB, CD, 0, 4, 1, 5);
+  v128.store64_lane(to, two, 0);
+  v128.store64_lane(to + apart, two, 1);
+  to += apart2;
+  two = i32x4.shuffle(AB, CD, 2, 6, 3, 7);
+  v128.store64_lane(to, two, 0);
+  v128.store64_lane(to + apart, two, 1);
+}
+
+/** Turns 4 x 4 words of 32 bits. */
+function turn_words(from: usize, far: usize, to: usize, apart: usize): void {
+  const a = v128.load(from),
+    b = v128.load(from + far),
+    c = v128.load(from + 2 * far),
+    d = v128.load(from + 3 * far);
+  const ab = i32x4.shuffle(a, b, 0, 4, 1, 5),
+    cd = i32x4.shuffle(c, d, 0, 4, 1, 5),
+    AB = i32x4.shuffle(a, b, 2, 6, 3, 7),
+    CD = i32x4.shuffle(c, d, 2, 6, 3, 7);
+  v128.store(to, i64x2.shuffle(ab, cd, 0, 2));
+  v128.store(to + apart, i64x2.shuffle(ab, cd, 1, 3));
+  v128.store(to + 2 * apart, i64x2.shuffle(AB, CD, 0, 2));
+  v128.store(to + 3 * apart, i64x2.shuffle(AB, CD, 1, 3));
 }

@@ -87,8 +87,9 @@ export function planPermute(context: PlanContext, layer: PermuteLayer): Step {
   const strides = stridesOf(lengths);
   const [axis = 0] = places.slice(-1);
   const [whole, step] = [lengths[axis] ?? 1, strides[axis] ?? 1];
-  // lines of the result that no plane's end cuts; an input's end may, where it is walked in larger steps
-  const line = greatestDivisor(greatestDivisor(whole, outPlane), step === 1 ? inPlane : whole);
+  // lines of the result that no plane's end cuts, nor one of the input's where a plane has a whole number of steps
+  const uncut = step < inPlane && inPlane % step === 0 ? inPlane / step : whole;
+  const line = greatestDivisor(greatestDivisor(whole, outPlane), uncut);
   const outer = places.slice(0, -1);
   const axes = {
     axes: outer.length + 1,

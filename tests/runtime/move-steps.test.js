@@ -115,3 +115,27 @@ test("every order of axes, between shapes whose planes end inside its lines", as
     await assertThreadsAgree(def, inputsFor(def, i), outputs.y);
   }
 });
+
+test("permutes that turn squares of elements, at every length about a square's, as planes lie in many ways", async () => {
+  const random = createRandom(9);
+  const lengths = [1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 24, 33];
+  const pick = (list) => list[random.below(list.length)];
+  /** A shape of as many elements: axes of the array beside each other are one, and one of them may be 1. */
+  const shapeFor = (dims) => {
+    const cuts = [random.below(dims.length + 1), random.below(dims.length + 1)].sort((a, b) => a - b);
+    const product = (list) => list.reduce((all, n) => all * n, 1);
+    return [product(dims.slice(0, cuts[0])), product(dims.slice(cuts[0], cuts[1])), product(dims.slice(cuts[1]))];
+  };
+  for (let i = 0; i < 400; i++) {
+    const dims = Array.from({ length: 2 + random.below(2) }, () => pick(lengths));
+    if (elements(dims) > 12_000) continue;
+    const order = random.shuffle([...dims.keys()]);
+    const encoding = [FLOAT32, linear(255, 100)][i % 2];
+    const from = { shape: shapeFor(dims), encoding };
+    const to = { shape: shapeFor(order.map((axis) => dims[axis])), encoding };
+    const def = single({ op: "permute", dims, order }, from, to);
+    const what = `${dims} by ${order}, from ${from.shape} to ${to.shape}`;
+    const { outputs } = await assertAgree(def, inputsFor(def, i), what);
+    if (i % 25 === 0) await assertThreadsAgree(def, inputsFor(def, i), outputs.y);
+  }
+});
