@@ -230,9 +230,7 @@ export function permute_axes(job: PermuteJob, first: i32, last: i32, index: usiz
 }
 
 function permute_elements<T>(job: PermuteJob, first: i32, last: i32, index: usize): void {
-  const inPlane = job.plane,
-    inStride = job.planeBytes / sizeof<T>(),
-    outPlane = job.outPlane,
+  const outPlane = job.outPlane,
     outStride = job.outBytes / sizeof<T>(),
     line = job.line,
     step = job.step;
@@ -339,8 +337,8 @@ function turn_lines<T>(job: PermuteJob, place: i32, out: usize, apart: usize): v
 
 /** Turns 8 x 8 bytes: pairs of rows, fours of them, all eight. */
 function turn_bytes(from: usize, far: usize, to: usize, apart: usize): void {
-  const far2 = 2 * far,
-    apart2 = 2 * apart;
+  const far2 = far << 1,
+    apart2 = apart << 1;
   let a = v128.load64_lane(from + far, v128.load64_zero(from), 1);
   a = i8x16.shuffle(a, a, 0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15);
   from += far2;
@@ -377,14 +375,14 @@ function turn_bytes(from: usize, far: usize, to: usize, apart: usize): void {
 function turn_words(from: usize, far: usize, to: usize, apart: usize): void {
   const a = v128.load(from),
     b = v128.load(from + far),
-    c = v128.load(from + 2 * far),
-    d = v128.load(from + 3 * far);
+    c = v128.load(from + (far << 1)),
+    d = v128.load(from + (far << 1) + far);
   const ab = i32x4.shuffle(a, b, 0, 4, 1, 5),
     cd = i32x4.shuffle(c, d, 0, 4, 1, 5),
     AB = i32x4.shuffle(a, b, 2, 6, 3, 7),
     CD = i32x4.shuffle(c, d, 2, 6, 3, 7);
   v128.store(to, i64x2.shuffle(ab, cd, 0, 2));
   v128.store(to + apart, i64x2.shuffle(ab, cd, 1, 3));
-  v128.store(to + 2 * apart, i64x2.shuffle(AB, CD, 0, 2));
-  v128.store(to + 3 * apart, i64x2.shuffle(AB, CD, 1, 3));
+  v128.store(to + (apart << 1), i64x2.shuffle(AB, CD, 0, 2));
+  v128.store(to + (apart << 1) + apart, i64x2.shuffle(AB, CD, 1, 3));
 }
