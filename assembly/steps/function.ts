@@ -1,13 +1,13 @@
 // function.ts: functions of one value and of two: those with a gate in few operations, others step by step in float64.
 import { LINEAR } from "../../src/runtime/layout";
-import { gate_integers, gateOf, is_sigmoid, NEAR_MAX, near_of, sigmoid_values } from "./shared/gate";
+import { find_gate, gate_integers, is_sigmoid, NEAR_MAX, near_of, sigmoid_values } from "./shared/gate";
 import { apply_block, BLOCK, FunctionJob, gain_of } from "./shared/steps";
 
 /** Makes channels first..last-1. */
 export function apply_steps(job: FunctionJob, first: i32, last: i32, scratch: usize): void {
   const size = job.size,
     result = job.result;
-  const gate = gateOf(job, scratch);
+  const gate = find_gate(job, scratch);
   for (let channel = first; channel < last; channel++) {
     if (gate) {
       const near = result.kind == LINEAR ? near_of(gate, result, gain_of(job, channel)) : 1;

@@ -62,17 +62,17 @@ const GATE_BYTES: usize = 64;
 const NARROW_BYTES: usize = 96;
 const WIDE_BYTES: usize = 96;
 
-function isModerate(x: f64): bool {
+function is_moderate(x: f64): bool {
   return abs(x) >= 1e-30 && abs(x) <= 1e30;
 }
 
-function isNumber(value: Value): bool {
+function is_number(value: Value): bool {
   return value.a == 0 && value.b == 0 && value.e == 0;
 }
 
 /** Whether a value is the input times a number. */
-function isLinear(value: Value): bool {
-  return value.a == 0 && value.b == 0 && value.d == 0 && isModerate(value.e);
+function is_linear(value: Value): bool {
+  return value.a == 0 && value.b == 0 && value.d == 0 && is_moderate(value.e);
 }
 
 function fill(to: Value, a: f64, b: f64, d: f64, e: f64): bool {
@@ -84,7 +84,7 @@ function fill(to: Value, a: f64, b: f64, d: f64, e: f64): bool {
 }
 
 /** The function with a gate that steps compute. Null for other functions. */
-export function gateOf(job: FunctionJob, scratch: usize): Gate | null {
+export function find_gate(job: FunctionJob, scratch: usize): Gate | null {
   if (changetype<usize>(job.b) || !job.a.float || job.count > STEPS_MAX) return null;
   const gate = changetype<Gate>(scratch + <usize>(job.count + 1) * BLOCK_BYTES + 64);
   const constants = changetype<usize>(gate) + GATE_BYTES;
@@ -124,14 +124,14 @@ function take_step(gate: Gate, step: FunctionStep, values: usize, to: Value): bo
     case fn.SUB:
       return add(gate, x, y, -1, to);
     case fn.MUL:
-      if (isNumber(x) && isModerate(x.d)) return fill(to, y.a * x.d, y.b * x.d, y.d * x.d, y.e * x.d);
-      if (isNumber(y) && isModerate(y.d)) return fill(to, x.a * y.d, x.b * y.d, x.d * y.d, x.e * y.d);
-      if (isLinear(x) && isLinear(y)) return open_gate(gate, INPUT, x, 1 / x.e, 0) && fill(to, x.e * y.e, 0, 0, 0);
-      if (isLinear(x) && y.a == 0 && y.e == 0) return fill(to, y.b * x.e, 0, 0, y.d * x.e);
-      if (isLinear(y) && x.a == 0 && x.e == 0) return fill(to, x.b * y.e, 0, 0, x.d * y.e);
+      if (is_number(x) && is_moderate(x.d)) return fill(to, y.a * x.d, y.b * x.d, y.d * x.d, y.e * x.d);
+      if (is_number(y) && is_moderate(y.d)) return fill(to, x.a * y.d, x.b * y.d, x.d * y.d, x.e * y.d);
+      if (is_linear(x) && is_linear(y)) return open_gate(gate, INPUT, x, 1 / x.e, 0) && fill(to, x.e * y.e, 0, 0, 0);
+      if (is_linear(x) && y.a == 0 && y.e == 0) return fill(to, y.b * x.e, 0, 0, y.d * x.e);
+      if (is_linear(y) && x.a == 0 && x.e == 0) return fill(to, x.b * y.e, 0, 0, x.d * y.e);
       return false;
     case fn.DIV:
-      if (!isNumber(y) || !isModerate(y.d)) return false;
+      if (!is_number(y) || !is_moderate(y.d)) return false;
       return fill(to, x.a / y.d, x.b / y.d, x.d / y.d, x.e / y.d);
     case fn.SIGMOID:
       return open_gate(gate, SIGMOID, x, 1, 0) && fill(to, 0, 1, 0, 0);
@@ -158,7 +158,7 @@ function add(gate: Gate, x: Value, y: Value, sign: f64, to: Value): bool {
 
 /** Takes the one gate of a function, of a multiple of the input. */
 function open_gate(gate: Gate, kind: i32, inner: Value, k: f64, c: f64): bool {
-  if (gate.kind != NONE || !isLinear(inner) || !isModerate(k * inner.e)) return false;
+  if (gate.kind != NONE || !is_linear(inner) || !is_moderate(k * inner.e)) return false;
   gate.kind = kind;
   gate.k = k * inner.e;
   gate.c = c;
@@ -184,7 +184,7 @@ export function near_of(gate: Gate, result: Epilogue, gain: f32): f64 {
 /** Whether it is a product of a sigmoid with a number, or with the input and a number. */
 export function is_sigmoid(gate: Gate): bool {
   const isProduct = gate.d == 0 && gate.e == 0 && (gate.a == 0 || gate.b == 0);
-  return gate.kind == SIGMOID && !gate.hasSum && isProduct && isModerate(gate.a + gate.b);
+  return gate.kind == SIGMOID && !gate.hasSum && isProduct && is_moderate(gate.a + gate.b);
 }
 
 /** Bounds of the exponent, what rounds it, and 2^f by its powers from f^5 to 1; what rounds z; t P(t^2) / Q(t^2), which is erf(t) up to 4. */
