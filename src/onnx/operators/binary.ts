@@ -1,6 +1,15 @@
 // binary.ts: functions of two or more elements at the same place, operands repeated as numpy does.
 import { firstNonFinite } from "../../base/index.js";
-import { type BinaryName, binaryOf, elements, power, type Shape, sameShape, type Tensor } from "../../ops/index.js";
+import {
+  type BinaryName,
+  binaryOf,
+  elements,
+  power,
+  type Shape,
+  type Step,
+  sameShape,
+  type Tensor,
+} from "../../ops/index.js";
 import { type Activation, isActivation, type Known } from "../draft.js";
 import { FLOAT32_MAX, isFloatType, toValue, type Value } from "../tensor.js";
 import { broadcastDims, map, zip } from "./arrays.js";
@@ -37,6 +46,12 @@ function arithmetic(fn: BinaryName): Operator {
   );
 }
 
+/** Powers as the same products, which kernels take many at a time. */
+const PRODUCTS: ReadonlyMap<number, readonly Step[]> = new Map([
+  [2, inSteps(["mul", [0, 0]])],
+  [3, inSteps(["mul", [0, 0]], ["mul", [1, 0]])],
+]);
+
 /** A function of two operands, of which one number becomes a step. */
 function withNumber<S extends Specs>(
   fn: "pow" | "mod",
@@ -54,11 +69,9 @@ function withNumber<S extends Specs>(
       const [x, other] = isActivation(a) ? [a, b] : [b as Activation, a];
       const number = isActivation(other) || other.dims.length > x.dims.length ? null : onlyNumber(other);
       if (number === null) return [combined(conversion, fn, a, b)];
-      // the same products, which kernels take many at a time
-      if (fn === "pow" && x === a && number === 2) return [stepped(conversion, x, inSteps(["mul", [0, 0]]))];
-      if (fn === "pow" && x === a && number === 3)
-        return [stepped(conversion, x, inSteps(["mul", [0, 0]], ["mul", [1, 0]]))];
-      return [stepped(conversion, x, inSteps(["constant", [], number], [fn, x === a ? [0, 1] : [1, 0]]))];
+      const product = fn === "pow" && x === a ? PRODUCTS.get(number) : undefined;
+      const steps = product ?? inSteps(["constant", [], number], [fn, x === a ? [0, 1] : [1, 0]]);
+      return [stepped(conversion, x, steps)];
     },
   });
 }
