@@ -105,7 +105,8 @@ export interface ImageControl {
   /** Share of the step done, 0..1. */
   readonly onProgress?: (share: number, detail: string) => void | Promise<void>;
   /**
-   * A file with the layers that are rounded, from which a run that was interrupted goes on; distillation is not in it. In Node only.
+   * A file with the layers that are rounded, from which a run that was interrupted goes on; of distillation it has the rounding alone.
+   * In Node only.
    */
   readonly checkpoint?: CheckpointOptions;
   /** Something was assumed or added; `warnings` of the result has the same. */

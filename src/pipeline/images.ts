@@ -230,7 +230,9 @@ export async function quantizeFromImages(
   let taught: DistillResult | null = null;
   if (minutes > 0) {
     await control.onStep?.("distilling");
-    taught = await teach(simulated, source, levelsBy(widths), ready, full, control);
+    taught = await recorded((records) =>
+      teach(simulated, source, levelsBy(widths), ready, full, { ...control, records }),
+    );
   }
   const rounded = taught ?? plain!.result;
   const outputs = taught?.after.outputs ?? plain!.outputs;
@@ -446,7 +448,7 @@ function teach(
   levels: (node: Weighted) => LayerLevels | null,
   ready: WeightGrids,
   { minutes, portions, learningRate, batchSize, augment, seed, threads }: ResolvedSettings,
-  { signal, onProgress }: ImageControl,
+  { signal, onProgress, records }: ImageControl & { readonly records: LayerRecords | undefined },
 ): Promise<DistillResult> {
   const [classes] = inferShapes(simulated).get(simulated.outputs[0])!;
   const start = performance.now();
@@ -456,6 +458,7 @@ function teach(
     pictures ? unlabelled(pictures, classes) : samples,
     { levels, ready, minutes, portions, learningRate, batchSize, augment, seed, threads, signal },
     {
+      records,
       onRounding: (portion, done, total) => onProgress?.(share(), `portion ${portion + 1}, layer ${done}/${total}`),
       onTraining: (portion, { epoch, epochs, loss }) =>
         onProgress?.(share(), `portion ${portion + 1}, epoch ${epoch + 1}/${epochs}, loss ${loss.toFixed(3)}`),

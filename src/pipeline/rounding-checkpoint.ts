@@ -18,7 +18,10 @@ import type { ResolvedSettings } from "./image-settings.js";
 
 /** The records of a conversion's roundings. */
 export interface RoundingCheckpoint {
-  /** Runs the next rounding with its records: roundings come in the same order in every run. Where it stops, all is written. */
+  /**
+   * Runs the next rounding with its records, and what follows from it: roundings come in the same order in every run. Where it stops,
+   * all is written.
+   */
   run<T>(rounding: (records: LayerRecords) => Promise<T>): Promise<T>;
 }
 
@@ -74,12 +77,14 @@ export function conversionRecord(
   const sums = Array.from({ length: count }, (_, i) =>
     sum(...Array.from(read(i, 1).values(), (v) => new Uint8Array(v.buffer, v.byteOffset, v.byteLength))),
   );
-  const { goal, activations, bits, twoTerm, price, zeros, budget, memory, notes } = settings;
+  const { goal, activations, bits, twoTerm, price, zeros, budget, memory, notes, minutes } = settings;
   const record = {
     network: `${network.name} ${sum(encodeNetwork(network))}`,
     samples: `${count} ${sum(new TextEncoder().encode(sums.join()))}`,
     ...{ goal, activations, bits, twoTerm, price, zeros, budget, memory, notes },
     levels: quantizer.name,
+    // a training changes what is rounded, however long it is
+    minutes: minutes > 0 ? "above 0" : 0,
     layers: [...layers],
     costs: costs ?? null,
   };

@@ -69,8 +69,13 @@ const OPTIONS = is.record<CompensateOptions>({
   adapted: is.optional(is.boolean),
   explore: is.optional(is.callback),
 });
+/**
+ * Checks the records of a rounding.
+ * @internal
+ */
+export const LAYER_RECORDS = is.record<LayerRecords>({ get: is.callback, put: is.callback });
 const CONTROL = is.record<CompensateControl>({
-  records: is.optional(is.record<LayerRecords>({ get: is.callback, put: is.callback })),
+  records: is.optional(LAYER_RECORDS),
   signal: is.optional(is.signal),
   onProgress: is.optional(is.callback),
   crew: is.optional(is.record<Crew>({ threads: is.integer(1), ask: is.callback, end: is.callback })),

@@ -5,6 +5,7 @@ export {
   type CompensateResult,
   compensate,
   type Explored,
+  LAYER_RECORDS,
   type LayerRecord,
   type LayerRecords,
   type LayerReport,

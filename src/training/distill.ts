@@ -5,7 +5,15 @@ import { AUGMENTATION, type Augmentation } from "../data/browser.js";
 import { NETWORK, type Network, removeQuantizers } from "../graph/index.js";
 import { GRIDS, type WeightGrids } from "../ops/index.js";
 import { checkPortions } from "../quantize/index.js";
-import { type CompensateResult, compensate, type LayerReport, type LevelsOf, portionSteps } from "../rounding/index.js";
+import {
+  type CompensateResult,
+  compensate,
+  LAYER_RECORDS,
+  type LayerRecords,
+  type LayerReport,
+  type LevelsOf,
+  portionSteps,
+} from "../rounding/index.js";
 import { endsInLogits } from "./aims.js";
 import { copyParameters } from "./checkpoint.js";
 import { type Divergence, fidelityTo } from "./fidelity.js";
@@ -45,6 +53,11 @@ export interface DistillControl {
   readonly onRounding?: (portion: number, done: number, total: number) => void | Promise<void>;
   /** A portion is being trained; the last in several attempts. */
   readonly onTraining?: (portion: number, progress: Progress) => void | Promise<void>;
+  /**
+   * The records of the rounding of all weights, which comes first; see CompensateControl.
+   * @internal
+   */
+  readonly records?: LayerRecords;
 }
 
 const OPTIONS = is.record<DistillOptions>({
@@ -62,6 +75,7 @@ const OPTIONS = is.record<DistillOptions>({
 const STEERING = is.record<DistillControl>({
   onRounding: is.optional(is.callback),
   onTraining: is.optional(is.callback),
+  records: is.optional(LAYER_RECORDS),
 });
 
 /** Training from the best state so far, all weights rounded. */
@@ -125,12 +139,17 @@ export async function distill(
   const fewer = firstOf(samples, PORTION_SAMPLES);
   const last = portions.length - 1;
 
-  const round = (student: Network, grids: WeightGrids | null, i: number): Promise<CompensateResult> =>
+  const round = (
+    student: Network,
+    grids: WeightGrids | null,
+    i: number,
+    records?: LayerRecords,
+  ): Promise<CompensateResult> =>
     compensate(
       student,
       portions[i] === 1 ? samples : fewer,
       { levels: portionSteps(student, grids, levels, portions[i]), adapted: grids !== null },
-      { ...(signal && { signal }), onProgress: (layer, total) => control.onRounding?.(i, layer, total) },
+      { ...(signal && { signal }), records, onProgress: (layer, total) => control.onRounding?.(i, layer, total) },
     );
   let runs = 0;
   /** Seconds that an epoch took. */
@@ -157,7 +176,7 @@ export async function distill(
     return (performance.now() - begin) / 1000 / epochs;
   };
 
-  let rounded = await round(network, null, last);
+  let rounded = await round(network, null, last, control.records);
   const before = measure(rounded.network);
   let best = rounded;
   let after = before;

@@ -31,6 +31,8 @@ after(() => rmSync(folder, { recursive: true }));
 const convert = (path, settings, control = {}, resume = true, images = pictures()) =>
   quantizeFromImages(network(), images, settings, { checkpoint: { path, everySeconds: 0, resume }, ...control });
 
+const refused = (where) => (error) => error.code === "BAD_OPTION" && error.where.includes(where);
+
 const told = ({ model, layers, quality, points }) => ({ file: encodeModel(model), layers, quality, points });
 
 describe("a conversion with a checkpoint", () => {
@@ -67,6 +69,32 @@ describe("a conversion with a checkpoint", () => {
     });
   }
 
+  for (const settings of [
+    { minutes: 1e-4, bits: 3 },
+    { minutes: 1e-4, bits: 3, portions: [0.5, 1] },
+    { minutes: 1e-4 },
+  ]) {
+    test(`stopped while it learns, it keeps its rounding: ${JSON.stringify(settings)}`, async () => {
+      const path = join(folder, `taught-${Object.keys(settings).join("-")}`);
+      const whole = await convert(path, settings, {}, false);
+      const all = readFileSync(path);
+      rmSync(path);
+      const stopper = new AbortController();
+      const onProgress = (_, detail) => /epoch/.test(detail) && stopper.abort();
+      const longer = { ...settings, minutes: 1 };
+      const stopped = convert(path, longer, { signal: stopper.signal, onProgress, checkpoint: { path } });
+      await assert.rejects(stopped, ({ code }) => code === "ABORTED");
+      const left = readFileSync(path);
+      assert.deepEqual(left, all);
+      // another length of the training is no other rounding; none at all is
+      const again = await convert(path, settings);
+      assert.deepEqual(again.distillation.before, whole.distillation.before);
+      assert.deepEqual(again.points, whole.points);
+      assert.deepEqual(readFileSync(path), left);
+      await assert.rejects(convert(path, { ...settings, minutes: 0, portions: undefined }), refused("minutes"));
+    });
+  }
+
   test("known layers are not rounded again", async () => {
     const path = join(folder, "known");
     await convert(path, { bits: 4 });
@@ -80,7 +108,6 @@ describe("a conversion with a checkpoint", () => {
   test("other settings, images or networks are refused, and so is a damaged file", async () => {
     const path = join(folder, "other");
     await convert(path, { bits: 4 });
-    const refused = (where) => (error) => error.code === "BAD_OPTION" && error.where.includes(where);
     await assert.rejects(convert(path, { bits: 3 }), refused("bits"));
     await assert.rejects(convert(path, { bits: 4 }, {}, true, pictures(2)), refused("samples"));
     const bytes = readFileSync(path);
