@@ -1,10 +1,10 @@
 // predict.ts: shiftwise predict: what a network says to pictures, with names.
 import type { Command } from "commander";
-import { ShiftwiseError } from "../base/index.js";
+import { alternatives, ShiftwiseError } from "../base/index.js";
 import { contentOf, decodeImage, prepareImage, readWhole } from "../data/index.js";
 import { isArrayFile } from "../format/signatures.js";
 import type { ModelDef } from "../model/index.js";
-import { elements } from "../ops/index.js";
+import { elements, type Shape } from "../ops/index.js";
 import { answersOf, createPictureRunner } from "../pipeline/index.js";
 import { type Column, percent, table } from "../report/index.js";
 import { type TopClass, topK } from "../runtime/index.js";
@@ -54,6 +54,7 @@ async function runPredict(
   const labels = options.labels === undefined ? def.labels : await readLabels(options.labels);
   const { run, dispose } = await createPictureRunner(def);
   const { shape } = def.tensors[def.inputs[0].tensor];
+  sayNameless(def, labels, options.labels, screen.say);
   const results: { picture: string; top: TopClass[] | null; outputs: OutputFacts[] | null }[] = [];
   try {
     for (const picture of pictures) {
@@ -115,6 +116,35 @@ function outputsText(outputs: readonly OutputFacts[]): string[] {
   ];
 }
 
+const isVector = ([classes, height, width]: Shape): boolean => classes > 1 && height * width === 1;
+
+/** The names that belong to an output: a network of one output is known by its names, of several one may be no vector of classes. */
+const namesOf = (
+  { outputs }: ModelDef,
+  [classes]: Shape,
+  labels: readonly string[] | undefined,
+): readonly string[] | undefined => (outputs.length === 1 || labels?.length === classes ? labels : undefined);
+
+/**
+ * Says how classes get names, where no output has any.
+ * @param file that of --labels, whose names fit no output then
+ */
+function sayNameless(
+  def: ModelDef,
+  labels: readonly string[] | undefined,
+  file: string | undefined,
+  say: (line: string) => void,
+): void {
+  const vectors = def.outputs.map(({ tensor }) => def.tensors[tensor].shape).filter(isVector);
+  if (vectors.length === 0 || vectors.some((shape) => namesOf(def, shape, labels))) return;
+  const sizes = alternatives([...new Set(vectors.map(([classes]) => classes))].sort((a, b) => a - b));
+  say(
+    file === undefined
+      ? `the classes have no names here: give --labels a text file with ${sizes} names, one a line, as quantize takes it, too`
+      : `the classes have no names here: ${file} has ${labels!.length}, and no output has so many values, but ${sizes}`,
+  );
+}
+
 /** @param labels names, which an output has that has as many values */
 function factsOf(
   def: ModelDef,
@@ -131,9 +161,6 @@ function factsOf(
     greatest = Math.max(greatest, value);
     sum += value;
   }
-  const [classes, height, width] = shape;
-  // a network of one output is known by its names; of several one may be no vector of classes
-  const own = def.outputs.length === 1 || labels?.length === classes ? labels : undefined;
-  const top = classes > 1 && height * width === 1 ? topK(values, most, own) : null;
+  const top = isVector(shape) ? topK(values, most, namesOf(def, shape, labels)) : null;
   return { name, shape, least, mean: sum / elements(shape), greatest, top };
 }

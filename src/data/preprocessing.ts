@@ -5,6 +5,7 @@ import { reason } from "../base/system.js";
 import { fields } from "../format/index.js";
 import { type Normalization, SHAPE, type Shape } from "../ops/index.js";
 import { readWhole } from "./bytes.js";
+import { layoutsOf } from "./fit.js";
 import { IMAGE, type Image, MOST_PIXELS, resizeImage } from "./image.js";
 
 /**
@@ -139,8 +140,8 @@ export const PICTURE_INPUT = is.either(
  * The middle of an image as pixels of the size a network reads: with `resize` what is cut out after the shorter side has that
  * length, else the largest middle part with the input's proportions. So `readPicture` and browsers do it.
  * @param input the model's input, `model.inputs[0]`: pixels come in its order; a shape alone stands for channel planes
- * @throws BAD_OPTION for channels that the shape has not; BAD_DATA for an image so narrow that it would become huge; what
- *   resizeImage throws.
+ * @throws BAD_OPTION for channels that the shape has not, and for an input of one row or column, unless the image has its size;
+ *   BAD_DATA for an image so narrow that it would become huge; what resizeImage throws.
  */
 export async function prepareImage(
   image: Image,
@@ -155,6 +156,14 @@ export async function prepareImage(
   const { resize, channels: wanted } = preprocessing;
   const { shape, channelsLast = false } = "shape" in input ? input : { shape: input };
   const [depth, height, width] = shape;
+  // such inputs are vectors and lines of other data
+  if ((height === 1 || width === 1) && (image.width !== width || image.height !== height)) {
+    throw new ShiftwiseError("BAD_OPTION", "a picture for a network that reads none", {
+      where,
+      expected: `arrays of ${layoutsOf(shape)}, as in a .npy file`,
+      found: `a picture of ${image.width}x${image.height} pixels`,
+    });
+  }
   const channels = wanted ?? (depth === 1 ? "grey" : "rgb");
   if (depth !== (channels === "grey" ? 1 : 3)) {
     throw new ShiftwiseError("BAD_OPTION", "the network does not read such channels", {

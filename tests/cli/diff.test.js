@@ -100,6 +100,40 @@ describe("quantize --val, diff and predict", () => {
     await assertFails(["predict", at("model.safetensors")], "BAD_OPTION", /missing required argument 'picture'/);
   });
 
+  test("predict says how nameless classes get names, and which names fit no output", async () => {
+    const picture = at("pictures", "dog", "1.bmp");
+    const said = async (...args) => (await shiftwise(["predict", ...args, picture])).stdout;
+    assert.match(await said(at("net.onnx")), /no names here: give --labels a text file with 3 names/);
+    writeFileSync(at("labels.txt"), "cat\ndog\nnewt\n");
+    for (const named of [[at("net.onnx"), "--labels", at("labels.txt")], [at("model.safetensors")]]) {
+      assert.doesNotMatch(await said(...named), /no names here/);
+    }
+    const b = buildNetwork("heads", createRandom(2));
+    const x = b.input([1, 8, 8], { mean: [0], std: [1] });
+    writeFileSync(at("heads.safetensors"), encodeNetwork(b.finish([b.dense(x, 4), b.dense(x, 2)])));
+    const wrong = await said(at("heads.safetensors"), "--labels", at("labels.txt"));
+    assert.match(wrong, /labels\.txt has 3, and no output has so many values, but 2 or 4/);
+    writeFileSync(at("map.safetensors"), encodeNetwork(b.finish([b.conv(x, 4)])));
+    assert.doesNotMatch(await said(at("map.safetensors")), /no names here/);
+  });
+
+  test("pictures for a network that reads none are refused with the arrays that it reads", async () => {
+    const b = buildNetwork("vector", createRandom(2));
+    writeFileSync(
+      at("vector.safetensors"),
+      encodeNetwork(b.finish([b.dense(b.relu(b.dense(b.input([64, 1, 1]), 8)), 3)])),
+    );
+    const vector = at("vector.safetensors");
+    const commands = [
+      ["predict", vector, at("pictures", "dog", "1.bmp")],
+      ["eval", vector, "--data", at("pictures"), "--range", 1],
+      ["quantize", vector, "--calibrate", at("pictures"), "--out", at("never.safetensors")],
+    ];
+    for (const args of commands) {
+      await assertFails([...args, "--json"], "BAD_OPTION", /network that reads none.*\(count, 64\).*picture of 8x8/);
+    }
+  });
+
   test("inspect shows an ONNX file as it would run", async () => {
     const facts = await shiftwiseJson(["inspect", at("net.onnx")]);
     assert.equal(facts.kind, "onnx");

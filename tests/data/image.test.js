@@ -106,6 +106,25 @@ describe("prepareImage", { skip }, () => {
     }
   });
 
+  test("vectors and lines of other data take no pictures but of their own size", async () => {
+    const image = { width: 6, height: 4, pixels: new Uint8Array(72).fill(9) };
+    for (const shape of [
+      [1, 1, 24],
+      [1, 24, 1],
+      [24, 1, 1],
+      [3, 1, 1],
+      [3, 1, 6],
+      [3, 4, 1],
+    ]) {
+      await assert.rejects(prepareImage(image, shape, {}, "x"), {
+        code: "BAD_OPTION",
+        message: /^x: a picture for a network that reads none; expected arrays of \(count, .*found a picture of 6x4/,
+      });
+    }
+    const line = { width: 6, height: 1, pixels: new Uint8Array(18).fill(9) };
+    assert.deepEqual([...(await prepareImage(line, [1, 1, 6], {}, "x"))], new Array(6).fill(9));
+  });
+
   test("a picture so narrow that it would become huge is refused", async () => {
     const image = await decodeImage(await plain(1, 20000).png().toBuffer(), "x");
     const refuse = () =>
