@@ -3,8 +3,9 @@ import type { Command } from "commander";
 import { ShiftwiseError } from "../base/index.js";
 import { lower } from "../graph/index.js";
 import type { ModelDef } from "../model/index.js";
-import { answersOf, partWays, type TensorDifference } from "../pipeline/index.js";
+import { answersOf, partWays, type TensorDifference, verdictOn } from "../pipeline/index.js";
 import { type Column, counted, type Section, table } from "../report/index.js";
+import type { OutputFidelity } from "../training/index.js";
 import { answersShown, openAnswers } from "./answers.js";
 import { integer } from "./arguments.js";
 import { type Context, newCommand, withContext } from "./command.js";
@@ -12,9 +13,10 @@ import { type NetworkArguments, readAnyNetwork } from "./files.js";
 import { decibelText } from "./layers.js";
 import { checkOutputs } from "./outputs.js";
 import { addPreprocessing, type PreprocessingArguments } from "./preprocessing.js";
-import { addReport, answersSections, fileFact, type ReportArguments, writeReport } from "./report.js";
+import { addReport, answersSections, fileFact, outputsSection, type ReportArguments, writeReport } from "./report.js";
 import { type Runnable, readRunnable, takingAs, takingPictures } from "./runnable.js";
 import { openSamples } from "./samples.js";
+import { outputsText } from "./shown.js";
 
 interface DiffArguments extends PreprocessingArguments, NetworkArguments, ReportArguments {
   readonly json?: boolean;
@@ -28,7 +30,10 @@ const PARTED = 20;
 const IMAGES = 16;
 
 export function diffCommand(): Command {
-  const command = newCommand("diff", "compare two networks layer by layer: dB of every tensor, and where they part")
+  const command = newCommand(
+    "diff",
+    "compare two networks layer by layer: dB of what every layer makes, and where they part",
+  )
     .argument("<float>", "the network that is right: an ONNX file, or a network that train wrote")
     .argument("<model>", "a model that was made of it, or another network with the same layers")
     .option("--data <path>", "pictures to run; of labelled ones --report shows the answers that changed")
@@ -60,12 +65,13 @@ async function runDiff(first: string, second: string, options: DiffArguments, co
   checkInputs(before, other.def, second);
   const line = screen.progress("comparing layers");
   const samples = Object.fromEntries([...prepared.calibrations].map(([name, one]) => [name, one.samples]));
-  const tensors = await partWays(before, other.def, samples, { signal, onProgress: (share) => line.update(share) });
+  const { tensors, outputs } = await partWays(before, other.def, samples, {
+    signal,
+    onProgress: (share) => line.update(share),
+  });
   line.done();
   const parted = tensors.find(({ snr }) => snr !== null && snr < PARTED) ?? null;
-  const words = parted
-    ? `they part at "${parted.tensor}" (${parted.op}), the first below ${PARTED} dB: ${decibelText(parted.snr)}`
-    : `no tensor is below ${PARTED} dB`;
+  const words = wordsOn(parted, outputs);
   const on = counted(prepared.count, "sample");
   if (report !== undefined) {
     await writeReport(
@@ -81,10 +87,10 @@ async function runDiff(first: string, second: string, options: DiffArguments, co
           title: "Where they part",
           text: [`${words[0].toUpperCase()}${words.slice(1)}.`, NOTE],
           bars: {
-            label: "signal to noise of each tensor in dB",
+            label: "signal to noise of what each layer makes in dB",
             low: PARTED,
-            bars: tensors.map(({ tensor, snr }) => ({
-              name: tensor,
+            bars: tensors.map(({ layer, snr }) => ({
+              name: layer,
               value: snr === null ? null : Math.min(snr, 80),
               text: decibelText(snr),
             })),
@@ -92,19 +98,21 @@ async function runDiff(first: string, second: string, options: DiffArguments, co
           columns: COLUMNS,
           rows: rowsOf(tensors, parted),
         },
+        ...(outputs.length > 0 ? [outputsSection("Outputs of the second against the first's", outputs)] : []),
         ...(await sectionsOnAnswers(before, other, options, context)),
       ],
     );
   }
   const missing = Object.keys(before.tensors).length - tensors.length;
   screen.result(
-    { tensors, parted: parted?.tensor ?? null, samples: prepared.count },
+    { tensors, outputs, parted: parted?.tensor ?? null, samples: prepared.count },
     [
-      `signal to noise of every tensor that both have, on ${on}:`,
+      `signal to noise of what each layer makes that both have, on ${on}:`,
       table(COLUMNS, rowsOf(tensors, parted)),
       ...(missing > 0
         ? [`${counted(missing, "tensor")} of the first are not in the second, where layers run as one`]
         : []),
+      ...(outputs.length > 0 ? ["outputs of the second against the first's:", outputsText(outputs)] : []),
       words,
     ].join("\n"),
   );
@@ -128,11 +136,33 @@ async function sectionsOnAnswers(
 const NOTE =
   "Channels of inner tensors are compared up to a factor of their own, since equalization moves factors between layers; outputs are compared as they are.";
 
-const COLUMNS: readonly Column[] = [["tensor"], ["layer"], ["signal to noise", "right"], [""]];
+/** Words on outputs that are not far apart, by the worst verdict on them, the worst first. */
+const ALIKE = {
+  fair: `keep ${PARTED} dB or more`,
+  "same answers": "give the same answers",
+  close: "are close",
+  "very close": "are very close",
+  exact: "are the same",
+} as const;
+
+/** Says where two models part; where it does not show in their outputs, how close these are. */
+function wordsOn(parted: TensorDifference | null, outputs: readonly OutputFidelity[]): string {
+  if (!parted) return `no layer is below ${PARTED} dB`;
+  const verdicts = outputs.map(verdictOn).filter((verdict) => verdict !== "not judged");
+  const known = verdicts.filter((verdict) => Object.hasOwn(ALIKE, verdict));
+  const worst = Object.entries(ALIKE).find(([verdict]) => known.some((one) => one === verdict));
+  const at = `"${parted.layer}" (${parted.op})`;
+  const first = `the first below ${PARTED} dB: ${decibelText(parted.snr)}`;
+  return worst && known.length === verdicts.length
+    ? `${at} is ${first}; yet the outputs ${worst[1]}`
+    : `they part at ${at}, ${first}`;
+}
+
+const COLUMNS: readonly Column[] = [["layer"], ["kind"], ["signal to noise", "right"], [""]];
 
 function rowsOf(tensors: readonly TensorDifference[], parted: TensorDifference | null): string[][] {
   return tensors.map((one) => [
-    one.tensor,
+    one.layer,
     one.op,
     decibelText(one.snr),
     [...(one === parted ? ["first below 20 dB"] : []), ...(one.isOutput ? ["output"] : [])].join(", "),

@@ -79,7 +79,7 @@ export { compareTimes, median } from "./measure.js";
 export { checkMethod } from "./methods.js";
 export { inputOf, NETWORKS } from "./network.js";
 export { schemeText } from "./notes.js";
-export { partWays, type TensorDifference } from "./part-ways.js";
+export { type PartedWays, partWays, type TensorDifference } from "./part-ways.js";
 export { pixelHead } from "./pixel-head.js";
 export { verdictOn } from "./quality.js";
 export { defined } from "./settings.js";

@@ -5,6 +5,8 @@ import { pause } from "../engine/index.js";
 import type { ModelDef } from "../model/index.js";
 import { toReal } from "../ops/index.js";
 import { Model } from "../runtime/index.js";
+import type { OutputFidelity } from "../training/index.js";
+import { createModelFidelity } from "./answers.js";
 import type { MeasureControl } from "./measure.js";
 
 /**
@@ -13,11 +15,22 @@ import type { MeasureControl } from "./measure.js";
  */
 export interface TensorDifference {
   readonly tensor: string;
-  /** The kind of the layer that writes it in the first model; "input" for an input. */
+  /** The name of the layer that writes it in the first model, by which settings know it, and its kind; of an input its name and "input". */
+  readonly layer: string;
   readonly op: string;
   readonly isOutput: boolean;
   /** Signal to noise in dB; 300 for no error, null where the first model's values are all the same. */
   readonly snr: number | null;
+}
+
+/**
+ * The result of partWays.
+ * @internal
+ */
+export interface PartedWays {
+  readonly tensors: readonly TensorDifference[];
+  /** The second model's outputs against the first one's; none where these are not alike. */
+  readonly outputs: readonly OutputFidelity[];
 }
 
 /** Sums of one tensor, by channel. */
@@ -38,7 +51,7 @@ export async function partWays(
   after: ModelDef,
   samples: Samples | SamplesByInput,
   { signal, onProgress }: MeasureControl = {},
-): Promise<readonly TensorDifference[]> {
+): Promise<PartedWays> {
   const defs = [before, after];
   const [own, others] = defs.map(({ tensors }) => new Map(Object.keys(tensors).map((name) => [plainName(name), name])));
   const outputs = new Set(before.outputs.map(({ tensor }) => plainName(tensor)));
@@ -52,6 +65,8 @@ export async function partWays(
     });
   }
   const sums = new Map(shared.map((name) => [name, emptySums(before.tensors[own.get(name)!].shape[0])]));
+  const fidelity = outputSizes(before) === outputSizes(after) ? createModelFidelity(before) : null;
+  const names = after.outputs.map(({ name }) => name);
   const models: Model[] = [];
   try {
     for (const def of defs) {
@@ -62,16 +77,17 @@ export async function partWays(
     for (let i = 0; i < reader.count; i++) {
       const given = Object.fromEntries(reader.read(i, 1));
       const expected = new Map<string, Float32Array>();
-      models[0].trace(given, (tensor, raw) => {
+      const right = models[0].trace(given, (tensor, raw) => {
         const name = plainName(tensor);
         if (sums.has(name)) expected.set(name, toReal(raw.slice(), before.tensors[tensor].encoding));
       });
-      models[1].trace(given, (tensor, raw) => {
+      const found = models[1].trace(given, (tensor, raw) => {
         const name = plainName(tensor);
         const values = expected.get(name);
         if (values) add(sums.get(name)!, values, toReal(raw.slice(), after.tensors[tensor].encoding));
         expected.delete(name);
       });
+      fidelity?.add(new Map(Object.entries(right)), new Map(Object.entries(found)), names);
       await onProgress?.((i + 1) / reader.count);
       if (signal?.aborted) throw new ShiftwiseError("ABORTED", "stopped while comparing layers");
       await pause();
@@ -79,18 +95,28 @@ export async function partWays(
   } finally {
     for (const model of models) model.dispose();
   }
-  const kinds = new Map<string, string>(before.layers.map(({ output, op }) => [plainName(output), op]));
-  const inputNames = before.inputs.map(({ tensor }) => plainName(tensor));
-  const order = new Map([...inputNames, ...kinds.keys()].map((name, i) => [name, i]));
-  return shared
+  const writers = new Map<string, { readonly name: string; readonly op: string }>([
+    ...before.inputs.map(({ tensor, name }) => [plainName(tensor), { name, op: "input" }] as const),
+    ...before.layers.map((layer) => [plainName(layer.output), layer] as const),
+  ]);
+  const order = new Map([...writers.keys()].map((name, i) => [name, i]));
+  const tensors = shared
     .sort((a, b) => order.get(a)! - order.get(b)!)
-    .map((tensor) => ({
-      tensor,
-      op: kinds.get(tensor) ?? "input",
-      isOutput: outputs.has(tensor),
-      snr: ratioOf(sums.get(tensor)!, !outputs.has(tensor)),
-    }));
+    .map((tensor): TensorDifference => {
+      const { name: layer, op } = writers.get(tensor)!;
+      return {
+        tensor,
+        layer,
+        op,
+        isOutput: outputs.has(tensor),
+        snr: ratioOf(sums.get(tensor)!, !outputs.has(tensor)),
+      };
+    });
+  return { tensors, outputs: fidelity?.read().outputs ?? [] };
 }
+
+const outputSizes = ({ outputs, tensors }: ModelDef): string =>
+  outputs.map(({ tensor }) => tensors[tensor].shape.join("x")).join(" ");
 
 /** The name of a tensor in the float network: quantize nodes put a word behind it. */
 const plainName = (tensor: string): string => tensor.replace(/\.quantized$/, "");

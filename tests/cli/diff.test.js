@@ -75,7 +75,7 @@ describe("quantize --val, diff and predict", () => {
     assert.equal(parted, first?.tensor ?? null);
     assert.match(readFileSync(at("diff.html"), "utf8"), /Where they part.*Answers that changed/s);
     const same = await shiftwise(["diff", at("net.safetensors"), at("net.safetensors"), "--data", at("pictures")]);
-    assert.match(same.stdout, /no tensor is below 20 dB/);
+    assert.match(same.stdout, /no layer is below 20 dB/);
     assert.match(same.stdout, / exact │/);
     const unlabelled = ["diff", at("net.onnx"), at("model.safetensors"), "--calibrate", at("pictures")];
     assert.deepEqual((await shiftwiseJson(unlabelled)).tensors, tensors);
@@ -86,6 +86,32 @@ describe("quantize --val, diff and predict", () => {
       "BAD_FILE",
       /not a float network/,
     );
+  });
+
+  test("diff says that outputs are close where only a layer inside is far", async () => {
+    const small = buildNetwork("small", createRandom(2));
+    const x = small.input([1, 8, 8], { mean: [0], std: [1] });
+    const tiny = small.conv(x, 4);
+    const network = small.finish([small.add(small.conv(x, 4), tiny)]);
+    /** The network with one layer's weights changed. */
+    const put = (file, change) => {
+      const nodes = network.nodes.map((node) =>
+        node.name === tiny ? { ...node, weight: { ...node.weight, data: node.weight.data.map(change) } } : node,
+      );
+      writeFileSync(at(file), encodeNetwork({ ...network, nodes }));
+    };
+    const files = ["one.safetensors", "two.safetensors"];
+    const compared = async (factor) => {
+      put(files[0], (w) => factor * w);
+      put(files[1], (w, i) => factor * (i % 2 ? w : -w));
+      return (await shiftwise(["diff", ...files.map((file) => at(file)), "--calibrate", at("pictures")])).stdout;
+    };
+    assert.match(
+      await compared(1e-3),
+      /"conv1" \(conv\) is the first below 20 dB: .*; yet the outputs are very close\n/,
+    );
+    assert.match(await compared(1e-7), /; yet the outputs are (very close|the same)\n/);
+    assert.match(await compared(1), /they part at "conv1" \(conv\), the first below 20 dB: .*\n/);
   });
 
   test("predict names the likeliest classes of every picture", async () => {

@@ -21,7 +21,11 @@ function network() {
 
 test("a model does not part from itself, and a quantized one does by its rounding", async () => {
   const float = lower(network(), { grids: null });
-  const same = await partWays(float, float, samplesOf(pictures));
+  const { tensors: same, outputs: equal } = await partWays(float, float, samplesOf(pictures));
+  assert.deepEqual(
+    equal.map(({ name, snr, agreement }) => [name, snr, agreement]),
+    [[float.outputs[0].name, 300, 1]],
+  );
   assert.deepEqual(
     same.map(({ snr }) => snr),
     same.map(() => 300),
@@ -29,7 +33,9 @@ test("a model does not part from itself, and a quantized one does by its roundin
   assert.deepEqual([same[0].op, same.at(-1).isOutput], ["input", true]);
   const { model } = await quantizeFromImages(network(), pictures, { bits: 4, goal: null });
   const seen = [];
-  const found = await partWays(float, model, samplesOf(pictures), { onProgress: (share) => void seen.push(share) });
+  const { tensors: found, outputs } = await partWays(float, model, samplesOf(pictures), {
+    onProgress: (share) => void seen.push(share),
+  });
   // every tensor is found again, though quantize nodes call it otherwise
   assert.deepEqual(
     found.map(({ tensor }) => tensor),
@@ -37,6 +43,11 @@ test("a model does not part from itself, and a quantized one does by its roundin
   );
   for (const { snr, tensor } of found) assert.ok(snr > 8 && snr < 80, `${tensor}: ${snr}`);
   assert.ok(found[0].snr > found.at(-1).snr);
+  assert.ok(Math.abs(outputs[0].snr - found.at(-1).snr) < 1e-6);
+  // layers have the names that bits are set by
+  const named = found.filter(({ op }) => op === "conv" || op === "dense").map(({ layer }) => layer);
+  assert.deepEqual(named, ["conv1", "conv2", "dense1"]);
+  for (const name of named) await quantizeFromImages(network(), pictures, { layers: new Map([[name, 3]]), goal: null });
   assert.equal(seen.at(-1), 1);
 });
 
