@@ -10,9 +10,9 @@
 //
 //   source(j, tap) = pixel + j + offset[tap]      valid where columns[tap][pixel + j] & rows[tap][pixel + j]
 //
-// Other widths go row by row (gather_u8_rows). Stride 2 first splits a plane into its four phases (split_phases_u8).
-// Everything else looks each pixel up in a table (gather_*_any in assembly/steps/windows.ts). A row's 64 bytes are four vectors. The four lines for them
-// are written out: a loop would add a counter and a branch to each.
+// Other widths go row by row (gather_u8_rows). Strides first split a plane into its phases: stride 2 into four (split_phases_u8),
+// others in assembly/steps/split.ts. What is left looks each pixel up in a table (gather_*_any in assembly/steps/windows.ts). A row's
+// 64 bytes are four vectors. The four lines for them are written out: a loop would add a counter and a branch to each.
 
 import { TILE } from "../../src/runtime/layout";
 
@@ -135,14 +135,17 @@ export function complement_rows(patch: usize, bytes: i32, max: i32): void {
   }
 }
 
-/** Planes to be split into the phases of stride 2. */
+/** Planes to be split into the phases of a stride. */
 @unmanaged
 export class SplitJob {
   planes!: usize;
   planeBytes!: u32;
   height!: i32;
   width!: i32;
-  /** The four phases of each channel, phaseBytes apart, channel after channel, with at least 16 bytes of slack. */
+  /** split_phases_u8_any only: rows and columns from one of a phase to the next. */
+  down!: i32;
+  right!: i32;
+  /** The phases of each channel, phaseBytes apart, channel after channel, with at least 16 bytes of slack. */
   phases!: usize;
   phaseBytes!: u32;
 }

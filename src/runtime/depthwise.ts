@@ -4,8 +4,8 @@ import { type ConvLayer, elements, type Shape, zeroOf } from "../ops/index.js";
 import { planCodes } from "./codes.js";
 import { TILE } from "./layout.js";
 import type { IntegerWeights } from "./schedule.js";
-import { blocksOf, type PlanContext, planeSize, type Step } from "./step.js";
-import { gatherOf, phaseBytesOf, type SlidingWindow, windowOf } from "./taps.js";
+import { blocksOf, type PlanContext, planeSize, type Step, sourceOf } from "./step.js";
+import { type Gather, gatherOf, type SlidingWindow, windowOf } from "./taps.js";
 import { DepthwiseJob } from "./wasm.generated.js";
 
 /** Bytes of one plane's copies: those of two and what is read and written stay in the first-level cache. */
@@ -21,17 +21,16 @@ const OFFSET_SHIFTED_MAX = 4095;
 /** Bytes that are copied at a time. */
 const TURN = 32;
 
-/** The pixels of a copy: those of the plane, or of a phase of stride 2, that lie under the taps of one column. */
+/** The pixels of a copy: those of the plane, or of a phase of it, that lie under the taps of one column. */
 interface Copy {
   /** The first row and the first column of the plane, as far as they are there. */
   readonly row: number;
   readonly column: number;
 }
 
-/** The way in which a window without other steps than 1 or 2 is slid over a plane. */
+/** The way in which a window is slid over a plane or its phases. */
 export interface Sliding {
-  /** Pixels from one to the next, 1 or 2. */
-  readonly step: number;
+  readonly gather: Gather;
   readonly copies: readonly Copy[];
   readonly copyBytes: number;
   /** Rows above the plane in a copy. */
@@ -50,20 +49,21 @@ export interface Sliding {
 /** Plans the copies that a window's taps read; null where the window is another, or they are too large. */
 export function slidingOf(input: Shape, output: Shape, window: SlidingWindow): Sliding | null {
   const { kernel, dilation, padding } = window;
-  const { form, phases } = gatherOf(input, output, window, false);
-  if (form !== "shifted" || elements(kernel) > TAPS_MAX) return null;
+  const gather = gatherOf(input, output, window, false);
+  if (gather.form !== "shifted" || elements(kernel) > TAPS_MAX) return null;
   const [, outHeight, width] = output;
-  const step = phases ? 2 : 1;
+  const [down] = gather.steps;
   const copies: Copy[] = [];
   const taps: { readonly copy: number; readonly row: number }[] = [];
   for (let ky = 0; ky < kernel[0]; ky++) {
     for (let kx = 0; kx < kernel[1]; kx++) {
       const place = ky * dilation[0] - padding[0];
-      const row = phases ? place & 1 : 0;
+      const first = Math.floor(place / down);
+      const row = place - first * down;
       const column = kx * dilation[1] - padding[1];
       let index = copies.findIndex((other) => other.row === row && other.column === column);
       if (index < 0) index = copies.push({ row, column }) - 1;
-      taps.push({ copy: index, row: (place - row) / step });
+      taps.push({ copy: index, row: first });
     }
   }
   const rows = taps.map(({ row }) => row);
@@ -77,7 +77,7 @@ export function slidingOf(input: Shape, output: Shape, window: SlidingWindow): S
   if (copies.length * copyBytes > OFFSET_MAX) return null;
   const offsets = Uint16Array.from(taps, (tap) => tap.copy * copyBytes + (above + tap.row) * width);
   const shifted = planeSize(output) <= SHIFTED_MAX && copies.length * copyBytes <= OFFSET_SHIFTED_MAX;
-  return { step, copies, copyBytes, above, offsets, reach, tiles, pieces, shifted };
+  return { gather, copies, copyBytes, above, offsets, reach, tiles, pieces, shifted };
 }
 
 /** Plans a convolution whose outputs have one input channel each; null where its taps cannot be read from copies. */
@@ -88,13 +88,13 @@ export function planDepthwise(context: PlanContext, layer: ConvLayer, weights: I
   const sliding = slidingOf(input, output, windowOf(layer));
   if (!sliding) return null;
   const [outputs] = output;
-  const { step, copies, copyBytes, offsets, reach, tiles, pieces, shifted } = sliding;
+  const { gather, copies, copyBytes, offsets, reach, tiles, pieces, shifted } = sliding;
   const { codes, partsBytes } = planCodes(context, layer, weights, { rows: offsets, shifted });
   const multiplier = outputs / input[0];
   const list = planCopies(context, sliding, input, output);
   memory.needScratch(partsBytes + 2 * copies.length * copyBytes);
   const job = memory.record(DepthwiseJob, () => {
-    const { address, planeBytes } = context.place(layer.input, step === 2 ? "phases" : "raw");
+    const { address, planeBytes } = sourceOf(context, layer.input, gather);
     return {
       ...codes,
       ...{ copies: list, planes: address, planeBytes, multiplier, copyBytes, reach },
@@ -124,25 +124,26 @@ export function planDepthwise(context: PlanContext, layer: ConvLayer, weights: I
 /** Places the records and masks of a window's copies. */
 function planCopies(
   { memory }: PlanContext,
-  { step, copies, above, reach }: Sliding,
+  { gather, copies, above, reach }: Sliding,
   input: Shape,
   output: Shape,
 ): Address {
+  const [down, right] = gather.steps;
   const [, height, width] = input;
   const [, , outWidth] = output;
   const bytes = roundUp(planeSize(output), TILE) + reach + TURN;
   const list = new Int32Array(2 * copies.length);
   copies.forEach(({ row, column }, i) => {
-    const phase = step === 2 ? 2 * row + (column & 1) : 0;
-    const first = phase && phase * phaseBytesOf(input);
-    const from = Math.floor(column / step) - above * outWidth;
+    const place = Math.floor(column / right);
+    const first = (row * right + column - place * right) * gather.size;
+    const from = place - above * outWidth;
     memory.needGuard(Math.max(0, -from), from + bytes);
-    // the outputs whose input, at step * x + column, lies in 0..width-1
-    const begin = Math.max(0, Math.ceil(-column / step));
-    const end = Math.min(outWidth, Math.ceil((width - column) / step));
-    const key = `copy ${[step, height, width, outWidth, above, row, column, bytes]}`;
+    // the outputs whose input, at right * x + column, lies in 0..width-1
+    const begin = Math.max(0, Math.ceil(-column / right));
+    const end = Math.min(outWidth, Math.ceil((width - column) / right));
+    const key = `copy ${[down, right, height, width, outWidth, above, row, column, bytes]}`;
     const mask = memory.shared(key, bytes, (to) => {
-      for (let y = 0; step * y + row < height && begin < end; y++) {
+      for (let y = 0; down * y + row < height && begin < end; y++) {
         const line = (above + y) * outWidth;
         to.fill(255, line + begin, line + end);
       }

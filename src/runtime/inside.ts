@@ -8,8 +8,8 @@ export { compileKernels, compileSteps, instantiate, needsSteps } from "./kernels
 export { BLOCK, DOUBLE, END, PARK, PART_ROWS, RAISED, SHORT, TILE } from "./layout.js";
 export { elementBytes } from "./memory.js";
 export { CHUNK_BYTES } from "./patch.js";
-export { needsPhases, planModel } from "./plan.js";
+export { phasesFor, planModel } from "./plan.js";
 export { isLarge } from "./pool.js";
 export { createDoor, readRaw } from "./ports.js";
 export { compileSchedule, type IntegerWeights, largestSums, type StreamForm } from "./schedule.js";
-export { type GatherForm, gatherOf, windowOf } from "./taps.js";
+export { type Gather, gatherOf, windowOf } from "./taps.js";

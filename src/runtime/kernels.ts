@@ -2,7 +2,7 @@
 import { bytesOfText, ShiftwiseError } from "../base/index.js";
 import type { ModelDef } from "../model/index.js";
 import { elements, type Layer, largestOf } from "../ops/index.js";
-import { gatherOf, windowOf } from "./taps.js";
+import { gatherOf, HALVES, windowOf } from "./taps.js";
 import { type Kernels as Exports, ODDS, OWN, RUNTIME_WASM_TEXT, SHARED, SHIFT } from "./wasm.generated.js";
 
 /** The exports of assembly/runtime and assembly/steps, documented there. */
@@ -13,7 +13,7 @@ export type Kernels = Exports & {
 
 /**
  * The layers whose kernels are a module of their own, assembly/steps, which is loaded where a model has one of them. Those of
- * float32 tensors, of activations of few bits, of strides beyond 2 and of means over windows are there as well: most networks of
+ * float32 tensors, of activations of few bits, of strides other than 2 and of means over windows are there as well: most networks of
  * convolutions do without.
  */
 const APART: ReadonlySet<Layer["op"]> = new Set([
@@ -40,7 +40,9 @@ export const needsSteps = ({ layers, tensors }: ModelDef): boolean =>
     const largest = largestOf(encoding);
     if (largest === null || (layer.op === "conv" && largest <= FEW_MAX)) return true;
     if (layer.op === "avgPool" && elements(layer.kernel) < elements(shape) / shape[0]) return true;
-    return "kernel" in layer && gatherOf(shape, output, windowOf(layer), false).form === "any";
+    if (!("kernel" in layer)) return false;
+    const { form, phases } = gatherOf(shape, output, windowOf(layer), false);
+    return form === "any" || !["", HALVES].includes(phases);
   });
 
 type Compile = (shared: boolean) => Promise<WebAssembly.Module>;

@@ -3,7 +3,7 @@ import { type Address, NOWHERE, plus } from "../base/index.js";
 import { elements, type Layer } from "../ops/index.js";
 import type { Kernels } from "./kernels.js";
 import { TILE } from "./layout.js";
-import { type PlanContext, planeSize } from "./step.js";
+import { type PlanContext, planeSize, sourceOf } from "./step.js";
 import { gatherOf, planTaps, windowOf } from "./taps.js";
 import { GatherJob } from "./wasm.generated.js";
 
@@ -67,13 +67,14 @@ export function planPatch(
   const chunk = Math.min(shape[0], together * Math.max(1, Math.floor(CHUNK_BYTES / (rowBytes * together))));
   // the rows alone can be too much, and the tables of their taps are not made then
   memory.needScratch(chunk * rowBytes);
-  const { form, phases } = gatherOf(shape, output, window, float);
+  const gatherer = gatherOf(shape, output, window, float);
   const size = planeSize(output);
   const before = sumsBytes + elements(layer.kernel) * TILE;
   memory.needScratch(before + chunk * rowBytes * (max ? 2 : 1) + SLACK);
-  const taps = planTaps(memory, { form, phases }, shape, output, window, float ? 4 : 1);
+  const { form } = gatherer;
+  const taps = planTaps(memory, gatherer, shape, output, window, float ? 4 : 1);
   const job = memory.record(GatherJob, () => {
-    const { address, planeBytes } = context.place(layer.input, phases ? "phases" : "raw");
+    const { address, planeBytes } = sourceOf(context, layer.input, gatherer);
     return { ...taps, planes: address, planeBytes, fill, width: output[2] };
   });
   const patch: Patch = {

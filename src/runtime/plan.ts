@@ -15,7 +15,7 @@ import { checkPlanOptions } from "./options.js";
 import { isLarge } from "./pool.js";
 import type { Content, Placements, PlanContext, Step } from "./step.js";
 import { planInput, planLayer, planSplit } from "./steps.js";
-import { gatherOf, phaseBytesOf, windowOf } from "./taps.js";
+import { type Gather, gatherOf, windowOf } from "./taps.js";
 
 export interface Plan {
   readonly steps: readonly Step[];
@@ -74,8 +74,8 @@ export function planModel(def: ModelDef, options: PlanOptions = {}): Plan {
 function planLives(def: ModelDef): { lives: Lives; makers: ((context: PlanContext) => Step)[] } {
   const lives: Lives = { raw: new Map(), staging: new Map(), phases: new Map() };
   const makers: ((context: PlanContext) => Step)[] = [];
-  const add = (content: Content, name: string, planeBytes: number, from: number): void => {
-    const bytes = def.tensors[name].shape[0] * planeBytes;
+  const add = (content: Content, name: string, planeBytes: number, from: number, tensor = name): void => {
+    const bytes = def.tensors[tensor].shape[0] * planeBytes;
     lives[content].set(name, { bytes, planeBytes, from, to: from, parent: null });
   };
   const addTensor = (name: string, from: number): void => {
@@ -99,14 +99,16 @@ function planLives(def: ModelDef): { lives: Lives; makers: ((context: PlanContex
     makers.push((context) => planInput(context, tensor));
   }
   for (const layer of def.layers) {
-    if (needsPhases(layer, def)) {
-      const { input } = layer;
-      if (!lives.phases.has(input)) {
-        add("phases", input, 4 * phaseBytesOf(def.tensors[input].shape), makers.length);
+    const gather = phasesFor(layer, def);
+    if (gather) {
+      const { input } = gather;
+      const key = gather.phases + input;
+      if (!lives.phases.has(key)) {
+        add("phases", key, elements(gather.steps) * gather.size, makers.length, input);
         use("raw", input);
-        makers.push((context) => planSplit(context, input));
+        makers.push((context) => planSplit(context, input, gather));
       }
-      use("phases", input);
+      use("phases", key);
     }
     addTensor(layer.output, makers.length);
     const adopted = layer.op === "concat" ? adopt(layer, def, lives.raw, fixed) : new Set<number>();
@@ -126,15 +128,12 @@ export function planMemory(def: ModelDef, options: PlanOptions = {}): MemoryUse 
   return guarded(() => planModel(def, options).use, "BAD_GRAPH", "this is no model", { found: described(def) });
 }
 
-/** Whether a layer reads the phases of its input. */
-export function needsPhases(
-  layer: Layer,
-  def: Pick<ModelDef, "tensors">,
-): layer is Extract<Layer, { kernel: unknown }> {
-  if (!("kernel" in layer) || (layer.op !== "conv" && isLarge(layer))) return false;
+/** The phases of its input that a layer reads; null where it reads none. */
+export function phasesFor(layer: Layer, def: Pick<ModelDef, "tensors">): (Gather & { readonly input: string }) | null {
+  if (!("kernel" in layer) || (layer.op !== "conv" && isLarge(layer))) return null;
   const { shape, encoding } = def.tensors[layer.input];
-  const output = def.tensors[layer.output].shape;
-  return gatherOf(shape, output, windowOf(layer), encoding.kind === "float32").phases;
+  const gather = gatherOf(shape, def.tensors[layer.output].shape, windowOf(layer), encoding.kind === "float32");
+  return gather.phases ? { ...gather, input: layer.input } : null;
 }
 
 /**

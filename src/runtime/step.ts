@@ -3,6 +3,7 @@ import type { Address } from "../base/index.js";
 import type { Layer, TensorSpec } from "../ops/index.js";
 import type { Kernels } from "./kernels.js";
 import type { MemoryPlan, Placement } from "./memory.js";
+import type { Gather } from "./taps.js";
 
 /** One call sequence of the plan. */
 export interface Step {
@@ -24,9 +25,9 @@ export const channelOf = (shape: readonly number[], unit: number): number =>
   planeSize(shape) === 1 ? unit * shape[0] : unit;
 
 /**
- * The content of a buffer: a tensor's raw values, the float values that a model's input is encoded from, or the four
- * phases that stride 2 reads. A kind and a name together say which buffer is meant, so no tensor's name can be
- * another's buffer.
+ * The content of a buffer: a tensor's raw values, the float values that a model's input is encoded from, or the phases
+ * that a stride reads, whose name begins with the stride. A kind and a name together say which buffer is meant, so no
+ * tensor's name can be another's buffer.
  */
 export type Content = "raw" | "staging" | "phases";
 
@@ -49,6 +50,10 @@ export function planesOf(
   const [from, to] = [place(input), place(output)];
   return { planes: from.address, planeBytes: from.planeBytes, out: to.address, outBytes: to.planeBytes };
 }
+
+/** The place of what a gather reads of a tensor: itself, or its phases, which have their own names. */
+export const sourceOf = ({ place }: PlanContext, input: string, { phases }: Pick<Gather, "phases">): Placement =>
+  place(phases + input, phases ? "phases" : "raw");
 
 /** Units of a layer that threads should at least find to share. */
 const UNITS_MIN = 64;

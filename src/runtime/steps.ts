@@ -9,7 +9,8 @@ import { elementBytes } from "./memory.js";
 import { planConstant, planGather, planPermute } from "./move-steps.js";
 import { SUMS_BYTES } from "./patch.js";
 import { planAvgPool, planMaxPool } from "./pool.js";
-import { channelOf, type PlanContext, planeSize, type Step, unitsOf } from "./step.js";
+import { channelOf, type PlanContext, planeSize, type Step, sourceOf, unitsOf } from "./step.js";
+import { type Gather, HALVES } from "./taps.js";
 import { planActivation, planBinary, planElementwise, planResample, planSoftmax } from "./value-steps.js";
 import { AddJob, SplitJob } from "./wasm.generated.js";
 
@@ -31,27 +32,25 @@ export function planInput(context: PlanContext, tensor: string): Step {
   };
 }
 
-/** Splits planes into the four phases that stride 2 reads. */
-export function planSplit(context: PlanContext, tensor: string): Step {
-  const [channels, height, width] = context.spec(tensor).shape;
+/** Splits planes into the phases that a layer reads. */
+export function planSplit(context: PlanContext, input: string, gather: Gather): Step {
+  const [channels, height, width] = context.spec(input).shape;
+  const [down, right] = gather.steps;
   const job = context.memory.record(SplitJob, () => {
-    const { address, planeBytes } = context.place(tensor);
-    const phases = context.place(tensor, "phases");
+    const { address, planeBytes } = context.place(input);
     return {
-      planes: address,
-      planeBytes,
-      height,
-      width,
-      phases: phases.address,
-      phaseBytes: phases.planeBytes / 4,
+      ...{ planes: address, planeBytes, height, width, down, right },
+      phases: sourceOf(context, input, gather).address,
+      phaseBytes: gather.size,
     };
   });
   return {
-    name: `${tensor} (phases)`,
+    name: `${input} (phases)`,
     op: "split",
     units: channels,
     run(kernels, first, last) {
-      kernels.split_phases_u8(job, first, last);
+      if (gather.phases === HALVES) kernels.split_phases_u8(job, first, last);
+      else kernels.split_phases_u8_any(job, first, last);
     },
   };
 }

@@ -1,6 +1,6 @@
 // taps.ts: how the patch of a sliding window is gathered: tap offsets, padding masks, and which gather kernel serves.
 import { type Address, NOWHERE, roundUp } from "../base/index.js";
-import type { Layer, Shape } from "../ops/index.js";
+import { elements, type Layer, type Shape } from "../ops/index.js";
 import { TILE } from "./layout.js";
 import { type Make, type MemoryPlan, planeBytesOf } from "./memory.js";
 import type { GatherJob } from "./wasm.generated.js";
@@ -11,6 +11,8 @@ const ENTRY_BYTES = 1024;
 const REACH_MAX = 2 ** 20;
 /** Elements of a vector. */
 const LANES = 16;
+/** Phases of a plane that are made however small they are, and for each tap. */
+const PHASES = 4;
 
 export interface SlidingWindow {
   readonly kernel: readonly [number, number];
@@ -18,6 +20,9 @@ export interface SlidingWindow {
   readonly dilation: readonly [number, number];
   readonly padding: readonly [number, number, number, number];
 }
+
+/** The phases of even and odd rows and columns, which the entry's own kernel splits. */
+export const HALVES = "2,2 ";
 
 /** The window of a convolution or pooling layer, with what it leaves out. */
 export function windowOf(layer: Extract<Layer, { kernel: unknown }>): SlidingWindow {
@@ -40,8 +45,15 @@ export type GatherForm = "pointwise" | "shifted" | "rows" | "any";
 
 export interface Gather {
   readonly form: GatherForm;
-  /** Whether it reads the four phase planes of stride 2 instead of the plane. */
-  readonly phases: boolean;
+  /** Rows and columns of the plane from one to the next of what is read: of a phase of it those of the stride, else 1. */
+  readonly steps: readonly [down: number, right: number];
+  /** Which phases are read that a stride parts the plane into, as HALVES of stride 2; nothing where the plane itself is. */
+  readonly phases: string;
+  /** Width of the rows that are read, and the elements between the inputs of two output rows. */
+  readonly width: number;
+  readonly rowStep: number;
+  /** Elements of the plane, or from one phase to the next. */
+  readonly size: number;
 }
 
 /**
@@ -58,66 +70,50 @@ export interface Reach {
 
 /** Chooses the way in which a layer gathers. float32 planes know only `shifted` and `any`. */
 export function gatherOf(input: Shape, output: Shape, window: SlidingWindow, float: boolean): Gather {
-  const fast = fastest(input, output, window, float);
-  const { before, behind } = reachOf(fast, input, output, window);
-  const far = Math.max(before, behind) * (float ? 4 : 1) > REACH_MAX;
-  return far ? { form: "any", phases: false } : fast;
-}
-
-function fastest(input: Shape, output: Shape, window: SlidingWindow, float: boolean): Gather {
   const { kernel, stride, padding } = window;
-  if (stride[0] === 1 && stride[1] === 1 && input[2] === output[2]) {
-    const bare = kernel[0] * kernel[1] === 1 && padding.every((p) => p === 0) && !float;
-    return { form: bare ? "pointwise" : "shifted", phases: false };
-  }
-  if (float) return { form: "any", phases: false };
-  if (stride[1] === 1) return { form: "rows", phases: false };
-  if (stride[0] !== 2 || stride[1] !== 2) return { form: "any", phases: false };
-  return { form: output[2] === phaseShape(input)[2] ? "shifted" : "rows", phases: true };
+  const [, height, width] = input;
+  const [down, right] = stride;
+  const whole = (form: GatherForm): Gather => {
+    return { form, steps: [1, 1], phases: "", width, rowStep: width * down, size: height * width };
+  };
+  const fast = (): Gather => {
+    const count = down * right;
+    if (count === 1 && width === output[2]) {
+      const bare = elements(kernel) === 1 && padding.every((p) => p === 0) && !float;
+      return whole(bare ? "pointwise" : "shifted");
+    }
+    // of rows shorter than a vector little is gathered at once
+    if (!float && right === 1 && (count === 1 || output[2] >= LANES)) return whole("rows");
+    const [rows, columns] = [Math.ceil(height / down), Math.ceil(width / right)];
+    const many = count > PHASES && (count * LANES > height * width || count > PHASES * elements(kernel));
+    if (float || many) return whole("any");
+    const form = output[2] === columns ? "shifted" : "rows";
+    // phases with the slack that kernels want which split planes
+    const size = planeBytesOf([1, rows, columns], 1) + 16;
+    return { form, steps: stride, phases: `${stride} `, width: columns, rowStep: columns, size };
+  };
+  const gather = fast();
+  const { before, behind } = reachOf(gather, output, window);
+  return Math.max(before, behind) * (float ? 4 : 1) > REACH_MAX ? whole("any") : gather;
 }
 
 /**
- * Bytes that a form reads outside a plane, or outside a channel's four phases. A tap is one offset for all output
+ * Elements that a form reads outside a plane, or outside a channel's phases. A tap is one offset for all output
  * pixels, so the last output rows read as far below the plane as the padding below it reaches, and the last tile whole
  * vectors more.
  */
-export function reachOf(gather: Gather, input: Shape, output: Shape, window: SlidingWindow): Reach {
-  const { form, phases } = gather;
+export function reachOf(gather: Gather, output: Shape, window: SlidingWindow): Reach {
+  const { form, width, rowStep, size } = gather;
   if (form === "any") return { before: 0, behind: 0 };
   const { kernel, dilation, padding } = window;
   const [, outHeight, outWidth] = output;
-  const rowWidth = rowWidthOf(gather, input);
-  const place = (row: number, column: number): number =>
-    phases ? Math.floor(row / 2) * rowWidth + Math.floor(column / 2) : row * rowWidth + column;
+  const [down, right] = gather.steps;
+  const place = (row: number, column: number): number => Math.floor(row / down) * width + Math.floor(column / right);
   const first = place(-padding[0], -padding[1]);
   const last = place(dilation[0] * (kernel[0] - 1) - padding[0], dilation[1] * (kernel[1] - 1) - padding[1]);
-  const span =
-    form === "rows"
-      ? (outHeight - 1) * rowStepOf(gather, input, window) + outWidth + LANES - 1
-      : roundUp(outHeight * outWidth, TILE);
-  // the last phase has phaseBytes of its own, and begins where the three others end
-  const own = phases ? phaseBytesOf(input) : input[1] * input[2];
-  return { before: Math.max(0, -first), behind: Math.max(0, last + span - own) };
-}
-
-/** Width of the rows that taps are counted in. */
-function rowWidthOf({ phases }: Gather, input: Shape): number {
-  return phases ? phaseShape(input)[2] : input[2];
-}
-
-/** Elements between the inputs of two output rows. */
-function rowStepOf(gather: Gather, input: Shape, { stride }: SlidingWindow): number {
-  return rowWidthOf(gather, input) * (gather.phases ? 1 : stride[0]);
-}
-
-/** Rows and columns of one phase plane of stride 2. */
-function phaseShape([channels, height, width]: Shape): Shape {
-  return [channels, Math.ceil(height / 2), Math.ceil(width / 2)];
-}
-
-/** Distance of two phase planes of u8, with the slack that split_phases_u8 wants. */
-export function phaseBytesOf(input: Shape): number {
-  return planeBytesOf(phaseShape(input), 1) + 16;
+  const span = form === "rows" ? (outHeight - 1) * rowStep + outWidth + LANES - 1 : roundUp(outHeight * outWidth, TILE);
+  // the last phase begins where the others end
+  return { before: Math.max(0, -first), behind: Math.max(0, last + span - size) };
 }
 
 /** Places the tables of a window into memory, sharing equal ones between layers. @throws OVERFLOW */
@@ -130,8 +126,8 @@ export function planTaps(
   elementBytes: number,
 ): Taps {
   const { kernel, stride, dilation, padding } = window;
-  const count = kernel[0] * kernel[1];
-  const { before, behind } = reachOf(gather, input, output, window);
+  const count = elements(kernel);
+  const { before, behind } = reachOf(gather, output, window);
   memory.needGuard(before * elementBytes, behind * elementBytes);
   if (gather.form === "pointwise") {
     return { taps: count, offsets: NOWHERE, tapMasks: NOWHERE, places: NOWHERE, rowStep: 0 };
@@ -140,25 +136,23 @@ export function planTaps(
   memory.expect(count * 12);
   const columns = planMasks(memory, 1, input, output, window);
   const rows = planMasks(memory, 0, input, output, window);
-  const rowWidth = rowWidthOf(gather, input);
+  const { form, steps, width, rowStep, size } = gather;
+  const [down, right] = steps;
   const offsets = new Int32Array(count);
   const masks = new Uint32Array(count * 2);
   for (let ky = 0, tap = 0; ky < kernel[0]; ky++) {
     for (let kx = 0; kx < kernel[1]; kx++, tap++) {
       const row = ky * dilation[0] - padding[0];
       const column = kx * dilation[1] - padding[1];
-      if (gather.phases) {
-        const phase = (row & 1) * 2 + (column & 1);
-        offsets[tap] = phase * phaseBytesOf(input) + (row >> 1) * rowWidth + (column >> 1);
-      } else {
-        offsets[tap] = row * rowWidth + column;
-      }
+      // the place in a phase, and which phase it is
+      const [y, x] = [Math.floor(row / down), Math.floor(column / right)];
+      const phase = (row - y * down) * right + column - x * right;
+      offsets[tap] = phase * size + y * width + x;
       masks[tap * 2] = columns[kx];
       masks[tap * 2 + 1] = rows[ky];
     }
   }
-  const places = gather.form === "any" ? planPlaces(memory, input, output, stride) : NOWHERE;
-  const rowStep = rowStepOf(gather, input, window);
+  const places = form === "any" ? planPlaces(memory, input, output, stride) : NOWHERE;
   return { taps: count, offsets: memory.constant(offsets), tapMasks: memory.constant(masks), places, rowStep };
 }
 

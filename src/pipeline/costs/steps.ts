@@ -11,16 +11,18 @@ import {
   type LayerOf,
   largestOf,
   type MaxPoolLayer,
+  type Shape,
   type TensorSpec,
 } from "../../ops/index.js";
 import {
   elementBytes,
   endsInBytes,
+  type Gather,
   isLarge,
   isPlain,
   largestSums,
-  needsPhases,
   PART_ROWS,
+  phasesFor,
   windowOf,
 } from "../../runtime/inside.js";
 import { endLanes, endPlanes, endTiles, endVector, TURN } from "./endings.js";
@@ -118,16 +120,23 @@ export function stepCounts(def: ModelDef, active: Active = new Map()): readonly 
   }
   const split = new Set<string>();
   for (const layer of def.layers) {
-    if (needsPhases(layer, def) && !split.has(layer.input)) {
-      const [channels, height, width] = def.tensors[layer.input].shape;
-      const turns = channels * height * Math.ceil(Math.ceil(width / 2) / TURN);
-      steps.push({ name: `${layer.input} (phases)`, op: "split", counts: { step: 1, split: turns } });
-      split.add(layer.input);
+    const phases = phasesFor(layer, def);
+    if (phases && !split.has(phases.phases + phases.input)) {
+      const counts = { step: 1, split: splitTurns(def.tensors[phases.input].shape, phases) };
+      steps.push({ name: `${phases.input} (phases)`, op: "split", counts });
+      split.add(phases.phases + phases.input);
     }
     const count = COUNTS[layer.op] as Count<Layer>;
     steps.push({ name: layer.name, op: layer.op, counts: count(counted, layer) });
   }
   return steps;
+}
+
+/** Times two vectors of a plane are split into phases. */
+function splitTurns([channels, height, width]: Shape, { steps: [down, right] }: Gather): number {
+  // a column is split as a row
+  const [rows, columns, step] = width === 1 && right === 1 ? [1, height, down] : [height, width, right];
+  return channels * rows * Math.ceil((Math.ceil(columns / step / TURN) * step) / 2);
 }
 
 const COUNTS = {
