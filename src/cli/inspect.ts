@@ -73,10 +73,10 @@ interface Facts {
 }
 
 export function inspectCommand(): Command {
-  const command = newCommand("inspect", "show a model's layers, encodings, codes, bytes, memory and notes").argument(
-    "<model>",
-    "model file, an ONNX file, or a float network file; the last two are shown as they would run",
-  );
+  const command = newCommand(
+    "inspect",
+    "show a model's layers, encodings, bytes, memory and notes; with --verbose also the share of the weights at each level",
+  ).argument("<model>", "model file, an ONNX file, or a float network file; the last two are shown as they would run");
   addNetworkOptions(command);
   return command.action((path: string, options: NetworkArguments & { readonly json?: boolean }) =>
     withContext(options, (context) => runInspect(path, options, context)),
@@ -240,7 +240,7 @@ function describe(facts: Facts, verbose: boolean): string {
     layers,
     `header with the graph, its indices and tables: ${bytes(facts.headerBytes)}`,
     ...(facts.isPacked ? ["packed: bytes of layers are those before packing"] : []),
-    ...histograms(facts.layers),
+    ...(verbose ? histograms(facts.layers) : []),
     `memory: ${bytes(total)} = constants ${bytes(constants)}, scratch ${bytes(scratch)}, activations ${bytes(arena)}, and guards`,
     ...Object.entries(facts.notes)
       .filter(([key]) => key !== PREPROCESSING_NOTE && key !== "pictures")

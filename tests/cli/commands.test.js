@@ -158,7 +158,7 @@ describe("from images to a model", () => {
   test("without --json they print text", async () => {
     const results = await Promise.all([
       shiftwise(["eval", model, "--data", data]),
-      shiftwise(["inspect", model]),
+      shiftwise(["inspect", model, "--verbose"]),
       shiftwise(["inspect", float]),
       shiftwise(["profile", model, "--runs", 1]),
     ]);
