@@ -17,6 +17,24 @@ const LEVELS = {
 
 const TIMES = (factor) => [step("constant", [], factor), step("mul", [2, 3])];
 const HARD = [step("hardSigmoid", [0], 1 / 6, 0.5), step("mul", [0, 1])];
+const DIVIDED_BY_6 = [step("constant", [], 6), step("div", [4, 5])];
+const DIVIDED_FIRST = [step("constant", [], 6), step("div", [3, 4]), step("mul", [0, 5])];
+const PLUS_3 = [step("constant", [], 3), step("add", [0, 1])];
+/** The ways in which files have hard swish, and other functions with a bound. */
+const CLIPS = {
+  "hard swish, clipped": [...PLUS_3, step("clip", [2], 0, 6), step("mul", [0, 3]), ...DIVIDED_BY_6],
+  "hard swish, clipped, divided first": [...PLUS_3, step("clip", [2], 0, 6), ...DIVIDED_FIRST],
+  "hard swish with a factor and a sum": [
+    ...[...PLUS_3, step("clip", [2], 0, 6), step("mul", [3, 0]), ...DIVIDED_BY_6],
+    ...[step("constant", [], -0.63), step("mul", [6, 7]), step("constant", [], 0.547), step("sub", [8, 9])],
+  ],
+  "x clip(x, -1, 2)": [step("clip", [0], -1, 2), step("mul", [0, 1])],
+  "clip(2 - x, 0.25, 3)": [step("constant", [], 2), step("sub", [1, 0]), step("clip", [2], 0.25, 3)],
+  "x clip(x - 40, 0, 9)": [
+    ...[step("constant", [], 40), step("sub", [0, 1])],
+    ...[step("clip", [2], 0, 9), step("mul", [0, 3])],
+  ],
+};
 /** The ways in which files have GELU, and its kin. */
 const GELUS = {
   gelu: KNOWN[1],
@@ -48,6 +66,7 @@ const FUNCTIONS = {
   "hard swish": [step("hardSwish", [0])],
   "hard swish in steps": HARD,
   "hard sigmoid": [step("hardSigmoid", [0], -0.3, 0.6)],
+  ...CLIPS,
   ...GELUS,
 };
 
@@ -139,8 +158,13 @@ test("planes of every length around eight pixels, and what overflows in any of t
   }
 });
 
-/** The functions whose float32 results are told by fewer operations in float64. */
-const SIGMOIDS = {
+/** The functions whose float32 results come of fewer operations in float64. */
+const PRODUCTS = {
+  "hard swish": FUNCTIONS["hard swish"],
+  "hard swish in steps": HARD,
+  "hard swish, clipped": CLIPS["hard swish, clipped"],
+  "hard swish, clipped, divided first": CLIPS["hard swish, clipped, divided first"],
+  "x clip(x, 0, 2)": [step("clip", [0], 0, 2), step("mul", [0, 1])],
   sigmoid: FUNCTIONS.sigmoid,
   swish: SWISH,
   "swish, turned over": FUNCTIONS["swish, turned over"],
@@ -152,10 +176,15 @@ test("the float32 results, above all those near the middle between two numbers, 
   const random = createRandom(13);
   const wide = new Float64Array(1);
   const words = new Uint32Array(wide.buffer);
-  for (const [name, steps] of Object.entries(SIGMOIDS)) {
+  for (const [name, steps] of Object.entries(PRODUCTS)) {
     const f = stepsOf(steps);
     const numbers = [0, -0, 3.4e38, -3.4e38, 1e-45, -1e-45, 1e-38, 1.2e-38, 2.4e-38, -1e-40];
     for (const x of [83.17, 88.5, 89, 102.9, 104, 690, 701, 710]) numbers.push(x, -x);
+    // where hard gates open and close
+    for (const x of [-3, 2, 3]) {
+      for (let n = 0; n < 100; n++)
+        numbers.push(beside(x, random.below(2 ** random.below(20))), beside(x, -random.below(9)));
+    }
     let middles = 0;
     while (middles < 300) {
       const x = Math.fround(random.normal() * 10 ** (random.below(4) - 2));
@@ -183,7 +212,7 @@ test("the float32 results, above all those near the middle between two numbers, 
 
 test("float32 results of planes of every length around four pixels and a block, and of activations of few levels", async () => {
   const random = createRandom(14);
-  for (const [name, steps] of Object.entries(SIGMOIDS)) {
+  for (const [name, steps] of Object.entries(PRODUCTS)) {
     for (const width of [1, 3, 4, 5, 49, 63, 64, 65, 67, 128, 131]) {
       for (const encoding of [FLOAT32, linear(255, 128, 1e-6), LEVELS]) {
         const x = Float32Array.from({ length: 3 * width }, () => 4 * random.normal());
@@ -266,8 +295,9 @@ function randomGate(random) {
   for (let count = 2 + random.below(5); count > 0; count--) {
     const kind = random.below(7);
     if (kind < 2) {
-      const fn = ["sigmoid", "tanh", "erf", "hardSwish", "hardSigmoid"][random.below(5)];
-      const parameters = fn === "hardSigmoid" ? [random.normal(), random.normal()] : [];
+      const fn = ["sigmoid", "tanh", "erf", "hardSwish", "hardSigmoid", "clip"][random.below(6)];
+      const takesNumbers = fn === "hardSigmoid" || fn === "clip";
+      const parameters = takesNumbers ? [random.normal(), number()] : [];
       last = steps.push(step(fn, [last], ...parameters));
       continue;
     }

@@ -46,6 +46,17 @@ export function gain_of(job: FunctionJob, channel: i32): f32 {
   return job.gains ? load<f32>(job.gains + ((<usize>channel) << 2)) : 1;
 }
 
+/** Writes the values of steps that are numbers: they stay for all blocks. */
+export function put_constants(job: FunctionJob, scratch: usize): void {
+  let to = scratch + (changetype<usize>(job.b) ? 2 : 1) * BLOCK_BYTES;
+  let step = changetype<usize>(job.steps);
+  for (const end = step + <usize>job.count * offsetof<FunctionStep>(); step < end; step += offsetof<FunctionStep>()) {
+    const it = changetype<FunctionStep>(step);
+    if (it.code == fn.CONSTANT) for (let i: usize = 0; i < BLOCK_BYTES; i += 8) store<f64>(to + i, it.first);
+    to += BLOCK_BYTES;
+  }
+}
+
 /** Makes `count` pixels of a channel, at most 64. */
 export function apply_block(job: FunctionJob, channel: i32, pixel: i32, count: i32, scratch: usize): void {
   const width = job.width;
@@ -74,6 +85,33 @@ function run_step(step: FunctionStep, scratch: usize, to: usize, count: i32): vo
     z = scratch + <usize>step.z;
   const bytes = (<usize>count) << 3;
   switch (code) {
+    case fn.CONSTANT:
+      // put_constants has
+      return;
+    case fn.MUL:
+      for (let i: usize = 0; i < bytes; i += 16) v128.store(to + i, f64x2.mul(v128.load(x + i), v128.load(y + i)));
+      return;
+    case fn.ADD:
+      for (let i: usize = 0; i < bytes; i += 16) v128.store(to + i, f64x2.add(v128.load(x + i), v128.load(y + i)));
+      return;
+    case fn.SUB:
+      for (let i: usize = 0; i < bytes; i += 16) v128.store(to + i, f64x2.sub(v128.load(x + i), v128.load(y + i)));
+      return;
+    case fn.DIV:
+      for (let i: usize = 0; i < bytes; i += 16) v128.store(to + i, f64x2.div(v128.load(x + i), v128.load(y + i)));
+      return;
+    case fn.MAX:
+      for (let i: usize = 0; i < bytes; i += 16) v128.store(to + i, f64x2.max(v128.load(x + i), v128.load(y + i)));
+      return;
+    case fn.MIN:
+      for (let i: usize = 0; i < bytes; i += 16) v128.store(to + i, f64x2.min(v128.load(x + i), v128.load(y + i)));
+      return;
+    case fn.CLIP: {
+      const p = f64x2.splat(step.first),
+        q = f64x2.splat(step.second);
+      for (let i: usize = 0; i < bytes; i += 16) v128.store(to + i, bounded(v128.load(x + i), p, q));
+      return;
+    }
     case fn.EXP:
       exp_block(x, to, bytes);
       return;
@@ -117,22 +155,6 @@ function step_f64x2(code: i32, x: v128, y: v128, z: v128, p: v128, q: v128): v12
   const zero = f64x2.splat(0),
     one = f64x2.splat(1);
   switch (code) {
-    case fn.MUL:
-      return f64x2.mul(x, y);
-    case fn.ADD:
-      return f64x2.add(x, y);
-    case fn.SUB:
-      return f64x2.sub(x, y);
-    case fn.DIV:
-      return f64x2.div(x, y);
-    case fn.CONSTANT:
-      return p;
-    case fn.MAX:
-      return f64x2.max(x, y);
-    case fn.MIN:
-      return f64x2.min(x, y);
-    case fn.CLIP:
-      return bounded(x, p, q);
     case fn.LEAKY_RELU:
       return v128.bitselect(f64x2.mul(p, x), x, f64x2.lt(x, zero));
     case fn.PRELU:

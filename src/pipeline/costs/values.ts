@@ -44,7 +44,8 @@ const SHORT: ReadonlySet<StepName> = new Set<StepName>([
   ...(["mul", "prelu", "sub", "clip", "hardSigmoid", "hardSwish", "leakyRelu"] as const),
 ]);
 /** The functions that are gates, and those that they may be joined by: assembly/steps/shared/gate.ts. */
-const GATES: ReadonlySet<StepName> = new Set<StepName>(["sigmoid", "tanh", "erf", "hardSigmoid", "hardSwish"]);
+const HARD_GATES: ReadonlySet<StepName> = new Set<StepName>(["hardSigmoid", "hardSwish", "clip"]);
+const GATES: ReadonlySet<StepName> = new Set<StepName>(["sigmoid", "tanh", "erf", ...HARD_GATES]);
 const JOINS: ReadonlySet<StepName> = new Set<StepName>(["constant", "add", "sub", "mul", "div"]);
 /** Functions of two values that have a kernel of their own. */
 const PAIRS: ReadonlySet<string> = new Set(["add", "sub", "mul", "div"]);
@@ -94,7 +95,9 @@ function countFunction(
   if (!isFloat(tensors[input])) return { step: 1, looked: elements(out.shape) };
   const gates = steps.filter(({ fn }) => GATES.has(fn));
   if (gates.length <= 1 && steps.every((step) => gates.includes(step) || JOINS.has(step.fn))) {
-    if (out.encoding.kind === "linear") return { step: 1, gate: blocksOf(out) };
+    const isHard = gates.length === 1 && HARD_GATES.has(gates[0].fn);
+    // those to float32 take hardly longer
+    if (out.encoding.kind === "linear" || isHard) return { step: 1, gate: blocksOf(out) };
     const isProduct = gates[0]?.fn === "sigmoid" && steps.every(({ fn }) => !["add", "sub"].includes(fn));
     if (isProduct) return { step: 1, wideGate: blocksOf(out) };
   }
