@@ -48,7 +48,10 @@ const NUMBERS = is.list(is.number);
 
 /** Options of `importOnnx`. */
 export interface ImportOptions {
-  /** Name of the network; the graph's own unless given. */
+  /**
+   * Name of the network. Default: the graph's own, or where exporters give every graph that name, such as "torch_jit" or "main_graph", the
+   * one of the file in `where`.
+   */
   readonly name?: string;
   /** The normalization of pixels, which an ONNX file does not hold; of several inputs by name where they differ. */
   readonly normalization?: InputNormalization;
@@ -68,7 +71,7 @@ export interface ImportOptions {
   readonly budget?: number;
   /** Reads tensors that lie in other files. Without it such a model is refused. */
   readonly external?: ExternalData;
-  /** File name for error messages. */
+  /** File name for error messages, and for a graph without a name of its own. */
   readonly where?: string;
   /**
    * Called with what is no error. A "warning" says what may be wrong, such as a variance below zero. A "note" says what is

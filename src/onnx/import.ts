@@ -29,7 +29,7 @@ import {
 } from "./input.js";
 import { statedLabels, statedNormalization } from "./metadata.js";
 import { type OnnxModel, readModel } from "./model.js";
-import { shown } from "./names.js";
+import { graphName, shown } from "./names.js";
 import { nameOutputs, upTo, withNames } from "./outputs.js";
 import { Problems } from "./problems.js";
 import type { Remark } from "./surroundings.js";
@@ -112,7 +112,7 @@ export function importModel(read: OnnxModel, options: Omit<ImportOptions, "exter
     return encoding ? [[name, encoding] as const] : [];
   });
   const network: Network = {
-    name: networkName(options.name ?? model.name),
+    name: networkName(options.name ?? graphName(model.name, where)),
     nodes: live.filter(({ op, name }) => op !== "input" || needed.has(name)),
     outputs: names,
     ...(labels && { labels }),

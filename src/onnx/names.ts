@@ -9,6 +9,17 @@ export function shown(name: string): string {
   return name.length > 100 ? `${name.slice(0, 97)}...` : name;
 }
 
+/** Names that exporters give every graph. */
+const NAMELESS =
+  /^(torch[-_ ]?jit([-_ ]export)?|(main[-_ ]?)?(graph|model)|main|tf2onnx|pytorch|mxnet_converted_model|model from paddlepaddle\.?)?$/i;
+
+/** The name of a graph; that of its file, where that is known, if exporters call every graph so, or it has none. */
+export function graphName(own: string, path: string): string {
+  if (!NAMELESS.test(own.trim())) return own;
+  const file = path.split(/[/\\]/).at(-1)!;
+  return file.replace(/\.onnx$/i, "") || own;
+}
+
 /** The domain; ONNX's own is "". */
 export function domainOf(domain = ""): string {
   return domain === "ai.onnx" ? "" : domain;

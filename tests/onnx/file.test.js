@@ -7,9 +7,40 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { ShiftwiseError } from "../../dist/base/index.js";
 import { importOnnx, importOnnxFile } from "../../dist/onnx/index.js";
-import { build, floats } from "./build.js";
+import { encodeMessage } from "../../dist/onnx/wire.js";
+import { build, floats, message } from "./build.js";
 
 const w = (...dims) => floats(dims);
+
+test("a graph that exporters call as every other is called as its file", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "shiftwise-onnx-"));
+  try {
+    const path = join(folder, "face.v2.onnx");
+    const nameOf = async (name, options) => {
+      const built = message({ nodes: [["Relu", "x", "y"]] });
+      const bytes = encodeMessage("ModelProto", { ...built, graph: { ...built.graph, name } });
+      writeFileSync(path, bytes);
+      const own = importOnnx(bytes).name;
+      return [(await importOnnxFile(path, options)).name, own];
+    };
+    for (const name of [
+      "torch_jit",
+      "torch-jit-export",
+      "torch_jit_export",
+      "main_graph",
+      "main",
+      "graph",
+      "tf2onnx",
+    ]) {
+      assert.deepEqual(await nameOf(name), ["face.v2", name]);
+    }
+    assert.deepEqual(await nameOf(""), ["face.v2", "network"]);
+    for (const name of ["resnet50", "torch_jit_2", "my main graph"]) assert.deepEqual(await nameOf(name), [name, name]);
+    assert.equal((await nameOf("main_graph", { name: "mine" }))[0], "mine");
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
 
 test("external data: beside the model, and nowhere else", async () => {
   const folder = mkdtempSync(join(tmpdir(), "shiftwise-onnx-"));
