@@ -56,7 +56,6 @@ export function put_wide_constants(gate: Gate): void {
 }
 
 /** Which of four results lie too near to a middle, or have fewer bits in float32. */
-@inline
 function doubtful(v: v128, w: v128): v128 {
   // The lowest 29 bits are those that float32 leaves out; 2^28 is the middle, and comes to lie at the least i32.
   const low = v128.shuffle<i32>(v, w, 0, 2, 4, 6),
@@ -69,13 +68,11 @@ function doubtful(v: v128, w: v128): v128 {
 }
 
 /** Four numbers of float32. */
-@inline
 function rounded(v: v128, w: v128): v128 {
   return i64x2.shuffle(f32x4.demote_f64x2_zero(v), f32x4.demote_f64x2_zero(w), 0, 2);
 }
 
 /** Four values of a plane; 0 for those behind the last, which could be anything. */
-@inline
 function values_at(at: usize, left: i32): v128 {
   const four = v128.load(at);
   return left < 4 ? v128.and(four, i32x4.lt_s(i32x4(0, 1, 2, 3), i32x4.splat(left))) : four;
@@ -90,7 +87,9 @@ export function gate_values(gate: Gate, exact: FunctionJob, channel: i32, scratc
     const count = min(BLOCK, size - pixel);
     const plane = from.planes + <usize>channel * from.planeBytes + ((<usize>pixel) << 2);
     const isSure =
-      gate.kind == HARD ? hard_block(gate, plane, count, gain, scratch) : sigmoid_block(gate, plane, count, gain, scratch);
+      gate.kind == HARD
+        ? hard_block(gate, plane, count, gain, scratch)
+        : sigmoid_block(gate, plane, count, gain, scratch);
     if (isSure) write_f32(exact.result, channel, pixel, count, scratch);
     else apply_block(exact, channel, pixel, count, scratch);
   }
