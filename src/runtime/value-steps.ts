@@ -27,6 +27,8 @@ const ROOM = 64;
 const PAIR_BYTES = 2048;
 /** Most lines of columns that are kept: assembly/steps/resample.ts. */
 const LINES_MAX = 8;
+/** Results that wait to be encoded together. */
+const RESULTS = 256;
 
 /** The number of a function: src/runtime/step-codes.ts. */
 const codeOf = (fn: StepName): number => STEP_NAMES.indexOf(fn);
@@ -149,6 +151,17 @@ export function planBinary(context: PlanContext, layer: BinaryLayer): Step {
   );
 }
 
+/** Whether two rows lie in two lines of two, or are one. */
+const isPair = (row: number, other: number): boolean => row === other || (row - other) % 2 !== 0;
+
+/** What the taps of every column have: the first tap of all columns, an even number, then the second of all. */
+function byTap(list: readonly number[], taps: number): readonly number[] {
+  const count = list.length / taps;
+  return Array.from({ length: taps }, (_, tap) =>
+    Array.from({ length: count + (count % 2) }, (__, column) => (column < count ? list[column * taps + tap] : 0)),
+  ).flat();
+}
+
 export function planResample(context: PlanContext, layer: ResampleLayer): Step {
   const { memory } = context;
   const { input, output, rows, columns } = layer;
@@ -156,18 +169,20 @@ export function planResample(context: PlanContext, layer: ResampleLayer): Step {
   const [channels, height, width] = context.spec(output).shape;
   const [tall, wide] = [rows.indices.length / height, columns.indices.length / width];
   const lines = Math.min(tall, LINES_MAX);
+  const paired = tall === 2 && rows.indices.every((row, i) => i % 2 === 0 || isPair(rows.indices[i - 1], row));
   const from = planSource(context, input);
   const result = planEncoding(context, output, 1);
   const places = {
     rows: memory.constant(Int32Array.from(rows.indices)),
     rowWeights: memory.constant(Float64Array.from(rows.weights)),
-    columns: memory.constant(Int32Array.from(columns.indices)),
-    columnWeights: memory.constant(Float64Array.from(columns.weights)),
+    columns: memory.constant(Int32Array.from(byTap(columns.indices, wide), (index) => index * 8)),
+    columnWeights: memory.constant(Float64Array.from(byTap(columns.weights, wide))),
   };
   const job = memory.record(ResampleJob, () => {
-    return { from, stride, height, width, tall, wide, ...places, lines, result };
+    return { from, stride, height, width, tall, wide, ...places, lines, paired: Number(paired) as 0 | 1, result };
   });
-  memory.needScratch((lines + 1) * 8 * (width + 3) + 4 * lines + ROOM);
+  const results = 4 * (RESULTS + width);
+  memory.needScratch(8 * (stride + 3) + (lines + 1) * 8 * (width + 3) + 4 * lines + results + 2 * ROOM);
   return stepOf(layer, channels, (kernels, first, last, scratch) => kernels.resample(job, first, last, scratch));
 }
 
