@@ -94,7 +94,7 @@ const ALL_METHODS = METHODS.map(parseMethod);
 
 export function compareCommand(): Command {
   const command = newCommand("compare", "run quantization methods side by side; print a table and write charts")
-    .requiredOption("--data <folder>", "folder of labelled images, as train takes it, or the word generated")
+    .requiredOption("--data <path>", "labelled images: a folder or a .npz, as train takes it, or the word generated")
     .requiredOption("--net <file>", "float network file that train wrote, or an ONNX file")
     .addOption(
       new Option(

@@ -53,8 +53,8 @@ export function quantizeCommand(): Command {
   const command = newCommand("quantize", "turn a float network's weights into powers of two and write the model")
     .argument("<network>", "an ONNX file, or a network file that train wrote")
     .option(
-      "--data <folder>",
-      "retrain with INQ on labelled images: a folder, as train takes it, or the word generated",
+      "--data <path>",
+      "retrain with INQ on labelled images: a folder or a .npz, as train takes it, or the word generated",
     )
     .option(
       "--calibrate <path>",

@@ -27,11 +27,11 @@ interface TrainArguments extends TrainingArguments {
 export function trainCommand(): Command {
   const command = newCommand("train", "train a float network and write its file, which quantize reads")
     .requiredOption(
-      "--data <folder>",
-      "folder of IDX or CIFAR-10 files, of train.tar and test.tar, of folders train and test with a folder for each class, or of one folder for each class, or the word generated",
+      "--data <path>",
+      "folder of IDX or CIFAR-10 files, of train.tar and test.tar, of folders train and test with a folder for each class, or of one folder for each class; a .npz of x_train, y_train, x_test and y_test, or of images and labels; or the word generated",
     )
     .requiredOption("--out <file>", "network file to write")
-    .option("--classes <n>", "number of classes in IDX files", integer("--classes", 2, 256), 10)
+    .option("--classes <n>", "number of classes in IDX files and in a .npz", integer("--classes", 2, 256), 10)
     .option("--net <name>", `architecture: ${NETWORKS.join(", ")}`, choice("--net", NETWORKS), "demo")
     .option(
       "--width <n>",

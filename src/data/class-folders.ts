@@ -2,15 +2,13 @@
 import { join, relative, sep } from "node:path";
 import { ShiftwiseError } from "../base/index.js";
 import { readBytes } from "./bytes.js";
-import { computeNormalization, type Dataset, imageLength, type TrainTest } from "./dataset.js";
+import { computeNormalization, type Dataset, heldOut, imageLength, type TrainTest } from "./dataset.js";
 import { type EncodedImage, encodedSet } from "./encoded.js";
 import { searchFolder } from "./folder.js";
 
 /** Names of the two parts, the best first. */
 const TRAINING = ["train", "training"];
 const TESTING = ["test", "val", "valid", "validation"];
-/** The number of a picture in its class, in a set of one part, that is held out; so are its multiples. */
-const HELD = 5;
 
 /** The names of a folder's two parts; null where it does not have both. */
 function partsIn(entries: readonly string[]): readonly [training: string, testing: string] | null {
@@ -36,20 +34,12 @@ export async function loadClassFolders(folder: string, entries: readonly string[
   const { pictures } = await searchFolder(folder);
   if (new Set(pictures.map((path) => classIn(folder, path))).size < 2) return null;
   const all = await picturesIn(folder);
-  const seen = new Map<string, number>();
-  const isHeld = all.map(({ className }) => {
-    const count = (seen.get(className) ?? 0) + 1;
-    seen.set(className, count);
-    return count % HELD === 0;
-  });
+  const isHeld = heldOut(
+    all.map(({ className }) => className),
+    "folders train and test",
+    folder,
+  );
   const [train, test] = [all.filter((_, i) => !isHeld[i]), all.filter((_, i) => isHeld[i])];
-  if (test.length === 0) {
-    throw new ShiftwiseError("BAD_DATA", "too few pictures to hold some out", {
-      where: folder,
-      expected: `${HELD} or more of a class, or folders train and test`,
-      found: `${all.length} of ${seen.size} classes`,
-    });
-  }
   const set = await encodedSet({ entries: train, where: folder }, { entries: test, where: folder });
   return { ...greyWhereGrey(set), heldOut: true };
 }

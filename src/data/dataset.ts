@@ -79,6 +79,43 @@ export interface TrainTest {
   readonly heldOut?: boolean;
 }
 
+/** One image of so many of a class is held out. */
+const HELD = 5;
+
+/**
+ * Tells which images of a set are held out of it to test: every fifth of each class.
+ * @param classes the class of each
+ * @param otherwise what the set may have instead, for an error
+ * @throws BAD_DATA where that is none
+ */
+export function heldOut(classes: readonly (string | number)[], otherwise: string, where: string): boolean[] {
+  const seen = new Map<string | number, number>();
+  const held = classes.map((name) => {
+    const count = (seen.get(name) ?? 0) + 1;
+    seen.set(name, count);
+    return count % HELD === 0;
+  });
+  if (held.some(Boolean)) return held;
+  throw new ShiftwiseError("BAD_DATA", "too few pictures to hold some out", {
+    where,
+    expected: `${HELD} or more of a class, or ${otherwise}`,
+    found: `${classes.length} of ${seen.size} classes`,
+  });
+}
+
+/** Classes of sets that do not say it: those of the published ones. */
+export const CLASSES = 10;
+
+/** @throws BAD_OPTION for a number of classes that labels of one byte cannot have */
+export function checkClasses(classes: number): void {
+  if (Number.isInteger(classes) && classes >= 2 && classes <= 256) return;
+  throw new ShiftwiseError("BAD_OPTION", "number of classes out of range", {
+    expected: "an integer in 2..256",
+    found: classes,
+    where: "classes",
+  });
+}
+
 /** Number of images. */
 export function size(dataset: Dataset): number {
   given({ dataset }, { dataset: is.record<Pick<Dataset, "labels">>({ labels: is.bytes }) });

@@ -70,7 +70,8 @@ export async function searchFolder(folder: string): Promise<Found> {
   return { pictures, arrays, others, hidden };
 }
 
-async function readHead(path: string): Promise<Uint8Array> {
+/** The first bytes of a file, which tell its kind. */
+export async function readHead(path: string): Promise<Uint8Array> {
   let file: FileHandle | null = null;
   try {
     file = await open(path, "r");

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { given, is, ShiftwiseError } from "../base/index.js";
 import { checkLength, listFolder, readBytes } from "./bytes.js";
-import { checkDataset, computeNormalization, type Dataset, type TrainTest } from "./dataset.js";
+import { CLASSES, checkClasses, checkDataset, computeNormalization, type Dataset, type TrainTest } from "./dataset.js";
 
 /** An array of bytes with its dimensions, row-major. */
 export interface IdxArray {
@@ -79,14 +79,8 @@ export function looksLikeIdx(entries: readonly string[]): boolean {
  */
 export async function loadIdxFolder(folder: string, options: IdxOptions = {}): Promise<TrainTest> {
   given({ folder, options }, { folder: is.text, options: OPTIONS });
-  const { classes = 10 } = options;
-  if (!Number.isInteger(classes) || classes < 2 || classes > 256) {
-    throw new ShiftwiseError("BAD_OPTION", "number of classes out of range", {
-      expected: "an integer in 2..256",
-      found: classes,
-      where: "classes",
-    });
-  }
+  const { classes = CLASSES } = options;
+  checkClasses(classes);
   const entries = await listFolder(folder);
   const read = async (name: string, rank: number) => {
     const path = join(folder, entries.includes(name) ? name : `${name}.gz`);

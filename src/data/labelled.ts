@@ -9,12 +9,12 @@ import { type Arrays, arraysOf } from "./arrays.js";
 import { listFolder, readBytes, readWhole } from "./bytes.js";
 import { CLASS_NAMES, loadCifarFolder, looksLikeCifar, parseCifar } from "./cifar.js";
 import type { Dataset } from "./dataset.js";
-import { imagesOf } from "./fit.js";
 import { few, searchFolder } from "./folder.js";
 import { generate } from "./generate.js";
 import { loadIdxFolder, looksLikeIdx, parseIdx } from "./idx.js";
 import { decodeImage, type Image } from "./image.js";
 import { isTable, readTable } from "./label-table.js";
+import { type LabelledPlanes, labelledPlanes, pairIn } from "./labelled-arrays.js";
 import type { NpyArray } from "./npy.js";
 import { LIMIT, spread } from "./pictures.js";
 import { PREPROCESSING, type Preprocessing, prepareImage } from "./preprocessing.js";
@@ -179,10 +179,7 @@ function ofDataset({ images, labels, shape, classNames }: Dataset): Found {
   return ofPlanes({ images, labels, shape }, classNames);
 }
 
-function ofPlanes(
-  { images, labels, shape }: { images: Uint8Array; labels: ArrayLike<number>; shape: Shape },
-  classNames?: readonly string[],
-): Found {
+function ofPlanes({ images, labels, shape }: LabelledPlanes, classNames?: readonly string[]): Found {
   const length = shape[0] * shape[1] * shape[2];
   const items = Array.from(labels, (label, i) => ({
     name: `picture ${i}`,
@@ -218,50 +215,16 @@ async function ofIdx(bytes: Uint8Array, path: string): Promise<Found | null> {
   return ofImageArray({ shape: images.dims, type: "uint8", data: images.data }, labels.data, path);
 }
 
-const IMAGE_NAMES = /^(test_images|val_images|x_test|x_val|images|x|test_x|data|imgs)$/i;
-const LABEL_NAMES: readonly (readonly [RegExp, string])[] = [
-  [/^test_images$/i, "test_labels"],
-  [/^val_images$/i, "val_labels"],
-  [/^x_test$/i, "y_test"],
-  [/^x_val$/i, "y_val"],
-  [/^test_x$/i, "test_y"],
-  [/./, "labels"],
-  [/./, "y"],
-  [/./, "targets"],
-  [/./, "label"],
-];
-
 function ofArrays(arrays: Arrays, path: string): Found | null {
   const names = [...arrays.keys()];
-  const images = names
-    .filter((name) => IMAGE_NAMES.test(name))
-    .sort((a, b) => Number(/test|val/i.test(b)) - Number(/test|val/i.test(a)))[0];
-  if (images === undefined) return null;
-  const wanted = LABEL_NAMES.filter(([pattern]) => pattern.test(images)).map(([, name]) => name);
-  const name = wanted.flatMap((one) => names.filter((known) => known.toLowerCase() === one))[0];
-  if (name === undefined) return null;
-  const labels = arrays.get(name)!;
-  const found = ofImageArray(arrays.get(images)!, labels.data, `${path}: ${images}`);
-  return { ...found, remarks: [`took the arrays ${images} and ${name} of ${names.join(", ")}`] };
+  const pair = pairIn(names, "test") ?? pairIn(names, "whole");
+  if (!pair) return null;
+  const found = ofImageArray(arrays.get(pair.images)!, arrays.get(pair.labels)!.data, `${path}: ${pair.images}`);
+  return { ...found, remarks: [`took the arrays ${pair.images} and ${pair.labels} of ${names.join(", ")}`] };
 }
 
-/** Grey pictures (count, rows, columns), or ones with an axis of 1 or 3 channels before or behind the others. */
-function ofImageArray({ shape: dims, type, data }: NpyArray, labels: ArrayLike<number>, where: string): Found {
-  const refuse = (expected: string, found: unknown): ShiftwiseError =>
-    new ShiftwiseError("BAD_DATA", "no labelled pictures", { where, expected, found });
-  const [count, ...rest] = dims;
-  const three = rest.length === 2 ? [1, ...rest] : rest;
-  const last = three.length === 3 && ![1, 3].includes(three[0]) && [1, 3].includes(three[2]);
-  const shape = (last ? [three[2], three[0], three[1]] : three) as unknown as Shape;
-  if (three.length !== 3 || ![1, 3].includes(shape[0]) || count === 0) {
-    throw refuse("(count, rows, columns), or with 1 or 3 channels", `(${dims.join(", ")})`);
-  }
-  if (type !== "uint8" || !(data instanceof Uint8Array)) {
-    throw refuse("pixels 0..255 as uint8; eval --against --calibrate takes other numbers", type);
-  }
-  if (labels.length !== count) throw refuse(`${count} labels, one for each picture`, labels.length);
-  return ofPlanes({ images: imagesOf(data, dims, shape, where), labels, shape });
-}
+const ofImageArray = (array: NpyArray, labels: ArrayLike<number>, where: string): Found =>
+  ofPlanes(labelledPlanes(array, labels, where));
 
 async function ofTable(path: string): Promise<Found> {
   const rows = await readTable(path);

@@ -45,7 +45,7 @@ describe("bad input", () => {
       [["frobnicate", "--help"], /no such command.*found frobnicate/],
       [["help", "frobnicate"], /no such command.*found frobnicate/],
       [["train", "--data", "x", "--out", "y", "--frobnicate"], /unknown option '--frobnicate'/],
-      [["train", "--out", "x"], /'--data <folder>' not specified/],
+      [["train", "--out", "x"], /'--data <path>' not specified/],
       [["eval", "--data", "x"], /missing required argument 'model'/],
       [["demo", "--bits", "6"], /--bits 6: .*expected 2, 3, 4 or 5; found 6/],
       [["demo", "--bits", "1"], /expected 2, 3, 4 or 5; found 1/],
