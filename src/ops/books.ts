@@ -19,6 +19,8 @@ export function checkBooks(
   place: string,
   check: Check,
 ): void {
+  // a byte tells a channel's table
+  check(tables.length <= 256, `${place}.tables`, "256 tables or fewer", tables.length);
   tables.forEach((table, i) => {
     const { length } = table;
     const rising = Array.isArray(table) && table.every((level, k) => k === 0 || level > table[k - 1]);

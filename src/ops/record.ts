@@ -21,7 +21,8 @@ function entriesOf(fields: object, owner: object): [name: string, field: Field<u
 /** The tensors that a layer or node names in its fields. */
 export function namesOf(fields: object, owner: object): readonly string[] {
   const found: string[] = [];
-  for (const [, field, value] of entriesOf(fields, owner)) if (field.names) found.push(...field.names(value));
+  for (const [, field, value] of entriesOf(fields, owner))
+    for (const name of field.names?.(value) ?? []) found.push(name);
   return found;
 }
 

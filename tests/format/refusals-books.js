@@ -23,8 +23,10 @@ function booked() {
 
 export const bookModel = variants(encodeModel(booked()), "model");
 
-const tables = (...list) => bookModel.change((g) => (g.layers[0].weights.tables = list));
+const tablesOf = (list) => bookModel.change((g) => (g.layers[0].weights.tables = list));
+const tables = (...list) => tablesOf(list);
 const byte = (file, name, at, value) => file.tensors((t) => t.set(name, patched(t.get(name), at, value)));
+const many = (count) => new Array(count).fill(TABLES[0]);
 const rising = (from, count) => Array.from({ length: count }, (_, i) => from + i);
 
 export const bookModelRefusals = {
@@ -39,6 +41,10 @@ export const bookModelRefusals = {
     [tables([0], TABLES[1]), /weights\.tables\[0\]: .*2 to 128 ascending levels/],
     [tables(TABLES[0], [-4, 0, -1, 1, 3]), /weights\.tables\[1\]: .*2 to 128 ascending levels/],
     [tables(TABLES[0], [-4, -1, 0, 1, 1]), /weights\.tables\[1\]: .*2 to 128 ascending levels/],
+    ...[257, 200_000].map((n) => [
+      tablesOf([...TABLES, ...many(n - 2)]),
+      new RegExp(`tables: .*256 tables .*found ${n}`),
+    ]),
   ],
   "books-channel": [
     [byte(bookModel, "d.books", 1, 2), /weights\.of: .*2 tables below 2 in Uint8Array/],
@@ -74,6 +80,7 @@ export const bookNetworkRefusals = {
   "grid-books": [
     [gridTables(), /grid of dense1\.books\.tables: .*the levels -4,-1,0,1,2,3/],
     [gridTables(...TABLES, [1]), /grid of dense1\.books\.tables\[2\]: .*2 to 128 ascending levels/],
+    [gridTables(...TABLES, ...many(255)), /grid of dense1\.books\.tables: .*256 tables or fewer; found 257/],
     [gridTables(TABLES[0], [-4, -1, 0, 1]), /grid of dense1\.books\.tables: .*the levels -4,-1,0,1,2,3/],
     [byte(bookNetwork, "dense1.gridBooks", 0, 2), /grid of dense1\.books\.of: .*2 tables below 2/],
   ],

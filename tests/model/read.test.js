@@ -225,3 +225,16 @@ test("infinite scales and huge shapes are refused without being allocated", () =
   assert.equal(error.code, "BAD_GRAPH");
   assert.match(error.where, /layer conv\.a: scale\[1\]/);
 });
+
+test("a layer may name more tensors than a call takes arguments", () => {
+  const encoding = { kind: "float32" };
+  const count = 200_000;
+  const def = {
+    name: "wide",
+    inputs: [{ name: "x", tensor: "x" }],
+    outputs: [{ name: "y", tensor: "y" }],
+    tensors: { x: { shape: [1, 1, 1], encoding }, y: { shape: [count, 1, 1], encoding } },
+    layers: [{ op: "concat", name: "joined", inputs: new Array(count).fill("x"), output: "y" }],
+  };
+  assert.equal(decodeModel(encodeModel(def)).layers[0].inputs.length, count);
+});
