@@ -7,12 +7,13 @@ import {
   encodingGroups,
   findChains,
   fuseElementwise,
+  inferShapes,
   liveNodes,
   NETWORK,
   type Network,
   rewire,
 } from "../graph/index.js";
-import type { BatchNormNode, Node, Tensor } from "../ops/index.js";
+import { type BatchNormNode, type BinaryNode, elements, type Node, type Shape, type Tensor } from "../ops/index.js";
 import { type ChannelRanges, RANGES } from "./channel-ranges.js";
 import { inputChannels, type Journey, NOTHING, travelFrom, type Weighted } from "./channel-travel.js";
 import { chooseGains, errorOf, type SharedChannels, type Unit } from "./gains.js";
@@ -43,8 +44,8 @@ export function tensorsToEqualize(network: Network): string[] {
 /**
  * Multiplies channels that share an encoding, those of one tensor or of several that a concatenation joins, by factors
  * so that all use its range, where only convolutions and dense layers read them: their weights take the inverse. The layer that
- * makes a channel takes the factor into its weights or its function. Where it can do so for all its channels together only, and
- * rounding would make much noise, a multiplication behind it does.
+ * makes a channel takes the factor into its weights or its function, and a product with a number for each channel into those
+ * numbers. Where it can do so for all its channels together only, and rounding would make much noise, a multiplication behind it does.
  * @param ranges of tensorsToEqualize(network), in the float network.
  * @returns a network of the same function; names of layers with weights stay.
  * @throws BAD_GRAPH for a tensor without ranges.
@@ -54,19 +55,26 @@ export function equalize(network: Network, ranges: ReadonlyMap<string, ChannelRa
   given({ network, ranges }, { network: NETWORK, ranges: is.map(RANGES) });
   const live: Network = { ...network, nodes: liveNodes(network.nodes, network.outputs) };
   const chains = new Map(findChains(live).map((chain) => [pointOf(chain), chain]));
-  const draft: Draft = { nodes: new Map(network.nodes.map((node) => [node.name, node])), behind: new Map() };
+  const shapes = inferShapes(live);
+  const draft: Draft = {
+    nodes: new Map(network.nodes.map((node) => [node.name, node])),
+    before: new Map(),
+    behind: new Map(),
+  };
   const rangesOf = (name: string): ChannelRanges => {
     const found = ranges.get(name);
     if (found) return found;
     throw new ShiftwiseError("BAD_GRAPH", "no ranges of a tensor's channels", { where: name });
   };
-  for (const names of encodingGroups(network)) equalizeGroup(live, names, chains, rangesOf, draft);
+  for (const names of encodingGroups(network)) equalizeGroup(live, names, { chains, shapes, rangesOf }, draft);
   return finish(network, draft);
 }
 
 /** The network on its way. */
 interface Draft {
   readonly nodes: Map<string, Node>;
+  /** Nodes put before another. */
+  readonly before: Map<string, readonly Node[]>;
   /** Nodes put behind a tensor, the last of which all its readers read instead. */
   readonly behind: Map<string, readonly Node[]>;
 }
@@ -77,7 +85,17 @@ interface Part {
   readonly chain: Chain;
   /** Numbers of its channels in the group. */
   readonly channels: readonly number[];
+  /** Of a product with a number for each channel the operand that is these numbers. */
+  readonly factors: number | null;
   readonly way: Way;
+}
+
+/** What is known of a network. */
+interface Known {
+  /** By the tensor that is rounded at their end. */
+  readonly chains: ReadonlyMap<string, Chain>;
+  readonly shapes: ReadonlyMap<string, Shape>;
+  rangesOf(name: string): ChannelRanges;
 }
 
 /**
@@ -89,15 +107,15 @@ type Way = "channel" | "tensor" | "none";
 function equalizeGroup(
   network: Network,
   names: readonly string[],
-  chains: ReadonlyMap<string, Chain>,
-  rangesOf: (name: string) => ChannelRanges,
+  { chains, shapes, rangesOf }: Known,
   draft: Draft,
 ): void {
   let count = 0;
   const parts = names.map((name): Part => {
     const chain = chains.get(name)!;
     const channels = Array.from(rangesOf(name).low, () => count++);
-    return { name, chain, channels, way: wayOf(chain) };
+    const factors = factorsOf(chain.head, shapes);
+    return { name, chain, channels, factors, way: wayOf(chain, factors) };
   });
   const starts = new Map(parts.map(({ name, channels }) => [name, Int32Array.from(channels)]));
   const journey = travelFrom(network, starts);
@@ -167,25 +185,49 @@ function isLinear({ nodes }: Chain): boolean {
   return nodes.every(({ op }) => op !== "relu");
 }
 
-function wayOf({ role, nodes, residual, norm }: Chain): Way {
+/** The operand of a product that is a number for each channel; null for any other node. */
+function factorsOf(node: Node, shapes: ReadonlyMap<string, Shape>): number | null {
+  if (node.op !== "binary" || node.fn !== "mul" || node.inputs[0] === node.inputs[1]) return null;
+  const [count] = shapes.get(node.name)!;
+  const found = node.inputs.findIndex(
+    (name) => elements(shapes.get(name)!) === count && shapes.get(name)![0] === count,
+  );
+  return found < 0 ? null : found;
+}
+
+function wayOf({ role, nodes, residual, norm }: Chain, factors: number | null): Way {
   const [head, ...rest] = nodes;
   // max(x, 0) commutes with a factor, another bound does not
   const folds = rest.every(
     ({ op, ...node }) => op === "batchNorm" || op === "dropout" || (op === "relu" && !("max" in node)),
   );
-  if ((role === "product" || norm === head) && residual === null && folds) return "channel";
+  const takesGains = role === "product" || norm === head || factors !== null;
+  if (takesGains && residual === null && folds) return "channel";
   return head.op === "elementwise" || head.op === "activation" || head.op === "leakyRelu" ? "tensor" : "none";
 }
 
 /** Multiplies the channels of a part, in its chain or behind it. */
-function multiply(draft: Draft, { name, chain, way }: Part, gains: Float32Array, withLayer: boolean): void {
+function multiply(draft: Draft, { name, chain, factors, way }: Part, gains: Float32Array, withLayer: boolean): void {
   if (gains.every((gain) => gain === 1)) return;
   const to = `${name}.equalized`;
+  const value: Tensor = { shape: [gains.length, 1, 1], data: gains };
+  const constant: Node = { op: "constant", name: `${to}.gains`, value };
+  const product = (made: string, from: string): Node => {
+    return { op: "binary", name: made, fn: "mul", inputs: [from, constant.name] };
+  };
   if (withLayer) {
-    const factors = `${to}.gains`;
-    const value: Tensor = { shape: [gains.length, 1, 1], data: gains };
-    const product: Node = { op: "binary", name: to, fn: "mul", inputs: [name, factors] };
-    draft.behind.set(name, [{ op: "constant", name: factors, value }, product]);
+    draft.behind.set(name, [constant, product(to, name)]);
+  } else if (factors !== null) {
+    const head = chain.head as BinaryNode;
+    const from = draft.nodes.get(head.inputs[factors])!;
+    const scaled = `${to}.factors`;
+    const made: readonly Node[] =
+      from.op === "constant"
+        ? [{ ...from, name: scaled, value: times(from.value, (c) => gains[c]) }]
+        : [constant, product(scaled, from.name)];
+    const [a, b] = head.inputs;
+    draft.before.set(head.name, made);
+    draft.nodes.set(head.name, { ...head, inputs: factors === 0 ? [scaled, b] : [a, scaled] });
   } else if (way === "tensor") {
     const steps = [
       { fn: "constant", parameters: [gains[0]], of: [] },
@@ -220,13 +262,14 @@ function withInputs(node: Weighted, gains: Float32Array): Tensor {
 }
 
 /** The network with the nodes that were put behind others. Functions of one value become one node each. */
-function finish(network: Network, { nodes, behind }: Draft): Network {
+function finish(network: Network, { nodes, before, behind }: Draft): Network {
   const taken = new Set(network.nodes.map(({ name }) => name));
-  const clash = [...behind.values()].flat().find(({ name }) => taken.has(name));
+  const clash = [...before.values(), ...behind.values()].flat().find(({ name }) => taken.has(name));
   if (clash) throw new ShiftwiseError("BAD_GRAPH", "name needed for a multiplication", { where: clash.name });
   const last = new Map([...behind].map(([name, put]) => [name, put[put.length - 1].name]));
   const renamed = (name: string): string => last.get(name) ?? name;
   const all = network.nodes.flatMap(({ name }): Node[] => [
+    ...(before.get(name) ?? []).map((node) => rewire(node, renamed)),
     rewire(nodes.get(name)!, renamed),
     ...(behind.get(name) ?? []),
   ]);

@@ -95,6 +95,16 @@ const CASES = {
     const places = { channels: [0, 4, 1, 5, 2, 6, 3, 7], rows: [0, 1, 2, 3], columns: [4, 5, 6, 7] };
     return { outputs: [b.conv(b.gather(joined, places), 8, { groups: 8 })], spreads: [left] };
   },
+  "a product with a gate for each channel": (b, input) => {
+    const first = b.conv(input, 8);
+    const gate = b.activation(b.conv(b.globalAvgPool(first), 8, { kernel: 1 }), "sigmoid");
+    return { outputs: [b.conv(b.binary("mul", first, gate), 8, { groups: 8 })], spreads: [first] };
+  },
+  "a product with constants": (b, input) => {
+    const first = b.elementwise(b.conv(input, 8), SILU);
+    const factors = b.constant([8, 1, 1], Float32Array.of(1, ...Array(7).fill(1 / 64)));
+    return { outputs: [b.conv(b.binary("mul", factors, first), 8, { groups: 8 })], spreads: [] };
+  },
   "a function before a depthwise convolution, which needs a multiplication": (b, input) => {
     const first = b.conv(input, 8);
     return { outputs: [b.conv(b.elementwise(first, SILU), 8, { groups: 8 })], spreads: [first] };
@@ -134,6 +144,16 @@ test("a multiplication stands only where rounding would make much noise", async 
     (await equalized(made(build, spread))).nodes.filter(({ op }) => op === "binary").length;
   assert.equal(await added(() => 1), 0);
   assert.equal(await added((c) => 8 ** -c), 1);
+});
+
+test("a product with factors takes gains into these: no step over all its values comes to it", async () => {
+  for (const name of ["a product with a gate for each channel", "a product with constants"]) {
+    const given = made(CASES[name], (c) => (c % 8 === 0 ? 1 : 1 / 64));
+    const result = await equalized(given);
+    const large = ({ nodes }, shapes) => nodes.filter((node) => node.op === "binary" && shapes.get(node.name)[1] > 1);
+    assert.equal(large(result, inferShapes(result)).length, 1, name);
+    assert.notDeepEqual(result.nodes, given.network.nodes, name);
+  }
 });
 
 test("what a sum, a bounded ReLU or an output needs stays as it is", async () => {
