@@ -444,7 +444,7 @@ function judgedText(
 ): string[] {
   if (unjudged) return ["nothing could judge the goal: see the warning above"];
   if (points.length === 0 || !heldOut || missed !== null) return [];
-  if (goal?.kind === "lossless" && goal.agreement !== undefined && goal.agreement < 1) {
+  if (goal?.kind === "lossless" && goal.agreement !== undefined) {
     const answers = Math.min(...outputs.flatMap((one) => (one.differs && one.answers !== null ? [one.answers] : [])));
     if (answers < answersFor(goal.agreement)) {
       return [

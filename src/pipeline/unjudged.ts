@@ -140,21 +140,30 @@ function nearlyText({ name, differs, between, kl, agreement }: OutputFidelity, g
 
 /** Answers by which any share of them is judged, at least. */
 const LEAST_ANSWERS = 50;
+/** No number of equal answers shows that all are equal: so many say that 99 % are. */
+const ALL_ANSWERS = 300;
+/** The chance with which so many equal answers come of a smaller share. */
+const CHANCE = 0.05;
 
 /**
- * The answers that it takes to tell a share of them from all.
+ * The answers that it takes to tell a share of them from all; for all of them, those that say 99 %.
  * @internal
  */
-export const answersFor = (agreement: number): number => Math.max(LEAST_ANSWERS, Math.round(1 / (1 - agreement)));
+export const answersFor = (agreement: number): number =>
+  agreement === 1 ? ALL_ANSWERS : Math.max(LEAST_ANSWERS, Math.round(1 / (1 - agreement)));
 
 /** Says that so few answers cannot show the share of them that a goal asks for. */
 function fewAnswersText(outputs: readonly OutputFidelity[], held: number, goal: Goal): string[] {
-  if (goal.kind !== "lossless" || goal.agreement === undefined || goal.agreement === 1) return [];
+  if (goal.kind !== "lossless" || goal.agreement === undefined) return [];
   const answers = Math.min(...outputs.map((output) => output.answers!));
   const enough = answersFor(goal.agreement);
   if (answers >= enough) return [];
   const samples = samplesToHold(Math.ceil((enough * held) / answers));
+  const why =
+    goal.agreement === 1
+      ? `cannot tell that all are equal: ${Math.floor(100 * CHANCE ** (1 / answers))} % or more of others are, as far as these tell, if all of these are`
+      : `cannot tell ${Number((100 * goal.agreement).toPrecision(8))} % from all, as each is ${Number((100 / answers).toPrecision(2))} %`;
   return [
-    `${answers} answer${answers === 1 ? "" : "s"} of the samples held out cannot tell ${Number((100 * goal.agreement).toFixed(2))} % from all, as each is ${Number((100 / answers).toPrecision(2))} %: give ${samples} samples or more, of which ${enough} answers or more are held out`,
+    `${answers} answer${answers === 1 ? "" : "s"} of the samples held out ${why}. Give ${samples} samples or more, of which ${enough} answers or more are held out`,
   ];
 }

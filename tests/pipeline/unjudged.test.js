@@ -239,17 +239,23 @@ test("a share of equal answers that few answers cannot show is said to be so, wi
   assert.deepEqual(more, []);
   assert.match(
     text,
-    /^2 answers of the samples held out cannot tell 90 % from all, as each is 50 %: give 400 samples or more, of which 50 answers or more are held out$/,
+    /^2 answers of the samples held out cannot tell 90 % from all, as each is 50 %. Give 400 samples or more, of which 50 answers or more are held out$/,
   );
   assert.match(
     (await warned(3, 0.98))[0],
-    /^1 answer .* cannot tell 98 % from all, as each is 100 %: give 400 samples or more, of/,
+    /^1 answer .* cannot tell 98 % from all, as each is 100 %. Give 400 samples or more, of/,
   );
-  assert.match((await warned(40, 0.9))[0], /^10 answers .*, as each is 10 %: give 400/);
+  assert.match(
+    (await warned(40, 1))[0],
+    /^10 answers .* cannot tell that all are equal: 74 % or more of others are, as far as these tell, if all of these are\. Give 2400 samples/,
+  );
+  assert.match((await warned(400, 1))[0], /^50 answers .*: 94 % or more of others/);
+  assert.match((await warned(400, 0.99999))[0], /^50 answers .* cannot tell 99\.999 % from all.* 100000 answers/);
+  assert.match((await warned(40, 0.9))[0], /^10 answers .*, as each is 10 %. Give 400/);
   for (const [count, agreement] of [
     [400, 0.9],
     [400, 0.98],
-    [8, 1],
+    [2400, 1],
   ]) {
     assert.deepEqual(await warned(count, agreement), []);
   }
