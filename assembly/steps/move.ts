@@ -1,7 +1,8 @@
-// move.ts: elements taken to other places: gathered by lists of channels, rows and columns, or with the axes in another order.
+// move.ts: elements taken to other places by lists of channels, rows and columns.
 //
-// Whatever lies in the input as it is to lie in the result is copied as one: planes, rows, or lines of a permuted tensor.
-import { turn_bytes, turn_words } from "./shared/turn";
+// Whatever lies in the input as it is to lie in the result is copied as one: planes or rows. Of the rest a vector of columns is looked
+// up or picked at once, where they are near each other.
+import { pick_bytes, pick_words } from "./shared/turn";
 
 /** How the elements that are gathered lie: whole planes, whole rows, or by their columns. */
 const PLANES = 2;
@@ -35,8 +36,21 @@ function fill_elements(to: usize, count: i32, bits: u32, float: bool): void {
   for (const end = to + ((<usize>count) << 2); to < end; to += 4) store<u32>(to, bits);
 }
 
-/** Gathers channels first..last-1. */
-export function gather_elements(job: GatherElementsJob, first: i32, last: i32): void {
+/** The columns that are gathered of every row, and the rows. */
+@unmanaged
+class Columns {
+  /** i32 each: where in a row, or -1. */
+  list!: usize;
+  count!: i32;
+  /** i32 each: the element that a row begins with, or -1; 0: the only row begins at 0. */
+  rows!: usize;
+  height!: i32;
+  /** Bytes from one row of the result to the next. */
+  rowBytes!: usize;
+}
+
+/** Gathers channels first..last-1. `scratch` has room for 32 bytes. */
+export function gather_elements(job: GatherElementsJob, first: i32, last: i32, scratch: usize): void {
   const float = job.float;
   const shift: usize = float ? 2 : 0;
   const height = job.height,
@@ -45,9 +59,15 @@ export function gather_elements(job: GatherElementsJob, first: i32, last: i32): 
   // rows of one element, as in 1-D networks, are the columns of a single row that begins at 0
   const line = job.form == ROWS && width == 1;
   // before rows are filled: blocks keep notes where their first row will be
-  if (line) gather_blocks(job, first, last, job.rows, height, 0, 1);
-  else if (job.form != PLANES && job.form != ROWS)
-    gather_blocks(job, first, last, job.columns, width, job.rows, height);
+  if (line || (job.form != PLANES && job.form != ROWS)) {
+    const columns = changetype<Columns>(scratch);
+    columns.list = line ? job.rows : job.columns;
+    columns.count = line ? height : width;
+    columns.rows = line ? 0 : job.rows;
+    columns.height = line ? 1 : height;
+    columns.rowBytes = rowBytes;
+    gather_blocks(job, columns, first, last);
+  }
   for (let channel = first; channel < last; channel++) {
     let to = job.out + <usize>channel * job.outBytes;
     const source = load<i32>(job.channels + ((<usize>channel) << 2));
@@ -69,62 +89,32 @@ export function gather_elements(job: GatherElementsJob, first: i32, last: i32): 
   }
 }
 
-/**
- * Gathers as many columns at once as a vector has, or half of one; the last ones overlap where the width is no multiple.
- * @param rows where each row begins, or 0: the only row begins at 0
- */
-function gather_blocks(
-  job: GatherElementsJob,
-  first: i32,
-  last: i32,
-  columns: usize,
-  width: i32,
-  rows: usize,
-  height: i32,
-): void {
-  const half = !job.float && width < 16;
-  const block = job.float ? 4 : half ? 8 : 16;
-  const rowBytes = (<usize>width) << (job.float ? 2 : 0);
-  if (width < block || job.planeBytes < 16) {
-    gather_columns(job, first, last, columns, 0, width, rowBytes, rows, height);
+/** Gathers as many columns at once as a vector has, or half of one; the last ones overlap where the width is no multiple. */
+function gather_blocks(job: GatherElementsJob, columns: Columns, first: i32, last: i32): void {
+  const count = columns.count;
+  const block = job.float ? 4 : count < 16 ? 8 : 16;
+  if (count < block || job.planeBytes < 16) {
+    gather_columns(job, columns, first, last, 0, count);
     return;
   }
-  for (let x = 0; x < width; x += block) {
-    const from = min(x, width - block);
-    if (gather_block(job, first, last, columns, from, block, half, rowBytes, rows, height)) continue;
-    gather_columns(job, first, last, columns, from, block, rowBytes, rows, height);
+  for (let x = 0; x < count; x += block) {
+    const from = min(x, count - block);
+    if (!gather_block(job, columns, first, last, from, block)) gather_columns(job, columns, first, last, from, block);
   }
 }
 
 /** Gathers `count` columns from one on, each by itself, in the rows that are not filled. */
-function gather_columns(
-  job: GatherElementsJob,
-  first: i32,
-  last: i32,
-  columns: usize,
-  from: i32,
-  count: i32,
-  rowBytes: usize,
-  rows: usize,
-  height: i32,
-): void {
-  if (job.float) gather_each<u32>(job, first, last, columns, from, count, rowBytes, rows, height);
-  else gather_each<u8>(job, first, last, columns, from, count, rowBytes, rows, height);
+function gather_columns(job: GatherElementsJob, columns: Columns, first: i32, last: i32, from: i32, count: i32): void {
+  if (job.float) gather_each<u32>(job, columns, first, last, from, count);
+  else gather_each<u8>(job, columns, first, last, from, count);
 }
 
-function gather_each<T>(
-  job: GatherElementsJob,
-  first: i32,
-  last: i32,
-  columns: usize,
-  from: i32,
-  count: i32,
-  rowBytes: usize,
-  rows: usize,
-  height: i32,
-): void {
+function gather_each<T>(job: GatherElementsJob, columns: Columns, first: i32, last: i32, from: i32, count: i32): void {
+  const rows = columns.rows,
+    height = columns.height,
+    rowBytes = columns.rowBytes;
   const fill = <T>job.fill;
-  const begin = columns + ((<usize>from) << 2),
+  const begin = columns.list + ((<usize>from) << 2),
     end = begin + ((<usize>count) << 2);
   for (let channel = first; channel < last; channel++) {
     const source = load<i32>(job.channels + ((<usize>channel) << 2));
@@ -146,24 +136,17 @@ function gather_each<T>(
 
 /**
  * Gathers a block of columns of every row by one look-up in 16 bytes of the input, as when a map is enlarged.
- * @param half whether the block has 8 bytes
+ * @param block columns of it: as many as 16 bytes have, or 8 bytes
  * @returns false where the columns are further from each other, or some are filled: nothing is gathered then
  */
-function gather_block(
-  job: GatherElementsJob,
-  first: i32,
-  last: i32,
-  columns: usize,
-  from: i32,
-  block: i32,
-  half: bool,
-  rowBytes: usize,
-  rows: usize,
-  height: i32,
-): bool {
+function gather_block(job: GatherElementsJob, columns: Columns, first: i32, last: i32, from: i32, block: i32): bool {
+  const rows = columns.rows,
+    height = columns.height,
+    rowBytes = columns.rowBytes;
   const float = job.float;
   const shift: usize = float ? 2 : 0;
-  const begin = columns + ((<usize>from) << 2);
+  const half = !float && block == 8;
+  const begin = columns.list + ((<usize>from) << 2);
   let low = i32.MAX_VALUE,
     high = -1;
   for (let j = 0; j < block; j++) {
@@ -172,7 +155,7 @@ function gather_block(
     low = min(low, column);
     high = max(high, column);
   }
-  if ((high - low + 1) << (<i32>shift) > 16) return false;
+  if ((high - low + 1) << (<i32>shift) > 16) return pick_block(job, columns, first, last, from, block);
   // places in the 16 bytes: the result's own bytes hold them until it is there
   const out = job.out + ((<usize>from) << shift);
   const held = out + <usize>first * job.outBytes;
@@ -202,136 +185,30 @@ function gather_block(
   return true;
 }
 
-/** The order of the axes of a tensor. A line is what no plane's end cuts in the result, walked `between` elements a step. */
-@unmanaged
-export class PermuteJob {
-  planes!: usize;
-  planeBytes!: u32;
-  out!: usize;
-  outBytes!: u32;
-  /** Elements of a plane of both tensors. */
-  plane!: i32;
-  outPlane!: i32;
-  float!: bool;
-  /** Elements of a line, and of the input from one to the next. */
-  line!: i32;
-  step!: i32;
-  /** i32 each: lengths of the result's axes, in lines, and elements of the input from one index to the next. */
-  axes!: i32;
-  lengths!: usize;
-  steps!: usize;
-  /** Elements of a channel of the result. */
-  size!: i32;
-}
-
-/** Makes channels first..last-1. `index` has room for an i32 each axis. */
-export function permute_axes(job: PermuteJob, first: i32, last: i32, index: usize): void {
-  if (job.float) permute_elements<u32>(job, first, last, index);
-  else permute_elements<u8>(job, first, last, index);
-}
-
-function permute_elements<T>(job: PermuteJob, first: i32, last: i32, index: usize): void {
-  const outPlane = job.outPlane,
-    outStride = job.outBytes / sizeof<T>(),
-    line = job.line,
-    step = job.step;
-  const lastAxis = (job.axes - 1) << 2;
-  const begin = first * job.size;
-  // the index that the first line has, and its place in the input
-  let place = 0;
-  for (let k = lastAxis, rest = begin / line; k >= 0; k -= 4) {
-    const length = load<i32>(job.lengths + k);
-    store<i32>(index + k, rest % length);
-    place += (rest % length) * load<i32>(job.steps + k);
-    rest /= length;
-  }
-  // where lines of the result lie side by side in the input, squares of elements are turned at once
-  const side: i32 = sizeof<T>() == 1 ? 8 : 4;
-  const beside = lastAxis - 4;
-  const whole = line * load<i32>(job.lengths + lastAxis);
-  const turns = beside >= 0 && line >= side && step > 1 && load<i32>(job.steps + beside) == 1;
-  for (let i = begin, end = last * job.size; i < end; i += line) {
-    const out = job.out + <usize>((i / outPlane) * outStride + (i % outPlane)) * sizeof<T>();
-    let k = lastAxis,
-      by = 1;
-    if (
-      turns &&
-      i + side * whole <= end &&
-      load<i32>(index + lastAxis) == 0 &&
-      load<i32>(index + beside) + side <= load<i32>(job.lengths + beside) &&
-      (whole == outPlane || (i % outPlane) + side * whole <= outPlane)
-    ) {
-      const apart = <usize>(whole == outPlane ? outStride : whole) * sizeof<T>();
-      for (let n = 0; n < whole; n += line) {
-        turn_lines<T>(job, place + n * step, out + <usize>n * sizeof<T>(), apart);
-      }
-      i += side * whole - line;
-      k = beside;
-      by = side;
-    } else copy_line<T>(job, place, out);
-    // on to the next line
-    for (; k >= 0; k -= 4) {
-      place += load<i32>(job.steps + k) * by;
-      const next = load<i32>(index + k) + by;
-      store<i32>(index + k, next);
-      if (next < load<i32>(job.lengths + k)) break;
-      place -= load<i32>(job.steps + k) * next;
-      store<i32>(index + k, 0);
-      by = 1;
+/** Gathers a block of every second column, or third or fourth. @returns false where it is none: nothing is gathered then */
+function pick_block(job: GatherElementsJob, columns: Columns, first: i32, last: i32, from: i32, block: i32): bool {
+  const float = job.float;
+  const shift: usize = float ? 2 : 0;
+  const list = columns.list + ((<usize>from) << 2);
+  const low = load<i32>(list),
+    step = load<i32>(list, 4) - low;
+  if (step < 2 || step > 4) return false;
+  for (let j = 2; j < block; j++) if (load<i32>(list + ((<usize>j) << 2)) != low + j * step) return false;
+  const rows = columns.rows,
+    height = columns.height;
+  for (let channel = first; channel < last; channel++) {
+    const source = load<i32>(job.channels + ((<usize>channel) << 2));
+    if (source < 0) continue;
+    let to = job.out + <usize>channel * job.outBytes + ((<usize>from) << shift);
+    const plane = job.planes + <usize>source * job.planeBytes;
+    for (let y = 0; y < height; y++, to += columns.rowBytes) {
+      const start = rows ? load<i32>(rows + ((<usize>y) << 2)) : 0;
+      if (start < 0) continue;
+      const at = plane + ((<usize>(start + low)) << shift);
+      const picked = float ? pick_words(at, step) : pick_bytes(at, step);
+      if (block == 8) v128.store64_lane(to, picked, 0);
+      else v128.store(to, picked);
     }
   }
-}
-
-/** Copies one line: it stays in one plane, or takes the same place of every plane, or goes from plane to plane as it comes. */
-function copy_line<T>(job: PermuteJob, place: i32, out: usize): void {
-  const inPlane = job.plane,
-    inStride = job.planeBytes / sizeof<T>(),
-    line = job.line,
-    step = job.step;
-  const within = place % inPlane;
-  const start = job.planes + <usize>((place / inPlane) * inStride + within) * sizeof<T>();
-  const between = within + step * (line - 1) < inPlane ? step : step % inPlane == 0 ? (step / inPlane) * inStride : 0;
-  if (between == 1) memory.copy(out, start, <usize>line * sizeof<T>());
-  else if (between > 0) {
-    const far = <usize>between * sizeof<T>();
-    let from = start;
-    for (let to = out, stop = out + <usize>line * sizeof<T>(); to < stop; to += sizeof<T>(), from += far) {
-      store<T>(to, load<T>(from));
-    }
-  } else {
-    for (let k = 0, at = place; k < line; k++, at += step) {
-      const from = job.planes + <usize>((at / inPlane) * inStride + (at % inPlane)) * sizeof<T>();
-      store<T>(out + <usize>k * sizeof<T>(), load<T>(from));
-    }
-  }
-}
-
-/**
- * Copies as many lines as a square has, which begin side by side in the input; their elements lie a step apart.
- *
- *   input, a step apart    a0 b0 c0 ..     result, apart    a0 a1 a2 ..
- *                          a1 b1 c1 ..                      b0 b1 b2 ..
- */
-function turn_lines<T>(job: PermuteJob, place: i32, out: usize, apart: usize): void {
-  const side: i32 = sizeof<T>() == 1 ? 8 : 4;
-  const inPlane = job.plane,
-    inStride = job.planeBytes / sizeof<T>(),
-    line = job.line,
-    step = job.step;
-  const within = place % inPlane;
-  const isWithin = within + side + step * (line - 1) <= inPlane;
-  if (!isWithin && (step % inPlane != 0 || within + side > inPlane)) {
-    for (let j = 0; j < side; j++) copy_line<T>(job, place + j, out + <usize>j * apart);
-    return;
-  }
-  const start = job.planes + <usize>((place / inPlane) * inStride + within) * sizeof<T>();
-  const far = <usize>(isWithin ? step : (step / inPlane) * inStride) * sizeof<T>();
-  // the last square overlaps the one before
-  for (let k = 0; ; k = min(k + side, line - side)) {
-    const from = start + <usize>k * far,
-      to = out + <usize>k * sizeof<T>();
-    if (sizeof<T>() == 1) turn_bytes(from, far, to, apart);
-    else turn_words(from, far, to, apart);
-    if (k == line - side) break;
-  }
+  return true;
 }

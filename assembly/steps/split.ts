@@ -105,13 +105,11 @@ function pick_row(from: usize, to: usize, columns: usize, right: i32, phaseBytes
   }
 }
 
-/** Turns squares: 8 columns of 8 phases; the last square of phases overlaps the one before. */
+/** Turns 8 phases at once; the last 8 overlap those before. */
 function turn_row(from: usize, to: usize, columns: usize, right: i32, phaseBytes: usize): void {
-  const step = <usize>right;
-  for (const end = to + columns; to < end; to += SQUARE, from += step << 3) {
-    for (let phase: i32 = 0; ; phase = min(phase + SQUARE, right - SQUARE)) {
-      turn_bytes(from + <usize>phase, step, to + <usize>phase * phaseBytes, phaseBytes);
-      if (phase == right - SQUARE) break;
-    }
+  const rows = max(<i32>columns, SQUARE);
+  for (let phase: i32 = 0; ; phase = min(phase + SQUARE, right - SQUARE)) {
+    turn_bytes(from + <usize>phase, <usize>right, rows, to + <usize>phase * phaseBytes, phaseBytes, SQUARE);
+    if (phase == right - SQUARE) break;
   }
 }

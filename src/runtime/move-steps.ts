@@ -67,11 +67,14 @@ export function planGather(context: PlanContext, layer: GatherLayer): Step {
       fill: float ? new Uint32Array(Float32Array.of(fill).buffer)[0] : fill,
     };
   });
+  memory.needScratch(32);
   return {
     name,
     op,
     units: unitsOf(out),
-    run: (kernels, from, to) => kernels.gather_elements(job, channelOf(out, from), channelOf(out, to)),
+    run(kernels, from, to, scratch) {
+      kernels.gather_elements(job, channelOf(out, from), channelOf(out, to), scratch);
+    },
   };
 }
 

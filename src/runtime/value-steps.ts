@@ -154,7 +154,7 @@ export function planBinary(context: PlanContext, layer: BinaryLayer): Step {
 /** Whether two rows lie in two lines of two, or are one. */
 const isPair = (row: number, other: number): boolean => row === other || (row - other) % 2 !== 0;
 
-/** What the taps of every column have: the first tap of all columns, an even number, then the second of all. */
+/** Puts the first tap of all columns together, an even number of them, then the second of all. */
 function byTap(list: readonly number[], taps: number): readonly number[] {
   const count = list.length / taps;
   return Array.from({ length: taps }, (_, tap) =>

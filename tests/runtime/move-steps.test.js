@@ -139,3 +139,27 @@ test("permutes that turn squares of elements, at every length about a square's, 
     if (i % 25 === 0) await assertThreadsAgree(def, inputsFor(def, i), outputs.y);
   }
 });
+
+test("pixels of several planes laid side by side, and taken apart again, at every width about a square's", async () => {
+  const random = createRandom(13);
+  const widths = [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33];
+  for (let i = 0; i < 200; i++) {
+    const [r, s] = [1 + random.below(9), 1 + random.below(9)];
+    const [channels, height, width] = [1 + random.below(3), 1 + random.below(6), widths[i % widths.length]];
+    const encoding = [FLOAT32, linear(255, 100)][random.below(2)];
+    const parts = { shape: [channels * r * s, height, width], encoding };
+    const whole = { shape: [channels, height * r, width * s], encoding };
+    const last = { shape: [height, width, channels * r * s], encoding };
+    const layers = [
+      [parts, [channels, r, s, height, width], [0, 3, 1, 4, 2], whole],
+      [whole, [channels, height, r, width, s], [0, 2, 4, 1, 3], parts],
+      [parts, [channels * r * s, height * width], [1, 0], last],
+      [last, [height * width, channels * r * s], [1, 0], parts],
+    ];
+    for (const [from, dims, order, to] of layers) {
+      const def = single({ op: "permute", dims, order }, from, to);
+      const { outputs } = await assertAgree(def, inputsFor(def, i), `${dims} by ${order}`);
+      if (i % 40 === 0) await assertThreadsAgree(def, inputsFor(def, i), outputs.y);
+    }
+  }
+});
