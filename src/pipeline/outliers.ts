@@ -1,4 +1,5 @@
 // outliers.ts: values among samples that lie so far beyond all others that rounding would leave nothing of these.
+import { greatestOf, leastOf } from "../base/index.js";
 import { countOf, type Samples, type SamplesByInput, samplesReader } from "../data/browser.js";
 import { pause } from "../engine/index.js";
 import { findChains, inputsOf, type Network, quantizationPoints } from "../graph/index.js";
@@ -91,7 +92,6 @@ async function outliersIn(
   return [...tallies].flatMap(([name, tally]): Outliers[] => {
     const gap = gapIn(tally.counts);
     if (gap === null) return [];
-    const others = Array.from({ length: gap }, (_, exponent) => exponent);
     const far = [...tally.largest.keys()].filter((i) => tally.largest[i] > gap);
     const first = read(far[0], 1).get(name)!;
     return [
@@ -99,8 +99,8 @@ async function outliersIn(
         input: name,
         samples: far,
         value: first.reduce((most, value) => (Math.abs(value) > Math.abs(most) ? value : most), 0),
-        low: others.reduce((least, exponent) => Math.min(least, tally.low[exponent]), Number.POSITIVE_INFINITY),
-        high: others.reduce((most, exponent) => Math.max(most, tally.high[exponent]), Number.NEGATIVE_INFINITY),
+        low: leastOf(tally.low.subarray(0, gap)),
+        high: greatestOf(tally.high.subarray(0, gap)),
       },
     ];
   });
