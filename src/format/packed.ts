@@ -110,13 +110,12 @@ export function unpackFile(
   const version = index.version as number;
   check([1, 2, 4].includes(version), `${place}.version`, "1, 2 or 4", version);
 
-  const inside = new Map<string, StoredTensor>();
-  const list: StoredTensor[] = [];
+  const list: [string, StoredTensor][] = [];
   let room = 0;
   for (const [i, entry] of (index.tensors as unknown[]).entries()) {
     const p = `${place}.tensors[${i}]`;
     const [name, extent, ...coded] = Array.isArray(entry) ? entry : [];
-    check(typeof name === "string" && !inside.has(name), p, "a name that no other tensor has", entry);
+    check(typeof name === "string", p, "a name", entry);
     const isFloat = Array.isArray(extent);
     const shape = integers(isFloat ? extent : [extent], isFloat ? extent.length : 1, p, check);
     const length = shape.includes(0) ? 0 : shape.reduce((product, n) => product * n, isFloat ? 4 : 1);
@@ -124,20 +123,20 @@ export function unpackFile(
     check(room <= limit, where, `at most ${limit} bytes of tensors, or a higher memoryLimit`, room, "OVERFLOW");
     check(!isFloat || coded.length === 0, p, "a name and a shape", entry);
     if (coded.length === 0) {
-      list.push({ dtype: isFloat ? "F32" : "U8", shape, bytes: (isFloat ? floats : packed).take(length) });
-      inside.set(name, list[i]);
+      list.push([name, { dtype: isFloat ? "F32" : "U8", shape, bytes: (isFloat ? floats : packed).take(length) }]);
       continue;
     }
     const [bytes, form, chooser] = integers(coded, coding > 1 && coded.length > 2 ? 3 : 2, p, check);
     check(form < DIGIT_FORMS.length, p, `a form below ${DIGIT_FORMS.length}`, form);
-    const tables = chooser === undefined ? undefined : list[chooser];
+    const tables = chooser === undefined ? undefined : list[chooser]?.[1];
     const isChosen = chooser === undefined || (tables?.dtype === "U8" && tables.bytes.length > 0);
     check(isChosen, p, "the place of an earlier U8 tensor that is not empty", chooser);
     const stream = packed.take(bytes);
     const digits = readDigits(stream, length, DIGIT_FORMS[form], at(`tensor ${name}`), check, tables?.bytes);
-    list.push({ dtype: "U8", shape, bytes: digits });
-    inside.set(name, list[i]);
+    list.push([name, { dtype: "U8", shape, bytes: digits }]);
   }
+  const inside = new Map(list);
+  check(inside.size === list.length, `${place}.tensors`, "names that differ", [...inside.keys()]);
   floats.end();
   packed.end();
   return { kind: "model", version, graph: index.graph, tensors: inside };

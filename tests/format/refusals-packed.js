@@ -163,7 +163,7 @@ export const packedRefusals = {
   "packed-entry": [
     [changed((i) => (i.tensors[0] = "d.scale")), /tensors\[0\]: .*a name/],
     [entry(0, (e) => (e[0] = 1)), /tensors\[0\]: .*a name/],
-    [entry(1, (e) => (e[0] = "d.scale")), /tensors\[1\]: .*no other tensor/],
+    [entry(1, (e) => (e[0] = "d.scale")), /index\.tensors: .*names that differ/],
     [entry(0, (e) => (e[1] = [-1])), /tensors\[0\]: .*integers/],
     [entry(0, (e) => (e[1] = ["48"])), /tensors\[0\]: .*integers/],
     [entry(0, (e) => e.push(1)), /tensors\[0\]: .*a name and a shape/],
