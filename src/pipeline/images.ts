@@ -1,18 +1,10 @@
 // images.ts: a float network to the model that runs in integers, from images without labels: rounding that compensates, and
 // a float network that teaches.
 
-import { alternatives, given, ShiftwiseError } from "../base/index.js";
-import {
-  type Augmentation,
-  countOf,
-  type Pictures,
-  type Samples,
-  type SamplesByInput,
-  unlabelled,
-} from "../data/browser.js";
+import { given } from "../base/index.js";
+import { countOf, unlabelled } from "../data/browser.js";
 import {
   inferShapes,
-  inputsOf,
   insertQuantizers,
   lower,
   type Network,
@@ -24,23 +16,14 @@ import { type ModelDef, packModel } from "../model/index.js";
 import type { Encoding, WeightGrids } from "../ops/index.js";
 import {
   calibrate,
-  checkPortions,
   collectHistograms,
   collectRanges,
   equalize,
   type LayerLevels,
-  quantizerNamed,
   tensorsToEqualize,
   weightNodes,
 } from "../quantize/index.js";
-import {
-  type CompensateResult,
-  type Crew,
-  compensate,
-  type LayerRecords,
-  type LayerReport,
-  withCrew,
-} from "../rounding/index.js";
+import { type Crew, compensate, type LayerRecords, type LayerReport, withCrew } from "../rounding/index.js";
 import {
   type DistillResult,
   type Divergence,
@@ -48,26 +31,13 @@ import {
   fidelityTo,
   firstOf,
   holdOutSamples,
-  type OutputFidelity,
   recoverNorms,
   sampleActivations,
 } from "../training/index.js";
-import { DEFAULTS } from "./defaults.js";
+import { choose, type Grids, type Recorded, type Rounding } from "./choosing.js";
+import { goalText, type Point, type Reached } from "./goal/index.js";
+import { check, resolve } from "./image-checks.js";
 import {
-  cautious,
-  dealBits,
-  type Goal,
-  goalText,
-  LOSSLESS,
-  type Point,
-  type Reached,
-  reach,
-  survey,
-  type Trial,
-  worstNoise,
-} from "./goal/index.js";
-import {
-  CHOSEN_BY_GOALS,
   IMAGE_CONTROL,
   IMAGE_SETTINGS,
   type ImageControl,
@@ -75,30 +45,20 @@ import {
   type ResolvedSettings,
 } from "./image-settings.js";
 import { checkSignal, interruptible } from "./interruptible.js";
-import {
-  choicesFor,
-  levelsOf,
-  surveyWidth,
-  type Weighted,
-  WIDTHS,
-  type Width,
-  wider,
-  widthSettings,
-  widthsBy,
-  widthsFor,
-} from "./levels.js";
+import { judged } from "./judged.js";
+import { levelsOf, type Weighted, type Width, wider } from "./levels.js";
 import { withinMemory } from "./memory.js";
 import { checkFloat, withoutTiny } from "./network.js";
 import { type ConversionResult, createWarnings, type QuantizedLayer, type RoundedLayer, schemeText } from "./notes.js";
 import { withoutOutliers } from "./outliers.js";
 import { adviceOn, neediest, type Quality } from "./quality.js";
 import { readyIn, readyLayers } from "./ready.js";
+import { richerSettings } from "./richer.js";
 import { conversionRecord, openRoundingCheckpoint } from "./rounding-checkpoint.js";
 import { roundingThreads } from "./rounding-threads.js";
-import { checkBits, checkLayers, defined } from "./settings.js";
 import { type Images, type ImagesByInput, type Source, sourceOf } from "./source.js";
-import { type StillInputs, stillInputs } from "./still-inputs.js";
-import { type Judgement, judgementOf, type Unjudged } from "./unjudged.js";
+import { stillInputs } from "./still-inputs.js";
+import type { Unjudged } from "./unjudged.js";
 
 /** With a goal, one of so many samples is held out. */
 const LEAST_FOR_GOALS = 2;
@@ -178,7 +138,10 @@ export async function quantizeFromImages(
   const simulated = insertQuantizers(start, new Map([...fitted, ...stated]));
 
   const measure = fidelityTo(source.network, held, held === samples ? null : samples);
-  const judgement = judged(source, held, network, ready, full, () => measure(simulated).outputs, still);
+  const judgement = judged(
+    { source, original: network, held, ready, settings: full, still },
+    () => measure(simulated).outputs,
+  );
   const { unjudged = null } = judgement ?? {};
   if (still && !unjudged) warn(still.text);
   for (const text of judgement?.texts ?? []) warn(text);
@@ -271,177 +234,6 @@ export async function quantizeFromImages(
   };
 }
 
-/**
- * All settings, with what is set in place of the defaults.
- * @throws BAD_OPTION for a goal beside what it would choose
- */
-function resolve(settings: ImageSettings, pictures: Pictures | null): ResolvedSettings {
-  const { activations, seed, threads, images } = DEFAULTS;
-  const { count: _, ...common } = images;
-  const set = CHOSEN_BY_GOALS.find(
-    (name) => settings[name] !== undefined && (name !== "budget" || settings[name] !== null),
-  );
-  const { goal = set ? null : DEFAULTS.images.goal } = settings;
-  if (goal && set) {
-    throw new ShiftwiseError("BAD_OPTION", "a goal chooses levels, bits and zeros itself", {
-      where: set,
-      expected: `no ${set} beside a goal, or goal null`,
-      found: `${set} and the goal ${goalText(goal)}`,
-    });
-  }
-  const full = {
-    ...{ activations, seed, threads, ...common, layers: new Map(), budget: null, notes: {} },
-    augment: usualChanges(pictures),
-    ...defined(settings),
-    goal,
-  };
-  const { levels } = full;
-  return { ...full, quantizer: typeof levels === "string" ? quantizerNamed(levels, "levels") : levels };
-}
-
-/** Whether all weights lie on grids already, so that nothing is to be chosen. */
-const areReady = (network: Network, ready: WeightGrids): boolean =>
-  weightNodes(network).every(({ name }) => ready.has(name));
-
-/** A judgement, with the outputs of rounded activations and float weights. */
-type Judged = Judgement & { readonly limit: readonly OutputFidelity[] };
-
-/**
- * Judges whether the goal can be judged; null without one, and where nothing is left to choose.
- * @param limit outputs with rounded activations and float weights
- */
-function judged(
-  { network, samples }: Source,
-  held: Samples | SamplesByInput,
-  original: Network,
-  ready: WeightGrids,
-  { goal, bits }: ResolvedSettings,
-  limit: () => readonly OutputFidelity[],
-  still: StillInputs | null,
-): Judged | null {
-  if (!goal || areReady(original, ready)) return null;
-  const outputs = limit();
-  checkAnswers(goal, outputs);
-  return { ...judgementOf(network, goal, outputs, held, samples, bits, still), limit: outputs };
-}
-
-/** Changes that leave a picture what it is; none for lines of uint8, for floats, and for pictures that belong to other inputs' values. */
-function usualChanges(pictures: Pictures | null): Augmentation {
-  const [, height, width] = pictures?.shape ?? [0, 1, 1];
-  return height > 1 && width > 1 ? { crop: Math.max(1, Math.round(width / 14)), flip: true } : {};
-}
-
-/**
- * Refuses settings that do not fit a network or one another, before there are images.
- * @throws BAD_OPTION
- * @internal
- */
-export function checkImageSettings(network: Network, settings: ImageSettings): void {
-  given({ options: settings }, { options: IMAGE_SETTINGS });
-  checkChosen(network, resolve(settings, null));
-}
-
-/** Checks what no rule for a single setting can tell. */
-function check(network: Network, { pictures }: Source, settings: ResolvedSettings): void {
-  const { augment } = settings;
-  const change = Object.entries(augment).find(([, value]) => value);
-  if (change && !pictures) {
-    throw new ShiftwiseError("BAD_OPTION", "only pictures of one input can be augmented", {
-      where: "augment",
-      expected: "images, or an array of uint8, for a network of one input",
-      found: `${change.join(" ")} for ${inputsOf(network).length > 1 ? "several inputs" : "an array of floats"}`,
-    });
-  }
-  checkChosen(network, settings);
-}
-
-function checkChosen(
-  network: Network,
-  { layers, quantizer, bits, budget, price, zeros, portions }: ResolvedSettings,
-): void {
-  const other = price > 0 ? "price" : budget !== null ? "budget" : null;
-  if (zeros > 0 && other) {
-    throw new ShiftwiseError("BAD_OPTION", "a share of zeros has its own price, in every layer", {
-      where: "zeros",
-      expected: `zeros or ${other}`,
-      found: "both",
-    });
-  }
-  checkLayers(network, layers, [...new Set([...quantizer.bits, ...WIDTHS])]);
-  checkPortions(portions);
-  if (budget === null) checkBits(bits, quantizer);
-  else if (quantizer.bits.filter((width) => WIDTHS.includes(width)).length < 2) {
-    throw new ShiftwiseError("BAD_OPTION", "levels without bits to choose from", {
-      where: "levels",
-      expected: "levels of several numbers of bits beside a budget, such as two-term",
-      found: `${quantizer.name}, of ${alternatives(quantizer.bits)}`,
-    });
-  }
-}
-
-/** All that widths are chosen by. */
-interface Choosing {
-  readonly network: Network;
-  /** The same with quantize nodes. */
-  readonly simulated: Network;
-  readonly samples: Samples | SamplesByInput;
-  readonly ready: WeightGrids;
-  readonly settings: ResolvedSettings;
-  readonly judgement: Judged | null;
-  readonly roundTo: (widths: (node: Weighted) => Width) => Promise<Rounding>;
-  readonly recorded: Recorded;
-  /** The file of a rounding's model. */
-  readonly fileOf: (made: Grids) => Uint8Array;
-  readonly control: ImageControl & { readonly crew: Crew };
-}
-
-/** The widths that the settings name, or that were dealt out; of a goal also what it has led to. */
-async function choose(choosing: Choosing): Promise<Choice> {
-  const { network, simulated, samples, ready, settings, judgement, roundTo, recorded, fileOf, control } = choosing;
-  const { goal, budget, costs, layers } = settings;
-  const byName = (widths: ReadonlyMap<string, Width>) => (node: Weighted) => widths.get(node.name)!;
-  if (areReady(simulated, ready) || (goal === null && budget === null))
-    return { widths: widthsBy(network, settings), reached: null };
-  const choices = goal ? choicesFor(layers) : widthsFor(settings);
-  await control.onStep?.("comparing levels");
-  const base = surveyWidth(settings);
-  const telling = judgement?.telling ?? simulated.outputs.map(() => true);
-  const found = await recorded((records) =>
-    survey(simulated, samples, ready, base, choices, telling, costs, { ...control, records }),
-  );
-  if (!goal) return { widths: byName(dealBits(found, budget!)), reached: null };
-  const seen = goal.kind === "lossless" ? cautious(found, base) : found;
-  const reached = await reach(seen, goal, worstNoise(judgement!.limit), async (widths) => {
-    const rounding = await roundTo(byName(widths));
-    return { ...rounding, bytes: fileOf(rounding.result).length };
-  });
-  return { widths: byName(reached.widths), reached };
-}
-
-/** @throws BAD_OPTION for a goal of equal answers where no output has answers */
-function checkAnswers(goal: Goal, outputs: readonly OutputFidelity[]): void {
-  if (goal.kind !== "lossless" || goal.agreement === undefined) return;
-  if (outputs.some(({ agreement }) => agreement !== null)) return;
-  throw new ShiftwiseError("BAD_OPTION", "no output has answers that could be equal", {
-    where: "loss",
-    expected: "dB, such as 24: only the logits or softmax of a network's one output, and whole numbers, are answers",
-    found: `${Number((100 * goal.agreement).toFixed(2))} % of the answers of ${outputs.map(({ name }) => `"${name}"`).join(", ")}`,
-  });
-}
-
-/** Runs a rounding with the records of its layers, where a run has a checkpoint. */
-type Recorded = <T>(rounding: (records?: LayerRecords) => Promise<T>) => Promise<T>;
-
-/** A rounding of the whole network, and what it keeps. */
-type Rounding = Omit<Trial<CompensateResult>, "bytes">;
-
-type Grids = Pick<CompensateResult, "network" | "grids">;
-
-interface Choice {
-  readonly widths: (node: Weighted) => Width;
-  readonly reached: Reached<CompensateResult> | null;
-}
-
 function teach(
   simulated: Network,
   { pictures, samples }: Source,
@@ -464,49 +256,6 @@ function teach(
         onProgress?.(share(), `portion ${portion + 1}, epoch ${epoch + 1}/${epochs}, loss ${loss.toFixed(3)}`),
     },
   );
-}
-
-/** Settings that all layers lose less with, as the command spells them. */
-function richerSettings(
-  network: Network,
-  settings: ResolvedSettings,
-  reached: Reached<CompensateResult> | null,
-): string[] {
-  const { quantizer, bits, twoTerm, minutes, budget, price, goal } = settings;
-  const training = `--minutes ${minutes === 0 ? 1 : 2 * minutes}`;
-  if (goal) return [...higherGoal(goal, reached), training];
-  const used = new Set(weightNodes(network).map(widthSettings(network, settings)));
-  const sums = quantizerNamed("two-term");
-  const powers = quantizer.name === "powers" || quantizer.name === DEFAULTS.retraining.levels;
-  const ways: readonly (readonly [helps: boolean, option: string])[] =
-    budget === null
-      ? [
-          [used.has("bits") && powers && sums.bits.includes(bits), "--levels two-term"],
-          [used.has("bits") && quantizer.bits.includes(bits + 1), `--bits ${bits + 1}`],
-          [used.has("twoTerm") && twoTerm! < Math.max(...sums.bits), `--two-term ${twoTerm! + 1}`],
-        ]
-      : [
-          [powers, "--levels two-term"],
-          [budget + 1 <= Math.max(...WIDTHS), `--budget ${budget + 1}`],
-        ];
-  const cheaper = price > 0 ? [`--price ${price < 0.5 ? 0 : price / 2}`] : [];
-  return [...ways.flatMap(([helps, option]) => (helps ? [option] : [])), ...cheaper, training];
-}
-
-/** A goal that keeps more than what was reached, as the command spells it; none where it already asks for all that can be had. */
-function higherGoal(goal: Goal, reached: Reached<CompensateResult> | null): string[] {
-  const chosen = reached?.points.find((point) => point.chosen);
-  switch (goal.kind) {
-    case "lossless":
-      return [];
-    case "fast": {
-      const share = chosen ? chosen.milliseconds / reached!.losslessTime! : 0;
-      const time = Number((1.2 * Math.max(goal.time, share)).toPrecision(2));
-      return [time < 1 ? `--time ${time}` : `--loss ${LOSSLESS}`];
-    }
-    case "small":
-      return [`--size ${Math.ceil((1.2 * Math.max(goal.bytes, chosen?.bytes ?? 0)) / 1000)}KB`];
-  }
 }
 
 function outcome(

@@ -73,8 +73,8 @@ export {
   predictLayer,
   predictModel,
 } from "./costs/index.js";
+export { checkImageSettings } from "./image-checks.js";
 export { CHOSEN_BY_GOALS } from "./image-settings.js";
-export { checkImageSettings } from "./images.js";
 export { compareTimes, median } from "./measure.js";
 export { checkMethod } from "./methods.js";
 export { inputOf, NETWORKS } from "./network.js";

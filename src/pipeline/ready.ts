@@ -92,3 +92,7 @@ function pixelEncodings({ nodes }: Network): Map<string, Encoding> {
     }),
   );
 }
+
+/** Whether all weights lie on grids already, so that nothing is to be chosen. */
+export const areReady = (network: Network, ready: WeightGrids): boolean =>
+  weightNodes(network).every(({ name }) => ready.has(name));

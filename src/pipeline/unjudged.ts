@@ -21,23 +21,24 @@ export interface Judgement {
   readonly texts: readonly string[];
 }
 
-/**
- * Says whether a goal can be judged.
- * @param outputs those of the network against itself, or against itself with rounded activations, on the samples held out
- * @param held the samples held out
- * @param all these and the ones that calibrate
- * @param bits of the weights where they take the goal's place
- * @param still layers whose inputs do not vary
- */
-export function judgementOf(
-  network: Network,
-  goal: Goal,
-  outputs: readonly OutputFidelity[],
-  held: Samples | SamplesByInput,
-  all: Samples | SamplesByInput,
-  bits: number,
-  still: StillInputs | null,
-): Judgement {
+/** The evidence by which a goal can be judged, or not. */
+export interface Judging {
+  readonly network: Network;
+  readonly goal: Goal;
+  /** Those of the network against itself, or against itself with rounded activations, on the samples held out. */
+  readonly outputs: readonly OutputFidelity[];
+  readonly held: Samples | SamplesByInput;
+  /** The samples held out and the ones that calibrate. */
+  readonly all: Samples | SamplesByInput;
+  /** Bits of the weights where they take the goal's place. */
+  readonly bits: number;
+  /** Layers whose inputs do not vary. */
+  readonly still: StillInputs | null;
+}
+
+/** Says whether a goal can be judged. */
+export function judgementOf(judging: Judging): Judgement {
+  const { goal, outputs, held } = judging;
   const wantsAnswers = goal.kind === "lossless" && goal.agreement !== undefined;
   const telling = outputs.map((output) => isTelling(output) && (!wantsAnswers || output.agreement !== null));
   if (telling.some(Boolean))
@@ -54,13 +55,12 @@ export function judgementOf(
         ),
       ],
     };
-  const unjudged = whyUnjudged(network, held, all);
-  const text = unjudgedText(unjudged, network, held, all, goal.kind === "lossless" ? bits : null, still);
-  return { unjudged, telling: telling.map(() => true), texts: [text] };
+  const unjudged = whyUnjudged(judging);
+  return { unjudged, telling: telling.map(() => true), texts: [unjudgedText(unjudged, judging)] };
 }
 
 /** Says why no output of a network can judge a goal. */
-function whyUnjudged(network: Network, held: Samples | SamplesByInput, all: Samples | SamplesByInput): Unjudged {
+function whyUnjudged({ network, held, all }: Judging): Unjudged {
   if (countOf(all) === 1) return "one sample";
   const isOne = countOf(held) === 1;
   if (areEqual(network, isOne ? all : held)) return "equal samples";
@@ -87,16 +87,9 @@ const LITTLE = 0.01;
 const MORE = "give 32 samples or more, of the kind that the model will see";
 
 /** Says that a goal is not judged, what comes of that, and what to do. */
-function unjudgedText(
-  why: Unjudged,
-  network: Network,
-  held: Samples | SamplesByInput,
-  all: Samples | SamplesByInput,
-  bits: number | null,
-  still: StillInputs | null,
-): string {
+function unjudgedText(why: Unjudged, { network, goal, held, all, bits, still }: Judging): string {
   const result =
-    bits === null ? "layers go by what each loses by itself" : `weights get ${bits} bits instead of a goal`;
+    goal.kind === "lossless" ? `weights get ${bits} bits instead of a goal` : "layers go by what each loses by itself";
   switch (why) {
     case "one sample": {
       const one = countOf(all) > 1 ? "one sample held out, whose output is one number," : "one sample";
