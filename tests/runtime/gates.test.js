@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createRandom } from "../../dist/base/index.js";
-import { encoderOf, stepsOf } from "../../dist/ops/index.js";
+import { encoderOf, STEP_FUNCTIONS, stepsOf } from "../../dist/ops/index.js";
 import { Model } from "../../dist/runtime/index.js";
 import { FLOAT32, linear, modelOf } from "../models/layers.js";
 import { KNOWN, SWISH, step } from "../ops/steps.js";
@@ -34,6 +34,28 @@ const CLIPS = {
     ...[step("constant", [], 40), step("sub", [0, 1])],
     ...[step("clip", [2], 0, 9), step("mul", [0, 3])],
   ],
+};
+/** Functions that bend at one place, and bounds behind a gate. */
+const BENDS = {
+  "leaky ReLU": [step("leakyRelu", [0], 0.2)],
+  "leaky ReLU above a bound": [step("leakyRelu", [0], 0.2), step("constant", [], -0.4), step("max", [2, 1])],
+  "leaky ReLU, turned over": [step("leakyRelu", [0], -0.7), step("constant", [], -2), step("mul", [2, 1])],
+  "PReLU with a number, of a sum": [...PLUS_3, step("constant", [], 1.5), step("prelu", [2, 3])],
+  "the larger of 2 x - 1 and 0.3": [
+    ...[step("constant", [], 2), step("mul", [0, 1]), step("constant", [], 1), step("sub", [2, 3])],
+    ...[step("constant", [], 0.3), step("max", [5, 4])],
+  ],
+  "the smaller of -x and 0.7, halved": [
+    ...[step("constant", [], -1), step("mul", [0, 1]), step("constant", [], 0.7), step("min", [2, 3])],
+    ...[step("constant", [], 0.5), step("mul", [4, 5])],
+  ],
+  "|x - 3|": [step("constant", [], 3), step("sub", [0, 1]), step("abs", [2])],
+  "swish between bounds": [...SWISH, step("clip", [2], -0.2, 1.7)],
+  "x above -0.4": [step("clip", [0], -0.4, 3.4028234663852886e38)],
+  "1 - x below 0.3": [
+    ...[step("constant", [], 1), step("sub", [1, 0]), step("clip", [2], -3.4028234663852886e38, 0.3)],
+  ],
+  "x + |x|": [step("abs", [0]), step("add", [0, 1])],
 };
 /** The ways in which files have GELU, and its kin. */
 const GELUS = {
@@ -67,6 +89,7 @@ const FUNCTIONS = {
   "hard swish in steps": HARD,
   "hard sigmoid": [step("hardSigmoid", [0], -0.3, 0.6)],
   ...CLIPS,
+  ...BENDS,
   ...GELUS,
 };
 
@@ -227,6 +250,7 @@ test("functions that look like gates and are none, and those that leave the numb
   const doubled = Array.from({ length: 8 }, (_, i) => [step("constant", [], 2), step("mul", [2 * i + 2, 2 * i + 3])]);
   const others = [
     ...KNOWN,
+    ...Object.values(BENDS),
     [step("sigmoid", [0]), step("mul", [1, 1])],
     [...SWISH, step("mul", [2, 0])],
     [step("tanh", [0]), step("constant", [], 1), step("add", [1, 2])],
@@ -258,7 +282,7 @@ test("functions that look like gates and are none, and those that leave the numb
     ],
   ];
   for (const [i, steps] of others.entries()) {
-    for (const encoding of [FLOAT32, linear(255, 128, 0.03), linear(255, 3, 1e-5), LEVELS]) {
+    for (const encoding of [FLOAT32, linear(255, 128, 0.03), linear(255, 3, 1e-5), linear(255, 128, 1e35), LEVELS]) {
       const x = Float32Array.from({ length: 3 * 67 }, () => 4 * random.normal());
       x.set([0, -0, 1e-40, 88, -88, 3e38, -3e38], 11);
       // in a block without numbers that need the steps
@@ -295,15 +319,15 @@ function randomGate(random) {
   for (let count = 2 + random.below(5); count > 0; count--) {
     const kind = random.below(7);
     if (kind < 2) {
-      const fn = ["sigmoid", "tanh", "erf", "hardSwish", "hardSigmoid", "clip"][random.below(6)];
-      const takesNumbers = fn === "hardSigmoid" || fn === "clip";
-      const parameters = takesNumbers ? [random.normal(), number()] : [];
+      const fn = ["sigmoid", "tanh", "erf", "hardSwish", "hardSigmoid", "clip", "leakyRelu", "abs"][random.below(8)];
+      const count = STEP_FUNCTIONS.get(fn).parameters;
+      const parameters = [random.normal(), number()].slice(0, count);
       last = steps.push(step(fn, [last], ...parameters));
       continue;
     }
     const other = kind < 5 ? steps.push(step("constant", [], number())) : place();
     const of = random.below(3) === 0 ? [other, last] : [last, other];
-    last = steps.push(step(["add", "sub", "mul", "mul", "div"][random.below(5)], of));
+    last = steps.push(step(["add", "sub", "mul", "mul", "div", "max", "min", "prelu"][random.below(8)], of));
   }
   return read(steps);
 }

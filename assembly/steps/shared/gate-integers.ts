@@ -4,7 +4,7 @@
 // result's integers. So wherever it lies further than that from the middle between two integers, rounding gives the integer
 // of the exact value; elsewhere, in one vector of a hundred and more, the steps are run.
 import { Epilogue } from "../../runtime/shared/epilogue";
-import { ERF, Gate, HARD, INPUT, NONE, narrow_constants, SIGMOID } from "./gate";
+import { ERF, Gate, HARD, INPUT, NONE, narrow_constants, SIGMOID, STEP } from "./gate";
 import { apply_block, FunctionJob, gain_of } from "./steps";
 
 /** By how many steps of the result a float32 errs where all terms are small, and for each unit of the others: 2^-12, 2^-22. */
@@ -12,22 +12,37 @@ const ERROR_LEAST: f64 = 0.000244140625;
 const ERROR_EACH: f64 = 2.384185791015625e-7;
 /** The most that it may err, so that few vectors are computed twice: 2^-7. */
 export const NEAR_MAX: f64 = 0.0078125;
+/** The least scale: results are below 1e24 then. */
+const SCALE_LEAST: f64 = 1e-20;
 const LOG2E: f64 = Math.LOG2E;
 
 /**
  * The distance from a middle, in steps of the result, within which float32 does not say a channel's integers. Of the results that
  * are integers, the terms below count most where the gate bends: |a x| < 2 |a / k| there for a sigmoid, 4 |a / k| for erf, which
- * errs by 5.4e-7, and of a hard gate |k x| <= 1 + |c|. A sum with e x may cancel until the gate is 0 or 1.
+ * errs by 5.4e-7, and of a hard gate |k x| <= 1 + |c|. A sum with e x may cancel until the gate is 0 or 1. Behind a step the terms
+ * are as large as a result of at most 2^9 and the numbers let them be, times (|a| + |e|) / |a + e| where a x and e x cancel.
  */
 export function near_of(gate: Gate, result: Epilogue, gain: f32): f64 {
   const scale = abs(<f64>load<f32>(result.scale) * <f64>gain);
+  // steps of a result so wide that a bound that counts as none would be inside of it
+  if (scale < SCALE_LEAST) return 1;
   const c = abs(gate.c);
   // without a gate, and of squares, an error is a small part of the result
-  if (gate.kind == NONE || gate.kind == INPUT) return ERROR_LEAST + ERROR_EACH * scale * abs(gate.d);
+  const least = ERROR_LEAST + ERROR_EACH * scale * (far_of(gate.low) + far_of(gate.high));
+  if (gate.kind == NONE || gate.kind == INPUT) return least + ERROR_EACH * scale * abs(gate.d);
+  if (gate.kind == STEP) {
+    const cancels = (abs(gate.a) + abs(gate.e)) / abs(gate.a + gate.e);
+    return least + ERROR_EACH * cancels * (512 + scale * (abs(gate.b) + abs(gate.d)));
+  }
   let bend = gate.kind == HARD ? (0.75 + c / 2) * (1 + c) : 1;
   if (gate.kind == ERF || gate.e != 0) bend = 12 * (1 + c) * (1 + c);
   const terms = bend * (abs(gate.a / gate.k) + abs(gate.b) + abs(gate.e / gate.k)) + abs(gate.d);
-  return ERROR_LEAST + ERROR_EACH * scale * terms;
+  return least + ERROR_EACH * scale * terms;
+}
+
+/** How far a bound is from 0, if there is one. */
+function far_of(bound: f64): f64 {
+  return abs(bound) < Infinity ? abs(bound) : 0;
 }
 
 /** The numbers of the loop. */
@@ -94,15 +109,21 @@ export function gate_integers(gate: Gate, near: f64, exact: FunctionJob, channel
     result = exact.result;
   const size = exact.size,
     kind = gate.kind;
-  const gain = <f64>gain_of(exact, channel) * <f64>load<f32>(result.scale);
+  const gain = <f64>gain_of(exact, channel) * <f64>load<f32>(result.scale),
+    offset = <f64>load<f32>(result.offset);
   const a = f32x4.splat(<f32>(gate.a * gain)),
     b = f32x4.splat(<f32>(gate.b * gain)),
     c = f32x4.splat(<f32>gate.c),
-    d = f32x4.splat(<f32>(gate.d * gain + <f64>load<f32>(result.offset))),
+    d = f32x4.splat(<f32>(gate.d * gain + offset)),
     e = f32x4.splat(<f32>(gate.e * gain)),
     k = f32x4.splat(<f32>(kind == SIGMOID ? gate.k * -LOG2E : gate.k));
-  const low = v128.load32_splat(changetype<usize>(result) + offsetof<Epilogue>("low")),
-    high = v128.load32_splat(changetype<usize>(result) + offsetof<Epilogue>("high"));
+  // the bounds of the function, which a negative gain exchanges, within those of the result
+  const from0 = gain < 0 ? gate.high : gate.low,
+    to0 = gain < 0 ? gate.low : gate.high;
+  const lowest = abs(from0) < Infinity ? <f32>(from0 * gain + offset) : result.low,
+    highest = abs(to0) < Infinity ? <f32>(to0 * gain + offset) : result.high;
+  const low = f32x4.splat(min(max(result.low, lowest), result.high)),
+    high = f32x4.splat(max(min(result.high, highest), result.low));
   const constants = narrow_constants(gate);
   const least = v128.load32_splat(constants, offsetof<Numbers>("least")),
     most = v128.load32_splat(constants, offsetof<Numbers>("most")),
@@ -132,6 +153,10 @@ export function gate_integers(gate: Gate, near: f64, exact: FunctionJob, channel
       const zero = f32x4.sub(one, one);
       p = f32x4.pmin(f32x4.pmax(f32x4.add(f32x4.mul(x, k), c), zero), one);
       q = f32x4.pmin(f32x4.pmax(f32x4.add(f32x4.mul(y, k), c), zero), one);
+    } else if (kind == STEP) {
+      const zero = f32x4.sub(one, one);
+      p = v128.and(one, f32x4.gt(f32x4.add(f32x4.mul(x, k), c), zero));
+      q = v128.and(one, f32x4.gt(f32x4.add(f32x4.mul(y, k), c), zero));
     } else if (kind == NONE || kind == INPUT) {
       p = x;
       q = y;

@@ -1,14 +1,18 @@
 // gate.ts: finds functions with a gate among those that steps compute.
 //
-//   f(x) = (a x + b) gate(k x) + d + e x      gate(t): 1 / (1 + exp(-t)), erf(t), t + c between 0 and 1, t, or none
+//   f(x) = (a x + b) gate(k x) + d + e x      gate(t): 1 / (1 + exp(-t)), erf(t), t + c between 0 and 1, t, none,
+//                                             or 1 where t + c > 0 and else 0
 //
-// SiLU, sigmoid, tanh, GELU, hard swish, hard sigmoid, bounds, squares and factors are of this form, in whatever order a file has
-// their steps. It takes fewer operations than the steps do: gate-integers.ts and gate-values.ts.
+// SiLU, sigmoid, tanh, GELU, hard swish, hard sigmoid, leaky ReLU, the larger of two values, squares and factors are of this form, in
+// whatever order a file has their steps. Bounds of f may follow. It takes fewer operations than the steps do: gate-integers.ts and
+// gate-values.ts.
 import * as fn from "../../../src/runtime/step-codes";
 import { BLOCK_BYTES, FunctionJob, FunctionStep } from "./steps";
 
 /** Most steps, so that no product of their numbers leaves those of float64. */
 const STEPS_MAX: i32 = 15;
+/** A bound from which on it bounds no result. */
+const OPEN: f64 = 1e30;
 
 /** A value (a x + b) gate + d + e x; a number has d alone, a multiple of the input e alone. */
 @unmanaged
@@ -25,12 +29,13 @@ export const SIGMOID: i32 = 1;
 export const ERF: i32 = 2;
 export const HARD: i32 = 3;
 export const INPUT: i32 = 4;
+export const STEP: i32 = 5;
 
 /**
  * A function with a gate. Behind it lie the constants of the loops: engines make a constant anew, in three instructions, wherever
  * it is used.
  *
- *   scratch   | blocks of the steps | 64 bytes | Gate, 64 bytes | NARROW_BYTES | WIDE_BYTES | Values of the steps |
+ *   scratch   | blocks of the steps | 64 bytes | Gate, 80 bytes | NARROW_BYTES | WIDE_BYTES | Values of the steps |
  */
 @unmanaged
 export class Gate {
@@ -43,9 +48,12 @@ export class Gate {
   b!: f64;
   d!: f64;
   e!: f64;
+  /** Bounds of f. */
+  low!: f64;
+  high!: f64;
 }
 
-const GATE_BYTES: usize = 64;
+const GATE_BYTES: usize = 80;
 /** The bytes of the constants of gate-integers.ts and of gate-values.ts. */
 const NARROW_BYTES: usize = 96;
 const WIDE_BYTES: usize = 96;
@@ -92,13 +100,16 @@ export function find_gate(job: FunctionJob, scratch: usize): Gate | null {
   const gate = changetype<Gate>(scratch + <usize>(job.count + 1) * BLOCK_BYTES + 64);
   gate.kind = NONE;
   gate.hasSum = false;
+  gate.low = -Infinity;
+  gate.high = Infinity;
   const values = wide_constants(gate) + WIDE_BYTES;
   let to = values;
   fill(changetype<Value>(to), 0, 0, 0, 1);
   let step = changetype<usize>(job.steps);
   for (const end = step + <usize>job.count * offsetof<FunctionStep>(); step < end; step += offsetof<FunctionStep>()) {
     to += offsetof<Value>();
-    if (!take_step(gate, changetype<FunctionStep>(step), values, changetype<Value>(to))) return null;
+    const isLast = step + offsetof<FunctionStep>() == end;
+    if (!take_step(gate, changetype<FunctionStep>(step), values, changetype<Value>(to), isLast)) return null;
   }
   const last = changetype<Value>(to);
   gate.a = last.a;
@@ -113,7 +124,7 @@ function value_at(values: usize, place: i32): Value {
 }
 
 /** Writes the value of a step, or says that it has another form. */
-function take_step(gate: Gate, step: FunctionStep, values: usize, to: Value): bool {
+function take_step(gate: Gate, step: FunctionStep, values: usize, to: Value, isLast: bool): bool {
   const x = value_at(values, step.x),
     y = value_at(values, step.y);
   switch (step.code) {
@@ -144,19 +155,53 @@ function take_step(gate: Gate, step: FunctionStep, values: usize, to: Value): bo
     case fn.HARD_SWISH:
       return is_linear(x) && open_gate(gate, HARD, x, 1.0 / 6.0, 0.5) && fill(to, x.e, 0, 0, 0);
     case fn.CLIP: {
-      // the part of its range that lies below
-      const low = step.first,
-        range = step.second - low;
-      return (
-        is_moderate(range) &&
-        range > 0 &&
-        open_gate(gate, HARD, x, 1 / range, -low / range) &&
-        fill(to, 0, range, low, 0)
-      );
+      // a side that is open has the largest number of float32
+      const low = step.first <= -OPEN ? -Infinity : step.first,
+        high = step.second >= OPEN ? Infinity : step.second;
+      return hold(gate, x, low, high, isLast, to);
     }
+    case fn.MAX:
+      if (is_number(x)) return hold(gate, y, x.d, Infinity, isLast, to);
+      return is_number(y) && hold(gate, x, y.d, Infinity, isLast, to);
+    case fn.MIN:
+      if (is_number(x)) return hold(gate, y, -Infinity, x.d, isLast, to);
+      return is_number(y) && hold(gate, x, -Infinity, y.d, isLast, to);
+    case fn.ABS:
+      return open_gate(gate, STEP, x, 1, 0) && fill(to, 2 * x.e, 2 * x.d, -x.d, -x.e);
+    case fn.LEAKY_RELU:
+      return leak(gate, x, step.first, to);
+    case fn.PRELU:
+      return is_number(y) && leak(gate, x, y.d, to);
     default:
       return false;
   }
+}
+
+/** x where it is positive, else a part of it. */
+function leak(gate: Gate, x: Value, slope: f64, to: Value): bool {
+  const rest = 1 - slope;
+  return open_gate(gate, STEP, x, 1, 0) && fill(to, rest * x.e, rest * x.d, slope * x.d, slope * x.e);
+}
+
+/** Holds a value between bounds, of which one may be infinite: behind a gate the whole function, else by a gate. */
+function hold(gate: Gate, x: Value, low: f64, high: f64, isLast: bool, to: Value): bool {
+  if (isLast && gate.kind != NONE) {
+    gate.low = low;
+    gate.high = high;
+    gate.hasSum = true;
+    return low < high && fill(to, x.a, x.b, x.d, x.e);
+  }
+  const range = high - low;
+  if (range < Infinity) {
+    // the part of its range that lies below
+    return (
+      is_moderate(range) && range > 0 && open_gate(gate, HARD, x, 1 / range, -low / range) && fill(to, 0, range, low, 0)
+    );
+  }
+  const isAbove = low > -Infinity,
+    sign: f64 = isAbove ? 1 : -1,
+    end = isAbove ? low : high;
+  return abs(end) < Infinity && open_gate(gate, STEP, x, sign, -sign * end) && fill(to, x.e, x.d - end, end, 0);
 }
 
 /** A sum or difference in which nothing cancels: else the steps may have lost bits that the terms have. */

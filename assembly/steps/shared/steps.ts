@@ -106,6 +106,15 @@ function run_step(step: FunctionStep, scratch: usize, to: usize, count: i32): vo
     case fn.MIN:
       for (let i: usize = 0; i < bytes; i += 16) v128.store(to + i, f64x2.min(v128.load(x + i), v128.load(y + i)));
       return;
+    case fn.LEAKY_RELU: {
+      const slope = f64x2.splat(step.first),
+        zero = f64x2.splat(0);
+      for (let i: usize = 0; i < bytes; i += 16) {
+        const two = v128.load(x + i);
+        v128.store(to + i, v128.bitselect(f64x2.mul(slope, two), two, f64x2.lt(two, zero)));
+      }
+      return;
+    }
     case fn.CLIP: {
       const p = f64x2.splat(step.first),
         q = f64x2.splat(step.second);
@@ -155,8 +164,6 @@ function step_f64x2(code: i32, x: v128, y: v128, z: v128, p: v128, q: v128): v12
   const zero = f64x2.splat(0),
     one = f64x2.splat(1);
   switch (code) {
-    case fn.LEAKY_RELU:
-      return v128.bitselect(f64x2.mul(p, x), x, f64x2.lt(x, zero));
     case fn.PRELU:
       return v128.bitselect(f64x2.mul(x, y), x, f64x2.lt(x, zero));
     case fn.HARD_SIGMOID:

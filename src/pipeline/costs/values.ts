@@ -45,7 +45,12 @@ const SHORT: ReadonlySet<StepName> = new Set<StepName>([
 ]);
 /** The functions that are gates, and those that they may be joined by: assembly/steps/shared/gate.ts. */
 const HARD_GATES: ReadonlySet<StepName> = new Set<StepName>(["hardSigmoid", "hardSwish", "clip"]);
-const GATES: ReadonlySet<StepName> = new Set<StepName>(["sigmoid", "tanh", "erf", ...HARD_GATES]);
+const BOUNDS: ReadonlySet<StepName> = new Set<StepName>(["clip", "max", "min"]);
+const GATES: ReadonlySet<StepName> = new Set<StepName>([
+  ...(["sigmoid", "tanh", "erf", "leakyRelu", "prelu", "abs"] as const),
+  ...HARD_GATES,
+  ...BOUNDS,
+]);
 const JOINS: ReadonlySet<StepName> = new Set<StepName>(["constant", "add", "sub", "mul", "div"]);
 /** Functions of two values that have a kernel of their own. */
 const PAIRS: ReadonlySet<string> = new Set(["add", "sub", "mul", "div"]);
@@ -93,8 +98,10 @@ function countFunction(
 ): Counts {
   const out = tensors[output];
   if (!isFloat(tensors[input])) return { step: 1, looked: elements(out.shape) };
-  const gates = steps.filter(({ fn }) => GATES.has(fn));
-  if (gates.length <= 1 && steps.every((step) => gates.includes(step) || JOINS.has(step.fn))) {
+  const all = steps.filter(({ fn }) => GATES.has(fn));
+  // the last step may bound a function with a gate
+  const gates = all.length > 1 && BOUNDS.has(steps[steps.length - 1].fn) ? all.slice(0, -1) : all;
+  if (gates.length <= 1 && steps.every((step) => all.includes(step) || JOINS.has(step.fn))) {
     const isHard = gates.length === 1 && HARD_GATES.has(gates[0].fn);
     // those to float32 take hardly longer
     if (out.encoding.kind === "linear" || isHard) return { step: 1, gate: blocksOf(out) };
