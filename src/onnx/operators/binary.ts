@@ -123,8 +123,17 @@ function extreme(conversion: Conversion, fn: "max" | "min", a: Activation, b: Kn
   return fn === "max" ? clipped(conversion, a, bound, Infinity) : clipped(conversion, a, -Infinity, bound);
 }
 
-/** Arrays met elementwise as shapes that meet: axes along which all are alike are one. */
-function meetingShapes(conversion: Conversion, dims: readonly (readonly number[])[]): Shape[] {
+/**
+ * The shapes in which operands meet elementwise, and that of what they make: axes along which all are alike are one. One number meets
+ * an array as it lies, so that all steps of a function of this array are of one shape.
+ */
+function meetingShapes(conversion: Conversion, operands: readonly [Known, Known], made: readonly number[]): Shape[] {
+  const array = operands.filter(isActivation).find((operand) => sameShape(operand.dims, made));
+  if (array && operands.some((operand) => !isActivation(operand) && operand.data.length === 1)) {
+    const lies = conversion.draft.shapeOf(array.node);
+    return [...operands.map((operand): Shape => (operand === array ? lies : [1, 1, 1])), lies];
+  }
+  const dims = [...operands.map((operand) => operand.dims), made];
   const rank = Math.max(...dims.map((one) => one.length), 2);
   const aligned = dims.map((one) => [...new Array<number>(rank - one.length).fill(1), ...one]);
   const batch = aligned.every((one) => one[0] === 1);
@@ -178,15 +187,7 @@ export function combined(
     const made = fn === "add" ? ({ op: "add", inputs } as const) : ({ op: "binary", fn, inputs } as const);
     return { node: draft.add(name, made, shape), dims };
   }
-  // one number meets an array as it lies, so that all steps of a function of this array are of one shape
-  const array = [a, b].find((operand) => isActivation(operand) && sameShape(operand.dims, dims)) as
-    | Activation
-    | undefined;
-  const single = [a, b].some((operand) => !isActivation(operand) && operand.data.length === 1);
-  const lies = array && single ? draft.shapeOf(array.node) : null;
-  const shapes = lies
-    ? [...[a, b].map((operand): Shape => (operand === array ? lies : [1, 1, 1])), lies]
-    : meetingShapes(conversion, [a.dims, b.dims, dims]);
+  const shapes = meetingShapes(conversion, [a, b], dims);
   const [left, right] = [a, b].map((operand, i) => {
     if (isActivation(operand)) return draft.shaped(operand, shapes[i]);
     const value = draft.parameter(finite(conversion, operand), shapes[i]);
