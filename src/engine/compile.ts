@@ -4,26 +4,21 @@ import { type Address, plus } from "../base/index.js";
 import type { Network } from "../graph/index.js";
 import { type Node, type NodeOf, nodeInputs, type Shape } from "../ops/index.js";
 import { createArena } from "./arena.js";
+import { binaryLayer } from "./binary.js";
 import { convolutionLayer } from "./convolution.js";
 import { depthwiseLayer, isDepthwise } from "./depthwise.js";
 import { clampSumLayer, dropoutLayer, leakyReluLayer, quantizeLayer } from "./elementwise.js";
-import {
-  activationLayer,
-  binaryLayer,
-  constantLayer,
-  elementwiseLayer,
-  gatherLayer,
-  matmulLayer,
-  permuteLayer,
-  resampleLayer,
-  softmaxLayer,
-} from "./functions.js";
 import { type FusedNode, fuse, outputOf, rangeOf } from "./fusion.js";
 import { type EngineLayer, type ForwardPlan, NO_CLAMP, volume } from "./layer.js";
+import { matmulLayer } from "./matmul.js";
 import { concatLayer, padLayer, sliceLayer } from "./moving.js";
 import { type NormStatistics, normLayer } from "./norm.js";
 import { layoutOf, type ParameterLayout } from "./parameters.js";
+import { constantLayer, gatherLayer, permuteLayer } from "./places.js";
 import { avgPoolLayer, maxPoolLayer } from "./pooling.js";
+import { resampleLayer } from "./resample.js";
+import { softmaxLayer } from "./softmax.js";
+import { activationLayer, elementwiseLayer } from "./unary.js";
 
 /** Means and variances of all batch norms, ordered as in the layout. */
 export interface Pair {

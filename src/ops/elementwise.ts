@@ -125,7 +125,8 @@ const STEP_SLOPES = {
   where: (condition) => (condition === 0 ? [0, 0, 1] : [0, 1, 0]),
 } satisfies Readonly<Record<Exclude<StepName, ActivationName | BinaryName>, StepSlopes>>;
 
-function stepSlopes({ fn, parameters }: Step): StepSlopes {
+/** The slopes of a step's function along its operands. */
+export function stepSlopesOf({ fn, parameters }: Pick<Step, "fn" | "parameters">): StepSlopes {
   if (Object.hasOwn(STEP_SLOPES, fn)) return STEP_SLOPES[fn as keyof typeof STEP_SLOPES];
   if (Object.hasOwn(BINARY_SLOPES, fn)) return BINARY_SLOPES[fn as BinaryName];
   const slope = slopeOf(fn as ActivationName, parameters);
@@ -176,7 +177,7 @@ export function stepsOf(steps: readonly Step[]): (x: number) => number {
 export function stepsSlopeOf(steps: readonly Step[]): (x: number) => number {
   const parts = steps.map((step) => {
     const { fn, parameters, of } = step;
-    return { of, f: STEP_FUNCTIONS.get(fn)!.of(...parameters), slopes: stepSlopes(step) };
+    return { of, f: STEP_FUNCTIONS.get(fn)!.of(...parameters), slopes: stepSlopesOf(step) };
   });
   return (x) => {
     const values = [x];

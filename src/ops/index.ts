@@ -9,6 +9,7 @@ export {
   STEPS_MAX,
   type Step,
   type StepName,
+  stepSlopesOf,
   stepsOf,
   stepsSlopeOf,
 } from "./elementwise.js";

@@ -1,0 +1,127 @@
+// rows.ts: rows of float64 values and the loops that compute functions of them, a row at a time: each gives the bits that
+// the function of ops/ gives value by value.
+import { STEP_FUNCTIONS, type Step, type StepName } from "../ops/index.js";
+
+/** Most values of a row: the rows of a function of a dozen steps stay in the first cache. */
+export const ROW = 256;
+
+export type Row = Float64Array;
+
+/** `count` rows, side by side. */
+export function createRows(count: number): Row[] {
+  const all = new Float64Array(count * ROW);
+  return Array.from({ length: count }, (_, i) => all.subarray(i * ROW, (i + 1) * ROW));
+}
+
+/**
+ * Computes the first `n` values of a row from as many of its operands, all of them rows: a function of one value reads a
+ * alone. `to` is none of the others.
+ */
+export type RowLoop = (to: Row, a: Row, b: Row, c: Row, n: number) => void;
+
+/** The parts of ln 2, of every value x = n ln 2 + r, and 2^n for -1022 <= n <= 1023. */
+const LN2_HIGH = 0.6931471803691238;
+const LN2_LOW = 1.9082149292705877e-10;
+const [WHOLE, REST] = createRows(2);
+const POWERS = (() => {
+  const powers = new Float64Array(2046);
+  for (let i = 0; i < powers.length; i++) powers[i] = 2 ** (i - 1022);
+  return powers;
+})();
+
+/** exp of ops/functions.ts. Unlike others it may write to its own operand. */
+export function expRow(to: Row, a: Row, count: number): void {
+  for (let i = 0; i < count; i++) {
+    const x = a[i];
+    const n = Math.floor(x / Math.LN2 + 0.5);
+    WHOLE[i] = n;
+    REST[i] = x - n * LN2_HIGH - n * LN2_LOW;
+  }
+  // a loop of its own: the processor has the sums of several values under way at once
+  for (let i = 0; i < count; i++) {
+    const r = REST[i];
+    let sum = (((1 / 3628800) * r + 1 / 362880) * r + 1 / 40320) * r + 1 / 5040;
+    sum = (((sum * r + 1 / 720) * r + 1 / 120) * r + 1 / 24) * r + 1 / 6;
+    REST[i] = ((sum * r + 0.5) * r + 1) * r + 1;
+  }
+  for (let i = 0; i < count; i++) {
+    const x = a[i];
+    if (x >= -700 && x <= 700) to[i] = REST[i] * POWERS[(WHOLE[i] + 1022) | 0];
+    else to[i] = x < 0 ? 0 : x > 0 ? Infinity : x;
+  }
+}
+
+/** Loops of the functions that networks are full of, made from the step's parameters. */
+const LOOPS: { readonly [fn in StepName]?: (...parameters: number[]) => RowLoop } = {
+  add: () => (to, a, b, _, n) => {
+    for (let i = 0; i < n; i++) to[i] = a[i] + b[i];
+  },
+  sub: () => (to, a, b, _, n) => {
+    for (let i = 0; i < n; i++) to[i] = a[i] - b[i];
+  },
+  mul: () => (to, a, b, _, n) => {
+    for (let i = 0; i < n; i++) to[i] = a[i] * b[i];
+  },
+  div: () => (to, a, b, _, n) => {
+    for (let i = 0; i < n; i++) to[i] = a[i] / b[i];
+  },
+  max: () => (to, a, b, _, n) => {
+    for (let i = 0; i < n; i++) to[i] = Math.max(a[i], b[i]);
+  },
+  min: () => (to, a, b, _, n) => {
+    for (let i = 0; i < n; i++) to[i] = Math.min(a[i], b[i]);
+  },
+  less: () => (to, a, b, _, n) => {
+    for (let i = 0; i < n; i++) to[i] = a[i] < b[i] ? 1 : 0;
+  },
+  where: () => (to, a, b, c, n) => {
+    for (let i = 0; i < n; i++) to[i] = a[i] === 0 ? c[i] : b[i];
+  },
+  abs: () => (to, a, _, __, n) => {
+    for (let i = 0; i < n; i++) to[i] = Math.abs(a[i]);
+  },
+  sqrt: () => (to, a, _, __, n) => {
+    for (let i = 0; i < n; i++) to[i] = Math.sqrt(a[i]);
+  },
+  floor: () => (to, a, _, __, n) => {
+    for (let i = 0; i < n; i++) to[i] = Math.floor(a[i]);
+  },
+  clip: (low, high) => (to, a, _, __, n) => {
+    for (let i = 0; i < n; i++) to[i] = Math.min(Math.max(a[i], low), high);
+  },
+  leakyRelu: (alpha) => (to, a, _, __, n) => {
+    for (let i = 0; i < n; i++) to[i] = a[i] < 0 ? alpha * a[i] : a[i];
+  },
+  hardSigmoid: (alpha, beta) => (to, a, _, __, n) => {
+    for (let i = 0; i < n; i++) to[i] = Math.min(Math.max(alpha * a[i] + beta, 0), 1);
+  },
+  hardSwish: () => (to, a, _, __, n) => {
+    for (let i = 0; i < n; i++) to[i] = a[i] * Math.min(Math.max(a[i] / 6 + 0.5, 0), 1);
+  },
+  exp: () => (to, a, _, __, n) => expRow(to, a, n),
+  sigmoid: () => (to, a, _, __, n) => {
+    for (let i = 0; i < n; i++) to[i] = -a[i];
+    expRow(to, to, n);
+    for (let i = 0; i < n; i++) to[i] = 1 / (1 + to[i]);
+  },
+  tanh: () => (to, a, _, __, n) => {
+    for (let i = 0; i < n; i++) to[i] = 2 * Math.abs(a[i]);
+    expRow(to, to, n);
+    for (let i = 0; i < n; i++) {
+      const x = a[i];
+      const y = 1 - 2 / (to[i] + 1);
+      if (Math.abs(x) < 1e-4) to[i] = x - (x * x * x) / 3;
+      else to[i] = x < 0 ? -y : y;
+    }
+  },
+};
+
+/** The loop of a step's function; one of its own for each would be too many, so others share this one. */
+export function rowLoopOf({ fn, parameters }: Pick<Step, "fn" | "parameters">): RowLoop {
+  const own = LOOPS[fn];
+  if (own) return own(...parameters);
+  const f = STEP_FUNCTIONS.get(fn)!.of(...parameters);
+  return (to, a, b, c, n) => {
+    for (let i = 0; i < n; i++) to[i] = f(a[i], b[i], c[i]);
+  };
+}
