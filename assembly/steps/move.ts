@@ -47,9 +47,14 @@ class Columns {
   height!: i32;
   /** Bytes from one row of the result to the next. */
   rowBytes!: usize;
+  /** Of the block that is looked up: the column that its 16 bytes begin with. Behind the record lie the places, and what is filled in. */
+  low!: i32;
 }
 
-/** Gathers channels first..last-1. `scratch` has room for 32 bytes. */
+const PLACES: usize = 32;
+const FILLED: usize = 48;
+
+/** Gathers channels first..last-1. `scratch` has room for 64 bytes. */
 export function gather_elements(job: GatherElementsJob, first: i32, last: i32, scratch: usize): void {
   const float = job.float;
   const shift: usize = float ? 2 : 0;
@@ -58,7 +63,6 @@ export function gather_elements(job: GatherElementsJob, first: i32, last: i32, s
   const rowBytes = (<usize>width) << shift;
   // rows of one element, as in 1-D networks, are the columns of a single row that begins at 0
   const line = job.form == ROWS && width == 1;
-  // before rows are filled: blocks keep notes where their first row will be
   if (line || (job.form != PLANES && job.form != ROWS)) {
     const columns = changetype<Columns>(scratch);
     columns.list = line ? job.rows : job.columns;
@@ -137,34 +141,47 @@ function gather_each<T>(job: GatherElementsJob, columns: Columns, first: i32, la
 /**
  * Gathers a block of columns of every row by one look-up in 16 bytes of the input, as when a map is enlarged.
  * @param block columns of it: as many as 16 bytes have, or 8 bytes
- * @returns false where the columns are further from each other, or some are filled: nothing is gathered then
+ * @returns false where the columns are further from each other: nothing is gathered then
  */
 function gather_block(job: GatherElementsJob, columns: Columns, first: i32, last: i32, from: i32, block: i32): bool {
-  const rows = columns.rows,
-    height = columns.height,
-    rowBytes = columns.rowBytes;
   const float = job.float;
   const shift: usize = float ? 2 : 0;
   const half = !float && block == 8;
-  const begin = columns.list + ((<usize>from) << 2);
-  let low = i32.MAX_VALUE,
-    high = -1;
-  for (let j = 0; j < block; j++) {
-    const column = load<i32>(begin + ((<usize>j) << 2));
-    if (column < 0) return false;
-    low = min(low, column);
-    high = max(high, column);
-  }
-  if ((high - low + 1) << (<i32>shift) > 16) return pick_block(job, columns, first, last, from, block);
-  // places in the 16 bytes: the result's own bytes hold them until it is there
+  // the columns; those beyond the block are of it once more
+  const list = columns.list + ((<usize>from) << 2);
+  const c0 = v128.load(list),
+    c1 = float ? c0 : v128.load(list, 16),
+    c2 = float || half ? c0 : v128.load(list, 32),
+    c3 = float || half ? c1 : v128.load(list, 48);
+  // -1 is the largest of all without a sign
+  let lows = i32x4.min_u(i32x4.min_u(c0, c1), i32x4.min_u(c2, c3)),
+    highs = i32x4.max_s(i32x4.max_s(c0, c1), i32x4.max_s(c2, c3));
+  lows = i32x4.min_u(lows, i32x4.shuffle(lows, lows, 2, 3, 0, 1));
+  highs = i32x4.max_s(highs, i32x4.shuffle(highs, highs, 2, 3, 0, 1));
+  const high = max(i32x4.extract_lane(highs, 0), i32x4.extract_lane(highs, 1));
+  let low = <i32>min(<u32>i32x4.extract_lane(lows, 0), <u32>i32x4.extract_lane(lows, 1));
+  if (high < 0) low = 0;
+  else if ((high - low + 1) << (<i32>shift) > 16) return pick_block(job, columns, first, last, from, block);
+  // their places in the 16 bytes, -128 for what is filled in
+  const places = float ? word_places(c0, low) : byte_places(c0, c1, c2, c3, low);
+  const fills = float ? i32x4.splat(job.fill) : i8x16.splat(<u8>job.fill);
+  columns.low = low;
+  v128.store(changetype<usize>(columns), places, PLACES);
+  v128.store(changetype<usize>(columns), v128.and(fills, i8x16.lt_s(places, i8x16.splat(0))), FILLED);
+  look_up_block(job, columns, first, last, from, half);
+  return true;
+}
+
+/** Looks a block of every row up, at the places that are noted. */
+function look_up_block(job: GatherElementsJob, columns: Columns, first: i32, last: i32, from: i32, half: bool): void {
+  const shift: usize = job.float ? 2 : 0;
+  const rows = columns.rows,
+    height = columns.height,
+    rowBytes = columns.rowBytes,
+    low = columns.low;
+  const places = v128.load(changetype<usize>(columns), PLACES),
+    filled = v128.load(changetype<usize>(columns), FILLED);
   const out = job.out + ((<usize>from) << shift);
-  const held = out + <usize>first * job.outBytes;
-  for (let j = 0; j < block; j++) {
-    const place = load<i32>(begin + ((<usize>j) << 2)) - low;
-    if (float) store<u32>(held + ((<usize>j) << 2), 0x03020100 + place * 0x04040404);
-    else store<u8>(held + <usize>j, place);
-  }
-  const places = half ? v128.load64_zero(held) : v128.load(held);
   for (let channel = first; channel < last; channel++) {
     const source = load<i32>(job.channels + ((<usize>channel) << 2));
     if (source < 0) continue;
@@ -177,12 +194,32 @@ function gather_block(job: GatherElementsJob, columns: Columns, first: i32, last
       if (start < 0) continue;
       const at = plane + ((<usize>(start + low)) << shift);
       const over = at > most ? at - most : 0;
-      const bytes = i8x16.swizzle(v128.load(at - over), i8x16.add(places, i8x16.splat(<i8>over)));
+      const found = i8x16.swizzle(v128.load(at - over), i8x16.add(places, i8x16.splat(<i8>over)));
+      const bytes = v128.or(found, filled);
       if (half) v128.store64_lane(to, bytes, 0);
       else v128.store(to, bytes);
     }
   }
-  return true;
+}
+
+/** The places in bytes of columns that begin with `low`; -128 for those that are filled in. */
+function byte_places(c0: v128, c1: v128, c2: v128, c3: v128, low: i32): v128 {
+  const first = i32x4.splat(low);
+  return i8x16.narrow_i16x8_s(
+    i16x8.narrow_i32x4_s(place_of(c0, first), place_of(c1, first)),
+    i16x8.narrow_i32x4_s(place_of(c2, first), place_of(c3, first)),
+  );
+}
+
+function place_of(columns: v128, first: v128): v128 {
+  return v128.bitselect(i32x4.splat(-128), i32x4.sub(columns, first), i32x4.lt_s(columns, i32x4.splat(0)));
+}
+
+/** The same of words: the places of their bytes. */
+function word_places(columns: v128, low: i32): v128 {
+  const places = i32x4.mul(i32x4.sub(columns, i32x4.splat(low)), i32x4.splat(0x04040404));
+  const filled = i32x4.lt_s(columns, i32x4.splat(0));
+  return v128.bitselect(i32x4.splat(0x80808080), i32x4.add(places, i32x4.splat(0x03020100)), filled);
 }
 
 /** Gathers a block of every second column, or third or fourth. @returns false where it is none: nothing is gathered then */

@@ -67,7 +67,7 @@ export function planGather(context: PlanContext, layer: GatherLayer): Step {
       fill: float ? new Uint32Array(Float32Array.of(fill).buffer)[0] : fill,
     };
   });
-  memory.needScratch(32);
+  memory.needScratch(64);
   return {
     name,
     op,
