@@ -1,7 +1,6 @@
 // inside.ts: the inner door of the runtime, for what times, checks or predicts single steps of a plan. No entry of the package.
 export { toReal } from "../ops/index.js";
 export { addsComplements, isPointLayer } from "./conv.js";
-export { PRODUCT_MAX, TABLE_LEVELS } from "./dense.js";
 export { slidingOf } from "./depthwise.js";
 export { endsInBytes, isPlain } from "./epilogue.js";
 export { compileKernels, compileSteps, instantiate, needsSteps } from "./kernels.js";
@@ -11,5 +10,5 @@ export { CHUNK_BYTES } from "./patch.js";
 export { phasesFor, planModel } from "./plan.js";
 export { isLarge } from "./pool.js";
 export { createDoor, readRaw } from "./ports.js";
-export { compileSchedule, type IntegerWeights, largestSums, type StreamForm } from "./schedule.js";
+export { compileSchedule, type IntegerWeights, largestSums, planesOf, type StreamForm } from "./schedule.js";
 export { type Gather, gatherOf, windowOf } from "./taps.js";

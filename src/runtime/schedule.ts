@@ -411,17 +411,38 @@ export function compileSchedule(
   return { stream: stream.slice(0, at), starts, partsBytes: most * PART_BYTES };
 }
 
-/**
- * Codes of a dense layer as bytes in blocks of 16 output channels (assembly/runtime/dense.ts): [block][input][16].
- * @param bytes by the low byte of a code
- */
-export function packDense(codes: Int8Array | Uint8Array, outputs: number, bytes: Uint8Array): Uint8Array {
+/** The least level of a dense layer's weights, and the pairs of planes of bits that the others take above it. */
+export function planesOf(weights: IntegerWeights): { readonly least: number; readonly pairs: number } {
+  const levels = levelsOf(weights);
+  const isUsed = new Uint8Array(256);
+  for (const code of weights.codes) isUsed[code & 255] = 1;
+  const used = levels.filter((_, code) => isUsed[code]).sort();
+  const [least, largest] = [used[0], used[used.length - 1]];
+  return { least, pairs: (33 - Math.clz32(largest - least)) >> 1 };
+}
+
+/** Groups of 4 inputs, by eight. */
+export const groupsOf = (inputs: number): number => 8 * Math.ceil(inputs / 32);
+
+/** The planes of the bits of a dense layer's weights, two by two, as assembly/runtime/dense.ts draws them: [block][pair][group][16]. */
+export function packPlanes(weights: IntegerWeights, outputs: number, least: number, pairs: number): Uint8Array {
+  const { codes } = weights;
+  const levels = levelsOf(weights);
   const inputs = codes.length / outputs;
-  const blocks = Math.ceil(outputs / BLOCK);
-  const packed = new Uint8Array(blocks * inputs * BLOCK).fill(255);
-  for (let o = 0; o < outputs; o++) {
-    const to = Math.floor(o / BLOCK) * inputs * BLOCK + (o % BLOCK);
-    for (let i = 0; i < inputs; i++) packed[to + i * BLOCK] = bytes[codes[o * inputs + i] & 255];
+  const groups = groupsOf(inputs);
+  const packed = new Uint8Array(Math.ceil(outputs / BLOCK) * pairs * groups * BLOCK);
+  for (let pair = 0; pair < pairs; pair++) {
+    // the bits of both planes, for the first weight of a group
+    const bits = Uint8Array.from(levels, (level) => {
+      const two = (level - least) >> (2 * pair);
+      return (two & 1) | ((two & 2) << 3);
+    });
+    for (let o = 0; o < outputs; o++) {
+      const to = (Math.floor(o / BLOCK) * pairs + pair) * groups * BLOCK + (o % BLOCK);
+      for (let i = 0, from = o * inputs; i < inputs; i++, from++) {
+        packed[to + (i >> 2) * BLOCK] |= bits[codes[from] & 255] << (i & 3);
+      }
+    }
   }
   return packed;
 }

@@ -37,20 +37,6 @@ test("dense layers agree around the block of 16 outputs", async () => {
   }
 });
 
-test("a dense layer of more inputs than its kernel tells apart is refused before anything is made of it", () => {
-  const codes = new Int8Array(2 ** 24 + 1);
-  const refusal = { code: "OVERFLOW", where: "layer fc", found: 2 ** 24 + 1 };
-  const plan = (inputs) => {
-    const weights = { kind: "codes", bits: 2, n1: 0, codes: codes.subarray(0, inputs) };
-    const epilogue = { scale: Float32Array.of(1), offset: Float32Array.of(0), clamp: {} };
-    const layer = { op: "dense", name: "fc", input: "x", output: "y", weights, epilogue };
-    const tensors = { x: { shape: [inputs, 1, 1], encoding: linear() }, y: { shape: [1, 1, 1], encoding: FLOAT32 } };
-    return planMemory(modelOf(tensors, [layer]), { limit: 2 ** 28 });
-  };
-  assert.throws(() => plan(2 ** 24 + 1), refusal);
-  assert.throws(() => plan(2 ** 24), { code: "OVERFLOW", where: undefined });
-});
-
 test("a convolution of single pixels runs as a dense layer and agrees", async () => {
   const random = createRandom(2);
   for (const input of [linear(), FLOAT32]) {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { createRandom } from "../../dist/base/index.js";
-import { compileSchedule, largestSums, packDense, packFloat } from "../../dist/runtime/schedule.js";
+import { compileSchedule, largestSums, packFloat, packPlanes, planesOf } from "../../dist/runtime/schedule.js";
 import { randomCodes, randomIndices } from "../models/random.js";
 
 /** Walks a stream as the kernel does, checking every lane bound; returns the weight of each row and the factors. */
@@ -213,14 +213,15 @@ test("a channel with more than 65,536 inputs is refused with its number", () => 
   );
 });
 
-test("dense codes are packed in blocks of 16 outputs", () => {
-  const bytes = new Uint8Array(256).fill(255);
-  bytes[1] = 0;
-  bytes[3] = 2;
-  bytes[-8 & 255] = 15;
-  const packed = packDense(Int8Array.of(1, -8, 0, 3), 2, bytes);
-  assert.equal(packed.length, 32);
-  assert.deepEqual([packed[0], packed[16], packed[1], packed[17], packed[2]], [0, 15, 255, 2, 255]);
+test("dense codes are packed in planes of bits", () => {
+  // levels 1, -8 and 0, 4: above the least 9, 0 and 8, 12
+  const weights = { kind: "codes", bits: 5, n1: 0, codes: Int8Array.of(1, -4, 0, 3) };
+  assert.deepEqual(planesOf(weights), { least: -8, pairs: 2 });
+  const packed = packPlanes(weights, 2, -8, 2);
+  assert.equal(packed.length, 2 * 8 * 16);
+  // planes 0 and 1 of both outputs, then planes 2 and 3
+  assert.deepEqual([packed[0], packed[1], packed[128], packed[129]], [0b0000_0001, 0, 0b0001_0000, 0b0011_0010]);
+  assert.equal(packed.filter((byte) => byte !== 0).length, 3);
 });
 
 test("float weights are packed in blocks with zeros behind the last output", () => {

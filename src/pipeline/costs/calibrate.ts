@@ -138,7 +138,7 @@ export async function timeModels(
     for (const def of defs) {
       const model = await Model.from(def, { executor: "wasm" });
       const inputs = randomInputs(model);
-      const steps = stepCounts(def, activeShares(model, inputs));
+      const steps = stepCounts(def);
       running.push({ model, inputs, steps, times: steps.map(() => new Float64Array(rounds)) });
       await breathe((LOADING * running.length) / count);
     }
@@ -157,15 +157,6 @@ export async function timeModels(
   } finally {
     for (const { model } of running) model.dispose();
   }
-}
-
-/** The share of each tensor's raw values that are not 0. */
-function activeShares(model: Model, inputs: Inputs): Map<string, number> {
-  const shares = new Map<string, number>();
-  model.trace(inputs, (tensor, raw) => {
-    shares.set(tensor, raw.reduce((count, value) => (value === 0 ? count : count + 1), 0) / raw.length);
-  });
-  return shares;
 }
 
 function lowerQuartile(times: Float64Array): number {

@@ -61,7 +61,7 @@ export const COST_UNITS = frozenCopy({
   lanesFloat: "four float32 values that are written",
   lanesThreshold: "a threshold of a table of levels, four values",
   denseInput: "an input of a dense layer",
-  denseProduct: "an input that is not 0, by 16 outputs",
+  densePair: "an input of a dense layer, by 16 outputs and two planes of bits",
   denseByte: "a byte of weights of a dense layer too large for the second-level cache",
   denseFloatProduct: "a float32 input, by 16 outputs",
   copiedByte: "a byte that is copied",

@@ -64,7 +64,7 @@ export const COSTS: CostTable = frozenCopy({
     lanesFloat: 0,
     lanesThreshold: 0.5077,
     denseInput: 0.6642,
-    denseProduct: 1.242,
+    densePair: 0.36,
     denseByte: 0.003165,
     denseFloatProduct: 0.9551,
     copiedByte: 0.01611,

@@ -50,8 +50,6 @@ export interface StepCounts {
 }
 
 type Weighted = ConvLayer | DenseLayer;
-/** The share of a tensor's values that are not 0, where it is known. */
-type Active = ReadonlyMap<string, number>;
 /** The work of the layers with integer weights. */
 type Works = ReadonlyMap<string, LayerWork>;
 interface LayerWork {
@@ -62,7 +60,6 @@ interface LayerWork {
 type Tensors = Pick<ModelDef, "tensors" | "layers" | "inputs"> & {
   readonly works: Works;
   readonly branches: number;
-  readonly active: Active;
 };
 type Count<L extends Layer> = (def: Tensors, layer: L) => Counts;
 
@@ -104,13 +101,10 @@ function branchesIn(def: ModelDef, works: Works): number {
   }, 0);
 }
 
-/**
- * Returns the steps of a valid model. Nothing runs; the schedules of its layers are made and counted.
- * @param active shares of values that are not 0, by tensor; others are guessed
- */
-export function stepCounts(def: ModelDef, active: Active = new Map()): readonly StepCounts[] {
+/** Returns the steps of a valid model. Nothing runs; the schedules of its layers are made and counted. */
+export function stepCounts(def: ModelDef): readonly StepCounts[] {
   const works = worksOf(def);
-  const counted: Tensors = { ...def, works, branches: branchesIn(def, works), active };
+  const counted: Tensors = { ...def, works, branches: branchesIn(def, works) };
   const steps: StepCounts[] = [];
   for (const { tensor } of def.inputs) {
     const { shape, encoding } = def.tensors[tensor];
@@ -160,7 +154,7 @@ const COUNTS = {
 const pixelsOf = ({ shape }: TensorSpec): number => shape[1] * shape[2];
 
 function countWeighted(def: Tensors, layer: Weighted): Counts {
-  const geometry = geometryOf(def, layer, def.active.get(layer.input));
+  const geometry = geometryOf(def, layer);
   const { weights } = layer;
   if (weights.kind === "float32") return floatCounts(geometry);
   const { output, window, residual } = geometry;

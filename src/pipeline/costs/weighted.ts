@@ -7,7 +7,6 @@ import {
   elements,
   largestOf,
   type TensorSpec,
-  zeroOf,
 } from "../../ops/index.js";
 import { addsComplements, BLOCK, isPointLayer, TILE, windowOf } from "../../runtime/inside.js";
 import { endLanes, endTiles, endVector } from "./endings.js";
@@ -42,33 +41,19 @@ export interface LayerGeometry {
   readonly groups: number;
   /** The encoding of a second operand. */
   readonly residual?: Encoding;
-  /** The share of a dense layer's inputs that are not 0 when it runs, 0..1. */
-  readonly active: number;
 }
 
 /**
  * Returns the geometry of a layer of a model.
- * @param active share of its inputs that are not 0, where it is known
  * @internal
  */
-export function geometryOf(
-  def: Pick<ModelDef, "tensors" | "layers">,
-  layer: ConvLayer | DenseLayer,
-  active = activeShare(def, layer.input),
-): LayerGeometry {
+export function geometryOf(def: Pick<ModelDef, "tensors">, layer: ConvLayer | DenseLayer): LayerGeometry {
   const spec = (tensor: string): TensorSpec => def.tensors[tensor];
-  const shapes = { input: spec(layer.input), output: spec(layer.output), active };
+  const shapes = { input: spec(layer.input), output: spec(layer.output) };
   if (layer.op === "dense") return { ...shapes, window: null, groups: 1 };
   const { groups, residual } = layer;
   const window = isPointLayer({ spec }, layer) ? null : windowOf(layer);
   return { ...shapes, window, groups, residual: residual && spec(residual.tensor).encoding };
-}
-
-/** Guesses how many values of a tensor are not 0: behind a ReLU about half, in a mean over a plane nearly all. */
-function activeShare({ tensors, layers }: Pick<ModelDef, "tensors" | "layers">, tensor: string): number {
-  const maker = layers.find(({ output }) => output === tensor);
-  const isRectified = maker && "weights" in maker && zeroOf(tensors[tensor].encoding) === 0;
-  return isRectified && maker.epilogue.clamp.low !== undefined ? 0.5 : 1;
 }
 
 /**
@@ -84,12 +69,12 @@ export function layerCounts(geometry: LayerGeometry, work: ChannelWork, isPlain:
   if (window === null) {
     const walks = work.passes * Math.ceil(channels / BLOCK);
     const inputs = elements(input.shape);
-    const bytes = work.passes * inputs * Math.ceil(channels / BLOCK) * BLOCK;
+    const bytes = 4 * inputs * walks;
     return sumOf(flattened(input), endVector(ending), {
       step: 1,
       denseInput: inputs,
-      denseProduct: geometry.active * inputs * walks,
-      denseByte: geometry.active * beyond(bytes, SECOND_LEVEL),
+      densePair: inputs * walks,
+      denseByte: beyond(bytes, SECOND_LEVEL),
     });
   }
   const sliding = { input, output, window };

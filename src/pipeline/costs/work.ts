@@ -1,15 +1,6 @@
 // work.ts: what the kernels have to do for one output channel's weights, counted in the schedule that the runtime makes of them.
 import { ShiftwiseError } from "../../base/index.js";
-import {
-  compileSchedule,
-  END,
-  type IntegerWeights,
-  PARK,
-  PRODUCT_MAX,
-  RAISED,
-  SHORT,
-  TABLE_LEVELS,
-} from "../../runtime/inside.js";
+import { compileSchedule, END, type IntegerWeights, PARK, planesOf, RAISED, SHORT } from "../../runtime/inside.js";
 
 /**
  * The counts of an output channel, or their mean over some channels.
@@ -33,7 +24,7 @@ export interface ChannelWork {
   /** 1 where a sum of one part ends the short way, and 1 where one of two parts does. */
   readonly short: number;
   readonly twin: number;
-  /** Walks over the inputs, where the layer is a dense one: its levels are looked up 16 at a time. */
+  /** Walks over the inputs, where the layer is a dense one: one for two planes of bits of its weights. */
   readonly passes: number;
 }
 
@@ -68,7 +59,7 @@ export function channelWork(
   max: number,
   { dense = false, isShort = true, shifted = false, complements = false }: WorkForm = {},
 ): ChannelWork {
-  const passes = passesOf(levelsOf(weights));
+  const passes = planesOf(weights).pairs;
   if (dense) return { ...NO_STREAM, passes };
   const form = { shifted, complements, ending: isShort ? ENDING : undefined };
   const { stream, starts } = compileSchedule(weights, channels, max, undefined, form);
@@ -125,20 +116,4 @@ export function levelWork(levels: ArrayLike<number>, channels: number, max: numb
   const codeOf = new Map(distinct.map((level, code) => [level, code]));
   const codes = Uint8Array.from(levels, (level) => codeOf.get(level)!);
   return channelWork({ kind: "codebook", levels: distinct, codes }, channels, max, form);
-}
-
-function levelsOf(weights: IntegerWeights): readonly number[] {
-  if (weights.kind === "codebook") return weights.levels.filter((level) => level !== 0);
-  const digits = 2 ** (weights.bits - 2);
-  return Array.from({ length: 2 * digits }, (_, i) => (i % 2 === 0 ? 1 : -1) * 2 ** (i >> 1));
-}
-
-/** The walks of a dense layer: one for each table of levels, two where a product of the table is too large for its half. */
-function passesOf(levels: readonly number[]): number {
-  let passes = 0;
-  for (let from = 0; from < levels.length || from === 0; from += TABLE_LEVELS) {
-    const isLarge = levels.slice(from, from + TABLE_LEVELS).some((level) => Math.abs(level) > PRODUCT_MAX);
-    passes += isLarge ? 2 : 1;
-  }
-  return passes;
 }

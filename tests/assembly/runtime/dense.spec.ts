@@ -1,58 +1,54 @@
-import { DenseJob, dense_codes_c16, dense_nonzero } from "../../../assembly/runtime/dense";
+import { DenseJob, dense_codes_c16, dense_sums } from "../../../assembly/runtime/dense";
 import { dense_f32_c16 } from "../../../assembly/steps/float";
 
-const input = memory.data(16, 16);
-const list = memory.data(64, 16);
-const codes = memory.data(64, 16);
-const tables = memory.data(8192, 16);
+const input = memory.data(96, 16);
+const room = memory.data(1024, 16);
+const codes = memory.data(512, 16);
 const sums = memory.data(64, 16);
 const weights = memory.data(128, 16);
 const job = changetype<DenseJob>(memory.data(32, 16));
 
-function makeTables(): void {
-  for (let x = 0; x < 256; x++) {
-    for (let e = 0; e < 8; e++) {
-      const product = x << e;
-      const at = tables + x * 32 + e;
-      store<u8>(at, <u8>product);
-      store<u8>(at + 16, <u8>(product >> 8));
-      store<u8>(at + 8, <u8>-product);
-      store<u8>(at + 24, <u8>(-product >> 8));
+describe("dense_sums", () => {
+  it("makes the sums of four inputs, and leaves 32 zeros out", () => {
+    memory.fill(input, 0, 96);
+    store<u8>(input + 64, 255);
+    store<u8>(input + 65, 7);
+    store<u8>(input + 66, 1);
+    // behind the last input
+    store<u8>(input + 67, 99);
+    dense_sums(room, input, 67);
+    expect<i32>(load<i32>(room)).toBe(1);
+    expect<i32>(load<i32>(room + 4)).toBe(263);
+    expect<i32>(load<i32>(room + 16)).toBe(2);
+    const table = room + 32;
+    for (let i: usize = 0; i < 16; i++) {
+      const sum = (i & 1 ? 255 : 0) + (i & 2 ? 7 : 0) + (i & 4 ? 1 : 0);
+      expect<i32>(<i32>load<u8>(table + i) + 32 * <i32>load<u8>(table + i + 16)).toBe(sum);
     }
-  }
-}
-
-describe("dense_nonzero", () => {
-  it("lists what is not zero with its place", () => {
-    store<u8>(input, 0);
-    store<u8>(input + 1, 255);
-    store<u8>(input + 2, 7);
-    expect<i32>(dense_nonzero(list, input, 3)).toBe(2);
-    expect<u32>(load<u32>(list)).toBe((1 << 8) | 255);
-    expect<u32>(load<u32>(list + 4)).toBe((2 << 8) | 7);
   });
 });
 
 describe("dense_codes_c16", () => {
-  it("looks products of both signs up and leaves code 255 out", () => {
-    makeTables();
-    store<u8>(input, 255);
+  it("adds the sums of two planes and the least level", () => {
+    memory.fill(input, 0, 96);
+    memory.fill(codes, 0, 512);
+    store<u8>(input, 200);
     store<u8>(input + 1, 3);
-    const count = dense_nonzero(list, input, 2);
+    dense_sums(room, input, 2);
+    // output o: the first input has the bits of o & 3, the second those of o >> 2
     for (let o = 0; o < 16; o++) {
-      store<u8>(codes + o, <u8>o);
-      store<u8>(codes + 16 + o, o == 0 ? 0 : 255);
+      const even = (o & 1) | (((o >> 2) & 1) << 1),
+        odd = ((o >> 1) & 1) | (((o >> 3) & 1) << 1);
+      store<u8>(codes + o, <u8>(even | (odd << 4)));
     }
     job.codes = codes;
-    job.tables = tables;
     job.inputs = 2;
-    job.shift = 0;
-    job.more = false;
-    dense_codes_c16(job, list, count, sums, 0, 1);
-    expect<i32>(load<i32>(sums)).toBe(255 + 3);
-    expect<i32>(load<i32>(sums + 28)).toBe(255 << 7);
-    expect<i32>(load<i32>(sums + 32)).toBe(-255);
-    expect<i32>(load<i32>(sums + 60)).toBe(-(255 << 7));
+    job.pairs = 1;
+    job.least = -2;
+    dense_codes_c16(job, room, sums, 0, 1);
+    for (let o = 0; o < 16; o++) {
+      expect<i32>(load<i32>(sums + ((<usize>o) << 2))).toBe(200 * ((o & 3) - 2) + 3 * ((o >> 2) - 2));
+    }
   });
 });
 

@@ -60,7 +60,6 @@ test("zeros make a layer cheaper, and more tiles dearer", () => {
     output: { shape: [64, size, size], encoding },
     window: { kernel: [3, 3], stride: [1, 1], padding: [1, 1, 1, 1], dilation: [1, 1] },
     groups: 1,
-    active: 1,
   });
   const work = (zeros) => {
     const codes = Uint8Array.from({ length: 576 * 4 }, (_, i) => ((i * 37) % 100 < zeros ? 3 : (i * 31) % 7));

@@ -8,7 +8,7 @@ const codebook = (levels, codes) => ({ kind: "codebook", levels, codes: Uint8Arr
 test("a channel of zeros is one segment of nothing, and one part", () => {
   assert.deepEqual(levelWork([0, 0, 0, 0], 1, 255), {
     ...{ terms: 0, segments: 1, lists: 0, runs: 0, parks: 0, pairs: 0, lone: 0, short: 1, twin: 0 },
-    passes: 1,
+    passes: 0,
   });
 });
 
@@ -79,12 +79,20 @@ test("a dense layer may have more inputs than a stream has rows", () => {
   assert.deepEqual([...new Set(Object.values(others))], [0]);
 });
 
-test("walks of a dense layer: one a table of 16 levels, two where products are large", () => {
-  const levels = (count, top) => Int32Array.from({ length: count }, (_, i) => (i === 0 ? top : i));
-  assert.equal(levelWork(levels(17, 17), 1, 255).passes, 2);
-  assert.equal(levelWork(levels(16, 16), 1, 255).passes, 1);
-  assert.equal(levelWork(levels(16, 200), 1, 255).passes, 2);
-  assert.equal(channelWork({ kind: "codes", bits: 5, n1: 0, codes: new Int8Array(8) }, 1, 255).passes, 1);
+test("walks of a dense layer: one for two planes of the bits that its levels take above the least", () => {
+  const between = (least, largest) => Int32Array.of(least, 0, largest);
+  for (const [least, largest, passes] of [
+    [0, 3, 1],
+    [-1, 2, 1],
+    [-1, 3, 2],
+    [-7, 8, 2],
+    [-8, 8, 3],
+    [-28, 28, 3],
+    [-64, 64, 4],
+  ]) {
+    assert.equal(levelWork(between(least, largest), 1, 255).passes, passes, `${least} to ${largest}`);
+  }
+  assert.equal(channelWork({ kind: "codes", bits: 5, n1: 0, codes: new Int8Array(8) }, 1, 255).passes, 0);
 });
 
 test("counts are a mean over channels, and add up to the words of the schedule", () => {
