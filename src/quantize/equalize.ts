@@ -85,12 +85,12 @@ interface Part {
   readonly chain: Chain;
   /** Numbers of its channels in the group. */
   readonly channels: readonly number[];
-  /** Of a product with a number for each channel the operand that is these numbers. */
+  /** The operand that has a number for each channel, where the chain begins with a product with such numbers; else null. */
   readonly factors: number | null;
   readonly way: Way;
 }
 
-/** What is known of a network. */
+/** The facts of a network that its groups of tensors share. */
 interface Known {
   /** By the tensor that is rounded at their end. */
   readonly chains: ReadonlyMap<string, Chain>;
