@@ -181,9 +181,28 @@ export function pool_sum_f32(
 
 /** Sums every float32 plane in pixel order. */
 export function plane_sums_f32(planes: usize, planeBytes: u32, size: i32, channels: i32, sums: usize): void {
-  for (; channels > 0; channels--, planes += planeBytes, sums += 4) {
+  // four channels at a time, whose sums do not wait for each other
+  const step = <usize>planeBytes,
+    bytes = (<usize>size) << 2;
+  for (; channels >= 4; channels -= 4, planes += 4 * step, sums += 16) {
+    let a: f32 = 0,
+      b: f32 = 0,
+      c: f32 = 0,
+      d: f32 = 0;
+    for (let at = planes, end = planes + bytes; at < end; at += 4) {
+      a += load<f32>(at);
+      b += load<f32>(at + step);
+      c += load<f32>(at + 2 * step);
+      d += load<f32>(at + 3 * step);
+    }
+    store<f32>(sums, a);
+    store<f32>(sums, b, 4);
+    store<f32>(sums, c, 8);
+    store<f32>(sums, d, 12);
+  }
+  for (; channels > 0; channels--, planes += step, sums += 4) {
     let sum: f32 = 0;
-    for (let at = planes, end = planes + ((<usize>size) << 2); at < end; at += 4) sum += load<f32>(at);
+    for (let at = planes, end = planes + bytes; at < end; at += 4) sum += load<f32>(at);
     store<f32>(sums, sum);
   }
 }

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createRandom } from "../../dist/base/index.js";
 import { convOutputShape } from "../../dist/ops/index.js";
-import { planMemory } from "../../dist/runtime/index.js";
 import { conv, FLOAT32, linear, modelOf } from "../models/layers.js";
 import { inputsFor, LEVELS, randomCodes, randomEpilogue } from "../models/random.js";
 import { assertAgree } from "./agree.js";

@@ -1,4 +1,4 @@
-// pool.test.js: windows too large to be gathered agree with the reference, and cost neither memory nor time to load.
+// pool.test.js: means over whole planes, and windows too large to be gathered, agree with the reference; these cost neither memory nor time to load.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { convOutputShape } from "../../dist/ops/index.js";
@@ -16,6 +16,23 @@ function pooling(layer, shape, encoding, output = encoding) {
   };
   return modelOf(tensors, [{ name: "pool", input: "x", output: "y", ...layer }]);
 }
+
+test("means over whole planes, by four channels and one", async () => {
+  for (const channels of [1, 3, 4, 5, 8, 11]) {
+    for (const [height, width] of [
+      [1, 2],
+      [1, 17],
+      [7, 7],
+      [5, 13],
+    ]) {
+      const layer = { op: "avgPool", kernel: [height, width], stride: [1, 1], epilogue: end(1 / (height * width)) };
+      for (const encoding of [linear(), FLOAT32]) {
+        const def = pooling(layer, [channels, height, width], encoding, FLOAT32);
+        await assertAgree(def, inputsFor(def), `${channels} planes of ${height}x${width}, ${encoding.kind}:`);
+      }
+    }
+  }
+});
 
 test("windows of more taps than a patch has rows agree", async () => {
   const average = { op: "avgPool", kernel: [260, 257], stride: [2, 3], epilogue: end(1 / (260 * 257)) };
