@@ -50,6 +50,9 @@ function permute_elements<T>(job: PermuteJob, first: i32, last: i32, index: usiz
   // lines of the result that lie side by side in the input are turned together
   const beside = lastAxis - 4;
   const whole = line * load<i32>(job.lengths + lastAxis);
+  // a line is a part of a plane, or has whole planes
+  const isPart = whole % outPlane != 0;
+  const apart = <usize>(isPart ? whole : (whole / outPlane) * outStride) * sizeof<T>();
   const turns = beside >= 0 && line > 1 && step > 1 && load<i32>(job.steps + beside) == 1;
   // where the lines go: a plane of the result, and the element in it
   let plane = job.out + <usize>((begin / outPlane) * outStride) * sizeof<T>(),
@@ -62,13 +65,13 @@ function permute_elements<T>(job: PermuteJob, first: i32, last: i32, index: usiz
     if (turns && load<i32>(index + lastAxis) == 0) {
       // of those that are left, the ones that neither plane's end parts
       by = min(load<i32>(job.lengths + beside) - load<i32>(index + beside), left / whole);
-      if (whole != outPlane) by = min(by, (outPlane - at) / whole);
+      if (isPart) by = min(by, (outPlane - at) / whole);
       if (whole == line) by = min(by, lines_within(job, place));
     }
     if (by > 1) {
-      const apart = <usize>(whole == outPlane ? outStride : whole) * sizeof<T>();
       for (let n = 0; n < whole; n += line) {
-        turn_lines<T>(job, place + n * step, out + <usize>n * sizeof<T>(), apart, by);
+        const to = out + <usize>((n / outPlane) * outStride + (n % outPlane)) * sizeof<T>();
+        turn_lines<T>(job, place + n * step, to, apart, by);
       }
       done = by * whole;
       k = beside;
@@ -148,8 +151,9 @@ function turn_lines<T>(job: PermuteJob, place: i32, out: usize, apart: usize, li
   const isWithin = within + lines + step * (line - 1) <= inPlane;
   const isParted = !isWithin && (step % inPlane != 0 || within + lines > inPlane);
   const isShort = line < side;
-  // short lines are woven where they lie one behind the other
-  if (isParted || (isShort && (lines < side || apart != <usize>line * sizeof<T>()))) {
+  // short lines are woven: three where they lie one behind the other
+  const isWoven = lines >= side && (line != 3 || apart == 3 * sizeof<T>());
+  if (isParted || (isShort && !isWoven)) {
     for (let j = 0; j < lines; j++) copy_line<T>(job, place + j, out + <usize>j * apart);
     return;
   }
@@ -161,8 +165,8 @@ function turn_lines<T>(job: PermuteJob, place: i32, out: usize, apart: usize, li
     const from = start + <usize>j * sizeof<T>(),
       to = out + <usize>j * apart;
     if (isShort) {
-      if (sizeof<T>() == 1) weave_bytes(from, far, line, to);
-      else weave_words(from, far, line, to);
+      if (sizeof<T>() == 1) weave_bytes(from, far, line, to, apart);
+      else weave_words(from, far, line, to, apart);
     } else if (sizeof<T>() == 1) turn_bytes(from, far, line, to, apart, count);
     else turn_words(from, far, line, to, apart, count);
     if (j >= lines - side) break;

@@ -155,6 +155,8 @@ test("pixels of several planes laid side by side, and taken apart again, at ever
       [whole, [channels, height, r, width, s], [0, 2, 4, 1, 3], parts],
       [parts, [channels * r * s, height * width], [1, 0], last],
       [last, [height * width, channels * r * s], [1, 0], parts],
+      // a plane for every box of a detector
+      [parts, [channels * r * s, height * width], [1, 0], { shape: [height * width * r, s * channels, 1], encoding }],
     ];
     for (const [from, dims, order, to] of layers) {
       const def = single({ op: "permute", dims, order }, from, to);

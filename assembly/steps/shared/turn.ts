@@ -73,11 +73,12 @@ function turn_4x4(from: usize, far: usize, to: usize, apart: usize, count: i32):
   if (count > 3) v128.store(to + (apart << 1) + apart, i64x2.shuffle(AB, CD, 1, 3));
 }
 
-/** Weaves 2 to 7 rows of 8 bytes. */
-export function weave_bytes(from: usize, far: usize, rows: i32, to: usize): void {
+/** Weaves 2 to 7 rows of 8 bytes; their columns come to lie `apart` bytes apart, those of 3 rows one behind the other. */
+export function weave_bytes(from: usize, far: usize, rows: i32, to: usize, apart: usize): void {
   const ab = bytes_of(from, from + far);
   if (rows == 2) {
-    v128.store(to, ab);
+    if (apart == 2) v128.store(to, ab);
+    else put_pairs(ab, to, apart);
     return;
   }
   if (rows == 3) {
@@ -87,15 +88,28 @@ export function weave_bytes(from: usize, far: usize, rows: i32, to: usize): void
     v128.store64_lane(to + 16, rest, 0);
     return;
   }
-  weave_four(from, far, ab, to, rows);
+  weave_four(from, far, ab, to, apart);
   // the last four rows
   if (rows == 4) return;
   const skipped = <usize>(rows - 4);
   from += skipped * far;
-  weave_four(from, far, bytes_of(from, from + far), to + skipped, rows);
+  weave_four(from, far, bytes_of(from, from + far), to + skipped, apart);
 }
 
-/** Weaves four rows of 8 bytes, of which the first two are woven; their columns lie `apart` bytes apart. */
+/** Writes the eight pairs of bytes of a vector. */
+function put_pairs(pairs: v128, to: usize, apart: usize): void {
+  v128.store16_lane(to, pairs, 0);
+  v128.store16_lane(to + apart, pairs, 1);
+  v128.store16_lane(to + 2 * apart, pairs, 2);
+  v128.store16_lane(to + 3 * apart, pairs, 3);
+  to += apart << 2;
+  v128.store16_lane(to, pairs, 4);
+  v128.store16_lane(to + apart, pairs, 5);
+  v128.store16_lane(to + 2 * apart, pairs, 6);
+  v128.store16_lane(to + 3 * apart, pairs, 7);
+}
+
+/** Weaves four rows of 8 bytes, of which the first two are woven. */
 function weave_four(from: usize, far: usize, ab: v128, to: usize, apart: usize): void {
   from += far << 1;
   const cd = bytes_of(from, from + far);
@@ -112,15 +126,22 @@ function weave_four(from: usize, far: usize, ab: v128, to: usize, apart: usize):
   v128.store32_lane(to + 3 * apart, four, 3);
 }
 
-/** Weaves 2 or 3 rows of 4 words of 32 bits. */
-export function weave_words(from: usize, far: usize, rows: i32, to: usize): void {
+/** Weaves 2 or 3 rows of 4 words of 32 bits, as weave_bytes does. */
+export function weave_words(from: usize, far: usize, rows: i32, to: usize, apart: usize): void {
   const a = v128.load(from),
     b = v128.load(from + far);
   const ab = i32x4.shuffle(a, b, 0, 4, 1, 5),
     AB = i32x4.shuffle(a, b, 2, 6, 3, 7);
-  if (rows == 2) {
+  if (rows == 2 && apart == 8) {
     v128.store(to, ab);
     v128.store(to, AB, 16);
+    return;
+  }
+  if (rows == 2) {
+    v128.store64_lane(to, ab, 0);
+    v128.store64_lane(to + apart, ab, 1);
+    v128.store64_lane(to + 2 * apart, AB, 0);
+    v128.store64_lane(to + 3 * apart, AB, 1);
     return;
   }
   const c = v128.load(from + (far << 1));
