@@ -33,7 +33,7 @@ export function log(x: number): number {
 }
 
 /** Coefficients of P below, from u^10 to u^0: a Chebyshev fit on |x| <= 6.5. */
-const ERFC = [
+export const ERFC = [
   -1.154589864e-5, 1.661966331e-5, 8.70899236e-5, -2.394845311e-4, -3.36969231e-4, 2.277191956e-3, 3.157318508e-4,
   -2.284751375e-2, 7.108682242e-3, 0.5251687899, -0.511538593,
 ];

@@ -2,7 +2,7 @@
 export { lowerMean } from "./avgpool.js";
 export { BINARY_FUNCTIONS, BINARY_SLOPES, type BinaryName, binaryOf } from "./binary-functions.js";
 export { levelsOfTables, longestTable } from "./books.js";
-export { log, power, roundEven } from "./elementary.js";
+export { ERFC, log, power, roundEven } from "./elementary.js";
 export {
   STEP_FUNCTIONS,
   STEP_NAMES,

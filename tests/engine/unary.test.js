@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createRandom } from "../../dist/base/index.js";
-import { ROW } from "../../dist/engine/rows.js";
+import { createRows, ROW, rowLoopOf } from "../../dist/engine/rows.js";
 import { activationPass, stepsPass } from "../../dist/engine/unary.js";
 import { activationOf, FUNCTIONS, STEP_FUNCTIONS, slopeOf, stepsOf, stepsSlopeOf } from "../../dist/ops/index.js";
-import { assertPass, values } from "./bits.js";
+import { assertPass, assertSame, values } from "./bits.js";
 
 const LENGTHS = [0, 1, ROW - 1, ROW, ROW + 1, 3 * ROW + 7];
 
@@ -35,6 +35,38 @@ test("every function that a step may have, in each place that it reads", () => {
       assertSteps([...constants, { fn, parameters, of: others.toSpliced(place, 0, 0) }], LENGTHS, 10 * place);
     }
     assertSteps([{ fn, parameters, of: new Array(operands).fill(0) }], LENGTHS, 3);
+  }
+});
+
+test("loops of functions of one value, of all that float64 holds", () => {
+  const random = createRandom(23);
+  const edges = [
+    2 ** -1074,
+    2 ** -1023,
+    2 ** -1022,
+    2 ** 1023,
+    Number.MAX_VALUE,
+    Math.SQRT2,
+    0.5,
+    6,
+    1e-4,
+    Infinity,
+    0,
+  ];
+  const powers = Array.from({ length: 2020 }, (_, i) => (i - 1010) * Math.LN2);
+  const scaled = Array.from({ length: 4000 }, () => random.normal() * 2 ** (random.below(2100) - 1050));
+  const near = Array.from({ length: 4000 }, () => 3 * random.normal());
+  const all = [...edges, ...edges.map((x) => -x), NaN, ...powers, ...scaled, ...near];
+  for (const [fn, { operands, of }] of STEP_FUNCTIONS) {
+    if (operands !== 1) continue;
+    const parameters = PARAMETERS[fn] ?? [];
+    const [loop, [to, a]] = [rowLoopOf({ fn, parameters }), createRows(2)];
+    for (let at = 0; at < all.length; at += ROW) {
+      const part = Float64Array.from(all.slice(at, at + ROW));
+      a.set(part);
+      loop(to, a, a, a, part.length);
+      assertSame(to.subarray(0, part.length), part.map(of(...parameters)), fn);
+    }
   }
 });
 
