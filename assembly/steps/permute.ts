@@ -52,12 +52,19 @@ function permute_elements<T>(job: PermuteJob, first: i32, last: i32, index: usiz
   const whole = line * load<i32>(job.lengths + lastAxis);
   // a line is a part of a plane, or has whole planes
   const isPart = whole % outPlane != 0;
-  const apart = <usize>(isPart ? whole : (whole / outPlane) * outStride) * sizeof<T>();
+  const count = last * job.size - begin;
   const turns = beside >= 0 && line > 1 && step > 1 && load<i32>(job.steps + beside) == 1;
+  // others lie side by side along an axis further out: there the first of a square makes all of them
+  const side: i32 = sizeof<T>() == 1 ? 8 : 4;
+  let across = turns || line < side ? -1 : across_of(job, begin, count);
+  // a quarter of a square is picked sooner than turned
+  if (across >= 0 && 4 * load<i32>(job.lengths + across) <= side) across = -1;
+  const between = across < 0 ? whole : whole * inner_of(job, across);
+  const apart = <usize>(between % outPlane != 0 ? between : (between / outPlane) * outStride) * sizeof<T>();
   // where the lines go: a plane of the result, and the element in it
   let plane = job.out + <usize>((begin / outPlane) * outStride) * sizeof<T>(),
     at = begin % outPlane;
-  for (let left = last * job.size - begin; left > 0; ) {
+  for (let left = count; left > 0; ) {
     const out = plane + <usize>at * sizeof<T>();
     let k = lastAxis,
       by = 1,
@@ -68,11 +75,16 @@ function permute_elements<T>(job: PermuteJob, first: i32, last: i32, index: usiz
       if (isPart) by = min(by, (outPlane - at) / whole);
       if (whole == line) by = min(by, lines_within(job, place));
     }
-    if (by > 1) {
-      for (let n = 0; n < whole; n += line) {
+    if (across >= 0) {
+      const nth = load<i32>(index + across);
+      by = nth % side == 0 ? min(side, load<i32>(job.lengths + across) - nth) : 0;
+    }
+    if (by > 1 || across >= 0) {
+      for (let n = 0; n < whole && by > 0; n += line) {
         const to = out + <usize>((n / outPlane) * outStride + (n % outPlane)) * sizeof<T>();
         turn_lines<T>(job, place + n * step, to, apart, by);
       }
+      if (across >= 0) by = 1;
       done = by * whole;
       k = beside;
     } else {
@@ -92,6 +104,30 @@ function permute_elements<T>(job: PermuteJob, first: i32, last: i32, index: usiz
       by = 1;
     }
   }
+}
+
+/** Lines of the result from one index of an axis to the next, with the last axis in one. */
+function inner_of(job: PermuteJob, axis: i32): i32 {
+  let lines = 1;
+  for (let k = axis + 4, end = (job.axes - 1) << 2; k < end; k += 4) lines *= load<i32>(job.lengths + k);
+  return lines;
+}
+
+/** The axis further out whose neighbours lie side by side in the input, where `count` elements from one on have whole turns of it; or -1. */
+function across_of(job: PermuteJob, begin: i32, count: i32): i32 {
+  const outPlane = job.outPlane;
+  const beside = (job.axes - 2) << 2;
+  const whole = job.line * load<i32>(job.lengths + beside + 4);
+  for (let k = 0; k < beside; k += 4) {
+    if (load<i32>(job.steps + k) != 1 || job.step == 1) continue;
+    const inner = whole * inner_of(job, k);
+    const turn = inner * load<i32>(job.lengths + k);
+    const isWhole = begin % turn == 0 && count % turn == 0;
+    // no plane's end parts a line, nor the neighbours if they share a plane
+    const isLaid = outPlane % whole == 0 && (inner % outPlane == 0 || outPlane % turn == 0);
+    return isWhole && isLaid ? k : -1;
+  }
+  return -1;
 }
 
 /** Copies one line: it stays in one plane, or takes the same place of every plane, or goes from plane to plane as it comes. */
