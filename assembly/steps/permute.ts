@@ -28,13 +28,10 @@ export class PermuteJob {
 
 /** Makes channels first..last-1. `index` has room for an i32 each axis. */
 export function permute_axes(job: PermuteJob, first: i32, last: i32, index: usize): void {
-  if (job.float) permute_elements<u32>(job, first, last, index);
-  else permute_elements<u8>(job, first, last, index);
-}
-
-function permute_elements<T>(job: PermuteJob, first: i32, last: i32, index: usize): void {
+  const float = job.float;
+  const shift = float ? 2 : 0;
   const outPlane = job.outPlane,
-    outStride = job.outBytes / sizeof<T>(),
+    outStride = <i32>job.outBytes >> shift,
     line = job.line,
     step = job.step;
   const lastAxis = (job.axes - 1) << 2;
@@ -55,17 +52,17 @@ function permute_elements<T>(job: PermuteJob, first: i32, last: i32, index: usiz
   const count = last * job.size - begin;
   const turns = beside >= 0 && line > 1 && step > 1 && load<i32>(job.steps + beside) == 1;
   // others lie side by side along an axis further out: there the first of a square makes all of them
-  const side: i32 = sizeof<T>() == 1 ? 8 : 4;
+  const side = float ? 4 : 8;
   let across = turns || line < side ? -1 : across_of(job, begin, count);
   // a quarter of a square is picked sooner than turned
   if (across >= 0 && 4 * load<i32>(job.lengths + across) <= side) across = -1;
   const between = across < 0 ? whole : whole * inner_of(job, across);
-  const apart = <usize>(between % outPlane != 0 ? between : (between / outPlane) * outStride) * sizeof<T>();
+  const apart = (<usize>(between % outPlane != 0 ? between : (between / outPlane) * outStride)) << shift;
   // where the lines go: a plane of the result, and the element in it
-  let plane = job.out + <usize>((begin / outPlane) * outStride) * sizeof<T>(),
+  let plane = job.out + ((<usize>((begin / outPlane) * outStride)) << shift),
     at = begin % outPlane;
   for (let left = count; left > 0; ) {
-    const out = plane + <usize>at * sizeof<T>();
+    const out = plane + ((<usize>at) << shift);
     let k = lastAxis,
       by = 1,
       done = line;
@@ -81,19 +78,21 @@ function permute_elements<T>(job: PermuteJob, first: i32, last: i32, index: usiz
     }
     if (by > 1 || across >= 0) {
       for (let n = 0; n < whole && by > 0; n += line) {
-        const to = out + <usize>((n / outPlane) * outStride + (n % outPlane)) * sizeof<T>();
-        turn_lines<T>(job, place + n * step, to, apart, by);
+        const to = out + ((<usize>((n / outPlane) * outStride + (n % outPlane))) << shift);
+        if (float) turn_lines<u32>(job, place + n * step, to, apart, by);
+        else turn_lines<u8>(job, place + n * step, to, apart, by);
       }
       if (across >= 0) by = 1;
       done = by * whole;
       k = beside;
     } else {
       by = 1;
-      copy_line<T>(job, place, out);
+      if (float) copy_line<u32>(job, place, out);
+      else copy_line<u8>(job, place, out);
     }
     // on to the next line
     left -= done;
-    for (at += done; at >= outPlane; at -= outPlane) plane += <usize>outStride * sizeof<T>();
+    for (at += done; at >= outPlane; at -= outPlane) plane += (<usize>outStride) << shift;
     for (; k >= 0; k -= 4) {
       place += load<i32>(job.steps + k) * by;
       const next = load<i32>(index + k) + by;
