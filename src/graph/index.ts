@@ -62,3 +62,4 @@ export { joinPermutes } from "./permutes.js";
 export { floatPoints } from "./quantizers.js";
 export { readersOf } from "./shapes.js";
 export { withoutInputBounds } from "./stated.js";
+export { joinPhases } from "./transposed.js";

@@ -7,6 +7,7 @@ import {
   type InputNode,
   joinMoves,
   joinPermutes,
+  joinPhases,
   liftClamps,
   liveNodes,
   type Network,
@@ -128,7 +129,7 @@ export function importModel(read: OnnxModel, options: Omit<ImportOptions, "exter
       `${named.labels.length} classes are called as the file's metadata says (${named.by})`,
     );
   const whole = named ? { ...network, labels: named.labels } : network;
-  return joinMoves(joinPermutes(liftClamps(fuseElementwise(whole))));
+  return joinMoves(joinPermutes(liftClamps(joinPhases(fuseElementwise(whole)))));
 }
 
 function networkName(name: string): string {
