@@ -98,7 +98,7 @@ function networkOf({ op, spatial, groups = 1 }, levels, seed, scaled) {
   nodes.push(["Identity", last, "y"]);
   const x = [1, 4, ...Array(spatial).fill(6)];
   const image = Float32Array.from({ length: product(x) }, () => Math.fround(random.normal()));
-  return { file: build({ x, nodes, constants }), channels, image, x };
+  return { file: build({ x, nodes, constants }), channels, outputs: [groups === 4 ? 4 : middle, 4], image, x };
 }
 
 const inOrder = (lists) => lists.map((list) => [...list].sort((a, b) => a - b).join()).sort();
@@ -111,19 +111,24 @@ for (const [kind, shape] of Object.entries(KINDS)) {
       fc.constantFrom(...Object.keys(LEVELS)),
       fc.boolean(),
       (seed, name, scaled) => {
-        const { file, channels, image, x } = networkOf(shape, LEVELS[name], seed, scaled);
+        const { file, channels, outputs, image, x } = networkOf(shape, LEVELS[name], seed, scaled);
         const said = `seed ${seed}, ${name}${scaled ? ", scaled" : ""}`;
         const { model, grids, layers } = quantizeReady(importOnnx(file));
         assert.equal(layers.length, 2, said);
         const found = [];
-        for (const layer of model.layers.filter((one) => grids.has(one.name))) {
+        for (const [k, layer] of model.layers.filter((one) => grids.has(one.name)).entries()) {
           const { scale, kind: form, n1, bits } = grids.get(layer.name);
           const unit = form === "powers" ? 2 ** (n1 + 1 - 2 ** (bits - 2)) : 1;
           const values = weightValues(layer.weights);
-          const depth = values.length / layer.epilogue.scale.length;
-          for (let c = 0; c < layer.epilogue.scale.length; c++) {
+          const count = layer.epilogue.scale.length;
+          const depth = values.length / count;
+          // each phase of a transposed convolution is a channel
+          const phases = count / outputs[k];
+          for (let c = 0; c < count; c++) {
             const own = Array.from(values.subarray(c * depth, (c + 1) * depth));
-            found.push(own.map((value) => Math.fround((scale ? scale[c] : 1) * unit * value) + 0));
+            const real = own.map((value) => Math.fround((scale ? scale[c] : 1) * unit * value) + 0);
+            if (c % phases === 0) found.push(real);
+            else found[found.length - 1].push(...real);
           }
         }
         // transposed kernels may come with zeros between their weights
@@ -132,13 +137,13 @@ for (const [kind, shape] of Object.entries(KINDS)) {
           const exported = exportOnnx(model, { form });
           assert.deepEqual(encodeModel(importExported(exported)), encodeModel(model), said);
         }
-        const { outputs } = runReference(model, { x: image });
+        const results = runReference(model, { x: image }).outputs;
         const expected = evaluateModel(
           readModel(file, null),
           new Map([["x", { type: "float32", dims: x, data: image }]]),
         );
         const y = expected.get("y").data;
-        const worst = Math.max(...outputs.y.map((value, i) => Math.abs(value - y[i])));
+        const worst = Math.max(...results.y.map((value, i) => Math.abs(value - y[i])));
         assert.ok(worst <= 0.05 * Math.max(1, ...y.map(Math.abs)), `${said}: ${worst}`);
       },
     );
