@@ -47,7 +47,7 @@ class Columns {
   height!: i32;
   /** Bytes from one row of the result to the next. */
   rowBytes!: usize;
-  /** Of the block that is looked up: the column that its 16 bytes begin with. Behind the record lie the places, and what is filled in. */
+  /** The column with which the 16 bytes begin that are looked up. Behind the record lie the places, and what is filled in. */
   low!: i32;
 }
 
