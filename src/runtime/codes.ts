@@ -1,7 +1,8 @@
 // codes.ts: places the weights of a convolution as streams, and how its channels end.
 import { type ConvLayer, largestOf } from "../ops/index.js";
 import { endsInBytes, planEpilogue } from "./epilogue.js";
-import { compileSchedule, type IntegerWeights, largestSums, leastStreamBytes, type StreamForm } from "./schedule.js";
+import { type IntegerWeights, largestSums, leastStreamBytes } from "./levels.js";
+import { compileSchedule, type StreamForm } from "./schedule.js";
 import type { PlanContext } from "./step.js";
 import type { ConvJob } from "./wasm.generated.js";
 

@@ -5,9 +5,10 @@ import { planCodes } from "./codes.js";
 import { planDepthwise } from "./depthwise.js";
 import { planEpilogue } from "./epilogue.js";
 import { TILE } from "./layout.js";
+import type { IntegerWeights } from "./levels.js";
 import { copy } from "./memory.js";
 import { planPatch } from "./patch.js";
-import { type IntegerWeights, packFloat } from "./schedule.js";
+import { packFloat } from "./planes.js";
 import { blocksOf, type PlanContext, planeSize, type Step } from "./step.js";
 import { ConvJob, FloatJob } from "./wasm.generated.js";
 

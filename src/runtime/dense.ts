@@ -3,8 +3,9 @@ import { NOWHERE, type Pointer, plus, roundUp } from "../base/index.js";
 import { type ConvLayer, type DenseLayer, elements } from "../ops/index.js";
 import { planEpilogue } from "./epilogue.js";
 import { BLOCK } from "./layout.js";
+import type { IntegerWeights } from "./levels.js";
 import { copy, elementBytes } from "./memory.js";
-import { groupsOf, type IntegerWeights, packFloat, packPlanes, planesOf } from "./schedule.js";
+import { groupsOf, packFloat, packPlanes, planesOf } from "./planes.js";
 import type { PlanContext, Step } from "./step.js";
 import { DenseJob } from "./wasm.generated.js";
 

@@ -3,7 +3,7 @@ import { type Address, plus, roundUp } from "../base/index.js";
 import { type ConvLayer, elements, type Shape, zeroOf } from "../ops/index.js";
 import { planCodes } from "./codes.js";
 import { TILE } from "./layout.js";
-import type { IntegerWeights } from "./schedule.js";
+import type { IntegerWeights } from "./levels.js";
 import { blocksOf, type PlanContext, planeSize, type Step, sourceOf } from "./step.js";
 import { type Gather, gatherOf, type SlidingWindow, windowOf } from "./taps.js";
 import { DepthwiseJob } from "./wasm.generated.js";

@@ -1,9 +1,8 @@
 // schedule.ts: turns the codes of a layer into the word streams that the bucket-sum kernels walk (assembly/runtime/shared/buckets.ts).
 
 import { ShiftwiseError } from "../base/index.js";
-import { magnitudes } from "../format/index.js";
-import type { Weights } from "../ops/index.js";
-import { BLOCK, DOUBLE, END, PARK, PART_BYTES, RAISED, SHORT } from "./layout.js";
+import { DOUBLE, END, PARK, PART_BYTES, RAISED, SHORT } from "./layout.js";
+import { type IntegerWeights, levelsOf } from "./levels.js";
 
 /** Largest magnitude sum a signed 16-bit lane holds, and the most that its values can be apart. */
 const LANE_MAX = 32767;
@@ -20,48 +19,12 @@ const ROW_TIME = 1.1;
 const LIST_TIME = 6;
 const PART_TIME = 8;
 
-export type IntegerWeights = Exclude<Weights, { kind: "float32" }>;
-
 export interface Schedule {
   readonly stream: Uint16Array;
   /** Byte offset of every output channel's stream. */
   readonly starts: Uint32Array;
   /** Bytes that the parts of any channel take. */
   readonly partsBytes: number;
-}
-
-/** The levels of a layer by the low byte of their codes. */
-function levelsOf(weights: IntegerWeights): Int16Array {
-  const levels = new Int16Array(256);
-  if (weights.kind === "codes") {
-    for (let m = magnitudes(weights.bits); m > 0; m--) {
-      levels[m] = 2 ** (m - 1);
-      levels[-m & 255] = -levels[m];
-    }
-  } else {
-    levels.set(weights.levels);
-  }
-  return levels;
-}
-
-/** Bounds by channel: no sum of activations 0..max can be larger than this, either sign. */
-export function largestSums(weights: IntegerWeights, channels: number, max: number): Float64Array {
-  const levels = levelsOf(weights);
-  const { codes } = weights;
-  const depth = codes.length / channels;
-  const largest = new Float64Array(channels);
-  for (let channel = 0; channel < channels; channel++) {
-    let sum = 0;
-    let sizes = 0;
-    for (let i = channel * depth; i < (channel + 1) * depth; i++) {
-      const level = levels[codes[i] & 255];
-      sum += level;
-      sizes += Math.abs(level);
-    }
-    // the sum of either sign is half of both
-    largest[channel] = ((sizes + Math.abs(sum)) / 2) * max;
-  }
-  return largest;
 }
 
 /** The scale and offset of each channel, or of all, of a layer whose results are bytes that only saturation clamps. */
@@ -138,15 +101,6 @@ function waysOf(weights: IntegerWeights): Digits[] {
       terms: Uint16Array.from(terms),
     };
   });
-}
-
-/** Bytes that the stream of a layer takes at least. */
-export function leastStreamBytes(weights: IntegerWeights): number {
-  const levels = levelsOf(weights);
-  let words = 0;
-  const { codes } = weights;
-  for (let i = 0; i < codes.length; i++) if (levels[codes[i] & 255] !== 0) words++;
-  return 2 * words;
 }
 
 /**
@@ -409,51 +363,4 @@ export function compileSchedule(
     most = Math.max(most, isShort ? SHORT_PARTS : words.length - 1);
   }
   return { stream: stream.slice(0, at), starts, partsBytes: most * PART_BYTES };
-}
-
-/** The least level of a dense layer's weights, and the pairs of planes of bits that the others take above it. */
-export function planesOf(weights: IntegerWeights): { readonly least: number; readonly pairs: number } {
-  const levels = levelsOf(weights);
-  const isUsed = new Uint8Array(256);
-  for (const code of weights.codes) isUsed[code & 255] = 1;
-  const used = levels.filter((_, code) => isUsed[code]).sort();
-  const [least, largest] = [used[0], used[used.length - 1]];
-  return { least, pairs: (33 - Math.clz32(largest - least)) >> 1 };
-}
-
-/** Groups of 4 inputs, by eight. */
-export const groupsOf = (inputs: number): number => 8 * Math.ceil(inputs / 32);
-
-/** The planes of the bits of a dense layer's weights, two by two, as assembly/runtime/dense.ts draws them: [block][pair][group][16]. */
-export function packPlanes(weights: IntegerWeights, outputs: number, least: number, pairs: number): Uint8Array {
-  const { codes } = weights;
-  const levels = levelsOf(weights);
-  const inputs = codes.length / outputs;
-  const groups = groupsOf(inputs);
-  const packed = new Uint8Array(Math.ceil(outputs / BLOCK) * pairs * groups * BLOCK);
-  for (let pair = 0; pair < pairs; pair++) {
-    // the bits of both planes, for the first weight of a group
-    const bits = Uint8Array.from(levels, (level) => {
-      const two = (level - least) >> (2 * pair);
-      return (two & 1) | ((two & 2) << 3);
-    });
-    for (let o = 0; o < outputs; o++) {
-      const to = (Math.floor(o / BLOCK) * pairs + pair) * groups * BLOCK + (o % BLOCK);
-      for (let i = 0, from = o * inputs; i < inputs; i++, from++) {
-        packed[to + (i >> 2) * BLOCK] |= bits[codes[from] & 255] << (i & 3);
-      }
-    }
-  }
-  return packed;
-}
-
-/** float32 weights (outputs, inputs) in blocks of `lanes` outputs: [block][input][lanes], zeros behind the last. */
-export function packFloat(values: Float32Array, outputs: number, lanes: number): Float32Array {
-  const inputs = values.length / outputs;
-  const packed = new Float32Array(Math.ceil(outputs / lanes) * inputs * lanes);
-  for (let o = 0; o < outputs; o++) {
-    const to = Math.floor(o / lanes) * inputs * lanes + (o % lanes);
-    for (let i = 0; i < inputs; i++) packed[to + i * lanes] = values[o * inputs + i];
-  }
-  return packed;
 }

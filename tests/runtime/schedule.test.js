@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { createRandom } from "../../dist/base/index.js";
-import { compileSchedule, largestSums, packFloat, packPlanes, planesOf } from "../../dist/runtime/schedule.js";
+import { compileSchedule } from "../../dist/runtime/schedule.js";
 import { randomCodes, randomIndices } from "../models/random.js";
 
 /** Walks a stream as the kernel does, checking every lane bound; returns the weight of each row and the factors. */
@@ -189,12 +189,6 @@ test("levels that are no doublings of each other are parts of their own, with th
   assert.deepEqual(walk(compileSchedule(book, 1, 255), 0, 4, 255).factors, [6]);
 });
 
-test("the largest sum of every channel is told", () => {
-  const codes = Int8Array.of(5, -3, 1, -5, -5, 2, 0, 0, 0);
-  const largest = largestSums({ kind: "codes", bits: 5, n1: 0, codes }, 3, 100);
-  assert.deepEqual([...largest], [1700, 3200, 0]);
-});
-
 test("schedules take at most 3 bytes a non-zero weight from depth 64 on", () => {
   for (const bits of [2, 3, 4, 5]) {
     for (const depth of [64, 576, 4608]) {
@@ -211,20 +205,4 @@ test("a channel with more than 65,536 inputs is refused with its number", () => 
     () => compileSchedule({ kind: "codes", bits: 5, n1: 0, codes: new Int8Array(65537) }, 1, 255, "layer c"),
     { name: "ShiftwiseError", code: "OVERFLOW", where: "layer c", found: 65537 },
   );
-});
-
-test("dense codes are packed in planes of bits", () => {
-  // levels 1, -8 and 0, 4: above the least 9, 0 and 8, 12
-  const weights = { kind: "codes", bits: 5, n1: 0, codes: Int8Array.of(1, -4, 0, 3) };
-  assert.deepEqual(planesOf(weights), { least: -8, pairs: 2 });
-  const packed = packPlanes(weights, 2, -8, 2);
-  assert.equal(packed.length, 2 * 8 * 16);
-  // planes 0 and 1 of both outputs, then planes 2 and 3
-  assert.deepEqual([packed[0], packed[1], packed[128], packed[129]], [0b0000_0001, 0, 0b0001_0000, 0b0011_0010]);
-  assert.equal(packed.filter((byte) => byte !== 0).length, 3);
-});
-
-test("float weights are packed in blocks with zeros behind the last output", () => {
-  const packed = packFloat(Float32Array.of(1, 2, 3, 4, 5, 6), 3, 4);
-  assert.deepEqual([...packed], [1, 3, 5, 0, 2, 4, 6, 0]);
 });
