@@ -32,6 +32,18 @@ export const GRAPHS = {
     nodes: [["com.microsoft.FusedConv", "x w", "y", { activation: "Clip", activation_params: [f(-0.5), f(1)] }]],
     constants: { w: w(4, 4, 1, 1) },
   },
+  "Clip at what depends on the input": {
+    nodes: [
+      ["ReduceMax", "x", "most", { keepdims: 0 }],
+      ["Sub", "most d", "low"],
+      ["Clip", "x low", "a"],
+      ["Neg", "low", "high"],
+      ["Clip", "x l high", "b"],
+      ["Clip", "x low high", "c"],
+      ["Concat", "a b c", "y", { axis: 1 }],
+    ],
+    constants: { d: scalar(2.5), l: scalar(-1.25) },
+  },
   FusedGemm: {
     nodes: [
       ["com.microsoft.FusedGemm", "x m b", "y", { activation: "LeakyRelu", activation_alpha: f(0.2), transB: 1 }],

@@ -117,7 +117,7 @@ function variadic(
 }
 
 /** The larger or the smaller of two: a bound, which an epilogue takes in, where one of them is one number. */
-function extreme(conversion: Conversion, fn: "max" | "min", a: Activation, b: Known): Activation {
+export function extreme(conversion: Conversion, fn: "max" | "min", a: Activation, b: Known): Activation {
   const bound = isActivation(b) || b.dims.length > a.dims.length ? null : onlyNumber(b);
   if (bound === null) return combined(conversion, fn, a, b);
   return fn === "max" ? clipped(conversion, a, bound, Infinity) : clipped(conversion, a, -Infinity, bound);

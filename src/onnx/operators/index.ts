@@ -1,6 +1,7 @@
 // index.ts: every operator that is read, by name and version.
 import { ATTENTION } from "./attention.js";
 import { BINARY } from "./binary.js";
+import { BOUNDS } from "./bounds.js";
 import { BRANCHES } from "./branch.js";
 import { CONSTANTS } from "./constants.js";
 import { CONVOLUTIONS } from "./conv.js";
@@ -35,6 +36,7 @@ import { UNARY } from "./unary.js";
 export const OPERATORS: Operators = {
   ...ATTENTION,
   ...BINARY,
+  ...BOUNDS,
   ...BRANCHES,
   ...CONSTANTS,
   ...CONVOLUTIONS,

@@ -115,19 +115,6 @@ export const UNARY: Operators = {
   Celu: elementwise({ alpha: float(1) }, ({ alpha }) =>
     inSteps(["constant", [], alpha], ["div", [0, 1]], ["elu", [2], 1], ["mul", [1, 3]]),
   ),
-  Clip: operator(
-    { min: float(-Infinity, { input: 1 }), max: float(Infinity, { input: 2 }) },
-    {
-      evaluate(call) {
-        const { min, max } = call.attributes;
-        return [map(call, required(call, 0), (x) => Math.min(Math.max(x, min), max))];
-      },
-      convert(conversion) {
-        const { min, max } = conversion.attributes;
-        return [clipped(conversion, onlyActivation(conversion), Math.min(min, max), max)];
-      },
-    },
-  ),
   Cos: fixed(["cos", [0]]),
   Erf: fixed(["erf", [0]]),
   Exp: fixed(["exp", [0]]),
