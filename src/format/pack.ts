@@ -2,22 +2,9 @@
 
 import { joined } from "../base/index.js";
 import { type FileKind, type OpenedFile, sealFile, storeBytes } from "./container.js";
+import { DIGIT_FORMS, type DigitForm, digitsIn, FREQUENCY_BITS, leastBytes, STATE_LOW, tablesIn } from "./digits.js";
 import { expect } from "./fields.js";
-import {
-  createBitCoder,
-  DIGIT_FORMS,
-  type DigitForm,
-  digitsIn,
-  FREQUENCY_BITS,
-  LETTERS_A_BYTE,
-  LETTERS_MOST,
-  leastBytes,
-  MATCH_LEAST,
-  STATE_LOW,
-  type Token,
-  tablesIn,
-  tokenCoder,
-} from "./packed.js";
+import { createBitCoder, LETTERS_A_BYTE, LETTERS_MOST, MATCH_LEAST, type Token, tokenCoder } from "./index-text.js";
 import { readHeader, type StoredTensor } from "./safetensors.js";
 
 /** The share of the bytes, 1 / 32, that a stream has to save to be worth the time of reading it. */

@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { brotliCompressSync } from "node:zlib";
 import fc from "fast-check";
 import { createRandom } from "../../dist/base/index.js";
+import { DIGIT_FORMS, digitsIn, readDigits } from "../../dist/format/digits.js";
 import {
   entropyBytes,
   fields,
@@ -16,8 +17,9 @@ import {
   sealFile,
   storeBytes,
 } from "../../dist/format/index.js";
+import { readText } from "../../dist/format/index-text.js";
 import { writeDigits, writeText } from "../../dist/format/pack.js";
-import { DIGIT_FORMS, digitsIn, readDigits, readText, unpackFile } from "../../dist/format/packed.js";
+import { unpackFile } from "../../dist/format/packed.js";
 import { decodeModel, encodeModel, packModel } from "../../dist/model/index.js";
 import { Model } from "../../dist/runtime/index.js";
 import { everything, tiny } from "../models/everything.js";

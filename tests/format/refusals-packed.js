@@ -2,8 +2,8 @@
 
 import { createRandom } from "../../dist/base/index.js";
 import { fields, openFile, sealFile, storeBytes } from "../../dist/format/index.js";
+import { readText } from "../../dist/format/index-text.js";
 import { writeDigits, writeText } from "../../dist/format/pack.js";
-import { readText } from "../../dist/format/packed.js";
 import { decodeModel, packModel } from "../../dist/model/index.js";
 import { patched, variants } from "./refusals.js";
 

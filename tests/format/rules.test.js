@@ -123,6 +123,8 @@ const READERS = {
   "format/codes.js": ["packCodes"],
   "format/codebook.js": ["packIndices"],
   "format/packed.js": [],
+  "format/digits.js": [],
+  "format/index-text.js": [],
   "model/read.js": [],
   "model/validate.js": [],
   ...Object.fromEntries(
