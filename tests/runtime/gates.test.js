@@ -358,3 +358,78 @@ test("random functions of gates, numbers, sums, products and quotients", async (
     );
   }
 });
+
+/** Terms a x gate, b gate, d and e x in any order, whose factors are alike: where the gate is open or shut, they cancel. */
+function randomTerms(random) {
+  const pick = (list) => list[random.below(list.length)];
+  const steps = [];
+  const put = (...parts) => steps.push(step(...parts));
+  const times = (place, factor) => put("mul", [place, put("constant", [], factor)]);
+  const size = 10 ** (random.below(5) - 2);
+  const factor = () => pick([1, -1, 0.5, -0.5, 0.999, -0.999, -1.001, 3, -3, 1000, 1e-6]) * size;
+  const inner = random.below(3) > 0 ? 0 : times(0, pick([2, -1, 0.3, random.normal()]));
+  const gate = pick([
+    () => put("sigmoid", [inner]),
+    () => put("tanh", [inner]),
+    () => put("erf", [inner]),
+    () => put("hardSigmoid", [inner], pick([0.2, -0.3]), pick([0.5, 0, 3])),
+    () => put("hardSwish", [inner]),
+    () =>
+      put(
+        "clip",
+        [inner],
+        ...pick([
+          [-1, 0],
+          [-1, 1e-20],
+          [0, 6],
+          [-1, 2],
+        ]),
+      ),
+    () => put("leakyRelu", [inner], pick([0.2, -1, 1.5, 1e17])),
+    () => put("mul", [0, 0]),
+  ])();
+  const first = random.below(2) ? put("add", [times(gate, factor()), put("constant", [], factor())]) : gate;
+  const more = [times(gate, factor()), times(0, factor()), put("constant", [], factor())];
+  const terms = [put("mul", [times(first, factor()), 0]), gate, ...more].filter(() => random.below(2) > 0);
+  const last = random.shuffle(terms.length > 0 ? terms : [gate]).reduce((sum, term) => {
+    return put(pick(["add", "sub"]), [sum, term]);
+  });
+  return read(steps.slice(0, last));
+}
+
+test("terms that cancel, of numbers of every size", async () => {
+  const random = createRandom(18);
+  for (let n = 0; n < 400; n++) {
+    const steps = randomTerms(random);
+    const f = stepsOf(steps);
+    const spread = [1, 10, 1e3, 1e5, 1e9, 1e20, 1e37][random.below(7)];
+    const scale = Math.fround(Math.abs(f(random.normal())) / [1, 15, 255, 2000][random.below(4)] + 1e-6);
+    const encoding = linear([1, 15, 255][random.below(3)], 1, scale);
+    const x = Float32Array.from({ length: 3 * 64 }, (_, i) => {
+      let [a, b] = [spread, 1].map((size) => Math.fround(size * random.normal()));
+      const code = encoderOf(encoding);
+      // a number beside one where the integer changes, if there is any between the two
+      for (let step = 0; step < 60 && i % 3 > 0; step++) {
+        const middle = Math.fround((a + b) / 2);
+        if (code(f(middle)) === code(f(a))) a = middle;
+        else b = middle;
+      }
+      return a;
+    });
+    await assertAgree(functionOf(steps, 64, encoding), { x }, `${JSON.stringify(steps)}, scale ${scale}:`);
+  }
+});
+
+test("numbers that float32 has not, in steps of the result", async () => {
+  const random = createRandom(19);
+  const square = [step("mul", [0, 0])];
+  const far = [step("constant", [], 3e28), step("mul", [0, 1]), step("mul", [2, 2])];
+  for (const steps of [square, far, SWISH, FUNCTIONS["leaky ReLU"], FUNCTIONS.affine]) {
+    for (const gain of [3.4e38, -3.4e38, 1e35, 1e-30]) {
+      const def = functionOf(steps, 64, linear(255, 163, 0.5));
+      const gains = Float32Array.of(1, gain, -1);
+      const x = Float32Array.from({ length: 3 * 64 }, () => random.normal() * 10 ** (random.below(82) - 44));
+      await assertAgree({ ...def, layers: [{ ...def.layers[0], gains }] }, { x }, `${steps.at(-1).fn} ${gain}:`);
+    }
+  }
+});

@@ -14,30 +14,50 @@ const ERROR_EACH: f64 = 2.384185791015625e-7;
 export const NEAR_MAX: f64 = 0.0078125;
 /** The least scale: results are below 1e24 then. */
 const SCALE_LEAST: f64 = 1e-20;
+/** The most that the numbers of a function are in steps of the result. */
+const FACTOR_MOST: f64 = 1e30;
 const LOG2E: f64 = Math.LOG2E;
 
 /**
  * The distance from a middle, in steps of the result, within which float32 does not say a channel's integers. Of the results that
  * are integers, the terms below count most where the gate bends: |a x| < 2 |a / k| there for a sigmoid, 4 |a / k| for erf, which
- * errs by 5.4e-7, and of a hard gate |k x| <= 1 + |c|. A sum with e x may cancel until the gate is 0 or 1. Behind a step the terms
- * are as large as a result of at most 2^9 and the numbers let them be, times (|a| + |e|) / |a + e| where a x and e x cancel.
+ * errs by 5.4e-7, and of a hard gate |k x| <= 1 + |c|. A sum with e x may cancel there, and further out as cancels_of says. Of
+ * squares it cancels around -e / a, where the terms are e^2 / |a| and more.
  */
 export function near_of(gate: Gate, result: Epilogue, gain: f32): f64 {
   const scale = abs(<f64>load<f32>(result.scale) * <f64>gain);
   // steps of a result so wide that a bound that counts as none would be inside of it
   if (scale < SCALE_LEAST) return 1;
+  // numbers that float32 has not, or whose products with the least values it has not
+  if (scale * max(max(abs(gate.a), abs(gate.e)), max(abs(gate.b), abs(gate.d))) > FACTOR_MOST) return 1;
   const c = abs(gate.c);
-  // without a gate, and of squares, an error is a small part of the result
+  // without a gate, and of squares alone, an error is a small part of the result
   const least = ERROR_LEAST + ERROR_EACH * scale * (far_of(gate.low) + far_of(gate.high));
-  if (gate.kind == NONE || gate.kind == INPUT) return least + ERROR_EACH * scale * abs(gate.d);
-  if (gate.kind == STEP) {
-    const cancels = (abs(gate.a) + abs(gate.e)) / abs(gate.a + gate.e);
-    return least + ERROR_EACH * cancels * (512 + scale * (abs(gate.b) + abs(gate.d)));
-  }
+  if (gate.kind == NONE) return least + ERROR_EACH * scale * abs(gate.d);
+  if (gate.kind == INPUT) return least + ERROR_EACH * scale * (2 * abs(gate.d) + 3 * gate.e * (gate.e / abs(gate.a)));
+  const cancels = cancels_of(gate),
+    far = 512 + scale * (abs(gate.b) + abs(gate.d));
+  if (gate.kind == STEP) return least + ERROR_EACH * cancels * far;
   let bend = gate.kind == HARD ? (0.75 + c / 2) * (1 + c) : 1;
   if (gate.kind == ERF || gate.e != 0) bend = 12 * (1 + c) * (1 + c);
   const terms = bend * (abs(gate.a / gate.k) + abs(gate.b) + abs(gate.e / gate.k)) + abs(gate.d);
-  return least + ERROR_EACH * scale * terms;
+  return least + ERROR_EACH * (scale * terms + (cancels - 1) * far);
+}
+
+/**
+ * How many times larger than their sum a x gate and e x are where the gate has opened, and where erf is -1: there they are as
+ * large as that and a result of at most 2^9 let them be. Infinite where they leave nothing, unless the steps have nothing left of
+ * the factors of x themselves, and no other number is added to a x.
+ */
+function cancels_of(gate: Gate): f64 {
+  if (gate.a == 0 || gate.e == 0) return 1;
+  const open = ratio_of(gate, gate.e + gate.a);
+  return gate.kind == ERF ? max(open, ratio_of(gate, gate.e - gate.a)) : open;
+}
+
+function ratio_of(gate: Gate, sum: f64): f64 {
+  const isNothing = sum == 0 && gate.kind != STEP && gate.b == 0 && !gate.hasMixed;
+  return isNothing ? 1 : (abs(gate.a) + abs(gate.e)) / abs(sum);
 }
 
 /** How far a bound is from 0, if there is one. */

@@ -42,6 +42,8 @@ export class Gate {
   kind!: i32;
   /** Whether a step adds behind the gate: a sum with 0 has no sign of its own. */
   hasSum!: bool;
+  /** Whether a step adds multiples of x and of x gate: where these cancel, it has lost the bits of others. */
+  hasMixed!: bool;
   k!: f64;
   c!: f64;
   a!: f64;
@@ -100,6 +102,7 @@ export function find_gate(job: FunctionJob, scratch: usize): Gate | null {
   const gate = changetype<Gate>(scratch + <usize>(job.count + 1) * BLOCK_BYTES + 64);
   gate.kind = NONE;
   gate.hasSum = false;
+  gate.hasMixed = false;
   gate.low = -Infinity;
   gate.high = Infinity;
   const values = wide_constants(gate) + WIDE_BYTES;
@@ -193,6 +196,8 @@ function hold(gate: Gate, x: Value, low: f64, high: f64, isLast: bool, to: Value
   }
   const range = high - low;
   if (range < Infinity) {
+    // a bound so near to 0 that the range has lost it
+    if (low + range == 0 && high != 0) return false;
     // the part of its range that lies below
     return (
       is_moderate(range) && range > 0 && open_gate(gate, HARD, x, 1 / range, -low / range) && fill(to, 0, range, low, 0)
@@ -208,6 +213,7 @@ function hold(gate: Gate, x: Value, low: f64, high: f64, isLast: bool, to: Value
 function add(gate: Gate, x: Value, y: Value, sign: f64, to: Value): bool {
   const isInner = x.a == 0 && y.a == 0 && x.b == 0 && y.b == 0 && x.d + y.d != 0;
   if (!isInner) gate.hasSum = true;
+  if ((x.a != 0 && y.e != 0) || (x.e != 0 && y.a != 0)) gate.hasMixed = true;
   if ((x.a != 0 && y.a != 0) || (x.b != 0 && y.b != 0) || (x.d != 0 && y.d != 0) || (x.e != 0 && y.e != 0))
     return false;
   return fill(to, x.a + sign * y.a, x.b + sign * y.b, x.d + sign * y.d, x.e + sign * y.e);
