@@ -16,8 +16,8 @@ const bench = fileURLToPath(new URL("./", import.meta.url));
 const MODULES = "/bench/node_modules";
 
 const options = readOptions("bench:browser", "chromium");
-if (options && skip) console.log(`bench:browser is skipped: ${skip}`);
-else if (options) process.exitCode = await main(options);
+if (skip) console.log(`bench:browser is skipped: ${skip}`);
+else process.exitCode = await main(options);
 
 async function main({ only, ids, settings, command, ...output }) {
   const start = performance.now();

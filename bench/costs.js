@@ -1,15 +1,15 @@
 // costs.js: how far the times that the cost model predicts are from measured ones, on networks that it was not fitted on: the ONNX
 // files named, or those under ../shared/data/models and a ResNet-18, each with several tables of levels and shares of zeros.
-// `node bench/costs.js [file.onnx ...] [--costs table.json] [--rounds N] [--json [--steps]]`, after the build.
+// `node bench/costs.js --help`, after the build, says what it takes.
 import { existsSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
-import { parseArgs } from "node:util";
 import Table from "cli-table3";
 import { createRandom, insertQuantizers, lower } from "../dist/graph/index.js";
 import { importOnnx } from "../dist/onnx/index.js";
 import { COSTS, parseCosts, predictModel } from "../dist/pipeline/index.js";
 import { quantizationPoints, quantizerNamed, quantizeWeights } from "../dist/quantize/index.js";
 import { Model } from "../dist/runtime/index.js";
+import { atLeast, bench, readArguments } from "./arguments.js";
 import { networks } from "./networks.js";
 import { groupRanges, linear } from "./tasks.js";
 import { median, quantile } from "./timing.js";
@@ -31,26 +31,25 @@ const VARIANTS = [
 ];
 const WARM_UP = 10;
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    costs: { type: "string" },
-    rounds: { type: "string", default: "30" },
-    json: { type: "boolean", default: false },
-    steps: { type: "boolean", default: false },
-  },
-});
-const costs = values.costs ? parseCosts(readFileSync(values.costs, "utf8"), values.costs) : COSTS;
+const { options, args } = readArguments(
+  bench("costs", "Compares the times that the cost model predicts with measured ones.")
+    .argument("[files...]", "ONNX files (default: those of ../shared/data/models and a ResNet-18)")
+    .option("--costs <file>", "a table of costs as `shiftwise costs` writes it (default: the one shipped)")
+    .option("--rounds <n>", "samples of each model", atLeast(1), 30)
+    .option("--json", "print JSON instead of the table")
+    .option("--steps", "with --json: times of single steps, too"),
+);
+const costs = options.costs ? parseCosts(readFileSync(options.costs, "utf8"), options.costs) : COSTS;
 const folder = new URL("../../shared/data/models/", import.meta.url);
 const known = MODELS.map((name) => new URL(`${name}.onnx`, folder)).filter(existsSync);
-const named = positionals.length > 0 ? positionals : known;
+const named = args.length > 0 ? args : known;
 const rows = [];
 for (const file of named) {
   rows.push(await compare(basename(String(file), ".onnx"), await importOnnx(readFileSync(file))));
 }
 // of the right shape, with weights drawn
-if (positionals.length === 0) rows.push(await compare("resnet18, drawn", networks.resnet18()));
-if (values.json) console.log(JSON.stringify(rows));
+if (args.length === 0) rows.push(await compare("resnet18, drawn", networks.resnet18()));
+if (options.json) console.log(JSON.stringify(rows));
 else print(rows);
 
 /** The measured and predicted milliseconds of each variant. */
@@ -72,7 +71,7 @@ async function compare(name, network) {
     const model = await Model.from(def);
     runs.push({ title: variant.title, model, predicted, times: predicted.map(() => []) });
   }
-  const rounds = Number(values.rounds);
+  const rounds = options.rounds;
   for (let round = -WARM_UP; round < rounds; round++) {
     for (const { model, times } of runs) {
       model.runSync(inputs);
@@ -93,7 +92,7 @@ async function compare(name, network) {
     one.ratio = one.measured / base.measured;
     one.predictedRatio = one.predicted / base.predicted;
     one.error = one.predictedRatio / one.ratio - 1;
-    if (!values.steps) delete one.steps;
+    if (!options.steps) delete one.steps;
   }
   return { name, variants };
 }

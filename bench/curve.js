@@ -1,13 +1,12 @@
 // curve.js: what a network keeps for its time: the curve of signal to noise against milliseconds over bits and zeros, by hand and
-// by goals. `node bench/curve.js net.onnx --calibrate images/ --test others/ [--resize N] [--mean a,b,c --std a,b,c] [--images N]
-// [--rounds N] [--json]`, after the build.
+// by goals. `node bench/curve.js --help`, after the build, says what it takes.
 import { readFileSync } from "node:fs";
-import { parseArgs } from "node:util";
 import Table from "cli-table3";
 import { openCalibration } from "../dist/data/index.js";
 import { importOnnx } from "../dist/onnx/index.js";
 import { measureOutputs, quantizeFromImages, withNormalization } from "../dist/pipeline/index.js";
 import { Model } from "../dist/runtime/index.js";
+import { atLeast, bench, numbers, readArguments } from "./arguments.js";
 import { quantile } from "./timing.js";
 
 /** Bits, of all layers but the first convolution and depthwise ones, and the prices of a weight that is not 0. */
@@ -22,27 +21,26 @@ const BY_HAND = [
 const SHARES = [0.85, 0.7, 0.6, 0.5, 0.4];
 const WARM_UP = 10;
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    calibrate: { type: "string" },
-    test: { type: "string" },
-    resize: { type: "string" },
-    mean: { type: "string", default: "0.485,0.456,0.406" },
-    std: { type: "string", default: "0.229,0.224,0.225" },
-    images: { type: "string", default: "512" },
-    rounds: { type: "string", default: "40" },
-    json: { type: "boolean", default: false },
-  },
-});
-const numbers = (text) => text.split(",").map(Number);
-const normalization = { mean: numbers(values.mean), std: numbers(values.std) };
-const imported = await importOnnx(readFileSync(positionals[0]));
+const { options, args } = readArguments(
+  bench("curve", "Measures what a network keeps for its time, over bits and zeros, by hand and by goals.")
+    .argument("<network>", "an ONNX file")
+    .requiredOption("--calibrate <folder>", "pictures or arrays to calibrate with")
+    .requiredOption("--test <folder>", "others, which give the figures")
+    .option("--resize <n>", "shorter side of pictures before the crop", atLeast(1))
+    .option("--mean <list>", "of the colours", numbers, [0.485, 0.456, 0.406])
+    .option("--std <list>", "of the colours", numbers, [0.229, 0.224, 0.225])
+    .option("--images <n>", "most of each folder", atLeast(1), 512)
+    .option("--rounds <n>", "samples of each model", atLeast(1), 40)
+    .option("--json", "print JSON instead of the table"),
+);
+const { mean, std, resize } = options;
+const normalization = { mean, std };
+const imported = await importOnnx(readFileSync(args[0]));
 const network = withNormalization(imported, normalization);
 const input = network.nodes.find(({ op }) => op === "input");
-const preprocessing = { ...normalization, ...(values.resize && { resize: Number(values.resize) }) };
-const open = (path) => openCalibration(path, input.shape, preprocessing, Number(values.images), input.name);
-const [calibration, test] = [await open(values.calibrate), await open(values.test)];
+const preprocessing = { ...normalization, ...(resize && { resize }) };
+const open = (path) => openCalibration(path, input.shape, preprocessing, options.images, input.name);
+const [calibration, test] = [await open(options.calibrate), await open(options.test)];
 
 const settings = [
   ...BY_HAND.flatMap(([bits, prices]) =>
@@ -62,7 +60,7 @@ for (const { title, set } of settings) {
   console.error(`${title}: ${snr.toFixed(1)} dB`);
 }
 const pixels = test.samples.read(0, 1);
-for (let round = -WARM_UP; round < Number(values.rounds); round++) {
+for (let round = -WARM_UP; round < options.rounds; round++) {
   for (const { model, times } of points) {
     model.runSync(pixels);
     const start = performance.now();
@@ -78,7 +76,7 @@ const rows = points.map(({ model, times, ...point }) => {
 });
 rows.sort((a, b) => a.milliseconds - b.milliseconds);
 for (const row of rows) row.edge = rows.every((other) => other.milliseconds >= row.milliseconds || other.snr < row.snr);
-if (values.json) console.log(JSON.stringify(rows));
+if (options.json) console.log(JSON.stringify(rows));
 else print(rows);
 
 /** The share of weights that are 0. */

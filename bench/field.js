@@ -1,11 +1,10 @@
 // field.js: whole networks of others, quantized as a user would, beside onnxruntime-web in float32 and int8.
-// `node bench/field.js [net.onnx ...] [--calibrate images/] [--bits 5,4,3] [--only TEXT] [--rounds N]
-// [--engine chromium|firefox|webkit] [--json]`, after the build. With `--float float.safetensors model.safetensors ...` it measures
-// models that were made of a float network here, beside that network in onnxruntime-web and, in a browser, in LiteRT.
+// `node bench/field.js --help`, after the build, says what it takes.
 import { existsSync, readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import Table from "cli-table3";
+import { Option } from "commander";
+import { atLeast, bench, numbers, readArguments } from "./arguments.js";
 import { ENGINES, measureInEngine, versionOfEngine } from "./field/engines.js";
 import { measureField } from "./field/measure.js";
 import { prepareField } from "./field/prepare.js";
@@ -14,31 +13,28 @@ import { machine } from "./machine.js";
 import { ratio } from "./summary.js";
 import { median } from "./timing.js";
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    calibrate: { type: "string" },
-    bits: { type: "string", default: "5,4,3" },
-    float: { type: "string" },
-    only: { type: "string", default: "" },
-    rounds: { type: "string", default: "15" },
-    engine: { type: "string", default: "node" },
-    json: { type: "boolean", default: false },
-  },
-});
-const widths = values.bits.split(",").map(Number);
-const files = values.float
-  ? [values.float]
-  : (positionals.length > 0 ? positionals : handed()).filter((path) => path.includes(values.only));
+const { options, args } = readArguments(
+  bench("field", "Quantizes networks as a user would, and times them beside onnxruntime-web in float32 and int8.")
+    .argument("[files...]", "ONNX files (default: those of ../shared/data/models); with --float, model files")
+    .option("--calibrate <folder>", "pictures or arrays to calibrate with (default: noise)")
+    .option("--bits <list>", "widths of weights, a model each", numbers, [5, 4, 3])
+    .option(
+      "--float <file>",
+      "a float network that the model files were made of here: it runs in onnxruntime-web and, in a browser, in LiteRT",
+    )
+    .option("--only <text>", "only files with this text in their paths", "")
+    .option("--rounds <n>", "samples of each contestant", atLeast(1), 15)
+    .addOption(new Option("--engine <name>", "where it runs").choices(["node", ...ENGINES]).default("node"))
+    .option("--json", "print one JSON object instead of the table"),
+);
+const files = options.float
+  ? [options.float]
+  : (args.length > 0 ? args : handed()).filter((path) => path.includes(options.only));
 if (files.length === 0) {
   console.error("no networks: name ONNX files, or put ../shared/data/models beside the project");
   process.exit(1);
 }
-const { engine } = values;
-if (engine !== "node" && !ENGINES.includes(engine)) {
-  console.error(`no engine ${engine}: node, ${ENGINES.join(", ")}`);
-  process.exit(1);
-}
+const { engine } = options;
 const version = engine === "node" ? process.version : await versionOfEngine(engine);
 if (version === null) {
   console.error(`${engine} is not on this machine`);
@@ -54,10 +50,10 @@ const rows = [];
 for (const path of files) {
   console.error(path);
   try {
-    const network = values.float
-      ? prepareTrained(path, positionals)
-      : await prepareField(path, widths, values.calibrate ?? null);
-    const settings = { rounds: Number(values.rounds), sampleMs: 20, warmMs: 200 };
+    const network = options.float
+      ? prepareTrained(path, args)
+      : await prepareField(path, options.bits, options.calibrate ?? null);
+    const settings = { rounds: options.rounds, sampleMs: 20, warmMs: 200 };
     const { results, failures, others } = await measureHere(network, settings);
     const { name, macs, models } = network;
     rows.push({
@@ -72,7 +68,7 @@ for (const path of files) {
     rows.push({ name: path, failures: [{ problem: error.message.split("\n")[0] }] });
   }
 }
-if (values.json)
+if (options.json)
   console.log(
     JSON.stringify({
       engine: `${engine} ${version}`,

@@ -17,7 +17,7 @@ import { runTasks } from "./run.js";
 const TASKS_A_COLLECTION = 12;
 
 const options = readOptions("bench", "node");
-if (options) process.exitCode = await main(options);
+process.exitCode = await main(options);
 
 async function main({ only, ids, settings, command, ...output }) {
   const start = performance.now();

@@ -7,14 +7,15 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { gzipSync } from "node:zlib";
 import Table from "cli-table3";
+import { Argument } from "commander";
 import { openDataset } from "../dist/data/index.js";
 import { createRandom } from "../dist/graph/index.js";
 import { packModel, readSafetensors, runReference, writeSafetensors } from "../dist/model/index.js";
 import { importOnnxFile } from "../dist/onnx/index.js";
 import { createClassifier, quantizeByRetraining, quantizeReady } from "../dist/pipeline/index.js";
+import { atLeast, bench, numbers, readArguments } from "./arguments.js";
 import { trainingRows } from "./rows/training.js";
 
 const SHARED = fileURLToPath(new URL("../../shared/data", import.meta.url));
@@ -41,46 +42,40 @@ const TASKS = {
   },
 };
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    bits: { type: "string", default: "5,4,3" },
-    images: { type: "string" },
-    "float-images": { type: "string" },
-    "float-epochs": { type: "string" },
-    ranks: { type: "string", default: "2" },
-    seed: { type: "string", default: "1" },
-    typescript: { type: "boolean", default: false },
-    python: { type: "string", default: "/usr/bin/python3" },
-    folder: { type: "string" },
-    json: { type: "boolean", default: false },
-    help: { type: "boolean", default: false },
-  },
-});
-const task = TASKS[positionals[0]];
-if (values.help || !task) {
-  console.log(`Retrains a network in PyTorch with the recipe of a row of bench/rows/training.js, imports the ONNX file, and runs it in wasm on all test images.
-
-  node bench/pytorch.js ${Object.keys(TASKS).join("|")} [options]
-
-  --bits 5,4,3        widths of weights, one run each
-  --images N          training images of an epoch, drawn once (default: all)
-  --float-images N    those of the float network (default: all)
-  --float-epochs N    epochs of the float network (default: ${Object.entries(TASKS).map(([name, { float }]) => `${name} ${float.epochs}`)})
-  --ranks 2           processes that train together (gloo)
-  --seed 1            of order, augmentation and the images drawn
-  --typescript        trains the same float network with the TypeScript trainer as well: same images, same epochs
-  --python PATH       an interpreter that has torch
-  --folder PATH       where runs are kept; what is there is not run again, and a checkpoint is gone on from
-  --json              print one JSON object a run`);
-  process.exit(values.help ? 0 : 1);
-}
-const seed = Number(values.seed);
-const folder = resolve(values.folder ?? fileURLToPath(new URL(`results/pytorch/${positionals[0]}`, import.meta.url)));
+const {
+  options,
+  args: [taskName],
+} = readArguments(
+  bench(
+    "pytorch",
+    "Retrains a network in PyTorch with the recipe of a row of bench/rows/training.js, imports the ONNX file, and runs it in wasm on all test images.",
+  )
+    .addArgument(new Argument("<task>", "network and data").choices(Object.keys(TASKS)))
+    .option("--bits <list>", "widths of weights, one run each", numbers, [5, 4, 3])
+    .option("--images <n>", "training images of an epoch, drawn once (default: all)", atLeast(1))
+    .option("--float-images <n>", "those of the float network (default: all)", atLeast(1))
+    .option(
+      "--float-epochs <n>",
+      `epochs of the float network (default: ${Object.entries(TASKS).map(([name, { float }]) => `${name} ${float.epochs}`)})`,
+      atLeast(1),
+    )
+    .option("--ranks <n>", "processes that train together (gloo)", atLeast(1), 2)
+    .option("--seed <n>", "of order, augmentation and the images drawn", atLeast(0), 1)
+    .option(
+      "--typescript",
+      "train the same float network with the TypeScript trainer as well: same images, same epochs",
+    )
+    .option("--python <path>", "an interpreter that has torch", "/usr/bin/python3")
+    .option("--folder <path>", "where runs are kept; what is there is not run again, and a checkpoint is gone on from")
+    .option("--json", "print one JSON object a run"),
+);
+const task = TASKS[taskName];
+const { seed } = options;
+const folder = resolve(options.folder ?? fileURLToPath(new URL(`results/pytorch/${taskName}`, import.meta.url)));
 await mkdir(folder, { recursive: true });
 
 const all = await openDataset(join(SHARED, task.data), { classes: 10 });
-const train = drawn(all.train, values.images && Number(values.images));
+const train = drawn(all.train, options.images);
 const data = await written(join(folder, `data-${train.labels.length}`), train, all.test);
 const float = await floatNetwork();
 const table = new Table({
@@ -96,14 +91,14 @@ const table = new Table({
   ],
   style: { head: [], border: [], compact: true },
 });
-for (const bits of values.bits.split(",").map(Number)) {
+for (const bits of options.bits) {
   const settings = { ...trainingRows[task.rows(bits)].settings, seed, threads: 2 };
   const result = await retrainedInPyTorch(bits, settings);
-  if (values.typescript) result.typescript = await retrainedHere(bits, settings);
-  if (values.json) console.log(JSON.stringify(result));
-  table.push([bits, ...Object.values(result).slice(2), ...(values.typescript ? [] : [""])]);
+  if (options.typescript) result.typescript = await retrainedHere(bits, settings);
+  if (options.json) console.log(JSON.stringify(result));
+  table.push([bits, ...Object.values(result).slice(2), ...(options.typescript ? [] : [""])]);
 }
-if (!values.json) console.log(table.toString());
+if (!options.json) console.log(table.toString());
 
 /** Some images of a set, drawn once; all unless a number is given. */
 function drawn(set, wanted = set.labels.length) {
@@ -163,11 +158,11 @@ async function floatNetwork() {
   const { epochs, rate, decay, shift } = task.float;
   const [file, onnx] = [join(folder, "float.pt"), join(folder, "float.onnx")];
   if (existsSync(onnx)) return { file, onnx };
-  const images = drawn(all.train, values["float-images"] && Number(values["float-images"]));
+  const images = drawn(all.train, options.floatImages);
   const from = await written(join(folder, `data-${images.labels.length}`), images, all.test);
   const args = [
     "--float-epochs",
-    values["float-epochs"] ?? epochs,
+    options.floatEpochs ?? epochs,
     "--float-lr",
     rate,
     "--decay",
@@ -215,9 +210,9 @@ async function ranks(args) {
   await once(probe, "listening");
   const { port } = probe.address();
   probe.close();
-  const world = Number(values.ranks);
+  const world = options.ranks;
   const children = Array.from({ length: world }, (_, rank) =>
-    spawn(values.python, [SCRIPT, ...args.map(String), "--seed", String(seed)], {
+    spawn(options.python, [SCRIPT, ...args.map(String), "--seed", String(seed)], {
       stdio: ["ignore", rank === 0 ? 2 : "ignore", 2],
       env: {
         // blocks of memory that PyTorch gives back are kept: without this rounding activations takes 30 times as long
@@ -271,7 +266,7 @@ async function retrainedInPyTorch(bits, settings) {
   const right = (answersAt) => all.test.labels.reduce((sum, label, i) => sum + Number(answersAt(i) === label), 0);
   const { length } = all.test.labels;
   return {
-    task: positionals[0],
+    task: taskName,
     bits,
     pytorch: share(right((i) => best(expected.subarray(10 * i, 10 * i + 10))) / length),
     wasm: share(right((i) => best(ours[i])) / length),

@@ -1,7 +1,8 @@
 // index.js: one row of the results tables from its data: npm run results -- <row> [--json] [--resume]
 import { mkdir } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { Argument, Command, CommanderError, InvalidArgumentError } from "commander";
+import { Argument, CommanderError, InvalidArgumentError } from "commander";
+import { atLeast, bench, endAfter } from "../arguments.js";
 import { onnxRows } from "./onnx.js";
 import { createScreen, reportFailure, stopSignal } from "./screen.js";
 import { trainingRows, vggRows } from "./training.js";
@@ -13,11 +14,6 @@ const rows = { ...trainingRows, ...vggRows, ...onnxRows };
 const shared = fileURLToPath(new URL("../../../shared/data/", import.meta.url));
 const folder = fileURLToPath(new URL("../results/rows/", import.meta.url));
 
-const atLeast = (low) => (text) => {
-  if (/^\d+$/.test(text) && Number(text) >= low) return Number(text);
-  throw new InvalidArgumentError(`Expected an integer of ${low} or more.`);
-};
-
 const settings = (text) => {
   try {
     return JSON.parse(text);
@@ -28,8 +24,7 @@ const settings = (text) => {
 
 const names = Object.keys(rows);
 const width = Math.max(...names.map(({ length }) => length)) + 2;
-const command = new Command("results")
-  .description("make one row of the tables of docs/results.md, from the data to its figures")
+const command = bench("results", "Makes one row of the tables of docs/results.md, from the data to its figures.")
   .addArgument(new Argument("<row>", "name of the row").choices(names))
   .option("--json", "print one JSON object on standard output and nothing else there")
   .option("--resume", "continue an interrupted run of the same row")
@@ -56,9 +51,6 @@ const command = new Command("results")
 try {
   await command.parseAsync();
 } catch (error) {
-  if (!(error instanceof CommanderError)) reportFailure(error);
-  else if (error.exitCode !== 0) {
-    process.stderr.write(`${error.message.replace("error:", "error BAD_OPTION:")}\n${command.helpInformation()}`);
-    process.exitCode = 1;
-  }
+  if (error instanceof CommanderError) endAfter(error, command);
+  reportFailure(error);
 }
