@@ -16,7 +16,7 @@ const TABLE =
 const PACKED = "weights packed for one kind of machine: take the float32 model that it was made from";
 
 const REASONS: Readonly<Record<string, string>> = {
-  ...named(RECURRENCE, "GRU", "LSTM", "RNN", "com.microsoft.DynamicQuantizeLSTM", "com.microsoft.AttnLSTM"),
+  ...named(RECURRENCE, "com.microsoft.DynamicQuantizeLSTM", "com.microsoft.AttnLSTM"),
   ...named(LOOP, "Loop", "Scan", "com.microsoft.BeamSearch", "com.microsoft.GreedySearch", "com.microsoft.Sampling"),
   ...named(FOURIER, "DFT", "STFT", "com.microsoft.Rfft", "com.microsoft.Irfft"),
   ...named(BOXES, "com.microsoft.Unique", "Compress", "NonMaxSuppression", "NonZero", "Unique"),

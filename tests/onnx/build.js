@@ -58,6 +58,7 @@ function attribute(name, value) {
   if (typeof value === "string") return { ...EMPTY, name, type: 3, s: utf8.encode(value) };
   if (value.dataType) return { ...EMPTY, name, type: 4, t: value };
   if (value[0] instanceof Float) return { ...EMPTY, name, type: 6, floats: value.map((v) => v.value) };
+  if (typeof value[0] === "string") return { ...EMPTY, name, type: 8, strings: value.map((v) => utf8.encode(v)) };
   return { ...EMPTY, name, type: 7, ints: value };
 }
 

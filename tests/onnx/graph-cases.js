@@ -1,6 +1,7 @@
 // graph-cases.js: models of several nodes: integers, branches, functions, what an optimizer leaves.
 import { Branch, bytes, Float, floats, ints, scalar, Taken } from "./build.js";
 import { INTEGERS } from "./integer-cases.js";
+import { RECURRENT } from "./recurrent-cases.js";
 
 const f = (value) => new Float(value);
 const w = (...dims) => floats(dims);
@@ -10,6 +11,7 @@ const flag = (value) => bytes([], [value], 9);
 /** By name: the parts of a model, and the signal to noise that rounding which is left out may cost; none: as exact as floats. */
 export const GRAPHS = {
   ...INTEGERS,
+  ...RECURRENT,
   FusedConv: {
     nodes: [
       [

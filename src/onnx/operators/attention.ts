@@ -5,22 +5,20 @@ import { type Bare, expectNode, unsupported } from "./call.js";
 import { rankOf } from "./fused.js";
 import { composite, type Operators } from "./operator.js";
 import { flag, float, int, ints } from "./spec.js";
-import { asInts, type Written, written } from "./written.js";
+import { asInts, cut, listed, type Written, written } from "./written.js";
 
-const shapeOf = (w: Written, ...dims: readonly number[]): string =>
-  w.constant(toValue("int64", [dims.length], [...dims]));
 const number = (w: Written, x: number): string => w.constant(toValue("float32", [], [x]));
 
 /** (batch, tokens, heads x size) to (batch, heads, tokens, size). */
 function inHeads(w: Written, x: string, heads: number): string {
-  const parts = w.node("Reshape", [x, shapeOf(w, 0, 0, heads, -1)]);
+  const parts = w.node("Reshape", [x, listed(w, 0, 0, heads, -1)]);
   return w.node("Transpose", [parts], { perm: asInts(0, 2, 1, 3) });
 }
 
 /** The other way round. */
 function outOfHeads(w: Written, x: string): string {
   const turned = w.node("Transpose", [x], { perm: asInts(0, 2, 1, 3) });
-  return w.node("Reshape", [turned, shapeOf(w, 0, 0, -1)], {}, w.result);
+  return w.node("Reshape", [turned, listed(w, 0, 0, -1)], {}, w.result);
 }
 
 /** Sizes and addends of the scores. */
@@ -68,16 +66,6 @@ function expectHeads(call: Bare, heads: number, size: number): void {
 /** @throws UNSUPPORTED for inputs that are given and not done here */
 function refuse(call: Bare, w: Written, inputs: Readonly<Record<number, string>>): void {
   for (const [index, what] of Object.entries(inputs)) if (w.has(Number(index))) throw unsupported(call.node, what);
-}
-
-/** Parts of these sizes along an axis. */
-function cut(w: Written, x: string, sizes: readonly number[], axis: number): string[] {
-  let start = 0;
-  return sizes.map((size) => {
-    const [from, to] = [start, start + size];
-    start = to;
-    return w.node("Slice", [x, shapeOf(w, from), shapeOf(w, to), shapeOf(w, axis)]);
-  });
 }
 
 /** The bias of queries, keys and values, which stand one behind the other. */
@@ -160,9 +148,9 @@ const attention = composite(
       const own = flat ? inHeads(w, w.input(index), heads[index]) : w.input(index);
       if (index === 0 || group === 1) return own;
       const last = flat ? all[index][2] / heads[index] : all[index][3];
-      const apart = w.node("Reshape", [own, shapeOf(w, 0, heads[index], 1, seen, last)]);
-      const repeated = w.node("Expand", [apart, shapeOf(w, 1, heads[index], group, seen, last)]);
-      return w.node("Reshape", [repeated, shapeOf(w, 0, heads[0], seen, last)]);
+      const apart = w.node("Reshape", [own, listed(w, 0, heads[index], 1, seen, last)]);
+      const repeated = w.node("Expand", [apart, listed(w, 1, heads[index], group, seen, last)]);
+      return w.node("Reshape", [repeated, listed(w, 0, heads[0], seen, last)]);
     });
     const causal = is_causal ? { causal: [tokens, seen] as const } : {};
     const bias = w.has(3) ? { bias: maskOf(call, w) } : {};

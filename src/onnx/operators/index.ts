@@ -24,6 +24,7 @@ import { PLACES } from "./places.js";
 import { POOLS } from "./pool.js";
 import { QUANTIZERS } from "./quantize.js";
 import { QUANTIZED } from "./quantized.js";
+import { RECURRENT } from "./recurrent.js";
 import { REDUCTIONS } from "./reduce.js";
 import { RESIZES } from "./resize.js";
 import { SELECTIONS } from "./select.js";
@@ -58,6 +59,7 @@ export const OPERATORS: Operators = {
   ...POOLS,
   ...QUANTIZED,
   ...QUANTIZERS,
+  ...RECURRENT,
   ...REDUCTIONS,
   ...RESIZES,
   ...SELECTIONS,

@@ -53,6 +53,12 @@ export function text(otherwise: string): Spec<string> {
   return { type: "string", otherwise, parse: (a) => (a.type === "string" ? a.value : undefined), ofInput: none };
 }
 
+/** A list of texts, or null where it is absent. */
+export function texts(): Spec<readonly string[] | null> {
+  const parse = (a: Attribute) => (a.type === "strings" ? a.value : undefined);
+  return { type: "strings", otherwise: null, parse, ofInput: none };
+}
+
 /** A list of integers, or null where it is absent. */
 export function ints(options: Options<number> = {}): Spec<readonly number[] | null> {
   const parse = (a: Attribute) => (a.type === "ints" ? a.value : undefined);

@@ -2,7 +2,7 @@
 import type { Attribute, Attributes } from "../attributes.js";
 import type { OnnxNode } from "../model.js";
 import { innerName } from "../names.js";
-import type { Value } from "../tensor.js";
+import { toValue, type Value } from "../tensor.js";
 import type { Bare } from "./call.js";
 import type { Expansion } from "./operator.js";
 
@@ -70,4 +70,19 @@ export function written({ node }: Bare): Written {
       return name;
     },
   };
+}
+
+/** A list of integers, as shapes and axes are inputs of nodes. */
+export function listed(w: Written, ...integers: readonly number[]): string {
+  return w.constant(toValue("int64", [integers.length], [...integers]));
+}
+
+/** Parts of these sizes along an axis. */
+export function cut(w: Written, x: string, sizes: readonly number[], axis: number): string[] {
+  let start = 0;
+  return sizes.map((size) => {
+    const [from, to] = [start, start + size];
+    start = to;
+    return w.node("Slice", [x, listed(w, from), listed(w, to), listed(w, axis)]);
+  });
 }
