@@ -66,11 +66,13 @@ function headBehind(
     last = reader.name;
     whole = after(whole, next);
   }
-  const [channels] = shape;
   const perChannel = whole.scale.length > 1 || whole.offset.length > 1;
+  // a file may state an input of any size: lists as long as its channels come of constants that have as many numbers
+  if (inside.length === 0 || !perChannel) return null;
+  const [channels] = shape;
   const list = (values: readonly number[]) => Float32Array.from({ length: channels }, (_, c) => values[c] ?? values[0]);
   const [gamma, beta] = [list(whole.scale), list(whole.offset)];
-  if (inside.length === 0 || !perChannel || ![...gamma, ...beta].every(Number.isFinite)) return null;
+  if (![...gamma, ...beta].every(Number.isFinite)) return null;
   const tensor = (data: Float32Array) => ({ shape: [channels], data });
   const [mean, variance] = [tensor(new Float32Array(channels)), tensor(new Float32Array(channels).fill(1))];
   const still = { mean, variance, epsilon: 0, momentum: 0 };

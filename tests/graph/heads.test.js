@@ -8,6 +8,7 @@ import { importOnnx } from "../../dist/onnx/index.js";
 import { quantizeFromImages } from "../../dist/pipeline/index.js";
 import { Model } from "../../dist/runtime/index.js";
 import { sampleActivations } from "../../dist/training/index.js";
+import { memoryOfSync } from "../memory.js";
 import { build, floats, scalar } from "../onnx/build.js";
 
 const CONSTANTS = {
@@ -130,4 +131,12 @@ test("a norm that takes part keeps its statistics", () => {
   const [batch] = sampleActivations(network, samples, ["conv1"]);
   const { outputs } = runReference(def, { input: values });
   assert.ok(outputs.conv1.every((v, i) => Math.abs(v - batch.get("conv1")[i]) < 1e-4));
+});
+
+test("an input of very many channels, which a small file may state, takes no memory", () => {
+  const b = buildNetwork("net", createRandom(1));
+  const one = b.constant([1, 1, 1], Float32Array.of(2));
+  const network = b.finish([b.binary("add", b.binary("mul", b.input([2 ** 27, 1, 1]), one), one)]);
+  const bytes = memoryOfSync(() => lower(network, { grids: null }));
+  assert.ok(bytes < 2 ** 26, `${bytes} bytes`);
 });
