@@ -84,6 +84,8 @@ function areEqual(network: Network, samples: Samples | SamplesByInput): boolean 
 
 /** The share of an output's variance between samples below which its dB say little of what differs. */
 const LITTLE = 0.01;
+/** dB beyond which nobody is told to ask for more: float32 itself has hardly more. */
+const MOST = 100;
 const MORE = "give 32 samples or more, of the kind that the model will see";
 
 /** Says that a goal is not judged, what comes of that, and what to do. */
@@ -124,10 +126,14 @@ function unheardText(outputs: readonly OutputFidelity[]): string[] {
 function nearlyText({ name, differs, between, kl, agreement }: OutputFidelity, goal: Goal): string[] {
   if (!differs || between === null || between >= LITTLE || (kl === null && agreement !== null)) return [];
   const less = Math.round(-10 * Math.log10(Math.max(between, 1e-12)));
-  const share = Number((100 * between).toPrecision(2));
+  const share = between < 1e-4 ? "less than 0.01" : Number((100 * between).toPrecision(2));
   const wanted = goal.kind === "lossless" ? (goal.snr ?? LOSSLESS) : LOSSLESS;
+  const more =
+    wanted + less > MOST
+      ? ""
+      : `, or ask for ${wanted + less} dB (--loss ${wanted + less}), which keeps ${wanted} of that`;
   return [
-    `output "${name}" is nearly the same for all samples: ${share} % of its variance lies between them, so ${less} of its dB say nothing of what differs. If pixels had another range in training, set it (--range, --mean, --std). Else give samples that differ more, or ask for ${wanted + less} dB (--loss ${wanted + less}), which keeps ${wanted} of that`,
+    `output "${name}" is nearly the same for all samples: ${share} % of its variance lies between them, so ${less} of its dB say nothing of what differs. If pixels had another range in training, set it (--range, --mean, --std). Else give samples that differ more${more}`,
   ];
 }
 

@@ -3,8 +3,8 @@ import { squaresAboutMean } from "../base/index.js";
 
 /** Parts of a sample's values at most, each of which has a sum that is kept; and values that are looked at one by one. */
 const PARTS = 4096;
-/** The difference that is rounding error, as a share of the largest value. */
-const NOTHING = 1e-6;
+/** The difference that is rounding error, which grows over the layers of a deep network, as a share of the largest value. */
+const NOTHING = 1e-5;
 /** Steps of weights that lie everywhere between 1 and 2, so that values which change places change their sum. */
 const GOLDEN = (Math.sqrt(5) - 1) / 2;
 

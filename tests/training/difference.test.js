@@ -56,6 +56,19 @@ test("what differs by rounding alone is the same, and zeros are", () => {
   assert.equal(differ([zeros, zeros.map((_, i) => (i === 299 ? 1e-30 : 0))], 300, false), true);
 });
 
+test("rounding that grew over a deep network is the same, and ten times as much differs", () => {
+  const random = createRandom(9);
+  for (const size of [1, 10, 1000, 20_000]) {
+    for (let round = 0; round < 10; round++) {
+      const first = valuesOf(size, random);
+      const largest = first.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+      const by = (share) => first.map((value) => value + share * largest * (1 - 2 * random.below(2)));
+      assert.equal(differ([first, by(3e-6), by(3e-6)], size, false), false);
+      assert.equal(differ([first, first.map((value) => value + 3e-5 * largest)], size, true), true);
+    }
+  }
+});
+
 test("the share of the variance between samples is that of all values, of many nearly", () => {
   const random = createRandom(8);
   for (const size of [1, 7, 4096, 30_000]) {
