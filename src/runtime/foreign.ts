@@ -9,6 +9,7 @@ const FOREIGN: readonly (readonly [RegExp, what: string])[] = [
   [/^[\b](?!\0)\p{Cc}(?!\0)[\p{Cc}":B]/u, "an ONNX network, which shiftwise quantize makes a model,"],
   [/^....TFL3/s, "a TensorFlow Lite model"],
   [/^PK/, "a zip archive, as PyTorch checkpoints are,"],
+  [/^(\xff\xd8\xff|.PNG\r\n|GIF8|RIFF....WEBP)/s, "a picture, which is for run,"],
   [/^\s*[{[]\s*["{[\d-]/, "a JSON file"],
 ];
 
@@ -27,6 +28,6 @@ export function foreignError(bytes: Uint8Array, where: string, Failure: typeof S
   return new Failure("BAD_FILE", `${what} came instead of a model`, {
     where,
     expected: "a shiftwise model file",
-    ...(/^[\s -~]*$/.test(start) && { found: start.trimStart() }),
+    ...(/^[\s -~]*$/.test(start) && { found: start.trim().split(/\s*\n/)[0] }),
   });
 }

@@ -137,6 +137,17 @@ test("a model that is not there, a page in its place and a cut download are told
   const page = await refused(`${address}/page`);
   assert.equal(page.code, "BAD_FILE");
   assert.match(page.message, /web page/);
+  for (const head of [
+    [0xff, 0xd8, 0xff, 0xe0],
+    [...Buffer.from("\x89PNG\r\n", "latin1")],
+    [...Buffer.from("GIF89a")],
+  ]) {
+    const picture = await refused(Uint8Array.from({ length: 40 }, (_, i) => head[i] ?? 1));
+    assert.equal(picture.code, "BAD_FILE");
+    assert.match(picture.message, /a picture.* came instead of a model/);
+  }
+  const settings = await refused(new TextEncoder().encode('{\n  "name": "app",\n  "version": "1.0.0"\n}'));
+  assert.doesNotMatch(settings.message, /\n/);
   assert.equal((await refused(`${address}/cut`)).code, "NETWORK");
   assert.equal((await refused(`${address}/short`)).code, "TRUNCATED");
   assert.equal((await refused(`${address}/short.gz`)).code, "TRUNCATED");
