@@ -111,6 +111,6 @@ export function comparedText(names: readonly string[], found: AnswersMeasurement
 /** The table of the worst classes; none where all answers are right. */
 export function worstText(worst: readonly ClassErrors[], names: readonly string[] | null): string[] {
   if (worst.length === 0) return [];
-  const rest = worst.length > WORST ? `, ${WORST} of ${worst.length} with wrong answers` : "";
+  const rest = worst.length > WORST ? `, ${WORST} of the ${worst.length} that have wrong ones` : "";
   return [`classes with the fewest right answers${rest}:`, table(WORST_COLUMNS, worstRows(worst, names))];
 }

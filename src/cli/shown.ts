@@ -131,13 +131,16 @@ export async function sayDoubts(
   }
 }
 
-/** A progress line for each step of a conversion; a step that begins ends the one before. */
+/** A progress line for each step of a conversion; a step that begins ends the one before. One that comes again is another trial. */
 export function showSteps(screen: Screen) {
   let line: ProgressLine | null = null;
+  const begun = new Map<string, number>();
   return {
     begin(step: string): void {
       line?.done();
-      line = screen.progress(step);
+      const trial = (begun.get(step) ?? 0) + 1;
+      begun.set(step, trial);
+      line = screen.progress(trial === 1 ? step : `${step}, trial ${trial}`);
     },
     update: (share: number, detail?: string, secondsLeft?: number) => line?.update(share, detail, secondsLeft),
     done: () => line?.done(),

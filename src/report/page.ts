@@ -56,6 +56,7 @@ svg{display:block}svg text{fill:var(--ink);font:12px system-ui,sans-serif}svg .s
 figure{margin:0;font-size:.85rem}figure img{width:100%;max-width:14rem;image-rendering:pixelated;display:block}figcaption{overflow-wrap:anywhere}
 @media (max-width:480px){dl{grid-template-columns:1fr}dt{margin-top:.4rem}.bars{grid-template-columns:1fr max-content}.bars .n{grid-column:1/-1;max-width:none;margin-top:.3rem}}
 @media (max-width:640px){th,td{padding:.3rem .4rem}svg{width:100%;min-width:30rem;height:auto}svg text{font-size:17px}}
+@media (max-width:480px){table{font-size:.8rem}th.r,td.r:last-child{white-space:normal}svg{min-width:0}svg text{font-size:21px}}
 `;
 
 /** The report as a page. */
