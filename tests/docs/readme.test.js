@@ -15,6 +15,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
 import sharp from "sharp";
 import { Model } from "../../dist/runtime/index.js";
 import { launch, serve, skip } from "../browser/chromium.js";
@@ -166,4 +167,19 @@ test("the size of the runtime entry is within what the README states", async () 
   const measured = (await startUp("dist/runtime/index.js")).bytes / 1000;
   const stated = Number(readme.match(/\(under ([\d.]+) KB\s+with gzip/)?.[1]);
   assert.ok(measured <= stated && measured >= stated - 8, `stated ${stated} KB, measured ${measured.toFixed(1)} KB`);
+});
+
+test("pages state the sizes of the one file and of the second one within 1 KB and 0.2 KB", () => {
+  const page = (name) => readFileSync(new URL(name, root), "utf8");
+  const packed = (file) => gzipSync(readFileSync(new URL(file, root)), { level: 9 }).length / 1000;
+  const stated = [
+    ["dist/shiftwise.min.js", page("docs/browser.md"), /Workers inside, ([\d.]+) KB with gzip/, 1],
+    ["dist/shiftwise.min.js", page("docs/apps.md"), /one file with Workers ([\d.]+) KB/, 1],
+    ["dist/runtime/steps-wasm.generated.js", page("docs/browser.md"), /imports a second file of ([\d.]+) KB/, 0.2],
+    ["dist/runtime/steps-wasm.generated.js", readme, /and ([\d.]+) KB run layers/, 0.2],
+  ];
+  for (const [file, text, pattern, most] of stated) {
+    const found = Number(text.match(pattern)?.[1]);
+    assert.ok(Math.abs(found - packed(file)) <= most, `${file}: stated ${found} KB, ${packed(file).toFixed(1)} KB`);
+  }
 });
