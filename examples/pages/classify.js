@@ -7,6 +7,8 @@ import { look } from "./view.js";
 
 const TOP = 5;
 const REPEATS = 9;
+/** Names of model files, which may be dropped in place of a picture. */
+const MODEL = /\.safetensors(\.gz)?$/i;
 
 restoreTheme();
 frame();
@@ -48,7 +50,8 @@ for (const kind of ["dragover", "dragleave", "drop"]) {
     event.preventDefault();
     $("#drop").classList.toggle("over", kind === "dragover");
     const [file] = kind === "drop" ? event.dataTransfer.files : [];
-    if (file) usePicture(file);
+    if (file && MODEL.test(file.name)) useModel("file", file);
+    else if (file) usePicture(file);
   });
 }
 useModel(chosen);
@@ -76,11 +79,14 @@ async function useModel(name, file) {
     model?.dispose();
     model = next;
     chosen = name;
+    $(`input[value="${name}"]`).checked = true;
     const [channels, height, width] = model.inputs[0].shape;
     const size = `${width}x${height} ${channels === 1 ? "grey" : "colour"}`;
     const on = model.executor === "wasm" ? "WebAssembly" : "plain JavaScript";
     $("#model-info").textContent =
       `${model.name}: ${kilobytes(bytes)}, ${size}, ${model.outputs[0].shape[0]} classes, in ${on}`;
+    // white ink on black is a matter of grey pictures
+    for (const part of ["#tone", "#tone-text"]) $(part).hidden = channels !== 1;
     showSamples(name);
     await classify();
   } catch (error) {

@@ -102,6 +102,8 @@ function createPairs(box) {
 async function compareTimes() {
   const image = Uint8Array.from({ length: SIDE * SIDE }, (_, i) => (i * 37) % 256);
   const samples = { float: [], shift: [] };
+  // engines compile a model's kernels while it runs: neither is timed before that is done
+  for (const kind of KINDS) await models[kind].warmUp();
   for (let turn = 0; turn < TURNS; turn++) {
     for (const kind of KINDS) {
       const start = performance.now();

@@ -5,6 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before } from "node:test";
 import { fileURLToPath } from "node:url";
+import sharp from "sharp";
+import { createRandom } from "../../dist/base/index.js";
+import { buildNetwork, lower } from "../../dist/graph/index.js";
+import { encodeModel } from "../../dist/model/index.js";
 import { Model } from "../../dist/runtime/index.js";
 import { buildPages } from "../../examples/build.js";
 import { servePages } from "../../examples/server.js";
@@ -189,6 +193,53 @@ browserTest("Classify: a dropped picture with dark ink on white is turned round"
   });
   await page.dispatchEvent("#drop", "drop", { dataTransfer: data });
   await page.waitForFunction(() => document.querySelector("#bars .bar b")?.textContent === "1");
+  await context.close();
+});
+
+browserTest("Classify: a dropped model file is used, and tones are offered for grey pictures alone", async () => {
+  const { page, context, errors } = await open("/classify/");
+  await page.waitForSelector("#samples button");
+  assert.ok(await page.locator("#tone").isVisible());
+  const drop = async (name, bytes) => {
+    const data = await page.evaluateHandle(
+      ([name, bytes]) => {
+        const transfer = new DataTransfer();
+        transfer.items.add(new File([Uint8Array.from(bytes)], name));
+        return transfer;
+      },
+      [name, [...bytes]],
+    );
+    await page.dispatchEvent("#drop", "drop", { dataTransfer: data });
+  };
+  const b = buildNetwork("long names", createRandom(3));
+  const colour = lower(b.finish([b.dense(b.globalAvgPool(b.relu(b.conv(b.input([3, 8, 8]), 4))), 5)]), { grids: null });
+  const normalization = { mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] };
+  const inputs = colour.inputs.map((input) => ({ ...input, normalization }));
+  const labels = Array.from({ length: 5 }, (_, i) => `a class with a long name ${i}`);
+  await drop("colour.safetensors", encodeModel({ ...colour, inputs, labels }));
+  await page.waitForFunction(() => document.querySelector("#model-info").textContent.includes("8x8 colour"));
+  assert.ok(await page.locator("#own").isChecked());
+  assert.equal(await page.locator("#tone").isVisible(), false);
+  await page.locator("#picture-file").setInputFiles({
+    name: "one.png",
+    mimeType: "image/png",
+    buffer: await sharp({ create: { width: 9, height: 9, channels: 3, background: "#a52" } })
+      .png()
+      .toBuffer(),
+  });
+  await page.waitForSelector("#bars .bar");
+  for (const width of [1280, 390]) {
+    await page.setViewportSize({ width, height: 844 });
+    const [shown, whole] = await page
+      .locator("#bars .bar b")
+      .first()
+      .evaluate((name) => [name.clientWidth, name.scrollWidth]);
+    // a name of 26 letters is whole on a wide window, and has half of the room on a narrow one
+    if (width === 1280) assert.ok(shown >= whole, `${shown} of ${whole}`);
+    else assert.ok(shown > 120, `${shown}`);
+  }
+  await shot(page, "classify-own");
+  assert.deepEqual(errors, []);
   await context.close();
 });
 
