@@ -18,30 +18,22 @@ import { importBudget } from "./budget.js";
 import { convertNodes } from "./convert.js";
 import { createDraft, isPrintable, type Known, printableName } from "./draft.js";
 import { IMPORT_OPTIONS, type ImportOptions, MODEL } from "./given.js";
-import {
-  addInput,
-  batchOf,
-  checkByInput,
-  checkOpen,
-  inputDims,
-  isChannelsLast,
-  readInputs,
-  withConstants,
-} from "./input.js";
+import { addInput, batchOf, checkByInput, checkOpen, inputDims, readInputs, withConstants } from "./input.js";
 import { statedLabels, statedNormalization } from "./metadata.js";
 import { type OnnxModel, readModel } from "./model.js";
 import { graphName, shown } from "./names.js";
 import { nameOutputs, upTo, withNames } from "./outputs.js";
 import { Problems } from "./problems.js";
 import type { Remark } from "./surroundings.js";
+import { asInFile, isChannelsLast, isPictureChannelsLast, turnedEarly } from "./turn.js";
 
 const { at } = fields;
 
 /**
  * Imports an ONNX model of opset 7 or later. The batch is left out: a network takes one
  * sample. What does not depend on an input is computed here; Identity, Dropout and what only regroups elements vanish;
- * batch norm stays. An input (batch, rows, columns, channels) that one Transpose alone reads becomes (channels, rows,
- * columns). Nodes are called as ONNX calls the values they make, so outputs keep their names. The integers between QuantizeLinear
+ * batch norm stays. An input (batch, rows, columns, channels) that one Transpose alone reads, behind functions of each element or
+ * not, or that has the shape of a picture, becomes (channels, rows, columns). Nodes are called as ONNX calls the values they make, so outputs keep their names. The integers between QuantizeLinear
  * and DequantizeLinear become `encodings` of the network.
  * @throws UNSUPPORTED, BAD_GRAPH with all problems that were found, and the values before them that could be outputs;
  *   TRUNCATED, BAD_FILE for bytes that are no model, with a name for what they are where that is known; BAD_OPTION; OVERFLOW
@@ -57,7 +49,7 @@ export function importModel(read: OnnxModel, options: Omit<ImportOptions, "exter
   const { where = "", labels, onRemark = () => {} } = options;
   const remark: Remark = (level, place, message) =>
     expectNoPromise(onRemark(`${place}: ${message}`, level), "options.onRemark");
-  const model = upTo(withConstants(read, options.constants ?? {}, where), options.outputs, where);
+  const model = turnedEarly(upTo(withConstants(read, options.constants ?? {}, where), options.outputs, where));
   const inputs = readInputs(model, where, remark);
   checkByInput(inputs, options.inputShape, options.normalization, where);
   const batch = batchOf(model, inputs);
@@ -70,7 +62,8 @@ export function importModel(read: OnnxModel, options: Omit<ImportOptions, "exter
   const shaped = inputs.map((input) => {
     const place = at(where, `input ${shown(input.name)}`);
     const dims = inputDims(model, input, options.inputShape, batch, place);
-    const channelsLast = isChannelsLast(model, input, dims);
+    const turns = isChannelsLast(model, input, dims);
+    const channelsLast = turns || isPictureChannelsLast(dims);
     const activation = addInput(draft, input, dims, channelsLast, options.normalization, place);
     if (activation.node !== input.name) remark("note", place, `is called ${shown(activation.node)} here`);
     const node = draft.get(activation.node) as InputNode;
@@ -79,8 +72,8 @@ export function importModel(read: OnnxModel, options: Omit<ImportOptions, "exter
       draft.replace({ ...node, normalization: stated.normalization });
       remark("note", place, `takes pixels as the file's metadata says (${stated.by})`);
     }
-    known.set(input.name, activation);
-    if (channelsLast) {
+    known.set(input.name, channelsLast && !turns ? asInFile(draft, activation) : activation);
+    if (turns) {
       const [transpose] = model.nodes.filter((node) => node.inputs.includes(input.name));
       const [n, h, w, c] = dims;
       known.set(transpose.outputs[0], { ...activation, dims: [n, c, h, w] });

@@ -209,13 +209,3 @@ export function addInput(
   const node = draft.add(name, { op: "input", shape, ...(normalization && { normalization }) }, shape);
   return { node, dims, ...(!isFloatType(type) && { type }) };
 }
-
-/** Whether one node alone reads the input: a transpose from (batch, rows, columns, channels) to channels first. */
-export function isChannelsLast(model: OnnxModel, { name }: OnnxInput, dims: readonly number[]): boolean {
-  const readers = model.nodes.filter((node) => node.inputs.includes(name));
-  const [node] = readers;
-  if (dims.length !== 4 || readers.length !== 1 || node.op !== "Transpose" || model.outputs.includes(name))
-    return false;
-  const perm = node.attributes.get("perm");
-  return perm?.type === "ints" && perm.value.join() === "0,3,1,2";
-}

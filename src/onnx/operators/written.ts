@@ -10,7 +10,7 @@ import type { Expansion } from "./operator.js";
 type Given = number | Attribute;
 
 /** The nodes that take the place of one. */
-export interface Written extends Expansion {
+export interface Written extends Required<Expansion> {
   /** Adds a node. @param result its name, made up unless given. @returns the name of its result */
   node(op: string, inputs: readonly string[], attributes?: Readonly<Record<string, Given>>, result?: string): string;
   constant(value: Value): string;
@@ -27,7 +27,7 @@ export const asInts = (...value: readonly number[]): Attribute => ({ type: "ints
 export const asFloat = (value: number): Attribute => ({ type: "float", value });
 
 /** Begins to write nodes in the place of a call's node. */
-export function written({ node }: Bare): Written {
+export function written({ node }: Pick<Bare, "node">): Written {
   const nodes: OnnxNode[] = [];
   const constants = new Map<string, Value>();
   const result = node.outputs[0] || node.name;
