@@ -102,7 +102,11 @@ export function adviceOn(
     const most = `${named.join(" ")} takes away ${Math.round(100 * shareOf(count))} % of what the layers' rounding adds${goal ? ", if the goal then leaves the other layers as they are" : ""}`;
     return `${kept}. ${most}; ${all} takes some from every layer`;
   }
-  const why = gains.length === 0 ? "All layers have as many bits as there are" : "The loss is spread over all layers";
+  // where only training is left to try, no layer can have more bits
+  const why =
+    gains.length === 0 && others.length === 1
+      ? "All layers have as many bits as there are"
+      : "The loss is spread over all layers";
   return `${kept}. ${why}: try ${all}`;
 }
 

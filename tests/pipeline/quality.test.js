@@ -87,6 +87,9 @@ test("layers that lose most are named, as the command has them", () => {
   assert.match(few, /--layer a=5 takes away 55 % .*; --levels two-term takes some from every layer$/);
   const widest = advise(output(14), 40, [layer("a", 10, null)], ["--minutes 1"]);
   assert.match(widest, /\. All layers have as many bits as there are: try --minutes 1$/);
+  // levels that no wider ones were compared with may still have some
+  const unknown = advise(output(14), 40, [layer("a", 10, null)], ["--bits 5", "--minutes 1"]);
+  assert.match(unknown, /\. The loss is spread over all layers: try --bits 5 or --minutes 1$/);
   const spaced = advise(output(14), 40, [layer("it's a", 10, 10), layer("b", null, null)], ["--minutes 1"]);
   assert.match(spaced, /--layer 'it'\\''s a=5' takes away/);
 });
