@@ -14,3 +14,4 @@ export { isLarge } from "./pool.js";
 export { createDoor, readRaw } from "./ports.js";
 export { compileSchedule, type StreamForm } from "./schedule.js";
 export { type Gather, gatherOf, windowOf } from "./taps.js";
+export { type Way, waysOf } from "./ways.js";

@@ -124,7 +124,7 @@ export function put_narrow_constants(gate: Gate): void {
 }
 
 /** Makes a channel of integers. */
-export function gate_integers(gate: Gate, near: f64, exact: FunctionJob, channel: i32, scratch: usize): void {
+export function gate_integers(gate: Gate, exact: FunctionJob, channel: i32, scratch: usize): void {
   const from = exact.a,
     result = exact.result;
   const size = exact.size,
@@ -155,7 +155,7 @@ export function gate_integers(gate: Gate, near: f64, exact: FunctionJob, channel
     c1 = v128.load32_splat(constants, offsetof<Numbers>("exp1")),
     one = v128.load32_splat(constants, offsetof<Numbers>("one"));
   const round = v128.load32_splat(constants, offsetof<Numbers>("round")),
-    far = f32x4.splat(<f32>(0.5 - near));
+    far = f32x4.splat(<f32>(0.5 - gate.near));
   const plane = from.planes + <usize>channel * from.planeBytes;
   const out = result.out + <usize>channel * result.outBytes;
   if (size < 8) {

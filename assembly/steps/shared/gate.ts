@@ -53,6 +53,8 @@ export class Gate {
   /** Bounds of f. */
   low!: f64;
   high!: f64;
+  /** The distance from a middle within which float32 does not say the integers of a channel. */
+  near!: f64;
 }
 
 const GATE_BYTES: usize = 80;

@@ -28,10 +28,9 @@ import {
 import { endLanes, endPlanes, endTiles, endVector, TURN } from "./endings.js";
 import { type Counts, sumOf } from "./features.js";
 import {
-  countActivation,
   countBinary,
   countConstant,
-  countElementwise,
+  countFunction,
   countGather,
   countMatmul,
   countPermute,
@@ -143,8 +142,8 @@ const COUNTS = {
   matmul: countMatmul,
   gather: countGather,
   permute: countPermute,
-  activation: countActivation,
-  elementwise: countElementwise,
+  activation: countFunction,
+  elementwise: countFunction,
   binary: countBinary,
   constant: countConstant,
   resample: countResample,

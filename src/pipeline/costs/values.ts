@@ -13,7 +13,7 @@ import {
   type StepName,
   type TensorSpec,
 } from "../../ops/index.js";
-import { elementBytes } from "../../runtime/inside.js";
+import { elementBytes, type Way, waysOf } from "../../runtime/inside.js";
 import { type Counts, sumOf } from "./features.js";
 import { isFloat } from "./windows.js";
 
@@ -43,15 +43,6 @@ const SHORT: ReadonlySet<StepName> = new Set<StepName>([
   ] as const),
   ...(["mul", "prelu", "sub", "clip", "hardSigmoid", "hardSwish", "leakyRelu"] as const),
 ]);
-/** The functions that are gates, and those that they may be joined by: assembly/steps/shared/gate.ts. */
-const HARD_GATES: ReadonlySet<StepName> = new Set<StepName>(["hardSigmoid", "hardSwish", "clip"]);
-const BOUNDS: ReadonlySet<StepName> = new Set<StepName>(["clip", "max", "min"]);
-const GATES: ReadonlySet<StepName> = new Set<StepName>([
-  ...(["sigmoid", "tanh", "erf", "leakyRelu", "prelu", "abs"] as const),
-  ...HARD_GATES,
-  ...BOUNDS,
-]);
-const JOINS: ReadonlySet<StepName> = new Set<StepName>(["constant", "add", "sub", "mul", "div"]);
 /** Functions of two values that have a kernel of their own. */
 const PAIRS: ReadonlySet<string> = new Set(["add", "sub", "mul", "div"]);
 
@@ -85,48 +76,34 @@ export function countConstant({ tensors }: Tensors, { output }: ConstantLayer): 
   return { step: 1, copy: 1, copiedByte: 4 * elements(tensors[output].shape) };
 }
 
-export const countActivation = (def: Tensors, layer: ActivationLayer): Counts => countFunction(def, layer, [layer]);
-
-export const countElementwise = (def: Tensors, layer: ElementwiseLayer): Counts =>
-  countFunction(def, layer, layer.steps);
-
-/** A function of integers is a table. */
-function countFunction(
-  { tensors }: Tensors,
-  { input, output }: ActivationLayer | ElementwiseLayer,
-  steps: readonly { readonly fn: StepName }[],
-): Counts {
+/** A function of integers is a table; the kernel says in which way it makes one of float32. */
+export function countFunction({ tensors }: Tensors, layer: ActivationLayer | ElementwiseLayer): Counts {
+  const { input, output } = layer;
   const out = tensors[output];
   if (!isFloat(tensors[input])) return { step: 1, looked: elements(out.shape) };
-  const all = steps.filter(({ fn }) => GATES.has(fn));
-  // the last step may bound a function with a gate
-  const gates = all.length > 1 && BOUNDS.has(steps[steps.length - 1].fn) ? all.slice(0, -1) : all;
-  if (gates.length <= 1 && steps.every((step) => all.includes(step) || JOINS.has(step.fn))) {
-    const isHard = gates.length === 1 && HARD_GATES.has(gates[0].fn);
-    // those to float32 take hardly longer
-    if (out.encoding.kind === "linear" || isHard) return { step: 1, gate: blocksOf(out) };
-    const isProduct = gates[0]?.fn === "sigmoid" && steps.every(({ fn }) => !["add", "sub"].includes(fn));
-    if (isProduct) return { step: 1, wideGate: blocksOf(out) };
-  }
-  return countSteps(out, [tensors[input]], steps);
+  const ways = waysOf(layer, tensors);
+  const share = (...these: Way[]): number => ways.filter((way) => these.includes(way)).length / ways.length;
+  const steps = layer.op === "activation" ? [layer] : layer.steps;
+  return sumOf(
+    // products of a hard gate take hardly longer than integers
+    { gate: blocksOf(out) * share("integers", "hard products"), wideGate: blocksOf(out) * share("sigmoid products") },
+    countSteps(out, [tensors[input]], steps, share("steps")),
+  );
 }
 
+/** @param share of the channels that are made step by step */
 function countSteps(
   output: TensorSpec,
   inputs: readonly TensorSpec[],
   steps: readonly { readonly fn: StepName }[],
+  share = 1,
 ): Counts {
-  const values = blocksOf(output);
+  const values = blocksOf(output) * share;
   const short = steps.filter(({ fn }) => SHORT.has(fn)).length;
   return sumOf(
     { step: 1, shortStep: values * short, seriesStep: values * (steps.length - short) },
-    ...transfers(output, inputs),
+    ...[...inputs, output].map((tensor) => ({ [isFloat(tensor) ? "blockFloat" : "blockInteger"]: values })),
   );
-}
-
-/** The values that are read into a block and written from it. */
-function transfers(output: TensorSpec, inputs: readonly TensorSpec[]): readonly Counts[] {
-  return [...inputs, output].map((tensor) => ({ [isFloat(tensor) ? "blockFloat" : "blockInteger"]: blocksOf(output) }));
 }
 
 export function countBinary({ tensors }: Tensors, { fn, input, other, output }: BinaryLayer): Counts {
