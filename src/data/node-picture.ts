@@ -1,5 +1,6 @@
 // node-picture.ts: a picture as Node has it, a file, its bytes or raw pixels, to the pixels that a model's input takes.
 import { arrayKind, given, is, isBuffer, ownView, ShiftwiseError } from "../base/index.js";
+import { reason } from "../base/system.js";
 import { readWhole } from "./bytes.js";
 import { decodeImage, type Image, MOST_PIXELS } from "./image.js";
 import { CHANNELS, PICTURE_INPUT, type PictureInput, type Preprocessing, prepareImage } from "./preprocessing.js";
@@ -67,7 +68,13 @@ async function imageOf(source: unknown): Promise<{ readonly image: Image; readon
 function pathOf(source: string | URL): string {
   const text = String(source);
   if (typeof source === "string" && !/^[a-z][a-z\d+.-]+:/i.test(text)) return text;
-  if (text.startsWith("file:")) return process.getBuiltinModule("node:url").fileURLToPath(text);
+  if (text.startsWith("file:")) {
+    try {
+      return process.getBuiltinModule("node:url").fileURLToPath(text);
+    } catch (cause) {
+      throw new ShiftwiseError("IO", "cannot read the file", { where: text, found: reason(cause), cause });
+    }
+  }
   throw new ShiftwiseError("BAD_OPTION", "pictures are not fetched", {
     where: text,
     expected: "a path, or the bytes: await (await fetch(url)).arrayBuffer()",

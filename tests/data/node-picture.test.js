@@ -89,6 +89,9 @@ test("what is no picture says what to do", async () => {
   const wrong = [
     [join(folder, "none.png"), "IO", /none\.png: cannot read the file.*no such file/],
     ["https://example.org/cat.jpg", "BAD_OPTION", /pictures are not fetched; expected a path, or the bytes: await/],
+    ["file://remote/cat.jpg", "IO", /remote\/cat\.jpg: cannot read the file; found File URL host/],
+    [new URL("file:///a%2Fb.jpg"), "IO", /cannot read the file; found File URL path/],
+    ["file:///%zz", "IO", /cannot read the file; found URI malformed/],
     [Buffer.from("<!doctype html>"), "BAD_DATA", /cannot decode.*JPEG, PNG, WebP.*HTML page/],
     [readFileSync(path).subarray(0, 200), "BAD_DATA", /cannot decode/],
     [Buffer.alloc(0), "BAD_DATA", /an empty file/],
