@@ -72,6 +72,7 @@ test("random models are valid and have every kind of layer, encoding, codebook a
       found.add(layer.op);
       if (layer.residual && layer.op === "conv") found.add("residual");
       if (layer.groups > 1) found.add("groups");
+      if (layer.gains) found.add("gains");
       if (layer.padding && layer.padding[0] !== layer.padding[2]) found.add("asymmetric padding");
       if (layer.dilation?.some((d) => d > 1)) found.add(`dilated ${layer.op}`);
       if (layer.weights) found.add(`${layer.weights.kind} ${layer.weights.bits ?? ""}`.trim());
@@ -103,6 +104,7 @@ test("random models are valid and have every kind of layer, encoding, codebook a
     "narrow codebook",
     "float32",
     "clamp",
+    "gains",
   ];
   assert.deepEqual(
     wanted.filter((name) => !found.has(name)),

@@ -1,5 +1,5 @@
 // layers.js: a generator for every kind of layer: each adds one to the model, or nothing where none fits.
-import { randomSteps } from "../../ops/steps.js";
+import { KNOWN, randomSteps } from "../../ops/steps.js";
 import {
   BINARY_FUNCTIONS,
   broadcastShape,
@@ -10,7 +10,7 @@ import {
   sameEncoding,
 } from "../project.js";
 import { drawEpilogue, drawFactors, drawPlaces, drawResidual, drawWeights } from "./builder.js";
-import { drawEncoding, drawNumber, drawReals, drawShape } from "./values.js";
+import { drawEncoding, drawNumber, drawReals, drawShape, filled } from "./values.js";
 
 /** Most products of one layer: the plain executor does about fifty million a second. */
 const PRODUCTS_MAX = 60_000;
@@ -187,10 +187,18 @@ function activation(draw, builder) {
 
 function elementwise(draw, builder) {
   const input = builder.source(draw);
+  const { shape, encoding } = builder.spec(input);
+  const random = draw.random();
+  const steps = draw.chance(0.3) ? draw.pick(KNOWN) : randomSteps(random);
+  const mayGain = encoding.kind === "float32" && elements(shape) > shape[0];
+  const gains =
+    mayGain && draw.chance(0.3)
+      ? filled(new Float32Array(shape[0]), () => drawNumber(random, 2, builder.wild))
+      : undefined;
   builder.layer(
     draw,
-    { shape: builder.spec(input).shape, encoding: drawEncoding(draw, builder.wild) },
-    { op: "elementwise", input, steps: randomSteps(draw.random()) },
+    { shape, encoding: drawEncoding(draw, builder.wild) },
+    { op: "elementwise", input, steps, ...(gains && { gains }) },
   );
 }
 
