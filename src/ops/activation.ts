@@ -57,13 +57,13 @@ export const activationNode: NodeKind<ActivationNode> = {
     parameters: numbers,
   },
   role: ({ fn }) => (fn === "clip" ? "clamp" : "float"),
-  ending: ({ fn, parameters: [low, high] }) => (fn === "clip" ? { clamp: { low, high } } : null),
+  // no file holds -0
+  ending: ({ fn, parameters: [low, high] }) => (fn === "clip" ? { clamp: { low: low + 0, high: high + 0 } } : null),
   shape: (_, [input]) => input,
   check: (node, check) => checkFunction(node, check),
   lower({ op, name, fn, parameters }, lowering) {
     const { sources, output, encoding, push } = lowering;
     if (fn === "clip") lowerMean(lowering, name);
-    // no file holds -0
     else
       push<ActivationLayer>(
         { op, name, input: sources[0], output, fn, parameters: parameters.map((x) => x + 0) },

@@ -115,7 +115,7 @@ export function checkEpilogue({ scale, offset, clamp }: Epilogue, channels: numb
   }
   const { low, high } = clamp;
   for (const bound of [low, high]) {
-    check(bound === undefined || Number.isFinite(bound), "clamp", "finite bounds", bound);
+    check(bound === undefined || isWritable(bound), "clamp", "finite bounds other than -0", bound);
   }
   check(low === undefined || high === undefined || low <= high, "clamp", "low <= high", { low, high });
 }

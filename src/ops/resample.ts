@@ -79,6 +79,8 @@ export const resampleNode: NodeKind<ResampleNode> = {
     return node.shape;
   },
   lower({ op, name, rows, columns }, { sources: [input], output, encoding, push }) {
-    push<ResampleLayer>({ op, name, input, output, rows, columns }, encoding);
+    // no file holds -0
+    const held = ({ indices, weights }: AxisWeights): AxisWeights => ({ indices, weights: weights.map((w) => w + 0) });
+    push<ResampleLayer>({ op, name, input, output, rows: held(rows), columns: held(columns) }, encoding);
   },
 };

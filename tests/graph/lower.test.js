@@ -347,3 +347,27 @@ test("a slice and the pad behind it are one gather, unless something else reads 
   );
   assert.equal(make(true).length, 3);
 });
+
+test("no -0 of a network gets into its model, as no file has one", () => {
+  const REAL = ["parameters", "slope", "value", "weights"];
+  let changed = 0;
+  /** Makes numbers of up to 0, and the first of every list, -0. */
+  const turn = (value, isReal) => {
+    for (const [key, inner] of Object.entries(value)) {
+      const real = isReal || REAL.includes(key);
+      if (key === "shape") continue;
+      if (typeof inner === "object" && inner && !ArrayBuffer.isView(inner)) turn(inner, real);
+      else if (typeof inner === "number" && real && (inner <= 0 || key === "0")) {
+        value[key] = -0;
+        changed++;
+      }
+    }
+  };
+  for (let seed = 0; seed < 120; seed++) {
+    const network = structuredClone(randomNetwork(seed, false).network);
+    for (const node of network.nodes) turn(node, false);
+    const def = lower(network, { grids: null });
+    assert.deepStrictEqual(decodeModel(encodeModel(def)), def);
+  }
+  assert.ok(changed > 100, `${changed}`);
+});

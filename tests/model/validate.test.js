@@ -209,6 +209,7 @@ test("epilogues", () => {
   breaks((d) => (layer(d, "add").epilogue.offset = new Float32Array(0)), /add: offset/);
   breaks((d) => (layer(d, "conv.a").epilogue.clamp = { low: 7, high: 6 }), /conv\.a: clamp/);
   breaks((d) => (layer(d, "conv.a").epilogue.clamp = { low: Number.NaN }), /conv\.a: clamp/);
+  breaks((d) => (layer(d, "conv.a").epilogue.clamp = { high: -0 }), /conv\.a: clamp/);
   breaks((d) => (layer(d, "conv.b").residual.scale = 0.1), /conv\.b: residual\.scale/);
   breaks((d) => (layer(d, "conv.b").residual.scale = Infinity), /conv\.b: residual\.scale/);
   breaks((d) => (layer(d, "conv.b").residual.scale = -0), /conv\.b: residual\.scale/);
