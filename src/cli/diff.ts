@@ -59,7 +59,7 @@ async function runDiff(first: string, second: string, options: DiffArguments, co
   }
   await checkOutputs([report], options, [first, second]);
   const other = await readRunnable(second, options, screen.say);
-  const network = takingAs(await readAnyNetwork(first, options, screen.say), other.def);
+  const network = takingAs(await readAnyNetwork(first, options, screen.say, other.def), other.def);
   const prepared = await openSamples(network, path, options.images, options, "to compare on", screen, other.def);
   const before = lower(prepared.network, { grids: null });
   checkInputs(before, other.def, second);

@@ -109,7 +109,7 @@ async function measureLabelled(
 ): Promise<void> {
   const { against, executor } = options;
   const { screen } = context;
-  const float = against === undefined ? null : await readAnyNetwork(against, options, screen.say);
+  const float = against === undefined ? null : await readAnyNetwork(against, options, screen.say, def);
   const defs = [...(float ? [lower(takingAs(float, def), { grids: null })] : []), def];
   if (float) checkAlike(defs[0], def);
   const found = await answersShown(defs, images, executor, "testing", context);
@@ -169,7 +169,7 @@ async function compareOutputs(
   options: EvalArguments,
   { screen, signal }: Context,
 ): Promise<void> {
-  const read = await readAnyNetwork(against, options, screen.say);
+  const read = await readAnyNetwork(against, options, screen.say, def);
   // the model says how pixels become values, unless an option does
   const { images = DEFAULTS.images.count } = options;
   const prepared = await openSamples(takingAs(read, def), data, images, options, "to compare on", screen, def);

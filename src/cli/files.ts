@@ -140,18 +140,20 @@ export function addNetworkOptions(command: Command): void {
 /**
  * Reads a float network from whichever kind of file it is: one that train wrote, or ONNX.
  * @param say is given remarks on the file, a line each.
+ * @param like a model that was made of it, which has the sizes that the file leaves open
  * @throws IO; what decodeNetwork and importOnnx throw; BAD_GRAPH for a network that is quantized already.
  */
 export async function readAnyNetwork(
   path: string,
   { inputShape, outputs, constant: constants, verbose }: NetworkArguments,
   say: (line: string) => void,
+  like?: ModelDef,
 ): Promise<Network> {
   const content = await readWhole(path);
   // importing has its own word for files of other programs
   if (!isOurs(content)) {
     return importOnnxFile(path, {
-      inputShape,
+      inputShape: inputShape ?? (like && sizesOf(like)),
       outputs,
       constants,
       onRemark(text, level) {
@@ -163,6 +165,12 @@ export async function readAnyNetwork(
   const { network, grids } = decodeNetwork(content, path);
   if (grids.size === 0) return network;
   throw new ShiftwiseError("BAD_GRAPH", "already quantized", { where: path, expected: WANTED.network });
+}
+
+/** The sizes of a model's inputs, by name where there are several. */
+function sizesOf({ inputs, tensors }: ModelDef): InputShape {
+  const sizes = inputs.map(({ name, tensor, dims }) => [name, dims ?? tensors[tensor].shape] as const);
+  return sizes.length === 1 ? sizes[0][1] : Object.fromEntries(sizes);
 }
 
 /**

@@ -6,8 +6,9 @@ import { before, describe, test } from "node:test";
 import { createRandom } from "../../dist/base/index.js";
 import { buildNetwork, encodeNetwork, lower } from "../../dist/graph/index.js";
 import { encodeModel } from "../../dist/model/index.js";
-import { exportOnnx } from "../../dist/onnx/index.js";
+import { exportOnnx, importOnnx } from "../../dist/onnx/index.js";
 import { bmp } from "../data/bmp.js";
+import { build, floats } from "../onnx/build.js";
 import { assertFails, shiftwise, shiftwiseJson, temporaryFolder } from "./helpers.js";
 
 /** A grey network whose answer is the brightest of six rows of pixels. */
@@ -49,6 +50,25 @@ describe("eval --data", () => {
       [..."abcdef"].map((name, i) => `pictures/${name}/1.bmp,${i === 0 ? 1 : i}`).join("\n"),
     );
     writeFileSync(at("one.csv"), [..."abcdef"].map((name, i) => `pictures/${name}/1.bmp,${(i + 1) % 6}`).join("\n"));
+  });
+
+  test("sizes that the float network's file leaves open are those of the model", async () => {
+    const nodes = [["Conv", "x w", "y", { strides: [2, 2] }]];
+    const file = build({ x: ["n", 1, "h", "w"], nodes, constants: { w: floats([4, 1, 3, 3]) } });
+    writeFileSync(at("open.onnx"), file);
+    const network = importOnnx(file, { inputShape: [1, 12, 14], normalization: { mean: [0], std: [1] } });
+    writeFileSync(at("open.safetensors"), encodeModel(lower(network, { grids: null })));
+    for (const args of [
+      ["eval", at("open.safetensors"), "--against", at("open.onnx")],
+      ["diff", at("open.onnx"), at("open.safetensors")],
+    ]) {
+      const { stdout, stderr } = await shiftwise([...args, "--calibrate", pictures, "--json"]);
+      assert.notEqual(stdout, "", stderr);
+      assert.deepEqual(
+        JSON.parse(stdout).outputs.map(({ name }) => name),
+        ["y"],
+      );
+    }
   });
 
   test("a model, a float network and an ONNX file answer alike", async () => {

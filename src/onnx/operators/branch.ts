@@ -9,7 +9,8 @@ export const BRANCHES: Operators = {
   If: composite({ then_branch: graph(), else_branch: graph() }, ({ node, operands, attributes }) => {
     const [condition] = operands;
     if (isActivation(condition)) {
-      const what = "a condition that depends on the model's input: take outputs before it, or export one branch alone";
+      const what =
+        "a condition that depends on the model's input: take outputs before it, export one branch alone, or set the input that decides with --constant (constants in code)";
       throw unsupported(node, what);
     }
     expectNode(condition?.data.length === 1, node, "one condition", condition?.data.length ?? "none", "input[0]");
