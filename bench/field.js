@@ -3,7 +3,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import Table from "cli-table3";
-import { Option } from "commander";
+import { InvalidArgumentError } from "commander";
 import { atLeast, bench, numbers, readArguments } from "./arguments.js";
 import { ENGINES, measureInEngine, versionOfEngine } from "./field/engines.js";
 import { measureField } from "./field/measure.js";
@@ -24,8 +24,8 @@ const { options, args } = readArguments(
     )
     .option("--only <text>", "only files with this text in their paths", "")
     .option("--rounds <n>", "samples of each contestant", atLeast(1), 15)
-    .addOption(new Option("--engine <name>", "where it runs").choices(["node", ...ENGINES]).default("node"))
-    .option("--json", "print one JSON object instead of the table"),
+    .option("--engine <list>", `where it runs, of ${["node", ...ENGINES].join(", ")}`, engines, ["node"])
+    .option("--json", "print one JSON object for each engine instead of its table"),
 );
 const files = options.float
   ? [options.float]
@@ -34,50 +34,60 @@ if (files.length === 0) {
   console.error("no networks: name ONNX files, or put ../shared/data/models beside the project");
   process.exit(1);
 }
-const { engine } = options;
-const version = engine === "node" ? process.version : await versionOfEngine(engine);
-if (version === null) {
+const versions = new Map([["node", process.version]]);
+for (const engine of options.engine) {
+  if (engine === "node") continue;
+  versions.set(engine, await versionOfEngine(engine));
+  if (versions.get(engine) !== null) continue;
   console.error(`${engine} is not on this machine`);
   process.exit(1);
 }
 const ort = await import("onnxruntime-web/wasm");
 ort.env.wasm.numThreads = 1;
 ort.env.logLevel = "error";
-const measureHere = (network, settings) =>
-  engine === "node" ? measureField(network, ort, settings) : measureInEngine(engine, network, settings);
+const measureIn = (engine, network) => {
+  const settings = { rounds: options.rounds, sampleMs: 20, warmMs: 200 };
+  return engine === "node" ? measureField(network, ort, settings) : measureInEngine(engine, network, settings);
+};
 
-const rows = [];
+const reports = options.engine.map((engine) => ({ engine, rows: [] }));
 for (const path of files) {
   console.error(path);
+  const failed = (error) => ({ name: path, failures: [{ problem: error.message.split("\n")[0] }] });
   try {
+    // once for all engines
     const network = options.float
       ? prepareTrained(path, args)
       : await prepareField(path, options.bits, options.calibrate ?? null);
-    const settings = { rounds: options.rounds, sampleMs: 20, warmMs: 200 };
-    const { results, failures, others } = await measureHere(network, settings);
-    const { name, macs, models } = network;
-    rows.push({
-      name,
-      macs,
-      results,
-      failures,
-      others,
-      models: models.map(({ id, snr, bytes, size = bytes.length }) => ({ id, snr, size })),
-    });
+    for (const { engine, rows } of reports) rows.push(await rowOf(network, engine).catch(failed));
   } catch (error) {
-    rows.push({ name: path, failures: [{ problem: error.message.split("\n")[0] }] });
+    for (const { rows } of reports) rows.push(failed(error));
   }
 }
-if (options.json)
-  console.log(
-    JSON.stringify({
-      engine: `${engine} ${version}`,
-      machine: machine(["node bench/field.js", ...process.argv.slice(2)].join(" ")),
-      rows,
-    }),
-  );
-else print();
-process.exitCode = rows.some(({ failures }) => failures.length > 0) ? 1 : 0;
+for (const { engine, rows } of reports) {
+  const title = `${engine} ${versions.get(engine)}`;
+  if (!options.json) print(title, rows);
+  else console.log(JSON.stringify({ engine: title, machine: machine(commandLine()), rows }));
+}
+process.exitCode = reports.some(({ rows }) => rows.some(({ failures }) => failures.length > 0)) ? 1 : 0;
+
+/** Names of engines, with commas between. */
+function engines(text) {
+  const names = text.split(",");
+  if (names.every((name) => name === "node" || ENGINES.includes(name))) return names;
+  throw new InvalidArgumentError("Expected names of engines with commas between, as node,chromium.");
+}
+
+function commandLine() {
+  return ["node bench/field.js", ...process.argv.slice(2)].join(" ");
+}
+
+/** The figures of a network in one engine. */
+async function rowOf(network, engine) {
+  const { results, failures, others } = await measureIn(engine, network);
+  const models = network.models.map(({ id, snr, bytes, size = bytes.length }) => ({ id, snr, size }));
+  return { name: network.name, macs: network.macs, results, failures, others, models };
+}
 
 /** The networks that lie beside the project. */
 function handed() {
@@ -91,7 +101,8 @@ function handed() {
     );
 }
 
-function print() {
+function print(title, rows) {
+  console.log(title);
   const head = [
     "network",
     "MMAC",
