@@ -61,7 +61,7 @@ function product({ w, size }: Moment, x: string, side: Side, from: number, count
   return w.node("Add", [made, w.constant(toValue("float32", [length], addend))]);
 }
 
-/** What some gates get: of what comes in, and of the state. */
+/** Sums that some gates get: of what comes in, and of the state. */
 function sums(moment: Moment, from: number, count: number): string {
   const { w, x, h, input, state } = moment;
   const made = product(moment, x, input, from, count);

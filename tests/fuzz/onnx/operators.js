@@ -24,6 +24,7 @@ import {
 import { PLACES } from "./places.js";
 import { attention, einsum, gemm, matMul, multiHead, selfAttention } from "./products.js";
 import { QUANTIZED } from "./quantized.js";
+import { RECURRENT } from "./recurrent.js";
 
 /** The operators that are a function of one value of ours, with any of the parameters given. */
 const activations = Object.fromEntries(
@@ -238,6 +239,7 @@ export const OPERATORS = {
   ...FUSED,
   ...PLACES,
   ...QUANTIZED,
+  ...RECURRENT,
   Abs: unary("Abs"),
   "com.microsoft.Attention": selfAttention,
   "com.microsoft.MultiHeadAttention": multiHead,
