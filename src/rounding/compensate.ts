@@ -159,7 +159,7 @@ export interface CompensateControl {
  * rounded give it, quantize nodes included. The mean of every output channel is kept by the layer's bias or the batch norm
  * that alone reads it; a layer that has neither is rounded so that the mean error counts as any other.
  * @param network with its quantize nodes, if activations are to be integers.
- * @throws BAD_DATA for images of another shape or none; BAD_OPTION for levels out of range; OVERFLOW; ABORTED.
+ * @throws BAD_DATA for images of another shape or none, and for a layer whose inputs overflow; BAD_OPTION for levels out of range; OVERFLOW; ABORTED.
  */
 export async function compensate(
   network: Network,
@@ -301,6 +301,7 @@ async function roundLayer(
     const damping = settings.damping ?? moments.damping;
     const columns = <T extends Float32Array | Uint8Array>(all: T): T =>
       pickColumns(all.subarray(from * width, (from + rows) * width) as T, width, first, n);
+    checkCovariance(covariance, n, node.name);
     const rounder = rounderOf(rows, n);
     const original = Float64Array.from(columns(data));
     await rounder.prepare(keepsMean ? covariance : aboutZero(covariance, mean, mean), damping);
@@ -417,6 +418,18 @@ const TINY_SHARE = 1e-6;
 /** E[x_i y_j] from Cov(x_i, y_j). */
 function aboutZero(covariance: Float64Array, x: Float64Array, y: Float64Array): Float64Array {
   return covariance.map((value, at) => value + x[Math.floor(at / y.length)] * y[at % y.length]);
+}
+
+/** @throws BAD_DATA for inputs whose squares are beyond all numbers. */
+function checkCovariance(covariance: Float64Array, n: number, layer: string): void {
+  let greatest = 0;
+  for (let i = 0; i < n; i++) greatest = Math.max(greatest, covariance[i * n + i]);
+  if (Number.isFinite(greatest)) return;
+  throw new ShiftwiseError("BAD_DATA", "the inputs of a layer are too large for their squares to be numbers", {
+    where: layer,
+    expected: "weights and samples of ordinary size: check the layers before this one",
+    found: greatest,
+  });
 }
 
 /** Takes what each channel's mean output has lost into the bias, or into the mean that the batch norm subtracts. */

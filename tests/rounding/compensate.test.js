@@ -188,6 +188,11 @@ describe("compensate", () => {
     await assert.rejects(compensate(network, { ...SAMPLES, count: 0 }, { levels }), { code: "BAD_DATA" });
     await assert.rejects(compensate(network, { ...SAMPLES, shape: [1, 8, 9] }, { levels }), { code: "BAD_DATA" });
     await assert.rejects(compensate(network, SAMPLES, { levels: powers(6) }), { code: "BAD_OPTION" });
+    const huge = { ...SAMPLES, read: (...range) => SAMPLES.read(...range).map((value) => 3e38 * value) };
+    await assert.rejects(compensate(network, huge, { levels }), {
+      code: "BAD_DATA",
+      where: network.nodes.find(({ op }) => op === "conv").name,
+    });
     const signal = AbortSignal.abort();
     await assert.rejects(compensate(network, SAMPLES, { levels }, { signal }), { code: "ABORTED" });
   });
