@@ -153,7 +153,8 @@ export async function readAnyNetwork(
   // importing has its own word for files of other programs
   if (!isOurs(content)) {
     return importOnnxFile(path, {
-      inputShape: inputShape ?? (like && sizesOf(like)),
+      inputShape,
+      openSizes: like && sizesOf(like),
       outputs,
       constants,
       onRemark(text, level) {
@@ -167,10 +168,9 @@ export async function readAnyNetwork(
   throw new ShiftwiseError("BAD_GRAPH", "already quantized", { where: path, expected: WANTED.network });
 }
 
-/** The sizes of a model's inputs, by name where there are several. */
-function sizesOf({ inputs, tensors }: ModelDef): InputShape {
-  const sizes = inputs.map(({ name, tensor, dims }) => [name, dims ?? tensors[tensor].shape] as const);
-  return sizes.length === 1 ? sizes[0][1] : Object.fromEntries(sizes);
+/** The sizes of a model's inputs by name. */
+function sizesOf({ inputs, tensors }: ModelDef): Readonly<Record<string, readonly number[]>> {
+  return Object.fromEntries(inputs.map(({ name, tensor, dims }) => [name, dims ?? tensors[tensor].shape]));
 }
 
 /**

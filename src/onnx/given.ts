@@ -58,6 +58,11 @@ export interface ImportOptions {
   readonly labels?: readonly string[];
   /** Sizes of the input as ONNX has them, with or without the batch, where the file leaves some open. */
   readonly inputShape?: InputShape;
+  /**
+   * Sizes by input for those that the file leaves open, where inputShape says nothing. The file's own sizes count before these.
+   * @internal
+   */
+  readonly openSizes?: Readonly<Record<string, readonly number[]>>;
   /** Values that the network ends in, instead of the file's outputs: what comes behind them is not imported. */
   readonly outputs?: readonly string[];
   /** Numbers for inputs that are to be constants: one for all elements, or as many as there are. */
@@ -87,6 +92,7 @@ export const IMPORT_OPTIONS = is.record<ImportOptions>({
   ),
   labels: is.optional(TEXTS),
   inputShape: is.optional(is.either(Array.isArray, NUMBERS, is.dictionary(NUMBERS))),
+  openSizes: is.optional(is.dictionary(NUMBERS)),
   outputs: is.optional(TEXTS),
   constants: is.optional(is.dictionary(is.either((value) => typeof value === "number", is.number, NUMBERS))),
   logits: is.optional(is.boolean),

@@ -18,7 +18,16 @@ import { importBudget } from "./budget.js";
 import { convertNodes } from "./convert.js";
 import { createDraft, isPrintable, type Known, printableName } from "./draft.js";
 import { IMPORT_OPTIONS, type ImportOptions, MODEL } from "./given.js";
-import { addInput, batchOf, checkByInput, checkOpen, inputDims, readInputs, withConstants } from "./input.js";
+import {
+  addInput,
+  batchOf,
+  checkByInput,
+  checkOpen,
+  inputDims,
+  readInputs,
+  sizesOfOpen,
+  withConstants,
+} from "./input.js";
 import { statedLabels, statedNormalization } from "./metadata.js";
 import { type OnnxModel, readModel } from "./model.js";
 import { graphName, shown } from "./names.js";
@@ -53,7 +62,8 @@ export function importModel(read: OnnxModel, options: Omit<ImportOptions, "exter
   const inputs = readInputs(model, where, remark);
   checkByInput(inputs, options.inputShape, options.normalization, where);
   const batch = batchOf(model, inputs);
-  checkOpen(model, inputs, options.inputShape, batch, where);
+  const inputShape = options.inputShape ?? sizesOfOpen(inputs, options.openSizes ?? {}, batch);
+  checkOpen(model, inputs, inputShape, batch, where);
 
   const stored = [...model.constants.values()].reduce((sum, { data }) => sum + data.length, 0);
   const budget = importBudget(stored, options.budget);
@@ -61,7 +71,7 @@ export function importModel(read: OnnxModel, options: Omit<ImportOptions, "exter
   const known = new Map<string, Known>(model.constants);
   const shaped = inputs.map((input) => {
     const place = at(where, `input ${shown(input.name)}`);
-    const dims = inputDims(model, input, options.inputShape, batch, place);
+    const dims = inputDims(model, input, inputShape, batch, place);
     const turns = isChannelsLast(model, input, dims);
     const channelsLast = turns || isPictureChannelsLast(dims);
     const activation = addInput(draft, input, dims, channelsLast, options.normalization, place);

@@ -97,6 +97,20 @@ function declaredDims(dims: OnnxInput["dims"], batch: number): OnnxInput["dims"]
   return dims?.map((n, i) => (isBatch(n, i) ? 1 : n)) ?? null;
 }
 
+/** Whether the file has all sizes of an input. */
+const isWhole = ({ dims }: OnnxInput, batch: number): boolean =>
+  declaredDims(dims, batch)?.every((n) => n !== null) ?? false;
+
+/** Picks, of sizes by input, those of the inputs that the file leaves open. */
+export function sizesOfOpen(
+  inputs: readonly OnnxInput[],
+  sizes: Readonly<Record<string, readonly number[]>>,
+  batch: number,
+): InputShape {
+  const open = inputs.filter((input) => !isWhole(input, batch) && Object.hasOwn(sizes, input.name));
+  return Object.fromEntries(open.map(({ name }) => [name, sizes[name]]));
+}
+
 /** @throws BAD_OPTION naming all inputs with sizes that the file leaves open and no option gives, and what to write */
 export function checkOpen(
   model: OnnxModel,
@@ -105,10 +119,10 @@ export function checkOpen(
   batch: number,
   where: string,
 ): void {
-  const forms = inputs.flatMap(({ name, dims }) => {
-    if (shapeOption(model, name, option, at(where, `input ${shown(name)}`))) return [];
+  const forms = inputs.flatMap((input) => {
+    const { name, dims } = input;
+    if (shapeOption(model, name, option, at(where, `input ${shown(name)}`)) || isWhole(input, batch)) return [];
     const declared = declaredDims(dims, batch);
-    if (declared?.every((n) => n !== null)) return [];
     // the batch may be left out
     const sizes = declared && declared.length > 1 && declared[0] === 1 ? declared.slice(1) : declared;
     return [{ name, form: sizes ? sizes.map((n) => n ?? "N").join("x") : "NxNxN" }];

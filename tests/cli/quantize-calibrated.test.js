@@ -121,12 +121,12 @@ describe("quantize --calibrate", () => {
     rmSync(data);
     const nodes = [
       ["Relu", "x", "a"],
-      ["LSTM", "a", "b"],
+      ["Det", "a", "b"],
       ["NonMaxSuppression", "a b", "y"],
     ];
     const unsupported = join(folder, "unsupported.onnx");
     writeFileSync(unsupported, build({ nodes }));
-    const problems = /2 problems.*LSTM_1: LSTM.*NonMaxSuppression_2.*with outputs? a/s;
+    const problems = /2 problems.*Det_1: Det.*NonMaxSuppression_2.*with outputs? a/s;
     await assertFails(["quantize", unsupported, ...given], "UNSUPPORTED", problems);
     rmSync(unsupported);
   });
