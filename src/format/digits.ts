@@ -9,9 +9,7 @@
 //
 // A stream may have several tables of frequencies, one behind the other. Then another tensor has a byte for each of the equal
 // parts of the digits: the table of that part. So the channels of a layer that have different levels have different frequencies.
-import type { expect } from "./fields.js";
-
-type Expect = typeof expect;
+import type { Expect } from "./fields.js";
 
 /** The sum of the frequencies of a stream's digits is 2^12. */
 export const FREQUENCY_BITS = 12;

@@ -19,6 +19,9 @@ export function expect(
   if (!ok) throw new ShiftwiseError(code, "unexpected value", { where, expected, found });
 }
 
+/** The type of `expect`, for code that is loaded later and is given it. */
+export type Expect = typeof expect;
+
 /** A JSON object that has every key of `required`, and besides them only keys of `optional`. */
 export function record(
   value: unknown,

@@ -1,7 +1,5 @@
 // index-text.ts: the coder of a packed file's index: matches in the text before (LZ77), and an adaptive chance for every bit.
-import type { expect } from "./fields.js";
-
-type Expect = typeof expect;
+import type { Expect } from "./fields.js";
 
 /** Most letters for each byte, and at all. So a short file cannot cost much. */
 export const LETTERS_A_BYTE = 64;

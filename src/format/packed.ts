@@ -16,11 +16,9 @@
 // Nothing of the entry but types is imported: a file that the entry and a part loaded later share would be cut off from the entry by bundlers.
 import type { OpenedFile } from "./container.js";
 import { DIGIT_FORMS, readDigits } from "./digits.js";
-import type { expect, Json } from "./fields.js";
+import type { Expect, Json } from "./fields.js";
 import { LETTERS_A_BYTE, LETTERS_MOST, readText } from "./index-text.js";
 import type { parseJson, StoredTensor } from "./safetensors.js";
-
-type Expect = typeof expect;
 
 /**
  * Opens the model file that a packed one holds.
