@@ -48,17 +48,15 @@ interface Cell<S extends Specs> {
 }
 
 /** Product and bias of some gates. @param from the first of them */
-function product({ w, size }: Moment, x: string, side: Side, from: number, count: number): string {
-  const { weight, bias } = side;
+function product(moment: Moment, x: string, { weight, bias }: Side, from: number, count: number): string {
+  const { w, size } = moment;
   const [features, all] = weight.dims;
   const [start, length] = [from * size, count * size];
   const part = range(features).flatMap((row) => [
     ...weight.data.subarray(row * all + start, row * all + start + length),
   ]);
   const made = w.node("MatMul", [x, w.constant(toValue("float32", [features, length], part))]);
-  if (!bias) return made;
-  const addend = [...bias.data.subarray(start, start + length)];
-  return w.node("Add", [made, w.constant(toValue("float32", [length], addend))]);
+  return bias ? w.node("Add", [made, biasOf(moment, bias, from, count)]) : made;
 }
 
 /** Sums that some gates get: of what comes in, and of the state. */
@@ -73,7 +71,9 @@ function biasOf({ w, size }: Moment, { data }: Value, from: number, count: numbe
   return w.constant(toValue("float32", [count * size], [...data.subarray(from * size, (from + count) * size)]));
 }
 
-const halves = ({ w, size }: Moment, x: string, count: number): string[] => cut(w, x, new Array(count).fill(size), 2);
+/** Takes what some gates get apart, gate by gate. */
+const gateByGate = ({ w, size }: Moment, x: string, count: number): string[] =>
+  cut(w, x, new Array(count).fill(size), 2);
 
 const lstm: Cell<Specs> = {
   gates: 4,
@@ -88,7 +88,7 @@ const lstm: Cell<Specs> = {
       const own = peepholes.data.subarray((3 * at + gate) * size, (3 * at + gate + 1) * size);
       return w.node("Add", [sum, w.node("Mul", [cell, w.constant(toValue("float32", [size], [...own]))])]);
     };
-    const [input, output, forget, change] = halves(moment, sums(moment, 0, 4), 4);
+    const [input, output, forget, change] = gateByGate(moment, sums(moment, 0, 4), 4);
     const taken = w.node("Mul", [moment.apply(0, seen(input, before, 0)), moment.apply(1, change)]);
     const kept = before && w.node("Mul", [moment.apply(0, seen(forget, before, 2)), before]);
     const cell = kept ? w.node("Add", [kept, taken]) : taken;
@@ -103,7 +103,7 @@ const gru: Cell<typeof GRU_ATTRIBUTES> = {
   attributes: GRU_ATTRIBUTES,
   step(moment, _, { attributes }) {
     const { w, x, h, input, state } = moment;
-    const [update, reset] = halves(moment, sums(moment, 0, 2), 2).map((sum) => moment.apply(0, sum));
+    const [update, reset] = gateByGate(moment, sums(moment, 0, 2), 2).map((sum) => moment.apply(0, sum));
     const own = product(moment, x, input, 2, 1);
     const after = attributes.linear_before_reset;
     const addend = state.bias && biasOf(moment, state.bias, 2, 1);
