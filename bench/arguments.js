@@ -1,8 +1,12 @@
 // arguments.js: reads the command line of a bench. One that is wrong ends the program with a sentence and the help.
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 
-/** The command of one bench, described in a sentence or two. */
-export const bench = (name, about) => new Command(name).description(about);
+/** The command of one bench, described in a sentence or two. It throws what is wrong, and prints nothing of it. */
+export const bench = (name, about) =>
+  new Command(name)
+    .description(about)
+    .exitOverride()
+    .configureOutput({ outputError: () => {} });
 
 /** An option's integer, from `low` on. */
 export const atLeast = (low) => (text) => {
@@ -20,10 +24,7 @@ export const numbers = (text) => {
 /** @returns options, args: what the command line says; after the help or an error the program ends */
 export function readArguments(command) {
   try {
-    command
-      .exitOverride()
-      .configureOutput({ outputError: () => {} })
-      .parse();
+    command.parse();
   } catch (error) {
     endAfter(error, command);
   }

@@ -37,8 +37,6 @@ const command = bench("results", "Makes one row of the tables of docs/results.md
   .option("--threads <n>", "threads to train on; the result depends on their number", atLeast(1), 2)
   .option("--shared <folder>", "folder with cifar10/, fashion-mnist/, imagenet-val-650/ and models/", shared)
   .addHelpText("after", `\nRows:\n${names.map((name) => `  ${name.padEnd(width)}${rows[name].about}`).join("\n")}`)
-  .exitOverride()
-  .configureOutput({ outputError: () => {} })
   .action(async (name, options) => {
     await mkdir(folder, { recursive: true });
     const screen = createScreen(options.json === true);
