@@ -84,7 +84,7 @@ function areEqual(network: Network, samples: Samples | SamplesByInput): boolean 
 
 /** The share of an output's variance between samples below which its dB say little of what differs. */
 const LITTLE = 0.01;
-/** The dB beyond which nobody is told to ask for more: float32 itself has hardly more. */
+/** The most decibels that a warning asks for: float32 itself has hardly more. */
 const MOST = 100;
 const MORE = "give 32 samples or more, of the kind that the model will see";
 
